@@ -1,0 +1,32 @@
+"""Start the archive that this file is in: first the version of Python, then `run.main`.
+
+This file stands twice in an archive: in the package, where the prelude imports `main`, and as the root's
+`__main__.py`, which `python FILE` runs. What it uses before the gate parses on any Python.
+"""
+
+import sys
+
+
+def main(path, arguments):
+    # type: (str, list[str]) -> int
+    """Return the status of a start that failed; a start that succeeds does not return."""
+    if sys.version_info < (2, 7) or (3, 0) <= sys.version_info < (3, 3):
+        sys.stderr.write("coex: %s: Python 2.7, or 3.3 and newer, is needed; this is %s\n" % (path, sys.version.split()[0]))
+        return 125
+    from coex_bootstrap import compat, run
+
+    return run.main(compat.path_bytes(path), [compat.path_bytes(word) for word in arguments])
+
+
+def drop_foreign_paths():
+    # type: () -> None
+    """Take the caller's PYTHONPATH out of the way of the standard library."""
+    import os
+
+    foreign = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:] = sys.path[:1] + [entry for entry in sys.path[1:] if os.path.abspath(entry) not in foreign]
+
+
+if __name__ == "__main__":
+    drop_foreign_paths()
+    sys.exit(main(sys.argv[0], sys.argv[1:]))

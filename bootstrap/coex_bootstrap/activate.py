@@ -1,0 +1,177 @@
+"""Write what activating the prefix of a root means, as the POSIX sh text that every start sources.
+
+The result equals `conda shell.posix activate` for the variables that are the environment's own
+(conda's `activate.py`): PATH, CONDA_*, `etc/conda/env_vars.d`, `conda-meta/state`, `activate.d`. In a
+caller's active environment it is stacked on that one, as `conda activate --stack` does.
+"""
+
+import json
+import os
+import re
+import subprocess
+
+from . import compat
+from .errors import CoexError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+UNSET = "***unset***"  # conda's mark of a variable that is switched off
+
+# What the caller's environment would otherwise decide inside the archive.
+REMOVED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
+FIXED = {"PYTHONNOUSERSITE": "1"}
+
+TEMPLATE = b"""\
+# Activation of a coex prefix, to be sourced by a POSIX shell: . %(file)s
+unset %(removed)s
+%(fixed)s
+export COEX_PREFIX=%(prefix)s COEX_APP=%(app)s
+if [ "${CONDA_PREFIX-}" = %(prefix)s ] && [ -n "${CONDA_SHLVL-}" ]; then
+  _coex_level=$((CONDA_SHLVL - 1))
+else
+  case ${CONDA_SHLVL-} in ''|*[!0-9]*) _coex_level=0 ;; *) _coex_level=$CONDA_SHLVL ;; esac
+  if [ "$_coex_level" -gt 0 ]; then
+    eval "export CONDA_PREFIX_$_coex_level=\\${CONDA_PREFIX-} CONDA_STACKED_$((_coex_level + 1))=true"
+  fi
+  PATH=%(prefix)s/bin:${PATH-/usr/bin:/bin}
+fi
+export PATH CONDA_PREFIX=%(prefix)s CONDA_SHLVL=$((_coex_level + 1))
+export CONDA_DEFAULT_ENV=%(name)s CONDA_PROMPT_MODIFIER=%(prompt)s
+%(variables)s
+_coex_scripts() {
+:
+%(scripts)s
+}
+_coex_scripts
+unset -f _coex_scripts
+unset _coex_level
+"""
+
+
+def write_activation(root):
+    # type: (bytes) -> bytes
+    """Write `activate.sh` of the root from what its prefix holds now; return its path."""
+    prefix, path = root + b"/prefix", root + b"/activate.sh"
+    name = _default_env(prefix)
+    fields = {
+        b"file": quote(path),
+        b"prefix": quote(prefix),
+        b"app": quote(root + b"/app"),
+        b"name": quote(name),
+        b"prompt": quote(b"(" + name + b") "),
+        b"removed": compat.utf8(" ".join(REMOVED)),
+        b"fixed": compat.utf8("\n".join("export %s=%s" % pair for pair in sorted(FIXED.items()))),
+        b"variables": b"\n".join(_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())),
+        b"scripts": b"\n".join(b". " + quote(script) for script in scripts(prefix)),
+    }
+    text = TEMPLATE
+    for field, value in fields.items():
+        text = text.replace(b"%(" + field + b")s", value)
+    write_file(path, text)
+    return path
+
+
+def _default_env(prefix):
+    # type: (bytes) -> bytes
+    """conda's `_default_env`: the name of an environment in a directory `envs`, else its path."""
+    parent, name = os.path.split(prefix)
+    return name if os.path.basename(parent) == b"envs" else prefix
+
+
+def _assignment(name, value):
+    # type: (bytes, bytes) -> bytes
+    """Export a variable; the caller's other value is kept where `conda deactivate` looks for it."""
+    upper = name.upper()
+    kept = b"__CONDA_SHLVL_${_coex_level}_" + upper
+    keep = b'[ -z "${' + name + b'+x}" ] || eval "export ' + kept + b'=\\$' + name + b'"'
+    return keep + b"\nexport " + upper + b"=" + quote(value)
+
+
+def environment_variables(prefix):
+    # type: (bytes) -> Dict[bytes, bytes]
+    """Return the variables of the packages (`env_vars.d`, in order) and of the environment (`state`), which win."""
+    found = {}  # type: Dict[str, Any]
+    directory = prefix + b"/etc/conda/env_vars.d"
+    for entry in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
+        found.update(_load_json(directory + b"/" + entry))
+    state = prefix + b"/conda-meta/state"
+    if os.path.exists(state):
+        found.update(_load_json(state).get("env_vars", {}))
+    return dict(
+        (compat.utf8(name), compat.utf8(value if isinstance(value, type(u"")) else str(value)))
+        for name, value in found.items()
+        if value != UNSET and name != "PATH" and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name)
+    )
+
+
+def _load_json(path):
+    # type: (bytes) -> Dict[str, Any]
+    try:
+        with open(path, "rb") as stream:
+            found = json.loads(stream.read().decode("utf-8"))
+        return dict(found)
+    except (ValueError, TypeError) as error:
+        raise CoexError("cannot be read as variables of the environment: %s" % error, path)
+
+
+def scripts(prefix):
+    # type: (bytes) -> List[bytes]
+    """Return the activate.d scripts of the prefix in the order in which conda sources them."""
+    directory = prefix + b"/etc/conda/activate.d"
+    if not os.path.isdir(directory):
+        return []
+    return [directory + b"/" + name for name in sorted(os.listdir(directory)) if name.endswith(b".sh")]
+
+
+def needed_shell(activation, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> Optional[bytes]
+    """Return the path of bash where sh makes something else of the activate.d scripts, else None.
+
+    People write these scripts in the language of their own shell. Both shells try; where they leave the
+    same environment, sh serves, which starts faster.
+    """
+    bash = find_program(b"bash", environ)
+    if bash is None:
+        return None
+    seen = [_environment_after(shell, activation, environ) for shell in (b"/bin/sh", bash)]
+    return bash if seen[1] is not None and seen[0] != seen[1] else None
+
+
+def _environment_after(shell, activation, environ):
+    # type: (bytes, bytes, Dict[bytes, bytes]) -> Optional[List[bytes]]
+    """Return the environment that the activation leaves in a shell, without what the shell itself counts."""
+    command = b'. "$1" >/dev/null && exec env -0'
+    with open(os.devnull, "r+b") as nothing:
+        process = subprocess.Popen(
+            [shell, b"-c", command, shell, activation], env=environ, stdin=nothing, stderr=nothing, stdout=subprocess.PIPE
+        )
+        out = process.communicate()[0]
+    if process.returncode:
+        return None
+    return sorted(pair for pair in out.split(b"\0") if not pair.startswith((b"_=", b"SHLVL=", b"OLDPWD=")))
+
+
+def find_program(name, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> Optional[bytes]
+    """Return where a program of the host is, on the caller's PATH or in the usual places."""
+    for directory in environ.get(b"PATH", b"").split(b":") + [b"/bin", b"/usr/bin", b"/usr/local/bin"]:
+        path = directory + b"/" + name
+        if directory.startswith(b"/") and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def quote(value):
+    # type: (bytes) -> bytes
+    """Return one word of a POSIX shell whose value is `value`, byte for byte."""
+    return b"'" + value.replace(b"'", b"'\\''") + b"'"
+
+
+def write_file(path, content):
+    # type: (bytes, bytes) -> None
+    """Write a file so that it is there whole or not at all."""
+    with open(path + b".new", "wb") as stream:
+        stream.write(content)
+    os.rename(path + b".new", path)

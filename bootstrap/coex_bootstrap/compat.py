@@ -1,0 +1,78 @@
+"""Every difference between Python 2 and 3 that the bootstrap knows."""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Tuple, Union
+
+PY2 = sys.version_info[0] == 2
+
+
+def path_bytes(path):
+    # type: (Union[str, bytes]) -> bytes
+    """Return a path, an argument or a value of the environment as the bytes that the system knows."""
+    if isinstance(path, bytes):
+        return path
+    if PY2:
+        return path.encode("utf-8")
+    return os.fsencode(path)
+
+
+def native(path):
+    # type: (bytes) -> str
+    """Return a path as the type that ctypes takes: bytes on 2, text on 3."""
+    return path if PY2 else os.fsdecode(path)  # type: ignore[return-value]
+
+
+def utf8(text):
+    # type: (Union[str, bytes]) -> bytes
+    """Return text that came out of a JSON document as UTF-8."""
+    if isinstance(text, bytes):
+        return text
+    return text.encode("utf-8") if PY2 else text.encode("utf-8", "surrogateescape")
+
+
+def environ_bytes():
+    # type: () -> Dict[bytes, bytes]
+    """Return the environment that this process was started with.
+
+    Python 3.7 and newer change LC_CTYPE of the process itself in the C locale (PEP 538); the kernel
+    still has the block as it was handed over, and the entry point gets that one.
+    """
+    now = dict(os.environ.items()) if PY2 else dict(os.environb.items())  # type: ignore[misc]
+    if PY2 or b"LC_CTYPE" not in now:
+        return now  # type: ignore[return-value]
+    try:
+        with open("/proc/self/environ", "rb") as stream:
+            block = stream.read()
+    except (IOError, OSError):
+        return now  # type: ignore[return-value]
+    if not any(pair.startswith(b"LC_CTYPE=") for pair in block.split(b"\0")):
+        del now[b"LC_CTYPE"]  # type: ignore[arg-type]
+    return now  # type: ignore[return-value]
+
+
+def arguments():
+    # type: () -> List[bytes]
+    """Return `sys.argv` as the bytes that the caller gave."""
+    return [path_bytes(word) for word in sys.argv]
+
+
+def set_times(path, seconds, nanoseconds):
+    # type: (bytes, int, int) -> None
+    """Set access and modification time of `path`; 2.7 knows only floats, so it keeps microseconds."""
+    if PY2 or not nanoseconds:
+        stamp = seconds + nanoseconds / 1e9 if nanoseconds else seconds
+        os.utime(path, (stamp, stamp))
+    else:
+        whole = seconds * 1000000000 + nanoseconds
+        os.utime(path, ns=(whole, whole))
+
+
+def split_times(stamp):
+    # type: (bytes) -> Tuple[int, int]
+    """Split `seconds[.nanoseconds]` of an index row; the fraction has nine digits."""
+    seconds, _, fraction = stamp.partition(b".")
+    return int(seconds), int(fraction or b"0")

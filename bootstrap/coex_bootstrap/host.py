@@ -1,0 +1,133 @@
+"""Say whether this host fits an archive: its platform, and the virtual packages that its packages need."""
+
+import ctypes
+import os
+import platform
+import re
+import sys
+
+from .errors import HostUnfit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional
+
+    from .format import Manifest
+
+# conda's subdirs by (sys.platform, machine); an osx-64 file also runs on arm64 by Rosetta.
+MACHINES = {
+    "x86_64": "64", "amd64": "64", "i386": "32", "i686": "32", "aarch64": "aarch64", "arm64": "arm64",
+    "ppc64le": "ppc64le", "s390x": "s390x", "armv7l": "armv7l", "armv6l": "armv6l", "riscv64": "riscv64",
+}
+
+def check_host(manifest):
+    # type: (Manifest) -> None
+    """Raise HostUnfit where this host cannot run the archive's packages, naming what it lacks.
+
+    `CONDA_OVERRIDE_<NAME>` overrides what is found, as it does for conda; empty means absent.
+    """
+    here = host_platform()
+    allowed = (manifest.platform,) + (("osx-arm64",) if manifest.platform == "osx-64" else ())
+    if here not in allowed:
+        raise HostUnfit("this archive is for %s, this host is %s" % (manifest.platform, here))
+    for name in sorted(manifest.requires):
+        for constraint in manifest.requires[name]:
+            found = virtual_package(name)
+            if name in KNOWN and (found is None or not matches(found, constraint)):
+                raise HostUnfit(
+                    "this archive needs %s%s, this host has %s"
+                    % (name, " " + constraint if constraint else "", found or "none"),
+                    remedy="CONDA_OVERRIDE_%s=VERSION starts it all the same" % name[2:].upper(),
+                )
+
+
+def host_platform():
+    # type: () -> str
+    """Return the conda subdir of this host."""
+    system = {"darwin": "osx", "win32": "win"}.get(sys.platform, "linux" if sys.platform.startswith("linux") else sys.platform)
+    machine = platform.machine().lower()
+    if machine == "x86_64" and sys.maxsize < 1 << 32:
+        machine = "i686"
+    return "%s-%s" % (system, MACHINES.get(machine, machine))
+
+
+def virtual_package(name):
+    # type: (str) -> Optional[str]
+    """Return the version of a virtual package on this host, or None where it is absent or unknown."""
+    override = os.environ.get("CONDA_OVERRIDE_" + name[2:].upper())
+    if override is not None:
+        return override or None
+    return KNOWN[name]() if name in KNOWN else None
+
+
+def _glibc():
+    # type: () -> Optional[str]
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION").split(" ")[1]  # type: ignore[union-attr]
+    except (AttributeError, IndexError, ValueError, OSError):
+        return None
+
+
+def _linux():
+    # type: () -> Optional[str]
+    found = re.match(r"\d+(\.\d+)*", platform.release())
+    return found.group() if found and sys.platform.startswith("linux") else None
+
+
+def _osx():
+    # type: () -> Optional[str]
+    return platform.mac_ver()[0] or None
+
+
+def _unix():
+    # type: () -> Optional[str]
+    return "0" if os.name == "posix" else None
+
+
+def _cuda():
+    # type: () -> Optional[str]
+    for name in ("libcuda.so.1", "libcuda.dylib"):
+        try:
+            version = ctypes.c_int(0)
+            if ctypes.CDLL(name).cuDriverGetVersion(ctypes.byref(version)) == 0:
+                return "%d.%d" % (version.value // 1000, version.value % 1000 // 10)
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+KNOWN = {"__glibc": _glibc, "__linux": _linux, "__osx": _osx, "__unix": _unix, "__cuda": _cuda}
+
+
+def matches(version, constraint):
+    # type: (str, str) -> bool
+    """Return whether `version` meets conda's version constraint: `|` of `,` of `>=1.2`, `1.2.*`, `==1`, `!=1`, `~=1.2`."""
+    spec = constraint.split(" ")[0] if constraint else "*"
+    return any(all(_meets(version, part) for part in group.split(",")) for group in spec.split("|"))
+
+
+def _meets(version, part):
+    # type: (str, str) -> bool
+    found = re.match(r"(>=|<=|==|!=|~=|>|<|=)?(.*)$", part.strip())
+    operator, wanted = found.groups() if found else (None, "*")
+    if wanted in ("", "*"):
+        return True
+    if wanted.endswith("*"):
+        starts = _numbers(version)[: len(_numbers(wanted))] == _numbers(wanted)
+        return not starts if operator == "!=" else _numbers(version) >= _numbers(wanted) if operator == ">=" else starts
+    ours, theirs = _numbers(version), _numbers(wanted)
+    length = max(len(ours), len(theirs))
+    left, right = ours + [0] * (length - len(ours)), theirs + [0] * (length - len(theirs))
+    if operator == "=":
+        return ours[: len(theirs)] == theirs
+    if operator == "~=":
+        return left >= right and ours[: len(theirs) - 1] == theirs[:-1]
+    order = {">=": left >= right, "<=": left <= right, ">": left > right, "<": left < right, "!=": left != right}
+    return order.get(operator or "==", left == right)
+
+
+def _numbers(version):
+    # type: (str) -> List[int]
+    """Return the leading numeric parts of a version: virtual packages have no others that matter."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return [int(part) for part in found.group().split(".")] if found else []

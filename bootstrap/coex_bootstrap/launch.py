@@ -1,0 +1,62 @@
+"""Write the start of a root, and hand this process over to it."""
+
+import os
+import signal
+
+from . import compat
+from .activate import needed_shell, quote, scripts, write_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List
+
+    from .format import Manifest
+
+# Sourced by the prelude, and by `start` below: $_coex_file is the archive, "$@" the caller's arguments.
+TEMPLATE = b"""\
+# Start of a coex root, sourced with $_coex_file and the caller's arguments set.
+[ -f %(start)s ] || return 0
+%(shell)sexport COEX_FILE="$_coex_file"
+. %(activation)s
+exec %(command)s "$@"
+"""
+OTHER_SHELL = b"""\
+if [ -z "${BASH_VERSION-}" ] || [ -n "${POSIXLY_CORRECT-}" ]; then
+  unset BASH_ENV
+  exec %(shell)s -c '_coex_file=$0; . "$_coex_start"' "$_coex_file" "$@"
+fi
+"""
+HAND_OVER = b'_coex_file=$1; _coex_start=$2; shift 2; . "$_coex_start"'
+
+
+def write_start(manifest, root, activation, environ):
+    # type: (Manifest, bytes, bytes, Dict[bytes, bytes]) -> None
+    """Write `start`, which makes the root ready: nothing may be left to do after it."""
+    start = root + b"/start"
+    shell = needed_shell(activation, environ) if scripts(root + b"/prefix") else None
+    text = TEMPLATE.replace(b"%(start)s", quote(start)).replace(b"%(activation)s", quote(activation))
+    command = b" ".join(quote(word) for word in command_words(manifest, root))
+    text = text.replace(b"%(command)s", command)
+    switch = OTHER_SHELL.replace(b"%(shell)s", quote(shell)) if shell else b""
+    write_file(start, text.replace(b"%(shell)s", switch))
+
+
+def command_words(manifest, root):
+    # type: (Manifest, bytes) -> List[bytes]
+    """Return the words of the default entry point, with absolute paths."""
+    words = []
+    for kind, text in manifest.entry_points[0]["command"]:
+        word = compat.path_bytes(text)
+        words.append(word if kind == "text" else root + b"/" + compat.utf8(kind) + b"/" + word)
+    return words
+
+
+def start(root, path, arguments, environ):
+    # type: (bytes, bytes, List[bytes], Dict[bytes, bytes]) -> None
+    """Replace this process by the entry point: same pid, arguments, standard streams; does not return."""
+    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # Python ignores these; a program expects the default
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    absolute = os.path.join(compat.path_bytes(os.getcwd()), path) if not path.startswith(b"/") else path
+    words = [b"sh", b"-c", HAND_OVER, b"sh", absolute, root + b"/start"]
+    os.execve(b"/bin/sh", words + arguments, environ)

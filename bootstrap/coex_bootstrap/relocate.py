@@ -1,0 +1,130 @@
+"""Placeholder to prefix, at offsets known from the index: what conda's `core/portability.py` does, without a search.
+
+A RELOCATION of the index says what to do with one file's content:
+
+    t:P:EDITS      text: every occurrence is replaced, the length may change, then the #! line is checked
+    b:P:EDITS      binary: every C string that holds the placeholder is padded with NULs to its old length
+    e:PYTHON       a console script: the #! line that conda writes for PREFIX/PYTHON goes in front
+    h:ROW@OFFSET,… the sha256, in hexadecimal, of the relocated file in ROW of the index stands at OFFSET
+
+P numbers a placeholder of the index. EDITS are `ENCODING=ITEM+ITEM…` joined by `/`, ENCODING being an
+index of ENCODINGS. An item of a text is an offset, followed by `!` where conda escapes blanks (a `#!`
+line); an item of a binary is the offsets of one string's occurrences and its end, joined by `.`.
+"""
+
+import re
+import sys
+
+from .errors import HostUnfit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Iterator, List, Tuple
+
+ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+SHEBANG_LIMIT = 512 if sys.platform == "darwin" else 127  # as conda: of the running system, older kernels
+
+# conda's SHEBANG_REGEX: whole line, executable with its escaped blanks, the rest of the line.
+SHEBANG = re.compile(br"^(#!(?:[ ]*)(/(?:\\ |[^ \n\r\t])*)(.*))$", re.MULTILINE)
+
+
+class Relocation(object):
+    """One parsed RELOCATION of kind t, b or e."""
+
+    def __init__(self, text, placeholders):
+        # type: (bytes, List[bytes]) -> None
+        self.kind, _, rest = text.partition(b":")
+        self.python = rest
+        self.edits = []  # type: List[Tuple[int, List[bytes]]]
+        if self.kind in (b"t", b"b"):
+            number, _, edits = rest.partition(b":")
+            self.placeholder = placeholders[int(number)].decode("utf-8")
+            for edit in edits.split(b"/") if edits else ():
+                encoding, _, items = edit.partition(b"=")
+                self.edits.append((int(encoding), items.split(b"+")))
+
+    def apply(self, data, prefix):
+        # type: (bytes, bytes) -> bytes
+        """Return the content of the file as it is in `prefix`; raises HostUnfit where that is too long."""
+        if self.kind == b"t":
+            return shorten_shebang(self._text(data, prefix))
+        if self.kind == b"b":
+            return self._binary(data, prefix)
+        if self.kind == b"e":
+            return console_shebang(prefix + b"/" + self.python) + data
+        raise ValueError(self.kind)
+
+    def _text(self, data, prefix):
+        # type: (bytes, bytes) -> bytes
+        places = []
+        for encoding, items in self.edits:
+            old, new = self._encoded(encoding, prefix)
+            escaped = self._encoded(encoding, prefix.replace(b" ", b"\\ "))[1]
+            for item in items:
+                start = int(item.rstrip(b"!"))
+                places.append((start, start + len(old), escaped if item.endswith(b"!") else new))
+        pieces, end = [], 0
+        for start, stop, new in sorted(places):
+            pieces += [data[end:start], new]
+            end = stop
+        return b"".join(pieces) + data[end:]
+
+    def _binary(self, data, prefix):
+        # type: (bytes, bytes) -> bytes
+        content = bytearray(data)
+        for start, string in self.strings(prefix, lambda first, last: bytes(content[first:last])):
+            content[start : start + len(string)] = string
+        return bytes(content)
+
+    def strings(self, prefix, read):
+        # type: (bytes, Callable[[int, int], bytes]) -> Iterator[Tuple[int, bytes]]
+        """Yield (offset, bytes of the old length) for every string of a binary; `read` gives old bytes."""
+        for encoding, items in self.edits:
+            old, new = self._encoded(encoding, prefix)
+            if len(new) > len(old):
+                raise HostUnfit(
+                    "the place to unpack is too long: %d bytes, a package allows %d" % (len(new), len(old)),
+                    prefix, "name a shorter directory in COEX_ROOT",
+                )
+            for item in items:
+                offsets = [int(number) for number in item.split(b".")]
+                start, end = offsets[0], offsets.pop()
+                string = read(start, end)
+                pieces, last = [], 0
+                for offset in offsets:
+                    pieces += [string[last : offset - start], new]
+                    last = offset - start + len(old)
+                pieces.append(string[last:])
+                yield start, b"".join(pieces) + b"\0" * ((len(old) - len(new)) * len(offsets))
+
+    def _encoded(self, encoding, prefix):
+        # type: (int, bytes) -> Tuple[bytes, bytes]
+        name = ENCODINGS[encoding]
+        if encoding == 0:
+            return self.placeholder.encode(name), prefix
+        try:
+            return self.placeholder.encode(name), prefix.decode("utf-8").encode(name)
+        except UnicodeDecodeError:
+            raise HostUnfit("a package needs a place whose path is UTF-8", prefix, "name one in COEX_ROOT")
+
+
+def shorten_shebang(data):
+    # type: (bytes) -> bytes
+    """Return `data` with a #! line that is too long, or has an escaped blank, going through env(1), as conda does."""
+    found = SHEBANG.match(data) if data.startswith(b"#!") else None
+    if found is None:
+        return data
+    line, executable, options = found.groups()
+    directory, _, name = executable.rpartition(b"/")
+    if len(line) > SHEBANG_LIMIT or b"\\ " in directory:
+        return data.replace(line, b"#!/usr/bin/env " + name + options)
+    return data
+
+
+def console_shebang(executable):
+    # type: (bytes) -> bytes
+    """Return the first lines of a console script (conda's `generate_shebang_for_entry_point`)."""
+    line = b"#!" + executable + b"\n"
+    if len(line) > SHEBANG_LIMIT or b" " in executable:
+        return b"#!/bin/sh\n'''exec' \"" + executable + b"\" \"$0\" \"$@\" #'''\n"
+    return line

@@ -1,0 +1,124 @@
+"""Share numbered work among processes, one a usable core, and bring back what each found or failed on."""
+
+import errno
+import os
+import pickle
+import struct
+import sys
+
+from .errors import CoexError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Iterator, List, Tuple
+
+    Work = Callable[[Iterable[int]], Any]
+
+NUMBER = struct.Struct("<I")
+
+
+def usable_cores():
+    # type: () -> int
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        try:
+            return max(1, int(os.sysconf("SC_NPROCESSORS_ONLN")))
+        except (ValueError, OSError):
+            return 1
+
+
+def share(count, work):
+    # type: (int, Work) -> List[Any]
+    """Return what `work` returns for its part of the numbers below `count`, in every process.
+
+    Raises the CoexError that one of them raised. One process works where there is one core or no fork.
+    """
+    workers = min(usable_cores(), count)
+    if workers < 2 or not hasattr(os, "fork"):
+        return [work(range(count))]
+    numbers, feed = os.pipe()
+    children = []  # type: List[Tuple[int, int]]
+    try:
+        for _ in range(workers):
+            children.append(_start(work, numbers, feed, [result for _, result in children]))
+        os.close(numbers)
+        _feed(feed, count)
+        os.close(feed)
+        outcomes = [_outcome(result) for _, result in children]
+    except BaseException:
+        for child, _ in children:
+            os.kill(child, 9)
+        raise
+    finally:
+        for child, result in children:
+            os.close(result)
+            os.waitpid(child, 0)
+    for failure, _ in outcomes:
+        if failure is not None:
+            raise failure
+    return [found for _, found in outcomes]
+
+
+def _start(work, numbers, feed, others):
+    # type: (Work, int, int, List[int]) -> Tuple[int, int]
+    """Fork a worker; return its pid and the end of the pipe that its outcome comes from."""
+    result, report = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(report)
+        return child, result
+    status = 1
+    try:
+        for end in [feed, result] + others:
+            os.close(end)
+        try:
+            outcome = (None, work(_taken(numbers)))  # type: Tuple[Any, Any]
+        except CoexError as error:
+            outcome = (error, None)
+        with os.fdopen(report, "wb") as stream:
+            pickle.dump(outcome, stream, 2)
+        status = 0
+    except BaseException:
+        if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+    finally:
+        os._exit(status)
+    raise AssertionError("a worker went on")
+
+
+def _taken(numbers):
+    # type: (int) -> Iterator[int]
+    """Yield the numbers that this worker takes; a read of four bytes of a pipe is atomic."""
+    while True:
+        data = os.read(numbers, NUMBER.size)
+        if not data:
+            return
+        yield NUMBER.unpack(data)[0]
+
+
+def _feed(feed, count):
+    # type: (int, int) -> None
+    """Offer every number; the end comes early where no worker is left to take one."""
+    try:
+        for number in range(count):
+            os.write(feed, NUMBER.pack(number))
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+
+
+def _outcome(result):
+    # type: (int) -> Tuple[Any, Any]
+    """Return (error, found) of one worker; a worker that said nothing was ended from outside."""
+    pieces = []
+    while True:
+        piece = os.read(result, 1 << 16)
+        if not piece:
+            break
+        pieces.append(piece)
+    if not pieces:
+        return CoexError("a process that unpacks ended too early", remedy="is there enough memory?"), None
+    outcome = pickle.loads(b"".join(pieces))  # type: Tuple[Any, Any]
+    return outcome

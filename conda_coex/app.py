@@ -1,0 +1,74 @@
+"""Collect the user's own files, under the names they were given by."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import AppError
+from .plan import Content, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LEFT_OUT = ("__pycache__",)  # compiled by another Python, for other times
+
+
+def collect(sources: Sequence[str], date: int) -> tuple[list[Content | Link], list[str]]:
+    """Return the files and links of the app, and its directories, all relative to the root and sorted.
+
+    Modes keep only what the owner may execute, times are `date`: a checkout's umask and time do not show.
+    Raises AppError for a source that is missing, unreadable, or neither file nor directory.
+    """
+    files: dict[str, Content | Link] = {}
+    directories: set[str] = set()
+    for source in sources:
+        name = app_name(source)
+        for path, item in _walk(source, name):
+            target = posixpath.normpath(posixpath.join("app", path))
+            if item.is_dir() and not (item.is_symlink() and path != name):
+                directories.add(target)
+            else:
+                files[target] = _content(item, target, date, follow=path == name)
+    return [files[path] for path in sorted(files)], sorted(directories)
+
+
+def app_name(source: str) -> str:
+    """Return the name in the app of a path as given: relative paths are kept, others count by their last part."""
+    name = posixpath.normpath(source)
+    if name.startswith("/") or name == ".." or name.startswith("../"):
+        return Path(source).resolve().name
+    return name
+
+
+def _walk(source: str, name: str) -> Iterator[tuple[str, Path]]:
+    top = Path(source)
+    if not top.exists():
+        raise AppError("no such file or directory for the app", os.fsencode(source))
+    yield name, top
+    if not top.is_dir():
+        return
+
+    def refuse(error: OSError) -> None:
+        raise AppError(f"cannot be read for the app: {error.strerror}", os.fsencode(error.filename)) from error
+
+    for directory, directories, names in os.walk(top, onerror=refuse):
+        directories[:] = sorted(d for d in directories if d not in LEFT_OUT)
+        relative = posixpath.normpath(posixpath.join(name, os.path.relpath(directory, top)))
+        for entry in sorted([*directories, *names]):
+            yield posixpath.join(relative, entry), Path(directory, entry)
+
+
+def _content(item: Path, target: str, date: int, *, follow: bool) -> Content | Link:
+    if item.is_symlink() and not follow:
+        return Link(target, os.readlink(item))
+    state = item.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise AppError("neither a file nor a directory", os.fsencode(item))
+    if not os.access(item, os.R_OK):
+        raise AppError("cannot be read for the app: permission denied", os.fsencode(item))
+    mode = 0o755 if state.st_mode & 0o100 else 0o644
+    return Content(target, mode, str(date), item, state.st_size)

@@ -1,0 +1,113 @@
+"""Write the archive: prelude, payload, tail, to a temporary file beside the output, then one rename."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+import time
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from coex_bootstrap import format as form
+from coex_bootstrap.archive import PRELUDE_START
+
+from .errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFLATED = (form.INDEX, form.LIBZSTD, form.MANIFEST)  # the code is stored: it starts faster, and can be read
+ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
+
+
+def bootstrap_members() -> dict[str, bytes]:
+    """Return the bootstrap, byte for byte, by its names in the tail, with the root's `__main__.py`."""
+    folder = files(form.PACKAGE)
+    members = {
+        f"{form.PACKAGE}/{entry.name}": entry.read_bytes()
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith((".py", ".sh"))
+    }
+    members[form.MAIN] = members[f"{form.PACKAGE}/{form.MAIN}"]
+    return members
+
+
+@contextlib.contextmanager
+def output_file(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a temporary file beside `path` that takes its place when all went well, and goes when not.
+
+    Raises OutputError where the directory is missing or not writable, the disk is full, or something that is
+    no archive stands at `path`.
+    """
+    check_output(path)
+    try:
+        stream = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115
+    except OSError as error:
+        raise OutputError(f"cannot write here: {error.strerror}", os.fsencode(path.parent)) from error
+    try:
+        with stream:
+            yield stream
+            stream.flush()
+            os.fchmod(stream.fileno(), 0o777 & ~_umask())
+        Path(stream.name).replace(path)
+    except OSError as error:
+        if error.filename not in (None, stream.name):
+            raise
+        raise OutputError(f"cannot be written: {error.strerror}", os.fsencode(path)) from error
+    finally:
+        Path(stream.name).unlink(missing_ok=True)
+
+
+def check_output(path: Path) -> None:
+    """Raise OutputError before any work where the archive could not be put at `path`."""
+    if not path.parent.is_dir():
+        raise OutputError("the directory of the output does not exist", os.fsencode(path.parent))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError("cannot write in the directory of the output: permission denied", os.fsencode(path.parent))
+    if path.is_dir():
+        raise OutputError("the output is a directory", os.fsencode(path), "name a file with -o")
+    if path.exists():
+        with path.open("rb") as stream:
+            if stream.read(len(PRELUDE_START)) not in (PRELUDE_START, b""):
+                raise OutputError("would replace a file that is no coex archive", os.fsencode(path), "choose another -o")
+
+
+def _umask() -> int:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def prelude_size(platform: str) -> int:
+    """Return the size of the prelude, which does not depend on the digest in it."""
+    text = bootstrap_members()[f"{form.PACKAGE}/{form.PRELUDE}"]
+    return len(form.fill_prelude(text, b"0" * form.ID_LENGTH, platform))
+
+
+def finish(stream: IO[bytes], manifest: form.Manifest, index: form.Index, libzstd: bytes) -> None:
+    """Seal an archive whose payload stands in `stream` after room for the prelude: set digest, tail and prelude."""
+    members = {**bootstrap_members(), form.INDEX: index.dumps(), form.LIBZSTD: libzstd}
+    manifest.fields["digest"] = form.digest(manifest, members)
+    members[form.MANIFEST] = manifest.dumps()
+    stream.seek(0, os.SEEK_END)
+    stream.write(zip_bytes(members, manifest.date))
+    text = members[f"{form.PACKAGE}/{form.PRELUDE}"]
+    stream.seek(0)
+    stream.write(form.fill_prelude(text, manifest.root_name, manifest.platform))
+
+
+def zip_bytes(members: dict[str, bytes], date: int) -> bytes:
+    """Return a zip of its own offsets, without comment: what every Python from 2.7 on starts behind any prefix."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as tail:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, time.gmtime(max(date, ZIP_EPOCH))[:6])
+            info.create_system = 3
+            info.external_attr = 0o100644 << 16
+            info.compress_type = zipfile.ZIP_DEFLATED if name in DEFLATED else zipfile.ZIP_STORED
+            tail.writestr(info, members[name], compresslevel=9)
+    return buffer.getvalue()

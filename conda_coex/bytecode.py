@@ -1,0 +1,79 @@
+"""Compile the sources of noarch packages with the environment's own Python, where that runs on the builder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .plan import Content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .plan import PackagePlan, Python
+
+# As conda compiles (`compile_multiple_pyc`), but one process a package, with one order of hashes: so the
+# same package gives the same bytes in every build.
+COMPILE = ("-E", "-s", "-S", "-B", "-Wi", "-m", "compileall", "-q", "-l", "-i")
+
+
+def compile_plans(plans: Sequence[PackagePlan], python: Python | None, native: bool) -> tuple[list[Content], list[str]]:
+    """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
+
+    A source with a placeholder is compiled on the host: its text, and so its code, differ there.
+    `native` says whether the environment's platform is the builder's.
+    """
+    sources = [[item for item in plan.files if isinstance(item, Content) and item.compiled] for plan in plans]
+    if python is None or not any(sources):
+        return [], []
+    left = [item for group in sources for item in group if item.placeholder]
+    ready = [[item for item in group if not item.placeholder] for group in sources]
+    program = python.package.directory / python.program
+    if not (native and _runs(program)):
+        return [], sorted(_relative(item) for group in sources for item in group)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        made = pool.map(lambda group: compile_group(program, group), [group for group in ready if group])
+        return [content for group in made for content in group], sorted(map(_relative, left))
+
+
+def _relative(item: Content) -> str:
+    return item.path.removeprefix("prefix/")
+
+
+def _runs(program: Path) -> bool:
+    """Return whether the interpreter starts from conda's cache, where it lies without its dependencies."""
+    try:
+        return subprocess.run([program, "-E", "-s", "-S", "-B", "-c", "import compileall"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def compile_group(program: Path, sources: Sequence[Content]) -> list[Content]:
+    """Compile sources under their names in the prefix; one that does not compile has no .pyc, as in conda."""
+    with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
+        for item in sources:
+            assert isinstance(item.source, Path)
+            target = Path(scratch, _relative(item))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(item.source, target)
+        listing = Path(scratch, "sources.txt")
+        listing.write_bytes(b"".join(os.fsencode(_relative(item)) + b"\n" for item in sources))
+        environ = {**os.environ, "PYTHONHASHSEED": "0"}
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        subprocess.run([program, *COMPILE[:3], *COMPILE[3:], listing.name], cwd=scratch, env=environ, capture_output=True)
+        return list(_collect(Path(scratch), sources))
+
+
+def _collect(scratch: Path, sources: Iterable[Content]) -> Iterable[Content]:
+    for item in sources:
+        source = scratch / _relative(item)
+        for pyc in sorted({*source.parent.glob(f"__pycache__/{source.stem}.*.pyc"), *source.parent.glob(source.name + "c")}):
+            data = pyc.read_bytes()
+            path = "prefix/" + pyc.relative_to(scratch).as_posix()
+            yield replace(item, path=path, mode=(item.mode | 0o200) & 0o644, source=data, size=len(data), sha256=None, compiled=None)

@@ -1,0 +1,111 @@
+"""The command line of `conda coex`: options are conda's own, by conda's own helpers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+CREATE = "Create an executable archive of an environment and an application."
+CREATE_MORE = """\
+Examples:
+  conda coex create -f environment.yml --entrypoint python -o python.coex
+  conda coex create -f environment.yml --entrypoint ./tool.py ./data
+  conda coex create -n myenv --entrypoint ./script
+  conda coex create -p /path/to/env --entrypoint "python -m http.server 8000" -o serve.coex
+  conda coex create -c conda-forge --package python=3.12 --package numpy --entrypoint python -o np.coex
+"""
+INSPECT = "Show what an archive holds, and what it asks of a host."
+DEFAULT_LEVEL = 9
+
+
+def configure_parser(parser: ArgumentParser) -> None:
+    """Add the verbs; conda calls this on every one of its runs."""
+    verbs = parser.add_subparsers(dest="coex_verb", metavar="VERB", required=True)
+    _configure_create(verbs)
+    _configure_inspect(verbs)
+
+
+def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
+    from argparse import RawDescriptionHelpFormatter
+
+    from conda.cli.helpers import (
+        add_output_and_prompt_options,
+        add_parser_channels,
+        add_parser_networking,
+        add_parser_platform,
+        add_parser_prefix,
+        add_parser_solver,
+        add_parser_solver_mode,
+    )
+
+    parser = verbs.add_parser(
+        "create", help=CREATE, description=CREATE, epilog=CREATE_MORE, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "sources", nargs="*", metavar="PATH", help="files and directories of the application, kept under these names"
+    )
+    parser.add_argument(
+        "--entrypoint", required=True, metavar="COMMAND",
+        help="command line to run: a command of the environment, or a file of the application, with arguments",
+    )  # fmt: skip
+    parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
+    parser.add_argument(
+        "--compression-level", type=int, default=DEFAULT_LEVEL, metavar="N", help=f"zstd, 1 to 19 (default: {DEFAULT_LEVEL})"
+    )
+    inputs = parser.add_argument_group("Environment")
+    inputs.add_argument(
+        "-f", "--file", action="append", default=[], metavar="FILE", help="an environment file; may be repeated"
+    )
+    inputs.add_argument(
+        "--package", action="append", default=[], dest="package_specs", metavar="SPEC", help="a package; may be repeated"
+    )
+    add_parser_prefix(parser)
+    add_parser_platform(add_parser_channels(parser))
+    add_parser_solver(add_parser_solver_mode(parser))
+    add_parser_networking(parser)
+    add_output_and_prompt_options(parser)
+
+
+def _configure_inspect(verbs: _SubParsersAction[ArgumentParser]) -> None:
+    from conda.cli.helpers import add_parser_json
+
+    parser = verbs.add_parser("inspect", help=INSPECT, description=INSPECT)
+    parser.add_argument("archive", metavar="ARCHIVE", help="the file")
+    add_parser_json(parser)
+
+
+def execute(arguments: Namespace) -> int:
+    """Run the verb, and turn every error of ours, and of the system, into one that conda prints."""
+    from conda import CondaError
+
+    from .errors import CoexError
+
+    try:
+        return _execute(arguments)
+    except CoexError as error:
+        # conda applies % to the text of its errors
+        raise CondaError("%(message)s", message=str(error)) from error
+    except OSError as error:
+        raise CondaError("%(message)s", message=f"{error.filename or 'the system'}: {error.strerror or error}") from error
+
+
+def _execute(arguments: Namespace) -> int:
+    if arguments.coex_verb == "inspect":
+        from .inspect import inspect
+
+        return inspect(arguments.archive)
+    from .create import Request, create
+
+    return create(
+        Request(
+            files=tuple(arguments.file),
+            specs=tuple(arguments.package_specs),
+            existing=bool(arguments.name or arguments.prefix),
+            entry_point=arguments.entrypoint,
+            sources=tuple(arguments.sources),
+            output=arguments.output,
+            level=arguments.compression_level,
+        )
+    )

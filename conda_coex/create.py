@@ -1,0 +1,190 @@
+"""Create an archive: the numbered flow of the README, and the only place that knows its order."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coex_bootstrap import format as form
+
+from . import app, archive, bytecode, conda_api, entry_point, libzstd, records, solve
+from .layout import Layout
+from .manifest import make_manifest
+from .payload import Payload
+from .plan import absolute_links, find_python, plan_package
+from .report import report
+
+if TYPE_CHECKING:
+    from typing import IO
+
+    from .packages import Package
+    from .plan import PackagePlan
+    from .solve import Environment
+
+# Owners of files that belong to no one package.
+SCRIPTS, COMPILED, META = "console scripts", "compiled", "conda-meta"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    files: tuple[str, ...]
+    specs: tuple[str, ...]
+    existing: bool  # -n or -p: take that environment's records as they are
+    entry_point: str
+    sources: tuple[str, ...]
+    output: str | None
+    level: int
+
+
+def create(request: Request) -> int:
+    """Create the archive that was asked for and say what came of it; returns the status."""
+    output, sources = check(request)
+    environment = read_input(request)
+    packages = solve.fetch(environment.records, environment.specs)
+    date = build_date(packages)
+    plans, layout, pyc_left = plan(environment, packages, date)
+    files, directories = app.collect(sources, date)
+    layout.place("app", files)
+    for directory in directories:
+        layout.make_directory(directory)
+    command = entry_point.resolve(request.entry_point, layout, existing_prefix(request))
+    library, library_from = libzstd.find_libzstd(
+        environment.platform, packages, lambda: solve_zstd(environment), native_base(environment.platform)
+    )
+    with archive.output_file(output) as stream:
+        stream.seek(archive.prelude_size(environment.platform))
+        payload = write_payload(stream, layout, request.level)
+        index = make_index(payload, layout)
+        manifest = make_manifest(
+            entry_point.name_of(request.entry_point), command, environment, plans, layout, payload, index, date
+        )
+        manifest.fields.update(libzstd=library_from, compile=left_to_compile(plans, pyc_left))
+        archive.finish(stream, manifest, index, library)
+    report(output, manifest, environment, list(absolute_links(plans)))
+    return 0
+
+
+def check(request: Request) -> tuple[Path, list[str]]:
+    """Return the output and the app's sources; raises for what can be seen to be wrong before any work."""
+    from .errors import InputError
+
+    if request.existing and (request.files or request.specs):
+        raise InputError("-n and -p take an environment as it is", remedy="leave out -f and --package, or -n and -p")
+    if not 1 <= request.level <= 19:
+        raise InputError(f"the compression level {request.level} is not between 1 and 19")
+    output = Path(request.output or entry_point.name_of(request.entry_point) + ".coex")
+    archive.check_output(output)
+    sources = list(request.sources)
+    local = entry_point.local_file(request.entry_point)
+    if local is not None and app.app_name(local) not in map(app.app_name, sources):
+        sources.append(local)
+    app.collect(sources, 0)
+    return output, sources
+
+
+def read_input(request: Request) -> Environment:
+    """Return the records to pack: of an existing environment, or solved for."""
+    prefix = existing_prefix(request)
+    if prefix is not None:
+        return solve.read_existing(prefix)
+    return solve.solve(solve.merge_inputs(request.files, request.specs))
+
+
+def existing_prefix(request: Request) -> str | None:
+    """Return the prefix that -n or -p names."""
+    if not request.existing:
+        return None
+    from conda.base.context import context
+
+    return str(context.target_prefix)
+
+
+def build_date(packages: tuple[Package, ...]) -> int:
+    """Return the date of everything that has none: SOURCE_DATE_EPOCH, else the newest package's."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given.isdigit():
+        return int(given)
+    stamps = [int(package.record.get("timestamp") or 0) for package in packages]
+    # conda writes milliseconds, and long ago wrote seconds
+    return max([archive.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
+
+
+def plan(environment: Environment, packages: tuple[Package, ...], date: int) -> tuple[list[PackagePlan], Layout, list[str]]:
+    """Return the plans of all packages, the root they make, and the sources that the host has to compile."""
+    from conda.base.context import context
+
+    python = find_python(packages)
+    plans = [plan_package(package, python, date) for package in packages]
+    layout = Layout()
+    for each in plans:
+        layout.place(each.package.dist, each.files)
+    for each in plans:
+        layout.place(SCRIPTS, each.entry_points)
+    native = environment.platform == context._native_subdir()
+    compiled, left = bytecode.compile_plans(plans, python, native)
+    layout.place(COMPILED, compiled)
+    meta = records.plan_records(plans, date)
+    meta.append(records.plan_history(plans, environment.specs, context_version(), date))
+    layout.place(META, meta + records.plan_state(environment.variables, date))
+    return plans, layout, left
+
+
+def context_version() -> str:
+    """Return the version of the conda that builds."""
+    from conda import __version__
+
+    return str(__version__)
+
+
+def left_to_compile(plans: list[PackagePlan], sources: list[str]) -> dict[str, object] | None:
+    """Return what the host has to compile, for the manifest."""
+    python = find_python([each.package for each in plans])
+    return {"python": python.program, "sources": sources} if python and sources else None
+
+
+def solve_zstd(environment: Environment) -> tuple[Package, ...]:
+    """Return the package zstd of the environment's platform, from its own channels."""
+    found = solve.solve_records(("zstd",), environment.channels)
+    return solve.fetch([record for record in found if record.name == "zstd"], ())
+
+
+def native_base(platform: str) -> Path | None:
+    """Return conda's own prefix where its platform is the archive's."""
+    from conda.base.context import context
+
+    return Path(context.root_prefix) if platform == context._native_subdir() else None
+
+
+def write_payload(stream: IO[bytes], layout: Layout, level: int) -> Payload:
+    """Compress all contents: package by package, then what only this environment has, then the app."""
+    groups = layout.groups()
+    total = sum(content.size for group in groups for content in group.contents) or 1
+    done = 0
+
+    with conda_api.progress_bar("Compressing") as update:
+
+        def progress(size: int) -> None:
+            nonlocal done
+            done += size
+            update(done / total)
+
+        payload = Payload(stream, level, progress)
+        payload.add(group for group in groups if group.owner not in (META, "app"))
+        payload.add(group for group in groups if group.owner in (META, "app"))
+    return payload
+
+
+def make_index(payload: Payload, layout: Layout) -> form.Index:
+    """Return the index: rows as the payload has them, directories and links sorted."""
+    index = form.Index()
+    index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
+    index.frames, index.files = payload.frames, payload.rows
+    index.directories = [form.Directory(0o755, os.fsencode(path)) for path in sorted(layout.directories)]
+    index.links = [
+        form.Link(os.fsencode(link.path), os.fsencode(link.target)) for link in sorted(layout.links(), key=lambda x: x.path)
+    ]
+    return index

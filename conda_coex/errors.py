@@ -1,0 +1,48 @@
+"""The errors of a build: each a class, raised where it is seen, rendered by `cli` alone."""
+
+from __future__ import annotations
+
+from coex_bootstrap.errors import CoexError
+
+__all__ = [
+    "AppError",
+    "CoexError",
+    "DecoderNotFound",
+    "EntryPointNotFound",
+    "InputError",
+    "OutputError",
+    "PackageDamaged",
+    "PackageRefused",
+]
+
+
+class InputError(CoexError):
+    """What was asked for contradicts itself, or cannot be read."""
+
+
+class EntryPointNotFound(CoexError):
+    """The entry point is neither a command of the environment nor a file of the app."""
+
+
+class AppError(CoexError):
+    """A file or directory of the application is missing, unreadable, or no file."""
+
+
+class OutputError(CoexError):
+    """The archive cannot be written where it was asked for."""
+
+
+class PackageDamaged(CoexError):
+    """A package in conda's cache is not what its record says."""
+
+    advice = "remove it with `conda clean --packages --tarballs` and try again"
+
+
+class PackageRefused(CoexError):
+    """A package asks for what no package may, such as a path outside the environment."""
+
+
+class DecoderNotFound(CoexError):
+    """No package offers a libzstd for the target platform."""
+
+    advice = "add the package zstd to the environment, or a channel that has it with -c"

@@ -1,0 +1,98 @@
+"""Decide which file stands at each path of the root, package by package in link order, as conda's linking does."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .errors import PackageRefused
+from .plan import Content, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEPTH = 40  # links in one path, as the kernel allows
+
+
+@dataclass(frozen=True)
+class Group:
+    """The files of one owner, which share frames with no other's."""
+
+    owner: str
+    contents: tuple[Content, ...]
+
+
+class Layout:
+    """The root as it will be: `files` and `links` by path. The later package wins (conda's `clobber`)."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Content | Link] = {}
+        self.owners: dict[str, str] = {}
+        self.directories: set[str] = {"prefix", "app"}
+
+    def place(self, owner: str, items: Iterable[Content | Link]) -> None:
+        """Put files and links of a package, or of another owner, where their paths lead, replacing what stands there."""
+        for item in items:
+            path = self.resolve(item.path)
+            if path in self.directories:
+                self._remove_below(path)
+            self.entries.pop(path, None)  # the winner takes its place in its own package's order
+            self.entries[path] = item if path == item.path else replace(item, path=path)
+            self.owners[path] = owner
+            self._make_parents(path)
+
+    def make_directory(self, path: str) -> None:
+        """Have a directory even if it stays empty."""
+        self.directories.add(path)
+        self._make_parents(path)
+
+    def resolve(self, path: str) -> str:
+        """Follow the links in the directories of `path`; what is no directory there makes way for one, as in conda.
+
+        Raises PackageRefused where a link leads out of the environment.
+        """
+        for _ in range(DEPTH):
+            entry = next((entry for entry in map(self.entries.get, _ancestors(path)) if entry is not None), None)
+            if entry is None:
+                return path
+            target = _target(entry) if isinstance(entry, Link) else ""
+            if target in self.directories:
+                path = target + path[len(entry.path) :]
+            else:
+                del self.entries[entry.path]
+        raise PackageRefused(f"the links of {path} lead in a circle")
+
+    def _remove_below(self, path: str) -> None:
+        below = path + "/"
+        self.entries = {name: entry for name, entry in self.entries.items() if not name.startswith(below)}
+        self.directories = {name for name in self.directories if name != path and not name.startswith(below)}
+
+    def _make_parents(self, path: str) -> None:
+        for parent in _ancestors(path):
+            self.directories.add(parent)
+
+    def groups(self) -> list[Group]:
+        """Return the files by owner, owners in the order in which they were placed."""
+        found: dict[str, list[Content]] = {}
+        for path, entry in self.entries.items():
+            if isinstance(entry, Content):
+                found.setdefault(self.owners[path], []).append(entry)
+        return [Group(owner, tuple(contents)) for owner, contents in found.items()]
+
+    def links(self) -> list[Link]:
+        return [entry for entry in self.entries.values() if isinstance(entry, Link)]
+
+
+def _ancestors(path: str) -> list[str]:
+    """Return the directories of a path, the outermost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts))]
+
+
+def _target(link: Link) -> str:
+    """Return the path of the root that a link leads to; raises PackageRefused where that is outside."""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
+    if not (path + "/").startswith("prefix/"):
+        raise PackageRefused(f"{link.path} leads out of the environment, and a file lies behind it")
+    return path

@@ -1,0 +1,54 @@
+"""Find the libzstd that travels in the archive: from packages of the target platform, never a guess."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import DecoderNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .packages import Package
+
+NAMES = {"linux": "lib/libzstd.so.1", "osx": "lib/libzstd.1.dylib"}
+
+
+def find_libzstd(
+    platform: str, packages: Sequence[Package], solve: Callable[[], Sequence[Package]], base: Path | None
+) -> tuple[bytes, str]:
+    """Return the library and the name of what it came from: the environment, else a solve, else the base.
+
+    `solve` returns the packages of zstd from the environment's channels; `base` is the prefix of a base of the
+    same platform. Raises DecoderNotFound.
+    """
+    name = NAMES.get(platform.partition("-")[0])
+    if name is None:
+        raise DecoderNotFound(f"the platform {platform} is not supported", remedy="use linux-* or osx-*")
+    for package in [*packages, *solve_quietly(packages, name, solve)]:
+        if any(path.path == name for path in package.paths):
+            return _load(package.directory, name), package.dist
+    if base is not None and (base / name).exists():
+        return _load(base, name), "base"
+    raise DecoderNotFound(f"no libzstd for {platform} was found")
+
+
+def solve_quietly(packages: Sequence[Package], name: str, solve: Callable[[], Sequence[Package]]) -> Sequence[Package]:
+    """Solve for zstd only where the environment has none; channels without it are no error yet."""
+    if any(path.path == name for package in packages for path in package.paths):
+        return ()
+    from conda import CondaError
+
+    try:
+        return solve()
+    except (CondaError, SystemExit):
+        return ()
+
+
+def _load(directory: Path, name: str) -> bytes:
+    found = (directory / name).resolve()
+    if directory.resolve() not in found.parents:
+        raise DecoderNotFound("the libzstd of a package leads out of it", os.fsencode(directory / name))
+    return found.read_bytes()

@@ -1,0 +1,91 @@
+"""Make the manifest: what an archive says about itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from coex_bootstrap import format as form
+
+from . import __version__
+from .archive import prelude_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .layout import Layout
+    from .packages import Package
+    from .payload import Payload
+    from .plan import PackagePlan
+    from .solve import Environment
+
+BLOCK = 4096  # what a file takes on disk at least
+
+
+def make_manifest(
+    name: str,
+    command: list[list[str]],
+    environment: Environment,
+    plans: Sequence[PackagePlan],
+    layout: Layout,
+    payload: Payload,
+    index: form.Index,
+    date: int,
+) -> form.Manifest:
+    """Return the manifest without its digest, libzstd and compile, which come last."""
+    sizes = {group.owner: group.contents for group in layout.groups()}
+    packages = []
+    for plan in plans:
+        contents = sizes.get(plan.package.dist, ())
+        unpacked = sum(content.size for content in contents)
+        packages.append(_package(plan.package, payload.compressed.get(plan.package.dist, 0), unpacked, len(contents)))
+    return form.Manifest({
+        "format": form.FORMAT_VERSION,
+        "builder": f"conda-coex {__version__}",
+        "name": name,
+        "platform": environment.platform,
+        "date": date,
+        "entry_points": [{"name": name, "command": command}],
+        "packages": packages,
+        "specs": list(environment.specs),
+        "requires": virtual_packages(plan.package for plan in plans),
+        "prefix_limit": _prefix_limit(index),
+        "post_link": [_identity(plan.package) for plan in plans if _has_post_link(plan)],
+        "prelude": prelude_size(environment.platform),
+        "payload": payload.size,
+        "unpacked": {
+            "files": len(index.files),
+            "bytes": sum(-(-row.size // BLOCK) * BLOCK for row in index.files) + BLOCK * len(index.directories),
+        },
+    })  # fmt: skip
+
+
+def _identity(package: Package) -> dict[str, Any]:
+    return {key: package.record[key] for key in ("name", "version", "build_number")}
+
+
+def _package(package: Package, compressed: int, unpacked: int, files: int) -> dict[str, Any]:
+    kept = ("name", "version", "build", "build_number", "channel", "subdir", "url", "md5", "sha256", "size", "license")
+    fields = {key: package.record[key] for key in kept if package.record.get(key) is not None}
+    return {**fields, "compressed": compressed, "unpacked": unpacked, "files": files}
+
+
+def _has_post_link(plan: PackagePlan) -> bool:
+    script = f"prefix/bin/.{plan.package.name}-post-link.sh"
+    return any(item.path == script for item in plan.files)
+
+
+def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
+    """Return the virtual packages that packages depend on, with every constraint."""
+    found: dict[str, set[str]] = {}
+    for package in packages:
+        for depend in package.record.get("depends", ()):
+            if depend.startswith("__"):
+                name, _, constraint = depend.partition(" ")
+                found.setdefault(name, set()).add(constraint.strip())
+    return {name: sorted(constraints) for name, constraints in sorted(found.items())}
+
+
+def _prefix_limit(index: form.Index) -> int | None:
+    """Return the length of the shortest placeholder that a binary holds: a longer prefix has no room there."""
+    numbers = {int(row.relocation.split(b":")[1]) for row in index.files if row.relocation.startswith(b"b:")}
+    return min((len(index.placeholders[number]) for number in numbers), default=None)

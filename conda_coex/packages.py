@@ -1,0 +1,196 @@
+"""Read the packages of conda's cache, as plain values that have passed every check of names and paths."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from .errors import PackageDamaged, PackageRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PLACEHOLDER_OF_OLD = "/opt/anaconda1anaconda2anaconda3"
+DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
+
+
+@dataclass(frozen=True)
+class PackagePath:
+    """One row of a package's paths.json; `mode` is the permission bits that an umask of 022 leaves."""
+
+    path: str
+    kind: str  # hardlink, softlink or directory
+    placeholder: str | None
+    file_mode: str | None  # text or binary
+    sha256: str | None
+    size: int
+    mode: int
+    mtime_ns: int
+    fields: dict[str, Any]  # as conda writes them to conda-meta
+
+
+@dataclass(frozen=True)
+class EntryPoint:
+    """A console script of a noarch python package: `command = module:function`."""
+
+    command: str
+    module: str
+    function: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package as it lies extracted in conda's cache, with the record it was installed by."""
+
+    record: dict[str, Any]  # JSON fields of the PackageRecord, without credentials
+    directory: Path
+    noarch: str | None  # python or generic
+    entry_points: tuple[EntryPoint, ...]
+    paths: tuple[PackagePath, ...]
+    site_packages: str | None  # of a python package that says so
+    requested: str | None  # the spec that asked for it
+
+    @property
+    def name(self) -> str:
+        return str(self.record["name"])
+
+    @property
+    def dist(self) -> str:
+        return "-".join(str(self.record[key]) for key in ("name", "version", "build"))
+
+
+def read_package(record: Any, entry: Any, requested: str | None) -> Package:
+    """Read one package from a conda record and the entry of conda's cache for it.
+
+    Raises PackageDamaged where a listed file is missing, PackageRefused for a path that leaves the prefix.
+    The rules are those of conda's `gateways/disk/read.py`.
+    """
+    from conda.gateways.disk.read import read_package_info
+
+    directory = Path(entry.extracted_package_dir)
+    try:
+        info = read_package_info(record, entry)
+        index = json.loads((directory / "info" / "index.json").read_text("utf-8"))
+    except (OSError, ValueError, KeyError) as error:
+        raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
+    noarch, entry_points = _noarch(record, info.package_metadata, directory)
+    paths = tuple(_read_path(directory, data) for data in info.paths_data.paths)
+    modes = _true_modes(directory, entry.package_tarball_full_path, paths)
+    return Package(
+        record=_record_fields(record, info, requested),
+        directory=directory,
+        noarch=noarch,
+        entry_points=entry_points,
+        paths=tuple(_with_mode(path, modes) for path in paths),
+        site_packages=index.get("python_site_packages_path"),
+        requested=requested,
+    )
+
+
+def _noarch(record: Any, metadata: Any, directory: Path) -> tuple[str | None, tuple[EntryPoint, ...]]:
+    in_package = metadata.noarch if metadata is not None else None
+    noarch = record.noarch or (in_package.type if in_package is not None else None)
+    if noarch is None:
+        return None, ()
+    if str(noarch) != "python":
+        return "generic", ()
+    given = (in_package.entry_points if in_package is not None else None) or ()
+    return "python", tuple(parse_entry_point(text, directory) for text in given)
+
+
+def parse_entry_point(text: str, directory: Path) -> EntryPoint:
+    """Parse `command = module:function`; a command is a file name, never a path (GHSA-q53q-5r4j-5729)."""
+    command, _, rest = text.partition("=")
+    module, _, function = rest.partition(":")
+    command, module, function = command.strip(), module.strip(), function.strip()
+    if not command or "/" in command or "\\" in command or "\0" in command or "\n" in command or command[0] == ".":
+        raise PackageRefused(f"the entry point {text!r} is no file name", os.fsencode(directory))
+    if not DOTTED.match(module) or not DOTTED.match(function):
+        raise PackageRefused(f"the entry point {text!r} names no function", os.fsencode(directory))
+    return EntryPoint(command, module, function)
+
+
+def check_path(path: str, directory: Path) -> str:
+    """Return `path` if it stays below the prefix; raises PackageRefused."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path or "/".join(parts) != path:
+        raise PackageRefused(f"the package names the path {path!r}, which leaves the environment", os.fsencode(directory))
+    if parts[0] == "conda-meta" and path.endswith((".json", "/history")):
+        raise PackageRefused(f"the package brings conda's own record {path!r}", os.fsencode(directory))
+    return path
+
+
+def _read_path(directory: Path, data: Any) -> PackagePath:
+    path = check_path(data.path, directory)
+    source = directory / path
+    try:
+        state = source.lstat()
+    except (OSError, ValueError) as error:
+        raise PackageDamaged(f"{path} is missing from the package", os.fsencode(directory)) from error
+    kind = str(data.path_type)
+    if kind != "directory":
+        kind = "softlink" if stat.S_ISLNK(state.st_mode) else "hardlink"
+    fields = {key: _plain(value) for key, value in data.dump().items()}
+    recorded = fields.get("size_in_bytes")
+    if kind == "hardlink" and recorded is not None and recorded != state.st_size:
+        raise PackageDamaged(f"{path} has {state.st_size} bytes, its record says {recorded}", os.fsencode(directory))
+    return PackagePath(
+        path=path,
+        kind=kind,
+        placeholder=(fields.get("prefix_placeholder") or None) if kind == "hardlink" else None,
+        file_mode=fields.get("file_mode"),
+        sha256=fields.get("sha256") if kind == "hardlink" else None,
+        size=state.st_size if kind == "hardlink" else 0,
+        mode=stat.S_IMODE(state.st_mode) & ~0o022,
+        mtime_ns=state.st_mtime_ns,
+        fields=fields,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return an enumeration's value as conda's JSON has it."""
+    return getattr(value, "value", value)
+
+
+def _true_modes(directory: Path, tarball: str | None, paths: Iterable[PackagePath]) -> dict[str, int] | None:
+    """Return the modes of the package file, where the cache was filled under an umask that hides them.
+
+    conda extracts through the umask of that moment. 022 and 002 are undone by masking; a stricter one
+    took bits that only the package file still has. Without that file, others get what the owner has.
+    """
+    files = [path for path in paths if path.kind == "hardlink"]
+    if not files or any(path.mode & 0o004 for path in files):
+        return None
+    if tarball and Path(tarball).is_file():
+        from conda_package_streaming.package_streaming import stream_conda_component
+
+        return {member.name: member.mode & 0o7755 for _, member in stream_conda_component(tarball)}
+    return {path.path: path.mode | (path.mode & 0o500) >> 3 | (path.mode & 0o500) >> 6 for path in files}
+
+
+def _with_mode(path: PackagePath, modes: dict[str, int] | None) -> PackagePath:
+    if modes is None or path.path not in modes:
+        return path
+    return PackagePath(**{**path.__dict__, "mode": modes[path.path]})
+
+
+def _record_fields(record: Any, info: Any, requested: str | None) -> dict[str, Any]:
+    """Return the fields that conda writes to `conda-meta` for this record, without any credentials."""
+    from conda.common.url import mask_anaconda_token, remove_auth
+    from conda.models.records import PrefixRecord
+
+    merged = PrefixRecord.from_objects(record, info.package_metadata, url=info.url, requested_spec=str(requested))
+    fields: dict[str, Any] = json.loads(_to_json(merged.dump()))
+    for key in ("url", "channel"):
+        if fields.get(key):
+            fields[key] = remove_auth(mask_anaconda_token(fields[key]))
+    return fields
+
+
+def _to_json(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, default=lambda value: _plain(value) if hasattr(value, "value") else value.dump())

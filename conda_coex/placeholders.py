@@ -1,0 +1,60 @@
+"""Find every place where relocation will write: the build-time half of `coex_bootstrap.relocate`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.relocate import ENCODINGS
+
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Iterator
+
+    Buffer = bytes | mmap.mmap
+
+
+def find_edits(data: Buffer, placeholder: str, file_mode: str) -> str:
+    """Return the EDITS of a relocation: empty where `data` holds no placeholder that conda would replace.
+
+    The result is right for any prefix: conda searches encoding by encoding, so bytes that an earlier one
+    takes are out of a later one's reach.
+    """
+    find = _text_items if file_mode == "text" else _binary_items
+    taken: list[tuple[int, int]] = []
+    edits = []
+    for number, encoding in enumerate(ENCODINGS):
+        searched = placeholder.encode(encoding)
+        items = []
+        for item, start, end in find(data, searched, encoding):
+            if not any(start < stop and begin < end for begin, stop in taken):
+                items.append((item, start, end))
+        taken += [(start, end) for _, start, end in items]
+        if items:
+            edits.append(f"{number}=" + "+".join(item for item, _, _ in items))
+    return "/".join(edits)
+
+
+def _text_items(data: Buffer, searched: bytes, encoding: str) -> Iterator[tuple[str, int, int]]:
+    """Every occurrence; `!` where the first line has it right after `#!`, and there is a second line."""
+    first_line = data.find(b"\n")
+    shebang = "#!".encode(encoding)
+    start = data.find(searched)
+    while start >= 0:
+        end = start + len(searched)
+        in_shebang = end <= first_line and data[max(0, start - len(shebang)) : start] == shebang
+        yield f"{start}!" if in_shebang else str(start), start, end
+        start = data.find(searched, end)
+
+
+def _binary_items(data: Buffer, searched: bytes, encoding: str) -> Iterator[tuple[str, int, int]]:
+    """Every NUL-terminated string from its first occurrence on (the pattern of conda's `binary_replace`)."""
+    zeros = "\0".encode(encoding)
+    pattern = re.compile(re.escape(searched) + b"(?:(?!(?:" + zeros + b")).)*" + zeros, re.DOTALL)
+    for found in pattern.finditer(data):
+        offsets = []
+        offset = found.start()
+        while offset >= 0:
+            offsets.append(offset)
+            offset = data.find(searched, offset + len(searched), found.end())
+        yield ".".join(str(n) for n in [*offsets, found.end()]), found.start(), found.end()

@@ -1,0 +1,163 @@
+"""What each package's files become in the prefix: conda's link rules, applied at build time.
+
+The rules are those of conda's `core/path_actions.py`; where each stands is said at its function.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import PackageRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .packages import EntryPoint, Package, PackagePath
+
+ENTRY_POINT = """\
+# -*- coding: utf-8 -*-
+import re
+import sys
+
+from {module} import {name}
+
+if __name__ == '__main__':
+    sys.argv[0] = re.sub(r'(-script\\.pyw?|\\.exe)?$', '', sys.argv[0])
+    sys.exit({function}())
+"""
+NOARCH_SOURCE = re.compile(r"^site-packages[/\\][^\t\n\r\f\v]+\.py$")
+
+
+@dataclass(frozen=True)
+class Content:
+    """One regular file of the root and where its bytes come from."""
+
+    path: str  # relative to the root
+    mode: int
+    mtime: str  # seconds[.nanoseconds]
+    source: Path | bytes
+    size: int
+    sha256: str | None = None
+    placeholder: str | None = None
+    file_mode: str | None = None  # text or binary, with a placeholder
+    python: str | None = None  # of a console script: the interpreter, relative to the prefix
+    compiled: str | None = None  # of a noarch source: the .pyc that conda makes of it, relative to the prefix
+    slots: tuple[tuple[int, str], ...] = ()  # of a record: offset, and path of the file whose sha256 goes there
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link of the root."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True)
+class PackagePlan:
+    """What one package puts into the prefix, in conda's order, and the names its record lists."""
+
+    package: Package
+    files: tuple[Content | Link, ...]
+    entry_points: tuple[Content, ...]
+
+    @property
+    def compiled(self) -> list[str]:
+        return [item.compiled for item in self.files if isinstance(item, Content) and item.compiled]
+
+
+@dataclass(frozen=True)
+class Python:
+    """The Python of an environment: where its packages and its program are, relative to the prefix."""
+
+    version: str  # major.minor
+    site_packages: str
+    package: Package
+
+    @property
+    def program(self) -> str:
+        return f"bin/python{self.version}"
+
+
+def find_python(packages: Sequence[Package]) -> Python | None:
+    """Return the Python that noarch packages are for (conda's `link.py: _get_python_info`)."""
+    for package in packages:
+        if package.name == "python":
+            version = ".".join(str(package.record["version"]).split(".")[:2])
+            return Python(version, package.site_packages or f"lib/python{version}/site-packages", package)
+    return None
+
+
+def plan_package(package: Package, python: Python | None, date: int) -> PackagePlan:
+    """Return what a package becomes; raises PackageRefused for noarch python without a Python."""
+    if package.noarch == "python" and python is None:
+        raise PackageRefused(f"{package.dist} needs a Python, and the environment has none", remedy="add python")
+    files = tuple(_plan_path(package, path, python) for path in package.paths if path.kind != "directory")
+    scripts = tuple(_plan_entry_point(point, python, date) for point in package.entry_points) if python else ()
+    return PackagePlan(package, files, scripts)
+
+
+def target_path(path: str, package: Package, python: Python | None) -> str:
+    """Return where a path of the package goes (conda's `get_python_noarch_target_path`)."""
+    if package.noarch == "python" and python is not None:
+        if path.startswith("site-packages/"):
+            return python.site_packages + path[len("site-packages") :]
+        if path.startswith("python-scripts/"):
+            return "bin" + path[len("python-scripts") :]
+    return path
+
+
+def _plan_path(package: Package, path: PackagePath, python: Python | None) -> Content | Link:
+    target = target_path(path.path, package, python)
+    source = package.directory / path.path
+    if path.kind == "softlink":
+        return Link("prefix/" + target, os.readlink(source))
+    content = Content(
+        path="prefix/" + target,
+        # conda makes a copy that it rewrites writable for its owner
+        mode=path.mode | 0o200 if path.placeholder else path.mode,
+        mtime=format_time(path.mtime_ns),
+        source=source,
+        size=path.size,
+        sha256=path.sha256,
+        placeholder=path.placeholder,
+        file_mode=path.file_mode if path.placeholder else None,
+    )
+    if package.noarch == "python" and python is not None and NOARCH_SOURCE.match(path.path):
+        return replace(content, compiled=compiled_path(target, python.version))
+    return content
+
+
+def compiled_path(source: str, version: str) -> str:
+    """Return the name that conda gives a .pyc, whatever the implementation (conda's `pyc_path`)."""
+    if version.startswith("2."):
+        return source + "c"
+    directory, _, name = source.rpartition("/")
+    stem = name.removesuffix(".py")
+    return f"{directory}/__pycache__/{stem}.cpython-{version.replace('.', '')}.pyc"
+
+
+def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Content:
+    """Plan a console script (conda's `create_python_entry_point`); its #! line is written on the host."""
+    assert python is not None
+    text = ENTRY_POINT.format(module=point.module, name=point.function.split(".")[0], function=point.function)
+    data = text.encode()
+    return Content(f"prefix/bin/{point.command}", 0o755, str(date), data, len(data), python=python.program)
+
+
+def format_time(nanoseconds: int) -> str:
+    """Return a time as the index has it."""
+    seconds, fraction = divmod(nanoseconds, 10**9)
+    return f"{seconds}.{fraction:09d}" if fraction else str(seconds)
+
+
+def absolute_links(plans: Sequence[PackagePlan]) -> Iterator[tuple[str, Link]]:
+    """Yield (dist, link) for links that leave the prefix: they stay links, where conda copies their target."""
+    for plan in plans:
+        for item in plan.files:
+            if isinstance(item, Link) and item.target.startswith("/"):
+                yield plan.package.dist, item

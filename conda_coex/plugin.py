@@ -1,0 +1,38 @@
+"""Register `conda coex` with conda, which imports this module on every call: nothing heavy here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conda.plugins import hookimpl
+from conda.plugins.types import CondaSubcommand
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Sequence
+
+SUMMARY = "Turn a conda environment and an application into one executable file."
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def conda_subcommands() -> Iterator[CondaSubcommand]:
+    yield CondaSubcommand(name="coex", summary=SUMMARY, action=execute, configure_parser=configure_parser)
+
+
+def configure_parser(parser: ArgumentParser) -> None:
+    from .cli import configure_parser
+
+    configure_parser(parser)
+
+
+def execute(arguments: Namespace) -> int:
+    from .cli import execute
+
+    return execute(arguments)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run conda's own command line with `coex` in front, so that options mean the same."""
+    from conda.cli import main as conda_main
+
+    return int(conda_main("coex", *words) or 0)

@@ -1,0 +1,98 @@
+"""Write `conda-meta`: the records and the history by which conda knows the environment."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from .plan import Content, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .plan import PackagePlan
+
+COPY = 3  # conda's LinkType.copy
+SLOT = "0123456789abcdef" * 4  # stands where a sha256 goes that only the host can know
+
+
+def plan_records(plans: Sequence[PackagePlan], date: int) -> list[Content]:
+    """Return `conda-meta/<dist>.json` of every package (conda's `CreatePrefixRecordAction`).
+
+    Paths of the builder stay out: what conda names `extracted_package_dir` and the like is not on the host.
+    """
+    return [_plan_record(plan, date) for plan in plans]
+
+
+def _plan_record(plan: PackagePlan, date: int) -> Content:
+    targets = [item.path.removeprefix("prefix/") for item in plan.files]
+    scripts = [script.path.removeprefix("prefix/") for script in plan.entry_points]
+    fields = {
+        **plan.package.record,
+        "extracted_package_dir": "",
+        "package_tarball_full_path": "",
+        "link": {"source": "", "type": COPY},
+        "files": [*targets, *plan.compiled, *scripts],
+        "paths_data": {"paths_version": 1, "paths": _paths(plan, scripts)},
+    }
+    text = json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": ")).encode()
+    relocated = sorted(
+        (str(path.fields["_path"]), item.path)
+        for path, item in zip((p for p in plan.package.paths if p.kind != "directory"), plan.files, strict=True)
+        if isinstance(item, Content) and item.placeholder
+    )
+    slots = _find_slots(text, dict(relocated))
+    return Content(f"prefix/conda-meta/{plan.package.dist}.json", 0o644, str(date), text, len(text), slots=slots)
+
+
+def _paths(plan: PackagePlan, scripts: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
+    paths = [path for path in plan.package.paths if path.kind != "directory"]
+    for path, item in zip(paths, plan.files, strict=True):
+        fields = dict(path.fields)
+        if isinstance(item, Link):
+            fields["path_type"] = "softlink"
+        elif item.placeholder:
+            fields["sha256_in_prefix"] = SLOT
+        elif path.sha256:
+            fields["sha256_in_prefix"] = path.sha256
+        rows.append({name: value for name, value in fields.items() if value is not None})
+    rows += [{"_path": name, "path_type": "pyc_file"} for name in plan.compiled]
+    rows += [{"_path": name, "path_type": "unix_python_entry_point"} for name in scripts]
+    return rows
+
+
+def _find_slots(text: bytes, relocated: dict[str, str]) -> tuple[tuple[int, str], ...]:
+    """Return where in a record the sha256 of which file goes: the file whose `_path` was named last before it."""
+    slots = []
+    start = text.find(SLOT.encode())
+    while start >= 0:
+        name = text.rfind(b'"_path": ', 0, start) + len(b'"_path": ')
+        path = json.loads(text[name : text.index(b"\n", name)].rstrip(b",\n"))
+        slots.append((start, relocated[path]))
+        start = text.find(SLOT.encode(), start + len(SLOT))
+    return tuple(slots)
+
+
+def plan_history(plans: Sequence[PackagePlan], specs: Sequence[str], conda_version: str, date: int) -> Content:
+    """Return `conda-meta/history`, as one transaction (conda's `history.py`)."""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(date))
+    lines = [f"==> {stamp} <==", "# cmd: conda coex create", f"# conda version: {conda_version}"]
+    lines += sorted(f"+{_channel(plan.package.record)}::{plan.package.dist}" for plan in plans)
+    if specs:
+        lines.append(f"# update specs: {list(specs)}")
+    text = "\n".join(lines).encode() + b"\n"
+    return Content("prefix/conda-meta/history", 0o644, str(date), text, len(text))
+
+
+def _channel(record: dict[str, Any]) -> str:
+    return str(record["channel"])
+
+
+def plan_state(variables: dict[str, str], date: int) -> list[Content]:
+    """Return `conda-meta/state` with the environment's variables, where it has any."""
+    if not variables:
+        return []
+    text = json.dumps({"version": 1, "env_vars": variables}, ensure_ascii=False, sort_keys=True).encode()
+    return [Content("prefix/conda-meta/state", 0o644, str(date), text, len(text))]
