@@ -39,7 +39,7 @@ def collect(sources: Sequence[str], date: int) -> tuple[list[Content | Link], li
 def app_name(source: str) -> str:
     """Return the name in the app of a path as given: relative paths are kept, others count by their last part."""
     name = posixpath.normpath(source)
-    if name.startswith("/") or name == ".." or name.startswith("../"):
+    if name == ".." or name.startswith(("/", "../")):
         return Path(source).resolve().name
     return name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
+import secrets
 import time
 import zipfile
 from importlib.resources import files
@@ -44,22 +44,18 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     no archive stands at `path`.
     """
     check_output(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        stream = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115
-    except OSError as error:
-        raise OutputError(f"cannot write here: {error.strerror}", os.fsencode(path.parent)) from error
-    try:
-        with stream:
+        with temporary.open("xb") as stream:
             yield stream
-            stream.flush()
             os.fchmod(stream.fileno(), 0o777 & ~_umask())
-        Path(stream.name).replace(path)
+        temporary.replace(path)
     except OSError as error:
-        if error.filename not in (None, stream.name):
+        if error.filename not in (None, str(temporary)):
             raise
         raise OutputError(f"cannot be written: {error.strerror}", os.fsencode(path)) from error
     finally:
-        Path(stream.name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def check_output(path: Path) -> None:
@@ -73,7 +69,9 @@ def check_output(path: Path) -> None:
     if path.exists():
         with path.open("rb") as stream:
             if stream.read(len(PRELUDE_START)) not in (PRELUDE_START, b""):
-                raise OutputError("would replace a file that is no coex archive", os.fsencode(path), "choose another -o")
+                raise OutputError(
+                    "would replace a file that is no coex archive", os.fsencode(path), "name another with -o"
+                )
 
 
 def _umask() -> int:

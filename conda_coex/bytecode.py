@@ -7,20 +7,20 @@ import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .plan import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .plan import PackagePlan, Python
 
 # As conda compiles (`compile_multiple_pyc`), but one process a package, with one order of hashes: so the
 # same package gives the same bytes in every build.
-COMPILE = ("-E", "-s", "-S", "-B", "-Wi", "-m", "compileall", "-q", "-l", "-i")
+ISOLATED = ("-E", "-s", "-S", "-B")
+COMPILE = (*ISOLATED, "-Wi", "-m", "compileall", "-q", "-l", "-i", "sources.txt")
 
 
 def compile_plans(plans: Sequence[PackagePlan], python: Python | None, native: bool) -> tuple[list[Content], list[str]]:
@@ -49,7 +49,7 @@ def _relative(item: Content) -> str:
 def _runs(program: Path) -> bool:
     """Return whether the interpreter starts from conda's cache, where it lies without its dependencies."""
     try:
-        return subprocess.run([program, "-E", "-s", "-S", "-B", "-c", "import compileall"], capture_output=True).returncode == 0
+        return not subprocess.run([program, *ISOLATED, "-c", "import compileall"], capture_output=True).returncode
     except OSError:
         return False
 
@@ -62,18 +62,28 @@ def compile_group(program: Path, sources: Sequence[Content]) -> list[Content]:
             target = Path(scratch, _relative(item))
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(item.source, target)
-        listing = Path(scratch, "sources.txt")
-        listing.write_bytes(b"".join(os.fsencode(_relative(item)) + b"\n" for item in sources))
+        listing = b"".join(os.fsencode(_relative(item)) + b"\n" for item in sources)
+        Path(scratch, COMPILE[-1]).write_bytes(listing)
         environ = {**os.environ, "PYTHONHASHSEED": "0"}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        subprocess.run([program, *COMPILE[:3], *COMPILE[3:], listing.name], cwd=scratch, env=environ, capture_output=True)
+        subprocess.run([program, *COMPILE], cwd=scratch, env=environ, capture_output=True)
         return list(_collect(Path(scratch), sources))
 
 
-def _collect(scratch: Path, sources: Iterable[Content]) -> Iterable[Content]:
+def _collect(scratch: Path, sources: Iterable[Content]) -> Iterator[Content]:
     for item in sources:
-        source = scratch / _relative(item)
-        for pyc in sorted({*source.parent.glob(f"__pycache__/{source.stem}.*.pyc"), *source.parent.glob(source.name + "c")}):
+        for pyc in _made_of(scratch / _relative(item)):
             data = pyc.read_bytes()
             path = "prefix/" + pyc.relative_to(scratch).as_posix()
-            yield replace(item, path=path, mode=(item.mode | 0o200) & 0o644, source=data, size=len(data), sha256=None, compiled=None)
+            yield Content(path, (item.mode | 0o200) & 0o644, item.mtime, data, len(data))
+
+
+def _made_of(source: Path) -> list[Path]:
+    """Return what compiling `source` made: `__pycache__/<stem>.<tag>.pyc`, on Python 2 `<name>c`."""
+    old = source.with_name(source.name + "c")
+    if old.exists():
+        return [old]
+    cache = source.parent / "__pycache__"
+    dots = source.stem.count(".") + 2
+    made = cache.iterdir() if cache.is_dir() else ()
+    return sorted(pyc for pyc in made if pyc.name.startswith(source.stem + ".") and pyc.name.count(".") == dots)

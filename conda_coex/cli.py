@@ -52,14 +52,23 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
     )  # fmt: skip
     parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
     parser.add_argument(
-        "--compression-level", type=int, default=DEFAULT_LEVEL, metavar="N", help=f"zstd, 1 to 19 (default: {DEFAULT_LEVEL})"
+        "--compression-level",
+        type=int,
+        default=DEFAULT_LEVEL,
+        metavar="N",
+        help=f"zstd, 1 to 19 (default: {DEFAULT_LEVEL})",
     )
     inputs = parser.add_argument_group("Environment")
     inputs.add_argument(
         "-f", "--file", action="append", default=[], metavar="FILE", help="an environment file; may be repeated"
     )
     inputs.add_argument(
-        "--package", action="append", default=[], dest="package_specs", metavar="SPEC", help="a package; may be repeated"
+        "--package",
+        action="append",
+        default=[],
+        dest="package_specs",
+        metavar="SPEC",
+        help="a package; may be repeated",
     )
     add_parser_prefix(parser)
     add_parser_platform(add_parser_channels(parser))
@@ -85,10 +94,13 @@ def execute(arguments: Namespace) -> int:
     try:
         return _execute(arguments)
     except CoexError as error:
-        # conda applies % to the text of its errors
-        raise CondaError("%(message)s", message=str(error)) from error
+        said: Exception = error
+        text = str(error)
     except OSError as error:
-        raise CondaError("%(message)s", message=f"{error.filename or 'the system'}: {error.strerror or error}") from error
+        said = error
+        text = f"{error.filename or 'the system'}: {error.strerror or error}"
+    # conda applies % to the text of its errors
+    raise CondaError("%(text)s", text=text) from said
 
 
 def _execute(arguments: Namespace) -> int:

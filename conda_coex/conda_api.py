@@ -52,7 +52,7 @@ def yaml_error() -> type[Exception]:
     """Return the base class of what conda's YAML reader raises."""
     from ruamel.yaml.error import YAMLError
 
-    return YAMLError  # type: ignore[no-any-return]
+    return YAMLError
 
 
 def _has_specifier_plugins() -> bool:

@@ -113,7 +113,9 @@ def build_date(packages: tuple[Package, ...]) -> int:
     return max([archive.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
 
 
-def plan(environment: Environment, packages: tuple[Package, ...], date: int) -> tuple[list[PackagePlan], Layout, list[str]]:
+def plan(
+    environment: Environment, packages: tuple[Package, ...], date: int
+) -> tuple[list[PackagePlan], Layout, list[str]]:
     """Return the plans of all packages, the root they make, and the sources that the host has to compile."""
     from conda.base.context import context
 
@@ -185,6 +187,7 @@ def make_index(payload: Payload, layout: Layout) -> form.Index:
     index.frames, index.files = payload.frames, payload.rows
     index.directories = [form.Directory(0o755, os.fsencode(path)) for path in sorted(layout.directories)]
     index.links = [
-        form.Link(os.fsencode(link.path), os.fsencode(link.target)) for link in sorted(layout.links(), key=lambda x: x.path)
+        form.Link(os.fsencode(link.path), os.fsencode(link.target))
+        for link in sorted(layout.links(), key=lambda x: x.path)
     ]
     return index

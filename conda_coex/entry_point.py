@@ -93,5 +93,3 @@ def _run_app_file(path: str, layout: Layout) -> list[list[str]]:
             f"the environment has no {interpreter} to run it", os.fsencode(entry.source), f"add {interpreter} to it"
         )
     return [["prefix", f"bin/{interpreter}"], ["app", relative]]
-
-

@@ -10,6 +10,7 @@ __all__ = [
     "DecoderNotFound",
     "EntryPointNotFound",
     "InputError",
+    "Interrupted",
     "OutputError",
     "PackageDamaged",
     "PackageRefused",
@@ -46,3 +47,7 @@ class DecoderNotFound(CoexError):
     """No package offers a libzstd for the target platform."""
 
     advice = "add the package zstd to the environment, or a channel that has it with -c"
+
+
+class Interrupted(CoexError):
+    """A signal ended the build."""

@@ -41,7 +41,10 @@ def describe(archive: Archive) -> dict[str, Any]:
         **fields,
         "size": os.stat(archive.path).st_size,  # noqa: PTH116 - the path is bytes
         "app": [
-            *({"path": os.fsdecode(row.path[4:]), "size": row.size, "executable": bool(row.mode & 0o111)} for row in app),
+            *(
+                {"path": os.fsdecode(row.path[4:]), "size": row.size, "executable": bool(row.mode & 0o111)}
+                for row in app
+            ),
             *({"path": os.fsdecode(link.path[4:]), "target": os.fsdecode(link.target)} for link in links),
         ],
         "libzstd": {"from": fields["libzstd"], "size": len(archive.members.get(LIBZSTD, b""))},
@@ -59,10 +62,11 @@ def render(path: str, found: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the table."""
     yield f"{path}"
     packed = sum(package["compressed"] for package in found["packages"])
+    unpacked = found["unpacked"]
     rows = [
         ("platform", found["platform"]),
         ("entry point", ", ".join(command_line(entry) for entry in found["entry_points"])),
-        ("size", f"{human(found['size'])}, {human(found['unpacked']['bytes'])} in {found['unpacked']['files']} files unpacked"),
+        ("size", f"{human(found['size'])}, unpacked {human(unpacked['bytes'])} in {unpacked['files']} files"),
         ("host needs", ", ".join(_needs(found))),
         ("post-link", ", ".join(package["name"] for package in found["post_link"]) or "none"),
         ("libzstd", f"{found['libzstd']['from']} ({human(found['libzstd']['size'])})"),
@@ -77,7 +81,14 @@ def render(path: str, found: dict[str, Any]) -> Iterator[str]:
     yield from _table(
         ("package", "version", "build", "channel", "compressed", "unpacked"),
         [
-            (p["name"], p["version"], p["build"], str(p.get("channel", "")), human(p["compressed"]), human(p["unpacked"]))
+            (
+                p["name"],
+                p["version"],
+                p["build"],
+                str(p.get("channel", "")),
+                human(p["compressed"]),
+                human(p["unpacked"]),
+            )
             for p in sorted(found["packages"], key=lambda package: (-package["compressed"], package["name"]))
         ],
     )

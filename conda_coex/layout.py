@@ -32,7 +32,7 @@ class Layout:
         self.directories: set[str] = {"prefix", "app"}
 
     def place(self, owner: str, items: Iterable[Content | Link]) -> None:
-        """Put files and links of a package, or of another owner, where their paths lead, replacing what stands there."""
+        """Put files and links of a package, or of another owner, where their paths lead, over what stands there."""
         for item in items:
             path = self.resolve(item.path)
             if path in self.directories:

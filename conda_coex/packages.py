@@ -80,7 +80,7 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
     noarch, entry_points = _noarch(record, info.package_metadata, directory)
     paths = tuple(_read_path(directory, data) for data in info.paths_data.paths)
-    modes = _true_modes(directory, entry.package_tarball_full_path, paths)
+    modes = _true_modes(entry.package_tarball_full_path, paths)
     return Package(
         record=_record_fields(record, info, requested),
         directory=directory,
@@ -97,7 +97,7 @@ def _noarch(record: Any, metadata: Any, directory: Path) -> tuple[str | None, tu
     noarch = record.noarch or (in_package.type if in_package is not None else None)
     if noarch is None:
         return None, ()
-    if str(noarch) != "python":
+    if _plain(noarch) != "python":
         return "generic", ()
     given = (in_package.entry_points if in_package is not None else None) or ()
     return "python", tuple(parse_entry_point(text, directory) for text in given)
@@ -119,7 +119,7 @@ def check_path(path: str, directory: Path) -> str:
     """Return `path` if it stays below the prefix; raises PackageRefused."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\0" in path or "/".join(parts) != path:
-        raise PackageRefused(f"the package names the path {path!r}, which leaves the environment", os.fsencode(directory))
+        raise PackageRefused(f"the package's path {path!r} leaves the environment", os.fsencode(directory))
     if parts[0] == "conda-meta" and path.endswith((".json", "/history")):
         raise PackageRefused(f"the package brings conda's own record {path!r}", os.fsencode(directory))
     return path
@@ -157,7 +157,7 @@ def _plain(value: Any) -> Any:
     return getattr(value, "value", value)
 
 
-def _true_modes(directory: Path, tarball: str | None, paths: Iterable[PackagePath]) -> dict[str, int] | None:
+def _true_modes(tarball: str | None, paths: Iterable[PackagePath]) -> dict[str, int] | None:
     """Return the modes of the package file, where the cache was filled under an umask that hides them.
 
     conda extracts through the umask of that moment. 022 and 002 are undone by masking; a stricter one

@@ -178,7 +178,8 @@ def read_existing(prefix: str) -> Environment:
     if not Path(prefix, "conda-meta", "history").is_file():
         raise EnvironmentLocationNotFound(prefix)
     data = conda_api.prefix_data(prefix)
-    mine, foreign = [], []
+    mine: list[Any] = []
+    foreign: list[Any] = []
     for record in data.iter_records():
         (mine if _is_conda(record) else foreign).append(record)
     if not mine:

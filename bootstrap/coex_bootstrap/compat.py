@@ -5,7 +5,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Tuple, Union
+    from typing import Dict, Tuple, Union
 
 PY2 = sys.version_info[0] == 2
 
@@ -26,6 +26,13 @@ def native(path):
     return path if PY2 else os.fsdecode(path)  # type: ignore[return-value]
 
 
+def readable(path):
+    # type: (bytes) -> str
+    """Return bytes as text to show: what is no UTF-8 is replaced."""
+    text = path.decode("utf-8", "replace")
+    return text.encode("utf-8") if PY2 else text  # type: ignore[return-value,unused-ignore]
+
+
 def utf8(text):
     # type: (Union[str, bytes]) -> bytes
     """Return text that came out of a JSON document as UTF-8."""
@@ -41,7 +48,7 @@ def environ_bytes():
     Python 3.7 and newer change LC_CTYPE of the process itself in the C locale (PEP 538); the kernel
     still has the block as it was handed over, and the entry point gets that one.
     """
-    now = dict(os.environ.items()) if PY2 else dict(os.environb.items())  # type: ignore[misc]
+    now = dict(os.environ.items()) if PY2 else dict(os.environb.items())  # type: ignore[misc,unused-ignore]
     if PY2 or b"LC_CTYPE" not in now:
         return now  # type: ignore[return-value]
     try:
@@ -52,12 +59,6 @@ def environ_bytes():
     if not any(pair.startswith(b"LC_CTYPE=") for pair in block.split(b"\0")):
         del now[b"LC_CTYPE"]  # type: ignore[arg-type]
     return now  # type: ignore[return-value]
-
-
-def arguments():
-    # type: () -> List[bytes]
-    """Return `sys.argv` as the bytes that the caller gave."""
-    return [path_bytes(word) for word in sys.argv]
 
 
 def set_times(path, seconds, nanoseconds):

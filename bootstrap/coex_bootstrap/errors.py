@@ -1,5 +1,7 @@
 """The errors of a start, raised where they are seen and rendered once, by `run`."""
 
+from .compat import readable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
@@ -59,10 +61,3 @@ class DecoderMissing(CoexError):
 
 class ScriptFailed(CoexError):
     """A post-link script ended with a status other than zero."""
-
-
-def readable(path):
-    # type: (bytes) -> str
-    """Return `path` as text that any terminal takes: what is no UTF-8 is replaced."""
-    text = path.decode("utf-8", "replace")
-    return text if str is not bytes else text.encode("utf-8")  # type: ignore[return-value]

@@ -20,12 +20,13 @@ TEMPLATE = b"""\
 . %(activation)s
 exec %(command)s "$@"
 """
+# bash, which -p keeps from reading the caller's BASH_ENV and functions.
 OTHER_SHELL = b"""\
-if [ -z "${BASH_VERSION-}" ] || [ -n "${POSIXLY_CORRECT-}" ]; then
-  unset BASH_ENV
-  exec %(shell)s -c '_coex_file=$0; . "$_coex_start"' "$_coex_file" "$@"
+if [ -z "${_coex_shell-}" ]; then
+  exec %(shell)s -p -c %(again)s "$_coex_file" "$@"
 fi
 """
+AGAIN = b"_coex_shell=other; _coex_file=$0; . "
 HAND_OVER = b'_coex_file=$1; _coex_start=$2; shift 2; . "$_coex_start"'
 
 
@@ -38,6 +39,7 @@ def write_start(manifest, root, activation, environ):
     command = b" ".join(quote(word) for word in command_words(manifest, root))
     text = text.replace(b"%(command)s", command)
     switch = OTHER_SHELL.replace(b"%(shell)s", quote(shell)) if shell else b""
+    switch = switch.replace(b"%(again)s", quote(AGAIN + quote(start)))
     write_file(start, text.replace(b"%(shell)s", switch))
 
 

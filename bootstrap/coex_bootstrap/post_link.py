@@ -48,10 +48,10 @@ def _run_script(package, root, environ):
         output = process.communicate()[0]
     messages = _take_messages(prefix)
     if process.returncode:
-        said = (messages + output).decode("utf-8", "replace").rstrip()
+        said = compat.readable((messages + output).rstrip())
         raise ScriptFailed(
             "the post-link script of %s ended with status %d" % (package["name"], process.returncode),
-            script, "its output was:\n" + (said if str is not bytes else said.encode("utf-8")),
+            script, "its output was:\n" + said,
         )
     os.write(2, messages)
 
@@ -81,7 +81,8 @@ def compile_sources(manifest, root, environ):
     listing = root + b"/compile.txt"
     with open(listing, "wb") as stream:
         stream.write(b"".join(compat.utf8(source) + b"\n" for source in manifest.compile["sources"]))
-    command = [prefix + b"/" + compat.utf8(manifest.compile["python"]), b"-Wi", b"-m", b"compileall", b"-q", b"-l", b"-i", listing]
+    python = prefix + b"/" + compat.utf8(manifest.compile["python"])
+    command = [python, b"-Wi", b"-m", b"compileall", b"-q", b"-l", b"-i", listing]
     clean = dict((name, value) for name, value in environ.items() if not name.startswith(b"PYTHON"))
     with open(os.devnull, "r+b") as nothing:
         subprocess.call(command, cwd=prefix, env=clean, stdin=nothing, stdout=nothing, stderr=nothing)

@@ -198,4 +198,4 @@ def remove(path):
             pass
 
     if os.path.lexists(path):
-        shutil.rmtree(path, onerror=unlock)
+        shutil.rmtree(path, onerror=unlock)  # type: ignore[arg-type]

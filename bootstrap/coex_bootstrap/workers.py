@@ -82,7 +82,7 @@ def _start(work, numbers, feed, others):
         status = 0
     except BaseException:
         if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type,unused-ignore]
     finally:
         os._exit(status)
     raise AssertionError("a worker went on")
@@ -120,5 +120,5 @@ def _outcome(result):
         pieces.append(piece)
     if not pieces:
         return CoexError("a process that unpacks ended too early", remedy="is there enough memory?"), None
-    outcome = pickle.loads(b"".join(pieces))  # type: Tuple[Any, Any]
-    return outcome
+    failure, found = pickle.loads(b"".join(pieces))
+    return failure, found

@@ -1,0 +1,40 @@
+"""Let a signal end a build as an exception does: everything cleans up, and the status says which signal it was."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+from .errors import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise Interrupted, with the shell's status for the signal, where one of SIGNALS ends what is inside.
+
+    A signal that the caller has ignored, as nohup does, stays ignored.
+    """
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    replaced = {number: signal.signal(number, _stop) for number in SIGNALS if signal.getsignal(number) in usual}
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        number = next(iter(error.args), signal.SIGINT)
+        interrupted = Interrupted(f"stopped by {signal.Signals(number).name}")
+        interrupted.status = 128 + number
+        raise interrupted from error
+    finally:
+        for number, handler in replaced.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    # no Exception: conda and the solver go on after some of these
+    raise KeyboardInterrupt(number)
