@@ -90,17 +90,25 @@ def execute(arguments: Namespace) -> int:
     from conda import CondaError
 
     from .errors import CoexError
+    from .interrupt import interruptible
 
     try:
-        return _execute(arguments)
+        with interruptible():
+            return _execute(arguments)
+    except CondaError:
+        raise  # before OSError, which some of them are too
     except CoexError as error:
-        said: Exception = error
-        text = str(error)
+        raise _for_conda(error, str(error)) from error
     except OSError as error:
-        said = error
-        text = f"{error.filename or 'the system'}: {error.strerror or error}"
-    # conda applies % to the text of its errors
-    raise CondaError("%(text)s", text=text) from said
+        raise _for_conda(error, f"{error.filename or 'the system'}: {error.strerror or error}") from error
+
+
+def _for_conda(error: Exception, text: str) -> Exception:
+    """Return an error that conda prints, under the name of `error`, without a report."""
+    from conda import CondaError
+
+    kind = type(type(error).__name__, (CondaError,), {"return_code": getattr(error, "status", 1)})
+    return kind("%(text)s", text=text)  # conda applies % to the text of its errors
 
 
 def _execute(arguments: Namespace) -> int:

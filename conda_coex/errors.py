@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from coex_bootstrap.errors import CoexError
 
 __all__ = [
@@ -50,4 +52,8 @@ class DecoderNotFound(CoexError):
 
 
 class Interrupted(CoexError):
-    """A signal ended the build."""
+    """A signal ended the build; `status` is the one that a shell gives a program that died of it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.status = 128 + number

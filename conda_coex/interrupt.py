@@ -17,7 +17,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted, with the shell's status for the signal, where one of SIGNALS ends what is inside.
+    """Raise Interrupted where one of SIGNALS ends what is inside.
 
     A signal that the caller has ignored, as nohup does, stays ignored.
     """
@@ -26,15 +26,12 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        number = next(iter(error.args), signal.SIGINT)
-        interrupted = Interrupted(f"stopped by {signal.Signals(number).name}")
-        interrupted.status = 128 + number
-        raise interrupted from error
+        raise Interrupted(next(iter(error.args), signal.SIGINT)) from error
     finally:
         for number, handler in replaced.items():
             signal.signal(number, handler)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    # no Exception: conda and the solver go on after some of these
+    # no Exception and no SystemExit: conda goes on after some of those
     raise KeyboardInterrupt(number)

@@ -12,6 +12,7 @@ import subprocess
 
 from . import compat
 from .errors import CoexError
+from .shell import find_program, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,15 +126,15 @@ def scripts(prefix):
     return [directory + b"/" + name for name in sorted(os.listdir(directory)) if name.endswith(b".sh")]
 
 
-def needed_shell(activation, environ):
-    # type: (bytes, Dict[bytes, bytes]) -> Optional[bytes]
+def needed_shell(activation, root, environ):
+    # type: (bytes, bytes, Dict[bytes, bytes]) -> Optional[bytes]
     """Return the path of bash where sh makes something else of the activate.d scripts, else None.
 
     People write these scripts in the language of their own shell. Both shells try; where they leave the
     same environment, sh serves, which starts faster.
     """
     bash = find_program(b"bash", environ)
-    if bash is None:
+    if bash is None or not scripts(root + b"/prefix"):
         return None
     seen = [_environment_after(shell, activation, environ) for shell in (b"/bin/sh", bash)]
     return bash if seen[1] is not None and seen[0] != seen[1] else None
@@ -151,27 +152,3 @@ def _environment_after(shell, activation, environ):
     if process.returncode:
         return None
     return sorted(pair for pair in out.split(b"\0") if not pair.startswith((b"_=", b"SHLVL=", b"OLDPWD=")))
-
-
-def find_program(name, environ):
-    # type: (bytes, Dict[bytes, bytes]) -> Optional[bytes]
-    """Return where a program of the host is, on the caller's PATH or in the usual places."""
-    for directory in environ.get(b"PATH", b"").split(b":") + [b"/bin", b"/usr/bin", b"/usr/local/bin"]:
-        path = directory + b"/" + name
-        if directory.startswith(b"/") and os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return None
-
-
-def quote(value):
-    # type: (bytes) -> bytes
-    """Return one word of a POSIX shell whose value is `value`, byte for byte."""
-    return b"'" + value.replace(b"'", b"'\\''") + b"'"
-
-
-def write_file(path, content):
-    # type: (bytes, bytes) -> None
-    """Write a file so that it is there whole or not at all."""
-    with open(path + b".new", "wb") as stream:
-        stream.write(content)
-    os.rename(path + b".new", path)

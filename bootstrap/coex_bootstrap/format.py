@@ -104,10 +104,10 @@ def _load_rows(index, rows):
         if kind == b"f ":
             _, mode, mtime, frame, offset, size, relocation, path = row.split(b" ", 7)
             place = int(frame), int(offset), int(size)
-            files.append(File(int(mode, 8), mtime, place[0], place[1], place[2], relocation, path))
+            files.append(File(_mode(mode), mtime, place[0], place[1], place[2], relocation, path))
         elif kind == b"d ":
             _, mode, path = row.split(b" ", 2)
-            index.directories.append(Directory(int(mode, 8), path))
+            index.directories.append(Directory(_mode(mode), path))
         elif kind == b"l ":
             index.links.append(Link(row[2:], next(each)))
         elif kind == b"z ":
@@ -117,6 +117,14 @@ def _load_rows(index, rows):
             index.placeholders.append(row[2:])
         else:
             raise ValueError(row)
+
+
+def _mode(text):
+    # type: (bytes) -> int
+    mode = int(text, 8)
+    if mode & ~0o7777:
+        raise ValueError(text)
+    return mode
 
 
 def _check_paths(index):
@@ -149,7 +157,7 @@ def _check_places(index):
     for f in index.files:
         if not f.size:
             continue
-        if not 0 <= f.frame < len(sizes) or f.offset < 0 or f.size < 0 or f.mode & ~0o7777:
+        if not 0 <= f.frame < len(sizes) or f.offset < 0 or f.size < 0:
             raise ArchiveDamaged("its index has a file that cannot be")
         if f.offset + f.size > sizes[f.frame] and (f.offset or sum_to(sizes, f.frame, f.size) != f.size):
             raise ArchiveDamaged("its index has a file that is not in its frames")
@@ -198,10 +206,13 @@ class Manifest(object):
         return json.dumps(self.fields, indent=1, sort_keys=True, separators=(",", ": ")).encode("ascii") + b"\n"
 
 
-NEEDED = (
-    "digest", "name", "platform", "date", "entry_points", "packages", "requires", "prefix_limit",
-    "libzstd", "post_link", "compile", "prelude", "payload", "unpacked",
-)
+# Fields that a reader needs, and what JSON makes of them; 2.7 has two kinds of text and of whole numbers.
+TEXT, WHOLE, NOTHING = type(u""), (int, type(1 << 64)), type(None)
+NEEDED = {
+    "digest": TEXT, "name": TEXT, "platform": TEXT, "date": WHOLE, "entry_points": list, "packages": list,
+    "requires": dict, "prefix_limit": WHOLE + (NOTHING,), "libzstd": object, "post_link": list,
+    "compile": (dict, NOTHING), "prelude": WHOLE, "payload": WHOLE, "unpacked": dict,
+}  # type: Dict[str, Any]
 
 
 def load_manifest(data):
@@ -209,15 +220,15 @@ def load_manifest(data):
     """Read a manifest; raises ArchiveDamaged or FormatUnknown."""
     try:
         fields = json.loads(data.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RuntimeError):  # no JSON, or too deep
         raise ArchiveDamaged("its manifest cannot be read")
     if not isinstance(fields, dict) or "format" not in fields:
         raise ArchiveDamaged("its manifest has no format")
     if fields["format"] != FORMAT_VERSION:
         raise FormatUnknown(fields["format"])
-    missing = [name for name in NEEDED if name not in fields]
-    if missing:
-        raise ArchiveDamaged("its manifest has no %s" % missing[0])
+    for name in sorted(NEEDED):
+        if name not in fields or not isinstance(fields[name], NEEDED[name]):
+            raise ArchiveDamaged("its manifest has no %s" % name)
     return Manifest(fields)
 
 

@@ -62,9 +62,11 @@ def virtual_package(name):
 
 def _glibc():
     # type: () -> Optional[str]
-    try:
-        return os.confstr("CS_GNU_LIBC_VERSION").split(" ")[1]  # type: ignore[union-attr]
-    except (AttributeError, IndexError, ValueError, OSError):
+    try:  # the library that this very process runs on: Python 2.7 has no name for it in os.confstr
+        version = ctypes.CDLL(None).gnu_get_libc_version
+        version.restype = ctypes.c_char_p
+        return str(version().decode("ascii"))
+    except (AttributeError, OSError):
         return None
 
 

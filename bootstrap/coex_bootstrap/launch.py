@@ -4,11 +4,11 @@ import os
 import signal
 
 from . import compat
-from .activate import needed_shell, quote, scripts, write_file
+from .shell import quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List
+    from typing import Dict, List, Optional
 
     from .format import Manifest
 
@@ -30,11 +30,13 @@ AGAIN = b"_coex_shell=other; _coex_file=$0; . "
 HAND_OVER = b'_coex_file=$1; _coex_start=$2; shift 2; . "$_coex_start"'
 
 
-def write_start(manifest, root, activation, environ):
-    # type: (Manifest, bytes, bytes, Dict[bytes, bytes]) -> None
-    """Write `start`, which makes the root ready: nothing may be left to do after it."""
+def write_start(manifest, root, activation, shell):
+    # type: (Manifest, bytes, bytes, Optional[bytes]) -> None
+    """Write `start`, which makes the root ready: nothing may be left to do after it.
+
+    `shell` is the one that has to source the activation, where the prelude's would make something else of it.
+    """
     start = root + b"/start"
-    shell = needed_shell(activation, environ) if scripts(root + b"/prefix") else None
     text = TEMPLATE.replace(b"%(start)s", quote(start)).replace(b"%(activation)s", quote(activation))
     command = b" ".join(quote(word) for word in command_words(manifest, root))
     text = text.replace(b"%(command)s", command)
@@ -59,6 +61,7 @@ def start(root, path, arguments, environ):
     for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # Python ignores these; a program expects the default
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
-    absolute = os.path.join(compat.path_bytes(os.getcwd()), path) if not path.startswith(b"/") else path
+    here = compat.path_bytes(os.getcwd())
+    absolute = os.path.join(here, path[2:] if path.startswith(b"./") else path)
     words = [b"sh", b"-c", HAND_OVER, b"sh", absolute, root + b"/start"]
     os.execve(b"/bin/sh", words + arguments, environ)

@@ -4,12 +4,12 @@ import os
 import subprocess
 
 from . import compat
-from .activate import find_program, write_activation
 from .errors import ScriptFailed
+from .shell import find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Callable, Dict
 
     from .format import Manifest
 
@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 RUN = b'. "$1" && cd "$PREFIX/bin" && . "$2"'
 
 
-def run_post_link(manifest, root, environ):
-    # type: (Manifest, bytes, Dict[bytes, bytes]) -> None
-    """Run the post-link scripts; raises ScriptFailed with the output of the one that failed."""
+def run_post_link(manifest, root, environ, activation):
+    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[bytes], bytes]) -> None
+    """Run the post-link scripts; raises ScriptFailed with the output of the one that failed.
+
+    `activation` writes the activation of the root as it is then, and returns its path: a script may add to it.
+    """
     for package in manifest.post_link:
-        _run_script(package, root, environ)
+        _run_script(package, root, environ, activation(root))
 
 
-def _run_script(package, root, environ):
-    # type: (Dict[str, Any], bytes, Dict[bytes, bytes]) -> None
+def _run_script(package, root, environ, activation):
+    # type: (Dict[str, Any], bytes, Dict[bytes, bytes], bytes) -> None
     prefix, name = root + b"/prefix", compat.utf8(package["name"])
     script = prefix + b"/bin/." + name + b"-post-link.sh"
     if not os.path.isfile(script):
@@ -39,7 +42,6 @@ def _run_script(package, root, environ):
         b"PKG_VERSION": compat.utf8(package["version"]),
         b"PKG_BUILDNUM": compat.utf8(str(package["build_number"])),
     })
-    activation = write_activation(root)
     with open(os.devnull, "rb") as nothing:
         process = subprocess.Popen(
             [shell, b"-c", RUN, shell, activation, script],

@@ -3,7 +3,7 @@
 # These lines start its unpacked root, or find a Python that unpacks it. The rest of the file is data.
 case $0 in
   /*) _coex_file=$0 ;;
-  */*) _coex_file=$PWD/$0 ;;
+  */*) _coex_file=$PWD/${0#./} ;;
   *) if [ -f "./$0" ]; then _coex_file=$PWD/$0; else _coex_file=$(command -v -- "$0"); fi ;;
 esac
 _coex_store=
@@ -29,15 +29,17 @@ except Exception:
     sys.exit(125)
 sys.exit(main(sys.argv[1], sys.argv[2:]))
 '
+_coex_probe='import sys, zipimport
+if sys.version_info >= (2, 7): sys.stdout.write(sys.executable)'
 for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
   python3.20 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 \
   python3.11 python3.10 python3.9 python3.8 python3.7 python3.6 python3.5 python3.4 python3.3 python2.7 \
   pypy3 pypy /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python \
   /opt/homebrew/bin/python3 /opt/conda/bin/python3
 do
-  if command -v "$_coex_python" >/dev/null 2>&1 &&
-    "$_coex_python" -E -s -S -c 'import sys, zipimport; sys.exit(sys.version_info < (2, 7))' </dev/null >/dev/null 2>&1
-  then exec "$_coex_python" -E -s -S -c "$_coex_code" "$_coex_file" "$@"; fi
+  # The interpreter itself is started, not a shim on PATH that changes the environment.
+  if _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) && [ -n "$_coex_found" ]
+  then exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@"; fi
 done
 echo "coex: $_coex_file: no Python was found to unpack it; install python3, or name one in COEX_PYTHON" >&2
 exit 127

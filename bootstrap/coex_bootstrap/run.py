@@ -5,7 +5,7 @@ import signal
 import sys
 
 from . import compat
-from .activate import write_activation
+from .activate import needed_shell, write_activation
 from .archive import Archive
 from .errors import STATUS, CoexError
 from .format import LIBZSTD
@@ -18,7 +18,7 @@ from .zstd import open_decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List
+    from typing import Dict, List, Optional
 
     from .store import Root
 
@@ -75,9 +75,10 @@ def prepare(archive, root, environ):
         unpack(archive, work, root.path, open_decoder(write_library(archive, work)))
         remove_library(work)
         root.publish(work)
-        run_post_link(archive.manifest, root.path, environ)
+        run_post_link(archive.manifest, root.path, environ, write_activation)
         compile_sources(archive.manifest, root.path, environ)
-        write_start(archive.manifest, root.path, write_activation(root.path), environ)
+        activation = write_activation(root.path)
+        write_start(archive.manifest, root.path, activation, needed_shell(activation, root.path, environ))
     except BaseException:
         remove(work)
         remove(root.path)
@@ -85,7 +86,7 @@ def prepare(archive, root, environ):
 
 
 def write_library(archive, work):
-    # type: (Archive, bytes) -> bytes | None
+    # type: (Archive, bytes) -> Optional[bytes]
     """Write the libzstd that the archive carries where it can be loaded from; None where it carries none."""
     if LIBZSTD not in archive.members:
         return None

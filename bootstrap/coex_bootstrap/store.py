@@ -10,6 +10,7 @@ import tempfile
 
 from . import compat
 from .errors import StoreUnusable
+from .shell import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Root(object):
             if not self.store.explicit and state.st_uid != os.geteuid():
                 return False
             with open(self.start, "rb") as stream:
-                return self.path in stream.read()
+                return quote(self.start) in stream.read()
         except EnvironmentError:
             return False
 

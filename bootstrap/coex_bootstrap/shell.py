@@ -1,0 +1,31 @@
+"""Words, programs and files for a POSIX shell."""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Optional
+
+
+def find_program(name, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> Optional[bytes]
+    """Return where a program of the host is, on the caller's PATH or in the usual places."""
+    for directory in environ.get(b"PATH", b"").split(b":") + [b"/bin", b"/usr/bin", b"/usr/local/bin"]:
+        path = directory + b"/" + name
+        if directory.startswith(b"/") and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def quote(value):
+    # type: (bytes) -> bytes
+    """Return one word of a POSIX shell whose value is `value`, byte for byte."""
+    return b"'" + value.replace(b"'", b"'\\''") + b"'"
+
+
+def write_file(path, content):
+    # type: (bytes, bytes) -> None
+    """Write a file so that it is there whole or not at all."""
+    with open(path + b".new", "wb") as stream:
+        stream.write(content)
+    os.rename(path + b".new", path)
