@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 LEFT_OUT = ("__pycache__",)  # compiled by another Python, for other times
 
 
-def collect(sources: Sequence[str], date: int) -> tuple[list[Content | Link], list[str]]:
+def collect(sources: Sequence[str], date: int, output: Path) -> tuple[list[Content | Link], list[str]]:
     """Return the files and links of the app, and its directories, all relative to the root and sorted.
 
     Modes keep only what the owner may execute, times are `date`: a checkout's umask and time do not show.
-    Raises AppError for a source that is missing, unreadable, or neither file nor directory.
+    What stands at `output`, the archive of an earlier build, is left out. Raises AppError for a source that is
+    missing, unreadable, or neither file nor directory, and for two files that would have one place.
     """
     files: dict[str, Content | Link] = {}
+    origins: dict[str, Path] = {}
     directories: set[str] = set()
     for source in sources:
         name = app_name(source)
@@ -31,9 +33,24 @@ def collect(sources: Sequence[str], date: int) -> tuple[list[Content | Link], li
             target = posixpath.normpath(posixpath.join("app", path))
             if item.is_dir() and not (item.is_symlink() and path != name):
                 directories.add(target)
-            else:
+            elif item.name != output.name or _place(item) != _place(output):
+                _refuse_other(origins.setdefault(target, item), item)
                 files[target] = _content(item, target, date, follow=path == name)
+            elif path == name:
+                raise AppError("is the output and cannot be in the app", os.fsencode(item), "name another file with -o")
+    for path in sorted(directories & files.keys()):
+        raise AppError(f"another source has a directory in its place, {path}", os.fsencode(origins[path]), "rename one")
     return [files[path] for path in sorted(files)], sorted(directories)
+
+
+def _refuse_other(first: Path, second: Path) -> None:
+    if first is not second and _place(first) != _place(second):
+        raise AppError(f"would have the same place in the app as {first}", os.fsencode(second), "rename one")
+
+
+def _place(path: Path) -> Path:
+    """Return the one name of a file or link, however it was reached."""
+    return path.parent.resolve() / path.name
 
 
 def app_name(source: str) -> str:
@@ -45,9 +62,12 @@ def app_name(source: str) -> str:
 
 
 def _walk(source: str, name: str) -> Iterator[tuple[str, Path]]:
+    if not source:
+        raise AppError("an app file has an empty name")
     top = Path(source)
     if not top.exists():
-        raise AppError("no such file or directory for the app", os.fsencode(source))
+        what = "a symbolic link that leads nowhere" if top.is_symlink() else "no such file or directory for the app"
+        raise AppError(what, os.fsencode(source))
     yield name, top
     if not top.is_dir():
         return
@@ -67,7 +87,7 @@ def _content(item: Path, target: str, date: int, *, follow: bool) -> Content | L
         return Link(target, os.readlink(item))
     state = item.stat()
     if not stat.S_ISREG(state.st_mode):
-        raise AppError("neither a file nor a directory", os.fsencode(item))
+        raise AppError("cannot be in the app: neither a file nor a directory", os.fsencode(item))
     if not os.access(item, os.R_OK):
         raise AppError("cannot be read for the app: permission denied", os.fsencode(item))
     mode = 0o755 if state.st_mode & 0o100 else 0o644

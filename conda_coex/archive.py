@@ -43,6 +43,7 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     Raises OutputError where the directory is missing or not writable, the disk is full, or something that is
     no archive stands at `path`.
     """
+    path = _behind_links(path)
     check_output(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -55,23 +56,39 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
             raise
         raise OutputError(f"cannot be written: {error.strerror}", os.fsencode(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def check_output(path: Path) -> None:
     """Raise OutputError before any work where the archive could not be put at `path`."""
+    path = _behind_links(path)
     if not path.parent.is_dir():
         raise OutputError("the directory of the output does not exist", os.fsencode(path.parent))
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError("cannot write in the directory of the output: permission denied", os.fsencode(path.parent))
     if path.is_dir():
         raise OutputError("the output is a directory", os.fsencode(path), "name a file with -o")
-    if path.exists():
+    if os.path.lexists(path) and not _is_archive(path):
+        raise OutputError(
+            "would replace what is no coex archive", os.fsencode(path), "remove it, or name another file with -o"
+        )
+
+
+def _behind_links(path: Path) -> Path:
+    """Return where writing through the link `path` would lead, as a rename would replace the link itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _is_archive(path: Path) -> bool:
+    """Return whether `path` is a regular file that begins as an archive, or is empty."""
+    if not path.is_file():
+        return False
+    try:
         with path.open("rb") as stream:
-            if stream.read(len(PRELUDE_START)) not in (PRELUDE_START, b""):
-                raise OutputError(
-                    "would replace a file that is no coex archive", os.fsencode(path), "name another with -o"
-                )
+            return stream.read(len(PRELUDE_START)) in (PRELUDE_START, b"")
+    except PermissionError:
+        return False
 
 
 def _umask() -> int:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .environment_file import check_shape
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -33,19 +34,18 @@ def read_environment_file(path: str, platform: str) -> EnvironmentFile:
     """
     from conda import CondaError
 
-    if not os.path.isfile(path):  # noqa: PTH113 - PathLike of conda's own
-        raise InputError("the environment file does not exist", os.fsencode(path))
+    check_shape(path)
     try:
         # conda prints remarks on unknown keys to stdout, where --json has its document
         with contextlib.redirect_stdout(sys.stderr):
             return _read_by_plugin(path, platform) if _has_specifier_plugins() else _read_by_env(path)
     except InputError:
         raise
-    except (OSError, UnicodeError) as error:
-        raise InputError(f"the environment file cannot be read: {error}", os.fsencode(path)) from error
     except (CondaError, ValueError, TypeError, AttributeError, KeyError, yaml_error()) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"the environment file cannot be understood: {reason}", os.fsencode(path)) from error
+    except OSError as error:
+        raise InputError(f"the environment file cannot be read: {error.strerror}", os.fsencode(path)) from error
 
 
 def yaml_error() -> type[Exception]:

@@ -43,11 +43,11 @@ class Request:
 def create(request: Request) -> int:
     """Create the archive that was asked for and say what came of it; returns the status."""
     output, sources = check(request)
-    environment = read_input(request)
+    environment = read_input(request, output)
     packages = solve.fetch(environment.records, environment.specs)
     date = build_date(packages)
     plans, layout, pyc_left = plan(environment, packages, date)
-    files, directories = app.collect(sources, date)
+    files, directories = app.collect(sources, date, output)
     layout.place("app", files)
     for directory in directories:
         layout.make_directory(directory)
@@ -70,28 +70,31 @@ def create(request: Request) -> int:
 
 def check(request: Request) -> tuple[Path, list[str]]:
     """Return the output and the app's sources; raises for what can be seen to be wrong before any work."""
-    from .errors import InputError
+    from .errors import InputError, OutputError
 
     if request.existing and (request.files or request.specs):
         raise InputError("-n and -p take an environment as it is", remedy="leave out -f and --package, or -n and -p")
     if not 1 <= request.level <= 19:
         raise InputError(f"the compression level {request.level} is not between 1 and 19")
-    output = Path(request.output or entry_point.name_of(request.entry_point) + ".coex")
+    name = request.output or entry_point.name_of(request.entry_point) + ".coex"
+    if name.endswith("/"):
+        raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
+    output = Path(name)
     archive.check_output(output)
     sources = list(request.sources)
     local = entry_point.local_file(request.entry_point)
     if local is not None and app.app_name(local) not in map(app.app_name, sources):
         sources.append(local)
-    app.collect(sources, 0)
+    app.collect(sources, 0, output)
     return output, sources
 
 
-def read_input(request: Request) -> Environment:
+def read_input(request: Request, output: Path) -> Environment:
     """Return the records to pack: of an existing environment, or solved for."""
     prefix = existing_prefix(request)
     if prefix is not None:
         return solve.read_existing(prefix)
-    return solve.solve(solve.merge_inputs(request.files, request.specs))
+    return solve.solve(solve.merge_inputs(request.files, request.specs), str(output.absolute()))
 
 
 def existing_prefix(request: Request) -> str | None:

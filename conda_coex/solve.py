@@ -53,8 +53,10 @@ def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
         if found.pip:
             listed = ", ".join(found.pip)
             raise InputError(
-                f"the pip section is not supported yet ({listed})", os.fsencode(path), "use conda packages of these"
+                f"the pip section is not supported yet ({listed})", os.fsencode(path), "list conda packages instead"
             )
+        if not found.specs:
+            raise InputError("the environment file asks for no package", os.fsencode(path), "list some under `dependencies:`")
     wanted = list(specs)
     variables: dict[str, str] = {}
     for found in read:
@@ -62,6 +64,8 @@ def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
         variables.update(found.variables)
     if not wanted:
         raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
+    if not all(spec.strip() for spec in wanted):
+        raise InputError("a package specification is empty", remedy="name a package, as in --package python")
     of_files = [channel for found in read for channel in found.channels]
     return Wanted(tuple(dict.fromkeys(wanted)), _channels(of_files), variables)
 
@@ -83,12 +87,15 @@ def _channels(of_files: Sequence[str]) -> tuple[str, ...]:
     return tuple(joined)
 
 
-def solve(wanted: Wanted) -> Environment:
-    """Solve, show the result and ask, as conda does; raises conda's own errors for what cannot be satisfied."""
+def solve(wanted: Wanted, location: str) -> Environment:
+    """Solve, show the result and ask, as conda does; raises conda's own errors for what cannot be satisfied.
+
+    `location` is what conda shows as the environment's place: the archive to be.
+    """
     from conda.base.context import context
     from conda.models.match_spec import MatchSpec
 
-    transaction = solve_transaction(wanted.specs, wanted.channels)
+    transaction = solve_transaction(wanted.specs, wanted.channels, location)
     _show(transaction)
     specs = tuple(str(MatchSpec(spec)) for spec in wanted.specs)
     return Environment(context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables)
@@ -103,7 +110,7 @@ def _link_records(transaction: Any) -> tuple[Any, ...]:
     return tuple(next(iter(transaction.prefix_setups.values())).link_precs)
 
 
-def solve_transaction(specs: Sequence[str], channels: Sequence[str]) -> Any:
+def solve_transaction(specs: Sequence[str], channels: Sequence[str], prefix: str = NOWHERE) -> Any:
     """Return conda's transaction for a new environment, trying each repodata file that conda would."""
     from conda.base.context import context
     from conda.exceptions import PackagesNotFoundError, ResolvePackageNotFound
@@ -116,7 +123,7 @@ def solve_transaction(specs: Sequence[str], channels: Sequence[str]) -> Any:
     for name in names:
         last = name == names[-1]
         try:
-            return _transaction(channels, parsed, name, last=last)
+            return _transaction(prefix, channels, parsed, name, last=last)
         except ResolvePackageNotFound as error:
             if last:
                 raise PackagesNotFoundError(error._formatted_chains, channels) from error
@@ -126,12 +133,12 @@ def solve_transaction(specs: Sequence[str], channels: Sequence[str]) -> Any:
     raise AssertionError("no repodata file was tried")
 
 
-def _transaction(channels: Sequence[str], specs: Sequence[Any], repodata: str, *, last: bool) -> Any:
+def _transaction(prefix: str, channels: Sequence[str], specs: Sequence[Any], repodata: str, *, last: bool) -> Any:
     from conda.base.context import context
 
     backend = context.plugin_manager.get_cached_solver_backend()
     subdirs = (context.subdir, "noarch")
-    solver = backend(NOWHERE, channels, subdirs, specs_to_add=specs, repodata_fn=repodata, command="create")
+    solver = backend(prefix, channels, subdirs, specs_to_add=specs, repodata_fn=repodata, command="create")
     return solver.solve_for_transaction(
         deps_modifier=context.deps_modifier, update_modifier=context.update_modifier, should_retry_solve=not last
     )

@@ -136,17 +136,19 @@ def needed_shell(activation, root, environ):
     bash = find_program(b"bash", environ)
     if bash is None or not scripts(root + b"/prefix"):
         return None
-    seen = [_environment_after(shell, activation, environ) for shell in (b"/bin/sh", bash)]
+    # -p: without the caller's BASH_ENV and functions
+    seen = [_environment_after(shell, activation, environ) for shell in ([b"/bin/sh"], [bash, b"-p"])]
     return bash if seen[1] is not None and seen[0] != seen[1] else None
 
 
 def _environment_after(shell, activation, environ):
-    # type: (bytes, bytes, Dict[bytes, bytes]) -> Optional[List[bytes]]
+    # type: (List[bytes], bytes, Dict[bytes, bytes]) -> Optional[List[bytes]]
     """Return the environment that the activation leaves in a shell, without what the shell itself counts."""
     command = b'. "$1" >/dev/null && exec env -0'
     with open(os.devnull, "r+b") as nothing:
         process = subprocess.Popen(
-            [shell, b"-c", command, shell, activation], env=environ, stdin=nothing, stderr=nothing, stdout=subprocess.PIPE
+            shell + [b"-c", command, b"sh", activation],
+            env=environ, stdin=nothing, stderr=nothing, stdout=subprocess.PIPE,
         )
         out = process.communicate()[0]
     if process.returncode:

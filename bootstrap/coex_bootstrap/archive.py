@@ -18,6 +18,7 @@ BROKEN_ZIP = (
     NotImplementedError, RuntimeError,
 )
 PRELUDE_START = b"#!/bin/sh\n# This is a coex archive"
+END = b"PK\5\6" + b"\0" * 18  # a zip's last record; not every Python starts a file that goes on behind it
 
 
 class Archive(object):
@@ -105,6 +106,9 @@ def read_tail(stream):
     # type: (BinaryIO) -> Tuple[Dict[str, bytes], int]
     """Return the members of the zip at the end of `stream`, and its size in bytes; raises ArchiveDamaged."""
     try:
+        stream.seek(-len(END), os.SEEK_END)
+        if not stream.read().startswith(END[:4]):
+            raise zipfile.BadZipfile("it does not end as one")
         with zipfile.ZipFile(stream) as tail:
             members = dict((name, tail.read(name)) for name in tail.namelist())
             first = min(info.header_offset for info in tail.infolist())

@@ -56,8 +56,10 @@ def environ_bytes():
             block = stream.read()
     except (IOError, OSError):
         return now  # type: ignore[return-value]
-    if not any(pair.startswith(b"LC_CTYPE=") for pair in block.split(b"\0")):
-        del now[b"LC_CTYPE"]  # type: ignore[arg-type]
+    del now[b"LC_CTYPE"]  # type: ignore[arg-type]
+    for pair in block.split(b"\0"):
+        if pair.startswith(b"LC_CTYPE="):
+            now[b"LC_CTYPE"] = pair[len(b"LC_CTYPE=") :]  # type: ignore[index]
     return now  # type: ignore[return-value]
 
 

@@ -5,9 +5,9 @@ A RELOCATION of the index says what to do with one file's content:
     t:P:EDITS      text: every occurrence is replaced, the length may change, then the #! line is checked
     b:P:EDITS      binary: every C string that holds the placeholder is padded with NULs to its old length
     e:PYTHON       a console script: the #! line that conda writes for PREFIX/PYTHON goes in front
-    h:ROW@OFFSET,… the sha256, in hexadecimal, of the relocated file in ROW of the index stands at OFFSET
+    h:ROW@OFFSET,... the sha256, in hexadecimal, of the relocated file in ROW of the index stands at OFFSET
 
-P numbers a placeholder of the index. EDITS are `ENCODING=ITEM+ITEM…` joined by `/`, ENCODING being an
+P numbers a placeholder of the index. EDITS are `ENCODING=ITEM+ITEM...` joined by `/`, ENCODING being an
 index of ENCODINGS. An item of a text is an offset, followed by `!` where conda escapes blanks (a `#!`
 line); an item of a binary is the offsets of one string's occurrences and its end, joined by `.`.
 """

@@ -1,0 +1,61 @@
+"""Check the shape of an environment.yml before conda reads it, whose own errors would not name what is wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+LISTS = ("channels", "dependencies")
+
+
+def check_shape(path: str) -> None:
+    """Raise InputError where `path` is no file, or is YAML that cannot be an environment.
+
+    Files of other suffixes are left to conda and its plugins.
+    """
+    if not Path(path).is_file():
+        missing = not Path(path).exists()
+        raise _wrong(path, "does not exist" if missing else "is no file")
+    if not path.endswith((".yml", ".yaml")):
+        return
+    found = _load(path)
+    if found is None:
+        raise _wrong(path, "is empty", "list packages under `dependencies:`")
+    if not isinstance(found, dict):
+        raise _wrong(path, "is no mapping", "list packages under `dependencies:`")
+    for key in LISTS:
+        _check_list(path, key, found.get(key))
+    if not isinstance(found.get("variables") or {}, dict):
+        raise _wrong(path, "has `variables` that are no mapping", "write them as `NAME: value`")
+
+
+def _check_list(path: str, key: str, value: Any) -> None:
+    if not isinstance(value or [], list):
+        raise _wrong(path, f"has `{key}` that are no list", "begin each with `- `")
+    kinds = (str, dict) if key == "dependencies" else (str,)  # the dict is `pip:`
+    for item in value or []:
+        if not isinstance(item, kinds):
+            raise _wrong(path, f"has {item!r} in `{key}`, which is no text", "put it in quotes, or remove it")
+
+
+def _load(path: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(Path(path).read_bytes())
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" in line {mark.line + 1}" if mark is not None else ""
+        raise _wrong(path, f"is no YAML{where}: {error.problem}") from error
+    except (YAMLError, ValueError) as error:
+        raise _wrong(path, f"is no YAML: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise _wrong(path, f"cannot be read: {error.strerror}") from error
+
+
+def _wrong(path: str, what: str, remedy: str | None = None) -> InputError:
+    return InputError(f"the environment file {what}", os.fsencode(path), remedy)

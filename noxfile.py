@@ -1,0 +1,100 @@
+"""The developer's commands, as nox sessions: ``./dev SESSION`` runs one.
+
+Sessions run in the test bed's base environment, not in environments of nox: they need conda
+beside this project.  Host Pythons are found by the test bed, because nox finds none before 3.6.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nox
+from nox.command import CommandFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPOSITORY = Path(__file__).parent
+TESTS = REPOSITORY / "tests"
+sys.path.insert(0, str(TESTS))
+
+from testbed import hosts, system  # noqa: E402  # found through the line above
+from testbed.layout import Layout  # noqa: E402
+from testbed.prepare import prepare  # noqa: E402
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["tests"]
+nox.options.stop_on_first_error = True
+
+TYPED = ("conda_coex", "bootstrap", "tests/testbed", "noxfile.py")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types."""
+    python = _prepare(session, channels=False)
+    session.run(python, "-m", "ruff", "check", ".", external=True)
+    session.run(python, "-m", "mypy", "--strict", "--exclude=/demo/", *TYPED, external=True)
+
+
+@nox.session
+def testbed(session: nox.Session) -> None:
+    """Make the base environment and the channels."""
+    _prepare(session)
+    session.log(f"the test bed is in {Layout.default().root}")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Make an archive of real packages and start it."""
+    python = _prepare(session)
+    session.run(python, "-m", "testbed.demonstrate", external=True, env=_environment())
+
+
+@nox.session
+def bootstrap(session: nox.Session) -> None:
+    """Run the bootstrap's own tests under every host Python."""
+    python = _prepare(session, channels=False)
+    session.run(python, "-m", "testbed.host_tests", *session.posargs, external=True, env=_environment())
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run everything: style, types, the bootstrap under every host Python, then all tests."""
+    # A failure must not keep the rest from being run: all are told at once.
+    steps: dict[str, Callable[[nox.Session], object]] = {"lint": lint, "bootstrap": bootstrap, "tests": _pytest}
+    if session.posargs:  # meant for pytest
+        steps = {"tests": _pytest}
+    failed = [name for name, step in steps.items() if not _passes(step, session)]
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
+
+
+def _pytest(session: nox.Session) -> None:
+    python = _prepare(session)
+    for line in hosts.coverage().splitlines():
+        session.log(line)
+    session.run(python, "-m", "pytest", *session.posargs, external=True, env=_environment())
+
+
+def _passes(step: Callable[[nox.Session], object], session: nox.Session) -> bool:
+    try:
+        step(session)
+    except CommandFailed:
+        return False
+    return True
+
+
+def _prepare(session: nox.Session, *, channels: bool = True) -> str:
+    """Bring the test bed up to date, and return its Python."""
+    missing = system.install_missing()
+    if missing:
+        session.warn(f"not on this machine, and tests that need them are left out: {', '.join(missing)}")
+    return str(prepare(channels=channels).python)
+
+
+def _environment() -> dict[str, str]:
+    return {"PYTHONPATH": os.pathsep.join([str(TESTS), str(REPOSITORY / "bootstrap")])}

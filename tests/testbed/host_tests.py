@@ -1,0 +1,71 @@
+"""Run the bootstrap's own tests under a host Python: ``python -m testbed.host_tests``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from testbed import hosts
+from testbed.layout import REPOSITORY, SOURCES, Layout
+from testbed.stamps import digest, is_fresh
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOOTSTRAP_TESTS = REPOSITORY / "tests" / "bootstrap"
+
+
+def requirements_for(host: hosts.HostPython) -> Path:
+    """Return the list that makes a pytest for this Python."""
+    name = "python3" if host.version >= (3, 9) else "python3_old"
+    return SOURCES / "host_requirements" / f"{'python2' if host.version < (3,) else name}.txt"
+
+
+def install_pytest(layout: Layout, host: hosts.HostPython) -> Path:
+    """Return a directory of modules with pytest, put there by the base's pip: old hosts have none."""
+    directory = layout.hosts / host.name
+    requirements = requirements_for(host)
+    stamp = directory / "stamp"
+    value = digest(requirements, str(host.version))
+    if is_fresh(stamp, value):
+        return directory
+    shutil.rmtree(directory, ignore_errors=True)
+    version = f"{host.version[0]}.{host.version[1]}"
+    command = [str(layout.python), "-m", "pip", "install", "-qq", "--no-deps", "--no-compile"]
+    # The lists are whole and exact; pip would measure some of them by the Python it runs in.
+    command += ["--ignore-requires-python", "--python-version", version]
+    command += ["--only-binary=:all:", "--target", str(directory)]
+    subprocess.run([*command, "-r", str(requirements)], check=True)
+    stamp.write_text(value, encoding="utf-8")
+    return directory
+
+
+def run_tests(layout: Layout, host: hosts.HostPython, arguments: list[str]) -> bool:
+    """Run the bootstrap's tests under this Python, and say whether they passed."""
+    modules = install_pytest(layout, host)
+    # Only the bootstrap's own configuration: the repository's is not for old Pythons.
+    command = [str(host.executable), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
+    command += [f"--rootdir={BOOTSTRAP_TESTS}", f"--confcutdir={BOOTSTRAP_TESTS}", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    environment["PYTHONPATH"] = os.pathsep.join([str(modules), str(REPOSITORY / "bootstrap")])
+    print(f"--- Python {host.name}: {host.executable}", flush=True)
+    tests = [str(BOOTSTRAP_TESTS)]
+    return subprocess.run([*command, *tests], env=environment, cwd=REPOSITORY, check=False).returncode == 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tests under every host Python there is."""
+    found, missing = hosts.find_pythons()
+    failed = [host.name for host in found if not run_tests(Layout.default(), host, arguments)]
+    print(hosts.describe("host Pythons", len(found), missing))
+    if failed:
+        print(f"the bootstrap's tests failed under: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

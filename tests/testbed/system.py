@@ -1,0 +1,34 @@
+"""Install what only the system's package manager has, on a CI machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+COMMANDS = {
+    "bash": "bash",
+    "busybox": "busybox-static",
+    "cc": "gcc",
+    "dash": "dash",
+    "pypy3": "pypy3",
+    "strip": "binutils",
+}
+"""Commands the tests use, and Debian's packages that have them."""
+
+
+def install_missing() -> list[str]:
+    """Return the commands that are missing, after installing what may be installed."""
+    missing = _missing()
+    allowed = os.environ.get("CI") == "true" and os.geteuid() == 0 and shutil.which("apt-get")
+    if missing and allowed:
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], env=environment, check=False)
+        for command in missing:  # one by one: that one is not to be had must not cost the others
+            install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", COMMANDS[command]]
+            subprocess.run(install, env=environment, stdout=subprocess.DEVNULL, check=False)
+    return _missing()
+
+
+def _missing() -> list[str]:
+    return [command for command in COMMANDS if shutil.which(command) is None]
