@@ -7,39 +7,72 @@ import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .layout import Group
 from .plan import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
+    from .frame_cache import FrameCache
     from .plan import PackagePlan, Python
 
 # As conda compiles (`compile_multiple_pyc`), but one process a package, with one order of hashes: so the
 # same package gives the same bytes in every build.
 ISOLATED = ("-E", "-s", "-S", "-B")
+MODE = 0o644  # what compileall gives, whatever its source had, under an umask of 022
 COMPILE = (*ISOLATED, "-Wi", "-m", "compileall", "-q", "-l", "-i", "sources.txt")
 
 
-def compile_plans(plans: Sequence[PackagePlan], python: Python | None, native: bool) -> tuple[list[Content], list[str]]:
-    """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
+@dataclass(frozen=True)
+class Compiled:
+    """The .pyc files of one package, compiled now, or taken from the cache of frames."""
 
-    A source with a placeholder is compiled on the host: its text, and so its code, differ there.
-    `native` says whether the environment's platform is the builder's.
-    """
-    sources = [[item for item in plan.files if isinstance(item, Content) and item.compiled] for plan in plans]
-    if python is None or not any(sources):
-        return [], []
-    left = [item for group in sources for item in group if item.placeholder]
-    ready = [[item for item in group if not item.placeholder] for group in sources]
-    program = python.package.directory / python.program
-    if not (native and _runs(program)):
-        return [], sorted(_relative(item) for group in sources for item in group)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(lambda group: compile_group(program, group), [group for group in ready if group])
-        return [content for group in made for content in group], sorted(map(_relative, left))
+    group: Group
+    contents: list[Content]
+
+
+class Compiler:
+    """Compiles for one Python; `native` says whether its platform is the builder's."""
+
+    def __init__(self, python: Python | None, native: bool, cache: FrameCache, date: int) -> None:
+        self.python, self.native, self.cache, self.date = python, native, cache, date
+
+    def compile_plans(self, plans: Sequence[PackagePlan]) -> tuple[list[Compiled], list[str]]:
+        """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
+
+        A source with a placeholder is compiled on the host: its text, and so its code, differ there.
+        """
+        jobs = [(plan, [c for c in plan.files if isinstance(c, Content) and c.compiled]) for plan in plans]
+        sources = [item for _, group in jobs for item in group]
+        if self.python is None or not sources:
+            return [], []
+        program = self.python.package.directory / self.python.program
+        if not (self.native and _runs(program)):
+            return [], sorted(map(_relative, sources))
+        jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            made = list(pool.map(lambda job: self._compile(program, *job), [job for job in jobs if job[1]]))
+        return made, sorted(_relative(item) for item in sources if item.placeholder)
+
+    def _compile(self, program: Path, plan: PackagePlan, sources: list[Content]) -> Compiled:
+        group = Group(f"{plan.package.dist} compiled", self._identity(plan))
+        entry = self.cache.open(group.identity)
+        if entry is None:
+            return Compiled(group, compile_sources(program, sources, self.date))
+        group.entry = entry
+        found = [Content(path, MODE, str(self.date), None, place.size) for path, place in entry.places.items()]
+        return Compiled(group, found)
+
+    def _identity(self, plan: PackagePlan) -> str | None:
+        assert self.python is not None
+        package, python = plan.package.identity, self.python.package.identity
+        if package is None or python is None:
+            return None
+        return f"compiled {package} by {python} in {self.python.site_packages}"
 
 
 def _relative(item: Content) -> str:
@@ -54,7 +87,7 @@ def _runs(program: Path) -> bool:
         return False
 
 
-def compile_group(program: Path, sources: Sequence[Content]) -> list[Content]:
+def compile_sources(program: Path, sources: Sequence[Content], date: int) -> list[Content]:
     """Compile sources under their names in the prefix; one that does not compile has no .pyc, as in conda."""
     with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
         for item in sources:
@@ -67,15 +100,12 @@ def compile_group(program: Path, sources: Sequence[Content]) -> list[Content]:
         environ = {**os.environ, "PYTHONHASHSEED": "0"}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         subprocess.run([program, *COMPILE], cwd=scratch, env=environ, capture_output=True)
-        return list(_collect(Path(scratch), sources))
-
-
-def _collect(scratch: Path, sources: Iterable[Content]) -> Iterator[Content]:
-    for item in sources:
-        for pyc in _made_of(scratch / _relative(item)):
-            data = pyc.read_bytes()
-            path = "prefix/" + pyc.relative_to(scratch).as_posix()
-            yield Content(path, (item.mode | 0o200) & 0o644, item.mtime, data, len(data))
+        return [
+            Content(f"prefix/{pyc.relative_to(scratch).as_posix()}", MODE, str(date), data, len(data))
+            for item in sources
+            for pyc in _made_of(Path(scratch, _relative(item)))
+            for data in [pyc.read_bytes()]
+        ]
 
 
 def _made_of(source: Path) -> list[Path]:

@@ -17,7 +17,9 @@ Examples:
   conda coex create -c conda-forge --package python=3.12 --package numpy --entrypoint python -o np.coex
 """
 INSPECT = "Show what an archive holds, and what it asks of a host."
+CACHE = "See or clear the cache of compressed packages that builds keep under conda's package cache."
 DEFAULT_LEVEL = 9
+FAST_LEVEL = 3
 
 
 def configure_parser(parser: ArgumentParser) -> None:
@@ -25,6 +27,7 @@ def configure_parser(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="coex_verb", metavar="VERB", required=True)
     _configure_create(verbs)
     _configure_inspect(verbs)
+    _configure_cache(verbs)
 
 
 def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
@@ -51,13 +54,15 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
         help="command line to run: a command of the environment, or a file of the application, with arguments",
     )  # fmt: skip
     parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
-    parser.add_argument(
-        "--compression-level",
-        type=int,
-        default=DEFAULT_LEVEL,
-        metavar="N",
-        help=f"zstd, 1 to 19 (default: {DEFAULT_LEVEL})",
-    )
+    level = parser.add_mutually_exclusive_group()
+    level.add_argument(
+        "--compression-level", type=int, default=DEFAULT_LEVEL, metavar="N",
+        help=f"of zstd, 1 to 19: smaller files take longer to build, not to start (default: {DEFAULT_LEVEL})",
+    )  # fmt: skip
+    level.add_argument(
+        "--fast", action="store_const", const=FAST_LEVEL, dest="compression_level",
+        help=f"build quickly, while developing: --compression-level {FAST_LEVEL}",
+    )  # fmt: skip
     inputs = parser.add_argument_group("Environment")
     inputs.add_argument(
         "-f", "--file", action="append", default=[], metavar="FILE", help="an environment file; may be repeated"
@@ -83,6 +88,14 @@ def _configure_inspect(verbs: _SubParsersAction[ArgumentParser]) -> None:
     parser = verbs.add_parser("inspect", help=INSPECT, description=INSPECT)
     parser.add_argument("archive", metavar="ARCHIVE", help="the file")
     add_parser_json(parser)
+
+
+def _configure_cache(verbs: _SubParsersAction[ArgumentParser]) -> None:
+    from conda.cli.helpers import add_output_and_prompt_options
+
+    parser = verbs.add_parser("cache", help=CACHE, description=CACHE)
+    parser.add_argument("action", choices=("list", "clean", "path"), help="show it, remove it, or print where it is")
+    add_output_and_prompt_options(parser)
 
 
 def execute(arguments: Namespace) -> int:
@@ -116,6 +129,10 @@ def _execute(arguments: Namespace) -> int:
         from .inspect import inspect
 
         return inspect(arguments.archive)
+    if arguments.coex_verb == "cache":
+        from .cache import ACTIONS
+
+        return ACTIONS[arguments.action]()
     from .create import Request, create
 
     return create(

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from coex_bootstrap import format as form
 
 from . import app, archive, bytecode, conda_api, entry_point, libzstd, records, solve
-from .layout import Layout
+from .fetch import fetch, frame_directory
+from .frame_cache import FrameCache
+from .layout import Group, Layout
 from .manifest import make_manifest
 from .payload import Payload
-from .plan import absolute_links, find_python, plan_package
+from .plan import find_python, links_outside, plan_package
 from .report import report
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from .solve import Environment
 
 # Owners of files that belong to no one package.
-SCRIPTS, COMPILED, META = "console scripts", "compiled", "conda-meta"
+SCRIPTS, META = "console scripts", "conda-meta"
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,10 @@ def create(request: Request) -> int:
     """Create the archive that was asked for and say what came of it; returns the status."""
     output, sources = check(request)
     environment = read_input(request, output)
-    packages = solve.fetch(environment.records, environment.specs)
+    packages = fetch(environment.records, environment.specs)
     date = build_date(packages)
-    plans, layout, pyc_left = plan(environment, packages, date)
+    cache = FrameCache(frame_directory(), request.level)
+    plans, layout, pyc_left = plan(environment, packages, cache, date)
     files, directories = app.collect(sources, date, output)
     layout.place("app", files)
     for directory in directories:
@@ -57,14 +60,14 @@ def create(request: Request) -> int:
     )
     with archive.output_file(output) as stream:
         stream.seek(archive.prelude_size(environment.platform))
-        payload = write_payload(stream, layout, request.level)
+        payload = write_payload(stream, layout, cache)
         index = make_index(payload, layout)
         manifest = make_manifest(
             entry_point.name_of(request.entry_point), command, environment, plans, layout, payload, index, date
         )
         manifest.fields.update(libzstd=library_from, compile=left_to_compile(plans, pyc_left))
         archive.finish(stream, manifest, index, library)
-    report(output, manifest, environment, list(absolute_links(plans)))
+    report(output, manifest, environment, list(links_outside(plans)))
     return 0
 
 
@@ -117,7 +120,7 @@ def build_date(packages: tuple[Package, ...]) -> int:
 
 
 def plan(
-    environment: Environment, packages: tuple[Package, ...], date: int
+    environment: Environment, packages: tuple[Package, ...], cache: FrameCache, date: int
 ) -> tuple[list[PackagePlan], Layout, list[str]]:
     """Return the plans of all packages, the root they make, and the sources that the host has to compile."""
     from conda.base.context import context
@@ -126,12 +129,13 @@ def plan(
     plans = [plan_package(package, python, date) for package in packages]
     layout = Layout()
     for each in plans:
-        layout.place(each.package.dist, each.files)
+        layout.place(Group(each.package.dist, each.package.identity), each.files)
     for each in plans:
         layout.place(SCRIPTS, each.entry_points)
     native = environment.platform == context._native_subdir()
-    compiled, left = bytecode.compile_plans(plans, python, native)
-    layout.place(COMPILED, compiled)
+    compiled, left = bytecode.Compiler(python, native, cache, date).compile_plans(plans)
+    for made in compiled:
+        layout.place(made.group, made.contents)
     meta = records.plan_records(plans, date)
     meta.append(records.plan_history(plans, environment.specs, context_version(), date))
     layout.place(META, meta + records.plan_state(environment.variables, date))
@@ -154,7 +158,7 @@ def left_to_compile(plans: list[PackagePlan], sources: list[str]) -> dict[str, o
 def solve_zstd(environment: Environment) -> tuple[Package, ...]:
     """Return the package zstd of the environment's platform, from its own channels."""
     found = solve.solve_records(("zstd",), environment.channels)
-    return solve.fetch([record for record in found if record.name == "zstd"], ())
+    return fetch([record for record in found if record.name == "zstd"], ())
 
 
 def native_base(platform: str) -> Path | None:
@@ -164,7 +168,7 @@ def native_base(platform: str) -> Path | None:
     return Path(context.root_prefix) if platform == context._native_subdir() else None
 
 
-def write_payload(stream: IO[bytes], layout: Layout, level: int) -> Payload:
+def write_payload(stream: IO[bytes], layout: Layout, cache: FrameCache) -> Payload:
     """Compress all contents: package by package, then what only this environment has, then the app."""
     groups = layout.groups()
     total = sum(content.size for group in groups for content in group.contents) or 1
@@ -175,11 +179,11 @@ def write_payload(stream: IO[bytes], layout: Layout, level: int) -> Payload:
         def progress(size: int) -> None:
             nonlocal done
             done += size
-            update(done / total)
+            update(min(1, done / total))
 
-        payload = Payload(stream, level, progress)
-        payload.add(group for group in groups if group.owner not in (META, "app"))
-        payload.add(group for group in groups if group.owner in (META, "app"))
+        payload = Payload(stream, cache, progress)
+        payload.add(groups)
+    cache.sweep()
     return payload
 
 

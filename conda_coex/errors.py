@@ -11,6 +11,7 @@ __all__ = [
     "CoexError",
     "DecoderNotFound",
     "EntryPointNotFound",
+    "FetchFailed",
     "InputError",
     "Interrupted",
     "OutputError",
@@ -35,10 +36,14 @@ class OutputError(CoexError):
     """The archive cannot be written where it was asked for."""
 
 
+class FetchFailed(CoexError):
+    """conda could not download or extract a package."""
+
+
 class PackageDamaged(CoexError):
     """A package in conda's cache is not what its record says."""
 
-    advice = "remove it with `conda clean --packages --tarballs` and try again"
+    advice = "run `conda clean --packages --tarballs` and try again"
 
 
 class PackageRefused(CoexError):

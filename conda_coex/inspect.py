@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.format import LIBZSTD
 
-from .report import human
+from .report import human, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 
 def inspect(path: str) -> int:
@@ -78,7 +78,7 @@ def render(path: str, found: dict[str, Any]) -> Iterator[str]:
     for name, value in rows:
         yield f"  {name:<{width}}  {value}"
     yield ""
-    yield from _table(
+    yield from table(
         ("package", "version", "build", "channel", "compressed", "unpacked"),
         [
             (
@@ -95,7 +95,7 @@ def render(path: str, found: dict[str, Any]) -> Iterator[str]:
     yield f"{len(found['packages'])} packages, {human(packed)} compressed"
     yield ""
     if found["app"]:
-        yield from _table(
+        yield from table(
             ("app file", "size"),
             [(row["path"], human(row["size"]) if "size" in row else "-> " + row["target"]) for row in found["app"]],
         )
@@ -109,12 +109,3 @@ def _needs(found: dict[str, Any]) -> Iterator[str]:
         yield " ".join([name, *[" and ".join(filter(None, constraints))]]).strip()
     if found["prefix_limit"]:
         yield f"a store whose prefix is at most {found['prefix_limit']} bytes long"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield aligned lines; the last columns are numbers and stand to the right."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    numeric = [name in ("compressed", "unpacked", "size") for name in head]
-    for row in [head, ["-" * width for width in widths], *rows]:
-        cells = [c.rjust(w) if right else c.ljust(w) for c, w, right in zip(row, widths, numeric, strict=True)]
-        yield "  ".join(cells).rstrip()

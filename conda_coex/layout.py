@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from .errors import PackageRefused
@@ -12,15 +12,20 @@ from .plan import Content, Link
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .frame_cache import Entry
+
 DEPTH = 40  # links in one path, as the kernel allows
 
 
-@dataclass(frozen=True)
+@dataclass
 class Group:
     """The files of one owner, which share frames with no other's."""
 
     owner: str
-    contents: tuple[Content, ...]
+    identity: str | None = None  # by which its frames are cached; None: they are not
+    entry: Entry | None = None  # its frames, where they were found already
+    all: list[Content] = field(default_factory=list)
+    contents: list[Content] = field(default_factory=list)  # those of `all` that stand in the root
 
 
 class Layout:
@@ -28,18 +33,23 @@ class Layout:
 
     def __init__(self) -> None:
         self.entries: dict[str, Content | Link] = {}
-        self.owners: dict[str, str] = {}
+        self._owners: dict[str, Group] = {}  # by path
+        self._groups: dict[str, Group] = {}  # by name, in the order in which they were placed
         self.directories: set[str] = {"prefix", "app"}
 
-    def place(self, owner: str, items: Iterable[Content | Link]) -> None:
+    def place(self, owner: Group | str, items: Iterable[Content | Link]) -> None:
         """Put files and links of a package, or of another owner, where their paths lead, over what stands there."""
+        given = Group(owner) if isinstance(owner, str) else owner
+        group = self._groups.setdefault(given.owner, given)
         for item in items:
             path = self.resolve(item.path)
             if path in self.directories:
                 self._remove_below(path)
             self.entries.pop(path, None)  # the winner takes its place in its own package's order
             self.entries[path] = item if path == item.path else replace(item, path=path)
-            self.owners[path] = owner
+            self._owners[path] = group
+            if isinstance(item, Content):
+                group.all.append(item)
             self._make_parents(path)
 
     def make_directory(self, path: str) -> None:
@@ -56,7 +66,7 @@ class Layout:
             entry = next((entry for entry in map(self.entries.get, _ancestors(path)) if entry is not None), None)
             if entry is None:
                 return path
-            target = _target(entry) if isinstance(entry, Link) else ""
+            target = _target(entry, self._owners[entry.path].owner) if isinstance(entry, Link) else ""
             if target in self.directories:
                 path = target + path[len(entry.path) :]
             else:
@@ -74,11 +84,12 @@ class Layout:
 
     def groups(self) -> list[Group]:
         """Return the files by owner, owners in the order in which they were placed."""
-        found: dict[str, list[Content]] = {}
+        for group in self._groups.values():
+            group.contents = []
         for path, entry in self.entries.items():
             if isinstance(entry, Content):
-                found.setdefault(self.owners[path], []).append(entry)
-        return [Group(owner, tuple(contents)) for owner, contents in found.items()]
+                self._owners[path].contents.append(entry)
+        return [group for group in self._groups.values() if group.contents]
 
     def links(self) -> list[Link]:
         return [entry for entry in self.entries.values() if isinstance(entry, Link)]
@@ -90,9 +101,10 @@ def _ancestors(path: str) -> list[str]:
     return ["/".join(parts[:n]) for n in range(1, len(parts))]
 
 
-def _target(link: Link) -> str:
+def _target(link: Link, owner: str) -> str:
     """Return the path of the root that a link leads to; raises PackageRefused where that is outside."""
     path = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
     if not (path + "/").startswith("prefix/"):
-        raise PackageRefused(f"{link.path} leads out of the environment, and a file lies behind it")
+        name = link.path.removeprefix("prefix/")
+        raise PackageRefused(f"the link {name} of {owner} leads out of the environment, and a file lies behind it")
     return path

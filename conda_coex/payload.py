@@ -1,197 +1,163 @@
-"""Cut contents into frames, compress them on all cores, and say in index rows where each file lies."""
+"""Write the payload: compress groups of files on all cores, or take their frames from the cache, and make the rows."""
 
 from __future__ import annotations
 
-import hashlib
-import mmap
 import os
-import posixpath
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
-import zstandard
-from coex_bootstrap.format import FRAME_SIZE, File, Frame
+from coex_bootstrap.format import File, Frame
 
-from .errors import AppError, PackageDamaged
-from .placeholders import find_edits
+from .frames import Packed, Place, cut, ordered, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterable
 
+    from .frame_cache import Entry, EntryWriter, FrameCache
     from .layout import Group
     from .plan import Content
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of one file's content in a frame; a file larger than a frame has several, each in one of its own."""
-
-    content: Content
-    start: int
-    length: int
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A compressed frame with the relocations found in the files that it holds whole."""
-
-    data: bytes
-    content: int
-    owner: str
-    pieces: Sequence[Piece]
-    relocations: dict[str, str]
 
 
 class Payload:
     """The payload of an archive while it is written to `stream`; collects frames, rows and placeholders."""
 
-    def __init__(self, stream: IO[bytes], level: int, progress: Callable[[int], None] = lambda _: None) -> None:
-        self.stream = stream
-        self.level = level
-        self.progress = progress
+    def __init__(self, stream: IO[bytes], cache: FrameCache, progress: Callable[[int], None]) -> None:
+        self.stream, self.cache, self.progress = stream, cache, progress
         self.size = 0
         self.frames: list[Frame] = []
         self.rows: list[File] = []
-        self.compressed: dict[str, int] = {}  # bytes of an owner's frames
-        self.numbers: dict[str, int] = {}  # row of a path
         self.placeholders: list[str] = []
+        self.compressed: dict[str, int] = {}  # bytes of an owner's frames
+        self._numbers: dict[str, int] = {}  # row of a path
+        self._fillings: list[Filling] = []  # not yet finished
 
     def add(self, groups: Iterable[Group]) -> None:
-        """Append groups of files: no frame holds files of two groups, so a group's frames are its own.
-
-        The records of `conda-meta` come in a later call than the files whose rows they name.
-        """
+        """Append groups of files: no frame holds files of two, so the frames of a package are its own."""
         workers = os.cpu_count() or 1
+        steps: deque[Callable[[], None]] = deque()
         with ThreadPoolExecutor(workers) as pool:
-            waiting: deque[Future[Packed]] = deque()
             try:
-                for owner, pieces in self._all_frames(groups):
-                    waiting.append(pool.submit(self._pack, owner, pieces))
-                    while len(waiting) > 2 * workers:
-                        self._append(waiting.popleft().result())
-                while waiting:
-                    self._append(waiting.popleft().result())
+                for group in groups:
+                    self._plan_group(group, pool, steps, 2 * workers)
+                while steps:
+                    steps.popleft()()
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
+                for filling in self._fillings:
+                    filling.abandon()
                 raise
 
-    def _all_frames(self, groups: Iterable[Group]) -> Iterator[tuple[str, list[Piece]]]:
-        for group in groups:
-            ordered = sorted(group.contents, key=_compression_key)
-            self._register(ordered)
-            for content in ordered:
-                if not content.size:
-                    self._add_row(content, 0, 0, "-")
-            for pieces in _frames(content for content in ordered if content.size):
-                yield group.owner, pieces
+    def _plan_group(self, group: Group, pool: ThreadPoolExecutor, steps: deque[Callable[[], None]], ahead: int) -> None:
+        """Start the work on a group and queue what finishes it, in order; do what is queued too far ahead."""
+        entry = group.entry or self.cache.open(group.identity)
+        if entry is not None and {c.origin for c in group.contents if c.size} <= entry.places.keys():
+            steps.append(lambda: self._take_entry(group, entry))
+            while len(steps) > ahead:
+                steps.popleft()()
+            return
+        filling = Filling(self.cache.writer(group.identity), group)
+        self._fillings.append(filling)
+        for pieces in cut(filling.contents):
+            future = pool.submit(pack, pieces, self.cache.level)
+            steps.append(lambda future=future: self._take_frame(filling, future))  # type: ignore[misc]
+            while len(steps) > ahead:
+                steps.popleft()()
+        steps.append(lambda: self._finish(filling))
 
-    def _pack(self, owner: str, pieces: Sequence[Piece]) -> Packed:
-        relocations = {}
-        parts = []
-        for piece in pieces:
-            data = _read(piece)
-            if piece.length == piece.content.size:
-                _verify(piece.content, hashlib.sha256(data).hexdigest())
-                relocations[piece.content.path] = self._relocation(piece.content, data)
-            elif not piece.start:
-                relocations[piece.content.path] = self._scan_large(piece.content)
-            parts.append(data)
-        joined = b"".join(parts)
-        compressor = zstandard.ZstdCompressor(level=self.level, write_checksum=True, write_content_size=True)
-        return Packed(compressor.compress(joined), len(joined), owner, pieces, relocations)
+    def _take_entry(self, group: Group, entry: Entry) -> None:
+        first = len(self.frames)
+        for (size, content, sha256), data in zip(entry.frames, entry.read(), strict=True):
+            self._append(group.owner, data, size, content, sha256)
+        entry.close()
+        self._add_rows(group, first, entry.places)
 
-    def _append(self, packed: Packed) -> None:
-        number, offset = len(self.frames), 0
-        digest = hashlib.sha256(packed.data).hexdigest().encode()
-        self.frames.append(Frame(self.size, len(packed.data), packed.content, digest))
-        self.stream.write(packed.data)
-        self.size += len(packed.data)
-        self.compressed[packed.owner] = self.compressed.get(packed.owner, 0) + len(packed.data)
-        for piece in packed.pieces:
-            if not piece.start:
-                self._add_row(piece.content, number, offset, packed.relocations[piece.content.path])
-            offset += piece.length
-        self.progress(packed.content)
+    def _take_frame(self, filling: Filling, future: Future[Packed]) -> None:
+        packed = future.result()
+        if not filling.frames:
+            filling.first = len(self.frames)
+        filling.take(packed)
+        self._append(filling.group.owner, packed.data, len(packed.data), packed.content, packed.sha256)
 
-    def _add_row(self, content: Content, frame: int, offset: int, relocation: str) -> None:
-        self.numbers[content.path] = len(self.rows)
-        path, mtime = os.fsencode(content.path), content.mtime.encode()
-        self.rows.append(File(content.mode, mtime, frame, offset, content.size, relocation.encode(), path))
+    def _finish(self, filling: Filling) -> None:
+        filling.finish()
+        self._fillings.remove(filling)
+        self._add_rows(filling.group, filling.first, filling.places)
 
-    def _relocation(self, content: Content, data: bytes | mmap.mmap) -> str:
+    def _append(self, owner: str, data: bytes, size: int, content: int, sha256: str) -> None:
+        self.frames.append(Frame(self.size, size, content, sha256.encode()))
+        self.stream.write(data)
+        self.size += size
+        self.compressed[owner] = self.compressed.get(owner, 0) + size
+        self.progress(content)
+
+    def _add_rows(self, group: Group, first: int, places: dict[str, Place]) -> None:
+        """Append the rows of a group's files, in the order of their places."""
+        nowhere = Place(-first, 0, 0, None)
+        found = [(places[c.origin] if c.size else nowhere, c) for c in group.contents]
+        for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
+            self._numbers[content.path] = len(self.rows)
+            relocation = self._relocation(content, place).encode()
+            path, mtime = os.fsencode(content.path), content.mtime.encode()
+            number = first + place.frame
+            self.rows.append(File(content.mode, mtime, number, place.offset, content.size, relocation, path))
+
+    def _relocation(self, content: Content, place: Place) -> str:
         if content.python is not None:
             return f"e:{content.python}"
         if content.slots:
-            return "h:" + ",".join(f"{self.numbers[path]}@{offset}" for offset, path in content.slots)
-        if content.placeholder is None or content.file_mode is None:
+            return "h:" + ",".join(f"{self._numbers[path]}@{offset}" for offset, path in content.slots)
+        if place.edits is None or content.placeholder is None or content.file_mode is None:
             return "-"
-        edits = find_edits(data, content.placeholder, content.file_mode)
-        if not edits and not (content.file_mode == "text" and data[:2] == b"#!"):
-            return "-"
-        return f"{content.file_mode[0]}:{self.placeholders.index(content.placeholder)}:{edits}"
+        if content.placeholder not in self.placeholders:
+            self.placeholders.append(content.placeholder)
+        return f"{content.file_mode[0]}:{self.placeholders.index(content.placeholder)}:{place.edits}"
 
-    def _register(self, contents: Iterable[Content]) -> None:
-        """Number the placeholders of these files, in the files' order and not in that of the threads."""
+
+class Filling:
+    """The frames of one group while they are made; a content that occurs twice in it is stored once."""
+
+    def __init__(self, writer: EntryWriter | None, group: Group) -> None:
+        self.writer, self.group = writer, group
+        self.first = 0
+        self.frames: list[tuple[int, int, str]] = []
+        self.places: dict[str, Place] = {}
+        self.twins: list[tuple[str, str]] = []  # origin, and origin of the same content before it
+        self.contents = list(self._once(ordered(group.all)))
+
+    def _once(self, contents: Iterable[Content]) -> Iterable[Content]:
+        seen: dict[tuple[object, ...], str] = {}
         for content in contents:
-            if content.placeholder is not None and content.placeholder not in self.placeholders:
-                self.placeholders.append(content.placeholder)
+            if not content.size:
+                continue
+            if content.sha256 is not None:
+                key = (content.sha256, content.size, content.placeholder, content.file_mode)
+                if key in seen:
+                    self.twins.append((content.origin, seen[key]))
+                    continue
+                seen[key] = content.origin
+            yield content
 
-    def _scan_large(self, content: Content) -> str:
-        assert isinstance(content.source, Path)
-        with content.source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            _verify(content, hashlib.sha256(data).hexdigest())
-            return self._relocation(content, data)
+    def take(self, packed: Packed) -> None:
+        """Note where the files of the next frame lie, and keep the frame."""
+        number, offset = len(self.frames), 0
+        self.frames.append((len(packed.data), packed.content, packed.sha256))
+        for piece in packed.pieces:
+            if not piece.start:
+                origin = piece.content.origin
+                self.places[origin] = Place(number, offset, piece.content.size, packed.edits[origin])
+            offset += piece.length
+        if self.writer is not None:
+            self.writer.write(packed)
 
+    def finish(self) -> None:
+        """Place the twins, and commit the frames to the cache."""
+        for origin, first in self.twins:
+            self.places[origin] = self.places[first]
+        if self.writer is not None:
+            self.writer.commit(self.frames, self.places)
 
-def _frames(contents: Iterable[Content]) -> Iterator[list[Piece]]:
-    """Cut files into frames of about FRAME_SIZE; a larger file is cut into frames of its own."""
-    pieces: list[Piece] = []
-    filled = 0
-    for content in contents:
-        if content.size > FRAME_SIZE:
-            for start in range(0, content.size, FRAME_SIZE):
-                yield [Piece(content, start, min(FRAME_SIZE, content.size - start))]
-            continue
-        if filled + content.size > FRAME_SIZE and pieces:
-            yield pieces
-            pieces, filled = [], 0
-        pieces.append(Piece(content, 0, content.size))
-        filled += content.size
-    if pieces:
-        yield pieces
-
-
-def _compression_key(content: Content) -> tuple[str, str, str]:
-    """Order files so that alike ones are near: by directory, `__pycache__` with its parent, then by suffix."""
-    directory, name = posixpath.split(content.path)
-    return directory.removesuffix("/__pycache__"), posixpath.splitext(name)[1], name
-
-
-def _read(piece: Piece) -> bytes:
-    source = piece.content.source
-    if isinstance(source, bytes):
-        return source[piece.start : piece.start + piece.length]
-    try:
-        with source.open("rb") as stream:
-            stream.seek(piece.start)
-            data = stream.read(piece.length + (piece.length == piece.content.size))
-    except OSError as error:
-        raise _unreadable(piece.content, error.strerror or str(error)) from error
-    if len(data) != piece.length:
-        raise _unreadable(piece.content, "its size changed while it was read")
-    return data
-
-
-def _unreadable(content: Content, why: str) -> AppError | PackageDamaged:
-    kind = AppError if content.path.startswith("app/") else PackageDamaged
-    return kind(f"cannot be packed: {why}", os.fsencode(str(content.source)))
-
-
-def _verify(content: Content, found: str) -> None:
-    """Refuse a file of conda's cache that is not what its package says: it may have been edited through a link."""
-    if content.sha256 is not None and found != content.sha256:
-        raise PackageDamaged("differs from what its package recorded", os.fsencode(str(content.source)))
+    def abandon(self) -> None:
+        """Leave nothing in the cache."""
+        if self.writer is not None:
+            self.writer.abandon()

@@ -6,6 +6,7 @@ The rules are those of conda's `core/path_actions.py`; where each stands is said
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ class Content:
     path: str  # relative to the root
     mode: int
     mtime: str  # seconds[.nanoseconds]
-    source: Path | bytes
+    source: Path | bytes | None  # None: only the cache of frames has it
     size: int
     sha256: str | None = None
     placeholder: str | None = None
@@ -47,6 +48,12 @@ class Content:
     python: str | None = None  # of a console script: the interpreter, relative to the prefix
     compiled: str | None = None  # of a noarch source: the .pyc that conda makes of it, relative to the prefix
     slots: tuple[tuple[int, str], ...] = ()  # of a record: offset, and path of the file whose sha256 goes there
+    package_path: str | None = None  # its path in its package
+
+    @property
+    def origin(self) -> str:
+        """The name of the file in its group, the same in every environment that has the package."""
+        return self.package_path or self.path
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,7 @@ def _plan_path(package: Package, path: PackagePath, python: Python | None) -> Co
         sha256=path.sha256,
         placeholder=path.placeholder,
         file_mode=path.file_mode if path.placeholder else None,
+        package_path=path.path,
     )
     if package.noarch == "python" and python is not None and NOARCH_SOURCE.match(path.path):
         return replace(content, compiled=compiled_path(target, python.version))
@@ -155,9 +163,11 @@ def format_time(nanoseconds: int) -> str:
     return f"{seconds}.{fraction:09d}" if fraction else str(seconds)
 
 
-def absolute_links(plans: Sequence[PackagePlan]) -> Iterator[tuple[str, Link]]:
-    """Yield (dist, link) for links that leave the prefix: they stay links, where conda copies their target."""
+def links_outside(plans: Sequence[PackagePlan]) -> Iterator[tuple[str, Link]]:
+    """Yield (dist, link) for links that leave the prefix: they stay links, where conda copies an absolute target."""
     for plan in plans:
         for item in plan.files:
-            if isinstance(item, Link) and item.target.startswith("/"):
-                yield plan.package.dist, item
+            if isinstance(item, Link):
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(item.path), item.target))
+                if not target.startswith("prefix/"):
+                    yield plan.package.dist, item

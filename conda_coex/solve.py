@@ -1,4 +1,4 @@
-"""From what was asked for to records in link order, and from records to packages in conda's cache."""
+"""From what was asked for to records in link order."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import conda_api
-from .errors import InputError, PackageDamaged
-from .packages import Package, read_package
+from .errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 # What a host is assumed to offer where the target is another platform than the builder's: the oldest
 # that the packages of conda-forge are made for. CONDA_OVERRIDE_* of the caller wins.
@@ -47,6 +46,7 @@ class Environment:
 def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
     """Read the environment files and join them with the specs; channels: command line, files, configuration."""
     from conda.base.context import context
+    from conda.models.match_spec import MatchSpec
 
     read = [conda_api.read_environment_file(path, context.subdir) for path in files]
     for path, found in zip(files, read, strict=True):
@@ -56,7 +56,9 @@ def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
                 f"the pip section is not supported yet ({listed})", os.fsencode(path), "list conda packages instead"
             )
         if not found.specs:
-            raise InputError("the environment file asks for no package", os.fsencode(path), "list some under `dependencies:`")
+            raise InputError(
+                "the environment file asks for no package", os.fsencode(path), "list some under `dependencies:`"
+            )
     wanted = list(specs)
     variables: dict[str, str] = {}
     for found in read:
@@ -64,8 +66,9 @@ def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
         variables.update(found.variables)
     if not wanted:
         raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
-    if not all(spec.strip() for spec in wanted):
-        raise InputError("a package specification is empty", remedy="name a package, as in --package python")
+    for spec in wanted:
+        if MatchSpec(spec).get_exact_value("name") in (None, "*"):
+            raise InputError(f"the specification {spec!r} names no package", remedy="name one, as in --package python")
     of_files = [channel for found in read for channel in found.channels]
     return Wanted(tuple(dict.fromkeys(wanted)), _channels(of_files), variables)
 
@@ -211,21 +214,3 @@ def _is_conda(record: Any) -> bool:
     return record.package_type is None or str(getattr(record.package_type, "value", record.package_type)) in (
         "noarch_generic", "noarch_python",
     )  # fmt: skip
-
-
-def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
-    """Download and extract what conda's cache lacks, and read every package; raises PackageDamaged."""
-    from conda.core.package_cache_data import PackageCacheData, ProgressiveFetchExtract
-    from conda.models.match_spec import MatchSpec
-
-    records = tuple(records)
-    ProgressiveFetchExtract(records).execute()
-    asked = {spec.name: str(spec) for spec in map(MatchSpec, specs)}
-    found = []
-    for record in records:
-        try:
-            entry = PackageCacheData.get_entry_to_link(record)
-        except Exception as error:
-            raise PackageDamaged(f"{record.dist_str()} is not in conda's cache: {error}") from error
-        found.append(read_package(record, entry, asked.get(record.name)))
-    return tuple(found)

@@ -12,7 +12,7 @@ import subprocess
 
 from . import compat
 from .errors import CoexError
-from .shell import find_program, quote, write_file
+from .shell import fill, find_program, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,10 +67,7 @@ def write_activation(root):
         b"variables": b"\n".join(_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())),
         b"scripts": b"\n".join(b". " + quote(script) for script in scripts(prefix)),
     }
-    text = TEMPLATE
-    for field, value in fields.items():
-        text = text.replace(b"%(" + field + b")s", value)
-    write_file(path, text)
+    write_file(path, fill(TEMPLATE, fields))
     return path
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 
 from . import compat
-from .shell import quote, write_file
+from .shell import fill, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,14 @@ def write_start(manifest, root, activation, shell):
     `shell` is the one that has to source the activation, where the prelude's would make something else of it.
     """
     start = root + b"/start"
-    text = TEMPLATE.replace(b"%(start)s", quote(start)).replace(b"%(activation)s", quote(activation))
-    command = b" ".join(quote(word) for word in command_words(manifest, root))
-    text = text.replace(b"%(command)s", command)
-    switch = OTHER_SHELL.replace(b"%(shell)s", quote(shell)) if shell else b""
-    switch = switch.replace(b"%(again)s", quote(AGAIN + quote(start)))
-    write_file(start, text.replace(b"%(shell)s", switch))
+    other = {b"shell": quote(shell), b"again": quote(AGAIN + quote(start))} if shell else None
+    fields = {
+        b"start": quote(start),
+        b"shell": fill(OTHER_SHELL, other) if other else b"",
+        b"activation": quote(activation),
+        b"command": b" ".join(quote(word) for word in command_words(manifest, root)),
+    }
+    write_file(start, fill(TEMPLATE, fields))
 
 
 def command_words(manifest, root):

@@ -1,6 +1,7 @@
 """Words, programs and files for a POSIX shell."""
 
 import os
+import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ def quote(value):
     # type: (bytes) -> bytes
     """Return one word of a POSIX shell whose value is `value`, byte for byte."""
     return b"'" + value.replace(b"'", b"'\\''") + b"'"
+
+
+def fill(template, fields):
+    # type: (bytes, Dict[bytes, bytes]) -> bytes
+    """Return `template` with a field in the place of each %(name)s; what a field brings is not looked at again."""
+    return re.sub(br"%\((\w+)\)s", lambda mark: fields[mark.group(1)], template)
 
 
 def write_file(path, content):

@@ -34,10 +34,10 @@ def unpack(archive, work, root, decoder):
     Raises ArchiveDamaged, StoreUnusable (no room, no right) or HostUnfit (the path is too long).
     """
     index = archive.index
-    umask = os.umask(0o022)
+    umask = os.umask(0)  # modes are those of the index
     try:
         for directory in index.directories:
-            os.mkdir(work + b"/" + directory.path)
+            os.mkdir(work + b"/" + directory.path, 0o755)
         writer = Writer(archive, work, root, decoder)
         for hashes in workers.share(len(index.frames), writer.write_frames):
             writer.hashes.update(hashes)
@@ -93,7 +93,6 @@ class Writer(object):
         # type: (Iterable[int]) -> Dict[int, bytes]
         """Decode the frames of these numbers, write what lies in them, return the hashes known now."""
         self.archive.reopen()
-        umask = os.umask(0)
         try:
             for number in numbers:
                 if self.tasks[number]:
@@ -102,8 +101,6 @@ class Writer(object):
                         self._write_part(row, entry, done, content)
         except EnvironmentError as error:
             raise unusable(error, self.work)
-        finally:
-            os.umask(umask)
         return self.hashes
 
     def _content(self, number):

@@ -1,0 +1,62 @@
+"""Have conda download and extract what its cache lacks, and read every package there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import FetchFailed, PackageDamaged
+from .frame_cache import DIRECTORY
+from .packages import Package, read_package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
+    """Return the packages of these records, in their order; raises FetchFailed and PackageDamaged."""
+    from conda.core.package_cache_data import PackageCacheData
+    from conda.models.match_spec import MatchSpec
+
+    records = tuple(records)
+    _download(records)
+    asked = {spec.name: str(spec) for spec in map(MatchSpec, specs)}
+    found = []
+    for record in records:
+        try:
+            entry = PackageCacheData.get_entry_to_link(record)
+        except Exception as error:
+            raise PackageDamaged(f"{record.dist_str()} is not in conda's cache: {error}") from error
+        found.append(read_package(record, entry, asked.get(record.name)))
+    return tuple(found)
+
+
+def _download(records: tuple[Any, ...]) -> None:
+    """Let conda download and extract; what it raises may hold errors that it cannot print, and a signal."""
+    from conda import CondaError, CondaMultiError
+    from conda.core.package_cache_data import ProgressiveFetchExtract
+    from conda.exceptions import CondaSignalInterrupt
+
+    try:
+        ProgressiveFetchExtract(records).execute()
+    except CondaMultiError as errors:
+        for error in errors.errors:
+            if isinstance(error, KeyboardInterrupt):
+                raise error from errors
+            if isinstance(error, CondaSignalInterrupt):
+                raise KeyboardInterrupt(error.dump_map()["signum"]) from errors
+        if all(isinstance(error, CondaError) for error in errors.errors):
+            raise
+        said = dict.fromkeys(" ".join(str(error).split()) for error in errors.errors)
+        raise FetchFailed("; ".join(said)) from errors
+
+
+def frame_directory() -> Path | None:
+    """Return the directory under conda's package cache where frames are kept, or None where none is writable."""
+    from conda.core.package_cache_data import PackageCacheData
+    from conda.exceptions import NoWritablePkgsDirError
+
+    try:
+        return Path(PackageCacheData.first_writable().pkgs_dir, DIRECTORY)
+    except NoWritablePkgsDirError:
+        return None

@@ -1,0 +1,158 @@
+"""Keep the frames of packages under conda's package cache, so that each package is compressed once.
+
+One file for each package, level and format: frames, a JSON description of them, the size of that
+description, and a mark. It is written beside its place and renamed, so it is whole or not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import struct
+import time
+from dataclasses import astuple
+from typing import IO, TYPE_CHECKING, Any
+
+from coex_bootstrap.format import FORMAT_VERSION, FRAME_SIZE
+
+from .frames import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .frames import Packed
+
+DIRECTORY = ".coex-frames"
+END = struct.Struct("<Q8s")
+MARK = b"coexfrm1"
+ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
+
+
+class Entry:
+    """The frames of one package, open for reading: `frames` (size, content size, sha256), `places` by origin."""
+
+    def __init__(self, stream: IO[bytes], described: dict[str, Any]) -> None:
+        self.stream = stream
+        self.frames: list[tuple[int, int, str]] = [tuple(row) for row in described["frames"]]
+        self.places = {origin: Place(*row) for origin, row in described["places"].items()}
+        self.identity = str(described["identity"])
+        self.level = int(described["level"])
+
+    def read(self) -> Iterator[bytes]:
+        """Yield the bytes of all frames, in order."""
+        self.stream.seek(0)
+        for size, _, _ in self.frames:
+            yield self.stream.read(size)
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+class EntryWriter:
+    """Writes one entry while its package is compressed; a disk without room ends the entry, not the build."""
+
+    def __init__(self, path: Path, identity: str, level: int) -> None:
+        self.path, self.identity, self.level = path, identity, level
+        self.temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        self.stream: IO[bytes] | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.stream = self.temporary.open("xb")
+        except OSError:
+            return
+
+    def write(self, packed: Packed) -> None:
+        """Append a frame."""
+        if self.stream is not None:
+            try:
+                self.stream.write(packed.data)
+            except OSError:
+                self.abandon()
+
+    def commit(self, frames: list[tuple[int, int, str]], places: dict[str, Place]) -> None:
+        """Describe the frames and give the entry its place."""
+        if self.stream is None:
+            return
+        rows = {origin: astuple(place) for origin, place in places.items()}
+        fields = {"identity": self.identity, "level": self.level, "frames": frames, "places": rows}
+        described = json.dumps(fields, separators=(",", ":")).encode()
+        try:
+            self.stream.write(described + END.pack(len(described), MARK))
+            self.stream.close()
+            self.temporary.replace(self.path)
+        except OSError:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Leave nothing."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+        self.temporary.unlink(missing_ok=True)
+
+
+class FrameCache:
+    """The entries of one compression level in a directory; without a directory nothing is kept."""
+
+    def __init__(self, directory: Path | None, level: int) -> None:
+        self.directory, self.level = directory, level
+
+    def path(self, identity: str) -> Path | None:
+        """Return the place of an entry; `identity` says all that its content depends on but format and level."""
+        if self.directory is None:
+            return None
+        key = f"{FORMAT_VERSION} {FRAME_SIZE} {self.level} {identity}"
+        return self.directory / (hashlib.sha256(key.encode()).hexdigest()[:40] + ".frames")
+
+    def open(self, identity: str | None) -> Entry | None:
+        """Return the entry of an identity, or None where there is none that is whole."""
+        path = self.path(identity) if identity is not None else None
+        return open_entry(path) if path is not None else None
+
+    def writer(self, identity: str | None) -> EntryWriter | None:
+        """Return what keeps the frames of an identity, or None where they are not to be kept."""
+        path = self.path(identity) if identity is not None else None
+        return EntryWriter(path, identity, self.level) if path is not None and identity is not None else None
+
+    def sweep(self) -> None:
+        """Remove what builds that were killed left behind."""
+        for path in unfinished(self.directory) if self.directory else ():
+            if path.stat().st_mtime < time.time() - ABANDONED:
+                path.unlink(missing_ok=True)
+
+
+def open_entry(path: Path) -> Entry | None:
+    """Return the entry at `path`, or None where there is none that is whole."""
+    try:
+        stream = path.open("rb")
+    except OSError:
+        return None
+    try:
+        return Entry(stream, _describe(stream))
+    except (OSError, ValueError, KeyError, TypeError, struct.error):
+        stream.close()
+        return None
+
+
+def _describe(stream: IO[bytes]) -> dict[str, Any]:
+    size = stream.seek(0, 2)
+    stream.seek(size - END.size)
+    length, mark = END.unpack(stream.read())
+    stream.seek(size - END.size - length)
+    described: dict[str, Any] = json.loads(stream.read(length))
+    if mark != MARK or sum(row[0] for row in described["frames"]) + length + END.size != size:
+        raise ValueError("an entry that is not whole")
+    return described
+
+
+def entries(directory: Path) -> list[Path]:
+    """Return the files of the cache, largest first."""
+    found = [path for path in directory.glob("*.frames") if path.name[0] != "."] if directory.is_dir() else []
+    return sorted(found, key=lambda path: (-path.stat().st_size, path.name))
+
+
+def unfinished(directory: Path) -> list[Path]:
+    """Return what builds are writing now, or left when they were killed."""
+    return list(directory.glob(".*.frames.*")) if directory.is_dir() else []

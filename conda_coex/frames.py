@@ -1,0 +1,138 @@
+"""Cut files into frames and compress them, with the places in them where relocation will write."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import zstandard
+from coex_bootstrap.format import FRAME_SIZE
+
+from .errors import AppError, PackageDamaged
+from .placeholders import find_edits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .plan import Content
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of one file's content in a frame; a file larger than a frame has several, each in one of its own."""
+
+    content: Content
+    start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file lies in the frames of its group, and the EDITS of its placeholder; None: nothing to relocate."""
+
+    frame: int
+    offset: int
+    size: int
+    edits: str | None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One compressed frame: `edits` are those of the files that begin in it, by origin."""
+
+    data: bytes
+    content: int
+    sha256: str
+    pieces: Sequence[Piece]
+    edits: dict[str, str | None]
+
+
+def ordered(contents: Iterable[Content]) -> list[Content]:
+    """Order files so that alike ones are near: by directory, `__pycache__` with its parent, then by suffix."""
+    return sorted(contents, key=_key)
+
+
+def _key(content: Content) -> tuple[str, str, str]:
+    directory, name = posixpath.split(content.origin)
+    return directory.removesuffix("/__pycache__"), posixpath.splitext(name)[1], name
+
+
+def cut(contents: Iterable[Content]) -> Iterator[list[Piece]]:
+    """Yield the pieces of each frame: about FRAME_SIZE of whole files, or a part of one that is larger."""
+    pieces: list[Piece] = []
+    filled = 0
+    for content in contents:
+        if content.size > FRAME_SIZE:
+            for start in range(0, content.size, FRAME_SIZE):
+                yield [Piece(content, start, min(FRAME_SIZE, content.size - start))]
+            continue
+        if filled + content.size > FRAME_SIZE and pieces:
+            yield pieces
+            pieces, filled = [], 0
+        pieces.append(Piece(content, 0, content.size))
+        filled += content.size
+    if pieces:
+        yield pieces
+
+
+def pack(pieces: Sequence[Piece], level: int) -> Packed:
+    """Read, verify and compress the pieces of one frame, in any thread.
+
+    Raises PackageDamaged for a file that is not what its package recorded, AppError for one of the app.
+    """
+    edits: dict[str, str | None] = {}
+    parts = []
+    for piece in pieces:
+        data = _read(piece)
+        if piece.length == piece.content.size:
+            edits[piece.content.origin] = _examine(piece.content, data)
+        elif not piece.start:
+            edits[piece.content.origin] = _examine_large(piece.content)
+        parts.append(data)
+    joined = b"".join(parts)
+    compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
+    frame = compressor.compress(joined)
+    return Packed(frame, len(joined), hashlib.sha256(frame).hexdigest(), pieces, edits)
+
+
+def _read(piece: Piece) -> bytes:
+    source = piece.content.source
+    if isinstance(source, bytes):
+        return source[piece.start : piece.start + piece.length]
+    assert source is not None
+    try:
+        with source.open("rb") as stream:
+            stream.seek(piece.start)
+            data = stream.read(piece.length + (piece.length == piece.content.size))
+    except OSError as error:
+        raise _unreadable(piece.content, error.strerror or str(error)) from error
+    if len(data) != piece.length:
+        raise _unreadable(piece.content, "its size changed while it was read")
+    return data
+
+
+def _unreadable(content: Content, why: str) -> AppError | PackageDamaged:
+    kind = AppError if content.path.startswith("app/") else PackageDamaged
+    return kind(f"cannot be packed: {why}", os.fsencode(str(content.source)))
+
+
+def _examine_large(content: Content) -> str | None:
+    assert isinstance(content.source, Path)
+    with content.source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return _examine(content, data)
+
+
+def _examine(content: Content, data: bytes | mmap.mmap) -> str | None:
+    """Return the edits of a file, after refusing one of conda's cache that was edited there, as through a link."""
+    if content.sha256 is not None and hashlib.sha256(data).hexdigest() != content.sha256:
+        raise PackageDamaged("differs from what its package recorded", os.fsencode(str(content.source)))
+    if content.placeholder is None or content.file_mode is None:
+        return None
+    edits = find_edits(data, content.placeholder, content.file_mode)
+    # conda checks the #! line of a text with a placeholder even where that does not occur
+    return edits if edits or (content.file_mode == "text" and data[:2] == b"#!") else None
