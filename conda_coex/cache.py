@@ -43,15 +43,15 @@ def show_list() -> int:
     rows = []
     for path in entries(_directory()):
         entry = open_entry(path)
-        identity = entry.identity if entry is not None else "not readable"
+        owner = entry.owner if entry is not None else "not readable"
         level = entry.level if entry is not None else 0
         if entry is not None:
             entry.close()
-        rows.append({"content": identity, "level": level, "size": path.stat().st_size, "file": path.name})
+        rows.append({"owner": owner, "level": level, "size": path.stat().st_size, "file": path.name})
     if context.json:
         stdout_json_success(path=str(_directory()), entries=rows)
         return 0
-    lines = [(str(row["content"]).rsplit(" ", 1)[0], str(row["level"]), human(int(str(row["size"])))) for row in rows]
+    lines = [(str(row["owner"]), str(row["level"]), human(int(str(row["size"])))) for row in rows]
     print("\n".join(table(("frames of", "level", "size"), lines)))
     print(f"{len(rows)} entries, {human(sum(path.stat().st_size for path in entries(_directory())))}")
     return 0
@@ -68,6 +68,9 @@ def clean() -> int:
         print(f"{len(found)} files, {human(size)}, in {_directory()}")
     if found and not context.json:
         conda_api.confirm_yn()
+    if context.dry_run:
+        stdout_json_success(dry_run=True, files=len(found), size=size)
+        return 0
     for path in found:
         path.unlink(missing_ok=True)
     if context.json:

@@ -37,7 +37,7 @@ class Entry:
         self.stream = stream
         self.frames: list[tuple[int, int, str]] = [tuple(row) for row in described["frames"]]
         self.places = {origin: Place(*row) for origin, row in described["places"].items()}
-        self.identity = str(described["identity"])
+        self.owner = str(described["owner"])
         self.level = int(described["level"])
 
     def read(self) -> Iterator[bytes]:
@@ -53,8 +53,8 @@ class Entry:
 class EntryWriter:
     """Writes one entry while its package is compressed; a disk without room ends the entry, not the build."""
 
-    def __init__(self, path: Path, identity: str, level: int) -> None:
-        self.path, self.identity, self.level = path, identity, level
+    def __init__(self, path: Path, owner: str, level: int) -> None:
+        self.path, self.owner, self.level = path, owner, level
         self.temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         self.stream: IO[bytes] | None = None
         try:
@@ -76,7 +76,7 @@ class EntryWriter:
         if self.stream is None:
             return
         rows = {origin: astuple(place) for origin, place in places.items()}
-        fields = {"identity": self.identity, "level": self.level, "frames": frames, "places": rows}
+        fields = {"owner": self.owner, "level": self.level, "frames": frames, "places": rows}
         described = json.dumps(fields, separators=(",", ":")).encode()
         try:
             self.stream.write(described + END.pack(len(described), MARK))
@@ -111,10 +111,10 @@ class FrameCache:
         path = self.path(identity) if identity is not None else None
         return open_entry(path) if path is not None else None
 
-    def writer(self, identity: str | None) -> EntryWriter | None:
-        """Return what keeps the frames of an identity, or None where they are not to be kept."""
+    def writer(self, identity: str | None, owner: str) -> EntryWriter | None:
+        """Return what keeps the frames of an identity, under a name to show, or None where they are not to be kept."""
         path = self.path(identity) if identity is not None else None
-        return EntryWriter(path, identity, self.level) if path is not None and identity is not None else None
+        return EntryWriter(path, owner, self.level) if path is not None else None
 
     def sweep(self) -> None:
         """Remove what builds that were killed left behind."""

@@ -56,7 +56,7 @@ class Payload:
             while len(steps) > ahead:
                 steps.popleft()()
             return
-        filling = Filling(self.cache.writer(group.identity), group)
+        filling = Filling(self.cache.writer(group.identity, group.owner), group)
         self._fillings.append(filling)
         for pieces in cut(filling.contents):
             future = pool.submit(pack, pieces, self.cache.level)
