@@ -20,6 +20,8 @@ from .errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from coex_bootstrap.index import Index
+
 DEFLATED = (form.INDEX, form.LIBZSTD, form.MANIFEST)  # the code is stored: it starts faster, and can be read
 ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
 
@@ -103,7 +105,7 @@ def prelude_size(platform: str) -> int:
     return len(form.fill_prelude(text, b"0" * form.ID_LENGTH, platform))
 
 
-def finish(stream: IO[bytes], manifest: form.Manifest, index: form.Index, libzstd: bytes) -> None:
+def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: bytes) -> None:
     """Seal an archive whose payload stands in `stream` after room for the prelude: set digest, tail and prelude."""
     members = {**bootstrap_members(), form.INDEX: index.dumps(), form.LIBZSTD: libzstd}
     manifest.fields["digest"] = form.digest(manifest, members)

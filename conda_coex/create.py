@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coex_bootstrap import format as form
+from coex_bootstrap.index import Directory, Index
+from coex_bootstrap.index import Link as IndexLink
 
 from . import app, archive, bytecode, conda_api, entry_point, libzstd, records, solve
 from .fetch import fetch, frame_directory
@@ -44,13 +45,13 @@ class Request:
 
 def create(request: Request) -> int:
     """Create the archive that was asked for and say what came of it; returns the status."""
-    output, sources = check(request)
+    output = check(request)
     environment = read_input(request, output)
     packages = fetch(environment.records, environment.specs)
     date = build_date(packages)
     cache = FrameCache(frame_directory(), request.level)
     plans, layout, pyc_left = plan(environment, packages, cache, date)
-    files, directories = app.collect(sources, date, output)
+    files, directories = app.collect(app_sources(request, layout), date, output)
     layout.place("app", files)
     for directory in directories:
         layout.make_directory(directory)
@@ -71,8 +72,8 @@ def create(request: Request) -> int:
     return 0
 
 
-def check(request: Request) -> tuple[Path, list[str]]:
-    """Return the output and the app's sources; raises for what can be seen to be wrong before any work."""
+def check(request: Request) -> Path:
+    """Return the output; raises for what can be seen to be wrong before any work."""
     from .errors import InputError, OutputError
 
     if request.existing and (request.files or request.specs):
@@ -84,12 +85,17 @@ def check(request: Request) -> tuple[Path, list[str]]:
         raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
     output = Path(name)
     archive.check_output(output)
+    app.collect(app_sources(request, Layout()), 0, output)
+    return output
+
+
+def app_sources(request: Request, layout: Layout) -> list[str]:
+    """Return what was named for the app, and the entry point's own file, unless the environment has that command."""
     sources = list(request.sources)
-    local = entry_point.local_file(request.entry_point)
-    if local is not None and app.app_name(local) not in map(app.app_name, sources):
-        sources.append(local)
-    app.collect(sources, 0, output)
-    return output, sources
+    local = entry_point.local_file(request.entry_point, existing_prefix(request))
+    if local is None or entry_point.is_command(request.entry_point, layout):
+        return sources
+    return sources if app.app_name(local) in map(app.app_name, sources) else [*sources, local]
 
 
 def read_input(request: Request, output: Path) -> Environment:
@@ -187,14 +193,14 @@ def write_payload(stream: IO[bytes], layout: Layout, cache: FrameCache) -> Paylo
     return payload
 
 
-def make_index(payload: Payload, layout: Layout) -> form.Index:
+def make_index(payload: Payload, layout: Layout) -> Index:
     """Return the index: rows as the payload has them, directories and links sorted."""
-    index = form.Index()
+    index = Index()
     index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
     index.frames, index.files = payload.frames, payload.rows
-    index.directories = [form.Directory(0o755, os.fsencode(path)) for path in sorted(layout.directories)]
+    index.directories = [Directory(0o755, os.fsencode(path)) for path in sorted(layout.directories)]
     index.links = [
-        form.Link(os.fsencode(link.path), os.fsencode(link.target))
+        IndexLink(os.fsencode(link.path), os.fsencode(link.target))
         for link in sorted(layout.links(), key=lambda x: x.path)
     ]
     return index

@@ -42,10 +42,22 @@ def name_of(command: str) -> str:
     return stem if suffix in INTERPRETERS else name
 
 
-def local_file(command: str) -> str | None:
-    """Return the path of the local file that an entry point names, if it does and is no command's name."""
+def local_file(command: str, prefix: str | None) -> str | None:
+    """Return the path of the local file that an entry point names, if it does, outside the existing environment."""
     word = split(command)[0]
-    return word if Path(word).is_file() and not Path(word).is_dir() else None
+    return word if Path(word).is_file() and _inside(word, prefix) is None else None
+
+
+def is_command(command: str, layout: Layout) -> bool:
+    """Return whether an entry point names a command of the environment."""
+    word = split(command)[0]
+    return "/" not in word and f"prefix/bin/{word}" in layout.entries
+
+
+def _inside(word: str, prefix: str | None) -> str | None:
+    """Return the path in the existing environment that a word leads into, relative to its prefix."""
+    path = posixpath.abspath(word)
+    return posixpath.relpath(path, prefix) if prefix and "/" in word and path.startswith(prefix + "/") else None
 
 
 def resolve(command: str, layout: Layout, prefix: str | None) -> list[list[str]]:
@@ -56,14 +68,16 @@ def resolve(command: str, layout: Layout, prefix: str | None) -> list[list[str]]
     """
     word, *arguments = split(command)
     rest = [["text", argument] for argument in arguments]
-    if "/" not in word and f"prefix/bin/{word}" in layout.entries:
+    if is_command(command, layout):
         return [["prefix", f"bin/{word}"], *rest]
+    inside = _inside(word, prefix)
+    if inside is not None and f"prefix/{inside}" in layout.entries:
+        return [["prefix", inside], *rest]
     in_app = posixpath.join("app", app_name(word))
     if in_app in layout.entries:
         return [*_run_app_file(in_app, layout), *rest]
-    inside = posixpath.relpath(word, prefix) if prefix and word.startswith("/") else word
-    if "/" in word and not inside.startswith("../") and f"prefix/{inside}" in layout.entries:
-        return [["prefix", inside], *rest]
+    if "/" in word and f"prefix/{word}" in layout.entries:
+        return [["prefix", word], *rest]
     raise EntryPointNotFound(
         f"the entry point {word!r} is neither a command of the environment nor a file of the app",
         remedy="add its package to the environment, or name the file",

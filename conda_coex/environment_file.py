@@ -26,6 +26,8 @@ def check_shape(path: str) -> None:
         raise _wrong(path, "is empty", "list packages under `dependencies:`")
     if not isinstance(found, dict):
         raise _wrong(path, "is no mapping", "list packages under `dependencies:`")
+    if "dependencies" in found and not found["dependencies"]:
+        raise _wrong(path, "asks for no package", "list some under `dependencies:`")
     for key in LISTS:
         _check_list(path, key, found.get(key))
     if not isinstance(found.get("variables") or {}, dict):

@@ -12,6 +12,8 @@ from .archive import prelude_size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from coex_bootstrap.index import Index
+
     from .layout import Layout
     from .packages import Package
     from .payload import Payload
@@ -28,7 +30,7 @@ def make_manifest(
     plans: Sequence[PackagePlan],
     layout: Layout,
     payload: Payload,
-    index: form.Index,
+    index: Index,
     date: int,
 ) -> form.Manifest:
     """Return the manifest without its digest, libzstd and compile, which come last."""
@@ -85,7 +87,7 @@ def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
     return {name: sorted(constraints) for name, constraints in sorted(found.items())}
 
 
-def _prefix_limit(index: form.Index) -> int | None:
+def _prefix_limit(index: Index) -> int | None:
     """Return the length of the shortest placeholder that a binary holds: a longer prefix has no room there."""
     numbers = {int(row.relocation.split(b":")[1]) for row in index.files if row.relocation.startswith(b"b:")}
     return min((len(index.placeholders[number]) for number in numbers), default=None)

@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
-from coex_bootstrap.format import File, Frame
+from coex_bootstrap.index import File, Frame
 
 from .frames import Packed, Place, cut, ordered, pack
 

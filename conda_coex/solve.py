@@ -46,7 +46,6 @@ class Environment:
 def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
     """Read the environment files and join them with the specs; channels: command line, files, configuration."""
     from conda.base.context import context
-    from conda.models.match_spec import MatchSpec
 
     read = [conda_api.read_environment_file(path, context.subdir) for path in files]
     for path, found in zip(files, read, strict=True):
@@ -67,10 +66,21 @@ def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
     if not wanted:
         raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
     for spec in wanted:
-        if MatchSpec(spec).get_exact_value("name") in (None, "*"):
-            raise InputError(f"the specification {spec!r} names no package", remedy="name one, as in --package python")
+        _check_spec(spec)
     of_files = [channel for found in read for channel in found.channels]
     return Wanted(tuple(dict.fromkeys(wanted)), _channels(of_files), variables)
+
+
+def _check_spec(spec: str) -> None:
+    from conda.exceptions import InvalidMatchSpec
+    from conda.models.match_spec import MatchSpec
+
+    try:
+        name = MatchSpec(spec).get_exact_value("name")
+    except InvalidMatchSpec as error:  # which conda cannot print as JSON
+        raise InputError(str(error)) from error
+    if name in (None, "*"):
+        raise InputError(f"the specification {spec!r} names no package", remedy="name one, as in --package python")
 
 
 def _channels(of_files: Sequence[str]) -> tuple[str, ...]:
@@ -194,9 +204,8 @@ def read_existing(prefix: str) -> Environment:
         (mine if _is_conda(record) else foreign).append(record)
     if not mine:
         raise InputError("the environment has no conda packages", os.fsencode(prefix))
-    if context.dry_run and not context.json:
-        for record in mine:
-            print(record.dist_str())
+    if context.dry_run:
+        _show_records(mine)
         raise DryRunExit
     specs = History(prefix).get_requested_specs_map().values()
     platform = next((record.subdir for record in mine if record.subdir != "noarch"), context.subdir)
@@ -208,6 +217,17 @@ def read_existing(prefix: str) -> Environment:
         variables={k: str(v) for k, v in data.get_environment_env_vars().items()},
         foreign=tuple(sorted(f"{record.name} {record.version}" for record in foreign)),
     )
+
+
+def _show_records(records: Sequence[Any]) -> None:
+    from conda.base.context import context
+    from conda.cli.common import stdout_json_success
+
+    if context.json:
+        stdout_json_success(dry_run=True, actions={"LINK": list(records)})
+        return
+    for record in records:
+        print(record.dist_str())
 
 
 def _is_conda(record: Any) -> bool:

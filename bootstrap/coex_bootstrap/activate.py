@@ -8,7 +8,6 @@ caller's active environment it is stacked on that one, as `conda activate --stac
 import json
 import os
 import re
-import subprocess
 
 from . import compat
 from .errors import CoexError
@@ -141,6 +140,8 @@ def needed_shell(activation, root, environ):
 def _environment_after(shell, activation, environ):
     # type: (List[bytes], bytes, Dict[bytes, bytes]) -> Optional[List[bytes]]
     """Return the environment that the activation leaves in a shell, without what the shell itself counts."""
+    import subprocess
+
     command = b'. "$1" >/dev/null && exec env -0'
     with open(os.devnull, "r+b") as nothing:
         process = subprocess.Popen(

@@ -1,24 +1,19 @@
 """Read an archive: its tail, checked against its digest, and its frames."""
 
 import os
-import struct
-import zipfile
-import zlib
 
 from . import format as form
 from .errors import ArchiveDamaged, CoexError
+from .index import load_index
+from .tail import read_tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Dict, Optional, Tuple
+    from typing import BinaryIO, Optional
 
-# What zipfile raises for bytes that are no zip, over the versions of Python.
-BROKEN_ZIP = (
-    zipfile.BadZipfile, zlib.error, struct.error, EOFError, IOError, OSError, KeyError, ValueError,
-    NotImplementedError, RuntimeError,
-)
+    from .index import Index
+
 PRELUDE_START = b"#!/bin/sh\n# This is a coex archive"
-END = b"PK\5\6" + b"\0" * 18  # a zip's last record; not every Python starts a file that goes on behind it
 
 
 class Archive(object):
@@ -47,11 +42,14 @@ class Archive(object):
         if self.stream.read(len(PRELUDE_START)) != PRELUDE_START:
             raise ArchiveDamaged("it does not begin as one")
         self.members, self.tail_size = read_tail(self.stream)
+        for name in (form.MANIFEST, form.INDEX, form.PACKAGE + "/" + form.PRELUDE):
+            if name not in self.members:
+                raise ArchiveDamaged("it has no member %s" % name)
         self.manifest = form.load_manifest(self.members[form.MANIFEST])
         others = dict((n, data) for n, data in self.members.items() if n != form.MANIFEST)
         if form.digest(self.manifest, others) != self.manifest.digest:
             raise ArchiveDamaged("its content is not what its digest says")
-        self._index = None  # type: Optional[form.Index]
+        self._index = None  # type: Optional[Index]
         self._check_size()
         self._check_prelude()
 
@@ -72,10 +70,10 @@ class Archive(object):
 
     @property
     def index(self):
-        # type: () -> form.Index
+        # type: () -> Index
         """The index, read and checked at the first use."""
         if self._index is None:
-            self._index = form.load_index(self.members[form.INDEX])
+            self._index = load_index(self.members[form.INDEX])
             payload = self.manifest.payload
             if any(frame.offset + frame.size > payload for frame in self._index.frames):
                 raise ArchiveDamaged("its index names a frame outside the payload", self.path)
@@ -94,28 +92,9 @@ class Archive(object):
     def reopen(self):
         # type: () -> None
         """Read from a file position of one's own: what a process does after fork."""
-        with_position, self.stream = self.stream, open(self.path, "rb")
-        with_position.close()
+        shared, self.stream = self.stream, open(self.path, "rb")
+        shared.close()
 
     def close(self):
         # type: () -> None
         self.stream.close()
-
-
-def read_tail(stream):
-    # type: (BinaryIO) -> Tuple[Dict[str, bytes], int]
-    """Return the members of the zip at the end of `stream`, and its size in bytes; raises ArchiveDamaged."""
-    try:
-        stream.seek(-len(END), os.SEEK_END)
-        if not stream.read().startswith(END[:4]):
-            raise zipfile.BadZipfile("it does not end as one")
-        with zipfile.ZipFile(stream) as tail:
-            members = dict((name, tail.read(name)) for name in tail.namelist())
-            first = min(info.header_offset for info in tail.infolist())
-    except BROKEN_ZIP as error:
-        raise ArchiveDamaged("its last bytes are no zip: %s" % error)
-    for name in (form.MANIFEST, form.INDEX, form.PACKAGE + "/" + form.PRELUDE):
-        if name not in members:
-            raise ArchiveDamaged("it has no member %s" % name)
-    stream.seek(0, os.SEEK_END)
-    return members, stream.tell() - first

@@ -5,7 +5,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Tuple, Union
+    from typing import Dict, Optional, Union
 
 PY2 = sys.version_info[0] == 2
 
@@ -59,23 +59,18 @@ def environ_bytes():
     del now[b"LC_CTYPE"]  # type: ignore[arg-type]
     for pair in block.split(b"\0"):
         if pair.startswith(b"LC_CTYPE="):
-            now[b"LC_CTYPE"] = pair[len(b"LC_CTYPE=") :]  # type: ignore[index]
+            now[b"LC_CTYPE"] = pair[len(b"LC_CTYPE=") :]  # type: ignore[index,assignment,unused-ignore]
     return now  # type: ignore[return-value]
 
 
-def set_times(path, seconds, nanoseconds):
-    # type: (bytes, int, int) -> None
-    """Set access and modification time of `path`; 2.7 knows only floats, so it keeps microseconds."""
-    if PY2 or not nanoseconds:
+def set_times(path, stream, seconds, nanoseconds):
+    # type: (bytes, Optional[int], int, int) -> None
+    """Set access and modification time of a file, by its descriptor where Python can; 2.7 keeps microseconds."""
+    if PY2:
         stamp = seconds + nanoseconds / 1e9 if nanoseconds else seconds
         os.utime(path, (stamp, stamp))
-    else:
+    elif nanoseconds:
         whole = seconds * 1000000000 + nanoseconds
-        os.utime(path, ns=(whole, whole))
-
-
-def split_times(stamp):
-    # type: (bytes) -> Tuple[int, int]
-    """Split `seconds[.nanoseconds]` of an index row; the fraction has nine digits."""
-    seconds, _, fraction = stamp.partition(b".")
-    return int(seconds), int(fraction or b"0")
+        os.utime(path if stream is None else stream, ns=(whole, whole))
+    else:
+        os.utime(path if stream is None else stream, (seconds, seconds))

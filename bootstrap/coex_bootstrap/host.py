@@ -1,8 +1,6 @@
 """Say whether this host fits an archive: its platform, and the virtual packages that its packages need."""
 
-import ctypes
 import os
-import platform
 import re
 import sys
 
@@ -45,7 +43,7 @@ def host_platform():
     # type: () -> str
     """Return the conda subdir of this host."""
     system = {"darwin": "osx", "win32": "win"}.get(sys.platform, "linux" if sys.platform.startswith("linux") else sys.platform)
-    machine = platform.machine().lower()
+    machine = os.uname()[4].lower()
     if machine == "x86_64" and sys.maxsize < 1 << 32:
         machine = "i686"
     return "%s-%s" % (system, MACHINES.get(machine, machine))
@@ -63,21 +61,33 @@ def virtual_package(name):
 def _glibc():
     # type: () -> Optional[str]
     try:  # the library that this very process runs on: Python 2.7 has no name for it in os.confstr
+        import ctypes
+
         version = ctypes.CDLL(None).gnu_get_libc_version
         version.restype = ctypes.c_char_p
         return str(version().decode("ascii"))
-    except (AttributeError, OSError):
+    except (ImportError, AttributeError, OSError):
+        return _glibc_by_name()
+
+
+def _glibc_by_name():
+    # type: () -> Optional[str]
+    try:
+        return str(os.confstr("CS_GNU_LIBC_VERSION")).split(" ")[1]
+    except (AttributeError, IndexError, ValueError, OSError):
         return None
 
 
 def _linux():
     # type: () -> Optional[str]
-    found = re.match(r"\d+(\.\d+)*", platform.release())
+    found = re.match(r"\d+(\.\d+)*", os.uname()[2])
     return found.group() if found and sys.platform.startswith("linux") else None
 
 
 def _osx():
     # type: () -> Optional[str]
+    import platform
+
     return platform.mac_ver()[0] or None
 
 
@@ -90,10 +100,12 @@ def _cuda():
     # type: () -> Optional[str]
     for name in ("libcuda.so.1", "libcuda.dylib"):
         try:
+            import ctypes
+
             version = ctypes.c_int(0)
             if ctypes.CDLL(name).cuDriverGetVersion(ctypes.byref(version)) == 0:
                 return "%d.%d" % (version.value // 1000, version.value % 1000 // 10)
-        except (OSError, AttributeError):
+        except (ImportError, OSError, AttributeError):
             continue
     return None
 

@@ -1,7 +1,6 @@
 """Finish a prefix in its final place: post-link scripts, once, in link order, and sources to compile."""
 
 import os
-import subprocess
 
 from . import compat
 from .errors import ScriptFailed
@@ -29,6 +28,8 @@ def run_post_link(manifest, root, environ, activation):
 
 def _run_script(package, root, environ, activation):
     # type: (Dict[str, Any], bytes, Dict[bytes, bytes], bytes) -> None
+    import subprocess
+
     prefix, name = root + b"/prefix", compat.utf8(package["name"])
     script = prefix + b"/bin/." + name + b"-post-link.sh"
     if not os.path.isfile(script):
@@ -79,6 +80,8 @@ def compile_sources(manifest, root, environ):
     """
     if not manifest.compile:
         return
+    import subprocess
+
     prefix = root + b"/prefix"
     listing = root + b"/compile.txt"
     with open(listing, "wb") as stream:
@@ -86,6 +89,10 @@ def compile_sources(manifest, root, environ):
     python = prefix + b"/" + compat.utf8(manifest.compile["python"])
     command = [python, b"-Wi", b"-m", b"compileall", b"-q", b"-l", b"-i", listing]
     clean = dict((name, value) for name, value in environ.items() if not name.startswith(b"PYTHON"))
-    with open(os.devnull, "r+b") as nothing:
-        subprocess.call(command, cwd=prefix, env=clean, stdin=nothing, stdout=nothing, stderr=nothing)
+    umask = os.umask(0o022)
+    try:
+        with open(os.devnull, "r+b") as nothing:
+            subprocess.call(command, cwd=prefix, env=clean, stdin=nothing, stdout=nothing, stderr=nothing)
+    finally:
+        os.umask(umask)
     os.unlink(listing)

@@ -13,6 +13,7 @@ from .host import check_host
 from .launch import start, write_start
 from .post_link import compile_sources, run_post_link
 from .store import choose, find_ready, remove, stores
+from .trace import Trace
 from .unpack import unpack
 from .zstd import open_decoder
 
@@ -53,32 +54,44 @@ def _interrupt(number, frame):
 def run(path, arguments, environ):
     # type: (bytes, List[bytes], Dict[bytes, bytes]) -> None
     """Find or make the root of an archive, then become its entry point."""
+    trace = Trace(environ)
     archive = Archive(path)
+    trace.done("open the archive")
     check_host(archive.manifest)
+    trace.done("check the host")
     places = stores(environ)
     root = find_ready(places, archive.manifest)
     if root is None:
         root = choose(places, archive.manifest)
         root.claim()
         if not root.ready():
-            prepare(archive, root, environ)
+            prepare(archive, root, environ, trace)
         root.release()
     archive.close()
+    trace.total()
     start(root.path, path, arguments, environ)
 
 
-def prepare(archive, root, environ):
-    # type: (Archive, Root, Dict[bytes, bytes]) -> None
+def prepare(archive, root, environ, trace):
+    # type: (Archive, Root, Dict[bytes, bytes], Trace) -> None
     """Unpack into a claimed root and finish it in place; where that fails, nothing of it is left."""
     work = root.work_directory()
     try:
-        unpack(archive, work, root.path, open_decoder(write_library(archive, work)))
+        decoder = open_decoder(write_library(archive, work))
+        trace.done("claim the root, load zstd")
+        files = len(archive.index.files)
+        trace.done("read the index")
+        unpack(archive, work, root.path, decoder)
         remove_library(work)
         root.publish(work)
+        trace.done("unpack %d files" % files)
         run_post_link(archive.manifest, root.path, environ, write_activation)
+        trace.done("post-link scripts")
         compile_sources(archive.manifest, root.path, environ)
+        trace.done("compile")
         activation = write_activation(root.path)
         write_start(archive.manifest, root.path, activation, needed_shell(activation, root.path, environ))
+        trace.done("write the start")
     except BaseException:
         remove(work)
         remove(root.path)

@@ -3,10 +3,9 @@
 import errno
 import fcntl
 import os
-import shutil
 import stat
 import sys
-import tempfile
+from binascii import hexlify
 
 from . import compat
 from .errors import StoreUnusable
@@ -114,8 +113,9 @@ class Root(object):
             if left.startswith(name + b".work-"):
                 remove(directory + b"/" + left)
         remove(self.path)
-        work = tempfile.mkdtemp(prefix=compat.native(name + b".work-"), dir=compat.native(directory))
-        return compat.path_bytes(work)
+        work = self.path + b".work-" + hexlify(os.urandom(8))
+        os.mkdir(work, 0o700)
+        return work
 
     def publish(self, work):
         # type: (bytes) -> None
@@ -142,7 +142,7 @@ def stores(environ):
         found.append(Store(cache + b"/coex"))
     elif home.startswith(b"/") and home != b"/":
         found.append(Store(home + (b"/Library/Caches" if sys.platform == "darwin" else b"/.cache") + b"/coex"))
-    temporary = compat.path_bytes(tempfile.gettempdir())
+    temporary = environ.get(b"TMPDIR") or b"/tmp"
     found.append(Store(os.path.join(temporary, compat.utf8("coex-%d" % os.geteuid()))))
     return found
 
@@ -184,6 +184,10 @@ def make_private(path):
 def remove(path):
     # type: (bytes) -> None
     """Remove a tree, read-only directories included; what is not there is no error."""
+    if not os.path.lexists(path):
+        return
+    import shutil
+
 
     def unlock(function, failed, why):
         # type: (object, bytes, object) -> None
@@ -198,5 +202,4 @@ def remove(path):
         except OSError:
             pass
 
-    if os.path.lexists(path):
-        shutil.rmtree(path, onerror=unlock)  # type: ignore[arg-type]
+    shutil.rmtree(path, onerror=unlock)  # type: ignore[arg-type]

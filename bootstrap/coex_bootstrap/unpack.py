@@ -6,7 +6,6 @@ Files are made exclusively in directories that this process made, links last: no
 import errno
 import hashlib
 import os
-import subprocess
 import sys
 
 from . import compat, workers
@@ -15,16 +14,14 @@ from .relocate import Relocation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Dict, Iterable, List, Tuple, Union
+    from typing import BinaryIO, Dict, Iterable, List, Union
 
     from .archive import Archive
-    from .format import File
     from .zstd import Decoder
 
-    Task = Tuple[int, File, int]  # row, file, offset in the file of this frame's part
-
 CODESIGN_BATCH = 500
-EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 
 
 def unpack(archive, work, root, decoder):
@@ -39,6 +36,7 @@ def unpack(archive, work, root, decoder):
         for directory in index.directories:
             os.mkdir(work + b"/" + directory.path, 0o755)
         writer = Writer(archive, work, root, decoder)
+        writer.prepare()
         for hashes in workers.share(len(index.frames), writer.write_frames):
             writer.hashes.update(hashes)
         writer.finish()
@@ -59,35 +57,23 @@ class Writer(object):
     def __init__(self, archive, work, root, decoder):
         # type: (Archive, bytes, bytes, Decoder) -> None
         self.archive, self.work, self.decoder = archive, work, decoder
+        self.files = archive.index.files
         self.prefix = root + b"/prefix"
         self.hashes = {}  # type: Dict[int, bytes]
-        self.tasks = [[] for _ in archive.index.frames]  # type: List[List[Task]]
-        self.large = []  # type: List[Tuple[int, File]]
-        self.deferred = []  # type: List[Tuple[int, File]]
-        self.signed = []  # type: List[bytes]
-        for row, entry in enumerate(archive.index.files):
-            self._place(row, entry)
+        self.parts = {}  # type: Dict[int, List[int]] # frame: row of the large file that owns it, and where it goes
+        self.large = set(self.files.large)
+        self.later = set(row for row, text in self.files.relocations.items() if text.startswith(b"h"))
 
-    def _place(self, row, entry):
-        # type: (int, File) -> None
-        """Say which frame, or which frames, write a file; an empty one is written here."""
-        if entry.relocation.startswith(b"b") and self.archive.manifest.platform == "osx-arm64":
-            self.signed.append(entry.path)
-        if entry.relocation.startswith(b"h"):
-            self.deferred.append((row, entry))
-            return
-        if not entry.size:
-            self._write(row, entry, b"")
-            return
-        frames = self.archive.index.frames
-        number, done = entry.frame, 0
-        if entry.offset + entry.size > frames[number].content:
-            self.large.append((row, entry))
-            os.close(os.open(self.work + b"/" + entry.path, EXCLUSIVE, 0o600))
-        while done < entry.size:
-            self.tasks[number].append((row, entry, done))
-            done += frames[number].content
-            number += 1
+    def prepare(self):
+        # type: () -> None
+        """Make the files that several processes will write into."""
+        for row in self.large:
+            os.close(os.open(self._path(row), EXCLUSIVE, 0o600))
+            frame, done = self.files.frames[row], 0
+            while done < self.files.sizes[row]:
+                self.parts[frame] = [row, done]
+                done += self.archive.index.frames[frame].content
+                frame += 1
 
     def write_frames(self, numbers):
         # type: (Iterable[int]) -> Dict[int, bytes]
@@ -95,13 +81,37 @@ class Writer(object):
         self.archive.reopen()
         try:
             for number in numbers:
-                if self.tasks[number]:
-                    content = memoryview(self._content(number))
-                    for row, entry, done in self.tasks[number]:
-                        self._write_part(row, entry, done, content)
+                self._write_frame(number)
         except EnvironmentError as error:
             raise unusable(error, self.work)
         return self.hashes
+
+    def _write_frame(self, number):
+        # type: (int) -> None
+        """Write one frame; the loop over its plain files is what a first start waits for."""
+        files, start = self.files, self.work + b"/"
+        content = memoryview(self._content(number))
+        if number in self.parts:
+            row, done = self.parts[number]
+            self._write_part(row, done, content)
+        first, last = files.rows_of(number)
+        paths, relocations = files.paths, files.relocations
+        directories, names, modes = files.directories, files.names, files.modes
+        seconds, nanoseconds, offsets, sizes = files.seconds, files.nanoseconds, files.offsets, files.sizes
+        for row in range(first, last):
+            if row in relocations or row in self.large:
+                self._write_special(row, content)
+                continue
+            path = start + paths[directories[row]] + b"/" + names[row]
+            stream = os.open(path, EXCLUSIVE, modes[row])
+            try:
+                offset = offsets[row]
+                write_all(stream, content[offset : offset + sizes[row]])
+                compat.set_times(path, stream, seconds[row], nanoseconds[row])
+                if modes[row] & 0o7000:  # a write takes these away
+                    os.fchmod(stream, modes[row])
+            finally:
+                os.close(stream)
 
     def _content(self, number):
         # type: (int) -> Union[bytes, memoryview]
@@ -110,79 +120,91 @@ class Writer(object):
         except ArchiveDamaged as error:
             raise ArchiveDamaged(error.what, self.archive.path)
 
-    def _write_part(self, row, entry, done, content):
-        # type: (int, File, int, memoryview) -> None
-        if entry.offset + entry.size <= len(content):
-            self._write(row, entry, content[entry.offset : entry.offset + entry.size])
+    def _path(self, row):
+        # type: (int) -> bytes
+        path = self.files.path(row)  # type: bytes
+        return self.work + b"/" + path
+
+    def _relocation(self, row):
+        # type: (int) -> Relocation
+        return Relocation(self.files.relocations[row], self.archive.index.placeholders)
+
+    def _write_special(self, row, content):
+        # type: (int, memoryview) -> None
+        """Write a file that is relocated; a large one is, and one with hashes, when all others are there.
+
+        A relocated file keeps the time of its writing, as in conda, so that no stale .pyc fits it.
+        """
+        if row in self.large or row in self.later:
             return
-        stream = os.open(self.work + b"/" + entry.path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+        data = content[self.files.offsets[row] :][: self.files.sizes[row]].tobytes()
+        data = self._relocation(row).apply(data, self.prefix)
+        self.hashes[row] = hashlib.sha256(data).hexdigest().encode("ascii")
+        self._write_file(row, data)
+
+    def _write_file(self, row, data):
+        # type: (int, bytes) -> None
+        stream = os.open(self._path(row), EXCLUSIVE, self.files.modes[row])
+        try:
+            write_all(stream, data)
+            os.fchmod(stream, self.files.modes[row])
+        finally:
+            os.close(stream)
+
+    def _write_part(self, row, done, content):
+        # type: (int, int, memoryview) -> None
+        stream = os.open(self._path(row), os.O_WRONLY | NO_FOLLOW)
         try:
             os.lseek(stream, done, os.SEEK_SET)
-            _write_all(stream, content)
+            write_all(stream, content)
         finally:
             os.close(stream)
-
-    def _write(self, row, entry, content):
-        # type: (int, File, Union[bytes, memoryview]) -> None
-        relocated = entry.relocation != b"-"
-        if relocated:
-            if isinstance(content, memoryview):
-                content = content.tobytes()
-            content = Relocation(entry.relocation, self.archive.index.placeholders).apply(content, self.prefix)
-            self.hashes[row] = hashlib.sha256(content).hexdigest().encode("ascii")
-        path = self.work + b"/" + entry.path
-        stream = os.open(path, EXCLUSIVE, entry.mode)
-        try:
-            _write_all(stream, content)
-        finally:
-            os.close(stream)
-        self._seal(path, entry)
-
-    def _seal(self, path, entry):
-        # type: (bytes, File) -> None
-        """Set mode and time; a relocated file keeps the time of its writing, so that no stale .pyc fits it."""
-        if entry.mode & 0o7000:
-            os.chmod(path, entry.mode)
-        if entry.relocation == b"-":
-            compat.set_times(path, *compat.split_times(entry.mtime))
 
     def finish(self):
         # type: () -> None
-        """Relocate the files that span frames, then write the files that hold hashes of others."""
-        for row, entry in self.large:
-            self._finish_large(row, entry)
-        for row, entry in self.deferred:
-            start, stop = entry.offset, entry.offset + entry.size
-            content = bytearray(memoryview(self._content(entry.frame))[start:stop].tobytes())
-            for slot in entry.relocation[2:].split(b","):
-                other, _, offset = slot.partition(b"@")
-                known = self.hashes[int(other)]
-                content[int(offset) : int(offset) + len(known)] = known
-            plain = entry._replace(relocation=b"-")
-            self._write(row, plain, bytes(content))
-        signed = [self.work + b"/" + path for path in self.signed]
-        for start in range(0, len(signed) if sys.platform == "darwin" else 0, CODESIGN_BATCH):
-            _codesign(signed[start : start + CODESIGN_BATCH])
+        """Relocate the files that span frames, then write the files that hold hashes of others, then sign."""
+        for row in sorted(self.large):
+            self._finish_large(row)
+        number, content = -1, memoryview(b"")
+        for row in sorted(self.later):
+            if self.files.frames[row] != number:
+                number = self.files.frames[row]
+                content = memoryview(bytes(self._content(number)) if not compat.PY2 else self._content(number))
+            self._write_hashes(row, content)
+        if sys.platform == "darwin" and self.archive.manifest.platform == "osx-arm64":
+            rewritten = [row for row, text in self.files.relocations.items() if text.startswith(b"b")]
+            codesign([self._path(row) for row in sorted(rewritten)])
 
-    def _finish_large(self, row, entry):
-        # type: (int, File) -> None
-        path = self.work + b"/" + entry.path
-        if entry.relocation != b"-":
-            relocation = Relocation(entry.relocation, self.archive.index.placeholders)
+    def _write_hashes(self, row, content):
+        # type: (int, memoryview) -> None
+        data = bytearray(content[self.files.offsets[row] :][: self.files.sizes[row]].tobytes())
+        for slot in self.files.relocations[row][2:].split(b","):
+            other, _, offset = slot.partition(b"@")
+            known = self.hashes[int(other)]
+            data[int(offset) : int(offset) + len(known)] = known
+        self._write_file(row, bytes(data))
+        compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
+
+    def _finish_large(self, row):
+        # type: (int) -> None
+        path = self._path(row)
+        if row in self.files.relocations:
+            relocation = self._relocation(row)
             with open(path, "r+b") as stream:
                 if relocation.kind == b"b":
-                    _patch(stream, relocation, self.prefix)
+                    patch(stream, relocation, self.prefix)
                 else:
-                    content = relocation.apply(stream.read(), self.prefix)
+                    data = relocation.apply(stream.read(), self.prefix)
                     stream.seek(0)
-                    stream.write(content)
+                    stream.write(data)
                     stream.truncate()
-                self.hashes[row] = _sha256(stream)
-        os.chmod(path, entry.mode)
-        self._seal(path, entry)
+                self.hashes[row] = sha256_of(stream)
+        else:
+            compat.set_times(path, None, self.files.seconds[row], self.files.nanoseconds[row])
+        os.chmod(path, self.files.modes[row])
 
 
-def _patch(stream, relocation, prefix):
+def patch(stream, relocation, prefix):
     # type: (BinaryIO, Relocation, bytes) -> None
     """Relocate a large binary in place: only its strings are read and written."""
 
@@ -196,7 +218,7 @@ def _patch(stream, relocation, prefix):
         stream.write(string)
 
 
-def _sha256(stream):
+def sha256_of(stream):
     # type: (BinaryIO) -> bytes
     total = hashlib.sha256()
     stream.seek(0)
@@ -205,7 +227,7 @@ def _sha256(stream):
     return total.hexdigest().encode("ascii")
 
 
-def _write_all(stream, content):
+def write_all(stream, content):
     # type: (int, Union[bytes, memoryview]) -> None
     written = os.write(stream, content)
     while written < len(content):
@@ -213,15 +235,22 @@ def _write_all(stream, content):
 
 
 def unusable(error, place):
-    # type: (EnvironmentError, bytes) -> StoreUnusable
+    # type: (EnvironmentError, bytes) -> Exception
     """Return what the system refused while writing below `place`, in words."""
+    if error.errno == errno.EEXIST:
+        return ArchiveDamaged("its index names a path twice, as this file system sees it")
     why = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up"}
     what = why.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
     return StoreUnusable(what, place, "name another directory in COEX_ROOT")
 
 
-def _codesign(paths):
+def codesign(paths):
     # type: (List[bytes]) -> None
     """Sign rewritten binaries again, as conda does on osx-arm64: its output and failures are ignored."""
+    import subprocess
+
+    command = [b"/usr/bin/codesign", b"-s", b"-", b"-f"]
     with open(os.devnull, "r+b") as nothing:
-        subprocess.call([b"/usr/bin/codesign", b"-s", b"-", b"-f"] + paths, stdin=nothing, stdout=nothing, stderr=nothing)
+        for start in range(0, len(paths), CODESIGN_BATCH):
+            batch = paths[start : start + CODESIGN_BATCH]
+            subprocess.call(command + batch, stdin=nothing, stdout=nothing, stderr=nothing)

@@ -1,11 +1,12 @@
 """Share numbered work among processes, one a usable core, and bring back what each found or failed on."""
 
 import errno
+import marshal
 import os
-import pickle
 import struct
 import sys
 
+from . import errors
 from .errors import CoexError
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ def share(count, work):
     # type: (int, Work) -> List[Any]
     """Return what `work` returns for its part of the numbers below `count`, in every process.
 
+    That is of plain types, as marshal knows them.
     Raises the CoexError that one of them raised. One process works where there is one core or no fork.
     """
     workers = min(usable_cores(), count)
@@ -76,9 +78,9 @@ def _start(work, numbers, feed, others):
         try:
             outcome = (None, work(_taken(numbers)))  # type: Tuple[Any, Any]
         except CoexError as error:
-            outcome = (error, None)
+            outcome = ((type(error).__name__, error.what, error.path, error.remedy), None)
         with os.fdopen(report, "wb") as stream:
-            pickle.dump(outcome, stream, 2)
+            stream.write(marshal.dumps(outcome))
         status = 0
     except BaseException:
         if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
@@ -120,5 +122,5 @@ def _outcome(result):
         pieces.append(piece)
     if not pieces:
         return CoexError("a process that unpacks ended too early", remedy="is there enough memory?"), None
-    failure, found = pickle.loads(b"".join(pieces))
-    return failure, found
+    failure, found = marshal.loads(b"".join(pieces))
+    return getattr(errors, failure[0])(*failure[1:]) if failure else None, found

@@ -1,8 +1,6 @@
 """Decode independent zstd frames with whatever this host offers."""
 
-import ctypes
 import os
-import subprocess
 
 from . import compat
 from .errors import ArchiveDamaged, DecoderMissing
@@ -60,6 +58,8 @@ def _standard_library():
 def _library(name):
     # type: (str) -> Decoder
     """libzstd by ctypes: the global lock of the interpreter is free while it decodes."""
+    import ctypes
+
     library = ctypes.CDLL(name)
     library.ZSTD_createDCtx.restype = ctypes.c_void_p
     library.ZSTD_getErrorName.restype = ctypes.c_char_p
@@ -89,6 +89,8 @@ def _library(name):
 def _program(name):
     # type: (str) -> Decoder
     """A zstd program, one process a frame: slow, but it is there on some hosts without a library."""
+    import subprocess
+
     with open(os.devnull, "rb") as nothing:
         subprocess.check_output([name, "--version"], stdin=nothing, stderr=subprocess.STDOUT)
 
