@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 TEMPLATE = b"""\
 # Start of a coex root, sourced with $_coex_file and the caller's arguments set.
 [ -f %(start)s ] || return 0
-%(shell)sexport COEX_FILE="$_coex_file"
+%(shell)s{ true >%(used)s; } 2>/dev/null
+export COEX_FILE="$_coex_file"
 . %(activation)s
 exec %(command)s "$@"
 """
@@ -40,6 +41,7 @@ def write_start(manifest, root, activation, shell):
     other = {b"shell": quote(shell), b"again": quote(AGAIN + quote(start))} if shell else None
     fields = {
         b"start": quote(start),
+        b"used": quote(root + b"/used"),  # its time is that of the last start
         b"shell": fill(OTHER_SHELL, other) if other else b"",
         b"activation": quote(activation),
         b"command": b" ".join(quote(word) for word in command_words(manifest, root)),
