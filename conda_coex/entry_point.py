@@ -104,6 +104,7 @@ def _run_app_file(path: str, layout: Layout) -> list[list[str]]:
         )  # fmt: skip
     if f"prefix/bin/{interpreter}" not in layout.entries:
         raise EntryPointNotFound(
-            f"the environment has no {interpreter} to run it", os.fsencode(entry.source), f"add {interpreter} to it"
-        )
+            f"the environment has no {interpreter} to run it", os.fsencode(entry.source),
+            "add a package that has it, or begin the file with a #! line",
+        )  # fmt: skip
     return [["prefix", f"bin/{interpreter}"], ["app", relative]]

@@ -45,10 +45,10 @@ def _download(records: tuple[Any, ...]) -> None:
                 raise error from errors
             if isinstance(error, CondaSignalInterrupt):
                 raise KeyboardInterrupt(error.dump_map()["signum"]) from errors
-        if all(isinstance(error, CondaError) for error in errors.errors):
-            raise
-        said = dict.fromkeys(" ".join(str(error).split()) for error in errors.errors)
-        raise FetchFailed("; ".join(said)) from errors
+        distinct = {" ".join(str(error).split()): error for error in errors.errors}
+        if not all(isinstance(error, CondaError) for error in errors.errors):
+            raise FetchFailed("; ".join(distinct)) from errors
+        raise errors if len(distinct) > 1 else errors.errors[0] from errors
 
 
 def frame_directory() -> Path | None:

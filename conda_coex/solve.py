@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -214,9 +215,21 @@ def read_existing(prefix: str) -> Environment:
         records=tuple(PrefixGraph(mine).graph),
         specs=tuple(str(spec) for spec in specs),
         channels=tuple(dict.fromkeys(record.channel.base_url or record.channel.canonical_name for record in mine)),
-        variables={k: str(v) for k, v in data.get_environment_env_vars().items()},
+        variables=_read_state(Path(prefix, "conda-meta", "state")),
         foreign=tuple(sorted(f"{record.name} {record.version}" for record in foreign)),
     )
+
+
+def _read_state(path: Path) -> dict[str, str]:
+    """Return the variables of an environment, with those that were unset: `PrefixData` leaves out these.
+
+    conda writes a mark as the value of such a variable, which also switches off what a package sets.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8")).get("env_vars", {}) if path.is_file() else {}
+        return {str(name): str(value) for name, value in found.items()}
+    except (ValueError, AttributeError) as error:
+        raise InputError("the environment's variables cannot be read", os.fsencode(path)) from error
 
 
 def _show_records(records: Sequence[Any]) -> None:

@@ -151,4 +151,5 @@ def _environment_after(shell, activation, environ):
         out = process.communicate()[0]
     if process.returncode:
         return None
-    return sorted(pair for pair in out.split(b"\0") if not pair.startswith((b"_=", b"SHLVL=", b"OLDPWD=")))
+    own = (b"_=", b"SHLVL=", b"OLDPWD=", b"SHELLOPTS=", b"BASHOPTS=")
+    return sorted(pair for pair in out.split(b"\0") if not pair.startswith(own))

@@ -9,6 +9,7 @@ import os
 import sys
 
 from . import compat, workers
+from .codesign import codesign
 from .errors import ArchiveDamaged, StoreUnusable
 from .relocate import Relocation
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .archive import Archive
     from .zstd import Decoder
 
-CODESIGN_BATCH = 500
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 
@@ -242,15 +242,3 @@ def unusable(error, place):
     why = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up"}
     what = why.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
     return StoreUnusable(what, place, "name another directory in COEX_ROOT")
-
-
-def codesign(paths):
-    # type: (List[bytes]) -> None
-    """Sign rewritten binaries again, as conda does on osx-arm64: its output and failures are ignored."""
-    import subprocess
-
-    command = [b"/usr/bin/codesign", b"-s", b"-", b"-f"]
-    with open(os.devnull, "r+b") as nothing:
-        for start in range(0, len(paths), CODESIGN_BATCH):
-            batch = paths[start : start + CODESIGN_BATCH]
-            subprocess.call(command + batch, stdin=nothing, stdout=nothing, stderr=nothing)

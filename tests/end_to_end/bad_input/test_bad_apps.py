@@ -1,0 +1,185 @@
+"""Entry points that nothing can run, and app files that cannot be packed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from cases import CPROG, OUTPUT, RUN, Case, assert_refused, with_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from cases import Bench, Outcome
+
+
+def files(**contents: str) -> Callable[[Path], None]:
+    """Return what writes files, the names of which have `_` for a dot."""
+
+    def prepare(work: Path) -> None:
+        for name, content in contents.items():
+            (work / name.replace("_", ".")).write_text(content, encoding="utf-8")
+
+    return prepare
+
+
+def bind(work: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        directory = os.open(work, os.O_RDONLY)
+        server.bind(f"/proc/self/fd/{directory}/odd")  # a socket's path is short
+        os.close(directory)
+
+
+def lock_directory(work: Path) -> None:
+    (work / "locked").mkdir()
+    (work / "locked").chmod(0)
+
+
+def lock_file(work: Path) -> None:
+    (work / "data").mkdir()
+    (work / "data/locked").touch(mode=0)
+
+
+def same_place(work: Path) -> None:
+    for name in ("a", "b"):
+        (work / name).mkdir()
+        (work / name / "notes").write_text(name, encoding="utf-8")
+
+
+def file_and_directory(work: Path) -> None:
+    (work / "a/x").mkdir(parents=True)
+    (work / "b").mkdir()
+    (work / "b/x").touch()
+
+
+NEITHER = (
+    "is neither a command of the environment nor a file of the app; "
+    "add its package to the environment, or name the file"
+)
+
+ENTRY_POINTS = [
+    Case("no entry point", CPROG, "the following arguments are required: --entrypoint", status=2),
+    Case("empty", (*CPROG, "--entrypoint", ""), "the entry point is empty; name a command, as in --entrypoint python"),
+    Case("blank", (*CPROG, "--entrypoint", " '' "), "the entry point is empty"),
+    Case(
+        "unbalanced quotes",
+        (*CPROG, "--entrypoint", "cprog 'a"),
+        'the entry point "cprog \'a" cannot be split into words: No closing quotation',
+    ),
+    Case(
+        "unknown command",
+        (*CPROG, "--entrypoint", "no-such-program -x"),
+        f"the entry point 'no-such-program' {NEITHER}",
+    ),
+    Case("missing file", (*CPROG, "--entrypoint", "./tool.py"), f"the entry point './tool.py' {NEITHER}"),
+    Case("library of the environment", (*CPROG, "--entrypoint", "libcgreet"), f"the entry point 'libcgreet' {NEITHER}"),
+    Case(
+        "directory",
+        (*CPROG, "--entrypoint", "tool", "tool"),
+        f"the entry point 'tool' {NEITHER}",
+        lambda work: (work / "tool").mkdir(),
+    ),
+    Case(
+        "no program",
+        (*CPROG, "--entrypoint", "notes.txt"),
+        "notes.txt: the entry point is no program: it has no #! line and no suffix of a known language; begin it with",
+        files(notes_txt="buy milk\n"),
+    ),
+    Case(
+        "empty file",
+        (*CPROG, "--entrypoint", "./tool"),
+        "tool: the entry point is no program",
+        files(tool=""),
+    ),
+    Case(
+        "missing interpreter",
+        (*CPROG, "--entrypoint", "tool.py"),
+        "tool.py: the environment has no python to run it; add a package that has it, or begin the file with a #! line",
+        files(tool_py="print(1)\n"),
+    ),
+]
+
+SOURCES = [
+    Case("missing source", (*CPROG, *RUN, "data"), "data: no such file or directory for the app"),
+    Case("empty name", (*CPROG, *RUN, ""), "an app file has an empty name"),
+    Case(
+        "dangling link",
+        (*CPROG, *RUN, "odd"),
+        "odd: a symbolic link that leads nowhere",
+        lambda work: (work / "odd").symlink_to("x"),
+    ),
+    Case(
+        "link to itself",
+        (*CPROG, *RUN, "odd"),
+        "odd: a symbolic link that leads nowhere",
+        lambda work: (work / "odd").symlink_to("odd"),
+    ),
+    Case(
+        "pipe",
+        (*CPROG, *RUN, "odd"),
+        "odd: cannot be in the app: neither a file nor a directory",
+        lambda work: os.mkfifo(work / "odd"),
+    ),
+    Case(
+        "socket in a directory", (*CPROG, *RUN, "."), "odd: cannot be in the app: neither a file nor a directory", bind
+    ),
+    Case("device", (*CPROG, *RUN, "/dev/full"), "/dev/full: cannot be in the app: neither a file nor a directory"),
+    Case(
+        "unreadable directory",
+        (*CPROG, *RUN, "locked"),
+        "locked: cannot be read for the app: Permission denied",
+        lock_directory,
+        powerless=True,
+    ),
+    Case(
+        "unreadable file",
+        (*CPROG, *RUN, "data"),
+        "data/locked: cannot be read for the app: permission denied",
+        lock_file,
+        powerless=True,
+    ),
+    Case(
+        "output as source",
+        (*CPROG, *RUN, OUTPUT),
+        f"{OUTPUT}: is the output and cannot be in the app; name another file with -o",
+    ),
+    Case(
+        "two files of one name",
+        (*CPROG, *RUN, "{work}/a/notes", "{work}/b/notes"),
+        "/b/notes: would have the same place in the app as ",
+        same_place,
+    ),
+    Case(
+        "file and directory of one name",
+        (*CPROG, *RUN, "{work}/a/x", "{work}/b/x"),
+        "/b/x: another source has a directory in its place, app/x; rename one",
+        file_and_directory,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [*with_json(ENTRY_POINTS[3:5]), *ENTRY_POINTS[:3], *ENTRY_POINTS[5:], *with_json(SOURCES[:1]), *SOURCES[1:]],
+    ids=str,
+)
+def test_app_is_refused(case: Case, outcomes: dict[Case, Future[Outcome]]) -> None:
+    assert_refused(case, outcomes[case].result())
+
+
+def test_repetition_is_no_fault(bench: Bench, work: Path) -> None:
+    """The same file under one name, however often and by whatever path it is given; an older output is left out."""
+    names = ("notes", "./notes", "data/../notes", "{work}/notes", "data", "data/deep", ".")
+    done = bench.run(Case("", (*CPROG, *RUN, *names), "", _fill), work).done
+    assert done.returncode == 0, done.stderr
+    assert [row["path"] for row in bench.inspect(work / OUTPUT)["app"]] == ["data/deep/file", "notes"]
+
+
+def _fill(work: Path) -> None:
+    (work / "data/deep").mkdir(parents=True)
+    (work / "data/deep/file").touch()
+    (work / "notes").touch()
