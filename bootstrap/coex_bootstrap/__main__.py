@@ -13,9 +13,26 @@ def main(path, arguments):
     if sys.version_info < (2, 7) or (3, 0) <= sys.version_info < (3, 3):
         sys.stderr.write("coex: %s: Python 2.7, or 3.3 and newer, is needed; this is %s\n" % (path, sys.version.split()[0]))
         return 125
-    from coex_bootstrap import compat, run
+    try:
+        from coex_bootstrap import compat, run
 
-    return run.main(compat.path_bytes(path), [compat.path_bytes(word) for word in arguments])
+        return run.main(compat.path_bytes(path), [compat.path_bytes(word) for word in arguments])
+    except Exception:
+        if is_whole(path):
+            raise
+    sys.stderr.write("coex: %s: not a complete coex archive; get a fresh copy of the file\n" % path)
+    return 125
+
+
+def is_whole(path):
+    # type: (str) -> bool
+    """Return whether the archive's own code is what was written: no Python looks at that before it runs it."""
+    import zipfile
+
+    try:
+        return zipfile.ZipFile(path).testzip() is None
+    except Exception:
+        return False
 
 
 def drop_foreign_paths():

@@ -1,0 +1,216 @@
+"""Files that are no whole archive: one clear line, a status other than zero, and never a wrong output."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+import zipfile
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from coex_bootstrap.archive import PRELUDE_START, Archive
+from rebuilding import rebuild
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Conda, MakeArchive
+    from testbed.hosts import HostPython
+
+WAYS = ("./file", "sh", "oldest", "newest")
+REMEDY = "get a fresh copy of the file"
+# What a Python of the host says of a file that is no zip, and so no program of its own.
+NO_ZIP = ": coex - this archive is not complete, " + REMEDY
+
+
+@pytest.fixture(scope="module")
+def archive(make_archive: MakeArchive) -> Path:
+    """Return a small archive."""
+    return make_archive("cprog", packages=("cprog",)).path
+
+
+@pytest.fixture(scope="module")
+def data(archive: Path) -> bytes:
+    """Return the bytes of the archive."""
+    return archive.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def marks(archive: Path) -> dict[str, int]:
+    """Return where the parts of the archive begin."""
+    with closing(Archive(os.fsencode(archive))) as opened:
+        prelude, payload = opened.manifest.prelude, opened.manifest.payload
+        frames = {f"frame {number}": prelude + frame.offset for number, frame in enumerate(opened.index.frames)}
+    size = archive.stat().st_size
+    return {"payload": prelude, "tail": prelude + payload, "end": size - 22, "size": size, **frames}
+
+
+def start(
+    path: Path, way: str, store: Path, host_pythons: list[HostPython], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Start a file in a way, and see that it says nothing on stdout, and leaves nothing."""
+    pythons = sorted((host.version, host.executable) for host in host_pythons if not host.name.startswith("pypy"))
+    words = {"./file": [], "sh": ["sh"], "oldest": [pythons[0][1]], "newest": [pythons[-1][1]]}[way]
+    done = subprocess.run([*words, path, *arguments], capture_output=True, text=True, check=False, errors="replace")
+    assert done.stdout == ""
+    assert [left for left in store.glob("*") if left.suffix != ".lock"] == []
+    return done
+
+
+def refused(path: Path, way: str, store: Path, host_pythons: list[HostPython]) -> str:
+    """Return the one line of a start that fails."""
+    done = start(path, way, store, host_pythons)
+    assert done.returncode == 125, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("coex: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_truncated(
+    data: bytes, marks: dict[str, int], way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    tail, size = marks["tail"], marks["size"]
+    sizes = [marks["payload"], marks["payload"] + 1, tail // 2, tail, tail + 1, tail + 3000, (tail + size) // 2]
+    for length in [*sizes, marks["end"], size - 21, size - 1]:
+        path = write(tmp_path / "cut.coex", data[:length])
+        if way in ("./file", "sh"):
+            assert REMEDY in refused(path, way, store, host_pythons)
+        else:
+            done = start(path, way, store, host_pythons)
+            assert done.returncode != 0
+            assert NO_ZIP in done.stderr, length
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_truncated_in_its_prelude(
+    data: bytes, marks: dict[str, int], way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    first = data.index(b"\n{\n") + 2
+    for length in [*range(first, marks["payload"] - 2, 97), marks["payload"] - 2]:
+        done = start(write(tmp_path / "cut.coex", data[:length]), way, store, host_pythons)
+        assert done.returncode != 0, length
+        assert len(done.stderr.splitlines()) == (1 if way in ("./file", "sh") else 4)
+        assert way in ("./file", "sh") or NO_ZIP in done.stderr
+
+
+def flipped(data: bytes, offset: int) -> bytes:
+    return data[:offset] + bytes([data[offset] ^ 0x10]) + data[offset + 1 :]
+
+
+@pytest.mark.parametrize("way", ["./file", "oldest", "newest"])
+def test_byte_flipped_in_the_payload(
+    data: bytes, marks: dict[str, int], way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    starts = [offset for name, offset in marks.items() if name.startswith("frame")]
+    for number, offset in enumerate(starts):
+        for place in (offset + number, (offset + (*starts, marks["tail"])[number + 1]) // 2):
+            path = write(tmp_path / "flipped.coex", flipped(data, place))
+            assert f"{path}: not a complete coex archive (a frame " in refused(path, way, store, host_pythons)
+
+
+@pytest.mark.parametrize("way", ["./file", "oldest", "newest"])
+def test_byte_flipped_in_the_tail(
+    data: bytes, marks: dict[str, int], way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as tail:
+        members = [info for info in tail.infolist() if way == "./file" or info.filename != "__main__.py"]
+    for info in members:
+        name = info.filename.encode()
+        middle = data.index(name, info.header_offset) + len(name) + info.compress_size // 2
+        entry = data.rindex(name)  # its directory's, behind its checksum
+        for place in (middle, entry, entry - 30):
+            path = write(tmp_path / "flipped.coex", flipped(data, place))
+            assert REMEDY in refused(path, way, store, host_pythons), (info.filename, place)
+
+
+@pytest.mark.parametrize("way", ["./file", "sh"])
+def test_byte_flipped_in_the_prelude(
+    data: bytes, marks: dict[str, int], way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    for place in range(20, marks["payload"], 61):
+        done = start(write(tmp_path / "flipped.coex", flipped(data, place)), way, store, host_pythons)
+        assert done.returncode != 0, place  # what an altered line says, nobody knows
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_bytes_more(
+    data: bytes, marks: dict[str, int], way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    for place in (marks["payload"], marks["tail"], marks["size"]):
+        path = write(tmp_path / "more.coex", data[:place] + b"\n" + data[place:])
+        done = start(path, way, store, host_pythons)
+        assert done.returncode != 0
+        assert REMEDY in done.stderr
+
+
+def foreign(kind: str) -> bytes:
+    """Return a file that is no archive, behind the first line of one."""
+    buffer = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(buffer, "w") as file:
+            file.writestr("some.txt", "text")
+    elif kind == "tar":
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo("x"))
+    return {"empty": b"", "program": b"\x7fELF", "text": b"hello\n", "tail alone": b""}.get(kind, buffer.getvalue())
+
+
+@pytest.mark.parametrize("kind", ["program", "text", "zip", "tar", "empty", "half"])
+def test_inspect_of_what_is_no_archive(conda: Conda, data: bytes, kind: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "foreign", data[: len(data) // 2] if kind == "half" else foreign(kind))
+    done = conda("coex", "inspect", path, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{path}: not a complete coex archive (" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["zip", "text"])
+@pytest.mark.parametrize("way", WAYS)
+def test_prelude_before_what_is_no_archive(
+    data: bytes, marks: dict[str, int], kind: str, way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "foreign", data[: marks["payload"]] + foreign(kind))
+    done = start(path, way, store, host_pythons)
+    assert done.returncode != 0
+    assert REMEDY in done.stderr or "can't find '__main__' module in" in done.stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_another_platform(archive: Path, way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path) -> None:
+    other = rebuild(archive, tmp_path / "other.coex", platform="osx-arm64")
+    assert "this archive is for osx-arm64, this host is " in refused(other, way, store, host_pythons)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_another_format(
+    archive: Path, conda: Conda, way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    other = rebuild(archive, tmp_path / "other.coex", format=99)
+    expected = f"{other}: coex format 99 is not known to this reader; use a newer conda-coex"
+    assert expected in refused(other, way, store, host_pythons)
+    if way == "./file":
+        done = conda("coex", "inspect", other, check=False)
+        assert done.returncode == 1
+        assert expected in done.stderr
+
+
+def test_altered_while_it_is_warm(archive: Path, data: bytes, store: Path, tmp_path: Path) -> None:
+    subprocess.run([archive], check=True, capture_output=True)
+    path = write(tmp_path / "cut.coex", data[: len(data) // 2])
+    done = subprocess.run([path], capture_output=True, text=True, check=True)
+    assert "greeting=good day" in done.stdout  # the root is whole: the rest of the file is not read
+
+
+def test_archives_begin_as_builders_look_for(data: bytes) -> None:
+    assert data.startswith(PRELUDE_START)
