@@ -1,0 +1,156 @@
+"""Build small archives by plain code: zstd frames of raw blocks, an index, a manifest, a tail."""
+
+import hashlib
+import io
+import os
+import struct
+import zipfile
+
+import coex_bootstrap
+from coex_bootstrap import format as form
+from coex_bootstrap.host import host_platform
+from coex_bootstrap.index import Directory, File, Frame, Index
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+    from coex_bootstrap.index import Link
+
+MAGIC = b"\x28\xb5\x2f\xfd"
+BLOCK = 1 << 17  # the most that a block of a frame holds
+PLACEHOLDER = b"/opt/build/placehold_placehold_placehold_placehold_placehold_placehold_placehold"
+
+
+def raw_frame(content):
+    # type: (bytes) -> bytes
+    """Return a zstd frame (RFC 8878) whose blocks are raw: one segment, size of content in 4 bytes, no checksum."""
+    pieces = [MAGIC + b"\xa0", struct.pack("<I", len(content))]
+    for start in range(0, max(len(content), 1), BLOCK):
+        block = content[start : start + BLOCK]
+        last = int(start + BLOCK >= len(content))
+        pieces += [struct.pack("<I", last | len(block) << 3)[:3], block]
+    return b"".join(pieces)
+
+
+def decode_raw(frame, size):
+    # type: (bytes, int) -> bytes
+    """Decode what `raw_frame` makes: the decoder of tests that are not about decoders."""
+    pieces, offset, last = [], len(MAGIC) + 5, 0
+    while not last:
+        header = struct.unpack("<I", frame[offset : offset + 3] + b"\0")[0]
+        last, length = header & 1, header >> 3
+        pieces.append(frame[offset + 3 : offset + 3 + length])
+        offset += 3 + length
+    content = b"".join(pieces)
+    assert len(content) == size
+    return content
+
+
+def file_row(path, frame=0, offset=0, size=0, relocation=b"-", mode=0o644, mtime=b"1000000000"):
+    # type: (bytes, int, int, int, bytes, int, bytes) -> File
+    return File(mode, mtime, frame, offset, size, relocation, path)
+
+
+def make_index(files=(), directories=(), links=(), placeholders=(PLACEHOLDER,)):
+    # type: (Iterable[File], Iterable[bytes], Iterable[Link], Iterable[bytes]) -> Index
+    """Return an index without frames, with the directories that its paths need."""
+    index = Index()
+    index.files, index.links, index.placeholders = list(files), list(links), list(placeholders)
+    named = [row.path for row in index.files] + [link.path for link in index.links] + [b"prefix/x", b"app/x"]
+    named += [path + b"/x" for path in directories]
+    index.directories = [Directory(0o755, path) for path in parents(named)]
+    return index
+
+
+def parents(paths):
+    # type: (Iterable[bytes]) -> List[bytes]
+    """Return every directory that paths need, parents first."""
+    found = set()
+    for path in paths:
+        parent = path.rpartition(b"/")[0]
+        while parent:
+            found.add(parent)
+            parent = parent.rpartition(b"/")[0]
+    return sorted(found)
+
+
+def add_frames(index, contents):
+    # type: (Index, Sequence[bytes]) -> List[bytes]
+    """Give an index a frame for each content, and return the frames' bytes."""
+    frames = [raw_frame(content) for content in contents]
+    offset = 0
+    for content, frame in zip(contents, frames):
+        sha256 = hashlib.sha256(frame).hexdigest().encode("ascii")
+        index.frames.append(Frame(offset, len(frame), len(content), sha256))
+        offset += len(frame)
+    return frames
+
+
+def make_manifest(**fields):
+    # type: (**Any) -> form.Manifest
+    """Return a manifest that fits this host, with `fields` replaced."""
+    known = {
+        "format": form.FORMAT_VERSION, "digest": "0" * 64, "builder": "tests", "name": "demo", "platform": host_platform(),
+        "date": 1000000000, "entry_points": [{"name": "demo", "command": [["prefix", "bin/demo"]]}], "packages": [],
+        "requires": {}, "prefix_limit": None, "libzstd": None, "post_link": [], "compile": None, "prelude": 0,
+        "payload": 0, "unpacked": {"files": 0, "bytes": 0}, "reported": [],
+    }  # type: Dict[str, Any]
+    known.update(fields)
+    return form.Manifest(known)
+
+
+def bootstrap_members():
+    # type: () -> Dict[str, bytes]
+    """Return the bootstrap as an archive carries it, by the names in the tail."""
+    folder = os.path.dirname(os.path.abspath(coex_bootstrap.__file__))
+    members = {}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith((".py", ".sh")):
+            with open(os.path.join(folder, name), "rb") as stream:
+                members[form.PACKAGE + "/" + name] = stream.read()
+    members[form.MAIN] = members[form.PACKAGE + "/" + form.MAIN]
+    return members
+
+
+def zip_bytes(members):
+    # type: (Dict[str, bytes]) -> bytes
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as tail:
+        for name in sorted(members):
+            tail.writestr(zipfile.ZipInfo(name, (2001, 9, 9, 1, 46, 40)), members[name])
+    return buffer.getvalue()
+
+
+def write_archive(path, index, contents=(), members=None, **fields):
+    # type: (bytes, Index, Sequence[bytes], Optional[Dict[str, bytes]], **Any) -> form.Manifest
+    """Write an archive of `index`, whose frames hold `contents`, and return its manifest."""
+    payload = b"".join(add_frames(index, contents))
+    carried = dict(bootstrap_members(), **(members or {}))
+    carried[form.INDEX] = index.dumps()
+    text = carried[form.PACKAGE + "/" + form.PRELUDE]
+    manifest = make_manifest(**dict({"payload": len(payload)}, **fields))
+    manifest.fields["prelude"] = len(form.fill_prelude(text, b"0" * form.ID_LENGTH, manifest.platform))
+    manifest.fields["digest"] = form.digest(manifest, carried)
+    carried[form.MANIFEST] = manifest.dumps()
+    with open(path, "wb") as stream:
+        stream.write(form.fill_prelude(text, manifest.root_name, manifest.platform))
+        stream.write(payload + zip_bytes(carried))
+    return manifest
+
+
+def read(path):
+    # type: (bytes) -> bytes
+    with open(path, "rb") as stream:
+        return stream.read()
+
+
+def write(path, content, mode=0o644):
+    # type: (bytes, bytes, int) -> bytes
+    """Write a file, with the directories that lead to it; return its path."""
+    if not os.path.isdir(os.path.dirname(path)):
+        os.makedirs(os.path.dirname(path))
+    with open(path, "wb") as stream:
+        stream.write(content)
+    os.chmod(path, mode)
+    return path

@@ -1,0 +1,39 @@
+"""What the bootstrap's tests share: a directory as the bytes that the bootstrap takes, shells, a clean environment."""
+
+import os
+import subprocess
+
+import pytest
+from coex_bootstrap import compat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+SHELLS = (["sh"], ["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"])
+
+
+@pytest.fixture
+def place(tmp_path):
+    # type: (Any) -> bytes
+    """Return an empty directory."""
+    return compat.path_bytes(str(tmp_path))
+
+
+@pytest.fixture
+def environ():
+    # type: () -> Dict[bytes, bytes]
+    """Return an environment of a caller who has set nothing."""
+    return {b"PATH": b"/usr/local/bin:/usr/bin:/bin", b"HOME": b"/nonexistent", b"LC_ALL": b"C"}
+
+
+@pytest.fixture(params=SHELLS, ids=" ".join)
+def shell(request):
+    # type: (Any) -> List[str]
+    """Return the command of each shell; one that this machine does not have is skipped, and said so."""
+    try:
+        with open(os.devnull, "r+b") as nothing:
+            subprocess.check_call(request.param + ["-c", ":"], stdin=nothing, stdout=nothing, stderr=nothing)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this machine has no " + " ".join(request.param))
+    return list(request.param)

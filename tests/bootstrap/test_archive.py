@@ -1,0 +1,168 @@
+"""Opening an archive: what is whole is read, what is truncated, altered or foreign is refused with a reason."""
+
+import os
+from contextlib import closing
+
+import pytest
+from coex_bootstrap import format as form
+from coex_bootstrap.archive import Archive
+from coex_bootstrap.errors import ArchiveDamaged, CoexError, FormatUnknown
+from coex_bootstrap.index import Frame
+
+from bootstrap.building import bootstrap_members, decode_raw, file_row, make_index, make_manifest, read, write
+from bootstrap.building import write_archive, zip_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Tuple
+
+
+@pytest.fixture
+def path(place):
+    # type: (bytes) -> bytes
+    """Return a whole archive with one file in two frames."""
+    path = place + b"/demo.coex"
+    write_archive(path, make_index([file_row(b"prefix/file", 0, 0, 5)]), [b"hello", b"more"])
+    return path
+
+
+def whole(path):
+    # type: (bytes) -> Tuple[Dict[str, bytes], form.Manifest]
+    """Return the members and the manifest of an archive that opens."""
+    with closing(Archive(path)) as archive:
+        return archive.members, archive.manifest
+
+
+def refusal(path):
+    # type: (bytes) -> str
+    with pytest.raises(ArchiveDamaged) as caught:
+        with closing(Archive(path)) as archive:
+            assert not archive.index
+    text = str(caught.value)
+    assert text.startswith(os.path.dirname(path).decode("utf-8"))
+    assert "\n" not in text
+    return text
+
+
+def test_whole(path):
+    # type: (bytes) -> None
+    with closing(Archive(path)) as archive:
+        assert archive.manifest.name == "demo"
+        assert [row.path for row in archive.index.files] == [b"prefix/file"]
+        assert decode_raw(archive.frame(0), 5) == b"hello"
+        archive.reopen()
+        assert decode_raw(archive.frame(1), 4) == b"more"
+
+
+def test_truncated_anywhere(path):
+    # type: (bytes) -> None
+    data = read(path)
+    for size in list(range(0, len(data), 997)) + [1, 9, len(data) - 1, len(data) - 22, len(data) - 23]:
+        write(path, data[:size])
+        refusal(path)
+
+
+def test_tail_altered_anywhere(path):
+    # type: (bytes) -> None
+    data = read(path)
+    start = data.index(b"PK\x03\x04")
+    members, refused = whole(path)[0], 0
+    for offset in list(range(start, len(data), 509)) + list(range(len(data) - 22, len(data), 3)):
+        altered = bytearray(data)
+        altered[offset] ^= 0x55
+        write(path, bytes(altered))
+        try:
+            assert whole(path)[0] == members  # a date, or a flag, that no reader looks at
+        except ArchiveDamaged:
+            refused += 1
+    assert refused > 50
+
+
+def test_prelude_altered_anywhere(path):
+    # type: (bytes) -> None
+    data = read(path)
+    for offset in range(0, whole(path)[1].prelude, 101):
+        write(path, data[:offset] + b"~" + data[offset + 1 :])
+        refusal(path)
+
+
+@pytest.mark.parametrize("where", ["before", "after", "payload"])
+def test_one_byte_more(path, where):
+    # type: (bytes, str) -> None
+    data = read(path)
+    cut = {"before": 0, "after": len(data), "payload": data.index(b"PK\x03\x04")}[where]
+    write(path, data[:cut] + b"x" + data[cut:])
+    refusal(path)
+
+
+FOREIGN = [b"", b"\x7fELF", b"#!/bin/sh\necho\n", zip_bytes({"x": b""}), zip_bytes(bootstrap_members())]
+
+
+@pytest.mark.parametrize("content", FOREIGN, ids=["empty", "program", "script", "zip", "tail alone"])
+def test_foreign(place, content):
+    # type: (bytes, bytes) -> None
+    assert "get a fresh copy" in refusal(write(place + b"/f", content))
+
+
+def test_a_prelude_alone_is_no_archive(path):
+    # type: (bytes) -> None
+    write(path, read(path)[: whole(path)[1].prelude])
+    assert "its last bytes are no zip" in refusal(path)
+
+
+@pytest.mark.parametrize("missing", [form.MANIFEST, form.INDEX, form.PACKAGE + "/" + form.PRELUDE])
+def test_without_a_member(path, missing):
+    # type: (bytes, str) -> None
+    members, manifest = whole(path)
+    del members[missing]
+    head = read(path)[: manifest.prelude + manifest.payload]
+    assert missing in refusal(write(path, head + zip_bytes(members)))
+
+
+def test_frame_outside_the_payload(place):
+    # type: (bytes) -> None
+    index = make_index()
+    index.frames.append(Frame(0, 1, 1, b"0" * 64))
+    write_archive(place + b"/f", index)
+    assert "outside the payload" in refusal(place + b"/f")
+
+
+def test_file_that_shrinks_while_it_is_read(path):
+    # type: (bytes) -> None
+    with closing(Archive(path)) as archive:
+        assert archive.index
+        with open(path, "r+b") as stream:
+            stream.truncate(archive.manifest.prelude + 3)
+        archive.reopen()
+        with pytest.raises(ArchiveDamaged, match="ends within its payload"):
+            archive.frame(0)
+
+
+def test_unknown_version(place):
+    # type: (bytes) -> None
+    write_archive(place + b"/f", make_index(), format=7)
+    with pytest.raises(FormatUnknown) as caught:
+        Archive(place + b"/f")
+    assert "coex format 7 is not known" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [b"missing", b"missing \xff\n"])
+def test_missing(place, name):
+    # type: (bytes, bytes) -> None
+    with pytest.raises(CoexError) as caught:
+        Archive(place + b"/" + name)
+    assert "cannot be read" in str(caught.value)
+
+
+def test_directory(place):
+    # type: (bytes) -> None
+    with pytest.raises(CoexError):
+        Archive(place)
+
+
+def test_manifest_keeps_the_name_of_its_root(path):
+    # type: (bytes) -> None
+    manifest = whole(path)[1]
+    assert manifest.root_name == manifest.digest[:24].encode("ascii")
+    assert manifest.root_name in read(path)[: manifest.prelude]
+    assert make_manifest().root_name not in read(path)[: manifest.prelude]

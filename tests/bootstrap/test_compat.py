@@ -1,0 +1,78 @@
+"""The differences between Python 2 and 3."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from coex_bootstrap import compat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict
+
+ALL_BYTES = bytes(bytearray(range(1, 256)))
+SHOW = "import sys; sys.dont_write_bytecode = True; from coex_bootstrap import compat; "
+
+
+def output(code, environ):
+    # type: (str, Dict[bytes, bytes]) -> bytes
+    """Run code in a Python of its own, in an environment of its own, and return what it prints."""
+    clean = dict(environ)
+    clean[b"PYTHONPATH"] = compat.path_bytes(os.path.dirname(os.path.dirname(compat.__file__)))
+    return subprocess.check_output([sys.executable, "-c", SHOW + code], env=clean)
+
+
+def test_path_bytes():
+    # type: () -> None
+    assert compat.path_bytes(ALL_BYTES) == ALL_BYTES
+    assert compat.path_bytes("name") == b"name"
+    assert compat.path_bytes(compat.native(b"/p/\xff")) == b"/p/\xff"
+    assert isinstance(compat.native(b"/p"), str)
+
+
+def test_utf8():
+    # type: () -> None
+    assert compat.utf8(u"\xe9") == b"\xc3\xa9"
+    assert compat.utf8(b"\xff") == b"\xff"
+    assert compat.utf8("x") == b"x"
+
+
+def test_readable():
+    # type: () -> None
+    assert isinstance(compat.readable(b"x"), str)
+    assert compat.readable(b"/a b") == "/a b"
+    assert "\xff" not in compat.readable(b"/\xff\xe9")
+
+
+@pytest.mark.parametrize("locale", [b"C", b"POSIX", b"C.UTF-8"])
+def test_environ_bytes_is_what_was_handed_over(environ, locale):
+    # type: (Dict[bytes, bytes], bytes) -> None
+    environ.update({b"LC_ALL": locale, b"WEIRD": ALL_BYTES, b"EMPTY": b""})
+    code = "import os; sorted(compat.environ_bytes().items()); os.write(1, compat.environ_bytes()[b'WEIRD'])"
+    assert output(code, environ) == ALL_BYTES
+
+
+def test_environ_bytes_has_no_variable_of_the_interpreter(environ):
+    # type: (Dict[bytes, bytes]) -> None
+    del environ[b"LC_ALL"]
+    code = "print(compat.environ_bytes().get(b'LC_CTYPE') is None)"
+    assert output(code, environ).strip() == b"True"
+    environ[b"LC_CTYPE"] = b"C"
+    assert output("print(compat.environ_bytes()[b'LC_CTYPE'] == b'C')", environ).strip() == b"True"
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_set_times(place, by_descriptor):
+    # type: (bytes, bool) -> None
+    path = place + b"/file"
+    with open(path, "wb") as stream:
+        number = stream.fileno() if by_descriptor else None
+        compat.set_times(path, number, 1000000000, 0)
+        assert os.stat(path).st_mtime == 1000000000
+        compat.set_times(path, number, -5, 0)
+        assert os.stat(path).st_mtime == -5
+        compat.set_times(path, number, 1000000000, 123456789)
+        assert abs(os.stat(path).st_mtime - 1000000000.123456) < 2e-6
+    if not compat.PY2:
+        assert os.stat(path).st_mtime_ns == 1000000000123456789

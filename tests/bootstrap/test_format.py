@@ -1,0 +1,82 @@
+"""The manifest and the digest: what is written is read, and nothing else."""
+
+import json
+
+import pytest
+from coex_bootstrap import format as form
+from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown
+
+from bootstrap.building import make_manifest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+
+def test_manifest_round_trip():
+    # type: () -> None
+    manifest = make_manifest(name=u"d\xe9mo")
+    loaded = form.load_manifest(manifest.dumps())
+    assert loaded.fields == manifest.fields
+    assert loaded.dumps() == manifest.dumps()
+    assert loaded.name == u"d\xe9mo"
+    assert loaded.root_name == b"0" * 24
+    assert not hasattr(loaded, "something")
+
+
+BAD_JSON = [b"", b"{", b"[]", b"1", b"{}", b"\xff", b"null", b'{"format": 1}', b"[" * 100000]
+
+
+@pytest.mark.parametrize("data", BAD_JSON, ids=[str(number) for number in range(len(BAD_JSON))])
+def test_manifest_damaged(data):
+    # type: (bytes) -> None
+    with pytest.raises(ArchiveDamaged):
+        form.load_manifest(data)
+
+
+@pytest.mark.parametrize("name", sorted(form.NEEDED))
+def test_manifest_without_a_field(name):
+    # type: (str) -> None
+    fields = make_manifest().fields
+    del fields[name]
+    with pytest.raises(ArchiveDamaged, match=name):
+        form.load_manifest(form.Manifest(fields).dumps())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"digest": 5}, {"prelude": "1"}, {"payload": None}, {"platform": 1}, {"entry_points": {}}, {"requires": []},
+        {"prefix_limit": "x"}, {"post_link": {}}, {"compile": []}, {"unpacked": 1}, {"packages": 1}, {"name": None},
+    ],
+    ids=json.dumps,
+)
+def test_manifest_with_another_kind_of_field(wrong):
+    # type: (Dict[str, Any]) -> None
+    with pytest.raises(ArchiveDamaged):
+        form.load_manifest(make_manifest(**wrong).dumps())
+
+
+@pytest.mark.parametrize("version", [0, 2, 99, "1", None])
+def test_manifest_of_another_version(version):
+    # type: (object) -> None
+    with pytest.raises(FormatUnknown) as caught:
+        form.load_manifest(make_manifest(format=version).dumps())
+    assert "use a newer conda-coex" in str(caught.value)
+
+
+def test_digest_covers_everything_but_itself():
+    # type: () -> None
+    members = {"index": b"i", "libzstd": b"z"}
+    known = form.digest(make_manifest(), members)
+    assert form.digest(make_manifest(digest="f" * 64), members) == known
+    assert form.digest(make_manifest(name="other"), members) != known
+    assert form.digest(make_manifest(), dict(members, index=b"j")) != known
+    assert form.digest(make_manifest(), dict(members, more=b"")) != known
+    assert form.digest(make_manifest(), {"index": b"i"}) != known
+
+
+@pytest.mark.parametrize(("platform", "caches"), [("linux-64", b".cache"), ("osx-arm64", b"Library/Caches")])
+def test_fill_prelude(platform, caches):
+    # type: (str, bytes) -> None
+    assert form.fill_prelude(b"@CACHES@/@ROOT@/start", b"abc", platform) == caches + b"/abc/start"

@@ -1,0 +1,110 @@
+"""Post-link scripts: their environment, what they say, how they fail; and the sources that the host compiles."""
+
+import os
+import sys
+
+import pytest
+from coex_bootstrap import compat
+from coex_bootstrap.activate import write_activation
+from coex_bootstrap.errors import ScriptFailed
+from coex_bootstrap.post_link import compile_sources, run_post_link
+from coex_bootstrap.shell import quote
+
+from bootstrap.building import make_manifest, read, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+DEMO = {"name": "demo", "version": "1.0", "build_number": 3}
+
+
+@pytest.fixture
+def root(place):
+    # type: (bytes) -> bytes
+    os.makedirs(place + b"/root/prefix/bin")
+    return place + b"/root"
+
+
+def run(root, environ, script, name="demo"):
+    # type: (bytes, Dict[bytes, bytes], bytes, str) -> None
+    write(root + b"/prefix/bin/.demo-post-link.sh", script)
+    manifest = make_manifest(post_link=[dict(DEMO, name=name)])
+    run_post_link(manifest, root, environ, write_activation)
+
+
+def test_environment(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    names = "$PREFIX|$ROOT_PREFIX|$PKG_NAME|$PKG_VERSION|$PKG_BUILDNUM|$PWD|$CONDA_PREFIX|$OURS|${PATH%%:*}"
+    environ[b"OURS"] = b"caller's"
+    run(root, environ, b'printf %s "' + names.encode("ascii") + b'" > "$PREFIX/seen"\n')
+    prefix = root + b"/prefix"
+    expected = [prefix, prefix, b"demo", b"1.0", b"3", prefix + b"/bin", prefix, b"caller's", prefix + b"/bin"]
+    assert read(prefix + b"/seen").split(b"|") == expected
+
+
+def test_runs_in_bash(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    if not os.path.exists("/bin/bash"):
+        pytest.skip("this machine has no bash")
+    run(root, environ, b'words=(a b); [[ ${words[1]} == b ]] && touch "$PREFIX/seen"\n')
+    assert os.path.exists(root + b"/prefix/seen")
+
+
+def test_order_and_what_an_earlier_one_leaves(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    first = b'mkdir -p "$PREFIX/etc/conda/activate.d"; echo export FIRST=1 > "$PREFIX/etc/conda/activate.d/x.sh"\n'
+    write(root + b"/prefix/bin/.first-post-link.sh", first)
+    write(root + b"/prefix/bin/.second-post-link.sh", b'printf %s "$FIRST" > "$PREFIX/seen"\n')
+    packages = [dict(DEMO, name="first"), dict(DEMO, name="second")]
+    run_post_link(make_manifest(post_link=packages), root, environ, write_activation)
+    assert read(root + b"/prefix/seen") == b"1"
+
+
+def test_messages_go_to_stderr_and_output_nowhere(root, environ, capfd):
+    # type: (bytes, Dict[bytes, bytes], Any) -> None
+    run(root, environ, b'echo noise; echo noise >&2; echo "use it well" >> "$PREFIX/.messages.txt"\n')
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "use it well\n")
+    assert not os.path.exists(root + b"/prefix/.messages.txt")
+
+
+def test_no_script(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    run(root, environ, b"exit 1\n", name="other")
+
+
+@pytest.mark.parametrize("script", [b"exit 3", b"(exit 3)"])
+def test_failure(root, environ, script):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    with pytest.raises(ScriptFailed) as caught:
+        run(root, environ, b'echo to stdout\necho "to stderr \xff" >&2; echo said > "$PREFIX/.messages.txt"\n' + script)
+    text = str(caught.value)
+    assert "/prefix/bin/.demo-post-link.sh: the post-link script of demo ended with status 3; its output was:\n" in text
+    assert [word for word in ("said", "to stdout", "to stderr") if word not in text] == []
+
+
+def test_no_standard_input(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    run(root, environ, b'cat > "$PREFIX/seen"\n')
+    assert read(root + b"/prefix/seen") == b""
+
+
+def test_compile_sources(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    python = b"#!/bin/sh\nexec " + quote(compat.path_bytes(sys.executable)) + b' "$@"\n'
+    write(root + b"/prefix/bin/python", python, 0o755)
+    names = [u"lib/good.py", u"lib/bad.py", u"lib/\xe9 x.py"]
+    for name, text in zip(names, (b"x = 1\n", b"x = = 1\n", b"y = 2\n")):
+        write(root + b"/prefix/" + compat.utf8(name), text)
+    environ.update({b"PYTHONDONTWRITEBYTECODE": b"1", b"PYTHONPYCACHEPREFIX": b"/nowhere", b"LC_ALL": b"C.UTF-8"})
+    compile_sources(make_manifest(compile={"python": "bin/python", "sources": names}), root, environ)
+    found = [name for _, _, files in os.walk(root + b"/prefix/lib") for name in files if name.endswith(b".pyc")]
+    assert sorted(name.partition(b".")[0] for name in found) == [b"good", compat.utf8(u"\xe9 x")]
+    assert os.listdir(root) == [b"prefix"]
+
+
+def test_nothing_to_compile(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    compile_sources(make_manifest(), root, environ)
+    assert os.listdir(root) == [b"prefix"]

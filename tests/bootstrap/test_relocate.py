@@ -1,0 +1,188 @@
+"""Relocation at known offsets: every kind, every encoding, the rules of #! lines."""
+
+import pytest
+from coex_bootstrap.errors import HostUnfit
+from coex_bootstrap.relocate import ENCODINGS, SHEBANG_LIMIT, Relocation, console_shebang, shorten_shebang
+
+OLD = b"/opt/placehold"
+PREFIXES = [b"/p", b"/with a blank", OLD, b"/longer/than/the/placeholder", b"/w\xc3\xb6rk"]
+FITTING = [prefix for prefix in PREFIXES if len(prefix) <= len(OLD)]
+
+
+def relocate(text, data, prefix):
+    # type: (bytes, bytes, bytes) -> bytes
+    return Relocation(text, [b"/never", OLD]).apply(data, prefix)
+
+
+def edits(*rows):
+    # type: (*bytes) -> bytes
+    return b"/".join(rows)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_text(prefix):
+    # type: (bytes) -> None
+    data = OLD + b"/bin:" + OLD + b"\nx" + OLD
+    assert relocate(b"t:1:0=0+19+35", data, prefix) == prefix + b"/bin:" + prefix + b"\nx" + prefix
+
+
+@pytest.mark.parametrize("encoding", range(len(ENCODINGS)))
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_text_in_each_encoding(encoding, prefix):
+    # type: (int, bytes) -> None
+    def encode(text):
+        # type: (bytes) -> bytes
+        return text.decode("utf-8").encode(ENCODINGS[encoding])
+
+    item = "t:1:%d=%d" % (encoding, len(encode(b"ab")))
+    assert relocate(item.encode("ascii"), encode(b"ab" + OLD + b"c"), prefix) == encode(b"ab" + prefix + b"c")
+
+
+def test_text_with_two_encodings():
+    # type: () -> None
+    wide = OLD.decode("ascii").encode("utf-16-le")
+    data = wide + OLD + wide
+    text = edits(b"t:1:0=28", b"1=0+42")
+    assert relocate(text, data, b"/p") == b"/\0p\0" + b"/p" + b"/\0p\0"
+
+
+@pytest.mark.parametrize("encoding", range(1, len(ENCODINGS)))
+def test_wide_encodings_need_a_place_in_utf8(encoding):
+    # type: (int) -> None
+    item = ("b:1:%d=0.60" % encoding).encode("ascii")
+    with pytest.raises(HostUnfit):
+        relocate(item, OLD.decode("ascii").encode(ENCODINGS[encoding]) + b"\0" * 4, b"/\xff")
+
+
+def test_a_place_that_is_no_utf8():
+    # type: () -> None
+    assert relocate(b"t:1:0=1", b"x" + OLD, b"/\xff") == b"x/\xff"
+
+
+@pytest.mark.parametrize("prefix", FITTING)
+def test_binary_keeps_its_length(prefix):
+    # type: (bytes) -> None
+    data = b"\x7fELF\0" + OLD + b"/lib\0rest"
+    padding = b"\0" * (len(OLD) - len(prefix))
+    assert relocate(b"b:1:0=5.24", data, prefix) == b"\x7fELF\0" + prefix + b"/lib\0" + padding + b"rest"
+
+
+def test_binary_string_with_two_occurrences():
+    # type: () -> None
+    data = b"\0" + OLD + b"/a:" + OLD + b"/b\0tail"
+    padding = b"\0" * (2 * (len(OLD) - 2))
+    assert relocate(b"b:1:0=1.18.35", data, b"/p") == b"\0/p/a:/p/b\0" + padding + b"tail"
+
+
+def test_binary_with_two_strings():
+    # type: () -> None
+    data = OLD + b"\0" + OLD + b"x\0"
+    padding = b"\0" * (len(OLD) - 2)
+    assert relocate(b"b:1:0=0.15+15.31", data, b"/p") == b"/p\0" + padding + b"/px\0" + padding
+
+
+@pytest.mark.parametrize("encoding", range(len(ENCODINGS)))
+@pytest.mark.parametrize("prefix", FITTING)
+def test_binary_in_each_encoding(encoding, prefix):
+    # type: (int, bytes) -> None
+    def encode(text):
+        # type: (bytes) -> bytes
+        return text.decode("utf-8").encode(ENCODINGS[encoding])
+
+    data = encode(b"a\0") + encode(OLD + b"/lib\0") + encode(b"z")
+    first, last = len(encode(b"a\0")), len(encode(b"a\0" + OLD + b"/lib\0"))
+    item = ("b:1:%d=%d.%d" % (encoding, first, last)).encode("ascii")
+    padding = b"\0" * (len(encode(OLD)) - len(encode(prefix)))
+    assert relocate(item, data, prefix) == encode(b"a\0") + encode(prefix + b"/lib\0") + padding + encode(b"z")
+
+
+@pytest.mark.parametrize(("prefix", "fits"), [(OLD, True), (OLD + b"x", False)], ids=["same length", "one byte more"])
+def test_binary_has_no_room_for_a_longer_prefix(prefix, fits):
+    # type: (bytes, bool) -> None
+    if fits:
+        assert relocate(b"b:1:0=0.15", OLD + b"\0", prefix) == prefix + b"\0"
+        return
+    with pytest.raises(HostUnfit) as caught:
+        relocate(b"b:1:0=0.15", OLD + b"\0", prefix)
+    assert "15 bytes, a package allows 14" in str(caught.value)
+    assert "COEX_ROOT" in str(caught.value)
+
+
+def test_binary_too_long_only_in_wide_characters():
+    # type: () -> None
+    data = OLD.decode("ascii").encode("utf-16-le") + b"\0\0"
+    with pytest.raises(HostUnfit):
+        relocate(b"b:1:1=0.30", data, OLD + b"x")
+
+
+def test_nothing_to_replace():
+    # type: () -> None
+    assert relocate(b"t:1:", b"text", b"/p") == b"text"
+    assert relocate(b"b:1:", b"data\0", b"/p") == b"data\0"
+
+
+def test_shebang_is_escaped_then_goes_through_env():
+    # type: () -> None
+    data = b"#!" + OLD + b"/bin/python -I\n" + OLD + b"\n"
+    assert relocate(b"t:1:0=2!+31", data, b"/p") == b"#!/p/bin/python -I\n/p\n"
+    assert relocate(b"t:1:0=2!+31", data, b"/a b") == b"#!/usr/bin/env python -I\n/a b\n"
+
+
+def test_shebang_of_another_kind_of_line_is_not_escaped():
+    # type: () -> None
+    data = b"#! /bin/sh " + OLD + b"\n"
+    assert relocate(b"t:1:0=11", data, b"/a b") == b"#! /bin/sh /a b\n"
+
+
+@pytest.mark.parametrize("length", [SHEBANG_LIMIT, SHEBANG_LIMIT + 1])
+def test_shebang_at_the_limit(length):
+    # type: (int) -> None
+    line = b"#!/" + b"d" * (length - len(b"#!//python")) + b"/python"
+    assert len(line) == length
+    expected = line if length <= SHEBANG_LIMIT else b"#!/usr/bin/env python"
+    assert shorten_shebang(line + b"\nprint()\n") == expected + b"\nprint()\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"#!/bin/sh\n", b"#!/bin/sh\n"),
+        (b"text\n#!/a\\ b/c\n", b"text\n#!/a\\ b/c\n"),
+        (b"#!relative\\ x/y\n", b"#!relative\\ x/y\n"),
+        (b"#!/a\\ b/python3.11 -u -s\ncode", b"#!/usr/bin/env python3.11 -u -s\ncode"),
+        (b"#! /a\\ b/perl\n", b"#!/usr/bin/env perl\n"),
+        (b"#!/b/pro\\ gram\n", b"#!/b/pro\\ gram\n"),
+        (b"#!/a\\ b/c", b"#!/usr/bin/env c"),
+        (b"", b""),
+        (b"#!", b"#!"),
+    ],
+)
+def test_shorten_shebang(data, expected):
+    # type: (bytes, bytes) -> None
+    assert shorten_shebang(data) == expected
+
+
+def test_console_script():
+    # type: () -> None
+    assert relocate(b"e:bin/python3.11", b"code\n", b"/p") == b"#!/p/bin/python3.11\ncode\n"
+
+
+def test_console_script_of_a_long_or_blank_prefix():
+    # type: () -> None
+    long = b"/" + b"d" * SHEBANG_LIMIT
+    for prefix in (long, b"/a b"):
+        line = b"#!/bin/sh\n'''exec' \"" + prefix + b"/bin/python\" \"$0\" \"$@\" #'''\n"
+        assert relocate(b"e:bin/python", b"code\n", prefix) == line + b"code\n"
+
+
+@pytest.mark.parametrize("length", [SHEBANG_LIMIT, SHEBANG_LIMIT + 1])
+def test_console_script_at_the_limit(length):
+    # type: (int) -> None
+    executable = b"/" + b"x" * (length - len(b"#!/\n"))
+    assert console_shebang(executable).startswith(b"#!/bin/sh") is (length > SHEBANG_LIMIT)
+
+
+def test_unknown_kind():
+    # type: () -> None
+    with pytest.raises(ValueError, match="q"):
+        relocate(b"q:1", b"", b"/p")

@@ -1,0 +1,223 @@
+"""Unpacking: modes, times, links, files over several frames, slots of hashes, and every way it can fail."""
+
+import errno
+import hashlib
+import os
+import stat
+from contextlib import closing
+
+import pytest
+from coex_bootstrap import workers
+from coex_bootstrap.archive import Archive
+from coex_bootstrap.errors import ArchiveDamaged, CoexError, StoreUnusable
+from coex_bootstrap.index import Directory, Link
+from coex_bootstrap.unpack import unpack, unusable
+
+from bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, read, write, write_archive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Sequence
+
+    from coex_bootstrap.index import Index
+
+    Unpacked = Callable[..., bytes]
+
+ROOT = b"/final/place"
+
+
+@pytest.fixture(params=["forked", "one core", "no fork"])
+def unpacked(request, place, monkeypatch):
+    # type: (Any, bytes, Any) -> Unpacked
+    """Return a function that unpacks an index and its contents, and returns the directory."""
+    if request.param == "no fork":
+        monkeypatch.delattr(os, "fork")
+    monkeypatch.setattr(workers, "usable_cores", lambda: 1 if request.param == "one core" else 3)
+
+    def run(index, contents=(), decoder=decode_raw, **fields):
+        # type: (Index, Sequence[bytes], Callable[[bytes, int], bytes], **Any) -> bytes
+        write_archive(place + b"/a.coex", index, contents, **fields)
+        work = place + b"/work"
+        os.mkdir(work)
+        with closing(Archive(place + b"/a.coex")) as archive:
+            unpack(archive, work, ROOT, decoder)
+        return work
+
+    return run
+
+
+def mode_of(path):
+    # type: (bytes) -> int
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def test_contents(unpacked):
+    # type: (Unpacked) -> None
+    rows = [file_row(("prefix/%d" % n).encode("ascii"), n // 3, n % 3 * 2, 2) for n in range(30)]
+    contents = [("%02d%02d%02d" % (n, n + 1, n + 2)).encode("ascii") for n in range(0, 30, 3)]
+    work = unpacked(make_index(rows), contents)
+    assert [read(work + b"/" + row.path) for row in rows] == [("%02d" % n).encode("ascii") for n in range(30)]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
+def test_modes_whatever_the_umask(unpacked, umask):
+    # type: (Unpacked, int) -> None
+    modes = [0o644, 0o755, 0o600, 0o444, 0o664, 0o777, 0o4755, 0o2755, 0o1644, 0o000]
+    index = make_index(
+        [file_row(("prefix/%o" % mode).encode("ascii"), 0, 0, 1, mode=mode) for mode in modes]
+        + [file_row(("prefix/empty%o" % mode).encode("ascii"), mode=mode) for mode in modes],
+        directories=[b"prefix/sealed/below", b"prefix/open"],
+    )
+    index.directories = [
+        Directory({b"prefix/sealed": 0o555, b"prefix/open": 0o775}.get(d.path, 0o755), d.path)
+        for d in index.directories
+    ]
+    old = os.umask(umask)
+    try:
+        work = unpacked(index, [b"x"])
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(old)
+    for mode in modes:
+        assert "%o" % mode_of(work + ("/prefix/%o" % mode).encode("ascii")) == "%o" % mode
+        assert "%o" % mode_of(work + ("/prefix/empty%o" % mode).encode("ascii")) == "%o" % mode
+    found = [mode_of(work + b"/prefix/" + name) for name in (b"sealed", b"open", b"sealed/below")]
+    assert found == [0o555, 0o775, 0o755]
+
+
+def test_times(unpacked):
+    # type: (Unpacked) -> None
+    work = unpacked(
+        make_index([
+            file_row(b"app/whole", 0, 0, 1, mtime=b"1234567890"),
+            file_row(b"app/fine", 0, 0, 1, mtime=b"1234567890.123456000"),
+            file_row(b"app/empty", mtime=b"12"),
+            file_row(b"app/before", 0, 0, 1, mtime=b"-12"),
+            file_row(b"app/relocated", 0, 0, 1, b"t:0:", mtime=b"12"),
+        ]),
+        [b"x"],
+    )
+    assert os.stat(work + b"/app/whole").st_mtime == 1234567890
+    assert abs(os.stat(work + b"/app/fine").st_mtime - 1234567890.123456) < 2e-6
+    assert os.stat(work + b"/app/empty").st_mtime == 12
+    assert os.stat(work + b"/app/before").st_mtime == -12
+    assert os.stat(work + b"/app/relocated").st_mtime > 1500000000
+
+
+def test_links(unpacked):
+    # type: (Unpacked) -> None
+    targets = {b"prefix/a": b"missing", b"prefix/b": b"/etc/x y", b"prefix/c": b"../app", b"app/\xff": b"\xfe"}
+    work = unpacked(make_index([file_row(b"app/f")], links=[Link(*pair) for pair in sorted(targets.items())]), [b"x"])
+    for path, target in targets.items():
+        assert os.readlink(work + b"/" + path) == target
+    assert os.path.exists(work + b"/prefix/c/f")
+
+
+@pytest.mark.parametrize("size", [10, 15, 20])
+def test_large_file(unpacked, size):
+    # type: (Unpacked, int) -> None
+    content = bytes(bytearray(range(size)))
+    parts = [content[start : start + 5] for start in range(0, size, 5)]
+    index = make_index([file_row(b"app/large", 1, 0, size, mode=0o4755), file_row(b"app/x", len(parts) + 1, 0, 1)])
+    work = unpacked(index, [b"before"] + parts + [b"x"])
+    assert read(work + b"/app/large") == content
+    assert mode_of(work + b"/app/large") == 0o4755
+    assert os.stat(work + b"/app/large").st_mtime == 1000000000
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (b"t", b"see " + ROOT + b"/prefix/x\0 " + ROOT + b"/prefix"),
+        (b"b", b"see " + ROOT + b"/prefix/x\0" + b"\0" * (len(PLACEHOLDER) - len(ROOT + b"/prefix")) + b" " + PLACEHOLDER),
+    ],
+)
+def test_large_file_relocated(unpacked, kind, expected):
+    # type: (Unpacked, bytes, bytes) -> None
+    content = b"see " + PLACEHOLDER + b"/x\0 " + PLACEHOLDER
+    items = {b"t": "4+%d" % (len(PLACEHOLDER) + 8), b"b": "4.%d" % (len(PLACEHOLDER) + 7)}[kind]
+    relocation = kind + b":0:0=" + items.encode("ascii")
+    parts = [content[start : start + 30] for start in range(0, len(content), 30)]
+    slots = file_row(b"prefix/record", len(parts), 0, 64, b"h:0@0")
+    work = unpacked(make_index([file_row(b"prefix/large", 0, 0, len(content), relocation), slots]), parts + [b"#" * 64])
+    assert read(work + b"/prefix/large") == expected
+    assert read(work + b"/prefix/record") == hashlib.sha256(expected).hexdigest().encode("ascii")
+
+
+def test_relocation_is_for_the_final_place(unpacked):
+    # type: (Unpacked) -> None
+    index = make_index([
+        file_row(b"prefix/text", 0, 0, len(PLACEHOLDER), b"t:0:0=0"),
+        file_row(b"prefix/script", 0, 0, 0, b"e:bin/python"),
+    ])
+    work = unpacked(index, [PLACEHOLDER])
+    assert read(work + b"/prefix/text") == ROOT + b"/prefix"
+    assert read(work + b"/prefix/script") == b"#!" + ROOT + b"/prefix/bin/python\n"
+
+
+def test_slots_of_hashes(unpacked):
+    # type: (Unpacked) -> None
+    index = make_index([
+        file_row(b"prefix/one", 0, 0, len(PLACEHOLDER), b"t:0:0=0"),
+        file_row(b"prefix/two", 1, 0, 1, b"t:0:"),
+        file_row(b"prefix/record", 2, 1, 140, b"h:0@3,1@70"),
+    ])
+    work = unpacked(index, [PLACEHOLDER, b"2", b"!" + b"." * 140])
+    first = hashlib.sha256(ROOT + b"/prefix").hexdigest().encode("ascii")
+    second = hashlib.sha256(b"2").hexdigest().encode("ascii")
+    assert read(work + b"/prefix/record") == b"..." + first + b"..." + second + b"." * 6
+    assert os.stat(work + b"/prefix/record").st_mtime == 1000000000
+
+
+def test_nothing_at_all(unpacked):
+    # type: (Unpacked) -> None
+    assert sorted(os.listdir(unpacked(make_index()))) == [b"app", b"prefix"]
+
+
+def test_a_damaged_frame_of_a_worker(unpacked):
+    # type: (Unpacked) -> None
+    def fail(frame, size):
+        # type: (bytes, int) -> bytes
+        if b"bad" in frame:
+            raise ArchiveDamaged("a frame cannot be decoded")
+        return decode_raw(frame, size)
+
+    index = make_index([file_row(("app/%d" % n).encode("ascii"), n, 0, 3) for n in range(6)])
+    with pytest.raises(ArchiveDamaged) as caught:
+        unpacked(index, [b"one", b"two", b"thr", b"fou", b"bad", b"six"], fail)
+    assert "a.coex: not a complete coex archive (a frame cannot be decoded)" in str(caught.value)
+
+
+def test_what_is_in_the_way(unpacked, place):
+    # type: (Unpacked, bytes) -> None
+    write(place + b"/work/prefix/x", b"")
+    with pytest.raises((CoexError, OSError)):
+        unpacked(make_index())
+    assert read(place + b"/work/prefix/x") == b""
+
+
+def test_nothing_is_written_through_a_link(place):
+    # type: (bytes) -> None
+    write_archive(place + b"/a.coex", make_index([file_row(b"app/f", 0, 0, 1)]), [b"x"])
+    os.makedirs(place + b"/work")
+
+    def plant(frame, size):
+        # type: (bytes, int) -> bytes
+        os.symlink(place + b"/outside", place + b"/work/app/f")
+        return decode_raw(frame, size)
+
+    with pytest.raises(CoexError), closing(Archive(place + b"/a.coex")) as archive:
+        unpack(archive, place + b"/work", ROOT, plant)
+    assert not os.path.exists(place + b"/outside")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "no space is left"), (errno.EDQUOT, "quota"), (errno.EACCES, os.strerror(errno.EACCES))],
+)
+def test_what_the_system_refuses(number, words):
+    # type: (int, str) -> None
+    text = str(unusable(OSError(number, os.strerror(number)), b"/store"))
+    assert text.startswith("/store: ")
+    assert words in text
+    assert "COEX_ROOT" in text
