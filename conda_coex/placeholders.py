@@ -57,4 +57,5 @@ def _binary_items(data: Buffer, searched: bytes, encoding: str) -> Iterator[tupl
         while offset >= 0:
             offsets.append(offset)
             offset = data.find(searched, offset + len(searched), found.end())
-        yield ".".join(str(n) for n in [*offsets, found.end()]), found.start(), found.end()
+        # The NUL at the end stays one, and may be the first byte of a string in another encoding.
+        yield ".".join(str(n) for n in [*offsets, found.end()]), found.start(), found.end() - len(zeros)

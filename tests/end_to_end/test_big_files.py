@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -53,4 +54,4 @@ def test_starts(archive: Path, way: str, host_pythons: list[HostPython], store: 
 
 
 def test_inspect(archive: Path, conda: Conda) -> None:
-    assert "5.4 GB" in conda("coex", "inspect", archive).stdout
+    assert json.loads(conda("coex", "inspect", "--json", archive).stdout)["size"] == archive.stat().st_size

@@ -1,0 +1,129 @@
+"""What is written is read back; what is not an index or a manifest is refused in words, whatever it is."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from coex_bootstrap.archive import PRELUDE_START, Archive
+from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown
+from coex_bootstrap.format import FRAME_LIMIT, NEEDED, Manifest, load_manifest
+from coex_bootstrap.index import Directory, File, Frame, Index, Link, load_index
+from coex_bootstrap.tail import read_tail
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conda_coex.archive import zip_bytes
+
+names = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0") and name not in (b".", b".."))
+words = st.binary(min_size=1, max_size=20).map(lambda word: word.replace(b"\0", b"-"))
+modes = st.integers(0, 0o7777)
+seconds = st.integers(-(1 << 40), 1 << 40)
+times = st.one_of(seconds.map(str), st.tuples(seconds, st.integers(1, 999999999)).map("{0[0]}.{0[1]:09d}".format))
+frame_places = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 20))
+
+
+@st.composite
+def indexes(draw: st.DrawFn) -> Index:
+    """Return an index that can be: paths once, files in the order of their frames."""
+    index = Index()
+    index.placeholders = draw(st.lists(words, max_size=3))
+    sizes = draw(st.lists(st.integers(0, FRAME_LIMIT), min_size=1, max_size=4))
+    index.frames = [Frame(*draw(frame_places), size, b"0" * 64) for size in sizes]
+    directories = [b"app", b"prefix"]
+    for name in draw(st.lists(names, unique=True, max_size=4)):
+        directories.append(draw(st.sampled_from(directories)) + b"/d" + name)
+    index.directories = [Directory(draw(modes), path) for path in directories]
+    files = []
+    for name in draw(st.lists(names, unique=True, max_size=6)):
+        path = draw(st.sampled_from(directories)) + b"/f" + name
+        frame = draw(st.integers(0, len(sizes) - 1))
+        offset = draw(st.integers(0, sizes[frame]))
+        size = draw(st.integers(0, sizes[frame] - offset))
+        if not size:
+            frame = offset = 0
+        relocation = draw(st.one_of(st.just(b"-"), words))
+        files.append(File(draw(modes), draw(times).encode(), frame, offset, size, relocation, path))
+    index.files = sorted(files, key=lambda file: file.frame)
+    for name in draw(st.lists(names, unique=True, max_size=3)):
+        index.links.append(Link(draw(st.sampled_from(directories)) + b"/l" + name, draw(words)))
+    return index
+
+
+@given(indexes())
+def test_index_round_trip(index: Index) -> None:
+    data = index.dumps()
+    loaded = load_index(data)
+    assert loaded.dumps() == data
+    assert list(loaded.files) == list(index.files)
+    assert (loaded.frames, loaded.links, loaded.directories) == (index.frames, index.links, index.directories)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), json_values))
+def test_manifest_round_trip(fields: dict[str, object]) -> None:
+    kinds = {name: next(iter(kind)) if isinstance(kind, tuple) else kind for name, kind in NEEDED.items()}
+    manifest = Manifest({**fields, **{name: kind() for name, kind in kinds.items() if kind is not object}})
+    manifest.fields.update(libzstd=None, format=1)
+    assert load_manifest(manifest.dumps()).fields == manifest.fields
+
+
+@st.composite
+def altered(draw: st.DrawFn, whole: bytes) -> bytes:
+    """Return bytes that are nearly `whole`: with pieces taken out, put in, or doubled."""
+    data = whole
+    for _ in range(draw(st.integers(1, 4))):
+        start, stop = sorted([draw(st.integers(0, len(data))), draw(st.integers(0, len(data)))])
+        put = draw(st.binary(max_size=8) | st.sampled_from([b"", b"\0", b"\n", b"/..", data[start:stop] * 2]))
+        data = data[:start] + put + (data[stop:] if draw(st.booleans()) else data[start:])
+    return data
+
+
+WHOLE = Index()
+WHOLE.frames = [Frame(0, 10, 10, b"0" * 64)]
+WHOLE.directories = [Directory(0o755, path) for path in (b"app", b"prefix", b"prefix/bin")]
+WHOLE.files = [
+    File(0o644, b"12.000000001", 0, 0, 5, b"-", b"prefix/bin/x"),
+    File(0o644, b"1", 0, 5, 5, b"t:0:", b"app/y"),
+]
+WHOLE.links = [Link(b"prefix/l", b"../target")]
+TAIL = zip_bytes({"index": WHOLE.dumps(), "coex.json": b"{}", "other": b"x" * 20}, 0)
+
+
+@given(st.one_of(st.binary(), st.binary().map(b"coex-index 1\n".__add__), altered(WHOLE.dumps())))
+def test_index_of_any_bytes(data: bytes) -> None:
+    with contextlib.suppress(ArchiveDamaged, FormatUnknown):
+        for row in load_index(data).files:
+            assert row.path.startswith((b"prefix/", b"app/"))
+            assert b".." not in row.path.split(b"/")
+
+
+@given(st.one_of(st.binary(), json_values.map(lambda value: json.dumps(value).encode())))
+def test_manifest_of_any_bytes(data: bytes) -> None:
+    with contextlib.suppress(ArchiveDamaged, FormatUnknown):
+        load_manifest(data)
+
+
+@given(st.one_of(st.binary(), altered(TAIL)))
+def test_tail_of_any_bytes(data: bytes) -> None:
+    with contextlib.suppress(ArchiveDamaged):
+        read_tail(io.BytesIO(data))
+
+
+@given(st.one_of(st.binary(), altered(TAIL)))
+def test_archive_of_any_bytes(data: bytes) -> None:
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "x")
+        path.write_bytes(PRELUDE_START + data)
+        with contextlib.suppress(ArchiveDamaged, FormatUnknown):
+            Archive(os.fsencode(path)).close()
