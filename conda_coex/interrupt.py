@@ -17,16 +17,20 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted where one of SIGNALS ends what is inside.
+    """Raise Interrupted where one of SIGNALS ends what is inside, also where conda made an error of it.
 
     A signal that the caller has ignored, as nohup does, stays ignored.
     """
+    from conda.exceptions import CondaSignalInterrupt
+
     usual = (signal.SIG_DFL, signal.default_int_handler)
     replaced = {number: signal.signal(number, _stop) for number in SIGNALS if signal.getsignal(number) in usual}
     try:
         yield
     except KeyboardInterrupt as error:
         raise Interrupted(next(iter(error.args), signal.SIGINT)) from error
+    except CondaSignalInterrupt as error:
+        raise Interrupted(error.dump_map()["signum"]) from error
     finally:
         for number, handler in replaced.items():
             signal.signal(number, handler)

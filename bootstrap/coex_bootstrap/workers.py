@@ -82,8 +82,8 @@ def _start(work, numbers, feed, others):
         with os.fdopen(report, "wb") as stream:
             stream.write(marshal.dumps(outcome))
         status = 0
-    except BaseException:
-        if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt) and getattr(error, "errno", None) != errno.EPIPE:
             sys.excepthook(*sys.exc_info())  # type: ignore[arg-type,unused-ignore]
     finally:
         os._exit(status)

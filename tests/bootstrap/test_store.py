@@ -5,7 +5,6 @@ import fcntl
 import os
 import stat
 import sys
-import tempfile
 
 import pytest
 from coex_bootstrap import compat
@@ -23,15 +22,9 @@ CACHES = b"/Library/Caches" if sys.platform == "darwin" else b"/.cache"
 NAME = b"0" * 24
 
 
-def make_ready(store):
-    # type: (Store) -> bytes
-    root = store.root(NAME)
-    return write(root.start, b". " + quote(root.start))
-
-
-def temporary():
-    # type: () -> bytes
-    return compat.path_bytes(tempfile.gettempdir()) + b"/coex-" + str(os.geteuid()).encode("ascii")
+def temporary(given):
+    # type: (Dict[bytes, bytes]) -> bytes
+    return given.get(b"TMPDIR", b"/tmp") + b"/coex-" + str(os.geteuid()).encode("ascii")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +37,7 @@ def temporary():
         ({b"XDG_CACHE_HOME": b"", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
         ({b"COEX_ROOT": b"", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
         ({b"HOME": b"/"}, None),
+        ({b"TMPDIR": b"/t"}, None),
         ({b"HOME": b""}, None),
         ({b"HOME": b"relative"}, None),
         ({}, None),
@@ -55,7 +49,7 @@ def test_ladder(given, first):
     if b"mine" in (first or b""):
         assert found == [first]
     else:
-        assert found == ([first] if first else []) + [temporary()]
+        assert found == ([first] if first else []) + [temporary(given)]
 
 
 def test_relative_coex_root_is_absolute(place, monkeypatch):
@@ -173,7 +167,11 @@ def test_choose_says_why_each_was_refused(place):
     assert text.count("not a directory") == 2
     assert "/a b: not a directory" in text
     assert "COEX_ROOT" in text
-    assert compat.utf8(text) if not compat.PY2 else text
+
+
+def make_ready(store):
+    # type: (Store) -> bytes
+    return write(store.root(NAME).start, b". " + quote(store.root(NAME).start))
 
 
 def test_ready(place):

@@ -121,3 +121,35 @@ def test_interrupt_ends_the_workers():
     finally:
         signal.signal(signal.SIGINT, old)
     assert no_child_is_left()
+
+
+def test_interrupt_within_fork_waits_until_the_child_is_known(monkeypatch):
+    # type: (Any) -> None
+    started, fork = [], os.fork
+
+    def interrupted_fork():
+        # type: () -> int
+        child = fork()
+        if child:
+            started.append(child)
+            os.kill(os.getpid(), signal.SIGINT)
+        return child
+
+    monkeypatch.setattr(os, "fork", interrupted_fork)
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            workers.share(1000, end(signal.pause))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, old)
+    assert len(started) == 3
+    assert no_child_is_left()
+
+
+def test_worker_without_a_parent_is_silent(monkeypatch, capfd):
+    # type: (Any, Any) -> None
+    monkeypatch.setattr(workers, "_outcome", lambda result: (None, os.close(os.dup2(os.open(os.devnull, os.O_RDONLY), result))))
+    with pytest.raises(OSError):  # the results were closed by the test
+        workers.share(3, lambda numbers: [list(numbers), b"x" * (1 << 20)])
+    assert capfd.readouterr().err == ""
