@@ -29,7 +29,7 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["tests"]
 nox.options.stop_on_first_error = True
 
-TYPED = ("conda_coex", "bootstrap", "tests/testbed", "noxfile.py")
+TYPED = ("conda_coex", "bootstrap", "tests/testbed", "benchmarks", "noxfile.py")
 
 
 @nox.session
@@ -59,6 +59,13 @@ def bootstrap(session: nox.Session) -> None:
     """Run the bootstrap's own tests under every host Python."""
     python = _prepare(session, channels=False)
     session.run(python, "-m", "testbed.host_tests", *session.posargs, external=True, env=_environment())
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure archives against other ways, and write benchmarks/README.md (-- --quick: some minutes, kept apart)."""
+    python = _prepare(session)
+    session.run(python, "-m", "benchmarks", *session.posargs, external=True, env=_environment())
 
 
 @nox.session

@@ -14,9 +14,9 @@ import time
 from dataclasses import astuple
 from typing import IO, TYPE_CHECKING, Any
 
-from coex_bootstrap.format import FORMAT_VERSION, FRAME_SIZE
+from coex_bootstrap.format import FORMAT_VERSION
 
-from .frames import Place
+from .frames import Place, frame_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ class FrameCache:
         """Return the place of an entry; `identity` says all that its content depends on but format and level."""
         if self.directory is None:
             return None
-        key = f"{FORMAT_VERSION} {FRAME_SIZE} {self.level} {identity}"
+        key = f"{FORMAT_VERSION} {frame_size(self.level)} {self.level} {identity}"
         return self.directory / (hashlib.sha256(key.encode()).hexdigest()[:40] + ".frames")
 
     def open(self, identity: str | None) -> Entry | None:

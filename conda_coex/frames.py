@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import zstandard
-from coex_bootstrap.format import FRAME_SIZE
+from coex_bootstrap.format import FRAME_LIMIT, FRAME_SIZE
 
 from .errors import AppError, PackageDamaged
 from .placeholders import find_edits
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from .plan import Content
+
+DENSE = 16  # the level from which zstd gains from larger frames: 4 % at 19
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,21 @@ def _key(content: Content) -> tuple[str, str, str]:
     return directory.removesuffix("/__pycache__"), posixpath.splitext(name)[1], name
 
 
-def cut(contents: Iterable[Content]) -> Iterator[list[Piece]]:
-    """Yield the pieces of each frame: about FRAME_SIZE of whole files, or a part of one that is larger."""
+def frame_size(level: int) -> int:
+    """Return the bytes of content in a frame: where size counts most, frames are as large as a host takes."""
+    return FRAME_LIMIT if level >= DENSE else FRAME_SIZE
+
+
+def cut(contents: Iterable[Content], limit: int) -> Iterator[list[Piece]]:
+    """Yield the pieces of each frame: up to `limit` bytes of whole files, or a part of one that is larger."""
     pieces: list[Piece] = []
     filled = 0
     for content in contents:
-        if content.size > FRAME_SIZE:
-            for start in range(0, content.size, FRAME_SIZE):
-                yield [Piece(content, start, min(FRAME_SIZE, content.size - start))]
+        if content.size > limit:
+            for start in range(0, content.size, limit):
+                yield [Piece(content, start, min(limit, content.size - start))]
             continue
-        if filled + content.size > FRAME_SIZE and pieces:
+        if filled + content.size > limit and pieces:
             yield pieces
             pieces, filled = [], 0
         pieces.append(Piece(content, 0, content.size))
@@ -122,7 +129,8 @@ def _unreadable(content: Content, why: str) -> AppError | PackageDamaged:
 
 
 def _examine_large(content: Content) -> str | None:
-    assert isinstance(content.source, Path)
+    if not isinstance(content.source, Path):
+        return _examine(content, content.source or b"")
     with content.source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return _examine(content, data)
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.index import File, Frame
 
-from .frames import Packed, Place, cut, ordered, pack
+from .frames import Packed, Place, cut, frame_size, ordered, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,7 +58,7 @@ class Payload:
             return
         filling = Filling(self.cache.writer(group.identity, group.owner), group)
         self._fillings.append(filling)
-        for pieces in cut(filling.contents):
+        for pieces in cut(filling.contents, frame_size(self.cache.level)):
             future = pool.submit(pack, pieces, self.cache.level)
             steps.append(lambda future=future: self._take_frame(filling, future))  # type: ignore[misc]
             while len(steps) > ahead:

@@ -3,6 +3,7 @@
 import errno
 import marshal
 import os
+import signal
 import struct
 import sys
 
@@ -11,7 +12,7 @@ from .errors import CoexError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Iterator, List, Tuple
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
     Work = Callable[[Iterable[int]], Any]
 
@@ -43,8 +44,9 @@ def share(count, work):
     numbers, feed = os.pipe()
     children = []  # type: List[Tuple[int, int]]
     try:
-        for _ in range(workers):
-            children.append(_start(work, numbers, feed, [result for _, result in children]))
+        with HeldSignals() as held:
+            for _ in range(workers):
+                children.append(_start(work, numbers, feed, [result for _, result in children], held))
         os.close(numbers)
         _feed(feed, count)
         os.close(feed)
@@ -63,8 +65,36 @@ def share(count, work):
     return [found for _, found in outcomes]
 
 
-def _start(work, numbers, feed, others):
-    # type: (Work, int, int, List[int]) -> Tuple[int, int]
+class HeldSignals(object):
+    """Keeps the signals that end a start until all workers are known: one raised within fork would lose its child."""
+
+    def __init__(self):
+        # type: () -> None
+        self.handlers = {}  # type: Dict[int, Any]
+        self.seen = []  # type: List[int]
+
+    def __enter__(self):
+        # type: () -> HeldSignals
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if callable(signal.getsignal(number)):
+                self.handlers[number] = signal.getsignal(number)
+                signal.signal(number, lambda number, frame: self.seen.append(number))
+        return self
+
+    def __exit__(self, *raised):
+        # type: (*object) -> None
+        self.restore()
+        for number in self.seen:
+            os.kill(os.getpid(), number)
+
+    def restore(self):
+        # type: () -> None
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+
+def _start(work, numbers, feed, others, held):
+    # type: (Work, int, int, List[int], HeldSignals) -> Tuple[int, int]
     """Fork a worker; return its pid and the end of the pipe that its outcome comes from."""
     result, report = os.pipe()
     child = os.fork()
@@ -73,6 +103,7 @@ def _start(work, numbers, feed, others):
         return child, result
     status = 1
     try:
+        held.restore()
         for end in [feed, result] + others:
             os.close(end)
         try:

@@ -34,11 +34,9 @@ def temporary(given):
         ({b"COEX_ROOT": b"/mine", b"XDG_CACHE_HOME": b"/x", b"HOME": b"/h"}, b"/mine"),
         ({b"XDG_CACHE_HOME": b"/x", b"HOME": b"/h"}, b"/x/coex"),
         ({b"XDG_CACHE_HOME": b"relative", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
-        ({b"XDG_CACHE_HOME": b"", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
         ({b"COEX_ROOT": b"", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
         ({b"HOME": b"/"}, None),
         ({b"TMPDIR": b"/t"}, None),
-        ({b"HOME": b""}, None),
         ({b"HOME": b"relative"}, None),
         ({}, None),
     ],
@@ -142,7 +140,6 @@ def test_prefix_limit(place, more):
     limit = len(path + b"/" + NAME + b"/prefix") - more
     why = Store(path, True).refusal(make_manifest(prefix_limit=limit))
     assert why == ("its path makes a prefix of %d bytes, the packages allow %d" % (limit + 1, limit) if more else None)
-    assert os.path.exists(path) is not bool(more)
 
 
 @pytest.mark.parametrize("name", [b"a:b", b"a\nb"])
@@ -215,7 +212,6 @@ def test_claim_is_for_one(place):
     root.release()
     fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(other)
-    root.release()
 
 
 def test_work_directory_removes_what_dead_processes_left(place):

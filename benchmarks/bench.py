@@ -1,0 +1,67 @@
+"""Name the places and the extent of one run of the benchmarks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from testbed.layout import Layout
+
+SOURCES = Path(__file__).resolve().parent / "sources"
+LEVEL = 9  # at which what is no question of levels is packed
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every family of measures is given."""
+
+    layout: Layout
+    place: Path
+    """A directory on the file system that is measured."""
+    place_kind: str
+    quick: bool
+    rounds: int
+    notes: list[str] = field(default_factory=list)
+    """What was left out, and why."""
+
+    @property
+    def home(self) -> Path:
+        """What is made once and kept."""
+        return self.layout.root / "bench"
+
+    @property
+    def channel(self) -> Path:
+        return self.home / "channel"
+
+    @property
+    def results(self) -> Path:
+        return self.home / ("results-quick" if self.quick else "results")
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The environments to measure, the one that targets speak of last."""
+        return ("small", "pandas") if self.quick else ("small", "big")
+
+    @property
+    def main_environment(self) -> str:
+        return self.environments[-1]
+
+    def conda_environment(self) -> dict[str, str]:
+        """Return the variables under which the base conda uses caches of its own."""
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        return {
+            **own,
+            "CONDA_PKGS_DIRS": str(self.home / "pkgs"),
+            "CONDA_ENVS_DIRS": str(self.home / "envs"),
+            "CONDA_OVERRIDE_CUDA": "",
+            "CONDA_REPORT_ERRORS": "false",
+            "XDG_CACHE_HOME": str(self.home / "cache"),
+        }
+
+    def note(self, text: str) -> None:
+        """Remember what a reader of the results has to know."""
+        if text not in self.notes:
+            self.notes.append(text)

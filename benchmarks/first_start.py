@@ -1,0 +1,119 @@
+"""Measure a first start: from the command to the entry point's first instruction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed import hosts
+
+from benchmarks import archives, c_floor, old_scheme, peers, wheel_channel
+from benchmarks.archives import first_start
+from benchmarks.environments import make_environment
+from benchmarks.runner import interleave
+from benchmarks.summary import Chart, Outcome, Section, Spread, Table, ratio, time_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from benchmarks.bench import Bench
+    from benchmarks.environments import Environment
+    from benchmarks.runner import Command, Run
+
+TEXT = """\
+The entry point is a C program that does nothing, so a run ends where the entry point begins. The store is
+removed and the file system synced before each run. tar, `cp -a` and the C extractor write the same tree;
+they relocate nothing. The C extractor decodes the archive's own frames with the archive's own libzstd in two
+processes: the practical floor. conda-pack's file is its own tar.zst, with all threads."""
+TARGETS = {
+    "tar --zstd -x": 0.60,
+    "C, two processes": 1.25,
+    "conda-pack (tar.zst, conda-unpack)": 0.40,
+    "cp -a": None,
+    "coex of 2019": None,
+}
+IMPORT = "import numpy, pandas"
+
+
+def measure(bench: Bench) -> Section:
+    """Measure the first start of all environments."""
+    outcomes: list[Outcome] = []
+    tables: list[Table] = []
+    charts: list[Chart] = []
+    for name in bench.environments:
+        environment = make_environment(bench, name)
+        runs = interleave(_commands(bench, environment), bench.rounds)
+        outcomes += _outcomes(name, runs)
+        tables.append(time_table(f"{name}: {environment.files} files, {environment.size / 1e6:.0f} MB", runs, "coex"))
+        bars = [(each, Spread.of([run.wall for run in runs[each]]).median) for each in runs]
+        charts.append(Chart(f"first-start-{name}", f"First start of {name}", "bars", "s", bars=bars))
+        _tidy(bench, name)
+    for part in (_hosts(bench), _zipapps(bench)):
+        outcomes += part[0]
+        tables.append(part[1])
+    return Section("First start", TEXT, outcomes, tables, charts)
+
+
+def _commands(bench: Bench, environment: Environment) -> list[Command]:
+    output, file = bench.place / "out", archives.archive(bench, environment.name)
+    commands = [
+        first_start("coex", file, bench.place / "store", archives.newest_python()),
+        c_floor.extractor(file, bench.place, output),
+        peers.tar_command(bench, environment, output),
+        peers.copy_command(bench, environment, output),
+    ]
+    commands += peers.available(bench, "conda-pack", lambda: peers.conda_pack_command(bench, environment, output))
+    return commands + peers.available(bench, "coex of 2019", lambda: old_scheme.command(bench, environment, output))
+
+
+def _outcomes(name: str, runs: Mapping[str, Sequence[Run]]) -> list[Outcome]:
+    main = name != "small"  # targets are of an environment that people have
+    return [
+        ratio(f"first start of {name} / {peer}", target if main else None, runs["coex"], runs[peer])
+        for peer, target in TARGETS.items()
+        if peer in runs
+    ]
+
+
+def _tidy(bench: Bench, name: str) -> None:
+    """Make room: what the next environment does not need."""
+    from benchmarks.runner import remove
+
+    for path in (*bench.place.glob(f"{name}-*"), bench.place / "store", bench.place / "out"):
+        remove(path)
+
+
+def _hosts(bench: Bench) -> tuple[list[Outcome], Table]:
+    """Compare host Pythons: the oldest and the newest, on the largest environment."""
+    file = archives.archive(bench, bench.main_environment)
+    found = [host for host in hosts.find_pythons()[0] if not host.name.startswith("pypy")]
+    chosen = [found[0], found[-1]] if len(found) > 1 else found
+    store = bench.place / "store"
+    starts = [first_start(f"Python {host.name}", file, store, host.executable) for host in chosen]
+    runs = interleave(starts, bench.rounds)
+    oldest, newest = (f"Python {host.name}" for host in (chosen[0], chosen[-1]))
+    outcome = ratio(f"first start on {oldest} / {newest}", 1.15, runs[oldest], runs[newest])
+    return [outcome], time_table(f"Host Pythons, {bench.main_environment}", runs, newest)
+
+
+def _zipapps(bench: Bench) -> tuple[list[Outcome], Table]:
+    """Compare with shiv and pex, whose programs import numpy and pandas."""
+    wheels = _wheels(bench)
+    file = archives.archive(bench, "pandas", entry="python")
+    own = first_start("coex", file, bench.place / "store", archives.newest_python(), ("-c", IMPORT))
+    commands = [own]
+    for peer in ("shiv", "pex"):
+        commands += peers.available(bench, peer, lambda peer=peer: peers.zipapp_command(bench, peer, wheels, IMPORT))  # type: ignore[misc]
+    runs = interleave(commands, bench.rounds)
+    targets = {"shiv": 0.50, "pex": None}
+    outcomes = [
+        ratio(f"first start and `{IMPORT}` / {peer}", target, runs["coex"], runs[peer])
+        for peer, target in targets.items()
+        if peer in runs
+    ]
+    return outcomes, time_table(f"First start and `{IMPORT}`; ours unpacks Python too", runs, "coex")
+
+
+def _wheels(bench: Bench) -> Path:
+    wheel_channel.download(bench.home, "pandas")
+    return bench.home / "wheels" / "pandas"

@@ -1,0 +1,97 @@
+"""Install the programs that archives are compared with, and make what they start from."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from testbed.stamps import digest, is_fresh
+
+from benchmarks.bench import LEVEL
+from benchmarks.runner import Command, CommandFailedError, run_quietly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.bench import Bench
+    from benchmarks.environments import Environment
+
+TOOLS = ("conda-pack", "zstandard", "shiv", "pex", "setuptools<81")  # conda-pack still imports pkg_resources
+
+
+def install(bench: Bench) -> Path:
+    """Return the directory of the peers' programs; one that cannot be installed is missing there."""
+    directory = bench.home / "tools"
+    stamp = directory / "stamp"
+    if not is_fresh(stamp, digest(*TOOLS, sys.version)):
+        shutil.rmtree(directory, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python"), "install", "-qq"]
+        for tool in TOOLS:
+            subprocess.run([*pip, tool], check=False)
+        stamp.write_text(digest(*TOOLS, sys.version), encoding="utf-8")
+    return directory / "bin"
+
+
+def available(bench: Bench, peer: str, make: Callable[[], Command]) -> list[Command]:
+    """Return the command of a peer, or nothing and a note where it cannot be made."""
+    try:
+        return [make()]
+    except (CommandFailedError, OSError) as error:
+        bench.note(f"{peer} is missing: {str(error).strip().splitlines()[-1]}")
+        return []
+
+
+def tar_archive(bench: Bench, environment: Environment, level: int = LEVEL) -> Path:
+    """Return the environment's tree as tar.zst, compressed as an archive is."""
+    file = bench.place / f"{environment.name}-{level}.tar.zst"
+    if not file.exists():
+        run_quietly(["sh", "-c", f"{pack_pipe(environment.tree, level)} >{shlex.quote(str(file))}"])
+    return file
+
+
+def pack_pipe(tree: Path, level: int) -> str:
+    """Return the shell command that writes a tree as tar.zst."""
+    return f"tar -C {shlex.quote(str(tree))} -cf - . | zstd -q -T0 -{level} -c"
+
+
+def tar_command(bench: Bench, environment: Environment, output: Path) -> Command:
+    file = tar_archive(bench, environment)
+    words = ["tar", "--zstd", "-xf", str(file), "-C", str(output)]
+    return Command("tar --zstd -x", words, outputs=(output,), prepare=output.mkdir)
+
+
+def copy_command(bench: Bench, environment: Environment, output: Path) -> Command:
+    """Copy the tree within the measured file system."""
+    source = bench.place / f"{environment.name}-tree"
+    if not source.exists():
+        run_quietly(["cp", "-a", str(environment.tree), str(source)])
+    return Command("cp -a", ["cp", "-a", str(source), str(output)], outputs=(output,))
+
+
+def conda_pack_command(bench: Bench, environment: Environment, output: Path) -> Command:
+    """Unpack what conda-pack made, and let it rewrite the prefixes."""
+    file = bench.place / f"{environment.name}-conda-pack.tar.zst"
+    if not file.exists():
+        program = str(install(bench) / "conda-pack")
+        words = [program, "-q", "-p", str(environment.tree), "-o", str(file), "--n-threads", "-1"]
+        run_quietly([*words, "--ignore-missing-files"], env=bench.conda_environment())
+    where, what = shlex.quote(str(output)), shlex.quote(str(file))
+    script = f"tar --zstd -xf {what} -C {where} && {where}/bin/python {where}/bin/conda-unpack"
+    return Command("conda-pack (tar.zst, conda-unpack)", ["sh", "-c", script], outputs=(output,), prepare=output.mkdir)
+
+
+def zipapp_command(bench: Bench, peer: str, wheels: Path, code: str) -> Command:
+    """Start a shiv or pex archive of wheels, for the first time."""
+    file, root = bench.place / f"{wheels.name}.{peer}", bench.place / f"{peer}-root"
+    if not file.exists():
+        files = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+        extra = ["--no-deps"] if peer == "shiv" else ["--no-transitive", "--python", str(sys.executable)]
+        run_quietly([str(install(bench) / peer), *extra, "-o", str(file), *files], env=bench.conda_environment())
+    variables = {"PATH": "/usr/bin:/bin", "HOME": str(root), "LANG": "C.UTF-8", f"{peer.upper()}_ROOT": str(root)}
+    words = [sys.executable, str(file), "-c", code]
+    return Command(peer, words, variables, bench.place, outputs=(root,), prepare=root.mkdir)

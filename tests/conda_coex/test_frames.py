@@ -1,0 +1,52 @@
+"""Frames: what is cut, and that every byte of every file is in them once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+from coex_bootstrap.format import FRAME_LIMIT
+
+from conda_coex.frames import cut, frame_size, ordered, pack
+from conda_coex.plan import Content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIMIT = 1000
+
+
+def content(path: str, data: bytes | Path, size: int) -> Content:
+    return Content(path, 0o644, "0", data, size)
+
+
+def decoded(contents: list[Content], limit: int) -> dict[str, bytes]:
+    """Cut and pack contents, and put them together again from what the frames hold."""
+    found: dict[str, bytes] = {}
+    for pieces in cut(ordered(contents), limit):
+        packed = pack(pieces, 3)
+        data, offset = zstandard.ZstdDecompressor().decompress(packed.data), 0
+        assert packed.content == len(data) <= limit
+        for piece in packed.pieces:
+            found[piece.content.path] = found.get(piece.content.path, b"") + data[offset : offset + piece.length]
+            offset += piece.length
+    return found
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_files_of_every_size(tmp_path: Path, in_memory: bool) -> None:
+    """Smaller than a frame, as large, larger, and many times as large; from disk, or made in memory as records are."""
+    contents, expected = [], {}
+    for size in (1, 10, 400, 600, 999, 1000, 1001, 2000, 2500, 12345):
+        data = bytes(n * size % 251 for n in range(size))
+        path = tmp_path / str(size)
+        path.write_bytes(data)
+        contents.append(content(f"prefix/d/{size}", data if in_memory else path, size))
+        expected[f"prefix/d/{size}"] = data
+    assert decoded(contents, LIMIT) == expected
+
+
+def test_a_frame_holds_what_a_reader_takes() -> None:
+    assert all(frame_size(level) <= FRAME_LIMIT for level in range(1, 20))
+    assert frame_size(19) > frame_size(9)
