@@ -108,15 +108,26 @@ def _start(work, numbers, feed, others):
             outcome = (None, work(_taken(numbers, parent)))  # type: Tuple[Any, Any]
         except CoexError as error:
             outcome = ((type(error).__name__, error.what, error.path, error.remedy), None)
-        with os.fdopen(report, "wb") as stream:
-            stream.write(marshal.dumps(outcome))
-        status = 0
+        status = _report(report, marshal.dumps(outcome))
     except BaseException:
         if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
             sys.excepthook(*sys.exc_info())  # type: ignore[arg-type,unused-ignore]
     finally:
         os._exit(status)
     raise AssertionError("a worker went on")
+
+
+def _report(report, outcome):
+    # type: (int, bytes) -> int
+    """Tell the parent; return the status of this worker, which is nobody's where the parent has ended."""
+    try:
+        with os.fdopen(report, "wb") as stream:
+            stream.write(outcome)
+    except EnvironmentError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        return 1
+    return 0
 
 
 def _taken(numbers, parent):

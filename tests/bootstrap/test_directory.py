@@ -12,7 +12,7 @@ from bootstrap.building import read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Iterator
 
 
 @pytest.fixture(params=[True, False], ids=["by descriptor", "by working directory"], autouse=True)
@@ -25,9 +25,11 @@ def way(request, monkeypatch):
 
 @pytest.fixture
 def directory(place):
-    # type: (bytes) -> Directory
+    # type: (bytes) -> Iterator[Directory]
     os.mkdir(place + b"/one")
-    return Directory(place + b"/one")
+    found = Directory(place + b"/one")
+    yield found
+    found.close()
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
@@ -78,8 +80,9 @@ def test_from_a_directory_that_is_gone(place, directory, monkeypatch):
     assert read(place + b"/one/start") == b"mine"
 
 
-def test_close(directory):
-    # type: (Directory) -> None
+def test_close(place):
+    # type: (bytes) -> None
+    directory = Directory(place)
     directory.close()
     with pytest.raises(OSError, match="[Bb]ad file"):
         os.fstat(directory.descriptor)

@@ -109,10 +109,10 @@ def test_a_root_in_use_stays(place, claim, how):
     write(path + b"/start", b"")
     write(path + b"/app/file", b"")
     os.utime(path, (LONG_AGO, LONG_AGO))
-    code = "import sys; stream = open('file' if sys.argv[1] == 'directory' else sys.argv[1]); print(stream.name); sys.stdin.read()"
-    where = (path + b"/app", "directory") if how == "directory" else (place, path + b"/app/file")
+    code = "import sys; stream = open(sys.argv[1]); sys.stdout.write('opened\\n'); sys.stdout.flush(); sys.stdin.read()"
+    name_there, there = (os.devnull, path + b"/app") if how == "directory" else (path + b"/app/file", place)
     process = subprocess.Popen(
-        [sys.executable, "-c", code, where[1]], cwd=where[0], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, name_there], cwd=there, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     assert process.stdout.readline()
