@@ -28,6 +28,11 @@ _coex_code='
 import sys
 sys.path[0] = sys.argv[1]
 try:
+    import _signal as signal
+except ImportError:
+    import signal
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler: signal.signal(signal.SIGINT, signal.SIG_DFL)
+try:
     from coex_bootstrap.__main__ import main
 except Exception:
     sys.stderr.write("coex: %s: not a complete coex archive; get a fresh copy of the file\n" % sys.argv[1])

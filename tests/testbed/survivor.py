@@ -156,7 +156,8 @@ class Survivor:
             self.counts.hangs += 1
             os.killpg(process.pid, signal.SIGKILL)
             out, said = process.communicate()
-        if out not in ("", self.expected) or "Traceback" in said:
+        early = "KeyboardInterrupt" in said and self.archive.name not in said  # of a Python that begins itself
+        if out not in ("", self.expected) or ("Traceback" in said and not early):
             self.counts.wrong.append(f"{what}: printed {out!r}, said {said!r}")
 
     def left(self) -> list[str]:
@@ -190,7 +191,7 @@ def processes_with(variable: str, value: str) -> list[int]:
 
 
 def orphans(variable: str, value: str) -> list[int]:
-    """Return the processes whose environment has this and that do not end by themselves: one that ends takes a moment."""
+    """Return the processes whose environment has this and that do not end: to end takes a moment."""
     deadline = time.monotonic() + HANG
     while (found := processes_with(variable, value)) and time.monotonic() < deadline:
         time.sleep(0.05)
