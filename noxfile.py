@@ -69,6 +69,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def stress(session: nox.Session) -> None:
+    """Kill, stop, crowd and damage starts: ./dev stress -- --seed 1 --seconds 600."""
+    python = _prepare(session)
+    session.run(python, "-m", "testbed.stress", *session.posargs, external=True, env=_environment())
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run everything: style, types, the bootstrap under every host Python, then all tests."""
     # A failure must not keep the rest from being run: all are told at once.

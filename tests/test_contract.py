@@ -25,7 +25,7 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 # What stages hand on or all of them use; a stage may import these.
 NOUNS = {
     BUILDER: {"conda_api", "errors", "frames", "layout", "placeholders", "plan", "report"},
-    BOOTSTRAP: {"compat", "errors", "format", "index", "shell", "tail"},
+    BOOTSTRAP: {"compat", "errors", "format", "index", "shell", "tail", "waiting"},
 }
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {BUILDER: {"cache", "cli", "create", "inspect", "plugin", "__main__"}, BOOTSTRAP: {"run", "__main__"}}
@@ -39,7 +39,15 @@ EDGES = {
         ("fetch", "packages"),
         ("manifest", "archive"),
     },
-    BOOTSTRAP: {("index", "index_check"), ("unpack", "codesign"), ("unpack", "relocate"), ("unpack", "workers")},
+    BOOTSTRAP: {
+        ("index", "index_check"),
+        ("leftovers", "claim"),
+        ("store", "claim"),
+        ("store", "leftovers"),
+        ("unpack", "codesign"),
+        ("unpack", "relocate"),
+        ("unpack", "workers"),
+    },
 }
 GUARDED = {"compression"}  # what an import may miss: the way that needs it is left out then
 

@@ -35,6 +35,17 @@ def is_whole(path):
         return False
 
 
+def end_by_interrupts():
+    # type: () -> None
+    """Let Ctrl-C end this process, not show where it was, until `run` knows what there is to remove."""
+    try:
+        import _signal as signal  # type: ignore[import-not-found,unused-ignore] # the module in front loads others
+    except ImportError:
+        import signal
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def drop_foreign_paths():
     # type: () -> None
     """Take the caller's PYTHONPATH out of the way of the standard library."""
@@ -46,4 +57,5 @@ def drop_foreign_paths():
 
 if __name__ == "__main__":
     drop_foreign_paths()
+    end_by_interrupts()
     sys.exit(main(sys.argv[0], sys.argv[1:]))

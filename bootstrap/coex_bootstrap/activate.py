@@ -15,7 +15,7 @@ from .shell import fill, find_program, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Callable, Dict, List, Optional
 
 UNSET = "***unset***"  # conda's mark of a variable that is switched off
 
@@ -50,8 +50,8 @@ unset _coex_level
 """
 
 
-def write_activation(root):
-    # type: (bytes) -> bytes
+def write_activation(root, write=write_file):
+    # type: (bytes, Callable[[bytes, bytes], None]) -> bytes
     """Write `activate.sh` of the root from what its prefix holds now; return its path."""
     prefix, path = root + b"/prefix", root + b"/activate.sh"
     name = _default_env(prefix)
@@ -66,7 +66,7 @@ def write_activation(root):
         b"variables": b"\n".join(_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())),
         b"scripts": b"\n".join(b". " + quote(script) for script in scripts(prefix)),
     }
-    write_file(path, fill(TEMPLATE, fields))
+    write(path, fill(TEMPLATE, fields))
     return path
 
 

@@ -2,6 +2,7 @@
 
 import os
 
+from . import compat
 from . import format as form
 from .errors import ArchiveDamaged, CoexError
 from .index import load_index
@@ -83,16 +84,24 @@ class Archive(object):
         # type: (int) -> bytes
         """Return the compressed bytes of a frame."""
         frame = self.index.frames[number]
-        self.stream.seek(self.manifest.prelude + frame.offset)
-        data = self.stream.read(frame.size)
+        data = compat.read_at(self.stream, self.manifest.prelude + frame.offset, frame.size)
         if len(data) != frame.size:
             raise ArchiveDamaged("it ends within its payload", self.path)
         return data
 
     def reopen(self):
         # type: () -> None
-        """Read from a file position of one's own: what a process does after fork."""
-        shared, self.stream = self.stream, open(self.path, "rb")
+        """Read from a file position of one's own: what a process does after fork, where reading moves the position."""
+        if compat.READS_AT:
+            return  # and the file stays the one that it is, whatever its path leads to now
+        try:
+            again = open(self.path, "rb")
+        except (IOError, OSError):
+            raise CoexError("the archive was removed while it was unpacked", self.path, "start it again")
+        if not os.path.sameopenfile(again.fileno(), self.stream.fileno()):
+            again.close()
+            raise CoexError("the archive was replaced while it was unpacked", self.path, "start it again")
+        shared, self.stream = self.stream, again
         shared.close()
 
     def close(self):

@@ -5,9 +5,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Union
+    from typing import BinaryIO, Dict, Optional, Union
 
 PY2 = sys.version_info[0] == 2
+READS_AT = hasattr(os, "pread")  # not 2.7
 
 
 def path_bytes(path):
@@ -61,6 +62,15 @@ def environ_bytes():
         if pair.startswith(b"LC_CTYPE="):
             now[b"LC_CTYPE"] = pair[len(b"LC_CTYPE=") :]  # type: ignore[index,assignment,unused-ignore]
     return now  # type: ignore[return-value]
+
+
+def read_at(stream, offset, size):
+    # type: (BinaryIO, int, int) -> bytes
+    """Return bytes of a file, fewer only at its end; without moving the position that processes share, where it can."""
+    if READS_AT:
+        return os.pread(stream.fileno(), size, offset)
+    stream.seek(offset)
+    return stream.read(size)
 
 
 def set_times(path, stream, seconds, nanoseconds):

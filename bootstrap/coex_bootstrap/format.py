@@ -10,11 +10,12 @@ The members of the tail are named here; `index` documents the one that lists the
 import hashlib
 import json
 
+from .compat import path_bytes, utf8
 from .errors import ArchiveDamaged, FormatUnknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Dict, List
 
 FORMAT_VERSION = 1
 PACKAGE = "coex_bootstrap"
@@ -88,6 +89,13 @@ def load_manifest(data):
         if name not in fields or not isinstance(fields[name], NEEDED[name]):
             raise ArchiveDamaged("its manifest has no %s" % name)
     return Manifest(fields)
+
+
+def entry_files(manifest):
+    # type: (Manifest) -> List[bytes]
+    """Return the files of the root that the default entry point names, relative to it."""
+    pairs = manifest.entry_points[0]["command"]
+    return [utf8(kind) + b"/" + path_bytes(text) for kind, text in pairs if kind != "text"]
 
 
 def digest(manifest, members):

@@ -4,11 +4,12 @@ import os
 import signal
 
 from . import compat
-from .shell import fill, quote, write_file
+from .format import entry_files
+from .shell import check_line, fill, is_filled, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional
+    from typing import Callable, Dict, List, Optional
 
     from .format import Manifest
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 TEMPLATE = b"""\
 # Start of a coex root, sourced with $_coex_file and the caller's arguments set.
 [ -f %(start)s ] || return 0
-%(shell)s{ true >%(used)s; } 2>/dev/null
+%(checks)s%(shell)s{ true >%(used)s; } 2>/dev/null
 export COEX_FILE="$_coex_file"
 . %(activation)s
 exec %(command)s "$@"
@@ -28,25 +29,31 @@ if [ -z "${_coex_shell-}" ]; then
 fi
 """
 AGAIN = b"_coex_shell=other; _coex_file=$0; . "
-HAND_OVER = b'_coex_file=$1; _coex_start=$2; shift 2; . "$_coex_start"'
+# What `start` returns to finds a root that was ready a moment ago, and is no more.
+LOST = b"""
+echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
+exit 125"""
+HAND_OVER = b'_coex_file=$1; _coex_start=$2; shift 2; if [ -r "$_coex_start" ]; then . "$_coex_start"; fi' + LOST
 
 
-def write_start(manifest, root, activation, shell):
-    # type: (Manifest, bytes, bytes, Optional[bytes]) -> None
+def write_start(manifest, root, activation, shell, write=write_file):
+    # type: (Manifest, bytes, bytes, Optional[bytes], Callable[[bytes, bytes], None]) -> None
     """Write `start`, which makes the root ready: nothing may be left to do after it.
 
     `shell` is the one that has to source the activation, where the prelude's would make something else of it.
     """
     start = root + b"/start"
-    other = {b"shell": quote(shell), b"again": quote(AGAIN + quote(start))} if shell else None
+    other = {b"shell": quote(shell), b"again": quote(AGAIN + quote(start) + LOST)} if shell else None
+    needs = [activation] + [root + b"/" + name for name in entry_files(manifest)]
     fields = {
         b"start": quote(start),
+        b"checks": b"".join(check_line(path) for path in needs if is_filled(path)),
         b"used": quote(root + b"/used"),  # its time is that of the last start
         b"shell": fill(OTHER_SHELL, other) if other else b"",
         b"activation": quote(activation),
         b"command": b" ".join(quote(word) for word in command_words(manifest, root)),
     }
-    write_file(start, fill(TEMPLATE, fields))
+    write(start, fill(TEMPLATE, fields))
 
 
 def command_words(manifest, root):

@@ -1,35 +1,77 @@
 """Finish a prefix in its final place: post-link scripts, once, in link order, and sources to compile."""
 
 import os
+import signal
 
 from . import compat
 from .errors import ScriptFailed
 from .shell import find_program
+from .waiting import nothing, read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
     from .format import Manifest
 
 # conda's `core/link.py: run_script`: sourced by bash in the activated prefix, from its bin/.
 RUN = b'. "$1" && cd "$PREFIX/bin" && . "$2"'
 
+# A command in a session of its own, that ends when this process does, however that ends: nothing may still
+# write into a prefix that another process makes anew. Standard input is a pipe that only this process can close.
+GUARD = b"""
+exec 3<&0 </dev/null
+{ read -r _ <&3; kill -9 0; } >/dev/null 2>&1 &
+_coex_guard=$!
+"$@" 3<&-
+_coex_status=$?
+exec >/dev/null 2>&1
+kill -9 "$_coex_guard"
+exit "$_coex_status"
+"""
 
-def run_post_link(manifest, root, environ, activation):
-    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[bytes], bytes]) -> None
+
+def run_post_link(manifest, root, environ, activation, beat=nothing):
+    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[bytes], bytes], Callable[[], None]) -> None
     """Run the post-link scripts; raises ScriptFailed with the output of the one that failed.
 
     `activation` writes the activation of the root as it is then, and returns its path: a script may add to it.
+    `beat` is called every few seconds.
     """
     for package in manifest.post_link:
-        _run_script(package, root, environ, activation(root))
+        _run_script(package, root, environ, activation(root), beat)
 
 
-def _run_script(package, root, environ, activation):
-    # type: (Dict[str, Any], bytes, Dict[bytes, bytes], bytes) -> None
+def run_guarded(command, environ, directory, beat):
+    # type: (List[bytes], Dict[bytes, bytes], Optional[bytes], Callable[[], None]) -> Tuple[int, bytes]
+    """Run a command and return its status and output; it and its children end with this process."""
     import subprocess
 
+    def begin():
+        # type: () -> None
+        os.setsid()
+        os.umask(0o022)  # what others could write to, others could make this user run
+
+    process = subprocess.Popen(
+        [b"/bin/sh", b"-c", GUARD, b"sh"] + command, env=environ, cwd=directory, preexec_fn=begin,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    try:
+        output = read_all(process.stdout.fileno(), beat)
+        return process.wait(), output
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    finally:
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def _run_script(package, root, environ, activation, beat):
+    # type: (Dict[str, Any], bytes, Dict[bytes, bytes], bytes, Callable[[], None]) -> None
     prefix, name = root + b"/prefix", compat.utf8(package["name"])
     script = prefix + b"/bin/." + name + b"-post-link.sh"
     if not os.path.isfile(script):
@@ -43,17 +85,12 @@ def _run_script(package, root, environ, activation):
         b"PKG_VERSION": compat.utf8(package["version"]),
         b"PKG_BUILDNUM": compat.utf8(str(package["build_number"])),
     })
-    with open(os.devnull, "rb") as nothing:
-        process = subprocess.Popen(
-            [shell, b"-c", RUN, shell, activation, script],
-            env=variables, stdin=nothing, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
-        output = process.communicate()[0]
+    status, output = run_guarded([shell, b"-c", RUN, shell, activation, script], variables, None, beat)
     messages = _take_messages(prefix)
-    if process.returncode:
+    if status:
         said = compat.readable((messages + output).rstrip())
         raise ScriptFailed(
-            "the post-link script of %s ended with status %d" % (package["name"], process.returncode),
+            "the post-link script of %s ended with status %d" % (package["name"], status),
             script, "its output was:\n" + said,
         )
     os.write(2, messages)
@@ -72,16 +109,14 @@ def _take_messages(prefix):
     return text
 
 
-def compile_sources(manifest, root, environ):
-    # type: (Manifest, bytes, Dict[bytes, bytes]) -> None
+def compile_sources(manifest, root, environ, beat=nothing):
+    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[], None]) -> None
     """Compile the noarch sources whose .pyc the builder could not make, with the environment's own Python.
 
     Names are relative to the prefix, as conda gives them. A source that does not compile is no error.
     """
     if not manifest.compile:
         return
-    import subprocess
-
     prefix = root + b"/prefix"
     listing = root + b"/compile.txt"
     with open(listing, "wb") as stream:
@@ -89,10 +124,5 @@ def compile_sources(manifest, root, environ):
     python = prefix + b"/" + compat.utf8(manifest.compile["python"])
     command = [python, b"-Wi", b"-m", b"compileall", b"-q", b"-l", b"-i", listing]
     clean = dict((name, value) for name, value in environ.items() if not name.startswith(b"PYTHON"))
-    umask = os.umask(0o022)
-    try:
-        with open(os.devnull, "r+b") as nothing:
-            subprocess.call(command, cwd=prefix, env=clean, stdin=nothing, stdout=nothing, stderr=nothing)
-    finally:
-        os.umask(umask)
+    run_guarded(command, clean, prefix, beat)
     os.unlink(listing)

@@ -21,11 +21,17 @@ case ${COEX_ROOT:+set}${COEX_ROOT-} in
 esac
 _coex_start=$_coex_store/@ROOT@/start
 if [ -r "$_coex_start" ] && [ -n "$_coex_store" ]; then
-  if [ -n "${COEX_ROOT:+set}" ] || [ -O "$_coex_start" ]; then . "$_coex_start"; fi
+  # A start that finds something of its root removed returns, and Python unpacks it again.
+  if [ -n "${COEX_ROOT:+set}" ] || { [ -O "$_coex_start" ] && [ -O "$_coex_store/@ROOT@" ]; }; then . "$_coex_start"; fi
 fi
 _coex_code='
 import sys
 sys.path[0] = sys.argv[1]
+try:
+    import _signal as signal
+except ImportError:
+    import signal
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler: signal.signal(signal.SIGINT, signal.SIG_DFL)
 try:
     from coex_bootstrap.__main__ import main
 except Exception:

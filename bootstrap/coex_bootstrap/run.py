@@ -1,58 +1,47 @@
 """Run an archive: the numbered flow of the README, and the only place that knows its order."""
 
 import os
-import signal
 import sys
 
 from . import compat
 from .activate import needed_shell, write_activation
 from .archive import Archive
-from .errors import STATUS, CoexError
+from .claim import Claim
+from .directory import Directory
+from .errors import STATUS, CoexError, StoreUnusable
 from .format import LIBZSTD
 from .host import check_host
 from .launch import start, write_start
 from .post_link import compile_sources, run_post_link
-from .store import choose, find_ready, remove, stores
+from .process import Interrupted, Process
+from .store import find_ready, no_place, stores
 from .trace import Trace
-from .unpack import unpack
+from .unpack import unpack, unusable
 from .zstd import open_decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional
 
-    from .store import Root
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal that ends this process asked for its end; what was half made is removed first."""
+    from .format import Manifest
+    from .store import Root, Store
 
 
 def main(path, arguments):
     # type: (bytes, List[bytes]) -> int
     """Start the archive at `path`; returns only where that failed, with the status to end with."""
-    caught = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name)
-        if signal.getsignal(number) not in (signal.SIG_IGN, None):
-            caught[number] = signal.signal(number, _interrupt)
+    process = Process()
     try:
-        run(path, arguments, compat.environ_bytes())
+        run(path, arguments, compat.environ_bytes(), process)
     except CoexError as error:
         sys.stderr.write("coex: %s\n" % error)
     except Interrupted as interrupted:
-        signal.signal(interrupted.args[0], signal.SIG_DFL)
-        os.kill(os.getpid(), interrupted.args[0])
+        process.end(interrupted)
     return STATUS
 
 
-def _interrupt(number, frame):
-    # type: (int, object) -> None
-    raise Interrupted(number)
-
-
-def run(path, arguments, environ):
-    # type: (bytes, List[bytes], Dict[bytes, bytes]) -> None
+def run(path, arguments, environ, process):
+    # type: (bytes, List[bytes], Dict[bytes, bytes], Process) -> None
     """Find or make the root of an archive, then become its entry point."""
     trace = Trace(environ)
     archive = Archive(path)
@@ -60,42 +49,103 @@ def run(path, arguments, environ):
     check_host(archive.manifest)
     trace.done("check the host")
     places = stores(environ)
-    root = find_ready(places, archive.manifest)
-    if root is None:
-        root = choose(places, archive.manifest)
-        root.claim()
-        if not root.ready():
-            prepare(archive, root, environ, trace)
-        root.release()
+    root = find_ready(places, archive.manifest) or make_ready(places, archive, environ, trace)
     archive.close()
     trace.total()
+    process.give_back()
     start(root.path, path, arguments, environ)
 
 
-def prepare(archive, root, environ, trace):
+def make_ready(places, archive, environ, trace):
+    # type: (List[Store], Archive, Dict[bytes, bytes], Trace) -> Root
+    """Return a root that is ready in the first place that can hold it; raises StoreUnusable with why none can."""
+    refused = []
+    for store in places:
+        why = store.refusal(archive.manifest)
+        if why is None:
+            root = store.root(archive.manifest)
+            try:
+                obtain(archive, root, environ, trace)
+                return root
+            except StoreUnusable as error:
+                why = error.what
+        refused.append("%s: %s" % (compat.readable(store.path), why))
+    raise no_place(refused)
+
+
+def obtain(archive, root, environ, trace):
     # type: (Archive, Root, Dict[bytes, bytes], Trace) -> None
-    """Unpack into a claimed root and finish it in place; where that fails, nothing of it is left."""
-    work = root.work_directory()
+    """Wait until another process has made the root ready, or do it where none does."""
+    claim = Claim(root.path)
+
+    def say():
+        # type: () -> None
+        if os.isatty(2):
+            sys.stderr.write("coex: another process is unpacking %s, waiting\n" % compat.readable(archive.path))
+            sys.stderr.flush()
+
     try:
+        while claim.wait(root.ready, say) and not root.ready():
+            try:
+                if prepare(archive, root, claim, environ, trace):
+                    return
+            except (CoexError, EnvironmentError):
+                if claim.held():
+                    raise
+    except EnvironmentError as error:
+        raise unusable(error, root.store.path)
+    finally:
+        claim.release()
+
+
+def prepare(archive, root, claim, environ, trace):
+    # type: (Archive, Root, Claim, Dict[bytes, bytes], Trace) -> bool
+    """Unpack into a claimed root and finish it in place; return whether this process did that.
+
+    Where it did not, or failed, nothing of it is left.
+    """
+    root.clear(claim)
+    why = root.store.lack(archive.manifest)
+    if why is not None:
+        raise StoreUnusable(why)
+    work, directory, done = claim.new_name(b"work"), None, False
+    try:
+        os.mkdir(work, 0o700)
+        directory = Directory(work)
         decoder = open_decoder(write_library(archive, work))
         trace.done("claim the root, load zstd")
         files = len(archive.index.files)
         trace.done("read the index")
-        unpack(archive, work, root.path, decoder)
+        unpack(archive, work, root.path, decoder, claim.beat)
         remove_library(work)
-        root.publish(work)
+        if not root.publish(work, claim):
+            return False
         trace.done("unpack %d files" % files)
-        run_post_link(archive.manifest, root.path, environ, write_activation)
-        trace.done("post-link scripts")
-        compile_sources(archive.manifest, root.path, environ)
-        trace.done("compile")
-        activation = write_activation(root.path)
-        write_start(archive.manifest, root.path, activation, needed_shell(activation, root.path, environ))
-        trace.done("write the start")
-    except BaseException:
-        remove(work)
-        remove(root.path)
-        raise
+        done = finish(archive.manifest, root, directory, claim, environ, trace)
+        return done
+    finally:
+        if not done:
+            root.withdraw(work, directory, claim)
+        if directory is not None:
+            directory.close()
+
+
+def finish(manifest, root, directory, claim, environ, trace):
+    # type: (Manifest, Root, Directory, Claim, Dict[bytes, bytes], Trace) -> bool
+    """Do what has to be done in the final place, and mark the root as ready: the one that was published, no other."""
+
+    def activation(path):
+        # type: (bytes) -> bytes
+        return write_activation(path, directory.write)
+
+    run_post_link(manifest, root.path, environ, activation, claim.beat)
+    trace.done("post-link scripts")
+    compile_sources(manifest, root.path, environ, claim.beat)
+    trace.done("compile")
+    path = activation(root.path)
+    write_start(manifest, root.path, path, needed_shell(path, root.path, environ), directory.write)
+    trace.done("write the start")
+    return directory.is_at(root.path)
 
 
 def write_library(archive, work):

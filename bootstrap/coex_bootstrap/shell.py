@@ -30,6 +30,21 @@ def fill(template, fields):
     return re.sub(br"%\((\w+)\)s", lambda mark: fields[mark.group(1)], template)
 
 
+def check_line(path):
+    # type: (bytes) -> bytes
+    """Return the line by which a sourced script gives up where a file is not there, or has nothing in it."""
+    return b"[ -s " + quote(path) + b" ] || return 0\n"
+
+
+def is_filled(path):
+    # type: (bytes) -> bool
+    """Return what `check_line` finds."""
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
 def write_file(path, content):
     # type: (bytes, bytes) -> None
     """Write a file so that it is there whole or not at all."""

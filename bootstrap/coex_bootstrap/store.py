@@ -1,25 +1,29 @@
-"""The store: directories under which archives unpack, and the claim that lets one process unpack a root."""
+"""The store: directories under which archives unpack, and the life of a root in one of them."""
 
 import errno
-import fcntl
 import os
 import stat
 import sys
-from binascii import hexlify
 
 from . import compat
+from .claim import HELD
 from .errors import StoreUnusable
-from .shell import quote
+from .format import entry_files
+from .leftovers import discard, remove, set_aside, sweep
+from .shell import check_line, is_filled, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional
 
+    from .claim import Claim
+    from .directory import Directory
     from .format import Manifest
 
 START = b"start"  # a root is ready when it has this file, which is written last
 NOEXEC = 8  # ST_NOEXEC of statvfs(3)
 EXPLICIT = b"COEX_ROOT"
+TEMPORARY = (b"/tmp", b"/var/tmp")
 
 
 class Store(object):
@@ -29,13 +33,13 @@ class Store(object):
         # type: (bytes, bool) -> None
         self.path, self.explicit = path, explicit
 
-    def root(self, name):
-        # type: (bytes) -> Root
-        return Root(self, name)
+    def root(self, manifest):
+        # type: (Manifest) -> Root
+        return Root(self, manifest)
 
     def refusal(self, manifest):
         # type: (Manifest) -> Optional[str]
-        """Return why `manifest` cannot unpack here, making the directory; None where it can."""
+        """Return why `manifest` cannot unpack here, making the directory; None where it can, if there is room."""
         prefix = self.path + b"/" + manifest.root_name + b"/prefix"
         limit = manifest.prefix_limit
         if limit is not None and len(prefix) > limit:
@@ -44,162 +48,159 @@ class Store(object):
             return "its path has a newline or a colon, which PATH cannot hold"
         try:
             make_private(self.path)
-            return self._distrust() or self._lack(manifest.unpacked["bytes"])
+            return self.distrust() or self._unusable()
         except EnvironmentError as error:
             return error.strerror or str(error)
 
-    def _distrust(self):
+    def distrust(self):
         # type: () -> Optional[str]
         """A directory that another user could write to would let that user choose what runs."""
         state = os.stat(self.path) if self.explicit else os.lstat(self.path)
         if not stat.S_ISDIR(state.st_mode):
             return "not a directory"
-        if not self.explicit and state.st_uid != os.geteuid():
+        if self.explicit:
+            return None
+        if state.st_uid != os.geteuid():
             return "owned by another user (uid %d)" % state.st_uid
-        if not self.explicit and state.st_mode & 0o022:
+        if state.st_mode & 0o022:
             return "writable by others (mode %o)" % stat.S_IMODE(state.st_mode)
-        if not os.access(self.path, os.W_OK | os.X_OK):
-            return "not writable"
+        above = os.stat(os.path.dirname(self.path))
+        if above.st_mode & 0o002 and not above.st_mode & stat.S_ISVTX:
+            return "in a directory where others can replace it (mode %o)" % stat.S_IMODE(above.st_mode)
         return None
 
-    def _lack(self, needed):
-        # type: (int) -> Optional[str]
-        volume = os.statvfs(self.path)
-        if sys.platform.startswith("linux") and volume.f_flag & NOEXEC:
+    def _unusable(self):
+        # type: () -> Optional[str]
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            read_only = os.statvfs(self.path).f_flag & 1  # ST_RDONLY
+            return "on a read-only file system" if read_only else "not writable"
+        if sys.platform.startswith("linux") and os.statvfs(self.path).f_flag & NOEXEC:
             return "mounted noexec"
-        free = volume.f_bavail * volume.f_frsize
+        return None
+
+    def lack(self, manifest):
+        # type: (Manifest) -> Optional[str]
+        """Return why there is no room to unpack; asked when no other process is about to use it."""
+        volume = os.statvfs(self.path)
+        free, needed = volume.f_bavail * volume.f_frsize, manifest.unpacked["bytes"]
         if free < needed:
             return "%d MB are free, %d MB are needed" % (free >> 20, needed >> 20)
+        files = manifest.unpacked["files"]
+        if volume.f_files and volume.f_favail < files:
+            return "%d files (inodes) are free, %d are needed" % (volume.f_favail, files)
         return None
 
 
 class Root(object):
     """One unpacked archive in a store: `prefix/`, `app/`, `start`."""
 
-    def __init__(self, store, name):
-        # type: (Store, bytes) -> None
+    def __init__(self, store, manifest):
+        # type: (Store, Manifest) -> None
         self.store = store
-        self.path = store.path + b"/" + name
+        self.path = store.path + b"/" + manifest.root_name
         self.start = self.path + b"/" + START
-        self._lock = -1
+        self.needs = [self.path + b"/activate.sh"] + [self.path + b"/" + name for name in entry_files(manifest)]
 
     def ready(self):
         # type: () -> bool
-        """Return whether this root can start: complete, of an owner to trust, and made for this very path."""
+        """Return whether this root can start: complete, of an owner to trust, and made for this very path.
+
+        Complete is what its `start` says too, which looks for what a cleaner of temporary files may have removed.
+        """
         try:
+            if self.store.distrust():
+                return False
             state = os.stat(self.start)
             if not self.store.explicit and state.st_uid != os.geteuid():
                 return False
             with open(self.start, "rb") as stream:
-                return quote(self.start) in stream.read()
+                text = stream.read()
         except EnvironmentError:
             return False
+        return quote(self.start) in text and all(is_filled(path) for path in self.needs if check_line(path) in text)
 
-    def claim(self):
-        # type: () -> None
-        """Wait until no other process unpacks this root; the kernel ends the claim with this process."""
-        self._lock = os.open(self.path + b".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-        except EnvironmentError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
-                raise
+    def clear(self, claim):
+        # type: (Claim) -> None
+        """Remove what dead processes left, first of all a half-made root: whoever made it has not the claim any more."""
+        if os.path.lexists(self.path) and not os.path.lexists(self.start):
+            discard(self.path, claim)
+        sweep(claim)
 
-    def work_directory(self):
-        # type: () -> bytes
-        """Make an empty directory beside the root, after removing what dead processes left."""
-        directory, name = os.path.split(self.path)
-        for left in os.listdir(directory):
-            if left.startswith(name + b".work-"):
-                remove(directory + b"/" + left)
-        remove(self.path)
-        work = self.path + b".work-" + hexlify(os.urandom(8))
-        os.mkdir(work, 0o700)
-        return work
+    def publish(self, work, claim):
+        # type: (bytes, Claim) -> bool
+        """Give the unpacked directory its final place by one rename, which fails where a root is.
 
-    def publish(self, work):
-        # type: (bytes) -> None
-        """Give the unpacked directory its final place: one rename."""
+        Return whether it has it: a ready root stays, and one who lost the claim leaves it to another. A
+        damaged root may be in use: it is set aside, and removed a day later.
+        """
         os.chmod(work, 0o755)
-        os.rename(work, self.path)
+        while claim.held() and not self.ready():
+            try:
+                os.rename(work, self.path)
+                return True
+            except EnvironmentError as error:
+                if error.errno not in HELD + (errno.ENOTDIR,):
+                    raise
+            if os.path.lexists(self.start):
+                set_aside(self.path, claim)
+            else:
+                discard(self.path, claim)
+        return False
 
-    def release(self):
-        # type: () -> None
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+    def withdraw(self, work, directory, claim):
+        # type: (bytes, Optional[Directory], Claim) -> None
+        """Remove what this process made, wherever it is now, unless it is ready: then it may be in use."""
+        if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
+            discard(self.path, claim)
+        remove(work)
 
 
 def stores(environ):
     # type: (Dict[bytes, bytes]) -> List[Store]
-    """Return the places to try, best first: COEX_ROOT alone, or the user's cache and then the temporary directory."""
+    """Return the places to try, best first: COEX_ROOT alone, or the user's cache and then the temporary directories."""
     explicit = environ.get(EXPLICIT)
     if explicit:
         return [Store(os.path.abspath(explicit), explicit=True)]
     found = []
     cache, home = environ.get(b"XDG_CACHE_HOME", b""), environ.get(b"HOME", b"")
     if cache.startswith(b"/"):
-        found.append(Store(cache + b"/coex"))
-    elif home.startswith(b"/") and home != b"/":
-        found.append(Store(home + (b"/Library/Caches" if sys.platform == "darwin" else b"/.cache") + b"/coex"))
-    temporary = environ.get(b"TMPDIR") or b"/tmp"
-    found.append(Store(os.path.join(temporary, compat.utf8("coex-%d" % os.geteuid()))))
-    return found
+        found.append(cache + b"/coex")
+    elif home.startswith(b"/") and home.strip(b"/"):
+        found.append(home + (b"/Library/Caches" if sys.platform == "darwin" else b"/.cache") + b"/coex")
+    own = compat.utf8("coex-%d" % os.geteuid())
+    for temporary in (environ.get(b"TMPDIR", b""),) + TEMPORARY:
+        place = os.path.join(temporary, own)
+        if temporary.startswith(b"/") and place not in found:
+            found.append(place)
+    return [Store(place) for place in found]
 
 
 def find_ready(places, manifest):
     # type: (List[Store], Manifest) -> Optional[Root]
     """Return the ready root of an archive, wherever it was unpacked."""
     for store in places:
-        root = store.root(manifest.root_name)
+        root = store.root(manifest)
         if root.ready():
             return root
     return None
 
 
-def choose(places, manifest):
-    # type: (List[Store], Manifest) -> Root
-    """Return the root to unpack into; raises StoreUnusable with why each place was refused."""
-    refused = []
-    for store in places:
-        why = store.refusal(manifest)
-        if why is None:
-            return store.root(manifest.root_name)
-        refused.append("%s: %s" % (compat.native(store.path), why))
-    raise StoreUnusable(
-        "no place to unpack: " + ", ".join(refused), remedy="name a directory of yours in COEX_ROOT"
-    )
+def no_place(refused):
+    # type: (List[str]) -> StoreUnusable
+    """Return the error that says why each place was refused."""
+    return StoreUnusable("no place to unpack: " + ", ".join(refused), remedy="name a directory of yours in COEX_ROOT")
 
 
 def make_private(path):
     # type: (bytes) -> None
-    """Make a directory for this user alone, and what leads to it."""
+    """Make a directory for this user alone, and what leads to it, whatever the umask."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    if above != path:
+        make_private(above)
     try:
-        os.makedirs(path, 0o700)
+        os.mkdir(path, 0o700)
     except OSError as error:
         if error.errno != errno.EEXIST:
             raise
-
-
-def remove(path):
-    # type: (bytes) -> None
-    """Remove a tree, read-only directories included; what is not there is no error."""
-    if not os.path.lexists(path):
-        return
-    import shutil
-
-
-    def unlock(function, failed, why):
-        # type: (object, bytes, object) -> None
-        parent = os.path.dirname(failed)
-        try:
-            os.chmod(parent, 0o700)
-            if os.path.isdir(failed) and not os.path.islink(failed):
-                os.chmod(failed, 0o700)
-                shutil.rmtree(failed, ignore_errors=True)
-            else:
-                os.unlink(failed)
-        except OSError:
-            pass
-
-    shutil.rmtree(path, onerror=unlock)  # type: ignore[arg-type]

@@ -12,10 +12,11 @@ from . import compat, workers
 from .codesign import codesign
 from .errors import ArchiveDamaged, StoreUnusable
 from .relocate import Relocation
+from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Dict, Iterable, List, Union
+    from typing import BinaryIO, Callable, Dict, Iterable, List, Union
 
     from .archive import Archive
     from .zstd import Decoder
@@ -24,10 +25,11 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 
 
-def unpack(archive, work, root, decoder):
-    # type: (Archive, bytes, bytes, Decoder) -> None
+def unpack(archive, work, root, decoder, beat=nothing):
+    # type: (Archive, bytes, bytes, Decoder, Callable[[], None]) -> None
     """Write every directory, file and link of `archive` into `work`, for a root that will stand at `root`.
 
+    `beat` is called every few seconds at least.
     Raises ArchiveDamaged, StoreUnusable (no room, no right) or HostUnfit (the path is too long).
     """
     index = archive.index
@@ -37,9 +39,9 @@ def unpack(archive, work, root, decoder):
             os.mkdir(work + b"/" + directory.path, 0o755)
         writer = Writer(archive, work, root, decoder)
         writer.prepare()
-        for hashes in workers.share(len(index.frames), writer.write_frames):
+        for hashes in workers.share(len(index.frames), writer.write_frames, beat):
             writer.hashes.update(hashes)
-        writer.finish()
+        writer.finish(beat)
         for link in index.links:
             os.symlink(link.target, work + b"/" + link.path)
         for directory in reversed(index.directories):
@@ -160,10 +162,11 @@ class Writer(object):
         finally:
             os.close(stream)
 
-    def finish(self):
-        # type: () -> None
+    def finish(self, beat):
+        # type: (Callable[[], None]) -> None
         """Relocate the files that span frames, then write the files that hold hashes of others, then sign."""
         for row in sorted(self.large):
+            beat()
             self._finish_large(row)
         number, content = -1, memoryview(b"")
         for row in sorted(self.later):

@@ -9,6 +9,7 @@ import sys
 
 from . import errors
 from .errors import CoexError
+from .waiting import nothing, read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Work = Callable[[Iterable[int]], Any]
 
 NUMBER = struct.Struct("<I")
+LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # of fork(2) and pipe(2)
 
 
 def usable_cores():
@@ -31,26 +33,28 @@ def usable_cores():
             return 1
 
 
-def share(count, work):
-    # type: (int, Work) -> List[Any]
+def share(count, work, beat=nothing):
+    # type: (int, Work, Callable[[], None]) -> List[Any]
     """Return what `work` returns for its part of the numbers below `count`, in every process.
 
-    That is of plain types, as marshal knows them.
+    That is of plain types, as marshal knows them. `beat` is called now and then meanwhile.
     Raises the CoexError that one of them raised. One process works where there is one core or no fork.
     """
     workers = min(usable_cores(), count)
     if workers < 2 or not hasattr(os, "fork"):
-        return [work(range(count))]
+        return [work(_beating(count, beat))]
     numbers, feed = os.pipe()
     children = []  # type: List[Tuple[int, int]]
     try:
         with HeldSignals() as held:
-            for _ in range(workers):
-                children.append(_start(work, numbers, feed, [result for _, result in children], held))
+            _start_some(workers, children, work, numbers, feed, held)
         os.close(numbers)
-        _feed(feed, count)
+        if not children:
+            os.close(feed)
+            return [work(_beating(count, beat))]
+        _feed(feed, count, beat)
         os.close(feed)
-        outcomes = [_outcome(result) for _, result in children]
+        outcomes = [_outcome(result, beat) for _, result in children]
     except BaseException:
         for child, _ in children:
             os.kill(child, 9)
@@ -93,11 +97,36 @@ class HeldSignals(object):
             signal.signal(number, handler)
 
 
+def _beating(count, beat):
+    # type: (int, Callable[[], None]) -> Iterator[int]
+    for number in range(count):
+        beat()
+        yield number
+
+
+def _start_some(wanted, children, work, numbers, feed, held):
+    # type: (int, List[Tuple[int, int]], Work, int, int, HeldSignals) -> None
+    """Start as many workers as are wanted, or as the limits of this user and this process allow."""
+    for _ in range(wanted):
+        try:
+            children.append(_start(work, numbers, feed, [result for _, result in children], held))
+        except OSError as error:
+            if error.errno not in LIMITS:
+                raise
+            return
+
+
 def _start(work, numbers, feed, others, held):
     # type: (Work, int, int, List[int], HeldSignals) -> Tuple[int, int]
     """Fork a worker; return its pid and the end of the pipe that its outcome comes from."""
+    parent = os.getpid()
     result, report = os.pipe()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:
+        os.close(result)
+        os.close(report)
+        raise
     if child:
         os.close(report)
         return child, result
@@ -107,51 +136,60 @@ def _start(work, numbers, feed, others, held):
         for end in [feed, result] + others:
             os.close(end)
         try:
-            outcome = (None, work(_taken(numbers)))  # type: Tuple[Any, Any]
+            outcome = (None, work(_taken(numbers, parent)))  # type: Tuple[Any, Any]
         except CoexError as error:
             outcome = ((type(error).__name__, error.what, error.path, error.remedy), None)
-        with os.fdopen(report, "wb") as stream:
-            stream.write(marshal.dumps(outcome))
-        status = 0
+        status = _report(report, marshal.dumps(outcome))
     except BaseException as error:
-        if not isinstance(error, KeyboardInterrupt) and getattr(error, "errno", None) != errno.EPIPE:
+        if not isinstance(error, KeyboardInterrupt):
             sys.excepthook(*sys.exc_info())  # type: ignore[arg-type,unused-ignore]
     finally:
         os._exit(status)
     raise AssertionError("a worker went on")
 
 
-def _taken(numbers):
-    # type: (int) -> Iterator[int]
-    """Yield the numbers that this worker takes; a read of four bytes of a pipe is atomic."""
+def _report(report, outcome):
+    # type: (int, bytes) -> int
+    """Tell the parent; return the status of this worker, which is nobody's where the parent has ended."""
+    try:
+        with os.fdopen(report, "wb") as stream:
+            stream.write(outcome)
+    except EnvironmentError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        return 1
+    return 0
+
+
+def _taken(numbers, parent):
+    # type: (int, int) -> Iterator[int]
+    """Yield the numbers that this worker takes, while its parent lives; a read of four bytes of a pipe is atomic."""
     while True:
         data = os.read(numbers, NUMBER.size)
         if not data:
             return
+        if os.getppid() != parent:
+            os._exit(1)
         yield NUMBER.unpack(data)[0]
 
 
-def _feed(feed, count):
-    # type: (int, int) -> None
+def _feed(feed, count, beat):
+    # type: (int, int, Callable[[], None]) -> None
     """Offer every number; the end comes early where no worker is left to take one."""
     try:
         for number in range(count):
+            beat()
             os.write(feed, NUMBER.pack(number))
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise
 
 
-def _outcome(result):
-    # type: (int) -> Tuple[Any, Any]
+def _outcome(result, beat):
+    # type: (int, Callable[[], None]) -> Tuple[Any, Any]
     """Return (error, found) of one worker; a worker that said nothing was ended from outside."""
-    pieces = []
-    while True:
-        piece = os.read(result, 1 << 16)
-        if not piece:
-            break
-        pieces.append(piece)
-    if not pieces:
+    said = read_all(result, beat)
+    if not said:
         return CoexError("a process that unpacks ended too early", remedy="is there enough memory?"), None
-    failure, found = marshal.loads(b"".join(pieces))
+    failure, found = marshal.loads(said)
     return getattr(errors, failure[0])(*failure[1:]) if failure else None, found

@@ -1,30 +1,41 @@
 """Where an archive unpacks: the ladder of places, why each is refused, and the life of a root."""
 
 import collections
-import fcntl
 import os
 import stat
 import sys
 
 import pytest
 from coex_bootstrap import compat
-from coex_bootstrap.errors import StoreUnusable
-from coex_bootstrap.shell import quote
-from coex_bootstrap.store import NOEXEC, Store, choose, find_ready, remove, stores
+from coex_bootstrap.claim import Claim
+from coex_bootstrap.directory import Directory
+from coex_bootstrap.leftovers import remove
+from coex_bootstrap.shell import check_line, quote
+from coex_bootstrap.store import NOEXEC, Store, find_ready, no_place, stores
 
 from bootstrap.building import make_manifest, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, List, Optional, Tuple
+
+    from coex_bootstrap.store import Root
 
 CACHES = b"/Library/Caches" if sys.platform == "darwin" else b"/.cache"
 NAME = b"0" * 24
 
 
-def temporary(given):
-    # type: (Dict[bytes, bytes]) -> bytes
-    return given.get(b"TMPDIR", b"/tmp") + b"/coex-" + str(os.geteuid()).encode("ascii")
+def make_ready(store):
+    # type: (Store) -> bytes
+    root = store.root(make_manifest())
+    os.chmod(store.path, 0o700) if os.path.isdir(store.path) else os.makedirs(store.path, 0o700)
+    for path in root.needs:
+        write(path, b"x")
+    return write(root.start, b". " + quote(root.start) + b"".join(map(check_line, root.needs)))
+
+
+OWN = b"/coex-" + str(os.geteuid()).encode("ascii")
+TEMPORARY = [b"/tmp" + OWN, b"/var/tmp" + OWN]
 
 
 @pytest.mark.parametrize(
@@ -34,9 +45,10 @@ def temporary(given):
         ({b"COEX_ROOT": b"/mine", b"XDG_CACHE_HOME": b"/x", b"HOME": b"/h"}, b"/mine"),
         ({b"XDG_CACHE_HOME": b"/x", b"HOME": b"/h"}, b"/x/coex"),
         ({b"XDG_CACHE_HOME": b"relative", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
+        ({b"XDG_CACHE_HOME": b"", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
         ({b"COEX_ROOT": b"", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
         ({b"HOME": b"/"}, None),
-        ({b"TMPDIR": b"/t"}, None),
+        ({b"HOME": b""}, None),
         ({b"HOME": b"relative"}, None),
         ({}, None),
     ],
@@ -47,7 +59,15 @@ def test_ladder(given, first):
     if b"mine" in (first or b""):
         assert found == [first]
     else:
-        assert found == ([first] if first else []) + [temporary(given)]
+        assert found == ([first] if first else []) + TEMPORARY
+
+
+@pytest.mark.parametrize(
+    ("given", "more"), [(b"/mine", [b"/mine" + OWN]), (b"/tmp", []), (b"relative", []), (b"", [])]
+)
+def test_ladder_of_temporary_directories(given, more):
+    # type: (bytes, List[bytes]) -> None
+    assert [store.path for store in stores({b"TMPDIR": given})] == more + TEMPORARY
 
 
 def test_relative_coex_root_is_absolute(place, monkeypatch):
@@ -114,23 +134,26 @@ def test_refuses_what_is_read_only(place):
     assert refusal(place + b"/s/below") == "Permission denied"
 
 
-Volume = collections.namedtuple("Volume", "f_flag f_bavail f_frsize")
+Volume = collections.namedtuple("Volume", "f_flag f_bavail f_frsize f_files f_favail")
 
 
 @pytest.mark.parametrize(
     ("volume", "why"),
     [
-        (Volume(NOEXEC, 1 << 30, 4096), "mounted noexec"),
-        (Volume(0, 100, 1 << 20), "100 MB are free, 102 MB are needed"),
-        (Volume(0, 102, 1 << 20), None),
+        (Volume(NOEXEC, 1 << 30, 4096, 0, 0), "mounted noexec"),
+        (Volume(0, 100, 1 << 20, 0, 0), "100 MB are free, 102 MB are needed"),
+        (Volume(0, 102, 1 << 20, 0, 0), None),
+        (Volume(0, 102, 1 << 20, 90, 8), "8 files (inodes) are free, 9 are needed"),
+        (Volume(0, 102, 1 << 20, 90, 9), None),
     ],
 )
 def test_volume(place, monkeypatch, volume, why):
     # type: (bytes, Any, Volume, Optional[str]) -> None
     monkeypatch.setattr(os, "statvfs", lambda path: volume)
-    manifest = make_manifest(unpacked={"files": 1, "bytes": 102 << 20})
+    manifest = make_manifest(unpacked={"files": 9, "bytes": 102 << 20})
+    store = Store(place, explicit=True)
     if sys.platform.startswith("linux") or not volume.f_flag:
-        assert Store(place, explicit=True).refusal(manifest) == why
+        assert (store.refusal(manifest) or store.lack(manifest)) == why
 
 
 @pytest.mark.parametrize("more", [0, 1])
@@ -140,6 +163,7 @@ def test_prefix_limit(place, more):
     limit = len(path + b"/" + NAME + b"/prefix") - more
     why = Store(path, True).refusal(make_manifest(prefix_limit=limit))
     assert why == ("its path makes a prefix of %d bytes, the packages allow %d" % (limit + 1, limit) if more else None)
+    assert os.path.exists(path) is not bool(more)
 
 
 @pytest.mark.parametrize("name", [b"a:b", b"a\nb"])
@@ -148,34 +172,37 @@ def test_refuses_what_path_cannot_hold(place, name):
     assert "which PATH cannot hold" in refusal(place + b"/" + name, explicit=True)
 
 
-def test_choose_takes_the_first_that_fits(place):
+def test_refuses_what_others_can_replace_unless_named(place):
     # type: (bytes) -> None
-    bad, good = Store(write(place + b"/file", b"")), Store(place + b"/good")
-    assert choose([bad, good, Store(place + b"/never")], make_manifest()).path == place + b"/good/" + NAME
-    assert not os.path.exists(place + b"/never")
+    os.chmod(place, 0o777)
+    assert refusal(place + b"/s") == "in a directory where others can replace it (mode 777)"
+    assert Store(place + b"/s", explicit=True).refusal(make_manifest()) is None
+    os.chmod(place, 0o1777)
+    assert Store(place + b"/s").refusal(make_manifest()) is None
 
 
-def test_choose_says_why_each_was_refused(place):
+def test_no_umask_opens_what_is_made(place):
     # type: (bytes) -> None
-    bad = Store(write(place + b"/a b", b"")), Store(write(place + b"/\xff", b""))
-    with pytest.raises(StoreUnusable) as caught:
-        choose(list(bad), make_manifest())
-    text = str(caught.value)
-    assert text.count("not a directory") == 2
-    assert "/a b: not a directory" in text
+    umask = os.umask(0)
+    try:
+        assert Store(place + b"/a/b").refusal(make_manifest()) is None
+    finally:
+        os.umask(umask)
+    assert [stat.S_IMODE(os.stat(place + path).st_mode) for path in (b"/a", b"/a/b")] == [0o700, 0o700]
+
+
+def test_no_place():
+    # type: () -> None
+    text = str(no_place(["/a b: not a directory", "/c: mounted noexec"]))
+    assert text.startswith("no place to unpack: /a b: not a directory, /c: mounted noexec; ")
     assert "COEX_ROOT" in text
-
-
-def make_ready(store):
-    # type: (Store) -> bytes
-    return write(store.root(NAME).start, b". " + quote(store.root(NAME).start))
 
 
 def test_ready(place):
     # type: (bytes) -> None
     stores = [Store(place + b"/one"), Store(place + b"/two")]
     assert find_ready(stores, make_manifest()) is None
-    os.makedirs(stores[0].root(NAME).path + b"/prefix")
+    os.makedirs(stores[0].root(make_manifest()).path + b"/prefix")
     assert find_ready(stores, make_manifest()) is None
     make_ready(stores[1])
     root = find_ready(stores, make_manifest())
@@ -183,14 +210,25 @@ def test_ready(place):
     assert root.path == place + b"/two/" + NAME
 
 
+@pytest.mark.parametrize("harm", [os.unlink, lambda path: write(path, b"")], ids=["removed", "truncated"])
+@pytest.mark.parametrize("name", [b"activate.sh", b"prefix/bin/demo", b"start"])
+def test_a_damaged_root_is_not_ready(place, name, harm):
+    # type: (bytes, bytes, Any) -> None
+    make_ready(Store(place))
+    root = Store(place).root(make_manifest())
+    assert root.ready()
+    harm(root.path + b"/" + name)
+    assert not root.ready()
+
+
 def test_a_moved_root_is_not_ready(place):
     # type: (bytes) -> None
     make_ready(Store(place + b"/one"))
     os.rename(place + b"/one", place + b"/two")
-    assert not Store(place + b"/two").root(NAME).ready()
-    os.mkdir(place + b"/one")
+    assert not Store(place + b"/two").root(make_manifest()).ready()
+    os.mkdir(place + b"/one", 0o700)
     os.rename(place + b"/two/" + NAME, place + b"/one/" + NAME)
-    assert Store(place + b"/one").root(NAME).ready()
+    assert Store(place + b"/one").root(make_manifest()).ready()
 
 
 def test_a_root_of_another_user_is_not_ready_unless_named(place):
@@ -198,53 +236,107 @@ def test_a_root_of_another_user_is_not_ready_unless_named(place):
     if os.geteuid():
         pytest.skip("only root can give a file away")
     os.chown(make_ready(Store(place)), 12345, -1)
-    assert not Store(place).root(NAME).ready()
-    assert Store(place, explicit=True).root(NAME).ready()
+    assert not Store(place).root(make_manifest()).ready()
+    assert Store(place, explicit=True).root(make_manifest()).ready()
 
 
-def test_claim_is_for_one(place):
+def test_a_root_where_others_can_write_is_not_ready_unless_named(place):
     # type: (bytes) -> None
-    root = Store(place).root(NAME)
-    root.claim()
-    other = os.open(root.path + b".lock", os.O_RDWR)
-    with pytest.raises(EnvironmentError):
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    root.release()
-    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.close(other)
+    make_ready(Store(place))
+    os.chmod(place, 0o770)
+    assert not Store(place).root(make_manifest()).ready()
+    assert Store(place, explicit=True).root(make_manifest()).ready()
 
 
-def test_work_directory_removes_what_dead_processes_left(place):
-    # type: (bytes) -> None
-    root = Store(place).root(NAME)
-    for left in (root.path + b"/half", root.path + b".work-abc/half", place + b"/other.work-abc/kept"):
-        write(left, b"")
-    os.chmod(root.path + b".work-abc", 0o500)
-    work = root.work_directory()
-    assert sorted(os.listdir(place)) == sorted([os.path.basename(work), b"other.work-abc"])
-    assert os.listdir(work) == []
-    assert stat.S_IMODE(os.stat(work).st_mode) == 0o700
+@pytest.fixture
+def claimed(place):
+    # type: (bytes) -> Tuple[Root, Claim]
+    """Return a root, and the claim on it of this process."""
+    root = Store(place).root(make_manifest())
+    claim = Claim(root.path)
+    assert claim.wait(root.ready, lambda: None)
+    return root, claim
 
 
-def test_publish(place):
-    # type: (bytes) -> None
-    root = Store(place).root(NAME)
-    work = root.work_directory()
-    write(work + b"/prefix/file", b"")
-    root.publish(work)
+def make_work(claim):
+    # type: (Claim) -> bytes
+    work = claim.new_name(b"work")
+    write(work + b"/prefix/file", b"mine")
+    return work
+
+
+def test_publish(place, claimed):
+    # type: (bytes, Tuple[Root, Claim]) -> None
+    root, claim = claimed
+    assert root.publish(make_work(claim), claim)
+    claim.release()
     assert os.listdir(place) == [NAME]
     assert os.path.exists(root.path + b"/prefix/file")
     assert stat.S_IMODE(os.stat(root.path).st_mode) == 0o755
 
 
-def test_remove(place):
-    # type: (bytes) -> None
-    write(place + b"/t/a/b/file", b"", 0o400)
-    write(place + b"/kept/file", b"")
-    os.symlink(b"../kept", place + b"/t/link")
-    os.chmod(place + b"/t/a/b", 0o500)
-    os.chmod(place + b"/t/a", 0o000)
-    remove(place + b"/t")
-    remove(place + b"/missing")
-    assert os.listdir(place) == [b"kept"]
-    assert os.listdir(place + b"/kept") == [b"file"]
+def test_a_ready_root_is_not_replaced(place, claimed):
+    # type: (bytes, Tuple[Root, Claim]) -> None
+    root, claim = claimed
+    make_ready(root.store)
+    assert not root.publish(make_work(claim), claim)
+    assert not os.path.exists(root.path + b"/prefix/file")
+
+
+def test_who_lost_the_claim_does_not_publish(place, claimed):
+    # type: (bytes, Tuple[Root, Claim]) -> None
+    root, claim = claimed
+    os.rename(claim.mark, claim.mark + b"x")
+    assert not root.publish(make_work(claim), claim)
+    assert not os.path.exists(root.path)
+
+
+@pytest.mark.parametrize("there", [b"/prefix/half", b""], ids=["half made", "a file"])
+def test_what_is_in_the_way_of_a_root_is_removed(place, claimed, there):
+    # type: (bytes, Tuple[Root, Claim], bytes) -> None
+    root, claim = claimed
+    write(root.path + there, b"half")
+    assert root.publish(make_work(claim), claim)
+    claim.release()
+    assert os.listdir(place) == [NAME]
+
+
+def test_a_damaged_root_is_set_aside(place, claimed):
+    # type: (bytes, Tuple[Root, Claim]) -> None
+    root, claim = claimed
+    make_ready(root.store)
+    write(root.path + b"/used-by-a-process", b"")
+    os.unlink(root.path + b"/activate.sh")
+    root.clear(claim)
+    assert root.publish(make_work(claim), claim)
+    claim.release()
+    assert not os.path.exists(root.path + b"/used-by-a-process")
+    (aside,) = [name for name in os.listdir(place) if name != NAME]
+    assert aside.startswith(NAME + b".gone-")
+    assert os.path.exists(place + b"/" + aside + b"/used-by-a-process")
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_withdraw(place, claimed, published):
+    # type: (bytes, Tuple[Root, Claim], bool) -> None
+    root, claim = claimed
+    work = make_work(claim)
+    directory = Directory(work)
+    assert not published or root.publish(work, claim)
+    root.withdraw(work, directory, claim)
+    claim.release()
+    assert os.listdir(place) == []
+
+
+def test_withdraw_leaves_the_root_of_another_and_one_that_is_ready(place, claimed):
+    # type: (bytes, Tuple[Root, Claim]) -> None
+    root, claim = claimed
+    work = make_work(claim)
+    directory = Directory(work)
+    write(root.path + b"/prefix/file", b"another's")
+    root.withdraw(work, directory, claim)
+    assert os.path.exists(root.path + b"/prefix/file")
+    own = Directory(root.path)
+    make_ready(root.store)
+    root.withdraw(work, own, claim)
+    assert root.ready()

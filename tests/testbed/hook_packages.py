@@ -64,6 +64,18 @@ if [ -n "${POST_LINK_FAIL-}" ]; then
 fi
 """
 
+# Counts its runs in a file of the caller's, takes the time that the caller wants, then says that it is done.
+_COUNT = """\
+#!/bin/bash
+if [ -n "${POST_LINK_COUNT-}" ]; then
+  echo run >> "$POST_LINK_COUNT"
+fi
+if [ -n "${POST_LINK_SLEEP-}" ]; then
+  sleep "$POST_LINK_SLEEP"
+fi
+echo done > "$PREFIX/share/post-link-count/done.txt"
+"""
+
 
 def build(workshop: Workshop) -> Iterator[Package]:
     """Yield the packages of this group."""
@@ -81,6 +93,11 @@ def build(workshop: Workshop) -> Iterator[Package]:
     demo.text("bin/.post-link-demo-post-link.sh", _RECORD)
     demo.text("share/post-link-demo/readme.txt", "recorded.txt appears beside me\n")
     yield demo
+
+    count = workshop.noarch("post-link-count")
+    count.text("bin/.post-link-count-post-link.sh", _COUNT)
+    count.text("share/post-link-count/readme.txt", "POST_LINK_COUNT names a file, POST_LINK_SLEEP seconds\n")
+    yield count
 
     fail = workshop.noarch("post-link-fail")
     fail.text("bin/.post-link-fail-post-link.sh", _FAIL)

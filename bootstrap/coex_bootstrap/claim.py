@@ -1,0 +1,221 @@
+"""The claim of a root: which process, of which host, unpacks it. Elected by rename, which holds where locks do not.
+
+A claim is a directory beside the root with one empty file, whose name says who has it:
+
+    ROOT.claim/HOST-PID-START-RANDOM     held, and refreshed every few seconds while its owner works
+    ROOT.claim-HOST-PID-START-RANDOM/    of a process that waits: a rename over ROOT.claim takes it, unless it is held
+
+A dead owner's claim is taken over by renaming that one file, which only one process can. No file is wrong
+because of a claim that was lost: work directories are unique and a root is published by one rename.
+"""
+
+import errno
+import hashlib
+import os
+import time
+from binascii import hexlify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Optional
+
+BEAT = 5  # seconds between two refreshes of a claim
+STALE = 60  # seconds without one after which an owner counts as dead, wherever it is
+LONGEST_SLEEP = 0.2
+NOTICE = 1  # seconds of waiting after which it is said
+EVERY = 5  # tries between two looks at the owner
+
+HELD = (errno.EEXIST, errno.ENOTEMPTY)
+
+
+def this_host():
+    # type: () -> bytes
+    """Return what tells this host from others: its name, its boot, its process ids where it has several sets."""
+    words = [os.uname()[1].encode("utf-8", "replace")]
+    try:
+        with open("/proc/sys/kernel/random/boot_id", "rb") as stream:
+            words.append(stream.read().strip())
+        words.append(os.readlink(b"/proc/self/ns/pid"))
+    except EnvironmentError:
+        pass
+    return hashlib.sha256(b"\n".join(words)).hexdigest()[:16].encode("ascii")
+
+
+def started(pid):
+    # type: (int) -> Optional[bytes]
+    """Return when a process of this host began, in its clock's ticks; empty where it has ended, None where unknown."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as stream:
+            fields = stream.read().rpartition(b")")[2].split()  # proc(5): the name may hold anything
+        return b"" if fields[0] in (b"Z", b"X") else fields[19]
+    except (EnvironmentError, IndexError):
+        return None
+
+
+def this_process():
+    # type: () -> bytes
+    """Return the words that name this process among those of all hosts."""
+    pid = os.getpid()
+    return b"-".join((this_host(), str(pid).encode("ascii"), started(pid) or b"0"))
+
+
+def gone(identity, host):
+    # type: (bytes, bytes) -> Optional[bool]
+    """Return whether the process that an identity names has ended; None where `host` cannot know."""
+    try:
+        where, pid, start, _ = identity.split(b"-")
+        if where != host:
+            return None
+        os.kill(int(pid), 0)
+    except ValueError:
+        return None
+    except EnvironmentError as error:
+        return error.errno == errno.ESRCH
+    now = started(int(pid))
+    return now is not None and now != start and start != b"0"
+
+
+class Claim(object):
+    """The claim of this process on one root."""
+
+    def __init__(self, root):
+        # type: (bytes) -> None
+        self.root = root
+        self._process = this_process()
+        self.host = self._process.partition(b"-")[0]
+        self.path = root + b".claim"
+        self.own = self.new_name(b"claim")
+        self.identity = self.own[len(self.path) + 1 :]
+        self.mark = self.path + b"/" + self.identity
+        self._beaten = 0.0
+
+    def new_name(self, kind):
+        # type: (bytes) -> bytes
+        """Return a path beside the root, for a thing of this process, that no other thing ever has."""
+        return self.root + b"." + kind + b"-" + self._process + b"-" + hexlify(os.urandom(8))
+
+    def wait(self, ready, notice):
+        # type: (Callable[[], bool], Callable[[], None]) -> bool
+        """Return True when this process has the claim, False when another one has made the root ready.
+
+        `notice` is called once, when that takes long.
+        """
+        self._prepare()
+        tries, slept, sleep, told = 0, 0.0, 0.01, False
+        while not self._take(look=tries % EVERY == 0):
+            if ready():
+                return False
+            if slept >= NOTICE and not told:
+                notice()
+                told = True
+            time.sleep(sleep)
+            tries, slept, sleep = tries + 1, slept + sleep, min(sleep * 1.5, LONGEST_SLEEP)
+        self._beaten = time.time()
+        return True
+
+    def held(self):
+        # type: () -> bool
+        """Return whether this process has the claim: it may have been taken for dead while it was stopped."""
+        return os.path.exists(self.mark)
+
+    def beat(self):
+        # type: () -> None
+        """Say that this process lives, when that was some seconds ago; cheap enough for any loop."""
+        now = time.time()
+        if not 0 <= now - self._beaten < BEAT:
+            self._beaten = now
+            touch(self.mark)
+
+    def now(self):
+        # type: () -> float
+        """Return the time by the clock of the file system; this process has the claim."""
+        touch(self.mark)
+        return last_change(self.mark) or 0.0
+
+    def release(self):
+        # type: () -> None
+        """Give the claim up, held or waited for; never another's: a directory that is not empty stays."""
+        for path in (self.mark, self.own + b"/" + self.identity):
+            _ignore_errors(os.unlink, path)
+        for path in (self.path, self.own):
+            _ignore_errors(os.rmdir, path)
+
+    def _prepare(self):
+        # type: () -> None
+        if not os.path.isdir(self.own):
+            os.mkdir(self.own, 0o755)
+            os.chmod(self.own, 0o755)  # whoever shares this store may look whose it is
+        mark = self.own + b"/" + self.identity
+        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT, 0o644))
+
+    def _take(self, look):
+        # type: (bool) -> bool
+        """Try to get the claim; `look` whether its owner is dead."""
+        try:
+            os.rename(self.own, self.path)
+            return True
+        except EnvironmentError as error:
+            if error.errno == errno.ENOENT:  # a cleaner took it, or a server did the rename twice
+                if self.held():
+                    return True
+                self._prepare()
+            elif error.errno not in HELD:
+                raise
+        owner = self._owner() if look else None
+        return owner is not None and self._is_dead(owner) and self._take_over(owner)
+
+    def _owner(self):
+        # type: () -> Optional[bytes]
+        try:
+            owners = sorted(os.listdir(self.path))
+        except EnvironmentError:
+            return None
+        return owners[0] if owners else None
+
+    def _is_dead(self, owner):
+        # type: (bytes) -> bool
+        if gone(owner, self.host):
+            return True
+        touch(self.own + b"/" + self.identity)  # the clock of the file system, not of a host
+        now = last_change(self.own + b"/" + self.identity)
+        last = last_change(self.path + b"/" + owner)
+        return now is not None and last is not None and now - last >= STALE
+
+    def _take_over(self, owner):
+        # type: (bytes) -> bool
+        """Make a dead owner's claim this process's: of all who try, one finds the file that is renamed."""
+        try:
+            touch(self.path + b"/" + owner)
+            os.rename(self.path + b"/" + owner, self.mark)
+        except EnvironmentError as error:
+            if error.errno in (errno.EACCES, errno.EPERM):  # of another user, in a store for both
+                os.rename(self.path, self.path + b"-" + owner)
+            return False
+        return True
+
+
+def touch(path):
+    # type: (bytes) -> None
+    """Set the time of a file to its file system's now."""
+    _ignore_errors(os.utime, path, None)
+
+
+def last_change(path):
+    # type: (bytes) -> Optional[float]
+    """Return the time of a file, asked anew of the server where it has one."""
+    try:
+        stream = os.open(path, os.O_RDONLY)
+    except EnvironmentError:
+        return None
+    try:
+        return os.fstat(stream).st_mtime
+    finally:
+        os.close(stream)
+
+
+def _ignore_errors(function, *arguments):
+    # type: (Callable[..., object], *object) -> None
+    try:
+        function(*arguments)
+    except EnvironmentError:
+        pass

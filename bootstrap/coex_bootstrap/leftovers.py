@@ -1,0 +1,123 @@
+"""What processes that were killed left in a store, and how it is removed without harm to those that live.
+
+Such a thing is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENTITY by the process that made it.
+"""
+
+import os
+
+from .claim import gone, last_change, touch
+from .format import ID_LENGTH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
+
+    from .claim import Claim
+
+KINDS = (b"work", b"claim", b"gone")
+DAY = 24 * 60 * 60  # so long stays what may be of another host, or in use there
+
+
+def sweep(claim):
+    # type: (Claim) -> None
+    """Remove what dead processes left in the store of a root that this process has claimed."""
+    store, name = os.path.split(claim.root)
+    now = claim.now()
+    for entry in sorted(os.listdir(store)):
+        path = store + b"/" + entry
+        if entry[ID_LENGTH:] == b".claim" and path != claim.path:
+            _end_claim(path, claim.host)
+        kind, _, identity = entry[ID_LENGTH + 1 :].partition(b"-")
+        if entry[ID_LENGTH : ID_LENGTH + 1] != b"." or kind not in KINDS:
+            continue
+        dead = gone(identity, claim.host)
+        if dead is None and kind == b"work" and entry.startswith(name + b"."):
+            dead = True  # its owner has not the claim any more
+        age = now - (last_change(path) or now)
+        if (dead or (dead is None and age >= DAY)) and (kind != b"gone" or _is_free(path, age)):
+            discard(path, claim)
+
+
+def _end_claim(path, host):
+    # type: (bytes, bytes) -> None
+    """Remove the claim of a dead process on another root; of one that lives, and on other hosts, it stays."""
+    try:
+        for owner in os.listdir(path):
+            if gone(owner, host):
+                os.unlink(path + b"/" + owner)
+        os.rmdir(path)
+    except EnvironmentError:
+        pass
+
+
+def _is_free(path, age):
+    # type: (bytes, float) -> bool
+    """Return whether nothing can run from a root that was set aside: it never was ready, or that is long ago."""
+    return not os.path.lexists(path + b"/start") or (age >= DAY and not in_use(path))
+
+
+def in_use(path):
+    # type: (bytes) -> bool
+    """Return whether a process of this host, as far as this user can see, has something of a directory open."""
+    start = path + b"/"
+    return any(used == path or used.startswith(start) for used in _used_paths())
+
+
+def _used_paths():
+    # type: () -> Iterator[bytes]
+    """Yield what processes have as program, working directory, open and mapped files (proc(5))."""
+    for pid in os.listdir(b"/proc") if os.path.isdir(b"/proc") else ():
+        if not pid.isdigit():
+            continue
+        process = b"/proc/" + pid
+        try:
+            links = [process + b"/exe", process + b"/cwd"]
+            links += [process + b"/fd/" + number for number in os.listdir(process + b"/fd")]
+            for link in links:
+                yield os.readlink(link)
+            with open(process + b"/maps", "rb") as stream:
+                for line in stream:
+                    yield b"/" + line.rstrip(b"\n").partition(b"/")[2]
+        except EnvironmentError:  # it ended, or is of another user
+            continue
+
+
+def set_aside(path, claim):
+    # type: (bytes, Claim) -> bytes
+    """Take a directory out of the way of whoever knows its path; return where it is now."""
+    aside = claim.new_name(b"gone")
+    os.rename(path, aside)
+    touch(aside)
+    return aside
+
+
+def discard(path, claim):
+    # type: (bytes, Claim) -> None
+    """Remove a directory whole: who still writes into it by its path finds it gone."""
+    try:
+        remove(set_aside(path, claim))
+    except EnvironmentError:  # it is gone already, or not this user's
+        pass
+
+
+def remove(path):
+    # type: (bytes) -> None
+    """Remove a tree, read-only directories included; what is not there is no error."""
+    if not os.path.lexists(path):
+        return
+    import shutil
+
+    def unlock(function, failed, why):
+        # type: (object, bytes, object) -> None
+        parent = os.path.dirname(failed)
+        try:
+            os.chmod(parent, 0o700)
+            if os.path.isdir(failed) and not os.path.islink(failed):
+                os.chmod(failed, 0o700)
+                shutil.rmtree(failed, ignore_errors=True)
+            else:
+                os.unlink(failed)
+        except OSError:
+            pass
+
+    shutil.rmtree(path, onerror=unlock)  # type: ignore[arg-type]

@@ -1,0 +1,190 @@
+"""The claim of a root: one of many has it, the dead lose it, on this host at once and on others when they are silent."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from coex_bootstrap import claim as module
+from coex_bootstrap.claim import STALE, Claim, gone, last_change, started, this_host, this_process
+
+from bootstrap.building import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+HAS_PROC = os.path.exists("/proc/self/stat")
+
+
+def never():
+    # type: () -> bool
+    return False
+
+
+def nothing():
+    # type: () -> None
+    """Say nothing."""
+
+
+@pytest.fixture
+def root(place):
+    # type: (bytes) -> bytes
+    return place + b"/" + b"0" * 24
+
+
+def taken(root):
+    # type: (bytes) -> Claim
+    claim = Claim(root)
+    assert claim.wait(never, nothing)
+    return claim
+
+
+def waits(claim):
+    # type: (Claim) -> bool
+    """Return whether a claim is not to be had: its process would wait until the root is ready."""
+    looks = []  # type: list[int]
+
+    def ready():
+        # type: () -> bool
+        looks.append(1)
+        return len(looks) > module.EVERY + 1
+
+    return not claim.wait(ready, nothing)
+
+
+def test_is_for_one(place, root):
+    # type: (bytes, bytes) -> None
+    first, second = taken(root), Claim(root)
+    assert first.held()
+    assert waits(second)
+    assert not second.held()
+    first.release()
+    assert second.wait(never, nothing)
+    assert (first.held(), second.held()) == (False, True)
+    second.release()
+    assert os.listdir(place) == []
+
+
+def test_release_of_who_waited_leaves_the_claim(place, root):
+    # type: (bytes, bytes) -> None
+    first, second = taken(root), Claim(root)
+    assert waits(second)
+    second.release()
+    assert first.held()
+    assert len(os.listdir(place)) == 1
+
+
+def test_says_once_that_it_waits(root, monkeypatch):
+    # type: (bytes, Any) -> None
+    monkeypatch.setattr(module, "NOTICE", 0)
+    said = []  # type: list[int]
+    taken(root)
+    looks = iter([False] * 4 + [True])
+    assert not Claim(root).wait(lambda: next(looks), lambda: said.append(1))
+    assert said == [1]
+
+
+def dead_process():
+    # type: () -> bytes
+    """Return the words that named a process of this host which has ended."""
+    code = "from coex_bootstrap.claim import this_process; print(this_process().decode())"
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(module.__file__)))
+    return subprocess.check_output([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=folder)).strip()
+
+
+def test_of_a_dead_process_is_taken_over_at_once(place, root):
+    # type: (bytes, bytes) -> None
+    write(root + b".claim/" + dead_process() + b"-00", b"")
+    claim = taken(root)
+    assert claim.held()
+    claim.release()
+    assert os.listdir(place) == []
+
+
+@pytest.mark.skipif(not HAS_PROC, reason="this host has no /proc")
+def test_of_a_process_whose_id_is_anothers_now(root):
+    # type: (bytes) -> None
+    host, pid, start = this_process().split(b"-")
+    write(root + b".claim/" + b"-".join([host, pid, str(int(start) - 1).encode("ascii"), b"00"]), b"")
+    assert taken(root).held()
+
+
+def test_of_a_child_that_nobody_waited_for(root):
+    # type: (bytes) -> None
+    child = os.fork()
+    if not child:
+        os._exit(0 if Claim(root).wait(never, nothing) else 1)
+    if HAS_PROC:
+        while started(child):
+            time.sleep(0.01)
+    else:
+        os.waitpid(child, 0)
+    assert taken(root).held()
+    if HAS_PROC:
+        assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("owner", [b"0123456789abcdef-1-5-00", b"what nobody here writes"])
+def test_of_another_host(root, owner):
+    # type: (bytes, bytes) -> None
+    path = write(root + b".claim/" + owner, b"")
+    assert waits(Claim(root))
+    recently = time.time() - STALE + 20
+    os.utime(path, (recently, recently))
+    assert waits(Claim(root))
+    long_ago = time.time() - STALE - 20
+    os.utime(path, (long_ago, long_ago))
+    assert taken(root).held()
+
+
+def test_of_this_host_that_is_silent(root):
+    # type: (bytes) -> None
+    first = taken(root)
+    os.utime(first.mark, (1000000000, 1000000000))
+    second = taken(root)
+    assert (first.held(), second.held()) == (False, True)
+    first.release()
+    assert second.held()
+
+
+def test_is_refreshed_now_and_then(root):
+    # type: (bytes) -> None
+    claim = taken(root)
+    os.utime(claim.mark, (1000000000, 1000000000))
+    claim.beat()
+    assert last_change(claim.mark) == 1000000000
+    claim._beaten -= module.BEAT
+    claim.beat()
+    assert (last_change(claim.mark) or 0) > 1000000000
+
+
+def test_what_is_taken_over_is_fresh(root):
+    # type: (bytes) -> None
+    write(root + b".claim/0123456789abcdef-1-5-00", b"")
+    os.utime(root + b".claim/0123456789abcdef-1-5-00", (1000000000, 1000000000))
+    assert (last_change(taken(root).mark) or 0) > 1000000000
+
+
+def test_what_a_cleaner_took(root):
+    # type: (bytes) -> None
+    first, second = taken(root), Claim(root)
+    second._prepare()
+    os.unlink(second.own + b"/" + second.identity)
+    os.rmdir(second.own)
+    assert waits(second)
+    os.unlink(first.mark)  # an empty claim is nobody's
+    assert not first.held()
+    assert second.wait(never, nothing)
+
+
+def test_gone():
+    # type: () -> None
+    host, me = this_host(), this_process()
+    assert gone(me + b"-00", host) is False
+    assert gone(me + b"-00", b"another") is None
+    assert gone(dead_process() + b"-00", host) is True
+    assert gone(b"no identity", host) is None
+    assert gone(host + b"-x-y-z", host) is None
+    assert gone(host + b"-1-0-00", host) is False

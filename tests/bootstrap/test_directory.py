@@ -1,0 +1,88 @@
+"""A directory by its descriptor: what is written goes into it, wherever it is, whatever stands at its old path."""
+
+import errno
+import os
+import stat
+
+import pytest
+from coex_bootstrap import directory as module
+from coex_bootstrap.directory import Directory
+
+from bootstrap.building import read, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+
+@pytest.fixture(params=[True, False], ids=["by descriptor", "by working directory"], autouse=True)
+def way(request, monkeypatch):
+    # type: (Any, Any) -> None
+    if request.param and not module.KNOWS_DESCRIPTORS:
+        pytest.skip("this Python takes no descriptors of directories")
+    monkeypatch.setattr(module, "KNOWS_DESCRIPTORS", request.param)
+
+
+@pytest.fixture
+def directory(place):
+    # type: (bytes) -> Iterator[Directory]
+    os.mkdir(place + b"/one")
+    found = Directory(place + b"/one")
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_write(place, directory, umask):
+    # type: (bytes, Directory, int) -> None
+    here, old = os.getcwd(), os.umask(umask)
+    try:
+        directory.write(b"/any/path/start", b"first, and longer")
+        directory.write(b"/any/path/start", b"second")
+    finally:
+        os.umask(old)
+    assert read(place + b"/one/start") == b"second"
+    assert stat.S_IMODE(os.stat(place + b"/one/start").st_mode) == 0o644
+    assert os.listdir(place + b"/one") == [b"start"]
+    assert os.getcwd() == here
+
+
+def test_never_into_what_took_its_place(place, directory):
+    # type: (bytes, Directory) -> None
+    assert directory.is_at(place + b"/one")
+    os.rename(place + b"/one", place + b"/aside")
+    write(place + b"/one/file", b"")
+    directory.write(place + b"/one/start", b"mine")
+    assert os.listdir(place + b"/one") == [b"file"]
+    assert read(place + b"/aside/start") == b"mine"
+    assert not directory.is_at(place + b"/one")
+    assert directory.is_at(place + b"/aside")
+
+
+def test_never_where_it_was_removed(place, directory):
+    # type: (bytes, Directory) -> None
+    here = os.getcwd()
+    os.rmdir(place + b"/one")
+    with pytest.raises(EnvironmentError) as caught:
+        directory.write(place + b"/one/start", b"mine")
+    assert caught.value.errno == errno.ENOENT
+    assert not directory.is_at(place + b"/one")
+    assert os.getcwd() == here
+
+
+def test_from_a_directory_that_is_gone(place, directory, monkeypatch):
+    # type: (bytes, Directory, Any) -> None
+    os.mkdir(place + b"/here")
+    monkeypatch.chdir(place)
+    os.chdir(place + b"/here")
+    os.rmdir(place + b"/here")
+    directory.write(b"start", b"mine")
+    assert read(place + b"/one/start") == b"mine"
+
+
+def test_close(place):
+    # type: (bytes) -> None
+    directory = Directory(place)
+    directory.close()
+    with pytest.raises(OSError, match="[Bb]ad file"):
+        os.fstat(directory.descriptor)

@@ -1,0 +1,152 @@
+"""Disturb starts of an archive for as long as a person wants: ``python -m testbed.stress --seed 1 --seconds 600``.
+
+Every disturbance is followed by a start that must succeed. The last line counts what happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testbed.layout import Layout
+from testbed.survivor import ENTRY, PACKAGES, Survivor, orphans, write_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DAMAGES = ("start", "activate.sh", "app/whole.sh")
+OWNER = "COEX_STRESS_OWNER"
+
+
+def make_archive(directory: Path) -> Path:
+    """Make the archive with the test bed's conda; return its path."""
+    layout = Layout.default()
+    names = write_app(directory)
+    wanted = [word for name in PACKAGES for word in ("--package", name)]
+    command = [str(layout.conda), "coex", "create", "-y", "-q", "--override-channels", "-c", str(layout.channel)]
+    command += [*wanted, "--entrypoint", f"./{ENTRY}", "-o", "stressed.coex", *names]
+    environment = {**os.environ, "CONDA_OVERRIDE_CUDA": "", "CONDA_REPORT_ERRORS": "false"}
+    subprocess.run(command, cwd=directory, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return directory / "stressed.coex"
+
+
+def kill(survivor: Survivor) -> None:
+    """Kill a first start, or part of it."""
+    survivor.clear()
+    survivor.kill()
+
+
+def interrupt(survivor: Survivor) -> None:
+    """Ask a first start to end."""
+    survivor.clear()
+    survivor.interrupt()
+
+
+def crowd(survivor: Survivor) -> None:
+    """Start many at once."""
+    survivor.clear()
+    survivor.crowd(survivor.random.randrange(2, 17))
+
+
+def killed_in_a_crowd(survivor: Survivor) -> None:
+    """Kill one of many at a random moment: the others must succeed."""
+    survivor.clear()
+    victim = survivor.popen()
+    others = [survivor.popen() for _ in range(4)]
+    time.sleep(survivor.random.uniform(0, 2 * survivor.duration))
+    victim.kill()
+    survivor.counts.kills += 1
+    victim.communicate()
+    for process in others:
+        survivor.judge(process)
+
+
+def damage(survivor: Survivor) -> None:
+    """Remove or empty a file without which a root does not start, as a cleaner of temporary files does."""
+    survivor.start()
+    for root in survivor.roots():
+        survivor.counts.faults += 1
+        path = root / survivor.random.choice(DAMAGES)
+        if survivor.random.random() < 0.5:
+            path.unlink()
+        else:
+            path.write_bytes(b"")
+
+
+def stop(survivor: Survivor) -> None:
+    """Stop a first start at a random moment, let its claim grow old, and wake it up when another has taken over."""
+    survivor.clear()
+    survivor.counts.faults += 1
+    process = survivor.popen()
+    time.sleep(survivor.random.uniform(0, 1.2 * survivor.duration))
+    process.send_signal(signal.SIGSTOP)
+    for claim in survivor.store.glob("*.claim/*"):
+        os.utime(claim, (1, 1))
+    other = survivor.popen()
+    time.sleep(survivor.random.uniform(0, 1.2 * survivor.duration))
+    process.send_signal(signal.SIGCONT)
+    survivor.judge(process)
+    survivor.judge(other)
+
+
+FAULTS: tuple[Callable[[Survivor], None], ...] = (
+    kill, kill, kill, interrupt, crowd, killed_in_a_crowd, damage, stop,
+)  # fmt: skip
+
+
+def disturb(survivor: Survivor, enough: Callable[[], bool], faults: tuple[Callable[[Survivor], None], ...]) -> None:
+    """Inject faults until it is enough; stops at the first wrong result, whose store is then as it was."""
+    while not enough() and not survivor.counts.wrong and not survivor.counts.hangs:
+        fault = survivor.random.choice(faults)
+        fault(survivor)
+        survivor.start()
+
+
+def finish(survivor: Survivor, owner: str) -> None:
+    """Look at what is left after all that: nothing in the store but a root, and no process."""
+    for path in survivor.store.glob("*.gone-*"):
+        os.utime(path, (1, 1))  # what was ready stays a day
+    left = survivor.left()
+    if left:
+        survivor.counts.wrong.append(f"left behind: {', '.join(left)}")
+    if running := orphans(OWNER, owner):
+        survivor.counts.wrong.append(f"processes still run: {running}")
+
+
+def main() -> int:
+    """Disturb as the arguments say; the status is 1 where anything went wrong."""
+    parser = argparse.ArgumentParser(prog="stress", description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="what is random follows from it")
+    parser.add_argument("--seconds", type=float, default=60, help="how long")
+    parser.add_argument("--kills", type=int, help="instead: that many kills, and no other fault")
+    parser.add_argument("--archive", type=Path, help="an archive of `testbed.survivor`; otherwise one is made")
+    arguments = parser.parse_args()
+    print(f"stress: seed {arguments.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="coex-stress-") as name:
+        directory = Path(name)
+        archive = arguments.archive or make_archive(directory)
+        (directory / "store").mkdir(mode=0o700)
+        survivor = Survivor(archive, directory / "store", arguments.seed)
+        survivor.environment[OWNER] = name
+        survivor.measure()
+        end = time.monotonic() + arguments.seconds
+        if arguments.kills is not None:
+            disturb(survivor, lambda: survivor.counts.kills >= arguments.kills, (kill,))
+        else:
+            disturb(survivor, lambda: time.monotonic() >= end, FAULTS)
+        finish(survivor, name)
+    for wrong in survivor.counts.wrong:
+        print(f"stress: wrong: {wrong}")
+    print(f"stress: seed {arguments.seed}: {survivor.counts}")
+    return 1 if survivor.counts.wrong or survivor.counts.hangs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
