@@ -38,8 +38,8 @@ def is_whole(path):
 def end_by_interrupts():
     # type: () -> None
     """Let Ctrl-C end this process, not show where it was, until `run` knows what there is to remove."""
-    try:
-        import _signal as signal  # type: ignore[import-not-found,unused-ignore] # the module in front loads others
+    try:  # at once: the module in front of it loads others
+        import _signal as signal  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         import signal
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

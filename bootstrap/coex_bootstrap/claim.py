@@ -100,6 +100,8 @@ class Claim(object):
 
         `notice` is called once, when that takes long.
         """
+        if self.held():
+            return True
         self._prepare()
         tries, slept, sleep, told = 0, 0.0, 0.01, False
         while not self._take(look=tries % EVERY == 0):

@@ -23,13 +23,13 @@ class Process(object):
         # type: () -> None
         self.pid = os.getpid()
         self._fill_streams()
-        self._ignores_children = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
+        self._ignores_children = is_ignored(signal.SIGCHLD)
         if self._ignores_children:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._caught = {}  # type: Dict[int, object]
         for name in ENDING:
             number = getattr(signal, name)
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            if not is_ignored(number):
                 self._caught[number] = signal.signal(number, self._interrupt)
 
     def _fill_streams(self):
@@ -64,3 +64,17 @@ class Process(object):
         """Restore what survives an exec."""
         if self._ignores_children:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+def is_ignored(number):
+    # type: (int) -> bool
+    """Return whether the caller had a signal ignored; PyPy does not ask the system that, but proc(5) can be."""
+    known = signal.getsignal(number)
+    if "__pypy__" not in sys.builtin_module_names or known != signal.SIG_DFL:
+        return known in (signal.SIG_IGN, None)
+    try:
+        with open("/proc/self/status") as stream:
+            masks = [line.split()[1] for line in stream if line.startswith("SigIgn:")]
+    except EnvironmentError:
+        return False
+    return bool(int(masks[0], 16) >> (number - 1) & 1) if masks else False

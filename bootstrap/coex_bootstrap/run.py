@@ -12,7 +12,6 @@ from .errors import STATUS, CoexError, StoreUnusable
 from .format import LIBZSTD
 from .host import check_host
 from .launch import start, write_start
-from .post_link import compile_sources, run_post_link
 from .process import Interrupted, Process
 from .store import find_ready, no_place, stores
 from .trace import Trace
@@ -138,10 +137,13 @@ def finish(manifest, root, directory, claim, environ, trace):
         # type: (bytes) -> bytes
         return write_activation(path, directory.write)
 
-    run_post_link(manifest, root.path, environ, activation, claim.beat)
-    trace.done("post-link scripts")
-    compile_sources(manifest, root.path, environ, claim.beat)
-    trace.done("compile")
+    if manifest.post_link or manifest.compile:
+        from .post_link import compile_sources, run_post_link
+
+        run_post_link(manifest, root.path, environ, activation, claim.beat)
+        trace.done("post-link scripts")
+        compile_sources(manifest, root.path, environ, claim.beat)
+        trace.done("compile")
     path = activation(root.path)
     write_start(manifest, root.path, path, needed_shell(path, root.path, environ), directory.write)
     trace.done("write the start")

@@ -9,7 +9,6 @@ from . import compat
 from .claim import HELD
 from .errors import StoreUnusable
 from .format import entry_files
-from .leftovers import discard, remove, set_aside, sweep
 from .shell import check_line, is_filled, quote
 
 TYPE_CHECKING = False
@@ -122,9 +121,15 @@ class Root(object):
     def clear(self, claim):
         # type: (Claim) -> None
         """Remove what dead processes left, first of all a half-made root: whoever made it has not the claim any more."""
-        if os.path.lexists(self.path) and not os.path.lexists(self.start):
-            discard(self.path, claim)
-        sweep(claim)
+        names = os.listdir(self.store.path)
+        own = os.path.basename(claim.path)
+        half = os.path.lexists(self.path) and not os.path.lexists(self.start)
+        if half or any(b"." in name for name in names if name != own):
+            from .leftovers import discard, sweep  # seldom needed
+
+            if half:
+                discard(self.path, claim)
+            sweep(claim)
 
     def publish(self, work, claim):
         # type: (bytes, Claim) -> bool
@@ -133,7 +138,7 @@ class Root(object):
         Return whether it has it: a ready root stays, and one who lost the claim leaves it to another. A
         damaged root may be in use: it is set aside, and removed a day later.
         """
-        os.chmod(work, 0o755)
+        os.chmod(work, 0o755)  # mkdir was for this user alone
         while claim.held() and not self.ready():
             try:
                 os.rename(work, self.path)
@@ -141,6 +146,8 @@ class Root(object):
             except EnvironmentError as error:
                 if error.errno not in HELD + (errno.ENOTDIR,):
                     raise
+            from .leftovers import discard, set_aside
+
             if os.path.lexists(self.start):
                 set_aside(self.path, claim)
             else:
@@ -150,6 +157,8 @@ class Root(object):
     def withdraw(self, work, directory, claim):
         # type: (bytes, Optional[Directory], Claim) -> None
         """Remove what this process made, wherever it is now, unless it is ready: then it may be in use."""
+        from .leftovers import discard, remove
+
         if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
             discard(self.path, claim)
         remove(work)

@@ -4,6 +4,7 @@ import os
 from contextlib import closing
 
 import pytest
+from coex_bootstrap import compat
 from coex_bootstrap import format as form
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.errors import ArchiveDamaged, CoexError, FormatUnknown
@@ -14,7 +15,7 @@ from bootstrap.building import write_archive, zip_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Tuple
+    from typing import Any, Dict, Tuple
 
 
 @pytest.fixture
@@ -52,6 +53,25 @@ def test_whole(path):
         assert decode_raw(archive.frame(0), 5) == b"hello"
         archive.reopen()
         assert decode_raw(archive.frame(1), 4) == b"more"
+
+
+@pytest.mark.parametrize("reads_at", [True, False])
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_changed_while_it_is_read(path, monkeypatch, reads_at, change):
+    # type: (bytes, Any, bool, str) -> None
+    if reads_at and not compat.READS_AT:
+        pytest.skip("this Python has no pread")
+    monkeypatch.setattr(compat, "READS_AT", reads_at)
+    with closing(Archive(path)) as archive:
+        os.rename(path, path + b".old")
+        if change == "replaced":
+            write(path, read(path + b".old"))
+        if not reads_at:
+            with pytest.raises(CoexError, match=change + " while it was unpacked"):
+                archive.reopen()
+        else:
+            archive.reopen()
+            assert decode_raw(archive.frame(1), 4) == b"more"
 
 
 def test_truncated_anywhere(path):

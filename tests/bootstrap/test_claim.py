@@ -67,6 +67,13 @@ def test_is_for_one(place, root):
     assert os.listdir(place) == []
 
 
+def test_is_kept(root):
+    # type: (bytes) -> None
+    claim = taken(root)
+    assert claim.wait(never, nothing)
+    assert claim.held()
+
+
 def test_release_of_who_waited_leaves_the_claim(place, root):
     # type: (bytes, bytes) -> None
     first, second = taken(root), Claim(root)

@@ -129,3 +129,19 @@ def test_command_words_of_any_text():
     command = [["prefix", u"bin/\xe9"], ["app", u"\xe9"], ["text", "x"]]
     manifest = make_manifest(entry_points=[{"name": "x", "command": command}])
     assert command_words(manifest, b"/r") == [b"/r/prefix/bin/\xc3\xa9", b"/r/app/\xc3\xa9", b"x"]
+
+
+def test_root_that_was_lost_a_moment_ago(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """Python found it ready; now something of it is gone: said in one line, with a status."""
+    finish(root, [["prefix", "bin/show"]])
+    os.unlink(root + b"/activate.sh")
+    for name in (b"/nothing", b"/start"):
+        if os.path.exists(root + name):
+            os.unlink(root + name)
+        environ[b"PYTHONPATH"] = compat.path_bytes(os.path.dirname(os.path.dirname(os.path.abspath(coex_bootstrap.__file__))))
+        command = [compat.path_bytes(sys.executable), b"-B", b"-c", CALL.encode("ascii"), root, b"/the/archive"]
+        process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, said = process.communicate()
+        assert (process.returncode, out) == (125, b"")
+        assert said == b"coex: /the/archive: its unpacked files were removed while it started; start it again\n"

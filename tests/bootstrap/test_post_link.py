@@ -1,6 +1,8 @@
 """Post-link scripts: their environment, what they say, how they fail; and the sources that the host compiles."""
 
 import os
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -108,3 +110,31 @@ def test_nothing_to_compile(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     compile_sources(make_manifest(), root, environ)
     assert os.listdir(root) == [b"prefix"]
+
+
+def test_a_script_ends_with_its_parent(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """And so do the processes that it began: they hold the pipe whose end is read here."""
+    reading, writing = os.pipe()
+    if hasattr(os, "set_inheritable"):
+        os.set_inheritable(writing, True)
+    child = os.fork()
+    if not child:
+        script = b"sleep 600 & echo begun >&%d; sleep 600\n" % writing
+        write(root + b"/prefix/bin/.demo-post-link.sh", script)
+        begin_in_the_open(root, environ)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        assert stream.readline() == b"begun\n"
+        os.kill(child, signal.SIGKILL)
+        assert stream.read() == b""
+    os.waitpid(child, 0)
+
+
+def begin_in_the_open(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """Run the script in this process with all descriptors left open, and end."""
+    popen = subprocess.Popen
+    subprocess.Popen = lambda *words, **named: popen(*words, **dict(named, close_fds=False))  # type: ignore
+    run_post_link(make_manifest(post_link=[DEMO]), root, environ, write_activation)
+    os._exit(0)

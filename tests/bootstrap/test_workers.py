@@ -167,3 +167,77 @@ workers.share(1000, work)
     process = subprocess.Popen([sys.executable, "-B", "-c", code], env=environ, stderr=subprocess.PIPE)
     said = process.communicate()[1]
     assert (process.returncode, said) == (-signal.SIGKILL, b"")
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_as_many_processes_as_are_allowed(monkeypatch, allowed):
+    # type: (Any, int) -> None
+    def fork():
+        # type: () -> int
+        left.append(1)
+        if len(left) > allowed:
+            raise OSError(errno.EAGAIN, "refused")
+        return really()
+
+    left, really = [], os.fork  # type: List[int], Callable[[], int]
+    monkeypatch.setattr(os, "fork", fork)
+    before = len(os.listdir("/dev/fd"))
+    found = workers.share(100, lambda numbers: (os.getpid(), list(numbers)))
+    assert sorted(sum([numbers for _, numbers in found], [])) == list(range(100))
+    assert len(found) == max(1, allowed)
+    assert (found[0][0] == os.getpid()) is (allowed == 0)
+    assert len(os.listdir("/dev/fd")) == before
+    assert no_child_is_left()
+
+
+def test_few_descriptors(monkeypatch):
+    # type: (Any) -> None
+    import resource
+
+    monkeypatch.setattr(workers, "usable_cores", lambda: 64)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = set(map(int, os.listdir("/dev/fd")))
+    free = [number for number in range(len(used) + 13) if number not in used]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[12], hard))
+    try:
+        found = workers.share(100, lambda numbers: list(numbers))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert sorted(sum(found, [])) == list(range(100))
+    assert 1 < len(found) < 64
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_beats_meanwhile(monkeypatch, cores):
+    # type: (Any, int) -> None
+    monkeypatch.setattr(workers, "usable_cores", lambda: cores)
+    beats = []  # type: List[int]
+    workers.share(10, lambda numbers: list(numbers), lambda: beats.append(os.getpid()))
+    assert len(beats) >= 10
+    assert set(beats) == {os.getpid()}
+
+
+def test_workers_end_with_their_parent():
+    # type: () -> None
+    """The numbers that were offered are not all taken by processes that nobody waits for."""
+    reading, writing = os.pipe()
+
+    def work(numbers):
+        # type: (Iterable[int]) -> None
+        for number in numbers:
+            os.write(writing, b"%d," % number)
+            while os.getppid() == parent[0]:
+                if number == 0:
+                    os.kill(parent[0], signal.SIGKILL)
+
+    parent = [0]
+    child = os.fork()
+    if not child:
+        parent[0] = os.getpid()
+        workers.share(10000, work)
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        taken = stream.read().split(b",")[:-1]
+    assert len(taken) <= 3
