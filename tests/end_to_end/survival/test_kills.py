@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from end_to_end.archives import ready_roots
 from testbed.layout import REPOSITORY
-from testbed.stress import DAMAGES
+from testbed.stress import DAMAGES, FAULTS, OWNER, disturb, finish
 from testbed.survivor import children_of, orphans
 
 if TYPE_CHECKING:
@@ -46,6 +46,15 @@ def test_200_kills(survivor_file: Path) -> None:
         assert process.returncode == 0, said
         assert f"{KILLS // 2} kills" in said
         assert "0 wrong results, 0 hangs" in said
+
+
+@pytest.mark.parametrize("fault", sorted(set(FAULTS), key=FAULTS.index), ids=lambda fault: fault.__name__)
+def test_faults_of_the_stress_session(survivor: Survivor, fault: Callable[[Survivor], None], tmp_path: Path) -> None:
+    survivor.environment[OWNER] = str(tmp_path)
+    rounds = iter(range(3))
+    disturb(survivor, lambda: next(rounds, None) is None, (fault,))
+    finish(survivor, str(tmp_path))
+    check(survivor)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
