@@ -53,7 +53,13 @@ def _end_claim(path, host):
 def _is_free(path, age):
     # type: (bytes, float) -> bool
     """Return whether nothing can run from a root that was set aside: it never was ready, or that is long ago."""
-    return not os.path.lexists(path + b"/start") or (age >= DAY and not in_use(path))
+    return not was_ready(path) or (age >= DAY and not in_use(path))
+
+
+def was_ready(path):
+    # type: (bytes) -> bool
+    """Return whether something may run from a root: it has its start, or lost it after it was used."""
+    return os.path.lexists(path + b"/start") or os.path.lexists(path + b"/used")
 
 
 def in_use(path):

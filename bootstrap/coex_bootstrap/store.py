@@ -125,9 +125,9 @@ class Root(object):
         own = os.path.basename(claim.path)
         half = os.path.lexists(self.path) and not os.path.lexists(self.start)
         if half or any(b"." in name for name in names if name != own):
-            from .leftovers import discard, sweep  # seldom needed
+            from .leftovers import discard, sweep, was_ready  # seldom needed
 
-            if half:
+            if half and not was_ready(self.path):
                 discard(self.path, claim)
             sweep(claim)
 
@@ -146,9 +146,9 @@ class Root(object):
             except EnvironmentError as error:
                 if error.errno not in HELD + (errno.ENOTDIR,):
                     raise
-            from .leftovers import discard, set_aside
+            from .leftovers import discard, set_aside, was_ready
 
-            if os.path.lexists(self.start):
+            if was_ready(self.path):
                 set_aside(self.path, claim)
             else:
                 discard(self.path, claim)

@@ -91,10 +91,11 @@ def test_what_is_none_of_ours(place, claim):
     assert kept(place, names, claim) == names
 
 
-def test_a_root_that_was_ready_stays_a_day(place, claim):
-    # type: (bytes, Claim) -> None
+@pytest.mark.parametrize("sign", [b"start", b"used"])
+def test_a_root_that_was_ready_stays_a_day(place, claim, sign):
+    # type: (bytes, Claim, bytes) -> None
     name = NAME + b".gone-" + dead_process() + b"-00"
-    write(place + b"/" + name + b"/start", b"")
+    write(place + b"/" + name + b"/" + sign, b"")
     assert kept(place, [name], claim) == [name]
     os.utime(place + b"/" + name, (LONG_AGO, LONG_AGO))
     assert kept(place, [name], claim) == []

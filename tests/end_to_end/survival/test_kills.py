@@ -10,15 +10,17 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from end_to_end.archives import ready_roots
 from testbed.layout import REPOSITORY
+from testbed.stress import DAMAGES, FAULTS, OWNER, disturb, finish
 from testbed.survivor import children_of, orphans
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from end_to_end.archives import Coex
     from testbed.survivor import Survivor
@@ -44,6 +46,15 @@ def test_200_kills(survivor_file: Path) -> None:
         assert process.returncode == 0, said
         assert f"{KILLS // 2} kills" in said
         assert "0 wrong results, 0 hangs" in said
+
+
+@pytest.mark.parametrize("fault", sorted(set(FAULTS), key=FAULTS.index), ids=lambda fault: fault.__name__)
+def test_faults_of_the_stress_session(survivor: Survivor, fault: Callable[[Survivor], None], tmp_path: Path) -> None:
+    survivor.environment[OWNER] = str(tmp_path)
+    rounds = iter(range(3))
+    disturb(survivor, lambda: next(rounds, None) is None, (fault,))
+    finish(survivor, str(tmp_path))
+    check(survivor)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
@@ -145,6 +156,19 @@ def replace(archive: Path) -> None:
     other = archive.with_suffix(".new")
     other.write_text("#!/bin/sh\necho another\n")
     other.replace(archive)
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["removed", "emptied"])
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damaged_root_is_made_again(survivor: Survivor, name: str, harm: Callable[[Path], object]) -> None:
+    """What a cleaner of temporary files takes: a start notices, also many at once."""
+    survivor.start()
+    (root,) = survivor.store.iterdir()
+    harm(root / name)
+    survivor.crowd(3)
+    check(survivor)
+    aside = [path for path in survivor.store.iterdir() if path != root]
+    assert len(aside) == 1, "what was ready may be in use: it is set aside"
 
 
 def test_root_in_use_stays(survivor: Survivor) -> None:
