@@ -53,4 +53,4 @@ def test_starts(archive: Path, way: str, host_pythons: list[HostPython], store: 
 
 
 def test_inspect(archive: Path, conda: Conda) -> None:
-    assert "5.4 GB" in conda("coex", "inspect", archive).stdout
+    assert "5.37 GB" in conda("coex", "inspect", archive).stdout
