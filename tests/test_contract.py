@@ -144,6 +144,17 @@ def test_bootstrap_compiles_without_a_warning_on_every_python(host_pythons: list
         subprocess.run([host.executable, "-W", "error", "-c", code, *sources(BOOTSTRAP)], check=True)
 
 
+def test_bootstrap_loads_all_of_itself_at_once() -> None:
+    """A function that imports one of its modules would fail where the archive is gone by then."""
+    for source in sources(BOOTSTRAP):
+        if source.stem == "__main__":
+            continue
+        for function in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                found = [node for node in ast.walk(function) if isinstance(node, ast.ImportFrom) and node.level]
+                assert found == [], source
+
+
 def test_bootstrap_is_ascii() -> None:
     for source in sorted(BOOTSTRAP.iterdir()):
         assert not source.is_file() or source.read_bytes().isascii(), source

@@ -1,4 +1,7 @@
-"""Run an archive: the numbered flow of the README, and the only place that knows its order."""
+"""Run an archive: the numbered flow of the README, and the only place that knows its order.
+
+All modules are loaded before the first stage: the archive may be moved or removed while it is unpacked.
+"""
 
 import os
 import sys
@@ -12,6 +15,7 @@ from .errors import STATUS, CoexError, StoreUnusable
 from .format import LIBZSTD
 from .host import check_host
 from .launch import start, write_start
+from .post_link import compile_sources, run_post_link
 from .process import Interrupted, Process
 from .store import find_ready, no_place, stores
 from .trace import Trace
@@ -137,13 +141,10 @@ def finish(manifest, root, directory, claim, environ, trace):
         # type: (bytes) -> bytes
         return write_activation(path, directory.write)
 
-    if manifest.post_link or manifest.compile:
-        from .post_link import compile_sources, run_post_link
-
-        run_post_link(manifest, root.path, environ, activation, claim.beat)
-        trace.done("post-link scripts")
-        compile_sources(manifest, root.path, environ, claim.beat)
-        trace.done("compile")
+    run_post_link(manifest, root.path, environ, activation, claim.beat)
+    trace.done("post-link scripts")
+    compile_sources(manifest, root.path, environ, claim.beat)
+    trace.done("compile")
     path = activation(root.path)
     write_start(manifest, root.path, path, needed_shell(path, root.path, environ), directory.write)
     trace.done("write the start")

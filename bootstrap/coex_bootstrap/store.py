@@ -9,6 +9,7 @@ from . import compat
 from .claim import HELD
 from .errors import StoreUnusable
 from .format import entry_files
+from .leftovers import discard, remove, set_aside, sweep, was_ready
 from .shell import check_line, is_filled, quote
 
 TYPE_CHECKING = False
@@ -125,8 +126,6 @@ class Root(object):
         own = os.path.basename(claim.path)
         half = os.path.lexists(self.path) and not os.path.lexists(self.start)
         if half or any(b"." in name for name in names if name != own):
-            from .leftovers import discard, sweep, was_ready  # seldom needed
-
             if half and not was_ready(self.path):
                 discard(self.path, claim)
             sweep(claim)
@@ -146,8 +145,6 @@ class Root(object):
             except EnvironmentError as error:
                 if error.errno not in HELD + (errno.ENOTDIR,):
                     raise
-            from .leftovers import discard, set_aside, was_ready
-
             if was_ready(self.path):
                 set_aside(self.path, claim)
             else:
@@ -157,8 +154,6 @@ class Root(object):
     def withdraw(self, work, directory, claim):
         # type: (bytes, Optional[Directory], Claim) -> None
         """Remove what this process made, wherever it is now, unless it is ready: then it may be in use."""
-        from .leftovers import discard, remove
-
         if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
             discard(self.path, claim)
         remove(work)

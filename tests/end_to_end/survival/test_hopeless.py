@@ -106,10 +106,7 @@ HOPELESS = {
     "read-only": ("mount -t tmpfs -o mode=1777,ro none $STORE", "on a read-only file system"),
     "noexec": ("mount -t tmpfs -o mode=700,uid=54321,noexec none $STORE", "mounted noexec"),
     "too small": ("mount -t tmpfs -o mode=700,uid=54321,size=1m none $STORE", "1 MB are free, 6 MB are needed"),
-    "full of inodes": (
-        "mount -t tmpfs -o mode=700,uid=54321,nr_inodes=20 none $STORE",
-        "files (inodes) are free,",
-    ),
+    "no inodes": ("mount -t tmpfs -o mode=700,uid=54321,nr_inodes=20 none $STORE", "files (inodes) are free,"),
     "of another user": ("chown 54322 $STORE && chmod 755 $STORE", "not writable"),
 }
 
