@@ -40,21 +40,24 @@ def show_list() -> int:
     from conda.base.context import context
     from conda.cli.common import stdout_json_success
 
-    rows = []
-    for path in entries(_directory()):
-        entry = open_entry(path)
-        owner = entry.owner if entry is not None else "not readable"
-        level = entry.level if entry is not None else 0
-        if entry is not None:
-            entry.close()
-        rows.append({"owner": owner, "level": level, "size": path.stat().st_size, "file": path.name})
+    rows = [(*_describe(path), path.stat().st_size, path.name) for path in entries(_directory())]
     if context.json:
-        stdout_json_success(path=str(_directory()), entries=rows)
+        names = ("owner", "level", "size", "file")
+        stdout_json_success(path=str(_directory()), entries=[dict(zip(names, row, strict=True)) for row in rows])
         return 0
-    lines = [(str(row["owner"]), str(row["level"]), human(int(str(row["size"])))) for row in rows]
+    lines = [(owner, str(level), human(size)) for owner, level, size, _ in rows]
     print("\n".join(table(("frames of", "level", "size"), lines)))
-    print(f"{len(rows)} entries, {human(sum(path.stat().st_size for path in entries(_directory())))}")
+    print(f"{len(rows)} entries, {human(sum(size for _, _, size, _ in rows))}")
     return 0
+
+
+def _describe(path: Path) -> tuple[str, int]:
+    """Return whose frames an entry has, and their level."""
+    entry = open_entry(path)
+    if entry is None:
+        return "not readable", 0
+    entry.close()
+    return entry.owner, entry.level
 
 
 def clean() -> int:

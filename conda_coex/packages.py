@@ -15,7 +15,6 @@ from .errors import PackageDamaged, PackageRefused
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PLACEHOLDER_OF_OLD = "/opt/anaconda1anaconda2anaconda3"
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 
 
@@ -58,6 +57,11 @@ class Package:
     @property
     def name(self) -> str:
         return str(self.record["name"])
+
+    @property
+    def linked(self) -> tuple[PackagePath, ...]:
+        """The paths that become files and links of the prefix: conda makes directories as they are needed."""
+        return tuple(path for path in self.paths if path.kind != "directory")
 
     @property
     def identity(self) -> str | None:

@@ -103,7 +103,7 @@ def plan_package(package: Package, python: Python | None, date: int) -> PackageP
     """Return what a package becomes; raises PackageRefused for noarch python without a Python."""
     if package.noarch == "python" and python is None:
         raise PackageRefused(f"{package.dist} needs a Python, and the environment has none", remedy="add python")
-    files = tuple(_plan_path(package, path, python) for path in package.paths if path.kind != "directory")
+    files = tuple(_plan_path(package, path, python) for path in package.linked)
     scripts = tuple(_plan_entry_point(point, python, date) for point in package.entry_points) if python else ()
     return PackagePlan(package, files, scripts)
 

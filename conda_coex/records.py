@@ -39,7 +39,7 @@ def _plan_record(plan: PackagePlan, date: int) -> Content:
     text = json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": ")).encode()
     relocated = sorted(
         (str(path.fields["_path"]), item.path)
-        for path, item in zip((p for p in plan.package.paths if p.kind != "directory"), plan.files, strict=True)
+        for path, item in zip(plan.package.linked, plan.files, strict=True)
         if isinstance(item, Content) and item.placeholder
     )
     slots = _find_slots(text, dict(relocated))
@@ -48,8 +48,7 @@ def _plan_record(plan: PackagePlan, date: int) -> Content:
 
 def _paths(plan: PackagePlan, scripts: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
-    paths = [path for path in plan.package.paths if path.kind != "directory"]
-    for path, item in zip(paths, plan.files, strict=True):
+    for path, item in zip(plan.package.linked, plan.files, strict=True):
         fields = dict(path.fields)
         if isinstance(item, Link):
             fields["path_type"] = "softlink"
