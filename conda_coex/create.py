@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.index import Directory, Index
 from coex_bootstrap.index import Link as IndexLink
 
-from . import app, archive, bytecode, conda_api, entry_point, libzstd, records, solve
+from . import app, archive, bytecode, conda_api, entry_point, existing, libzstd, records, solve, wanted
 from .fetch import fetch, frame_directory
 from .frame_cache import FrameCache
 from .layout import Group, Layout
@@ -22,9 +22,9 @@ from .report import report
 if TYPE_CHECKING:
     from typing import IO
 
+    from .environment import Environment
     from .packages import Package
     from .plan import PackagePlan
-    from .solve import Environment
 
 # Owners of files that belong to no one package.
 SCRIPTS, META = "console scripts", "conda-meta"
@@ -102,8 +102,8 @@ def read_input(request: Request, output: Path) -> Environment:
     """Return the records to pack: of an existing environment, or solved for."""
     prefix = existing_prefix(request)
     if prefix is not None:
-        return solve.read_existing(prefix)
-    return solve.solve(solve.merge_inputs(request.files, request.specs), str(output.absolute()))
+        return existing.read_existing(prefix)
+    return solve.solve(wanted.merge_inputs(request.files, request.specs), str(output.absolute()))
 
 
 def existing_prefix(request: Request) -> str | None:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from coex_bootstrap.index import Index
 
+    from .environment import Environment
     from .layout import Layout
     from .packages import Package
     from .payload import Payload
     from .plan import PackagePlan
-    from .solve import Environment
 
 BLOCK = 4096  # what a file takes on disk at least
 

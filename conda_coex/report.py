@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from coex_bootstrap.format import Manifest
 
+    from .environment import Environment
     from .plan import Link
-    from .solve import Environment
 
 
 def report(output: Path, manifest: Manifest, environment: Environment, links: Sequence[tuple[str, Link]]) -> None:

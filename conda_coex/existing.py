@@ -1,0 +1,75 @@
+"""Read the records of an existing environment, as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import conda_api
+from .environment import Environment
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def read_existing(prefix: str) -> Environment:
+    """Return the records of an existing environment, as they are, in an order that respects dependencies."""
+    from conda.base.context import context
+    from conda.exceptions import DryRunExit, EnvironmentLocationNotFound
+    from conda.history import History
+    from conda.models.prefix_graph import PrefixGraph
+
+    if not Path(prefix, "conda-meta", "history").is_file():
+        raise EnvironmentLocationNotFound(prefix)
+    data = conda_api.prefix_data(prefix)
+    mine: list[Any] = []
+    foreign: list[Any] = []
+    for record in data.iter_records():
+        (mine if _is_conda(record) else foreign).append(record)
+    if not mine:
+        raise InputError("the environment has no conda packages", os.fsencode(prefix))
+    if context.dry_run:
+        _show_records(mine)
+        raise DryRunExit
+    specs = History(prefix).get_requested_specs_map().values()
+    platform = next((record.subdir for record in mine if record.subdir != "noarch"), context.subdir)
+    return Environment(
+        platform=platform,
+        records=tuple(PrefixGraph(mine).graph),
+        specs=tuple(str(spec) for spec in specs),
+        channels=tuple(dict.fromkeys(record.channel.base_url or record.channel.canonical_name for record in mine)),
+        variables=_read_state(Path(prefix, "conda-meta", "state")),
+        foreign=tuple(sorted(f"{record.name} {record.version}" for record in foreign)),
+    )
+
+
+def _read_state(path: Path) -> dict[str, str]:
+    """Return the variables of an environment, with those that were unset: `PrefixData` leaves out these.
+
+    conda writes a mark as the value of such a variable, which also switches off what a package sets.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8")).get("env_vars", {}) if path.is_file() else {}
+        return {str(name): str(value) for name, value in found.items()}
+    except (ValueError, AttributeError) as error:
+        raise InputError("the environment's variables cannot be read", os.fsencode(path)) from error
+
+
+def _show_records(records: Sequence[Any]) -> None:
+    from conda.base.context import context
+    from conda.cli.common import stdout_json_success
+
+    if context.json:
+        stdout_json_success(dry_run=True, actions={"LINK": list(records)})
+        return
+    for record in records:
+        print(record.dist_str())
+
+
+def _is_conda(record: Any) -> bool:
+    return record.package_type is None or str(getattr(record.package_type, "value", record.package_type)) in (
+        "noarch_generic", "noarch_python",
+    )  # fmt: skip
