@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from coex_bootstrap.index import Index
 
 DEFLATED = (form.INDEX, form.LIBZSTD, form.MANIFEST)  # the code is stored: it starts faster, and can be read
+DESCRIPTORS = "/proc/self/fd"
 ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
 
 
@@ -42,6 +43,8 @@ def bootstrap_members() -> dict[str, bytes]:
 def output_file(path: Path) -> Iterator[IO[bytes]]:
     """Yield a temporary file beside `path` that takes its place when all went well, and goes when not.
 
+    Where the system can, it has no name before that: a build that is killed leaves nothing.
+
     Raises OutputError where the directory is missing or not writable, the disk is full, or something that is
     no archive stands at `path`.
     """
@@ -49,17 +52,38 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     check_output(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("xb") as stream:
+        with _open_unnamed(path.parent) or temporary.open("xb") as stream:
             yield stream
+            stream.flush()
             os.fchmod(stream.fileno(), 0o777 & ~_umask())
+            if not os.path.lexists(temporary):
+                _give_name(stream, temporary)
         temporary.replace(path)
     except OSError as error:
-        if error.filename not in (None, str(temporary)):
+        if error.filename is not None and str(temporary) not in (error.filename, error.filename2):
             raise
         raise OutputError(f"cannot be written: {error.strerror}", os.fsencode(path)) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _open_unnamed(directory: Path) -> IO[bytes] | None:
+    """Return a new file without a name in a directory (O_TMPFILE of open(2)), None where there is no such thing."""
+    if not hasattr(os, "O_TMPFILE") or not Path(DESCRIPTORS).is_dir():
+        return None
+    try:
+        return os.fdopen(os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o600), "wb")
+    except OSError:
+        return None
+
+
+def _give_name(stream: IO[bytes], path: Path) -> None:
+    descriptors = os.open(DESCRIPTORS, os.O_RDONLY)
+    try:  # with a directory, os.link follows the link that proc(5) has there
+        os.link(str(stream.fileno()), path, src_dir_fd=descriptors)
+    finally:
+        os.close(descriptors)
 
 
 def check_output(path: Path) -> None:

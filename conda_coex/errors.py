@@ -12,6 +12,7 @@ __all__ = [
     "DecoderNotFound",
     "EntryPointNotFound",
     "FetchFailed",
+    "FramesDamaged",
     "InputError",
     "Interrupted",
     "OutputError",
@@ -44,6 +45,12 @@ class PackageDamaged(CoexError):
     """A package in conda's cache is not what its record says."""
 
     advice = "run `conda clean --packages --tarballs` and try again"
+
+
+class FramesDamaged(CoexError):
+    """An entry of the cache of frames is not what was written."""
+
+    advice = "it is removed now: run the command again"
 
 
 class PackageRefused(CoexError):

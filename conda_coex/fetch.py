@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +47,21 @@ def _download(records: tuple[Any, ...]) -> None:
                 raise error from errors
             if isinstance(error, CondaSignalInterrupt):
                 raise KeyboardInterrupt(error.dump_map()["signum"]) from errors
+        if any(f"[Errno {errno.ENOSPC}]" in str(error) for error in errors.errors):
+            raise _no_room() from errors
         distinct = {" ".join(str(error).split()): error for error in errors.errors}
         if not all(isinstance(error, CondaError) for error in errors.errors):
             raise FetchFailed("; ".join(distinct)) from errors
         raise errors if len(distinct) > 1 else errors.errors[0] from errors
+
+
+def _no_room() -> FetchFailed:
+    """Return what conda says many times over: a write without room, and every package that is cut by it."""
+    from conda.core.package_cache_data import PackageCacheData
+
+    where = PackageCacheData.first_writable().pkgs_dir
+    what = f"no room for the packages: {os.strerror(errno.ENOSPC)}"
+    return FetchFailed(what, os.fsencode(where), "make room there, or name another place in CONDA_PKGS_DIRS")
 
 
 def frame_directory() -> Path | None:

@@ -1,21 +1,25 @@
 """Keep the frames of packages under conda's package cache, so that each package is compressed once.
 
-One file for each package, level and format: frames, a JSON description of them, the size of that
-description, and a mark. It is written beside its place and renamed, so it is whole or not there.
+One file for each package, level and format: frames, a JSON description of them, its size and checksum, and
+a mark. It is written beside its place and renamed, so it is whole or not there; what a disk made of it since
+is seen when it is read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import struct
 import time
+import zlib
 from dataclasses import astuple
 from typing import IO, TYPE_CHECKING, Any
 
 from coex_bootstrap.format import FORMAT_VERSION
 
+from .errors import FramesDamaged
 from .frames import Place, frame_size
 
 if TYPE_CHECKING:
@@ -25,20 +29,29 @@ if TYPE_CHECKING:
     from .frames import Packed
 
 DIRECTORY = ".coex-frames"
-END = struct.Struct("<Q8s")
-MARK = b"coexfrm1"
+END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
+MARK = b"coexfrm2"
 ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
 
 
 class Entry:
     """The frames of one package, open for reading: `frames` (size, content size, sha256), `places` by origin."""
 
-    def __init__(self, stream: IO[bytes], described: dict[str, Any]) -> None:
-        self.stream = stream
+    def __init__(self, path: Path, stream: IO[bytes], described: dict[str, Any]) -> None:
+        self.path, self.stream = path, stream
         self.frames: list[tuple[int, int, str]] = [tuple(row) for row in described["frames"]]
         self.places = {origin: Place(*row) for origin, row in described["places"].items()}
         self.owner = str(described["owner"])
         self.level = int(described["level"])
+
+    def check(self) -> None:
+        """Compare the frames with their hashes, in any thread; raises FramesDamaged, and removes the entry then."""
+        place = 0
+        for size, _, sha256 in self.frames:
+            if hashlib.sha256(os.pread(self.stream.fileno(), size, place)).hexdigest() != sha256:
+                self.path.unlink(missing_ok=True)
+                raise FramesDamaged(f"the frames kept of {self.owner} were altered", os.fsencode(self.path))
+            place += size
 
     def read(self) -> Iterator[bytes]:
         """Yield the bytes of all frames, in order."""
@@ -79,7 +92,7 @@ class EntryWriter:
         fields = {"owner": self.owner, "level": self.level, "frames": frames, "places": rows}
         described = json.dumps(fields, separators=(",", ":")).encode()
         try:
-            self.stream.write(described + END.pack(len(described), MARK))
+            self.stream.write(described + END.pack(len(described), zlib.crc32(described), MARK))
             self.stream.close()
             self.temporary.replace(self.path)
         except OSError:
@@ -130,7 +143,7 @@ def open_entry(path: Path) -> Entry | None:
     except OSError:
         return None
     try:
-        return Entry(stream, _describe(stream))
+        return Entry(path, stream, _describe(stream))
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         stream.close()
         return None
@@ -139,11 +152,14 @@ def open_entry(path: Path) -> Entry | None:
 def _describe(stream: IO[bytes]) -> dict[str, Any]:
     size = stream.seek(0, 2)
     stream.seek(size - END.size)
-    length, mark = END.unpack(stream.read())
+    length, checksum, mark = END.unpack(stream.read())
     stream.seek(size - END.size - length)
-    described: dict[str, Any] = json.loads(stream.read(length))
-    if mark != MARK or sum(row[0] for row in described["frames"]) + length + END.size != size:
+    text = stream.read(length)
+    if mark != MARK or zlib.crc32(text) != checksum:
         raise ValueError("an entry that is not whole")
+    described: dict[str, Any] = json.loads(text)
+    if sum(row[0] for row in described["frames"]) + length + END.size != size:
+        raise ValueError("an entry of another size")
     return described
 
 

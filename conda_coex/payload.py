@@ -52,7 +52,8 @@ class Payload:
         """Start the work on a group and queue what finishes it, in order; do what is queued too far ahead."""
         entry = group.entry or self.cache.open(group.identity)
         if entry is not None and {c.origin for c in group.contents if c.size} <= entry.places.keys():
-            steps.append(lambda: self._take_entry(group, entry))
+            checked = pool.submit(entry.check)
+            steps.append(lambda: self._take_entry(group, entry, checked))
             while len(steps) > ahead:
                 steps.popleft()()
             return
@@ -65,7 +66,8 @@ class Payload:
                 steps.popleft()()
         steps.append(lambda: self._finish(filling))
 
-    def _take_entry(self, group: Group, entry: Entry) -> None:
+    def _take_entry(self, group: Group, entry: Entry, checked: Future[None]) -> None:
+        checked.result()
         first = len(self.frames)
         for (size, content, sha256), data in zip(entry.frames, entry.read(), strict=True):
             self._append(group.owner, data, size, content, sha256)

@@ -7,7 +7,7 @@ from .errors import ArchiveDamaged, DecoderMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List, Optional, Union
+    from typing import Any, Callable, List, Optional, Tuple, Union
 
     # Takes a frame and the size of its content; the result holds until the next call.
     Decoder = Callable[[bytes, int], Union[bytes, memoryview]]
@@ -46,10 +46,13 @@ def _standard_library():
 
     def decode(frame, size):
         # type: (bytes, int) -> bytes
+        decompressor = zstd.ZstdDecompressor()
         try:
-            content = zstd.ZstdDecompressor().decompress(frame, size + 1)  # type: bytes
+            content = decompressor.decompress(frame, size + 1)  # type: bytes
         except zstd.ZstdError as error:
             raise ArchiveDamaged("a frame cannot be decoded: %s" % error)
+        if not decompressor.eof or decompressor.unused_data:  # its checksum comes last
+            raise ArchiveDamaged("a frame has another size than the index says")
         return _checked(content, size)
 
     return decode
@@ -99,12 +102,36 @@ def _program(name):
         process = subprocess.Popen(
             [name, "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        content, why = process.communicate(frame)
-        if process.returncode:
-            raise ArchiveDamaged("a frame cannot be decoded: %s" % why.decode("ascii", "replace").strip())
+        content, why = _communicate(process, frame, size + 1)
+        if process.returncode and len(content) <= size:
+            raise ArchiveDamaged("a frame cannot be decoded: %s" % " ".join(why.decode("ascii", "replace").split()))
         return _checked(content, size)
 
     return decode
+
+
+def _communicate(process, frame, limit):
+    # type: (Any, bytes, int) -> Tuple[bytes, bytes]
+    """Return up to `limit` bytes of what a program makes of a frame, and what it says: one may expand without end."""
+    import threading
+
+    def feed():
+        # type: () -> None
+        try:
+            with process.stdin:
+                process.stdin.write(frame)
+        except EnvironmentError:  # it reads no more
+            pass
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with process.stdout:
+        content = process.stdout.read(limit)
+    with process.stderr:
+        why = process.stderr.read()
+    feeder.join()
+    process.wait()
+    return content, why
 
 
 def _checked(content, size):

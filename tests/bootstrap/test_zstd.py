@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import struct
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from coex_bootstrap import compat, zstd
 from coex_bootstrap.errors import ArchiveDamaged, DecoderMissing
 
-from bootstrap.building import BLOCK, raw_frame, read, write
+from bootstrap.building import BLOCK, MAGIC, raw_frame, read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +88,35 @@ def test_refuses(decoder, damage):
         decoder(DAMAGED[damage], 5)
     assert "\n" not in str(caught.value)
     assert bytes(bytearray(decoder(raw_frame(b"hello"), 5))) == b"hello"
+
+
+def rle_frame(size, checksum=False):
+    # type: (int, bool) -> bytes
+    """Return a frame of four bytes for each 128 KiB of its content."""
+    pieces = [MAGIC + (b"\xa4" if checksum else b"\xa0"), struct.pack("<I", size)]
+    for start in range(0, size, BLOCK):
+        length = min(BLOCK, size - start)
+        pieces += [struct.pack("<I", int(start + length == size) | 1 << 1 | length << 3)[:3], b"x"]
+    return b"".join(pieces)
+
+
+def test_takes_no_more_than_the_index_says(decoder):
+    # type: (Decoder) -> None
+    """A frame that expands without end: neither the memory nor the time of its content is spent."""
+    assert bytes(bytearray(decoder(rle_frame(3 * BLOCK), 3 * BLOCK))) == b"x" * 3 * BLOCK
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for size in (1 << 27, 1 << 30):
+        with pytest.raises(ArchiveDamaged) as caught:
+            decoder(rle_frame(size), BLOCK)
+        assert "\n" not in str(caught.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10  # KiB
+
+
+def test_checksum_is_looked_at(decoder):
+    # type: (Decoder) -> None
+    for end in (b"", b"1", b"1234", b"12345"):
+        with pytest.raises(ArchiveDamaged):
+            decoder(rle_frame(BLOCK, checksum=True) + end, BLOCK)
 
 
 def hide(monkeypatch, place):

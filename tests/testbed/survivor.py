@@ -48,6 +48,7 @@ class Counts:
     """What happened in a run of faults."""
 
     starts: int = 0
+    builds: int = 0
     kills: int = 0
     faults: int = 0
     hangs: int = 0
@@ -55,7 +56,7 @@ class Counts:
 
     def __str__(self) -> str:
         return (
-            f"{self.starts} starts, {self.kills} kills, {self.faults} other faults injected, "
+            f"{self.starts} starts, {self.builds} builds, {self.kills} kills, {self.faults} other faults injected, "
             f"{len(self.wrong)} wrong results, {self.hangs} hangs"
         )
 

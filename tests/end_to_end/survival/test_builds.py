@@ -1,0 +1,126 @@
+"""Builds that are killed, run at once, find no room, or find a cache that was altered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from testbed.rebuilder import Rebuilder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.layout import Layout
+
+KILLS = 24
+
+
+@pytest.fixture(scope="module")
+def measured(testbed: Layout, tmp_path_factory: pytest.TempPathFactory) -> Rebuilder:
+    """Return a builder that was measured."""
+    found = Rebuilder(testbed, tmp_path_factory.mktemp("measured"), 0)
+    found.measure()
+    return found
+
+
+def another(measured: Rebuilder, directory: Path, seed: int) -> Rebuilder:
+    """Return a builder in a directory of its own."""
+    directory.mkdir(exist_ok=True)
+    found = Rebuilder(measured.layout, directory, seed)
+    found.expected, found.duration = measured.expected, measured.duration
+    return found
+
+
+@pytest.fixture
+def builder(measured: Rebuilder, tmp_path: Path) -> Rebuilder:
+    """Return a builder that keeps no frames yet."""
+    return another(measured, tmp_path, 1)
+
+
+def check(builder: Rebuilder) -> None:
+    assert builder.counts.wrong == []
+    assert builder.counts.hangs == 0
+
+
+def test_killed_at_any_moment(measured: Rebuilder, tmp_path: Path) -> None:
+    """Nothing is half-written: of killed builds stays no output, and what they kept makes the same archive."""
+
+    def kills(seed: int) -> Rebuilder:
+        builder = another(measured, tmp_path / str(seed), seed)
+        for number in range(KILLS // 2):
+            builder.kill()
+            if number % 4 == 3:
+                builder.build()
+                builder.clear()
+        builder.build()
+        return builder
+
+    with ThreadPoolExecutor(2) as pool:
+        for builder in pool.map(kills, (1, 2)):
+            check(builder)
+            assert builder.counts.kills == KILLS // 2
+            assert len(builder.entries()) == 4
+
+
+def test_two_builds_at_once(builder: Rebuilder) -> None:
+    """They share the cache of frames, which neither has filled, and write the same file."""
+    for _ in range(2):
+        for process in [builder.popen() for _ in range(3)]:
+            builder.judge(process)
+    check(builder)
+    assert len(builder.entries()) == 4
+    assert [path.name for path in builder.output.parent.iterdir()] == ["out.coex"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_that_were_altered(measured: Rebuilder, tmp_path: Path, seed: int) -> None:
+    """A flipped bit of what an earlier build kept is never packed."""
+    builder = another(measured, tmp_path, seed)
+    builder.poison()
+    builder.build()
+    check(builder)
+
+
+def mounted(directory: Path, options: str) -> tuple[str, ...]:
+    """Return the command that runs another one, in its directory, with a small file system there."""
+    script = f'mount -t tmpfs -o {options} none "$0" && cd "$PWD" && "$@"; status=$?; ls -A "$0" >&2; exit $status'
+    return ("unshare", "-m", "sh", "-c", script, str(directory))
+
+
+@pytest.mark.parametrize("options", ["size=64k", "nr_inodes=1"], ids=["bytes", "inodes"])
+def test_no_room_for_the_output(builder: Rebuilder, as_root: None, options: str) -> None:
+    process = builder.popen(*mounted(builder.output.parent, options))
+    said, _ = process.communicate()
+    assert process.returncode == 1, said
+    assert "OutputError: out.coex: cannot be written: No space left on device\n" in said
+    assert "Traceback" not in said
+    assert list(builder.output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", ["size=256k", "ro"], ids=["too small", "read-only"])
+def test_no_room_for_frames(builder: Rebuilder, as_root: None, options: str) -> None:
+    """What cannot be kept is made again by the next build: that is no error."""
+    for _ in range(2):
+        builder.judge(builder.popen(*mounted(builder.pkgs, options)))
+    check(builder)
+    assert builder.counts.builds == 2
+
+
+def test_no_room_for_packages(builder: Rebuilder, testbed: Layout, as_root: None) -> None:
+    """conda says so, once."""
+    copy = builder.directory / "channel"
+    subprocess.run(["cp", "-al", testbed.channel, copy], check=True)  # which no cache of conda's has seen
+    script = [word.replace(str(testbed.channel), str(copy)) for word in builder.popen("echo").communicate()[0].split()]
+    done = subprocess.run(
+        [*mounted(builder.pkgs, "size=300k"), *script], cwd=builder.output.parent, env=builder.environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert f"FetchFailed: {builder.pkgs}: no room for the packages: No space left on device; " in said
+    assert said.count("No space left on device") == 1, said
+    assert "Traceback" not in said
+    assert os.listdir(builder.output.parent) == []  # noqa: PTH208
