@@ -13,6 +13,7 @@ __all__ = [
     "EntryPointNotFound",
     "FetchFailed",
     "FramesDamaged",
+    "FileChanged",
     "InputError",
     "Interrupted",
     "OutputError",
@@ -51,6 +52,12 @@ class FramesDamaged(CoexError):
     """An entry of the cache of frames is not what was written."""
 
     advice = "it is removed now: run the command again"
+
+
+class FileChanged(CoexError):
+    """A file of a live environment vanished, changed, or cannot be read."""
+
+    advice = "pack while nothing changes the environment, or leave the file out with --exclude"
 
 
 class PackageRefused(CoexError):

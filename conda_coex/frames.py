@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import zstandard
 from coex_bootstrap.format import FRAME_LIMIT, FRAME_SIZE
 
-from .errors import AppError, PackageDamaged
+from .errors import AppError, FileChanged, PackageDamaged
 from .placeholders import find_edits
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def cut(contents: Iterable[Content], limit: int) -> Iterator[list[Piece]]:
 def pack(pieces: Sequence[Piece], level: int) -> Packed:
     """Read, verify and compress the pieces of one frame, in any thread.
 
-    Raises PackageDamaged for a file that is not what its package recorded, AppError for one of the app.
+    Raises PackageDamaged for a file that is not what its package recorded, AppError for one of the app, FileChanged
+    for one of a live prefix.
     """
     edits: dict[str, str | None] = {}
     parts = []
@@ -123,8 +124,9 @@ def _read(piece: Piece) -> bytes:
     return data
 
 
-def _unreadable(content: Content, why: str) -> AppError | PackageDamaged:
-    kind = AppError if content.path.startswith("app/") else PackageDamaged
+def _unreadable(content: Content, why: str) -> AppError | FileChanged | PackageDamaged:
+    unpackaged = AppError if content.path.startswith("app/") else FileChanged
+    kind = PackageDamaged if content.package_path is not None else unpackaged
     return kind(f"cannot be packed: {why}", os.fsencode(str(content.source)))
 
 
@@ -138,9 +140,11 @@ def _examine_large(content: Content) -> str | None:
 def _examine(content: Content, data: bytes | mmap.mmap) -> str | None:
     """Return the edits of a file, after refusing one of conda's cache that was edited there, as through a link."""
     if content.sha256 is not None and hashlib.sha256(data).hexdigest() != content.sha256:
+        if content.package_path is None:
+            raise _unreadable(content, "it changed while it was read")
         raise PackageDamaged("differs from what its package recorded", os.fsencode(str(content.source)))
-    if content.placeholder is None or content.file_mode is None:
-        return None
+    if content.edits is not None or content.placeholder is None or content.file_mode is None:
+        return content.edits
     edits = find_edits(data, content.placeholder, content.file_mode)
     # conda checks the #! line of a text with a placeholder even where that does not occur
     return edits if edits or (content.file_mode == "text" and data[:2] == b"#!") else None

@@ -9,16 +9,23 @@ from coex_bootstrap.relocate import ENCODINGS
 
 if TYPE_CHECKING:
     import mmap
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     Buffer = bytes | mmap.mmap
+    Accept = Callable[[Buffer, int, int, str], bool]
 
 
-def find_edits(data: Buffer, placeholder: str, file_mode: str) -> str:
+def every(data: Buffer, start: int, end: int, encoding: str) -> bool:  # noqa: ARG001
+    """Accept every occurrence, as conda does: a placeholder of a package is no part of another path."""
+    return True
+
+
+def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = every) -> str:
     """Return the EDITS of a relocation: empty where `data` holds no placeholder that conda would replace.
 
     The result is right for any prefix: conda searches encoding by encoding, so bytes that an earlier one
-    takes are out of a later one's reach.
+    takes are out of a later one's reach. `accept` says of the bytes from `start` to `end`, in an encoding,
+    whether they are meant.
     """
     find = _text_items if file_mode == "text" else _binary_items
     taken: list[tuple[int, int]] = []
@@ -26,7 +33,7 @@ def find_edits(data: Buffer, placeholder: str, file_mode: str) -> str:
     for number, encoding in enumerate(ENCODINGS):
         searched = placeholder.encode(encoding)
         items = []
-        for item, start, end in find(data, searched, encoding):
+        for item, start, end in find(data, searched, encoding, accept):
             if not any(start < stop and begin < end for begin, stop in taken):
                 items.append((item, start, end))
         taken += [(start, end) for _, start, end in items]
@@ -35,7 +42,7 @@ def find_edits(data: Buffer, placeholder: str, file_mode: str) -> str:
     return "/".join(edits)
 
 
-def _text_items(data: Buffer, searched: bytes, encoding: str) -> Iterator[tuple[str, int, int]]:
+def _text_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) -> Iterator[tuple[str, int, int]]:
     """Every occurrence; `!` where the first line has it right after `#!`, and there is a second line."""
     first_line = data.find(b"\n")
     shebang = "#!".encode(encoding)
@@ -43,11 +50,12 @@ def _text_items(data: Buffer, searched: bytes, encoding: str) -> Iterator[tuple[
     while start >= 0:
         end = start + len(searched)
         in_shebang = end <= first_line and data[max(0, start - len(shebang)) : start] == shebang
-        yield f"{start}!" if in_shebang else str(start), start, end
+        if accept(data, start, end, encoding):
+            yield f"{start}!" if in_shebang else str(start), start, end
         start = data.find(searched, end)
 
 
-def _binary_items(data: Buffer, searched: bytes, encoding: str) -> Iterator[tuple[str, int, int]]:
+def _binary_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) -> Iterator[tuple[str, int, int]]:
     """Every NUL-terminated string from its first occurrence on (the pattern of conda's `binary_replace`)."""
     zeros = "\0".encode(encoding)
     pattern = re.compile(re.escape(searched) + b"(?:(?!(?:" + zeros + b")).)*" + zeros, re.DOTALL)
@@ -55,7 +63,9 @@ def _binary_items(data: Buffer, searched: bytes, encoding: str) -> Iterator[tupl
         offsets = []
         offset = found.start()
         while offset >= 0:
-            offsets.append(offset)
+            if accept(data, offset, offset + len(searched), encoding):
+                offsets.append(offset)
             offset = data.find(searched, offset + len(searched), found.end())
-        # The NUL at the end stays one, and may be the first byte of a string in another encoding.
-        yield ".".join(str(n) for n in [*offsets, found.end()]), found.start(), found.end() - len(zeros)
+        if offsets:
+            # The NUL at the end stays one, and may be the first byte of a string in another encoding.
+            yield ".".join(str(n) for n in [*offsets, found.end()]), offsets[0], found.end() - len(zeros)

@@ -49,6 +49,7 @@ class Content:
     compiled: str | None = None  # of a noarch source: the .pyc that conda makes of it, relative to the prefix
     slots: tuple[tuple[int, str], ...] = ()  # of a record: offset, and path of the file whose sha256 goes there
     package_path: str | None = None  # its path in its package
+    edits: str | None = None  # of a file of a live prefix: where the placeholder stands, which is known already
 
     @property
     def origin(self) -> str:

@@ -1,0 +1,107 @@
+"""Read one file of a live prefix: its content, checked while it is packed, and where that names the prefix."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import re
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import FileChanged
+from .occurrences import find_prefix
+from .plan import Content, format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+MAPPED = 1 << 20  # bytes from which a file is mapped, not read
+SCRIPT = 64 << 10  # bytes that a console script has at most
+# The first lines of a console script of Python as conda, pip, setuptools and uv write them; the long form is for
+# paths with blanks, and for those that are too long for a #! line.
+LAUNCH = re.compile(
+    rb"#!(?P<short>/[^\n]*)\n"
+    rb"|#!/bin/sh\n'''exec' (?P<quote>\"?)(?P<long>/[^\"\n]*?)(?P=quote) \"\$0\" \"\$@\"(?: #'''\n|\n' '''\n)"
+)
+PYTHON = re.compile(r"bin/python[\d.]*\Z")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file as it will be in the archive; `stay`: the places in it that name the prefix and cannot be changed."""
+
+    content: Content
+    stay: int = 0
+
+
+def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
+    """Return the file at `path` as the content of `target`, or None where it is gone.
+
+    `names` are the paths of the prefix, the first being how it is named at most; they become the placeholder.
+    Raises FileChanged where it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            state = os.fstat(stream.fileno())
+            with _content(stream.fileno(), state.st_size) as data:
+                return examine(data, path, target, state, names)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileChanged(f"cannot be read: {error.strerror or error}", os.fsencode(path)) from error
+
+
+@contextlib.contextmanager
+def _content(stream: int, size: int) -> Iterator[bytes | mmap.mmap]:
+    if size < MAPPED:
+        yield os.read(stream, MAPPED)
+        return
+    with mmap.mmap(stream, 0, access=mmap.ACCESS_READ) as data:
+        yield data
+
+
+def examine(
+    data: bytes | mmap.mmap, source: Path, target: str, state: os.stat_result, names: Sequence[str]
+) -> Reading:
+    """Return what `data` of a live file becomes at `target`, a path of the root."""
+    plain = Content(target, safe_mode(state), format_time(state.st_mtime_ns), source, len(data), digest(data))
+    for name in names:
+        found = find_prefix(data, name)
+        if found is None:
+            continue
+        script = _console_script(bytes(data), plain, name) if len(data) < SCRIPT else None
+        if script is not None:
+            return Reading(script)
+        if not found.edits:
+            return Reading(plain, found.stay)
+        relocated = Content(
+            **{**plain.__dict__, "placeholder": name, "file_mode": found.file_mode, "edits": found.edits}
+        )
+        return Reading(relocated, found.stay)
+    return Reading(plain)
+
+
+def digest(data: bytes | mmap.mmap) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def safe_mode(state: os.stat_result) -> int:
+    """Return the permissions of a file or directory, which nobody else may write to."""
+    return stat.S_IMODE(state.st_mode) & ~0o022
+
+
+def _console_script(data: bytes, plain: Content, prefix: str) -> Content | None:
+    """Return a console script of the prefix's Python without its first lines: these are written on the host."""
+    found = LAUNCH.match(data)
+    if found is None:
+        return None
+    interpreter = os.fsdecode(found["short"] or found["long"])
+    rest = data[found.end() :]
+    python = interpreter.removeprefix(prefix + "/")
+    if python == interpreter or not PYTHON.match(python) or find_prefix(rest, prefix) is not None:
+        return None
+    return Content(plain.path, plain.mode, plain.mtime, rest, len(rest), digest(rest), python=python)

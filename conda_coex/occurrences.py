@@ -1,0 +1,113 @@
+"""Find where a file of a live prefix names that prefix, and which of these places can take another path.
+
+A package's placeholder is made to be found. The path of a live prefix may be short, part of a longer path, and
+stand where its length is known to a format: such a place is told, never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.relocate import ENCODINGS
+
+from .placeholders import find_edits
+
+if TYPE_CHECKING:
+    from .placeholders import Buffer
+
+OBJECTS = (  # formats in which a path is a C string: ELF, Mach-O (thin and fat), ar
+    b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"!<arch>\n",
+)  # fmt: skip
+MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # byte order marks of UTF-16 and UTF-32
+CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
+UNPRINTABLE = re.compile("[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
+LONGER = re.compile(r"[\w~+%-]|\.\w")  # after a path's last name: the name goes on
+BEFORE = re.compile(r"[\w.~+%-]*\Z")  # before a path: the end of a name
+ESCAPE = re.compile(r"\\[abfnrtv0]\Z")  # a line's end or alike, as sources spell it
+SHORT = (b"z", b"Z", b"x", b"U")  # marks in marshal, CBOR and pickle of a string whose length is the next byte
+NEAR = 80  # characters before a path that are looked at
+LONGEST = 64 << 10  # bytes of a string in a binary that is no object
+
+
+@dataclass(frozen=True)
+class Found:
+    """The relocation of a file: EDITS for its file mode, and how many places name the prefix and must stay."""
+
+    file_mode: str
+    edits: str
+    stay: int
+
+
+def find_prefix(data: Buffer, prefix: str) -> Found | None:
+    """Return where `data` names `prefix`; None where it does not."""
+    named = [(place, encoding) for encoding in ENCODINGS for place in _places(data, prefix, encoding)]
+    if not named:
+        return None
+    if _is_text(data, {encoding for _, encoding in named}):
+        return Found("text", find_edits(data, prefix, "text", is_path), 0)
+    edits = find_edits(data, prefix, "binary", is_path if data[:8].startswith(OBJECTS) else _is_string)
+    changed = {int(offset) for item in re.findall(r"[\d.]+(?=[+/]|\Z)", edits) for offset in item.split(".")[:-1]}
+    return Found("binary", edits, sum(place not in changed for place, _ in named))
+
+
+def _places(data: Buffer, prefix: str, encoding: str) -> list[int]:
+    searched = prefix.encode(encoding)
+    places, start = [], data.find(searched)
+    while start >= 0:
+        if is_path(data, start, start + len(searched), encoding):
+            places.append(start)
+        start = data.find(searched, start + len(searched))
+    return places
+
+
+def _is_text(data: Buffer, encodings: set[str]) -> bool:
+    """Return whether a file is text, in which a path may change its length."""
+    if data[:4].startswith(MARKS) or not CONTROL.search(data):
+        return True
+    wide = encodings - {"utf-8"}
+    if len(wide) != 1 or len(encodings) != 1:
+        return False
+    try:
+        return not UNPRINTABLE.search(bytes(data[:]).decode(wide.pop()))
+    except UnicodeDecodeError:
+        return False
+
+
+def is_path(data: Buffer, start: int, end: int, encoding: str) -> bool:
+    """Return whether the name of the prefix is a whole path, or the first part of one, at this place.
+
+    With a prefix /opt/e, `-L/opt/e/lib` and `file:///opt/e` name it; `/opt/extra`, `/opt/e.old`, `/mnt/opt/e` do not.
+    """
+    width = len("/".encode(encoding))
+    after = data[end : end + 2 * width].decode(encoding, "replace")
+    if LONGER.match(after):
+        return False
+    before = data[max(0, start - NEAR * width) : start]
+    before = before[len(before) % width :].decode(encoding, "replace")
+    if ESCAPE.search(before):
+        return True
+    found = BEFORE.search(before)
+    word = found.group() if found else ""
+    return not word or word.startswith("-") or before.removesuffix(word).endswith("//")
+
+
+def _is_string(data: Buffer, start: int, end: int, encoding: str) -> bool:
+    """Return whether a path in a binary of no known format is a C string of its own: printable, NUL at its end.
+
+    Where a number before it could be its length, as pickles and databases have it, it is not.
+    """
+    if not is_path(data, start, end, encoding):
+        return False
+    width = len("/".encode(encoding))
+    text = bytes(data[start : start + LONGEST]).decode(encoding, "replace")
+    string, ended, _ = text.partition("\0")
+    if not ended or UNPRINTABLE.search(string):
+        return False
+    lengths = {int.from_bytes(data[start - size : start], order)
+               for size in (2, 4, 8) if size <= start for order in ("little", "big")}  # fmt: skip
+    if width == 1 and start > 1 and (data[start - 2] >= 0x80 or data[start - 2 : start - 1] in SHORT):
+        lengths.add(data[start - 1])
+    shortest, longest = (end - start) // width, len(string.encode(encoding)) + width
+    return not any(shortest <= length <= longest for length in lengths)
