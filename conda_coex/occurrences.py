@@ -22,7 +22,7 @@ OBJECTS = (  # formats in which a path is a C string: ELF, Mach-O (thin and fat)
 )  # fmt: skip
 MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # byte order marks of UTF-16 and UTF-32
 CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
-UNPRINTABLE = re.compile("[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
 LONGER = re.compile(r"[\w~+%-]|\.\w")  # after a path's last name: the name goes on
 BEFORE = re.compile(r"[\w.~+%-]*\Z")  # before a path: the end of a name
 ESCAPE = re.compile(r"\\[abfnrtv0]\Z")  # a line's end or alike, as sources spell it
@@ -42,37 +42,45 @@ class Found:
 
 def find_prefix(data: Buffer, prefix: str) -> Found | None:
     """Return where `data` names `prefix`; None where it does not."""
-    named = [(place, encoding) for encoding in ENCODINGS for place in _places(data, prefix, encoding)]
+    named = _places(data, prefix)
     if not named:
         return None
-    if _is_text(data, {encoding for _, encoding in named}):
+    if _is_text(data, prefix, named):
         return Found("text", find_edits(data, prefix, "text", is_path), 0)
     edits = find_edits(data, prefix, "binary", is_path if data[:8].startswith(OBJECTS) else _is_string)
     changed = {int(offset) for item in re.findall(r"[\d.]+(?=[+/]|\Z)", edits) for offset in item.split(".")[:-1]}
-    return Found("binary", edits, sum(place not in changed for place, _ in named))
+    return Found("binary", edits, len(named.keys() - changed))
 
 
-def _places(data: Buffer, prefix: str, encoding: str) -> list[int]:
-    searched = prefix.encode(encoding)
-    places, start = [], data.find(searched)
-    while start >= 0:
-        if is_path(data, start, start + len(searched), encoding):
-            places.append(start)
-        start = data.find(searched, start + len(searched))
+def _places(data: Buffer, prefix: str) -> dict[int, str]:
+    """Return the encoding in which the prefix stands at each place."""
+    places: dict[int, str] = {}
+    for encoding in ENCODINGS:
+        searched = prefix.encode(encoding)
+        start = data.find(searched)
+        while start >= 0:
+            # one byte order reads what is in the other, some bytes away: changed by either, it is the same
+            if places.keys().isdisjoint(range(start - 3, start + 4)) and is_path(data, start, start + len(searched), encoding):
+                places[start] = encoding
+            start = data.find(searched, start + len(searched))
     return places
 
 
-def _is_text(data: Buffer, encodings: set[str]) -> bool:
+def _is_text(data: Buffer, prefix: str, named: dict[int, str]) -> bool:
     """Return whether a file is text, in which a path may change its length."""
     if data[:4].startswith(MARKS) or not CONTROL.search(data):
         return True
-    wide = encodings - {"utf-8"}
-    if len(wide) != 1 or len(encodings) != 1:
+    if "utf-8" in named.values():
         return False
+    return any(_decodes(bytes(data[:]), prefix, encoding) for encoding in ENCODINGS[1:])
+
+
+def _decodes(data: bytes, prefix: str, encoding: str) -> bool:
     try:
-        return not UNPRINTABLE.search(bytes(data[:]).decode(wide.pop()))
+        text = data.decode(encoding)
     except UnicodeDecodeError:
         return False
+    return prefix in text and not UNPRINTABLE.search(text)
 
 
 def is_path(data: Buffer, start: int, end: int, encoding: str) -> bool:
@@ -84,8 +92,8 @@ def is_path(data: Buffer, start: int, end: int, encoding: str) -> bool:
     after = data[end : end + 2 * width].decode(encoding, "replace")
     if LONGER.match(after):
         return False
-    before = data[max(0, start - NEAR * width) : start]
-    before = before[len(before) % width :].decode(encoding, "replace")
+    near = data[max(0, start - NEAR * width) : start]
+    before = near[len(near) % width :].decode(encoding, "replace")
     if ESCAPE.search(before):
         return True
     found = BEFORE.search(before)

@@ -1,0 +1,72 @@
+"""Where a file names the prefix that it lies in, and what of it can take another path."""
+
+from __future__ import annotations
+
+import pytest
+from coex_bootstrap.relocate import Relocation
+
+from conda_coex.occurrences import find_prefix
+
+PREFIX = "/opt/e"
+ELSEWHERE = "/home/me/env"
+SHORTER = "/e"
+
+
+def moved(data: bytes, prefix: str = ELSEWHERE) -> bytes:
+    """Return what a host makes of a file."""
+    found = find_prefix(data, PREFIX)
+    assert found is not None
+    relocation = f"{found.file_mode[0]}:0:{found.edits}".encode()
+    return Relocation(relocation, [PREFIX.encode()]).apply(data, prefix.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "{}/lib", "-L{}/lib -I{}/include", "file://{}/x", "file://localhost{}/x", "PATH={}/bin:{}\n", '"\\n{}/x"',
+     "[{}]", "in {}.\n", "{}\n{}"],
+)  # fmt: skip
+def test_names_the_prefix(text: str) -> None:
+    assert moved(text.replace("{}", PREFIX).encode()) == text.replace("{}", ELSEWHERE).encode()
+
+
+@pytest.mark.parametrize("text", ["{}xtra", "{}.old/lib", "{}-2", "/mnt{}/lib", "../..{}", "$HOME{}", "{}%20x", "{}_x"])
+def test_names_another_path(text: str) -> None:
+    assert find_prefix(text.replace("{}", PREFIX).encode(), PREFIX) is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_wide_text_changes_its_length(encoding: str) -> None:
+    text = "root = {}/lib\nü {}\n"
+    data = text.replace("{}", PREFIX).encode(encoding)
+    assert moved(data).decode(encoding) == text.replace("{}", ELSEWHERE)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-be"])
+def test_c_strings_keep_their_length(encoding: str) -> None:
+    zero = "\0".encode(encoding)
+    data = b"\x01\x02\xff\xfe\0\0\0\0" + (PREFIX + "/lib").encode(encoding) + zero + b"\x99\x02"
+    expected = (SHORTER + "/lib").encode(encoding) + zero
+    changed = moved(data, SHORTER)
+    assert len(changed) == len(data)
+    assert changed[8 : 8 + len(expected)] == expected
+
+
+def test_object_has_only_c_strings() -> None:
+    data = b"\x7fELF\x02\0\0\0/opt/extra:/opt/e/lib:/opt/e\0"
+    assert moved(data, SHORTER) == b"\x7fELF\x02\0\0\0/opt/extra:/e/lib:/e" + b"\0" * 9
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02X\x0a\x00\x00\x00/opt/e/libq\x00.",  # pickle, protocol 2
+        b"\x80\x04\x95\x0e\0\0\0\0\0\0\0\x8c\x0a/opt/e/lib\x94.",  # pickle, protocol 4
+        b"\0\x01\0\x0a/opt/e/lib\0",  # a length of two bytes
+        b"\x05\0\0/opt/e/lib\x07\0",  # no string of C: it goes on after its last printable byte
+        b"\x05\0\0/opt/e/lib",  # no end
+    ],
+)
+def test_what_knows_its_length_stays(data: bytes) -> None:
+    found = find_prefix(data, PREFIX)
+    assert found is not None
+    assert (found.edits, found.stay) == ("", 1)
