@@ -60,7 +60,8 @@ def _places(data: Buffer, prefix: str) -> dict[int, str]:
         start = data.find(searched)
         while start >= 0:
             # one byte order reads what is in the other, some bytes away: changed by either, it is the same
-            if places.keys().isdisjoint(range(start - 3, start + 4)) and is_path(data, start, start + len(searched), encoding):
+            free = places.keys().isdisjoint(range(start - 3, start + 4))
+            if free and is_path(data, start, start + len(searched), encoding):
                 places[start] = encoding
             start = data.find(searched, start + len(searched))
     return places
