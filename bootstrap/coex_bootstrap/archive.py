@@ -6,6 +6,7 @@ from . import compat
 from . import format as form
 from .errors import ArchiveDamaged, CoexError
 from .index import load_index
+from .index_check import check_sizes
 from .tail import read_tail
 
 TYPE_CHECKING = False
@@ -74,10 +75,13 @@ class Archive(object):
         # type: () -> Index
         """The index, read and checked at the first use."""
         if self._index is None:
-            self._index = load_index(self.members[form.INDEX])
-            payload = self.manifest.payload
-            if any(frame.offset + frame.size > payload for frame in self._index.frames):
-                raise ArchiveDamaged("its index names a frame outside the payload", self.path)
+            try:
+                index = load_index(self.members[form.INDEX])
+                check_sizes(index, self.manifest.payload, self.manifest.unpacked)
+            except CoexError as error:
+                error.path = self.path
+                raise
+            self._index = index
         return self._index
 
     def frame(self, number):

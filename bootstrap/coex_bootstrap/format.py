@@ -12,6 +12,7 @@ import json
 
 from .compat import path_bytes, utf8
 from .errors import ArchiveDamaged, FormatUnknown
+from .manifest_check import check_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def load_manifest(data):
     # type: (bytes) -> Manifest
     """Read a manifest; raises ArchiveDamaged or FormatUnknown."""
     try:
-        fields = json.loads(data.decode("utf-8"))
+        fields = json.loads(data.decode("utf-8"), parse_int=whole)
     except (ValueError, RuntimeError):  # no JSON, or too deep
         raise ArchiveDamaged("its manifest cannot be read")
     if not isinstance(fields, dict) or "format" not in fields:
@@ -88,7 +89,16 @@ def load_manifest(data):
     for name in sorted(NEEDED):
         if name not in fields or not isinstance(fields[name], NEEDED[name]):
             raise ArchiveDamaged("its manifest has no %s" % name)
+    check_manifest(fields)
     return Manifest(fields)
+
+
+def whole(digits):
+    # type: (str) -> int
+    """Return a whole number; what has more digits than any size takes some Pythons hours to read."""
+    if len(digits) > 1000:
+        raise ValueError(digits[:20])
+    return int(digits)
 
 
 def entry_files(manifest):

@@ -5,9 +5,11 @@ import operator
 from .errors import ArchiveDamaged
 from .format import APP, FRAME_LIMIT, PREFIX
 
+LATEST = 1 << 40  # seconds from 1970, before or after: what every system takes for a time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import Dict, List
 
     from .index import Files, Frame, Index
 
@@ -57,16 +59,25 @@ def check_places(frames, files):
     if contents and max(contents) > FRAME_LIMIT:
         raise ArchiveDamaged("its index has a frame that cannot be")
     count = len(files)
-    if count and max(files.modes) > 0o7777:
+    if count and (
+        max(files.modes) > 0o7777 or max(files.nanoseconds) >= 1000000000
+        or max(max(files.seconds), -min(files.seconds)) > LATEST
+    ):
         raise ArchiveDamaged("its index has a file that cannot be")
     if any(row >= count for row in files.large) or any(row >= count for row in files.relocations):
         raise ArchiveDamaged("its index names a file that it does not have")
     if list(files.frames) != sorted(files.frames) or (count and files.frames[-1] >= len(frames)):
         raise ArchiveDamaged("its index has a file that is not in its frames")
-    large = set(files.large)
-    for row in large:
-        if files.offsets[row] or sum_to(contents, files.frames[row], files.sizes[row]) != files.sizes[row]:
+    large, free = set(files.large), 0
+    for row in sorted(large):
+        first, total, after = files.frames[row], 0, files.frames[row]
+        while total < files.sizes[row] and after < len(contents):
+            total, after = total + contents[after], after + 1
+        if files.offsets[row] or total != files.sizes[row]:
             raise ArchiveDamaged("its index has a file that is not in its frames")
+        if first < free:
+            raise ArchiveDamaged("its index has two files in one place")
+        free = after
     for number, content in enumerate(contents):
         first, last = files.rows_of(number)
         ends = map(operator.add, files.offsets[first:last], files.sizes[first:last])
@@ -74,12 +85,13 @@ def check_places(frames, files):
             raise ArchiveDamaged("its index has a file that is not in its frames")
 
 
-def sum_to(sizes, first, wanted):
-    # type: (List[int], int, int) -> int
-    """Return the size of the consecutive frames from `first` on that reach `wanted` bytes, or of all there are."""
-    total = 0
-    for size in sizes[first:]:
-        if total >= wanted:
-            break
-        total += size
-    return total
+def check_sizes(index, payload, unpacked):
+    # type: (Index, int, Dict[str, int]) -> None
+    """Refuse frames that overlap or lie outside the payload, and files that take more than is said of them."""
+    end = 0
+    for frame in index.frames:
+        if frame.offset < end or frame.offset + frame.size > payload:
+            raise ArchiveDamaged("its index names a frame outside the payload, or one in another")
+        end = frame.offset + frame.size
+    if len(index.files) != unpacked["files"] or sum(index.files.sizes) > unpacked["bytes"]:
+        raise ArchiveDamaged("its files take more than it says")

@@ -15,7 +15,7 @@ line); an item of a binary is the offsets of one string's occurrences and its en
 import re
 import sys
 
-from .errors import HostUnfit
+from .errors import ArchiveDamaged, HostUnfit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,19 +29,30 @@ SHEBANG = re.compile(br"^(#!(?:[ ]*)(/(?:\\ |[^ \n\r\t])*)(.*))$", re.MULTILINE)
 
 
 class Relocation(object):
-    """One parsed RELOCATION of kind t, b or e."""
+    """One parsed RELOCATION of kind t, b or e; raises ArchiveDamaged for what is none."""
 
     def __init__(self, text, placeholders):
         # type: (bytes, List[bytes]) -> None
+        try:
+            self._parse(text, placeholders)
+        except (ValueError, IndexError):  # no number, no such placeholder, no UTF-8
+            raise misplaced()
+
+    def _parse(self, text, placeholders):
+        # type: (bytes, List[bytes]) -> None
         self.kind, _, rest = text.partition(b":")
         self.python = rest
-        self.edits = []  # type: List[Tuple[int, List[bytes]]]
+        self.edits = []  # type: List[Tuple[int, List[List[int]]]]
         if self.kind in (b"t", b"b"):
             number, _, edits = rest.partition(b":")
-            self.placeholder = placeholders[int(number)].decode("utf-8")
+            self.placeholder = placeholders[count(number)].decode("utf-8")
             for edit in edits.split(b"/") if edits else ():
                 encoding, _, items = edit.partition(b"=")
-                self.edits.append((int(encoding), items.split(b"+")))
+                if count(encoding) >= len(ENCODINGS):
+                    raise ValueError(encoding)
+                self.edits.append((int(encoding), [read_item(self.kind, item) for item in items.split(b"+")]))
+        elif self.kind != b"e" or b"\n" in rest or not rest:
+            raise ValueError(text)
 
     def apply(self, data, prefix):
         # type: (bytes, bytes) -> bytes
@@ -50,9 +61,7 @@ class Relocation(object):
             return shorten_shebang(self._text(data, prefix))
         if self.kind == b"b":
             return self._binary(data, prefix)
-        if self.kind == b"e":
-            return console_shebang(prefix + b"/" + self.python) + data
-        raise ValueError(self.kind)
+        return console_shebang(prefix + b"/" + self.python) + data
 
     def _text(self, data, prefix):
         # type: (bytes, bytes) -> bytes
@@ -60,11 +69,14 @@ class Relocation(object):
         for encoding, items in self.edits:
             old, new = self._encoded(encoding, prefix)
             escaped = self._encoded(encoding, prefix.replace(b" ", b"\\ "))[1]
-            for item in items:
-                start = int(item.rstrip(b"!"))
-                places.append((start, start + len(old), escaped if item.endswith(b"!") else new))
+            for start, is_escaped in items:
+                if data[start : start + len(old)] != old:
+                    raise misplaced()
+                places.append((start, start + len(old), escaped if is_escaped else new))
         pieces, end = [], 0
         for start, stop, new in sorted(places):
+            if start < end:
+                raise misplaced()
             pieces += [data[end:start], new]
             end = stop
         return b"".join(pieces) + data[end:]
@@ -72,13 +84,13 @@ class Relocation(object):
     def _binary(self, data, prefix):
         # type: (bytes, bytes) -> bytes
         content = bytearray(data)
-        for start, string in self.strings(prefix, lambda first, last: bytes(content[first:last])):
+        for start, string in self.strings(prefix, len(data), lambda first, last: bytes(content[first:last])):
             content[start : start + len(string)] = string
         return bytes(content)
 
-    def strings(self, prefix, read):
-        # type: (bytes, Callable[[int, int], bytes]) -> Iterator[Tuple[int, bytes]]
-        """Yield (offset, bytes of the old length) for every string of a binary; `read` gives old bytes."""
+    def strings(self, prefix, size, read):
+        # type: (bytes, int, Callable[[int, int], bytes]) -> Iterator[Tuple[int, bytes]]
+        """Yield (offset, bytes of the old length) for every string of a binary; `read` gives old bytes of its `size`."""
         for encoding, items in self.edits:
             old, new = self._encoded(encoding, prefix)
             if len(new) > len(old):
@@ -87,11 +99,15 @@ class Relocation(object):
                     prefix, "name a shorter directory in COEX_ROOT",
                 )
             for item in items:
-                offsets = [int(number) for number in item.split(b".")]
-                start, end = offsets[0], offsets.pop()
+                offsets, end = item[:-1], item[-1]
+                start = offsets[0]
+                if end > size:
+                    raise misplaced()
                 string = read(start, end)
                 pieces, last = [], 0
                 for offset in offsets:
+                    if offset - start < last or string[offset - start :][: len(old)] != old:
+                        raise misplaced()
                     pieces += [string[last : offset - start], new]
                     last = offset - start + len(old)
                 pieces.append(string[last:])
@@ -106,6 +122,40 @@ class Relocation(object):
             return self.placeholder.encode(name), prefix.decode("utf-8").encode(name)
         except UnicodeDecodeError:
             raise HostUnfit("a package needs a place whose path is UTF-8", prefix, "name one in COEX_ROOT")
+
+
+def misplaced():
+    # type: () -> ArchiveDamaged
+    return ArchiveDamaged("its index relocates what is not there")
+
+
+def count(digits):
+    # type: (bytes) -> int
+    """Return a number of digits alone; raises ValueError."""
+    if not digits.isdigit() or len(digits) > 20:
+        raise ValueError(digits)
+    return int(digits)
+
+
+def read_item(kind, item):
+    # type: (bytes, bytes) -> List[int]
+    """Return an ITEM: of a text, offset and whether blanks are escaped; of a binary, offsets and end."""
+    if kind == b"t":
+        return [count(item[:-1] if item.endswith(b"!") else item), int(item.endswith(b"!"))]
+    numbers = [count(number) for number in item.split(b".")]
+    if len(numbers) < 2 or numbers != sorted(numbers):
+        raise ValueError(item)
+    return numbers
+
+
+def read_slots(text):
+    # type: (bytes) -> List[Tuple[int, int]]
+    """Return (row, offset) of every hash of a RELOCATION of kind h; raises ArchiveDamaged for what is none."""
+    try:
+        slots = [slot.split(b"@") for slot in text[2:].split(b",")]
+        return [(count(row), count(offset)) for row, offset in slots]
+    except ValueError:
+        raise misplaced()
 
 
 def shorten_shebang(data):

@@ -19,6 +19,7 @@ END = struct.Struct("<4s4H2LH")
 ENTRY = struct.Struct("<4s6H3L5H2L")
 LOCAL = struct.Struct("<4s5H3L2H")
 STORED, DEFLATED = 0, 8
+LIMIT = 1 << 28  # bytes of a member: an index takes some 60 for each file
 
 
 def read_tail(stream):
@@ -65,6 +66,8 @@ def _member(data, place):
     content = data[first : first + packed]
     if mark != b"PK\1\2" or local[0] != b"PK\3\4" or flags & 1 or len(content) != packed:
         raise ArchiveDamaged("its last bytes are no zip: %s" % name)
+    if size > LIMIT:
+        raise ArchiveDamaged("its member %s is too large to be" % name)
     if method == DEFLATED:
         content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size + 1)
     elif method != STORED:

@@ -11,7 +11,7 @@ import sys
 from . import compat, workers
 from .codesign import codesign
 from .errors import ArchiveDamaged, StoreUnusable
-from .relocate import Relocation
+from .relocate import Relocation, misplaced, read_slots
 from .waiting import nothing
 
 TYPE_CHECKING = False
@@ -181,10 +181,11 @@ class Writer(object):
     def _write_hashes(self, row, content):
         # type: (int, memoryview) -> None
         data = bytearray(content[self.files.offsets[row] :][: self.files.sizes[row]].tobytes())
-        for slot in self.files.relocations[row][2:].split(b","):
-            other, _, offset = slot.partition(b"@")
-            known = self.hashes[int(other)]
-            data[int(offset) : int(offset) + len(known)] = known
+        for other, offset in read_slots(self.files.relocations[row]):
+            known = self.hashes.get(other)
+            if known is None or offset + len(known) > len(data):
+                raise misplaced()
+            data[offset : offset + len(known)] = known
         self._write_file(row, bytes(data))
         compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
 
@@ -216,7 +217,8 @@ def patch(stream, relocation, prefix):
         stream.seek(first)
         return stream.read(last - first)
 
-    for start, string in list(relocation.strings(prefix, read)):
+    size = os.fstat(stream.fileno()).st_size
+    for start, string in list(relocation.strings(prefix, size, read)):
         stream.seek(start)
         stream.write(string)
 

@@ -126,17 +126,24 @@ def write_archive(path, index, contents=(), members=None, **fields):
     # type: (bytes, Index, Sequence[bytes], Optional[Dict[str, bytes]], **Any) -> form.Manifest
     """Write an archive of `index`, whose frames hold `contents`, and return its manifest."""
     payload = b"".join(add_frames(index, contents))
+    unpacked = {"files": len(index.files), "bytes": sum(row.size for row in index.files)}
+    manifest = make_manifest(**dict({"payload": len(payload), "unpacked": unpacked}, **fields))
+    sign(path, manifest, payload, index.dumps(), members)
+    return manifest
+
+
+def sign(path, manifest, payload, index, members=None):
+    # type: (bytes, form.Manifest, bytes, bytes, Optional[Dict[str, bytes]]) -> None
+    """Write an archive of these parts, whatever is in them, with the digest that fits."""
     carried = dict(bootstrap_members(), **(members or {}))
-    carried[form.INDEX] = index.dumps()
+    carried[form.INDEX] = index
     text = carried[form.PACKAGE + "/" + form.PRELUDE]
-    manifest = make_manifest(**dict({"payload": len(payload)}, **fields))
     manifest.fields["prelude"] = len(form.fill_prelude(text, b"0" * form.ID_LENGTH, manifest.platform))
     manifest.fields["digest"] = form.digest(manifest, carried)
     carried[form.MANIFEST] = manifest.dumps()
     with open(path, "wb") as stream:
         stream.write(form.fill_prelude(text, manifest.root_name, manifest.platform))
         stream.write(payload + zip_bytes(carried))
-    return manifest
 
 
 def read(path):

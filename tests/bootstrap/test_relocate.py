@@ -1,8 +1,8 @@
 """Relocation at known offsets: every kind, every encoding, the rules of #! lines."""
 
 import pytest
-from coex_bootstrap.errors import HostUnfit
-from coex_bootstrap.relocate import ENCODINGS, SHEBANG_LIMIT, Relocation, console_shebang, shorten_shebang
+from coex_bootstrap.errors import ArchiveDamaged, HostUnfit
+from coex_bootstrap.relocate import ENCODINGS, SHEBANG_LIMIT, Relocation, console_shebang, read_slots, shorten_shebang
 
 OLD = b"/opt/placehold"
 PREFIXES = [b"/p", b"/with a blank", OLD, b"/longer/than/the/placeholder", b"/w\xc3\xb6rk"]
@@ -182,7 +182,24 @@ def test_console_script_at_the_limit(length):
     assert console_shebang(executable).startswith(b"#!/bin/sh") is (length > SHEBANG_LIMIT)
 
 
-def test_unknown_kind():
-    # type: () -> None
-    with pytest.raises(ValueError, match="q"):
-        relocate(b"q:1", b"", b"/p")
+MISPLACED = [
+    b"", b"q:1", b"t", b"t:2:0=0", b"t:-1:0=0", b"t:x:0=0", b"t:1:9=0", b"t:1:-1=0", b"t:1:0=", b"t:1:0=x", b"t:1:0=1",
+    b"t:1:0=0+0", b"t:1:0=-14", b"t:1:0=0+14", b"t:1:0=99999999999999999999999", b"t:1:0=0!!", b"t:1:0", b"t:1:0=0//",
+    b"b:1:0=0", b"b:1:0=0.", b"b:1:0=14.0", b"b:1:0=0.21", b"b:1:0=1.20", b"b:1:0=0.0.20", b"b:1:0=0.5.20", b"b:1:0=0.99999999999",
+    b"b:1:0=0.10", b"b:1:0=-20.20", b"e", b"e:", b"e:x\ny", b"h:0@0",
+]
+
+
+@pytest.mark.parametrize("text", MISPLACED, ids=repr)
+def test_relocation_of_what_is_not_there(text):
+    # type: (bytes) -> None
+    with pytest.raises(ArchiveDamaged):
+        relocate(text, OLD + b"/bin\0\0", b"/p")
+
+
+@pytest.mark.parametrize("text", [b"h", b"h:", b"h:1", b"h:x@1", b"h:1@-1", b"h:1@2@3", b"h:1@1,"], ids=repr)
+def test_slots_that_are_none(text):
+    # type: (bytes) -> None
+    assert read_slots(b"h:1@2,3@4") == [(1, 2), (3, 4)]
+    with pytest.raises(ArchiveDamaged):
+        read_slots(text)

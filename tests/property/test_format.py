@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import os
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from coex_bootstrap.archive import PRELUDE_START, Archive
-from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown
-from coex_bootstrap.format import FRAME_LIMIT, NEEDED, Manifest, load_manifest
+from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown, HostUnfit
+from coex_bootstrap.format import FRAME_LIMIT, NEEDED, Manifest, entry_files, load_manifest
+from coex_bootstrap.host import check_host
 from coex_bootstrap.index import Directory, File, Frame, Index, Link, load_index
+from coex_bootstrap.launch import command_words
 from coex_bootstrap.tail import read_tail
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,12 +75,48 @@ json_values = st.recursive(
 )
 
 
+FIELDS = {
+    "format": 1, "digest": "0" * 64, "name": "demo", "platform": "linux-64", "date": 0, "prefix_limit": None,
+    "entry_points": [{"name": "demo", "command": [["prefix", "bin/demo"], ["text", "--x"]]}], "libzstd": None,
+    "packages": [{"name": "p", "version": "1", "build": "0", "compressed": 1, "unpacked": 2, "files": 3}],
+    "requires": {"__glibc": [">=2.17"]}, "post_link": [{"name": "p", "version": "1", "build_number": 0}],
+    "compile": {"python": "bin/python3.11", "sources": ["lib/a.py"]}, "prelude": 1, "payload": 1,
+    "unpacked": {"files": 1, "bytes": 1},
+}  # fmt: skip
+
+
 @given(st.dictionaries(st.text(), json_values))
 def test_manifest_round_trip(fields: dict[str, object]) -> None:
-    kinds = {name: next(iter(kind)) if isinstance(kind, tuple) else kind for name, kind in NEEDED.items()}
-    manifest = Manifest({**fields, **{name: kind() for name, kind in kinds.items() if kind is not object}})
-    manifest.fields.update(libzstd=None, format=1)
+    manifest = Manifest({**fields, **FIELDS})
+    assert FIELDS.keys() > NEEDED.keys()
     assert load_manifest(manifest.dumps()).fields == manifest.fields
+
+
+def places(value: object) -> list[list[object]]:
+    """Return the way to every value in a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [[], *([key, *rest] for key, below in inner for rest in places(below))]
+
+
+@given(st.data(), st.sampled_from([place for place in places(FIELDS) if place]))
+def test_manifest_with_one_value_altered(data: st.DataObject, place: list[object]) -> None:
+    """Whatever is taken is safe to use: nothing but an error of ours comes of it."""
+    fields = copy.deepcopy(FIELDS)
+    *way, last = place
+    inner: Any = fields
+    for key in way:
+        inner = inner[key]
+    inner[last] = data.draw(json_values | st.sampled_from(["..", "/", "a/../..", "a\nb", "\0", "\ud800", 1 << 70, -1]))
+    with contextlib.suppress(ArchiveDamaged, FormatUnknown):
+        manifest = load_manifest(json.dumps(fields).encode())
+        assert b"/" not in manifest.root_name
+        with contextlib.suppress(HostUnfit):
+            check_host(manifest)
+        command = b"".join(command_words(manifest, b"/root"))
+        assert b"\0" not in command
+        assert b"/.." not in b"".join(entry_files(manifest))
+        time.gmtime(manifest.date)
+        assert all("/" not in script["name"] for script in manifest.post_link)
 
 
 @st.composite

@@ -1,0 +1,119 @@
+"""Refuse a manifest that names what is outside its root, or says what no builder says: it may come from anyone."""
+
+import re
+
+from .compat import utf8
+from .errors import ArchiveDamaged
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+TEXT, WHOLE = type(u""), (int, type(1 << 64))
+DIGEST = re.compile(u"[0-9a-f]{64}\\Z")
+SUBDIR = re.compile(u"[a-z0-9]+-[a-z0-9_]+\\Z")
+LAST_DATE = 253402300799  # 9999-12-31, the last that time.gmtime(3) of every Python knows
+LONGEST = 1 << 16  # characters of one text
+CONTROL = re.compile(u"[\\x00-\\x1f\\x7f-\\x9f]")
+
+
+def check_manifest(fields):
+    # type: (Dict[str, Any]) -> None
+    """Raise ArchiveDamaged for fields, of the right kinds each, that cannot be."""
+    need(DIGEST.match(fields["digest"]), "digest")
+    need(SUBDIR.match(fields["platform"]), "platform")
+    need(is_line(fields["name"]), "name")
+    need(0 <= fields["date"] <= LAST_DATE, "date")
+    need(all(is_size(fields[name]) for name in ("prelude", "payload")), "size")
+    need(fields["prefix_limit"] is None or is_size(fields["prefix_limit"]), "prefix limit")
+    need(all(is_size(fields["unpacked"].get(name)) for name in ("files", "bytes")), "unpacked size")
+    need(fields["entry_points"] and all(map(is_entry_point, fields["entry_points"])), "entry point")
+    need(all(map(is_package, fields["packages"])), "package")
+    need(all(is_line(name) and is_lines(found) for name, found in fields["requires"].items()), "requirement")
+    need(all(map(is_post_link, fields["post_link"])), "post-link script")
+    need(fields["compile"] is None or is_compile(fields["compile"]), "source to compile")
+
+
+def need(found, what):
+    # type: (object, str) -> None
+    if not found:
+        raise ArchiveDamaged("its manifest has a %s that cannot be" % what)
+
+
+def is_text(value):
+    # type: (Any) -> bool
+    """Return whether a value is text that a host can be given: of bytes, without NUL."""
+    if not isinstance(value, TEXT) or u"\0" in value or len(value) > LONGEST:
+        return False
+    try:
+        return bool(utf8(value)) or not value
+    except UnicodeError:  # half of a surrogate pair
+        return False
+
+
+def is_line(value):
+    # type: (Any) -> bool
+    """Return whether a value is text that can be shown: no controls of a terminal."""
+    return is_text(value) and bool(value) and not CONTROL.search(value)
+
+
+def is_lines(values):
+    # type: (Any) -> bool
+    return isinstance(values, list) and all(value == u"" or is_line(value) for value in values)
+
+
+def is_size(value):
+    # type: (Any) -> bool
+    return isinstance(value, WHOLE) and 0 <= value < 1 << 63
+
+
+def is_name(value):
+    # type: (Any) -> bool
+    """Return whether a value is a name of one file."""
+    return is_line(value) and u"/" not in value and value not in (u".", u"..")
+
+
+def is_path(value):
+    # type: (Any) -> bool
+    """Return whether a value is a path that stays below where it begins."""
+    return is_text(value) and not set(value.split(u"/")) & set([u"", u".", u".."])
+
+
+def is_entry_point(entry):
+    # type: (Any) -> bool
+    if not isinstance(entry, dict) or not is_line(entry.get("name")):
+        return False
+    command = entry.get("command")
+    return isinstance(command, list) and bool(command) and all(map(is_word, command))
+
+
+def is_word(word):
+    # type: (Any) -> bool
+    """Return whether this is [kind, text] of a command line."""
+    if not isinstance(word, list) or len(word) != 2 or word[0] not in ("prefix", "app", "text"):
+        return False
+    return is_text(word[1]) if word[0] == "text" else is_path(word[1])
+
+
+def is_package(package):
+    # type: (Any) -> bool
+    if not isinstance(package, dict) or not all(is_line(package.get(name)) for name in ("name", "version", "build")):
+        return False
+    texts = [value for value in package.values() if isinstance(value, TEXT)]
+    return is_lines(texts) and all(is_size(package.get(name)) for name in ("compressed", "unpacked", "files"))
+
+
+def is_post_link(script):
+    # type: (Any) -> bool
+    if not isinstance(script, dict) or not is_name(script.get("name")) or not is_line(script.get("version")):
+        return False
+    return is_size(script.get("build_number"))
+
+
+def is_compile(found):
+    # type: (Any) -> bool
+    """Return whether this is {python, sources}: paths in the prefix, each of one line."""
+    sources = found.get("sources")
+    return is_path(found.get("python")) and isinstance(sources, list) and all(
+        is_path(source) and u"\n" not in source for source in sources
+    )

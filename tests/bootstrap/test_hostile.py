@@ -1,0 +1,304 @@
+"""Archives with a right digest and wrong intent: refused in words, or unpacked with nothing outside their root."""
+
+import io
+import os
+import random
+import resource
+import struct
+import zipfile
+from contextlib import closing
+
+import pytest
+from coex_bootstrap import workers
+from coex_bootstrap.archive import Archive
+from coex_bootstrap.errors import ArchiveDamaged, CoexError
+from coex_bootstrap.format import load_manifest
+from coex_bootstrap.index import COLUMNS, HEAD, TEXT, Frame, Link
+from coex_bootstrap.unpack import unpack
+
+from bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, make_manifest, raw_frame, read
+from bootstrap.building import sign, write, write_archive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+SCRIPT = b"#!/bin/sh\n" + PLACEHOLDER + b"/x\n"
+CONTENTS = [SCRIPT, b"0123456789" * 5, b"a" * 32, b"b" * 32]
+
+
+def decode(frame, size):
+    # type: (bytes, int) -> bytes
+    """Decode as a decoder does: what is no such frame is an archive that is damaged."""
+    try:
+        return decode_raw(frame, size)
+    except Exception:
+        raise ArchiveDamaged("a frame cannot be decoded")
+
+
+def full_index():
+    # type: () -> Any
+    """Return an index with something of every kind; its frames are those of CONTENTS."""
+    index = make_index(
+        [
+            file_row(b"prefix/bin/demo", 0, 0, len(SCRIPT), b"t:0:0=10", 0o755),
+            file_row(b"prefix/a", 1, 0, 10),
+            file_row(b"prefix/b", 1, 10, 40, b"e:bin/python"),
+            file_row(b"app/large", 2, 0, 64),
+        ],
+        links=[Link(b"prefix/out", b"/etc"), Link(b"app/zero", b"/dev/zero"), Link(b"app/loop", b"loop")],
+        directories=[b"prefix/lib/deep"],
+    )
+    return index
+
+
+@pytest.fixture
+def path(place):
+    # type: (bytes) -> bytes
+    """Return the archive of `full_index`, in a directory of its own."""
+    os.mkdir(place + b"/here")
+    write_archive(place + b"/here/full.coex", full_index(), CONTENTS)
+    return place + b"/here/full.coex"
+
+
+def attempt(path, root):
+    # type: (bytes, bytes) -> bool
+    """Open and unpack an archive as far as it goes; return whether it was whole, raise what is no error of ours."""
+    os.mkdir(root)
+    try:
+        with closing(Archive(path)) as archive:
+            unpack(archive, root, b"/final/root", decode)
+    except CoexError as error:
+        assert "\n" not in str(error)
+        return False
+    return True
+
+
+def remove(root):
+    # type: (bytes) -> None
+    for directory, directories, names in os.walk(root):
+        os.chmod(directory, 0o700)
+        for name in directories:
+            if not os.path.islink(directory + b"/" + name):
+                os.chmod(directory + b"/" + name, 0o700)
+    for directory, directories, names in os.walk(root, topdown=False):
+        for name in names + [n for n in directories if os.path.islink(directory + b"/" + n)]:
+            os.unlink(directory + b"/" + name)
+        os.rmdir(directory)
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    # type: (Any) -> None
+    """Let what a worker raises be seen as it is."""
+    monkeypatch.setattr(workers, "usable_cores", lambda: 1)
+
+
+def test_the_one_that_is_altered_is_whole(path, place):
+    # type: (bytes, bytes) -> None
+    assert attempt(path, place + b"/root")
+    assert read(place + b"/root/prefix/bin/demo") == b"#!/bin/sh\n/final/root/prefix/x\n"
+    assert read(place + b"/root/app/large") == b"a" * 32 + b"b" * 32
+
+
+def columns_of(index):
+    # type: (Any) -> Dict[str, List[Any]]
+    """Return the columns of an index that is made, each a list that may be altered."""
+    return dict((name, list(values)) for name, values in index._columns().items())
+
+
+def dump(columns):
+    # type: (Dict[str, List[Any]]) -> bytes
+    """Return the bytes of an index with these columns, whatever is in them."""
+    pieces = [HEAD + b"1\n"]
+    for name, kind in COLUMNS:
+        if kind == TEXT:
+            data = b"".join(value + b"\0" for value in columns[name])
+        else:
+            data = struct.pack("<%d%s" % (len(columns[name]), kind), *columns[name])
+        pieces += [("%s %d\n" % (name, len(data))).encode("ascii"), data]
+    return b"".join(pieces)
+
+
+NUMBERS = {
+    "Q": [0, 1, 10, 31, 64, 100, 1 << 32, (1 << 63) - 1, (1 << 64) - 1],
+    "I": [0, 1, 2, 3, 4, 10, 31, 100, 0o777, 0o4755, 0o100644, (1 << 24) + 1, (1 << 31), (1 << 32) - 1],
+    "q": [0, -1, 1 << 40, -(1 << 40), (1 << 62), -(1 << 63), (1 << 63) - 1],
+}
+TEXTS = [
+    b"", b".", b"..", b"/", b"//", b"a/b", b"../x", b"/etc/passwd", b"prefix/../../x", b"prefix", b"app", b"prefix/bin", b"A",
+    b"a", b"b", b"large", b"bin", b"a\nb", b"\xff", b"x" * 300, b"prefix/out/x", b"prefix/" + b"d/" * 40 + b"x", b"t:0:0=10",
+    b"t:0:0=0", b"b:0:0=10.40", b"b:0:0=10.99999999", b"e:x", b"h:0@0", b"h:0@99999999", b"h:9@0", b"t:9:", b"\xff:\xff",
+]
+
+
+def altered(generator, columns):
+    # type: (random.Random, Dict[str, List[Any]]) -> None
+    """Alter a few items of an index: another value, one of another row, one more, one less."""
+    for _ in range(generator.randrange(1, 4)):
+        name, kind = generator.choice(COLUMNS)
+        values, new = columns[name], generator.choice(TEXTS if kind == TEXT else NUMBERS[kind])
+        what = generator.random()
+        if values and what < 0.7:
+            values[generator.randrange(len(values))] = new if what < 0.5 else generator.choice(values)
+        elif what < 0.85:
+            for other, _ in COLUMNS:  # a whole row more
+                if other.split("_")[0] == name.split("_")[0] and columns[other]:
+                    columns[other].append(columns[other][-1])
+            if values:
+                values[-1] = new
+        elif values:
+            values.pop(generator.randrange(len(values)))
+
+
+def signed(path, index, fields=None):
+    # type: (bytes, bytes, Any) -> None
+    """Write the archive of CONTENTS with any bytes as its index, and a digest that fits them."""
+    payload = b"".join(map(raw_frame, CONTENTS))
+    known = dict(payload=len(payload), unpacked={"files": 4, "bytes": 1 << 20})
+    known.update(fields or {})
+    sign(path, make_manifest(**known), payload, index)
+
+
+def columns_with_frames():
+    # type: () -> Dict[str, List[Any]]
+    """Return the columns of `full_index` with the frames of CONTENTS."""
+    index, offset = full_index(), 0
+    for content in CONTENTS:
+        frame = raw_frame(content)
+        index.frames.append(Frame(offset, len(frame), len(content), b"0" * 64))
+        offset += len(frame)
+    return columns_of(index)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_indexes_of_any_content(path, place, seed):
+    # type: (bytes, bytes, int) -> None
+    """Nothing stands outside the root, nothing is hung on, and every refusal is in words."""
+    generator, whole = random.Random(seed), 0
+    before = sorted(os.listdir(place))
+    for _ in range(100):
+        columns = columns_with_frames()
+        altered(generator, columns)
+        signed(path, dump(columns))
+        whole += attempt(path, place + b"/root")
+        assert sorted(os.listdir(place + b"/root")) in ([], [b"app"], [b"prefix"], [b"app", b"prefix"])
+        remove(place + b"/root")
+        assert sorted(os.listdir(place)) == before
+        assert os.listdir(place + b"/here") == [b"full.coex"]
+    assert 5 < whole < 95
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tails_of_any_bytes(path, place, seed):
+    # type: (bytes, bytes, int) -> None
+    """Bytes are altered, put in, and taken out, with no digest that fits."""
+    generator, data = random.Random(seed), read(path)
+    start = data.index(b"PK\3\4")
+    for _ in range(150):
+        altered_data = bytearray(data)
+        for _ in range(generator.randrange(1, 4)):
+            at = generator.choice([generator.randrange(start, len(data) - 8), len(data) - generator.randrange(8, 700)])
+            new = bytearray(generator.choice([b"", b"\0", b"\xff\xff\xff\xff", b"PK\1\2", bytes(bytearray([generator.randrange(256)]))]))
+            altered_data[at : at + generator.choice([0, 1, len(new)])] = new
+        write(path, bytes(altered_data))
+        if altered_data != data:
+            attempt(path, place + b"/root")
+            remove(place + b"/root")
+
+
+def grown(**changes):
+    # type: (**Any) -> Dict[str, List[Any]]
+    columns = columns_with_frames()
+    for name, function in changes.items():
+        columns[name] = function(columns[name])
+    return columns
+
+
+BAD_INDEXES = {
+    "a directory that is a link": dump(grown(
+        directory_path=lambda old: old + [b"prefix/out"], directory_mode=lambda old: old + [0o755],
+    )),
+    "a link behind a link": dump(grown(
+        link_path=lambda old: old + [b"prefix/out/passwd"], link_target=lambda old: old + [b"x"],
+    )),
+    "frames that overlap": dump(grown(frame_offset=lambda old: [old[0]] * len(old))),
+    "frames of the whole payload": dump(grown(frame_offset=lambda old: [0] * len(old))),
+    "a frame behind the payload": dump(grown(frame_offset=lambda old: old[:-1] + [1 << 63])),
+    "two large files in one place": dump(grown(
+        file_directory=lambda old: old + old[-1:], file_name=lambda old: old + [b"again"], file_mode=lambda old: old + old[-1:],
+        file_seconds=lambda old: old + old[-1:], file_nanoseconds=lambda old: old + old[-1:], file_frame=lambda old: old + old[-1:],
+        file_offset=lambda old: old + old[-1:], file_size=lambda old: old + old[-1:], large_file=lambda old: old + [4],
+    )),
+    "a time without end": dump(grown(file_seconds=lambda old: [1 << 62] * len(old))),
+    "a second of too many parts": dump(grown(file_nanoseconds=lambda old: [(1 << 32) - 1] * len(old))),
+    "a relocation that is none": dump(grown(relocated_relocation=lambda old: [b"q"] * len(old))),
+    "a relocation of what is not there": dump(grown(relocated_relocation=lambda old: [b"t:0:0=0"] + old[1:])),
+}
+
+
+@pytest.mark.parametrize("what", sorted(BAD_INDEXES))
+def test_refuses_an_index(path, place, what):
+    # type: (bytes, bytes, str) -> None
+    signed(path, BAD_INDEXES[what], {"unpacked": {"files": 5 if "two large" in what else 4, "bytes": 1 << 20}})
+    assert not attempt(path, place + b"/root")
+
+
+BAD_FIELDS = {
+    "fewer files": {"unpacked": {"files": 3, "bytes": 1 << 20}},
+    "fewer bytes": {"unpacked": {"files": 4, "bytes": 10}},
+    "no sizes": {"unpacked": {}},
+    "no entry point": {"entry_points": []},
+    "an entry point without a command": {"entry_points": [{"name": u"x", "command": []}]},
+    "an entry point outside": {"entry_points": [{"name": u"x", "command": [["prefix", u"../../bin/sh"]]}]},
+    "an absolute entry point": {"entry_points": [{"name": u"x", "command": [["app", u"/bin/sh"]]}]},
+    "a kind of word that is not known": {"entry_points": [{"name": u"x", "command": [["host", u"bin/sh"]]}]},
+    "NUL in a word": {"entry_points": [{"name": u"x", "command": [["text", u"a\0b"]]}]},
+    "half a character": {"entry_points": [{"name": u"x", "command": [["text", u"\ud800"]]}]},
+    "a word of another kind": {"entry_points": [{"name": u"x", "command": [["text", 5]]}]},
+    "a name that speaks to the terminal": {"name": u"\x1b[2J"},
+    "a script outside": {"post_link": [{"name": u"../x", "version": u"1", "build_number": 0}]},
+    "a script without a version": {"post_link": [{"name": u"x"}]},
+    "a source outside": {"compile": {"python": u"bin/python", "sources": [u"../../x.py"]}},
+    "two sources in one": {"compile": {"python": u"bin/python", "sources": [u"a.py\nb.py"]}},
+    "a Python outside": {"compile": {"python": u"../../../bin/sh", "sources": []}},
+    "a package without a name": {"packages": [{}]},
+    "a package with a newline": {"packages": [{"name": u"a\nb", "version": u"1", "build": u"0", "compressed": 0, "unpacked": 0, "files": 0}]},
+    "a requirement that is no text": {"requires": {"__glibc": [5]}},
+    "a requirement without a list": {"requires": {"__glibc": u"2"}},
+    "a date without end": {"date": 1 << 80},
+    "a negative payload": {"payload": -1},
+    "a platform that is none": {"platform": u"../x"},
+}  # type: Dict[str, Dict[str, Any]]
+
+
+@pytest.mark.parametrize("what", sorted(BAD_FIELDS))
+def test_refuses_a_manifest(path, place, what):
+    # type: (bytes, bytes, str) -> None
+    signed(path, dump(columns_with_frames()))
+    with closing(Archive(path)) as archive:
+        assert len(archive.index.files) == 4
+    signed(path, dump(columns_with_frames()), BAD_FIELDS[what])
+    with pytest.raises(ArchiveDamaged):
+        with closing(Archive(path)) as archive:
+            assert archive.index
+
+
+def test_a_member_that_expands_without_end(path):
+    # type: (bytes) -> None
+    """A gigabyte of zeros in a megabyte: not even begun."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as tail:
+        tail.writestr("index", b"\0" * (300 << 20))
+    data = read(path)
+    write(path, data[: data.index(b"PK\3\4")] + buffer.getvalue())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArchiveDamaged, match="too large to be"):
+        Archive(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+
+
+def test_a_number_without_end(path):
+    # type: (bytes) -> None
+    with pytest.raises(ArchiveDamaged):
+        load_manifest(make_manifest().dumps().replace(b"1000000000", b"1" * (1 << 22)))
