@@ -9,7 +9,7 @@ LATEST = 1 << 40  # seconds from 1970, before or after: what every system takes 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List
+    from typing import Dict, List, Set
 
     from .index import Files, Frame, Index
 
@@ -68,7 +68,19 @@ def check_places(frames, files):
         raise ArchiveDamaged("its index names a file that it does not have")
     if list(files.frames) != sorted(files.frames) or (count and files.frames[-1] >= len(frames)):
         raise ArchiveDamaged("its index has a file that is not in its frames")
-    large, free = set(files.large), 0
+    large = set(files.large)
+    check_large(contents, files, large)
+    for number, content in enumerate(contents):
+        first, last = files.rows_of(number)
+        ends = map(operator.add, files.offsets[first:last], files.sizes[first:last])
+        if any(end > content and row not in large for row, end in enumerate(ends, first)):
+            raise ArchiveDamaged("its index has a file that is not in its frames")
+
+
+def check_large(contents, files, large):
+    # type: (List[int], Files, Set[int]) -> None
+    """Refuse a large file that is not the whole of its frames, and two in one place."""
+    free = 0
     for row in sorted(large):
         first, total, after = files.frames[row], 0, files.frames[row]
         while total < files.sizes[row] and after < len(contents):
@@ -78,11 +90,6 @@ def check_places(frames, files):
         if first < free:
             raise ArchiveDamaged("its index has two files in one place")
         free = after
-    for number, content in enumerate(contents):
-        first, last = files.rows_of(number)
-        ends = map(operator.add, files.offsets[first:last], files.sizes[first:last])
-        if any(end > content and row not in large for row, end in enumerate(ends, first)):
-            raise ArchiveDamaged("its index has a file that is not in its frames")
 
 
 def check_sizes(index, payload, unpacked):

@@ -9,7 +9,7 @@ import zipfile
 from contextlib import closing
 
 import pytest
-from coex_bootstrap import workers
+from coex_bootstrap import compat, workers
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.errors import ArchiveDamaged, CoexError
 from coex_bootstrap.format import load_manifest
@@ -39,7 +39,7 @@ def decode(frame, size):
 def full_index():
     # type: () -> Any
     """Return an index with something of every kind; its frames are those of CONTENTS."""
-    index = make_index(
+    return make_index(
         [
             file_row(b"prefix/bin/demo", 0, 0, len(SCRIPT), b"t:0:0=10", 0o755),
             file_row(b"prefix/a", 1, 0, 10),
@@ -49,7 +49,6 @@ def full_index():
         links=[Link(b"prefix/out", b"/etc"), Link(b"app/zero", b"/dev/zero"), Link(b"app/loop", b"loop")],
         directories=[b"prefix/lib/deep"],
     )
-    return index
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def attempt(path, root):
 
 def remove(root):
     # type: (bytes) -> None
-    for directory, directories, names in os.walk(root):
+    for directory, directories, _ in os.walk(root):
         os.chmod(directory, 0o700)
         for name in directories:
             if not os.path.islink(directory + b"/" + name):
@@ -199,7 +198,8 @@ def test_tails_of_any_bytes(path, place, seed):
         altered_data = bytearray(data)
         for _ in range(generator.randrange(1, 4)):
             at = generator.choice([generator.randrange(start, len(data) - 8), len(data) - generator.randrange(8, 700)])
-            new = bytearray(generator.choice([b"", b"\0", b"\xff\xff\xff\xff", b"PK\1\2", bytes(bytearray([generator.randrange(256)]))]))
+            byte = bytes(bytearray([generator.randrange(256)]))
+            new = bytearray(generator.choice([b"", b"\0", b"\xff\xff\xff\xff", b"PK\1\2", byte]))
             altered_data[at : at + generator.choice([0, 1, len(new)])] = new
         write(path, bytes(altered_data))
         if altered_data != data:
@@ -215,6 +215,7 @@ def grown(**changes):
     return columns
 
 
+OF_A_FILE = ("directory", "mode", "seconds", "nanoseconds", "frame", "offset", "size")
 BAD_INDEXES = {
     "a directory that is a link": dump(grown(
         directory_path=lambda old: old + [b"prefix/out"], directory_mode=lambda old: old + [0o755],
@@ -226,9 +227,8 @@ BAD_INDEXES = {
     "frames of the whole payload": dump(grown(frame_offset=lambda old: [0] * len(old))),
     "a frame behind the payload": dump(grown(frame_offset=lambda old: old[:-1] + [1 << 63])),
     "two large files in one place": dump(grown(
-        file_directory=lambda old: old + old[-1:], file_name=lambda old: old + [b"again"], file_mode=lambda old: old + old[-1:],
-        file_seconds=lambda old: old + old[-1:], file_nanoseconds=lambda old: old + old[-1:], file_frame=lambda old: old + old[-1:],
-        file_offset=lambda old: old + old[-1:], file_size=lambda old: old + old[-1:], large_file=lambda old: old + [4],
+        file_name=lambda old: old + [b"again"], large_file=lambda old: old + [4],
+        **dict(("file_" + name, lambda old: old + old[-1:]) for name in OF_A_FILE)
     )),
     "a time without end": dump(grown(file_seconds=lambda old: [1 << 62] * len(old))),
     "a second of too many parts": dump(grown(file_nanoseconds=lambda old: [(1 << 32) - 1] * len(old))),
@@ -244,6 +244,7 @@ def test_refuses_an_index(path, place, what):
     assert not attempt(path, place + b"/root")
 
 
+PACKAGE = {"name": u"a", "version": u"1", "build": u"0", "compressed": 0, "unpacked": 0, "files": 0}
 BAD_FIELDS = {
     "fewer files": {"unpacked": {"files": 3, "bytes": 1 << 20}},
     "fewer bytes": {"unpacked": {"files": 4, "bytes": 10}},
@@ -263,7 +264,8 @@ BAD_FIELDS = {
     "two sources in one": {"compile": {"python": u"bin/python", "sources": [u"a.py\nb.py"]}},
     "a Python outside": {"compile": {"python": u"../../../bin/sh", "sources": []}},
     "a package without a name": {"packages": [{}]},
-    "a package with a newline": {"packages": [{"name": u"a\nb", "version": u"1", "build": u"0", "compressed": 0, "unpacked": 0, "files": 0}]},
+    "a package with a newline": {"packages": [dict(PACKAGE, name=u"a\nb")]},
+    "a package of no size": {"packages": [dict(PACKAGE, files=None)]},
     "a requirement that is no text": {"requires": {"__glibc": [5]}},
     "a requirement without a list": {"requires": {"__glibc": u"2"}},
     "a date without end": {"date": 1 << 80},
@@ -275,6 +277,8 @@ BAD_FIELDS = {
 @pytest.mark.parametrize("what", sorted(BAD_FIELDS))
 def test_refuses_a_manifest(path, place, what):
     # type: (bytes, bytes, str) -> None
+    if what == "half a character" and compat.PY2:
+        pytest.skip("2.7 makes bytes of it")
     signed(path, dump(columns_with_frames()))
     with closing(Archive(path)) as archive:
         assert len(archive.index.files) == 4
