@@ -134,11 +134,13 @@ def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: by
     members = {**bootstrap_members(), form.INDEX: index.dumps(), form.LIBZSTD: libzstd}
     manifest.fields["digest"] = form.digest(manifest, members)
     members[form.MANIFEST] = manifest.dumps()
-    stream.seek(0, os.SEEK_END)
-    stream.write(zip_bytes(members, manifest.date))
     text = members[f"{form.PACKAGE}/{form.PRELUDE}"]
+    prelude = form.fill_prelude(text, manifest.root_name, manifest.platform)
+    tail = zip_bytes(members, manifest.date)
+    stream.seek(0, os.SEEK_END)
+    stream.write(form.seal(prelude, tail) + tail)
     stream.seek(0)
-    stream.write(form.fill_prelude(text, manifest.root_name, manifest.platform))
+    stream.write(prelude)
 
 
 def zip_bytes(members: dict[str, bytes], date: int) -> bytes:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
+    from collections.abc import Callable
+    from typing import Any
 
 CREATE = "Create an executable archive of an environment and an application."
 CREATE_MORE = """\
@@ -17,6 +19,12 @@ Examples:
   conda coex create -c conda-forge --package python=3.12 --package numpy --entrypoint python -o np.coex
 """
 INSPECT = "Show what an archive holds, and what it asks of a host."
+# What every archive answers itself, see coex_bootstrap.tools: listed here, so that conda need not load that.
+TOOLS = {
+    "info": "Show what an archive holds, and what it asks of a host.",
+    "files": "List the files of an archive.",
+    "verify": "Verify every byte of an archive, and of what it was unpacked to.",
+}
 CACHE = "See or clear the cache of compressed packages that builds keep under conda's package cache."
 DEFAULT_LEVEL = 9
 FAST_LEVEL = 3
@@ -28,6 +36,7 @@ def configure_parser(parser: ArgumentParser) -> None:
     _configure_create(verbs)
     _configure_inspect(verbs)
     _configure_cache(verbs)
+    _configure_tools(verbs)
 
 
 def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
@@ -98,6 +107,26 @@ def _configure_cache(verbs: _SubParsersAction[ArgumentParser]) -> None:
     add_output_and_prompt_options(parser)
 
 
+def _configure_tools(verbs: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the verbs that archives answer themselves; one that is asked for gets its options then."""
+    for name, summary in TOOLS.items():
+        parser = verbs.add_parser(name, help=summary)
+        parser.parse_known_args = _later(parser)  # type: ignore[method-assign]
+
+
+def _later(parser: ArgumentParser) -> Callable[..., Any]:
+    """Return a `parse_known_args` that first gives the parser its options."""
+
+    def parse(*words: Any, **options: Any) -> Any:
+        from .ask import configure
+
+        del parser.parse_known_args
+        configure(parser)
+        return parser.parse_known_args(*words, **options)
+
+    return parse
+
+
 def execute(arguments: Namespace) -> int:
     """Run the verb, and turn every error of ours, and of the system, into one that conda prints."""
     from conda import CondaError
@@ -129,6 +158,10 @@ def _execute(arguments: Namespace) -> int:
         from .inspect import inspect
 
         return inspect(arguments.archive)
+    if arguments.coex_verb in TOOLS:
+        from .ask import ask
+
+        return ask(arguments)
     if arguments.coex_verb == "cache":
         from .cache import ACTIONS
 

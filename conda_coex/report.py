@@ -5,14 +5,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.report import human, table
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from coex_bootstrap.format import Manifest
 
     from .environment import Environment
     from .plan import Link
+
+__all__ = ["human", "report", "table"]
 
 
 def report(output: Path, manifest: Manifest, environment: Environment, links: Sequence[tuple[str, Link]]) -> None:
@@ -42,22 +46,3 @@ def report(output: Path, manifest: Manifest, environment: Environment, links: Se
             f"{output}: {human(size)} for {manifest.platform}, {count} package{'s' * (count != 1)}, "
             f"{human(unpacked)} unpacked"
         )
-
-
-def human(size: int) -> str:
-    """Return a size as a person reads it, in decimal units."""
-    value = float(size)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.2f} GB"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield aligned lines; the last columns are numbers and stand to the right."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    numeric = [name in ("compressed", "unpacked", "size") for name in head]
-    for row in [head, ["-" * width for width in widths], *rows]:
-        cells = [c.rjust(w) if right else c.ljust(w) for c, w, right in zip(row, widths, numeric, strict=True)]
-        yield "  ".join(cells).rstrip()

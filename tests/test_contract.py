@@ -25,10 +25,13 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 # What stages hand on or all of them use; a stage may import these.
 NOUNS = {
     BUILDER: {"conda_api", "errors", "frames", "layout", "placeholders", "plan", "report"},
-    BOOTSTRAP: {"compat", "errors", "format", "index", "shell", "tail", "waiting"},
+    BOOTSTRAP: {"compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting"},
 }
 # The verbs, which know the order of their stages, and what only starts them.
-ORCHESTRATORS = {BUILDER: {"cache", "cli", "create", "inspect", "plugin", "__main__"}, BOOTSTRAP: {"run", "__main__"}}
+ORCHESTRATORS = {
+    BUILDER: {"ask", "cache", "cli", "create", "inspect", "plugin", "__main__"},
+    BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
+}
 # What else a module may import of its own package.
 EDGES = {
     BUILDER: {
@@ -40,8 +43,14 @@ EDGES = {
         ("manifest", "archive"),
     },
     BOOTSTRAP: {
+        ("archive_check", "archive"),
+        ("archive_check", "workers"),
+        ("contents", "relocate"),
+        ("contents", "unpack"),
+        ("contents", "zstd"),
         ("index", "index_check"),
         ("leftovers", "claim"),
+        ("root_check", "workers"),
         ("store", "claim"),
         ("store", "leftovers"),
         ("unpack", "codesign"),
@@ -153,6 +162,15 @@ def test_bootstrap_loads_all_of_itself_at_once() -> None:
             if isinstance(function, ast.FunctionDef):
                 found = [node for node in ast.walk(function) if isinstance(node, ast.ImportFrom) and node.level]
                 assert found == [], source
+
+
+def test_a_start_loads_no_tool() -> None:
+    known, waiting = graph(BOOTSTRAP), {"run"}
+    loaded: set[str] = set()
+    while waiting - loaded:
+        loaded |= waiting
+        waiting = set().union(*(known[module] for module in waiting))
+    assert not {module for module in loaded if module.startswith("tool") or module in ("report", "verb", "contents")}
 
 
 def test_bootstrap_is_ascii() -> None:

@@ -14,9 +14,18 @@ def main(path, arguments):
         sys.stderr.write("coex: %s: Python 2.7, or 3.3 and newer, is needed; this is %s\n" % (path, sys.version.split()[0]))
         return 125
     try:
-        from coex_bootstrap import compat, run
+        import os
 
-        return run.main(compat.path_bytes(path), [compat.path_bytes(word) for word in arguments])
+        from coex_bootstrap import compat
+
+        words = [compat.path_bytes(word) for word in arguments]
+        if os.environ.get("COEX_TOOLS", "0") not in ("", "0"):
+            from coex_bootstrap import tools
+
+            return tools.main(compat.path_bytes(path), words)
+        from coex_bootstrap import run
+
+        return run.main(compat.path_bytes(path), words)
     except Exception:
         if is_whole(path):
             raise

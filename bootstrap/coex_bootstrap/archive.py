@@ -41,8 +41,7 @@ class Archive(object):
 
     def _read_tail(self):
         # type: () -> None
-        if self.stream.read(len(PRELUDE_START)) != PRELUDE_START:
-            raise ArchiveDamaged("it does not begin as one")
+        self._check_beginning()
         self.members, self.tail_size = read_tail(self.stream)
         for name in (form.MANIFEST, form.INDEX, form.PACKAGE + "/" + form.PRELUDE):
             if name not in self.members:
@@ -55,11 +54,16 @@ class Archive(object):
         self._check_size()
         self._check_prelude()
 
+    def _check_beginning(self):
+        # type: () -> None
+        if self.stream.read(len(PRELUDE_START)) != PRELUDE_START:
+            raise ArchiveDamaged("it does not begin as one")
+
     def _check_size(self):
         # type: () -> None
         """The sizes must add up: a byte more or less in the payload moves every frame."""
         size = os.fstat(self.stream.fileno()).st_size
-        if self.manifest.prelude + self.manifest.payload + self.tail_size != size:
+        if self.manifest.prelude + self.manifest.payload + form.SEAL_SIZE + self.tail_size != size:
             raise ArchiveDamaged("it has another size than it says")
 
     def _check_prelude(self):

@@ -34,6 +34,12 @@ def readable(path):
     return text.encode("utf-8") if PY2 else text  # type: ignore[return-value,unused-ignore]
 
 
+def text(path):
+    # type: (bytes) -> str
+    """Return bytes as text, as a JSON document takes it; 3 can turn what is no UTF-8 into bytes again."""
+    return path.decode("utf-8", "replace" if PY2 else "surrogateescape")
+
+
 def utf8(text):
     # type: (Union[str, bytes]) -> bytes
     """Return text that came out of a JSON document as UTF-8."""

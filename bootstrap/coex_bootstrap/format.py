@@ -2,6 +2,7 @@
 
     prelude   POSIX sh text, `prelude.sh` with its two marks filled in
     payload   independent zstd frames, addressed by their offset in the payload
+    seal      32 bytes: the sha256 of prelude and tail as they are in the file, which `verify` compares
     tail      a zip without comment whose offsets count from its own start (PEP 441; the file's last bytes)
 
 The members of the tail are named here; `index` documents the one that lists the files.
@@ -28,6 +29,7 @@ PRELUDE = "prelude.sh"
 
 FRAME_SIZE = 4 << 20  # of content, by the builder; performance does not change from 1 to 16 MiB
 FRAME_LIMIT = 16 << 20  # of content, for a reader: what a worker allocates
+SEAL_SIZE = 32  # bytes
 ID_LENGTH = 24  # hexadecimal digits of the digest that name a root: 96 bits, and short for shebangs
 
 PREFIX = b"prefix"
@@ -123,6 +125,12 @@ def digest(manifest, members):
         line = "%s %d %s\n" % (name, len(content[name]), hashlib.sha256(content[name]).hexdigest())
         total.update(line.encode("utf-8"))
     return total.hexdigest()
+
+
+def seal(prelude, tail):
+    # type: (bytes, bytes) -> bytes
+    """Return what vouches for the bytes that the digest leaves open, as which of many deflate streams says the same."""
+    return hashlib.sha256(prelude + tail).digest()
 
 
 def fill_prelude(text, root_name, platform):

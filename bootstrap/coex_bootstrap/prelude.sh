@@ -20,7 +20,7 @@ case ${COEX_ROOT:+set}${COEX_ROOT-} in
      esac ;;
 esac
 _coex_start=$_coex_store/@ROOT@/start
-if [ -r "$_coex_start" ] && [ -n "$_coex_store" ]; then
+if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ]; then
   # A start that finds something of its root removed returns, and Python unpacks it again.
   if [ -n "${COEX_ROOT:+set}" ] || { [ -O "$_coex_start" ] && [ -O "$_coex_store/@ROOT@" ]; }; then . "$_coex_start"; fi
 fi

@@ -142,8 +142,8 @@ def sign(path, manifest, payload, index, members=None):
     manifest.fields["digest"] = form.digest(manifest, carried)
     carried[form.MANIFEST] = manifest.dumps()
     with open(path, "wb") as stream:
-        stream.write(form.fill_prelude(text, manifest.root_name, manifest.platform))
-        stream.write(payload + zip_bytes(carried))
+        prelude, tail = form.fill_prelude(text, manifest.root_name, manifest.platform), zip_bytes(carried)
+        stream.write(prelude + payload + form.seal(prelude, tail) + tail)
 
 
 def read(path):

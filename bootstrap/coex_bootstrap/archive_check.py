@@ -1,0 +1,113 @@
+"""Check every byte of an archive: prelude, frames, seal, tail."""
+
+import hashlib
+import os
+
+from . import format as form
+from . import workers
+from .archive import PRELUDE_START, Archive
+from .errors import ArchiveDamaged, CoexError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+
+    from .zstd import Decoder
+
+    Damage = Dict[str, object]  # `part`, `what`, where known `offset` and `size` in the file, `frame`
+
+
+class Examined(Archive):
+    """An archive that opens also where its first lines were altered: `damages` has what was found so far."""
+
+    def __init__(self, path):
+        # type: (bytes) -> None
+        self.damages = []  # type: List[Damage]
+        super(Examined, self).__init__(path)
+
+    def _check_beginning(self):
+        # type: () -> None
+        try:
+            super(Examined, self)._check_beginning()
+        except ArchiveDamaged as error:
+            self.damages.append(damage("prelude", error.what, 0, len(PRELUDE_START)))
+
+    def _check_prelude(self):
+        # type: () -> None
+        try:
+            super(Examined, self)._check_prelude()
+        except ArchiveDamaged as error:
+            if not self.damages:
+                self.damages.append(damage("prelude", error.what, 0, self.manifest.prelude))
+
+
+def damage(part, what, offset=None, size=None, frame=None):
+    # type: (str, str, Optional[int], Optional[int], Optional[int]) -> Damage
+    return {"part": part, "what": what, "offset": offset, "size": size, "frame": frame}
+
+
+def check_archive(archive, decoder):
+    # type: (Examined, Optional[Decoder]) -> List[Damage]
+    """Return what is damaged in an archive that could be opened; without a decoder no checksum of zstd is looked at."""
+    found = archive.damages + list(check_frames(archive, decoder)) + list(_check_gaps(archive))
+    if not found:  # else it only says again that something is
+        found += _check_seal(archive)
+    return found
+
+
+def check_frames(archive, decoder):
+    # type: (Archive, Optional[Decoder]) -> Iterator[Damage]
+    """Yield the frames whose bytes are not those that the index has the sha256 of, or do not decode."""
+    frames, base = archive.index.frames, archive.manifest.prelude
+
+    def check(numbers):
+        # type: (Iterable[int]) -> List[Tuple[int, str]]
+        archive.reopen()
+        return [(number, why) for number in numbers for why in [_refusal(archive, number, decoder)] if why]
+
+    for number, why in sorted(pair for part in workers.share(len(frames), check) for pair in part):
+        yield damage("payload", why, base + frames[number].offset, frames[number].size, number)
+
+
+def _refusal(archive, number, decoder):
+    # type: (Archive, int, Optional[Decoder]) -> Optional[str]
+    try:
+        data, frame = archive.frame(number), archive.index.frames[number]
+        if hashlib.sha256(data).hexdigest().encode("ascii") != frame.sha256:
+            return "its sha256 is not the one in the index"
+        if decoder is not None:
+            decoder(data, frame.content)  # which compares the checksum of zstd
+    except ArchiveDamaged as error:
+        return error.what
+    return None
+
+
+def _check_gaps(archive):
+    # type: (Archive) -> Iterator[Damage]
+    """Yield what of the payload is no frame's: nothing vouches for such bytes."""
+    end, base = 0, archive.manifest.prelude
+    for offset, size in sorted((frame.offset, frame.size) for frame in archive.index.frames):
+        if offset > end:
+            yield damage("payload", "bytes that are in no frame", base + end, offset - end)
+        end = max(end, offset + size)
+    if end < archive.manifest.payload:
+        yield damage("payload", "bytes that are in no frame", base + end, archive.manifest.payload - end)
+
+
+def _check_seal(archive):
+    # type: (Archive) -> List[Damage]
+    start = archive.manifest.prelude + archive.manifest.payload
+    archive.stream.seek(0)
+    prelude = archive.stream.read(archive.manifest.prelude)
+    archive.stream.seek(start)
+    sealed, tail = archive.stream.read(form.SEAL_SIZE), archive.stream.read()
+    if form.seal(prelude, tail) == sealed:
+        return []
+    size = os.fstat(archive.stream.fileno()).st_size - start
+    return [damage("tail", "the seal, or a byte that the seal vouches for, was altered", start, size)]
+
+
+def damaged_part(error):
+    # type: (CoexError) -> Damage
+    """Return the damage of an archive that cannot be opened at all."""
+    return damage("tail", error.what)

@@ -1,0 +1,105 @@
+"""What the files of an archive contain in a prefix: decoded, relocated for that place, frame by frame."""
+
+import os
+import shutil
+import tempfile
+
+from .compat import path_bytes
+from .errors import ArchiveDamaged
+from .format import LIBZSTD
+from .relocate import Relocation
+from .unpack import patch
+from .zstd import open_decoder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, Dict, Iterator, List, Tuple
+
+    from .archive import Archive
+    from .zstd import Decoder
+
+
+def load_decoder(archive):
+    # type: (Archive) -> Decoder
+    """Return a decoder, of the libzstd that the archive carries where the host lets it be loaded; raises DecoderMissing."""
+    if LIBZSTD not in archive.members:
+        return open_decoder()
+    directory = tempfile.mkdtemp(prefix="coex-")
+    try:
+        path = os.path.join(directory, "libzstd.so")
+        with open(path, "wb") as stream:
+            stream.write(archive.members[LIBZSTD])
+        return open_decoder(path_bytes(path))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)  # it is mapped
+
+
+class Contents(object):
+    """The files of `archive` as unpacking writes them for an environment at `prefix`."""
+
+    def __init__(self, archive, prefix, decoder):
+        # type: (Archive, bytes, Decoder) -> None
+        self.archive, self.prefix, self.decoder = archive, prefix, decoder
+        self.files = archive.index.files
+        self.large = set(self.files.large)
+        self.relocations = self.files.relocations
+        self.hashed = set(row for row, words in self.relocations.items() if words.startswith(b"h"))
+
+    def decode(self, number):
+        # type: (int) -> bytes
+        """Return the content of a frame; raises ArchiveDamaged."""
+        try:
+            content = self.decoder(self.archive.frame(number), self.archive.index.frames[number].content)
+        except ArchiveDamaged as error:
+            raise ArchiveDamaged(error.what, self.archive.path)
+        return content if isinstance(content, bytes) else content.tobytes()
+
+    def of_frame(self, number):
+        # type: (int) -> Iterator[Tuple[int, bytes]]
+        """Yield (row, content) of the files that begin in a frame; large ones are left out, hashes in others are open."""
+        first, last = self.files.rows_of(number)
+        rows = [row for row in range(first, last) if row not in self.large]
+        whole = self.decode(number) if rows else b""
+        for row in rows:
+            start = self.files.offsets[row]
+            content = whole[start : start + self.files.sizes[row]]
+            if row in self.relocations and row not in self.hashed:
+                content = self.relocation(row).apply(content, self.prefix)
+            yield row, content
+
+    def relocation(self, row):
+        # type: (int) -> Relocation
+        return Relocation(self.relocations[row], self.archive.index.placeholders)
+
+    def write_large(self, row, stream):
+        # type: (int, BinaryIO) -> None
+        """Write the content of a file that spans frames into an empty file."""
+        number, left = self.files.frames[row], self.files.sizes[row]
+        while left:
+            content = self.decode(number)
+            stream.write(content)
+            left, number = left - len(content), number + 1
+        if row in self.relocations:
+            relocation = self.relocation(row)
+            if relocation.kind == b"b":
+                patch(stream, relocation, self.prefix)
+                return
+            stream.seek(0)
+            data = relocation.apply(stream.read(), self.prefix)
+            stream.seek(0)
+            stream.write(data)
+            stream.truncate()
+
+    def fill(self, row, content, hashes):
+        # type: (int, bytes, Dict[int, bytes]) -> bytes
+        """Return the content of a file with the sha256 of relocated files, by row, where it has them."""
+        data = bytearray(content)
+        for other, offset in self.slots(row):
+            data[offset : offset + len(hashes[other])] = hashes[other]
+        return bytes(data)
+
+    def slots(self, row):
+        # type: (int) -> List[Tuple[int, int]]
+        """Return (row, offset) for each hash that a file holds."""
+        pairs = [slot.partition(b"@") for slot in self.relocations[row][2:].split(b",")]
+        return [(int(other), int(offset)) for other, _, offset in pairs]

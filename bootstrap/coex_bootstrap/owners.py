@@ -1,0 +1,68 @@
+"""Know which package each file and each frame of an archive belongs to, from the records that it carries."""
+
+import json
+
+from .compat import path_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Tuple
+
+    from .contents import Contents
+
+META = b"prefix/conda-meta/"
+APP, ENVIRONMENT = "app", "environment"  # owners of what no package brought
+
+
+class Owners(object):
+    """The packages of an archive by path; who wrote a path last has it, as in conda."""
+
+    def __init__(self, contents):
+        # type: (Contents) -> None
+        """Read the records; raises ArchiveDamaged where their frames are."""
+        self.files = contents.files
+        self.sizes = [frame.content for frame in contents.archive.index.frames]
+        order = dict(
+            ("%s-%s-%s" % (p.get("name"), p.get("version"), p.get("build")), number)
+            for number, p in enumerate(contents.archive.manifest.packages)
+        )
+        records = sorted(_records(contents), key=lambda record: order.get(record[0], len(order)))
+        self.by_path = {}  # type: Dict[bytes, str]
+        for dist, paths in records:
+            for path in paths:
+                self.by_path[b"prefix/" + path_bytes(path)] = dist
+            self.by_path[META + path_bytes(dist) + b".json"] = dist
+
+    def of_path(self, path):
+        # type: (bytes) -> str
+        """Return the dist that brought a path of the root, or who else did."""
+        return self.by_path.get(path) or (APP if path.startswith(b"app/") else ENVIRONMENT)
+
+    def of_frame(self, number):
+        # type: (int) -> str
+        """Return the dist whose files lie in a frame, or who else's; empty where none do."""
+        first, last = self.files.rows_of(number)
+        rows = range(first, last) or [row for row in self.files.large if self._covers(row, number)]
+        found = sorted(set(self.of_path(self.files.path(row)) for row in rows))
+        return ", ".join(found)
+
+    def _covers(self, row, number):
+        # type: (int, int) -> bool
+        first = self.files.frames[row]
+        return bool(first < number and sum(self.sizes[first:number]) < self.files.sizes[row])
+
+
+def _records(contents):
+    # type: (Contents) -> Iterator[Tuple[str, List[Any]]]
+    """Yield dist and files of each record of the archive that can be read."""
+    files = contents.files
+    found = [row for row in range(len(files)) if files.paths[files.directories[row]] + b"/" == META]
+    wanted = dict((row, files.names[row]) for row in found if files.names[row].endswith(b".json"))
+    for number in sorted(set(files.frames[row] for row in wanted)):
+        for row, content in contents.of_frame(number):
+            if row in wanted:
+                try:
+                    paths = json.loads(content.decode("utf-8"))["files"]
+                    yield str(wanted[row][: -len(b".json")].decode("utf-8")), [p for p in paths if isinstance(p, type(u""))]
+                except (ValueError, KeyError, TypeError):
+                    continue

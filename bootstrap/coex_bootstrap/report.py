@@ -1,0 +1,80 @@
+"""Show what a tool found: lines for a person, or one JSON document for a program."""
+
+import json
+import re
+import sys
+from collections import namedtuple
+
+from .compat import text, utf8
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Sequence
+
+# What a verb hands on: the fields of its JSON document, the lines that a person reads, the status to end with.
+Outcome = namedtuple("Outcome", "fields lines status")
+RIGHT = ("compressed", "unpacked", "size", "mode")  # columns that stand to the right
+
+
+def human(size):
+    # type: (int) -> str
+    """Return a size as a person reads it, in decimal units."""
+    value = float(size)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return "%.0f %s" % (value, unit) if unit == "B" else "%.1f %s" % (value, unit)
+        value /= 1000
+    return "%.2f GB" % value
+
+
+def shown(path):
+    # type: (bytes) -> str
+    """Return a path as one line shows it: what would move a terminal's cursor is written as an escape."""
+    return re.sub(u"[\0-\x1f\x7f-\x9f]", lambda mark: "\\x%02x" % ord(mark.group()), text(path))
+
+
+def quoted(word):
+    # type: (str) -> str
+    """Return a word as a person would type it for a shell."""
+    return word if re.match(r"[\w@%+=:,./-]+\Z", word) else "'%s'" % word.replace("'", "'\\''")
+
+
+def counted(number, thing):
+    # type: (int, str) -> str
+    """Return a number of things as a person says it."""
+    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
+
+
+def table(head, rows):
+    # type: (Sequence[str], Sequence[Sequence[str]]) -> Iterator[str]
+    """Yield aligned lines; columns of numbers stand to the right."""
+    widths = [max(len(row[column]) for row in [head] + list(rows)) for column in range(len(head))]
+    lines = [head, ["-" * width for width in widths]]  # type: List[Sequence[str]]
+    for row in lines + list(rows):
+        cells = [c.rjust(w) if name in RIGHT else c.ljust(w) for c, w, name in zip(row, widths, head)]
+        yield "  ".join(cells).rstrip()
+
+
+def show(outcome, as_json):
+    # type: (Outcome, bool) -> int
+    """Print an outcome and return its status."""
+    if as_json:
+        show_json(dict(outcome.fields, success=outcome.status == 0))
+    else:
+        write_text("".join(line + "\n" for line in outcome.lines))
+    return int(outcome.status)
+
+
+def show_json(fields):
+    # type: (Dict[str, Any]) -> None
+    """Print one document; `success` in it says whether all is well, as in conda's."""
+    write_text(json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": ")) + "\n")
+
+
+def write_text(text):
+    # type: (str) -> None
+    """Write text as UTF-8, whatever the locale."""
+    sys.stdout.flush()
+    stream = getattr(sys.stdout, "buffer", sys.stdout)  # type: Any
+    stream.write(utf8(text))
+    stream.flush()

@@ -1,0 +1,206 @@
+"""Compare what stands at a place with what an archive would have written there: files, modes, links."""
+
+import hashlib
+import os
+import stat
+import tempfile
+
+from . import workers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple
+
+    from .contents import Contents
+
+    Difference = Tuple[str, bytes]  # what, and the path in the root
+    Places = Dict[bytes, bytes]  # where `prefix`, and `app` where it is wanted, stand
+
+MISSING, ALTERED, MODE, KIND = "missing", "altered", "another mode", "something else stands there"
+PIECE = 1 << 20
+
+
+class RootCheck(object):
+    """Compares the places of `prefix` and `app` with `contents`."""
+
+    def __init__(self, contents, places):
+        # type: (Contents, Places) -> None
+        self.contents, self.places = contents, places
+        self.files, self.index = contents.files, contents.archive.index
+        self.parts = dict(self._parts())
+
+    def _parts(self):
+        # type: () -> Iterator[Tuple[int, Tuple[int, int]]]
+        """Yield (frame, (row, place in the file)) for large files that are the same everywhere."""
+        for row in self.files.large:
+            number, done = self.files.frames[row], 0
+            while done < self.files.sizes[row] and row not in self.files.relocations:
+                yield number, (row, done)
+                done += self.index.frames[number].content
+                number += 1
+
+    def path(self, inside):
+        # type: (bytes) -> Optional[bytes]
+        """Return where a path of the archive stands, or None where that part is not looked at."""
+        top, _, rest = inside.partition(b"/")
+        place = self.places.get(top)
+        return place if place is None or not rest else place + b"/" + rest
+
+    def differences(self):
+        # type: () -> List[Difference]
+        """Return what is missing or differs, by path."""
+        found, hashes = set(self._directories()), {}  # type: Any, Dict[int, bytes]
+        found.update(self._links())
+        for different, known in workers.share(len(self.index.frames), self._check_frames):
+            found.update(different)
+            hashes.update(known)
+        found.update(self._check_empty())
+        found.update(self._check_hashed(hashes))
+        for row in sorted(self.contents.large & set(self.files.relocations)):
+            found.update(self._check_large(row))
+        return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+    def _directories(self):
+        # type: () -> Iterator[Difference]
+        for mode, inside in self.index.directories:
+            path = self.path(inside)
+            if path is not None:
+                state = _state(path)
+                top = inside in self.places
+                what = self._differs(state, stat.S_ISDIR, state.st_mode & 0o7777 if state and top else mode)
+                if what:
+                    yield what, inside
+
+    def _links(self):
+        # type: () -> Iterator[Difference]
+        for inside, target in self.index.links:
+            path = self.path(inside)
+            if path is None:
+                continue
+            state = _state(path)
+            if state is None or not stat.S_ISLNK(state.st_mode):
+                yield (MISSING if state is None else KIND), inside
+            elif os.readlink(path) != target:
+                yield ALTERED, inside
+
+    def _differs(self, state, kind, mode):
+        # type: (Optional[os.stat_result], Any, int) -> Optional[str]
+        if state is None:
+            return MISSING
+        if not kind(state.st_mode):
+            return KIND
+        return MODE if stat.S_IMODE(state.st_mode) != mode else None
+
+    def _compare(self, row, content, start=0, whole=True):
+        # type: (int, bytes, int, bool) -> Iterator[Difference]
+        """Yield how a file differs from `content`, which stands at `start`, and is all of it where `whole`."""
+        inside = self.files.path(row)
+        path = self.path(inside)
+        if path is None:
+            return
+        state = _state(path)
+        what = self._differs(state, stat.S_ISREG, self.files.modes[row])
+        if what:
+            yield what, inside
+        if state is None or what == KIND:
+            return
+        if state.st_size != (len(content) if whole else self.files.sizes[row]) or not _holds(path, start, content):
+            yield ALTERED, inside
+
+    def _check_frames(self, numbers):
+        # type: (Iterable[int]) -> Tuple[List[Difference], Dict[int, bytes]]
+        """Return what differs in the files of frames, and the sha256 that relocated files must have."""
+        self.contents.archive.reopen()
+        found, hashes = [], {}  # type: List[Difference], Dict[int, bytes]
+        for number in numbers:
+            if number in self.parts:
+                row, start = self.parts[number]
+                found += self._compare(row, self.contents.decode(number), start, whole=False)
+            for row, content in self.contents.of_frame(number):
+                if row in self.contents.hashed:
+                    continue
+                if row in self.files.relocations:
+                    hashes[row] = hashlib.sha256(content).hexdigest().encode("ascii")
+                found += self._compare(row, content)
+        return found, hashes
+
+    def _check_empty(self):
+        # type: () -> Iterator[Difference]
+        """Empty files of an archive without frames lie in none."""
+        for row in range(len(self.files)) if not self.index.frames else ():
+            for difference in self._compare(row, b""):
+                yield difference
+
+    def _check_hashed(self, hashes):
+        # type: (Dict[int, bytes]) -> Iterator[Difference]
+        """Compare the files that hold hashes of others, when those are known."""
+        for row in self.contents.large & set(self.files.relocations):
+            hashes[row] = self._hash_large(row)
+        for number in sorted(set(self.files.frames[row] for row in self.contents.hashed)):
+            for row, content in self.contents.of_frame(number):
+                if row in self.contents.hashed:
+                    for difference in self._compare(row, self.contents.fill(row, content, hashes)):
+                        yield difference
+
+    def _hash_large(self, row):
+        # type: (int) -> bytes
+        with tempfile.TemporaryFile() as stream:
+            self.contents.write_large(row, stream)
+            return _sha256(stream)
+
+    def _check_large(self, row):
+        # type: (int) -> Iterator[Difference]
+        """Compare a relocated file that spans frames: it is made anew in a temporary file."""
+        inside = self.files.path(row)
+        path = self.path(inside)
+        if path is None:
+            return
+        state = _state(path)
+        what = self._differs(state, stat.S_ISREG, self.files.modes[row])
+        if what:
+            yield what, inside
+        if state is not None and what != KIND:
+            with open(path, "rb") as stream:
+                if _sha256(stream) != self._hash_large(row):
+                    yield ALTERED, inside
+
+    def extra(self):
+        # type: () -> List[bytes]
+        """Return the files and links that stand there and are not of the archive, as compiled Python may be."""
+        known = set(self.files.path(row) for row in range(len(self.files)))
+        known.update(link.path for link in self.index.links)
+        found = []
+        for top, place in self.places.items():
+            for directory, below, names in os.walk(place):
+                here = top + directory[len(place) :]
+                found += [here + b"/" + name for name in names]
+                found += [here + b"/" + name for name in below if os.path.islink(directory + b"/" + name)]
+        return sorted(set(found) - known)
+
+
+def _state(path):
+    # type: (bytes) -> Optional[os.stat_result]
+    try:
+        return os.lstat(path)
+    except EnvironmentError:
+        return None
+
+
+def _holds(path, start, content):
+    # type: (bytes, int, bytes) -> bool
+    """Return whether a file has these bytes at `start`; one that cannot be read has not."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(start)
+            return stream.read(len(content)) == content
+    except EnvironmentError:
+        return False
+
+
+def _sha256(stream):
+    # type: (BinaryIO) -> bytes
+    total = hashlib.sha256()
+    stream.seek(0)
+    for piece in iter(lambda: stream.read(PIECE), b""):
+        total.update(piece)
+    return total.hexdigest().encode("ascii")

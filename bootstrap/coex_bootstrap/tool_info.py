@@ -1,0 +1,125 @@
+"""Describe an archive: what it holds, and what it asks of a host."""
+
+import os
+import time
+from contextlib import closing
+
+from .archive import Archive
+from .compat import text
+from .format import LIBZSTD
+from .report import Outcome, counted, human, quoted, shown, table
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List
+
+ABOUT = """\
+Platform, entry points, size, needs of the host, digest, every package with its sizes, and the files of the
+application. The JSON document has the whole manifest.
+
+examples:
+  CALL
+  CALL --json
+"""
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Return what the archive at `path` says of itself; raises ArchiveDamaged or FormatUnknown."""
+    with closing(Archive(path)) as archive:
+        found = describe(archive)
+    return Outcome(dict(found, archive=text(path)), list(render(shown(path), found)), 0)
+
+
+def describe(archive):
+    # type: (Archive) -> Dict[str, Any]
+    """Return the manifest's fields with what the index and the file add."""
+    fields = dict(archive.manifest.fields)
+    for name in ("prelude", "payload"):
+        del fields[name]
+    library = archive.members.get(LIBZSTD, b"")
+    fields.update(
+        size=os.stat(archive.path).st_size,
+        app=list(_app_files(archive)),
+        libzstd={"from": fields["libzstd"], "size": len(library)},
+    )
+    return fields
+
+
+def _app_files(archive):
+    # type: (Archive) -> Iterator[Dict[str, Any]]
+    for row in archive.index.files:
+        if row.path.startswith(b"app/"):
+            yield {"path": text(row.path[4:]), "size": row.size, "executable": bool(row.mode & 0o111)}
+    for link in archive.index.links:
+        if link.path.startswith(b"app/"):
+            yield {"path": text(link.path[4:]), "target": text(link.target)}
+
+
+def command_line(entry):
+    # type: (Dict[str, Any]) -> str
+    """Return an entry point as a person would type it."""
+    return " ".join(quoted("%s/%s" % (kind, word) if kind != "text" else word) for kind, word in entry["command"])
+
+
+def render(path, found):
+    # type: (str, Dict[str, Any]) -> Iterator[str]
+    """Yield the lines of the table."""
+    yield path
+    unpacked = found["unpacked"]
+    made = time.strftime("%Y-%m-%d", time.gmtime(found["date"]))
+    rows = [
+        ("platform", found["platform"]),
+        ("entry point", ", ".join(command_line(entry) for entry in found["entry_points"])),
+        ("size", "%s, unpacked %s in %d files" % (human(found["size"]), human(unpacked["bytes"]), unpacked["files"])),
+        ("host needs", ", ".join(_needs(found))),
+        ("post-link", ", ".join(package["name"] for package in found["post_link"]) or "none"),
+        ("libzstd", "%s (%s)" % (found["libzstd"]["from"], human(found["libzstd"]["size"]))),
+        ("made by", "%s, contents of %s" % (found.get("builder"), made)),
+        ("format", str(found["format"])),
+        ("digest", found["digest"]),
+    ]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        yield "  %s  %s" % (name.ljust(width), value)
+    yield ""
+    for line in _packages(found["packages"]):
+        yield line
+    yield ""
+    if found["app"]:
+        app = [(row["path"], human(row["size"]) if "size" in row else "-> " + row["target"]) for row in found["app"]]
+        for line in table(("app file", "size"), app):
+            yield line
+    else:
+        yield "no app files"
+
+
+def _packages(packages):
+    # type: (List[Dict[str, Any]]) -> Iterator[str]
+    rows = [
+        (
+            p["name"], p["version"], p["build"], str(p.get("channel", "")), human(p["compressed"]), human(p["unpacked"]),
+        )
+        for p in sorted(packages, key=lambda package: (-package["compressed"], package["name"]))
+    ]
+    for line in table(("package", "version", "build", "channel", "compressed", "unpacked"), rows):
+        yield line
+    yield "%s, %s compressed" % (counted(len(packages), "package"), human(sum(p["compressed"] for p in packages)))
+
+
+def _needs(found):
+    # type: (Dict[str, Any]) -> Iterator[str]
+    yield "a POSIX shell and any Python from 2.7 on"
+    for name, constraints in sorted(found["requires"].items()):
+        yield " ".join([name] + [" and ".join(c for c in constraints if c)]).strip()
+    if found["prefix_limit"]:
+        yield "a store whose prefix is at most %d bytes long" % found["prefix_limit"]
+
+
+def configure(parser):
+    # type: (Any) -> None
+    """It has no options of its own."""
+
+
+VERB = Verb("info", "Show what an archive holds, and what it asks of a host.", ABOUT, configure, execute)

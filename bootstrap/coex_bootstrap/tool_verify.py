@@ -1,0 +1,159 @@
+"""Verify an archive, and what it was unpacked to: every byte of both."""
+
+import os
+from contextlib import closing
+
+from .archive_check import Examined, check_archive, damaged_part
+from .compat import path_bytes, text
+from .contents import Contents, load_decoder
+from .errors import ArchiveDamaged, CoexError, DecoderMissing
+from .owners import Owners
+from .report import Outcome, counted, human, shown
+from .root_check import RootCheck
+from .store import find_ready, stores
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+    from .archive_check import Damage
+
+ABOUT = """\
+Of the file: the prelude, the sha256 and the zstd checksum of every frame, the seal, and the tail; an altered byte
+anywhere is found, and the part and the package it is in are named. Of the root, where the archive was unpacked:
+content, mode and kind of every file, link and directory, as unpacking writes them for that place. Files that are
+there beside them, as compiled Python may be, are counted and are no damage.
+
+Without an option the file is verified, and its root if there is one in the places where a start looks for it
+(COEX_ROOT, or the user's caches). `repair` mends a root; a damaged file has to be fetched again. The code that
+verifies is the archive's own with COEX_TOOLS: for a file that you do not trust, use `conda coex verify`.
+
+examples:
+  CALL
+  CALL --archive
+  CALL --root --json
+  COEX_ROOT=/shared/coex CALL --root
+"""
+
+
+def configure(parser):
+    # type: (Any) -> None
+    parser.add_argument("--archive", action="store_true", help="verify the file alone")
+    parser.add_argument("--root", action="store_true", help="verify the root alone, which must be there")
+    parser.add_argument("-p", "--prefix", metavar="PREFIX", help="verify the environment that `unpack -p` made there")
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Return what is damaged of the archive at `path` and of its root."""
+    alone = options.root or options.prefix
+    try:
+        archive = Examined(path)
+    except ArchiveDamaged as error:
+        damages = [dict(damaged_part(error), package="")]
+        return _outcome(path, damages, None, ["nothing else can be looked at: %s" % error.advice])
+    with closing(archive):
+        decoder, notes = None, []
+        try:
+            decoder = load_decoder(archive)
+        except DecoderMissing as error:
+            if alone:
+                raise
+            notes.append("frames were not decoded: %s" % error)
+        contents = Contents(archive, b"", decoder) if decoder else None
+        damages = [] if alone else check_archive(archive, decoder)
+        named = list(_name_packages(damages, contents))
+        place = None if options.archive and not alone else _places(archive.manifest, options, environ)
+        root = None
+        if place is not None and decoder is not None and not damages:
+            root = check_root(Contents(archive, place[1][b"prefix"], decoder), *place)
+        checked = None if alone else {"frames": len(archive.index.frames), "size": os.stat(path).st_size}
+        return _outcome(path, named, root, notes, checked)
+
+
+def _name_packages(damages, contents):
+    # type: (List[Damage], Optional[Contents]) -> Iterator[Dict[str, Any]]
+    """Yield damages with the package that each is in, where that can be known."""
+    owners = None
+    if any(each["frame"] is not None for each in damages) and contents is not None:
+        try:
+            owners = Owners(contents)
+        except CoexError:  # the records are in a damaged frame
+            pass
+    for each in damages:
+        number = each["frame"]
+        yield dict(each, package=owners.of_frame(number) if owners and isinstance(number, int) else "")
+
+
+def _places(manifest, options, environ):
+    # type: (Any, Any, Dict[bytes, bytes]) -> Optional[Tuple[bytes, Dict[bytes, bytes]]]
+    """Return what to look at, and where its `prefix` and `app` stand; raises CoexError where it has to be there."""
+    if options.prefix:
+        prefix = os.path.abspath(path_bytes(options.prefix))
+        if not os.path.isdir(prefix + b"/conda-meta"):
+            raise CoexError("no environment is there", prefix)
+        return prefix, {b"prefix": prefix}
+    root = find_ready(stores(environ), manifest)
+    if root is None and options.root:
+        looked = ", ".join(text(store.path) for store in stores(environ))
+        raise CoexError("it has no root that is ready in %s" % looked, remedy="start it, or name its store in COEX_ROOT")
+    if root is None:
+        return None
+    return root.path, {b"prefix": root.path + b"/prefix", b"app": root.path + b"/app"}
+
+
+def check_root(contents, path, places):
+    # type: (Contents, bytes, Dict[bytes, bytes]) -> Dict[str, Any]
+    """Return what differs at `places`, as the fields of a document."""
+    check, owners = RootCheck(contents, places), Owners(contents)
+    differences = check.differences()
+    return {
+        "path": text(path),
+        "files": len(contents.files),
+        "differences": [
+            {"what": what, "path": text(inside), "package": owners.of_path(inside)} for what, inside in differences
+        ],
+        "extra": [text(inside) for inside in check.extra()],
+    }
+
+
+def _outcome(path, damages, root, notes, checked=None):
+    # type: (bytes, List[Dict[str, Any]], Optional[Dict[str, Any]], List[str], Optional[Dict[str, int]]) -> Outcome
+    fields = {"archive": text(path), "damages": damages, "root": root, "notes": notes}
+    lines = []
+    if damages:
+        lines.append("%s: damaged" % shown(path))
+        lines += ["  " + _sentence(each) for each in damages]
+    elif checked:
+        parts = (counted(checked["frames"], "frame"), human(checked["size"]))
+        lines.append("%s: whole: prelude, %s, seal and tail, %s" % ((shown(path),) + parts))
+    lines += ["  note: " + note for note in notes]
+    if root is not None:
+        lines += _root_lines(root)
+    failed = bool(damages or (root and root["differences"]))
+    return Outcome(fields, lines, int(failed))
+
+
+def _sentence(each):
+    # type: (Dict[str, Any]) -> str
+    words = each["part"]
+    if each["frame"] is not None:
+        words += ", frame %d" % each["frame"]
+    if each["package"]:
+        words += " of " + each["package"]
+    if each["offset"] is not None:
+        words += " (%d bytes at %d)" % (each["size"], each["offset"])
+    return "%s: %s" % (words, each["what"])
+
+
+def _root_lines(root):
+    # type: (Dict[str, Any]) -> Iterator[str]
+    differences, extra = root["differences"], len(root["extra"])
+    what = "damaged" if differences else "whole: %s as the archive writes them" % counted(root["files"], "file")
+    yield "%s: %s%s" % (shown(root["path"].encode("utf-8", "replace")), what, "; %d more" % extra if extra else "")
+    for each in differences:
+        yield "  %s (%s): %s" % (shown(each["path"].encode("utf-8", "replace")), each["package"], each["what"])
+
+
+VERB = Verb("verify", "Verify every byte of an archive, and of what it was unpacked to.", ABOUT, configure, execute)

@@ -1,0 +1,100 @@
+"""Answer what is asked of a built archive: `COEX_TOOLS=1 FILE VERB`, with nothing but a Python of the host.
+
+Loaded only when COEX_TOOLS is set. Each verb is a module `tool_*`, whose VERB both this command line and
+`conda coex` offer. The status is 0 where all is well, 1 where something failed or was found to be damaged,
+2 where the command line was wrong.
+"""
+
+import argparse
+import signal
+import sys
+from collections import OrderedDict
+
+from . import compat, tool_files, tool_info, tool_verify
+from .errors import CoexError
+from .process import Interrupted, Process
+from .report import show, show_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+    from .verb import Verb
+
+VARIABLE = b"COEX_TOOLS"
+FAILED, MISUSED = 1, 2
+VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in (tool_info, tool_files, tool_verify))
+ABOUT = """\
+Ask something of this archive instead of starting it. A Python of the host is all that is needed.
+`%s VERB -h` describes a verb.
+"""
+STATUS_ABOUT = """\
+exit status:
+  0 all is well; 1 something failed, or was found to be damaged; 2 the command line was wrong
+"""
+JSON_ABOUT = "print one JSON document; `success` and, where that is false, `error` are always in it"
+
+
+class Misuse(CoexError):
+    """The command line was wrong."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are errors, not the end of this process."""
+
+    def error(self, message):  # type: ignore[override]
+        # type: (str) -> None
+        raise Misuse(message.replace("\n", " "), remedy="see %s -h" % self.prog)
+
+
+def main(path, arguments):
+    # type: (bytes, List[bytes]) -> int
+    """Run the verb that the first argument names on the archive at `path`; return the status."""
+    process = Process()
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader of a listing may stop early
+    environ = compat.environ_bytes()
+    environ.pop(VARIABLE, None)
+    try:
+        return _run(path, arguments, environ)
+    except CoexError as error:
+        if b"--json" in arguments:
+            show_json({"success": False, "error": str(error)})
+        else:
+            sys.stderr.write("coex: %s\n" % error)
+        return MISUSED if isinstance(error, Misuse) else FAILED
+    except Interrupted as interrupted:
+        process.end(interrupted)
+    return FAILED
+
+
+def _run(path, arguments, environ):
+    # type: (bytes, List[bytes], Dict[bytes, bytes]) -> int
+    call = "COEX_TOOLS=1 " + compat.readable(path)
+    options = make_parser(call).parse_args([compat.native(word) for word in arguments])
+    if not options.verb:
+        raise Misuse("say which verb: " + ", ".join(VERBS), remedy="see %s -h" % call)
+    return show(VERBS[options.verb].execute(path, options, environ), options.json)
+
+
+def make_parser(call):
+    # type: (str) -> Parser
+    """Return the parser of all verbs; `call` is how a user starts the archive for them."""
+    parser = Parser(
+        prog=call, description=ABOUT % call, epilog=STATUS_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(verb=None)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    for verb in VERBS.values():
+        below = verbs.add_parser(verb.name, help=verb.summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        configure(below, verb, "%s %s" % (call, verb.name))
+    return parser
+
+
+def configure(parser, verb, call):
+    # type: (Any, Verb, str) -> None
+    """Give the parser of one verb its options and its help; `call` is what a user types before the options."""
+    parser.description = verb.summary + "\n\n" + verb.about.replace("CALL", call)
+    parser.epilog = STATUS_ABOUT
+    verb.configure(parser)
+    parser.add_argument("--json", action="store_true", help=JSON_ABOUT)

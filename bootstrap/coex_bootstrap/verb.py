@@ -1,0 +1,8 @@
+"""One thing that can be asked of a built archive, as the command lines offer it."""
+
+from collections import namedtuple
+
+# `summary` is a sentence and `about` a manual, in which CALL stands for what the user types; `configure` adds
+# options to an argparse parser; `execute` takes the path of the archive, the parsed options, and the
+# environment as bytes, and returns an Outcome.
+Verb = namedtuple("Verb", "name summary about configure execute")

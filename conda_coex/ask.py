@@ -1,0 +1,26 @@
+"""Ask something of a built archive: the verbs that it answers itself, run by this conda's Python."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from coex_bootstrap import compat, tools
+from coex_bootstrap.report import show
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Give the parser of a verb its options and its help."""
+    verb = tools.VERBS[parser.prog.split()[-1]]
+    parser.add_argument("archive", metavar="ARCHIVE", help="the file")
+    tools.configure(parser, verb, f"conda coex {verb.name} ARCHIVE")
+
+
+def ask(arguments: Namespace) -> int:
+    """Print what the archive says; return the status. Raises CoexError."""
+    environ = compat.environ_bytes()
+    outcome = tools.VERBS[arguments.coex_verb].execute(os.fsencode(arguments.archive), arguments, environ)
+    return show(outcome, arguments.json)

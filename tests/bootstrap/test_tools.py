@@ -1,0 +1,186 @@
+"""What an archive answers with COEX_TOOLS: its own verbs, in the Python of the host."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import namedtuple
+
+import pytest
+from coex_bootstrap import compat, tool_verify, tools
+from coex_bootstrap.format import SEAL_SIZE
+
+from bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Tuple
+
+PYTHON = compat.path_bytes(sys.executable)
+SCRIPT = b"#!/bin/sh\necho " + PLACEHOLDER + b"/share\n"
+RECORD = b'{"name": "demo", "files": ["bin/demo", "share/plain"]}'
+CONTENT = SCRIPT + b"plain\n" + RECORD
+Options = namedtuple("Options", "archive root prefix")
+
+
+def demo_index():
+    # type: () -> Any
+    start = len(SCRIPT)
+    return make_index([
+        file_row(b"prefix/bin/demo", 0, 0, start, b"t:0:0=15", mode=0o755),
+        file_row(b"prefix/share/plain", 0, start, 6),
+        file_row(b"prefix/conda-meta/demo-1-0.json", 0, start + 6, len(RECORD)),
+    ])
+
+
+@pytest.fixture
+def archive(place, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> bytes
+    environ[b"COEX_ROOT"] = place + b"/store"
+    package = {"name": "demo", "version": "1", "build": "0", "compressed": 1, "unpacked": 1, "files": 3}
+    write_archive(place + b"/demo.coex", demo_index(), [CONTENT], packages=[package])
+    return place + b"/demo.coex"
+
+
+def asking(environ):
+    # type: (Dict[bytes, bytes]) -> Dict[bytes, bytes]
+    found = dict(environ)
+    found[b"COEX_TOOLS"] = b"1"
+    return found
+
+
+def ask(archive, environ, *words):
+    # type: (bytes, Dict[bytes, bytes], *bytes) -> Tuple[int, Any, bytes]
+    """Return status, document and stderr of a verb with --json."""
+    command = [PYTHON, archive] + list(words) + [b"--json"]
+    process = subprocess.Popen(command, env=asking(environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, error = process.communicate()
+    return process.returncode, json.loads(out.decode("utf-8")), error
+
+
+def start(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> bytes
+    """Start the archive; return its root."""
+    subprocess.check_output([PYTHON, archive], env=environ)
+    (root,) = [name for name in os.listdir(environ[b"COEX_ROOT"]) if len(name) == 24]
+    return environ[b"COEX_ROOT"] + b"/" + root
+
+
+def test_info(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    status, found, _ = ask(archive, environ, b"info")
+    assert (status, found["success"], found["name"], found["size"]) == (0, True, "demo", os.stat(archive).st_size)
+
+
+def test_files(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    status, found, error = ask(archive, environ, b"files", b"--package", b"demo-*")
+    assert (status, error) == (0, b"")
+    assert [(row["path"], row["mode"], row["size"], row["package"]) for row in found["files"]] == [
+        ("prefix/bin/demo", "0755", len(SCRIPT), "demo-1-0"),
+        ("prefix/conda-meta/demo-1-0.json", "0644", len(RECORD), "demo-1-0"),
+        ("prefix/share/plain", "0644", 6, "demo-1-0"),
+    ]
+
+
+def test_tools_do_not_start_a_ready_root(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    start(archive, environ)
+    out = subprocess.check_output([b"sh", archive, b"info"], env=asking(environ))
+    assert b"digest" in out
+    out = subprocess.check_output([b"sh", archive], env=environ)
+    assert out.endswith(b"/share\n")
+
+
+def test_verify_a_whole_root(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    root = start(archive, environ)
+    write(root + b"/prefix/share/more", b"")
+    status, found, _ = ask(archive, environ, b"verify")
+    assert (status, found["damages"], found["root"]["differences"]) == (0, [], [])
+    assert found["root"]["extra"] == ["prefix/share/more"]
+
+
+def _remove(path):
+    # type: (bytes) -> None
+    os.unlink(path)
+
+
+def _alter(path):
+    # type: (bytes) -> None
+    data = read(path)
+    with open(path, "wb") as stream:
+        stream.write(data[:-2] + b"X\n")
+
+
+def _open_up(path):
+    # type: (bytes) -> None
+    os.chmod(path, 0o777)
+
+
+def _replace(path):
+    # type: (bytes) -> None
+    os.unlink(path)
+    os.symlink(b"/etc/passwd", path)
+
+
+DAMAGES = {"missing": _remove, "altered": _alter, "another mode": _open_up, "something else stands there": _replace}
+
+
+@pytest.mark.parametrize("name", [b"bin/demo", b"share/plain", b"conda-meta/demo-1-0.json"])
+@pytest.mark.parametrize("what", sorted(DAMAGES))
+def test_verify_a_damaged_root(archive, environ, what, name):
+    # type: (bytes, Dict[bytes, bytes], str, bytes) -> None
+    root = start(archive, environ)
+    DAMAGES[what](root + b"/prefix/" + name)
+    if what != "missing" or name != b"bin/demo":  # else the root is not ready any more
+        status, found, _ = ask(archive, environ, b"verify", b"--root")
+        expected = {"what": what, "path": "prefix/" + name.decode("ascii"), "package": "demo-1-0"}
+        assert (status, found["root"]["differences"]) == (1, [expected])
+
+
+def test_verify_finds_every_altered_byte(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    data = read(archive)
+    options = Options(True, False, None)
+    assert tool_verify.execute(archive, options, environ).status == 0
+    places = list(range(0, len(data), 251)) + list(range(len(data) - 60, len(data)))
+    frame = data.index(b"\x28\xb5\x2f\xfd")
+    for place in places + list(range(frame, frame + len(CONTENT) + SEAL_SIZE + 60, 3)):
+        write(archive, data[:place] + bytes(bytearray([ord(data[place : place + 1]) ^ 1])) + data[place + 1 :])
+        found = tool_verify.execute(archive, options, environ)
+        assert (found.status, len(found.fields["damages"])) == (1, 1), place
+        if frame <= place < frame + 9 + 3 + len(CONTENT):
+            assert (found.fields["damages"][0]["part"], found.fields["damages"][0]["frame"]) == ("payload", 0)
+
+
+def test_verify_names_the_package(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    index = make_index([
+        file_row(b"prefix/share/plain", 0, 0, 6), file_row(b"prefix/conda-meta/demo-1-0.json", 1, 0, len(RECORD)),
+    ])
+    write_archive(archive, index, [b"plain\n", RECORD])
+    write(archive, read(archive).replace(b"plain\n", b"plaix\n", 1))
+    status, found, _ = ask(archive, environ, b"verify")
+    assert status == 1
+    assert [(d["part"], d["frame"], d["package"]) for d in found["damages"]] == [("payload", 0, "demo-1-0")]
+
+
+@pytest.mark.parametrize("words", [[], [b"nonsense"], [b"verify", b"--nonsense"], [b"info", b"more"]], ids=repr)
+def test_wrong_command_lines(archive, environ, words):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    status, found, error = ask(archive, environ, *words)
+    assert (status, found["success"], error) == (2, False, b"")
+    assert "\n" not in found["error"]
+
+
+@pytest.mark.parametrize("verb", sorted(tools.VERBS))
+def test_help(verb, capsys):
+    # type: (str, Any) -> None
+    with pytest.raises(SystemExit) as ended:
+        tools.make_parser("CALLED").parse_args([verb, "-h"])
+    assert ended.value.code in (0, None)
+    said = capsys.readouterr().out
+    assert "CALLED " + verb in said
+    assert "examples:" in said
+    assert "exit status:" in said
