@@ -39,7 +39,9 @@ def is_whole(path):
     import zipfile
 
     try:
-        return zipfile.ZipFile(path).testzip() is None
+        archive = zipfile.ZipFile(path)
+        stored = [info for info in archive.infolist() if info.compress_type == zipfile.ZIP_STORED]
+        return archive.testzip() is None and all(info.compress_size == info.file_size for info in stored)
     except Exception:
         return False
 
