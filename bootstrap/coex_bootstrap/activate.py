@@ -15,12 +15,15 @@ from .shell import fill, find_program, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional
+    from typing import Any, Callable, Dict, List, Optional, Sequence
 
 UNSET = "***unset***"  # conda's mark of a variable that is switched off
 
 # What the caller's environment would otherwise decide inside the archive.
-REMOVED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
+REMOVED = (
+    "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__",
+    "COEX_ENTRYPOINT",  # was for this start, not for an archive that the entry point starts
+)
 FIXED = {"PYTHONNOUSERSITE": "1"}
 
 TEMPLATE = b"""\
@@ -45,14 +48,18 @@ _coex_scripts() {
 %(scripts)s
 }
 _coex_scripts
+%(after)s
 unset -f _coex_scripts
 unset _coex_level
 """
 
 
-def write_activation(root, write=write_file):
-    # type: (bytes, Callable[[bytes, bytes], None]) -> bytes
-    """Write `activate.sh` of the root from what its prefix holds now; return its path."""
+def write_activation(root, write=write_file, baked=()):
+    # type: (bytes, Callable[[bytes, bytes], None], Sequence[Dict[str, Any]]) -> bytes
+    """Write `activate.sh` of the root from what its prefix holds now; return its path.
+
+    `baked` are the archive's own variables, as in its manifest.
+    """
     prefix, path = root + b"/prefix", root + b"/activate.sh"
     name = _default_env(prefix)
     fields = {
@@ -63,7 +70,11 @@ def write_activation(root, write=write_file):
         b"prompt": quote(b"(" + name + b") "),
         b"removed": compat.utf8(" ".join(REMOVED)),
         b"fixed": compat.utf8("\n".join("export %s=%s" % pair for pair in sorted(FIXED.items()))),
-        b"variables": b"\n".join(_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())),
+        b"variables": b"\n".join(
+            [_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())]
+            + [_baked_line(variable, root) for variable in baked]
+        ),
+        b"after": b"\n".join(_baked_line(variable, root) for variable in baked if not variable["default"]),
         b"scripts": b"\n".join(b". " + quote(script) for script in scripts(prefix)),
     }
     write(path, fill(TEMPLATE, fields))
@@ -84,6 +95,19 @@ def _assignment(name, value):
     kept = b"__CONDA_SHLVL_${_coex_level}_" + upper
     keep = b'[ -z "${' + name + b'+x}" ] || eval "export ' + kept + b'=\\$' + name + b'"'
     return keep + b"\nexport " + upper + b"=" + quote(value)
+
+
+def _baked_line(variable, root):
+    # type: (Dict[str, Any], bytes) -> bytes
+    """Export one of the archive's own variables; the scripts see it, and what they make of it does not stay.
+
+    A default is for who has none, neither the caller nor a package.
+    """
+    name, value = compat.utf8(variable["name"]), compat.utf8(variable["value"])
+    for place in (b"prefix", b"app"):
+        value = value.replace(b"${COEX_" + place.upper() + b"}", root + b"/" + place)
+    line = b"export " + name + b"=" + quote(value)
+    return b'[ -n "${' + name + b'+x}" ] || ' + line if variable["default"] else line
 
 
 def environment_variables(prefix):

@@ -40,8 +40,8 @@ class Manifest(object):
     """`coex.json`: what an archive is, in words that a person can read.
 
     Fields: format (int), digest (64 hex digits), name, platform (conda subdir), date (seconds since
-    1970), builder, entry_points [{name, command [[kind, text]]} with kind prefix|app|text], packages in
-    link order, requires {virtual package: [version and build constraint]}, prefix_limit (bytes, or null),
+    1970), builder, entry_points [{name, named (bool: not after its program), command [[kind, text]]} with
+    kind prefix|app|text|function], the first being the default, env [{name, value, default}], packages in link order, requires {virtual package: [version and build constraint]}, prefix_limit (bytes, or null),
     libzstd (what it came from), post_link [{name, version, build_number}], compile {python, sources}
     or null, prelude and payload (bytes), unpacked {files, bytes}.
     """
@@ -71,7 +71,7 @@ class Manifest(object):
 # Fields that a reader needs, and what JSON makes of them; 2.7 has two kinds of text and of whole numbers.
 TEXT, WHOLE, NOTHING = type(u""), (int, type(1 << 64)), type(None)
 NEEDED = {
-    "digest": TEXT, "name": TEXT, "platform": TEXT, "date": WHOLE, "entry_points": list, "packages": list,
+    "digest": TEXT, "name": TEXT, "platform": TEXT, "date": WHOLE, "entry_points": list, "env": list, "packages": list,
     "requires": dict, "prefix_limit": WHOLE + (NOTHING,), "libzstd": object, "post_link": list,
     "compile": (dict, NOTHING), "prelude": WHOLE, "payload": WHOLE, "unpacked": dict,
 }  # type: Dict[str, Any]
@@ -105,9 +105,14 @@ def whole(digits):
 
 def entry_files(manifest):
     # type: (Manifest) -> List[bytes]
-    """Return the files of the root that the default entry point names, relative to it."""
-    pairs = manifest.entry_points[0]["command"]
-    return [utf8(kind) + b"/" + path_bytes(text) for kind, text in pairs if kind != "text"]
+    """Return the files of the root that the entry points name, relative to it, each once."""
+    found = []  # type: List[bytes]
+    for entry in manifest.entry_points:
+        for kind, text in entry["command"]:
+            path = utf8(kind) + b"/" + path_bytes(text)
+            if kind in ("prefix", "app") and path not in found:
+                found.append(path)
+    return found
 
 
 def digest(manifest, members):

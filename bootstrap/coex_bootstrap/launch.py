@@ -4,6 +4,7 @@ import os
 import signal
 
 from . import compat
+from .choice import asked, called
 from .format import entry_files
 from .shell import check_line, fill, is_filled, quote, write_file
 
@@ -19,8 +20,14 @@ TEMPLATE = b"""\
 [ -f %(start)s ] || return 0
 %(checks)s%(shell)s{ true >%(used)s; } 2>/dev/null
 export COEX_FILE="$_coex_file"
+if [ -z "${COEX_ENTRYPOINT-}" ]; then
+%(called)s
 . %(activation)s
-exec %(command)s "$@"
+exec "$@"
+fi
+%(asked)s
+. %(activation)s
+exec "$@"
 """
 # bash, which -p keeps from reading the caller's BASH_ENV and functions.
 OTHER_SHELL = b"""\
@@ -51,19 +58,10 @@ def write_start(manifest, root, activation, shell, write=write_file):
         b"used": quote(root + b"/used"),  # its time is that of the last start
         b"shell": fill(OTHER_SHELL, other) if other else b"",
         b"activation": quote(activation),
-        b"command": b" ".join(quote(word) for word in command_words(manifest, root)),
+        b"called": called(manifest, root),
+        b"asked": asked(manifest, root),
     }
     write(start, fill(TEMPLATE, fields))
-
-
-def command_words(manifest, root):
-    # type: (Manifest, bytes) -> List[bytes]
-    """Return the words of the default entry point, with absolute paths."""
-    words = []
-    for kind, text in manifest.entry_points[0]["command"]:
-        word = compat.path_bytes(text)
-        words.append(word if kind == "text" else root + b"/" + compat.utf8(kind) + b"/" + word)
-    return words
 
 
 def start(root, path, arguments, environ):

@@ -14,6 +14,8 @@ DIGEST = re.compile(u"[0-9a-f]{64}\\Z")
 SUBDIR = re.compile(u"[a-z0-9]+-[a-z0-9_]+\\Z")
 LAST_DATE = 253402300799  # 9999-12-31, the last that time.gmtime(3) of every Python knows
 LONGEST = 1 << 16  # characters of one text
+VARIABLE = re.compile(u"[A-Za-z_][A-Za-z0-9_]*\\Z")
+FUNCTION = re.compile(u"{0}(\\.{0})*:{0}(\\.{0})*\\Z".format(VARIABLE.pattern[:-2]))  # as packages write entry points
 CONTROL = re.compile(u"[\\x00-\\x1f\\x7f-\\x9f]")
 
 
@@ -28,6 +30,7 @@ def check_manifest(fields):
     need(fields["prefix_limit"] is None or is_size(fields["prefix_limit"]), "prefix limit")
     need(all(is_size(fields["unpacked"].get(name)) for name in ("files", "bytes")), "unpacked size")
     need(fields["entry_points"] and all(map(is_entry_point, fields["entry_points"])), "entry point")
+    need(all(map(is_variable, fields["env"])), "variable")
     need(all(map(is_package, fields["packages"])), "package")
     need(all(is_line(name) and is_lines(found) for name, found in fields["requires"].items()), "requirement")
     need(all(map(is_post_link, fields["post_link"])), "post-link script")
@@ -81,18 +84,29 @@ def is_path(value):
 
 def is_entry_point(entry):
     # type: (Any) -> bool
-    if not isinstance(entry, dict) or not is_line(entry.get("name")):
+    """Return whether this is {name, command}: a command begins with a file of the root."""
+    if not isinstance(entry, dict) or not is_name(entry.get("name")):
         return False
     command = entry.get("command")
-    return isinstance(command, list) and bool(command) and all(map(is_word, command))
+    return isinstance(command, list) and all(map(is_word, command)) and [w[0] for w in command[:1]] in (["prefix"], ["app"])
 
 
 def is_word(word):
     # type: (Any) -> bool
     """Return whether this is [kind, text] of a command line."""
-    if not isinstance(word, list) or len(word) != 2 or word[0] not in ("prefix", "app", "text"):
+    if not isinstance(word, list) or len(word) != 2 or word[0] not in ("prefix", "app", "text", "function"):
         return False
+    if word[0] == "function":
+        return is_text(word[1]) and bool(FUNCTION.match(word[1]))
     return is_text(word[1]) if word[0] == "text" else is_path(word[1])
+
+
+def is_variable(variable):
+    # type: (Any) -> bool
+    """Return whether this is {name, value, default} that a shell can export."""
+    if not isinstance(variable, dict) or not is_text(variable.get("name")) or not is_text(variable.get("value")):
+        return False
+    return bool(VARIABLE.match(variable["name"])) and isinstance(variable.get("default"), bool)
 
 
 def is_package(package):

@@ -139,7 +139,7 @@ def finish(manifest, root, directory, claim, environ, trace):
 
     def activation(path):
         # type: (bytes) -> bytes
-        return write_activation(path, directory.write)
+        return write_activation(path, directory.write, manifest.env)
 
     run_post_link(manifest, root.path, environ, activation, claim.beat)
     trace.done("post-link scripts")

@@ -92,7 +92,7 @@ def make_manifest(**fields):
     """Return a manifest that fits this host, with `fields` replaced."""
     known = {
         "format": form.FORMAT_VERSION, "digest": "0" * 64, "builder": "tests", "name": "demo", "platform": host_platform(),
-        "date": 1000000000, "entry_points": [{"name": "demo", "command": [["prefix", "bin/demo"]]}], "packages": [],
+        "date": 1000000000, "entry_points": [{"name": "demo", "command": [["prefix", "bin/demo"]]}], "packages": [], "env": [],
         "requires": {}, "prefix_limit": None, "libzstd": None, "post_link": [], "compile": None, "prelude": 0,
         "payload": 0, "unpacked": {"files": 0, "bytes": 0}, "reported": [],
     }  # type: Dict[str, Any]

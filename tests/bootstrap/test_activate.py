@@ -168,3 +168,25 @@ def test_find_program(place):
     assert find_program(b"tool", {b"PATH": path}) == place + b"/bin/tool"
     assert find_program(b"no such tool", {b"PATH": path}) is None
     assert (find_program(b"sh", {}) or b"").endswith(b"bin/sh")
+
+
+def test_variables_of_the_archive(root, shell, environ):
+    # type: (bytes, List[str], Dict[bytes, bytes]) -> None
+    """Set over everyone's, as the scripts see too; a default is only for who has none."""
+    write(root + b"/prefix/etc/conda/env_vars.d/a.json", b'{"PACKAGE": "package", "BOTH": "package"}')
+    write(root + b"/prefix/etc/conda/activate.d/a.sh", b'export SEEN="$BOTH/$DEFAULT" SCRIPT=script BOTH=script\n')
+    baked = [
+        {"name": name, "value": value, "default": default}
+        for name, value, default in (
+            ("BOTH", "b'o$t\\h \n", False), ("PACKAGE", "x", True), ("DEFAULT", "d", True), ("CALLER", "x", True),
+            ("EMPTY", "x", True), ("OVER", u"\xe9", False), ("PLACES", "${COEX_APP}/a:${COEX_PREFIX}:$COEX_APP", False),
+        )
+    ]
+    path = write_activation(root, baked=baked)
+    environ.update({b"CALLER": b"caller", b"EMPTY": b"", b"OVER": b"caller"})
+    code = b'. "$1"; printf "%s|" "$BOTH" "$PACKAGE" "$DEFAULT" "$CALLER" "$EMPTY" "$OVER" "$PLACES" "$SEEN" "$SCRIPT"'
+    out = subprocess.check_output([word.encode("ascii") for word in shell] + [b"-c", code, b"sh", path], env=environ)
+    assert out.split(b"|")[:-1] == [
+        b"b'o$t\\h \n", b"package", b"d", b"caller", b"", b"\xc3\xa9", root + b"/app/a:" + root + b"/prefix:$COEX_APP",
+        b"b'o$t\\h \n/d", b"script",
+    ]

@@ -57,6 +57,25 @@ def test_manifest_with_another_kind_of_field(wrong):
         form.load_manifest(make_manifest(**wrong).dumps())
 
 
+POINTS = [
+    {}, {"name": "x"}, {"name": 1, "command": [["prefix", "x"]]}, {"name": "x", "command": []}, {"name": "x", "command": [["text", "x"]]},
+    {"name": "x", "command": [["prefix", "../x"]]}, {"name": "x", "command": [["app", "/x"]]}, {"name": "x", "command": [["app"]]},
+    {"name": "x", "command": [["app", "x"], ["text", "a\0"]]}, {"name": "x", "command": [["app", "x"], ["other", "a"]]},
+    {"name": "x/y", "command": [["app", "x"]]}, {"name": "x", "command": [["app", "x"], ["function", "a:b;c"]]}, "x", None,
+]
+VARIABLES = [
+    {}, {"name": "A", "value": "b"}, {"name": "A-B", "value": "", "default": True}, {"name": "A", "value": 1, "default": True}, 1,
+    {"name": "A;B", "value": "", "default": True}, {"name": "A\n", "value": "", "default": True},
+]
+
+
+@pytest.mark.parametrize("wrong", [{"entry_points": []}] + [{"entry_points": [x]} for x in POINTS] + [{"env": [x]} for x in VARIABLES])
+def test_manifest_with_what_cannot_be_started(wrong):
+    # type: (Dict[str, Any]) -> None
+    with pytest.raises(ArchiveDamaged):
+        form.load_manifest(make_manifest(**wrong).dumps())
+
+
 @pytest.mark.parametrize("version", [0, 2, 99, "1", None])
 def test_manifest_of_another_version(version):
     # type: (object) -> None

@@ -9,7 +9,8 @@ import coex_bootstrap
 import pytest
 from coex_bootstrap import compat
 from coex_bootstrap.activate import write_activation
-from coex_bootstrap.launch import command_words, write_start
+from coex_bootstrap.choice import command_words
+from coex_bootstrap.launch import write_start
 from coex_bootstrap.shell import quote
 
 from bootstrap.building import make_manifest, read, write
@@ -66,6 +67,111 @@ def test_sourced(shell, root, environ):
     words = [b"fixed $x 'y'", root + b"/app/file name"] + ARGUMENTS
     expected = [root + b"/prefix/bin/show", str(len(words)).encode("ascii")] + words + [b"/the/archive", root + b"/prefix"]
     assert found[: len(expected)] == expected
+
+
+TWO = [
+    {"name": "first", "named": True, "command": [["prefix", "bin/show"], ["text", "1"]]},
+    {"name": "the 2nd", "named": True, "command": [["prefix", "bin/show"], ["text", "2"], ["text", ""]]},
+    {"name": "show", "named": False, "command": [["prefix", "bin/show"], ["text", "3"]]},
+]
+
+
+def choose(shell, root, environ, name, asked=None, arguments=()):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes, Optional[bytes], Sequence[bytes]) -> Any
+    """Source the start of an archive with three entry points that is called by a name; return status, output, errors."""
+    write_start(make_manifest(entry_points=TWO), root, write_activation(root), None)
+    if asked is not None:
+        environ[b"COEX_ENTRYPOINT"] = asked
+    code = b"_coex_file=$1; shift; . " + quote(root + b"/start") + b"; echo fell through"
+    command = [compat.path_bytes(word) for word in shell] + [b"-c", code, b"sh", name]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command + list(arguments), env=environ, **streams)  # type: ignore[call-overload]
+    out, said = process.communicate()
+    return process.returncode, out.split(b"|")[2:-5], said
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        (b"/x/the 2nd", [b"2", b""]), (b"/x/the 2nd.coex", [b"2", b""]), (b"/x/show", [b"3"]), (b"/x/first", [b"1"]),
+        (b"/x/the", [b"1"]), (b"/the 2nd/x.coex", [b"1"]), (b"/x/*", [b"1"]), (b"/x/", [b"1"]),
+    ],
+)
+def test_entry_point_by_the_name_of_the_file(shell, root, environ, name, words):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes, List[bytes]) -> None
+    assert choose(shell, root, environ, name, None, ARGUMENTS) == (0, words + ARGUMENTS, b"")
+
+
+LINES = [
+    (b"the 2nd", [b"2", b""]), (b"first", [b"1"]),
+    (b"show", []),  # its name is that of the command, which is what is meant
+    (b" show  a\tb\nc ", [b"a", b"b", b"c"]),
+    (b"show 'a b' \"c d\"e f\\ g ''", [b"a b", b"c de", b"f g", b""]),
+    (b"show \"a\\\"b\\\\c\\d\\$e'f\" 'g\"\\h' i'j'\"k\"", [b"a\"b\\c\\d$e'f", b"g\"\\h", b"ijk"]),
+    (b"sh'o'w $HOME $(exit) `exit` * ~ ; & > #", [b"$HOME", b"$(exit)", b"`exit`", b"*", b"~", b";", b"&", b">", b"#"]),
+    (b"show \xff\xfe \xc3\xa9 \\\xc3\xa9", [b"\xff\xfe", b"\xc3\xa9", b"\xc3\xa9"]),
+    (b"show -n -e a\\\\b %s", [b"-n", b"-e", b"a\\b", b"%s"]),
+    (b"show " + b"'a' b " * 12, [b"a", b"b"] * 12),
+]
+
+
+@pytest.mark.parametrize("line, words", LINES, ids=[str(number) for number in range(len(LINES))])
+def test_entry_point_that_is_asked_for(shell, root, environ, line, words):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes, List[bytes]) -> None
+    assert choose(shell, root, environ, b"/x/the 2nd", line, ARGUMENTS) == (0, words + ARGUMENTS, b"")
+
+
+@pytest.mark.parametrize("line", [b"nothing", b"nothing show", b" ", b"bin/show", b"../bin/show", b".", b"''", b"-x", b"/bin/sh"])
+def test_entry_point_that_is_none(shell, root, environ, line):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes) -> None
+    status, out, said = choose(shell, root, environ, b"/x/a", line, ARGUMENTS)
+    assert (status, out, said.count(b"\n")) == (125, [], 1)
+    word = line.split()[0].strip(b"'") if line.strip() else b""
+    wanted = b"coex: /x/a: COEX_ENTRYPOINT: '" + word + b"' is neither an entry point (first, the 2nd, show) nor a command"
+    assert said.startswith(wanted)
+
+
+@pytest.mark.parametrize("line", [b"show 'a", b'show "a', b'show "a\\"', b"show a\\", b"'", b"show 'a' \"b"])
+def test_entry_point_in_half_a_quotation(shell, root, environ, line):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes) -> None
+    said = b"coex: /x/a: " + line + b": COEX_ENTRYPOINT ends within a quotation\n"
+    assert choose(shell, root, environ, b"/x/a", line) == (125, [], said)
+
+
+def test_entry_point_is_not_handed_to_children(shell, root, environ):
+    # type: (List[str], bytes, Dict[bytes, bytes]) -> None
+    write(root + b"/prefix/bin/show", b'#!/bin/sh\nprintf "||%s|||||" "${COEX_ENTRYPOINT-unset}"\n', 0o755)
+    for asked in (b"first", b"show", b""):
+        assert choose(shell, root, environ, b"/x/a", asked)[:2] == (0, [b"unset"])
+
+
+@pytest.mark.parametrize("lost", [b"prefix/bin/show", b"app/other"])
+def test_file_of_any_entry_point_that_is_gone(shell, root, environ, lost):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes) -> None
+    """Python makes the root again, whichever entry point the file was of."""
+    write(root + b"/app/other", SHOW, 0o755)
+    points = TWO + [{"name": "other", "named": True, "command": [["app", "other"]]}]
+    write_start(make_manifest(entry_points=points), root, write_activation(root), None)
+    write(root + b"/" + lost, b"")
+    assert source(shell, root + b"/start", environ, []) == b"fell through\n"
+
+
+def test_function(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """It is found in the app, not in the caller's directory, and its status is that of the process."""
+    text = b"import sys\nclass A(object):\n  @staticmethod\n  def f():\n    print(sys.argv)\n    return 7\n"
+    write(root + b"/app/pkg/__init__.py", b"")
+    write(root + b"/app/pkg/mod.py", text)
+    for name in (b"pkg", b"os", b"sys"):
+        write(root + b"/cwd/" + name + b".py", b"raise SystemExit('of the caller')\n")
+    write(root + b"/prefix/bin/python", b'#!/bin/sh\nexec "$REAL" "$@"\n', 0o755)
+    environ[b"REAL"] = compat.path_bytes(sys.executable)
+    start = finish(root, [["prefix", "bin/python"], ["function", "pkg.mod:A.f"]])
+    code = b"_coex_file='/x/a b'; . " + quote(start)
+    process = subprocess.Popen(
+        [b"sh", b"-c", code, b"sh", b"c d"], env=environ, cwd=compat.native(root + b"/cwd"), stdout=subprocess.PIPE
+    )
+    assert (process.communicate()[0], process.returncode) == (b"['/x/a b', 'c d']\n", 7)
 
 
 def test_start_of_a_root_that_is_gone(shell, root, environ):
@@ -127,8 +233,7 @@ def test_same_process(root, environ):
 def test_command_words_of_any_text():
     # type: () -> None
     command = [["prefix", u"bin/\xe9"], ["app", u"\xe9"], ["text", "x"]]
-    manifest = make_manifest(entry_points=[{"name": "x", "command": command}])
-    assert command_words(manifest, b"/r") == [b"/r/prefix/bin/\xc3\xa9", b"/r/app/\xc3\xa9", b"x"]
+    assert command_words(command, b"/r") == [b"/r/prefix/bin/\xc3\xa9", b"/r/app/\xc3\xa9", b"x"]
 
 
 def test_root_that_was_lost_a_moment_ago(root, environ):

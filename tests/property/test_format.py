@@ -81,7 +81,7 @@ FIELDS = {
     "packages": [{"name": "p", "version": "1", "build": "0", "compressed": 1, "unpacked": 2, "files": 3}],
     "requires": {"__glibc": [">=2.17"]}, "post_link": [{"name": "p", "version": "1", "build_number": 0}],
     "compile": {"python": "bin/python3.11", "sources": ["lib/a.py"]}, "prelude": 1, "payload": 1,
-    "unpacked": {"files": 1, "bytes": 1},
+    "unpacked": {"files": 1, "bytes": 1}, "env": [{"name": "A", "value": "", "default": True}],
 }  # fmt: skip
 
 

@@ -1,0 +1,140 @@
+"""Write the sh text by which a start chooses among its entry points: by the file's name, or as the caller asks.
+
+It is builtins of sh alone. What `COEX_ENTRYPOINT` needs stands after the usual way's exec, and so is not even
+parsed by a start that nobody asks.
+"""
+
+from . import compat
+from .format import APP, PREFIX
+from .shell import fill, quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, List
+
+    from .format import Manifest
+
+VARIABLE = "COEX_ENTRYPOINT"
+SUFFIX = b".coex"
+
+# What `module:function` runs. The caller's directory is no place to import from, that of the app is.
+FUNCTION = """\
+import sys
+if sys.path[:1] == ['']: del sys.path[0]
+import os
+sys.path.insert(0, os.environ['COEX_APP'])
+sys.argv[0] = os.environ['COEX_FILE']
+from %s import %s
+sys.exit(%s())"""
+
+# Splits a command line as a shell does, and expands nothing: the words of the caller come last, as they are.
+ASKED = b"""\
+case $COEX_ENTRYPOINT in
+%(names)s
+*)
+  _coex_rest=$COEX_ENTRYPOINT _coex_count=0 _coex_word= _coex_open=
+  _coex_ends='[ \t
+"'\\''\\\\]*' _coex_inner='["\\\\]*'
+  while [ -n "$_coex_rest" ]; do
+    case $_coex_rest in
+      \\'*\\'*) _coex_rest=${_coex_rest#?} _coex_open=1
+        _coex_word=$_coex_word${_coex_rest%%%%\\'*} _coex_rest=${_coex_rest#*\\'} ;;
+      '"'*'"'*) _coex_rest=${_coex_rest#?} _coex_open='"'
+        while [ "$_coex_open" = '"' ]; do
+          case $_coex_rest in
+            '') break ;;
+            '"'*) _coex_rest=${_coex_rest#?} _coex_open=1 ;;
+            '\\"'*|'\\\\'*|'\\$'*|'\\`'*) _coex_rest=${_coex_rest#?}
+              _coex_word=$_coex_word${_coex_rest%%"${_coex_rest#?}"} _coex_rest=${_coex_rest#?} ;;
+            '\\'*) _coex_word=$_coex_word'\\' _coex_rest=${_coex_rest#?} ;;
+            *) _coex_part=${_coex_rest%%%%$_coex_inner}
+              _coex_word=$_coex_word$_coex_part _coex_rest=${_coex_rest#"$_coex_part"} ;;
+          esac
+        done
+        [ "$_coex_open" = 1 ] || break ;;
+      \\'*|'"'*|'\\') _coex_open='"'; break ;;
+      '\\'*) _coex_rest=${_coex_rest#?} _coex_open=1
+        _coex_word=$_coex_word${_coex_rest%%"${_coex_rest#?}"} _coex_rest=${_coex_rest#?} ;;
+      ' '*|'\t'*|'
+'*) _coex_rest=${_coex_rest#?}
+        if [ -n "$_coex_open" ]; then
+          _coex_count=$((_coex_count + 1)); eval "_coex_word_$_coex_count=\\$_coex_word"; _coex_word= _coex_open=
+        fi ;;
+      *) _coex_part=${_coex_rest%%%%$_coex_ends} _coex_open=1
+        _coex_word=$_coex_word$_coex_part _coex_rest=${_coex_rest#"$_coex_part"} ;;
+    esac
+  done
+  if [ "$_coex_open" = '"' ]; then
+    printf '%%s\\n' "coex: $_coex_file: $COEX_ENTRYPOINT: COEX_ENTRYPOINT ends within a quotation" >&2
+    exit 125
+  fi
+  if [ -n "$_coex_open" ]; then
+    _coex_count=$((_coex_count + 1)); eval "_coex_word_$_coex_count=\\$_coex_word"
+  fi
+  _coex_word=${_coex_word_1-}
+  [ "$_coex_count" -gt 0 ] || _coex_word=
+  case $_coex_word in
+    */*) _coex_part= ;;
+    *) _coex_part=%(bin)s/$_coex_word ;;
+  esac
+  if [ ! -f "$_coex_part" ] || [ ! -x "$_coex_part" ]; then
+    printf '%%s\\n' "coex: $_coex_file: COEX_ENTRYPOINT: '$_coex_word' is neither an entry point ("%(list)s\\
+") nor a command of the environment" >&2
+    exit 125
+  fi
+  while [ "$_coex_count" -gt 1 ]; do
+    eval "set -- \\"\\$_coex_word_$_coex_count\\" \\"\\$@\\""
+    _coex_count=$((_coex_count - 1))
+  done
+  set -- "$_coex_part" "$@" ;;
+esac""".replace(b"%%", b"%")
+
+
+def called(manifest, root):
+    # type: (Manifest, bytes) -> bytes
+    """Return the lines that put the entry point in front of the arguments: the one with the file's name, or the first."""
+    first, others = manifest.entry_points[0], manifest.entry_points[1:]
+    if not others:
+        return set_line(first, root)
+    lines = [b"case ${_coex_file##*/} in"]
+    for entry in others:
+        name = compat.utf8(entry["name"])
+        lines.append(quote(name) + b"|" + quote(name + SUFFIX) + b") " + set_line(entry, root) + b" ;;")
+    return b"\n".join(lines + [b"*) " + set_line(first, root) + b" ;;", b"esac"])
+
+
+def asked(manifest, root):
+    # type: (Manifest, bytes) -> bytes
+    """Return the lines that do so for the caller's COEX_ENTRYPOINT: a name, or a command line of the environment.
+
+    An entry point that has its name from a command of the environment leaves that name to the command.
+    """
+    names = [
+        quote(compat.utf8(entry["name"])) + b") " + set_line(entry, root) + b" ;;"
+        for entry in manifest.entry_points
+        if entry.get("named") or entry["command"] and entry["command"][0] != ["prefix", "bin/" + entry["name"]]
+    ]
+    listed = b", ".join(compat.utf8(entry["name"]) for entry in manifest.entry_points)
+    fields = {b"names": b"\n".join(names), b"list": quote(listed), b"bin": quote(root + b"/prefix/bin")}
+    return fill(ASKED, fields)
+
+
+def set_line(entry, root):
+    # type: (Dict[str, Any], bytes) -> bytes
+    return b"set -- " + b" ".join(quote(word) for word in command_words(entry["command"], root)) + b' "$@"'
+
+
+def command_words(command, root):
+    # type: (Iterable[List[str]], bytes) -> List[bytes]
+    """Return the words of an entry point's command, with absolute paths, and a function as its Python runs it."""
+    words = []
+    for kind, text in command:
+        word = compat.path_bytes(text)
+        if kind in (PREFIX.decode("ascii"), APP.decode("ascii")):
+            word = root + b"/" + compat.utf8(kind) + b"/" + word
+        elif kind == "function":
+            module, _, function = text.partition(":")
+            words.append(b"-c")
+            word = compat.utf8(FUNCTION % (module, function.split(".")[0], function))
+        words.append(word)
+    return words
