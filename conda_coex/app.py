@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import posixpath
 import stat
@@ -27,8 +28,7 @@ def collect(sources: Sequence[str], date: int, output: Path) -> tuple[list[Conte
     files: dict[str, Content | Link] = {}
     origins: dict[str, Path] = {}
     directories: set[str] = set()
-    for source in sources:
-        name = app_name(source)
+    for source, name in expand(sources):
         for path, item in _walk(source, name):
             target = posixpath.normpath(posixpath.join("app", path))
             if item.is_dir() and not (item.is_symlink() and path != name):
@@ -59,6 +59,35 @@ def app_name(source: str) -> str:
     if name == ".." or name.startswith(("/", "../")):
         return Path(source).resolve().name
     return name
+
+
+def expand(sources: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield (path, name in the app) of each source: `PATH`, or `PATH=TARGET`, where PATH may be a pattern.
+
+    A file that is there is what is meant, whatever its name has in it; patterns are those of glob, with `**`
+    for any directories. Raises AppError for a pattern that matches nothing, and a target outside the app.
+    """
+    for source in sources:
+        if os.path.lexists(source) or not set(source) & set("=*?["):
+            yield source, app_name(source)
+            continue
+        before, equals, after = source.rpartition("=")
+        path, target = (before, after) if equals and before else (source, None)
+        found = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - Path.glob drops ./
+        if not found and not set(path) & set("*?["):
+            raise AppError("no such file or directory for the app", os.fsencode(path))
+        if not found:
+            raise AppError("matches no file or directory for the app", os.fsencode(path), "look at the pattern")
+        for each in found:
+            yield each, _renamed(each, target, into=found != [path]) if target is not None else app_name(each)
+
+
+def _renamed(path: str, target: str, *, into: bool) -> str:
+    """Return the name in the app that `PATH=TARGET` asks for; a directory to put it into ends with a slash."""
+    name = posixpath.normpath(target or ".")
+    if name.startswith(("/", "../")) or name == "..":
+        raise AppError(f"has a target outside the app, {target}", os.fsencode(path), "name a place inside it")
+    return posixpath.normpath(posixpath.join(name, Path(app_name(path)).name)) if into or target[-1:] == "/" else name
 
 
 def _walk(source: str, name: str) -> Iterator[tuple[str, Path]]:

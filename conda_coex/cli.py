@@ -16,6 +16,7 @@ Examples:
   conda coex create -f environment.yml --entrypoint ./tool.py ./data
   conda coex create -n myenv --entrypoint ./script
   conda coex create -p /path/to/env --entrypoint "python -m http.server 8000" -o serve.coex
+  conda coex create -f environment.yml --entrypoint tool.py --entrypoint "serve=python -m http.server"
   conda coex create -c conda-forge --package python=3.12 --package numpy --entrypoint python -o np.coex
 """
 INSPECT = "Show what an archive holds, and what it asks of a host."
@@ -56,11 +57,19 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
         "create", help=CREATE, description=CREATE, epilog=CREATE_MORE, formatter_class=RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "sources", nargs="*", metavar="PATH", help="files and directories of the application, kept under these names"
+        "sources", nargs="*", metavar="PATH[=TARGET]",
+        help="files and directories of the application, kept under these names or renamed; also a quoted pattern, "
+        "where ** is any directories",
     )
     parser.add_argument(
-        "--entrypoint", required=True, metavar="COMMAND",
-        help="command line to run: a command of the environment, or a file of the application, with arguments",
+        "--entrypoint", required=True, action="append", metavar="[NAME=]COMMAND",
+        help="command line to run: a command of the environment, a file of the application, or package.module:function, "
+        "with arguments; may be repeated: the first is the default, a link to the archive called NAME runs that one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE",
+        help="a variable to set for the entry points, over the packages' and the caller's; NAME?=VALUE where they have "
+        "none; ${COEX_APP} and ${COEX_PREFIX} in it stand for the unpacked places; may be repeated",
     )  # fmt: skip
     parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
     level = parser.add_mutually_exclusive_group()
@@ -173,7 +182,8 @@ def _execute(arguments: Namespace) -> int:
             files=tuple(arguments.file),
             specs=tuple(arguments.package_specs),
             existing=bool(arguments.name or arguments.prefix),
-            entry_point=arguments.entrypoint,
+            entry_points=tuple(arguments.entrypoint),
+            variables=tuple(arguments.env),
             sources=tuple(arguments.sources),
             output=arguments.output,
             level=arguments.compression_level,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.index import Directory, Index
 from coex_bootstrap.index import Link as IndexLink
 
-from . import app, archive, bytecode, conda_api, entry_point, existing, libzstd, records, solve, wanted
+from . import app, archive, baked, bytecode, conda_api, entry_point, existing, libzstd, records, solve, wanted
 from .fetch import fetch, frame_directory
 from .frame_cache import FrameCache
 from .layout import Group, Layout
@@ -37,7 +37,8 @@ class Request:
     files: tuple[str, ...]
     specs: tuple[str, ...]
     existing: bool  # -n or -p: take that environment's records as they are
-    entry_point: str
+    entry_points: tuple[str, ...]  # the first is the default
+    variables: tuple[str, ...]
     sources: tuple[str, ...]
     output: str | None
     level: int
@@ -55,7 +56,7 @@ def create(request: Request) -> int:
     layout.place("app", files)
     for directory in directories:
         layout.make_directory(directory)
-    command = entry_point.resolve(request.entry_point, layout, existing_prefix(request))
+    points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request))
     library, library_from = libzstd.find_libzstd(
         environment.platform, packages, lambda: solve_zstd(environment), native_base(environment.platform)
     )
@@ -64,9 +65,10 @@ def create(request: Request) -> int:
         payload = write_payload(stream, layout, cache)
         index = make_index(payload, layout)
         manifest = make_manifest(
-            entry_point.name_of(request.entry_point), command, environment, plans, layout, payload, index, date
+            entry_point.name_of(request.entry_points[0]), points, environment, plans, layout, payload, index, date
         )
         manifest.fields.update(libzstd=library_from, compile=left_to_compile(plans, pyc_left))
+        manifest.fields.update(env=baked.parse(request.variables), level=request.level)
         archive.finish(stream, manifest, index, library)
     report(output, manifest, environment, list(links_outside(plans)))
     return 0
@@ -80,7 +82,8 @@ def check(request: Request) -> Path:
         raise InputError("-n and -p take an environment as it is", remedy="leave out -f and --package, or -n and -p")
     if not 1 <= request.level <= 19:
         raise InputError(f"the compression level {request.level} is not between 1 and 19")
-    name = request.output or entry_point.name_of(request.entry_point) + ".coex"
+    baked.parse(request.variables)
+    name = request.output or entry_point.name_of(request.entry_points[0]) + ".coex"
     if name.endswith("/"):
         raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
     output = Path(name)
@@ -90,12 +93,15 @@ def check(request: Request) -> Path:
 
 
 def app_sources(request: Request, layout: Layout) -> list[str]:
-    """Return what was named for the app, and the entry point's own file, unless the environment has that command."""
+    """Return what was named for the app, and the entry points' own files, unless the environment has that command."""
     sources = list(request.sources)
-    local = entry_point.local_file(request.entry_point, existing_prefix(request))
-    if local is None or entry_point.is_command(request.entry_point, layout):
-        return sources
-    return sources if app.app_name(local) in map(app.app_name, sources) else [*sources, local]
+    for value in request.entry_points:
+        local = entry_point.local_file(value, existing_prefix(request))
+        if local is None or entry_point.is_command(value, layout):
+            continue
+        if app.app_name(local) not in map(app.app_name, sources):
+            sources.append(local)
+    return sources
 
 
 def read_input(request: Request, output: Path) -> Environment:

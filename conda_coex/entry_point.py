@@ -1,19 +1,24 @@
-"""Resolve an entry point: a command line whose first word is in the environment or in the app."""
+"""Resolve entry points: `[NAME=]COMMAND`, whose first word is in the environment or in the app, or a function."""
 
 from __future__ import annotations
 
 import os
 import posixpath
+import re
 import shlex
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from coex_bootstrap.format import FUNCTION
 
 from .app import app_name
 from .errors import EntryPointNotFound
 from .plan import Link
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .layout import Layout
 
 # What runs a file of the app that has no #! line, by its suffix.
@@ -24,22 +29,61 @@ INTERPRETERS = {
 BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")
 
 
-def split(command: str) -> list[str]:
-    """Split a command line as a shell would; raises EntryPointNotFound for an empty or unbalanced one."""
+@dataclass(frozen=True)
+class Named:
+    """One entry point as it was asked for: the name it was given, if any, and the words of its command."""
+
+    given: str | None
+    words: tuple[str, ...]
+
+
+def parse(value: str) -> Named:
+    """Split `[NAME=]COMMAND` as a shell would; the name ends at the first `=` of the first word, if that has no `/`.
+
+    Raises EntryPointNotFound for what is empty, unbalanced, or no text.
+    """
     try:
-        words = shlex.split(command)
+        words = shlex.split(value)
+        value.encode()
     except ValueError as error:
-        raise EntryPointNotFound(f"the entry point {command!r} cannot be split into words: {error}") from error
+        raise EntryPointNotFound(f"the entry point {value!r} cannot be split into words: {error}") from error
+    name, equals, rest = words[0].partition("=") if words else ("", "", "")
+    if equals and "/" not in name:
+        if not name or not name.isprintable():
+            raise EntryPointNotFound(f"the entry point {value!r} has no name before its =")
+        words[0] = rest
     if not words or not words[0]:
         raise EntryPointNotFound("the entry point is empty", remedy="name a command, as in --entrypoint python")
-    return words
+    return Named(name if equals and "/" not in name else None, tuple(words))
 
 
-def name_of(command: str) -> str:
-    """Return the name of an entry point: of its program, without a source's suffix."""
-    name = posixpath.basename(split(command)[0].rstrip("/"))
+def split(value: str) -> tuple[str, ...]:
+    """Return the words of the command of an entry point."""
+    return parse(value).words
+
+
+def name_of(value: str) -> str:
+    """Return the name of an entry point: as given, or of its program or function, without a source's suffix."""
+    named = parse(value)
+    if named.given is not None:
+        return named.given
+    if FUNCTION.match(named.words[0]):
+        return named.words[0].split(":")[0].split(".")[0]
+    name = posixpath.basename(named.words[0].rstrip("/"))
     stem, suffix = posixpath.splitext(name)
     return stem if suffix in INTERPRETERS else name
+
+
+def resolve_all(values: Sequence[str], layout: Layout, prefix: str | None) -> list[dict[str, Any]]:
+    """Return the entry points for the manifest, the default one first; raises EntryPointNotFound for one name twice."""
+    names = [name_of(value) for value in values]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise EntryPointNotFound(f"two entry points are called {name!r}", remedy="name one, as in NAME=COMMAND")
+    return [
+        {"name": name, "named": parse(value).given is not None, "command": resolve(value, layout, prefix)}
+        for name, value in zip(names, values, strict=True)
+    ]
 
 
 def local_file(command: str, prefix: str | None) -> str | None:
@@ -60,8 +104,23 @@ def _inside(word: str, prefix: str | None) -> str | None:
     return posixpath.relpath(path, prefix) if prefix and "/" in word and path.startswith(prefix + "/") else None
 
 
+def _function(word: str, layout: Layout) -> list[list[str]]:
+    """Return the command that calls `module:function`, after a look for the module's file (PEX's --entry-point)."""
+    module = word.split(":")[0].replace(".", "/")
+    places = r"(app/|prefix/lib/(python|pypy)[^/]*/((site-packages|lib-dynload)/)?)"
+    pattern = re.compile(places + re.escape(module) + r"(/__init__)?(\.py|\.pyc|\.so|\.[^/]*\.so)")
+    if not any(map(pattern.fullmatch, layout.entries)):
+        raise EntryPointNotFound(
+            f"the entry point {word!r} names a module that is neither in the environment nor in the app",
+            remedy="add its package to the environment, or its directory to the app",
+        )
+    if "prefix/bin/python" not in layout.entries:
+        raise EntryPointNotFound(f"the environment has no Python to run {word!r}", remedy="add python")
+    return [["prefix", "bin/python"], ["function", word]]
+
+
 def resolve(command: str, layout: Layout, prefix: str | None) -> list[list[str]]:
-    """Return the words of the entry point as pairs [prefix|app|text, word], for the manifest.
+    """Return the words of the entry point as pairs [prefix|app|text|function, word], for the manifest.
 
     `prefix` is the path of the existing environment that is packed, if any. An app's file is made
     executable. Raises EntryPointNotFound where the first word is nowhere, or is a file that nothing runs.
@@ -78,6 +137,8 @@ def resolve(command: str, layout: Layout, prefix: str | None) -> list[list[str]]
         return [*_run_app_file(in_app, layout), *rest]
     if "/" in word and f"prefix/{word}" in layout.entries:
         return [["prefix", word], *rest]
+    if FUNCTION.match(word):
+        return [*_function(word, layout), *rest]
     raise EntryPointNotFound(
         f"the entry point {word!r} is neither a command of the environment nor a file of the app",
         remedy="add its package to the environment, or name the file",
@@ -89,9 +150,11 @@ def _run_app_file(path: str, layout: Layout) -> list[list[str]]:
     relative = path.removeprefix("app/")
     if isinstance(entry, Link):
         return [["app", relative]]
-    assert isinstance(entry.source, Path)
-    with entry.source.open("rb") as stream:
-        start = stream.read(4)
+    if isinstance(entry.source, Path):
+        with entry.source.open("rb") as stream:
+            start = stream.read(4)
+    else:
+        start = (entry.source or b"")[:4]
     if start.startswith(BINARIES):
         layout.entries[path] = replace(entry, mode=0o755)
         return [["app", relative]]
@@ -100,11 +163,11 @@ def _run_app_file(path: str, layout: Layout) -> list[list[str]]:
     if interpreter is None:
         raise EntryPointNotFound(
             "the entry point is no program: it has no #! line and no suffix of a known language",
-            os.fsencode(entry.source), "begin it with a line such as #!/usr/bin/env python",
+            os.fsencode(relative), "begin it with a line such as #!/usr/bin/env python",
         )  # fmt: skip
     if f"prefix/bin/{interpreter}" not in layout.entries:
         raise EntryPointNotFound(
-            f"the environment has no {interpreter} to run it", os.fsencode(entry.source),
+            f"the environment has no {interpreter} to run it", os.fsencode(relative),
             "add a package that has it, or begin the file with a #! line",
         )  # fmt: skip
     return [["prefix", f"bin/{interpreter}"], ["app", relative]]

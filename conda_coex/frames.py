@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from .plan import Content
 
+SAMPLE = 1 << 16
+HARDLY = 0.97  # of its size is left: to search for more is not worth its time
 DENSE = 16  # the level from which zstd gains from larger frames: 4 % at 19
 
 
@@ -103,9 +105,21 @@ def pack(pieces: Sequence[Piece], level: int) -> Packed:
             edits[piece.content.origin] = _examine_large(piece.content)
         parts.append(data)
     joined = b"".join(parts)
+    level = effort(joined, level)
     compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
     frame = compressor.compress(joined)
     return Packed(frame, len(joined), hashlib.sha256(frame).hexdigest(), pieces, edits)
+
+
+def effort(data: bytes, level: int) -> int:
+    """Return the level for a frame: the lowest where samples of it hardly get smaller, as of images or archives.
+
+    zstd stores such blocks as they are at any level, and only searches longer at a high one.
+    """
+    third = max(len(data) - SAMPLE, 0) // 2
+    samples = b"".join(data[start : start + SAMPLE] for start in (0, third, 2 * third)[: 1 + 2 * (third > SAMPLE)])
+    tried = zstandard.ZstdCompressor(level=1).compress(samples) if len(data) >= SAMPLE and level > 1 else b""
+    return 1 if len(tried) > HARDLY * len(samples) > 0 else level
 
 
 def _read(piece: Piece) -> bytes:

@@ -25,7 +25,7 @@ BLOCK = 4096  # what a file takes on disk at least
 
 def make_manifest(
     name: str,
-    command: list[list[str]],
+    entry_points: list[dict[str, Any]],
     environment: Environment,
     plans: Sequence[PackagePlan],
     layout: Layout,
@@ -46,7 +46,8 @@ def make_manifest(
         "name": name,
         "platform": environment.platform,
         "date": date,
-        "entry_points": [{"name": name, "command": command}],
+        "entry_points": entry_points,
+        "env": [],
         "packages": packages,
         "specs": list(environment.specs),
         "requires": virtual_packages(plan.package for plan in plans),

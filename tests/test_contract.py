@@ -49,6 +49,7 @@ EDGES = {
         ("contents", "unpack"),
         ("contents", "zstd"),
         ("index", "index_check"),
+        ("launch", "choice"),
         ("leftovers", "claim"),
         ("root_check", "workers"),
         ("store", "claim"),

@@ -41,7 +41,8 @@ class Manifest(object):
 
     Fields: format (int), digest (64 hex digits), name, platform (conda subdir), date (seconds since
     1970), builder, entry_points [{name, named (bool: not after its program), command [[kind, text]]} with
-    kind prefix|app|text|function], the first being the default, env [{name, value, default}], packages in link order, requires {virtual package: [version and build constraint]}, prefix_limit (bytes, or null),
+    kind prefix|app|text|function], the first being the default, env [{name, value, default}], packages in
+    link order, requires {virtual package: [version and build constraint]}, prefix_limit (bytes, or null),
     libzstd (what it came from), post_link [{name, version, build_number}], compile {python, sources}
     or null, prelude and payload (bytes), unpacked {files, bytes}.
     """

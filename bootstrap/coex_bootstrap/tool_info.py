@@ -12,7 +12,7 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List
+    from typing import Any, Dict, Iterator, List, Tuple
 
 ABOUT = """\
 Platform, entry points, size, needs of the host, digest, every package with its sizes, and the files of the
@@ -60,7 +60,9 @@ def _app_files(archive):
 def command_line(entry):
     # type: (Dict[str, Any]) -> str
     """Return an entry point as a person would type it."""
-    return " ".join(quoted("%s/%s" % (kind, word) if kind != "text" else word) for kind, word in entry["command"])
+    return " ".join(
+        quoted("%s/%s" % (kind, word) if kind in ("prefix", "app") else word) for kind, word in entry["command"]
+    )
 
 
 def render(path, found):
@@ -71,7 +73,7 @@ def render(path, found):
     made = time.strftime("%Y-%m-%d", time.gmtime(found["date"]))
     rows = [
         ("platform", found["platform"]),
-        ("entry point", ", ".join(command_line(entry) for entry in found["entry_points"])),
+    ] + _entry_points(found) + [
         ("size", "%s, unpacked %s in %d files" % (human(found["size"]), human(unpacked["bytes"]), unpacked["files"])),
         ("host needs", ", ".join(_needs(found))),
         ("post-link", ", ".join(package["name"] for package in found["post_link"]) or "none"),
@@ -93,6 +95,18 @@ def render(path, found):
             yield line
     else:
         yield "no app files"
+
+
+def _entry_points(found):
+    # type: (Dict[str, Any]) -> List[Tuple[str, str]]
+    """Return the rows of the entry points, with names where there are several, and of the archive's variables."""
+    points = found["entry_points"]
+    if len(points) == 1:
+        rows = [("entry point", command_line(points[0]))]
+    else:
+        rows = [("entry points", shown("%s = " % point["name"]) + command_line(point)) for point in points]
+    rows += [("env", shown("%s=%s" % (v["name"] + "?" * v["default"], v["value"]))) for v in found["env"]]
+    return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
 
 
 def _packages(packages):

@@ -58,8 +58,10 @@ def test_manifest_with_another_kind_of_field(wrong):
 
 
 POINTS = [
-    {}, {"name": "x"}, {"name": 1, "command": [["prefix", "x"]]}, {"name": "x", "command": []}, {"name": "x", "command": [["text", "x"]]},
-    {"name": "x", "command": [["prefix", "../x"]]}, {"name": "x", "command": [["app", "/x"]]}, {"name": "x", "command": [["app"]]},
+    {}, {"name": "x"}, {"name": 1, "command": [["prefix", "x"]]}, {"name": "x", "command": []},
+    {"name": "x", "command": [["text", "x"]]},
+    {"name": "x", "command": [["prefix", "../x"]]}, {"name": "x", "command": [["app", "/x"]]},
+    {"name": "x", "command": [["app"]]},
     {"name": "x", "command": [["app", "x"], ["text", "a\0"]]}, {"name": "x", "command": [["app", "x"], ["other", "a"]]},
     {"name": "x/y", "command": [["app", "x"]]}, {"name": "x", "command": [["app", "x"], ["function", "a:b;c"]]}, "x", None,
 ]
@@ -69,7 +71,10 @@ VARIABLES = [
 ]
 
 
-@pytest.mark.parametrize("wrong", [{"entry_points": []}] + [{"entry_points": [x]} for x in POINTS] + [{"env": [x]} for x in VARIABLES])
+WRONG = [{"entry_points": []}] + [{"entry_points": [x]} for x in POINTS] + [{"env": [x]} for x in VARIABLES]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=[str(number) for number in range(len(WRONG))])
 def test_manifest_with_what_cannot_be_started(wrong):
     # type: (Dict[str, Any]) -> None
     with pytest.raises(ArchiveDamaged):

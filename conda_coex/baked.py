@@ -1,0 +1,43 @@
+"""Read `--env`: variables that an archive sets for its entry points."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\?)?=(.*)", re.DOTALL)
+# Activation has its own words about these, or a shell does not let them be set.
+KEPT = re.compile(
+    "PATH|COEX_.*|_coex_.*|CONDA_(PREFIX|SHLVL|DEFAULT_ENV|PROMPT_MODIFIER)(_.*)?|IFS|PPID|E?UID|(BASH|SHELL)OPTS|"
+    "BASH_VERSINFO|LINENO|OPTIND|PWD|OLDPWD|SHLVL|_"
+)
+
+
+def parse(values: Sequence[str]) -> list[dict[str, object]]:
+    """Return the variables for the manifest, by name: `NAME=VALUE` over everyone's, `NAME?=VALUE` for who has none.
+
+    Of one name given twice the last counts, as in a shell. Raises InputError for what is no such assignment.
+    """
+    found: dict[str, dict[str, object]] = {}
+    for value in values:
+        match = FORM.fullmatch(value)
+        if match is None:
+            raise InputError(f"--env {value!r} is no assignment", remedy="write NAME=VALUE, or NAME?=VALUE")
+        if KEPT.fullmatch(match[1]):
+            raise InputError(f"--env cannot set {match[1]}: activation or the shell does")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"--env {match[1]} has a value that is not UTF-8") from error
+        found[match[1]] = {"name": match[1], "value": match[3], "default": bool(match[2])}
+    return [found[name] for name in sorted(found)]
+
+
+def assignment(variable: dict[str, object]) -> str:
+    """Return a variable as `--env` takes it."""
+    return f"{variable['name']}{'?' if variable['default'] else ''}={variable['value']}"
