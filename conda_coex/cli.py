@@ -63,7 +63,7 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--entrypoint", required=True, action="append", metavar="[NAME=]COMMAND",
-        help="command line to run: a command of the environment, a file of the application, or package.module:function, "
+        help="what to run: a command of the environment, a file of the application, or package.module:function, "
         "with arguments; may be repeated: the first is the default, a link to the archive called NAME runs that one",
     )  # fmt: skip
     parser.add_argument(

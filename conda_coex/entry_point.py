@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.format import FUNCTION
+from coex_bootstrap.manifest_check import FUNCTION
 
 from .app import app_name
 from .errors import EntryPointNotFound

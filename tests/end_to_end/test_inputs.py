@@ -135,7 +135,7 @@ def test_inspect(coex: Coex, conda: Conda, testbed: Layout, work: Path) -> None:
     coex(work, "-q", "--entrypoint", "./run.sh -v 'two words'", "data", packages=("cprog", "post-link-demo", "zstd"))
     found = json.loads(conda("coex", "inspect", "--json", work / "run.coex").stdout)
     assert found["entry_points"] == [
-        {"name": "run", "command": [["app", "run.sh"], ["text", "-v"], ["text", "two words"]]}
+        {"name": "run", "named": False, "command": [["app", "run.sh"], ["text", "-v"], ["text", "two words"]]}
     ]
     assert {package["name"] for package in found["packages"]} == {"cprog", "libcgreet", "post-link-demo", "zstd"}
     assert found["requires"] == {"__glibc": [">=2.17"]}

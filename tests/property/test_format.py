@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from coex_bootstrap.archive import PRELUDE_START, Archive
+from coex_bootstrap.choice import command_words
 from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown, HostUnfit
 from coex_bootstrap.format import FRAME_LIMIT, NEEDED, Manifest, entry_files, load_manifest
 from coex_bootstrap.host import check_host
 from coex_bootstrap.index import Directory, File, Frame, Index, Link, load_index
-from coex_bootstrap.launch import command_words
 from coex_bootstrap.tail import read_tail
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,7 +112,7 @@ def test_manifest_with_one_value_altered(data: st.DataObject, place: list[object
         assert b"/" not in manifest.root_name
         with contextlib.suppress(HostUnfit):
             check_host(manifest)
-        command = b"".join(command_words(manifest, b"/root"))
+        command = b"".join(command_words(manifest.entry_points[0]["command"], b"/root"))
         assert b"\0" not in command
         assert b"/.." not in b"".join(entry_files(manifest))
         time.gmtime(manifest.date)
