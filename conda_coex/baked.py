@@ -38,6 +38,3 @@ def parse(values: Sequence[str]) -> list[dict[str, object]]:
     return [found[name] for name in sorted(found)]
 
 
-def assignment(variable: dict[str, object]) -> str:
-    """Return a variable as `--env` takes it."""
-    return f"{variable['name']}{'?' if variable['default'] else ''}={variable['value']}"
