@@ -5,7 +5,7 @@ import time
 from contextlib import closing
 
 from .archive import Archive
-from .compat import text
+from .compat import text, utf8
 from .format import LIBZSTD
 from .report import Outcome, counted, human, quoted, shown, table
 from .verb import Verb
@@ -104,8 +104,8 @@ def _entry_points(found):
     if len(points) == 1:
         rows = [("entry point", command_line(points[0]))]
     else:
-        rows = [("entry points", shown("%s = " % point["name"]) + command_line(point)) for point in points]
-    rows += [("env", shown("%s=%s" % (v["name"] + "?" * v["default"], v["value"]))) for v in found["env"]]
+        rows = [("entry points", shown(utf8(point["name"] + " = ")) + command_line(point)) for point in points]
+    rows += [("env", shown(utf8(v["name"] + "?" * v["default"] + "=" + v["value"]))) for v in found["env"]]
     return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
 
 
