@@ -14,6 +14,7 @@ CREATE_MORE = """\
 Examples:
   conda coex create -f environment.yml --entrypoint python -o python.coex
   conda coex create -f environment.yml --entrypoint ./tool.py ./data
+  conda coex create -f pixi.lock --lock-environment prod --entrypoint ./tool.py
   conda coex create -n myenv --entrypoint ./script
   conda coex create -p /path/to/env --entrypoint "python -m http.server 8000" -o serve.coex
   conda coex create -f environment.yml --entrypoint tool.py --entrypoint "serve=python -m http.server"
@@ -83,8 +84,9 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
     )  # fmt: skip
     inputs = parser.add_argument_group("Environment")
     inputs.add_argument(
-        "-f", "--file", action="append", default=[], metavar="FILE", help="an environment file; may be repeated"
-    )
+        "-f", "--file", action="append", default=[], metavar="FILE",
+        help="an environment file, which may be repeated, or a lock file",
+    )  # fmt: skip
     inputs.add_argument(
         "--package",
         action="append",
@@ -93,6 +95,13 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
         metavar="SPEC",
         help="a package; may be repeated",
     )
+    inputs.add_argument(
+        "--lock-environment", metavar="NAME", help="the environment to take of a pixi.lock (default: default)"
+    )
+    inputs.add_argument(
+        "--lock-category", action="append", default=[], dest="lock_categories", metavar="NAME",
+        help="a category to take of a conda-lock.yml beside main; may be repeated",
+    )  # fmt: skip
     add_parser_prefix(parser)
     add_parser_platform(add_parser_channels(parser))
     add_parser_solver(add_parser_solver_mode(parser))
@@ -187,5 +196,7 @@ def _execute(arguments: Namespace) -> int:
             sources=tuple(arguments.sources),
             output=arguments.output,
             level=arguments.compression_level,
+            lock_environment=arguments.lock_environment,
+            lock_categories=tuple(arguments.lock_categories),
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.index import Directory, Index
 from coex_bootstrap.index import Link as IndexLink
 
-from . import app, archive, baked, bytecode, conda_api, entry_point, existing, libzstd, records, solve, wanted
-from .fetch import fetch, frame_directory
+from . import app, archive, baked, bytecode, conda_api, entry_point, inputs, libzstd, pip_stage, records, solve
+from .fetch import fetch, frame_directory, package_cache
 from .frame_cache import FrameCache
 from .layout import Group, Layout
+from .lock_file import Choice
 from .manifest import make_manifest
 from .payload import Payload
+from .pip_packages import OWNER
 from .plan import find_python, links_outside, plan_package
 from .report import report
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from .environment import Environment
     from .packages import Package
+    from .pip_packages import Installed
     from .plan import PackagePlan
 
 # Owners of files that belong to no one package.
@@ -42,16 +46,25 @@ class Request:
     sources: tuple[str, ...]
     output: str | None
     level: int
+    lock_environment: str | None = None
+    lock_categories: tuple[str, ...] = ()
 
 
 def create(request: Request) -> int:
     """Create the archive that was asked for and say what came of it; returns the status."""
+    with contextlib.ExitStack() as staging:  # what has to last until the payload is written
+        return _create(request, staging)
+
+
+def _create(request: Request, staging: contextlib.ExitStack) -> int:
     output = check(request)
-    environment = read_input(request, output)
+    choice = Choice(target_platform(), request.lock_environment, request.lock_categories)
+    environment = inputs.read(request.files, request.specs, choice, existing_prefix(request), output)
     packages = fetch(environment.records, environment.specs)
     date = build_date(packages)
     cache = FrameCache(frame_directory(), request.level)
-    plans, layout, pyc_left = plan(environment, packages, cache, date)
+    installed = pip_stage.install(environment, packages, date, package_cache(), staging)
+    plans, layout, pyc_left = plan(environment, packages, cache, date, installed)
     files, directories = app.collect(app_sources(request, layout), date, output)
     layout.place("app", files)
     for directory in directories:
@@ -69,8 +82,10 @@ def create(request: Request) -> int:
         )
         manifest.fields.update(libzstd=library_from, compile=left_to_compile(plans, pyc_left))
         manifest.fields.update(env=baked.parse(request.variables), level=request.level)
+        if installed.lock:
+            manifest.fields["pip"] = installed.lock
         archive.finish(stream, manifest, index, library)
-    report(output, manifest, environment, list(links_outside(plans)))
+    report(output, manifest, environment, list(links_outside(plans)), installed.notes)
     return 0
 
 
@@ -104,12 +119,11 @@ def app_sources(request: Request, layout: Layout) -> list[str]:
     return sources
 
 
-def read_input(request: Request, output: Path) -> Environment:
-    """Return the records to pack: of an existing environment, or solved for."""
-    prefix = existing_prefix(request)
-    if prefix is not None:
-        return existing.read_existing(prefix)
-    return solve.solve(wanted.merge_inputs(request.files, request.specs), str(output.absolute()))
+def target_platform() -> str:
+    """Return the platform that the archive is for, as far as nothing pins another one."""
+    from conda.base.context import context
+
+    return str(context.subdir)
 
 
 def existing_prefix(request: Request) -> str | None:
@@ -132,7 +146,7 @@ def build_date(packages: tuple[Package, ...]) -> int:
 
 
 def plan(
-    environment: Environment, packages: tuple[Package, ...], cache: FrameCache, date: int
+    environment: Environment, packages: tuple[Package, ...], cache: FrameCache, date: int, installed: Installed
 ) -> tuple[list[PackagePlan], Layout, list[str]]:
     """Return the plans of all packages, the root they make, and the sources that the host has to compile."""
     from conda.base.context import context
@@ -148,7 +162,10 @@ def plan(
     compiled, left = bytecode.Compiler(python, native, cache, date).compile_plans(plans)
     for made in compiled:
         layout.place(made.group, made.contents)
-    meta = records.plan_records(plans, date)
+    layout.remove(installed.removed)
+    layout.place(OWNER, installed.items)
+    left = sorted([*left, *(item.path.removeprefix("prefix/") for item in installed.sources)])
+    meta = records.plan_records(plans, date, installed.removed)
     meta.append(records.plan_history(plans, environment.specs, context_version(), date))
     layout.place(META, meta + records.plan_state(environment.variables, date))
     return plans, layout, left

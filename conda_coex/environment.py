@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+
+CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
+
+
+@dataclass(frozen=True)
+class PipSection:
+    """Lines of a requirements file for pip, with the directory that paths in them are relative to."""
+
+    directory: str
+    lines: tuple[str, ...]
+    pinned: bool = False  # from a lock, which has their dependencies too
+
+    @property
+    def shown(self) -> list[str]:
+        """The lines as anybody may see them."""
+        return [without_credentials(line) for line in self.lines]
+
+
+def without_credentials(text: str) -> str:
+    """Return text in which no URL has a user and a password any more."""
+    return CREDENTIALS.sub("****@", text)
 
 
 @dataclass(frozen=True)
@@ -13,6 +35,8 @@ class Wanted:
     specs: tuple[str, ...]
     channels: tuple[str, ...]
     variables: dict[str, str] = field(default_factory=dict)
+    pip: tuple[PipSection, ...] = ()
+    pinned: tuple[Any, ...] = ()  # records that need no solve
 
 
 @dataclass(frozen=True)
@@ -25,3 +49,4 @@ class Environment:
     channels: tuple[str, ...]
     variables: dict[str, str]
     foreign: tuple[str, ...] = ()  # packages of other installers, which have no conda package
+    pip: tuple[PipSection, ...] = ()

@@ -39,8 +39,19 @@ def _check_list(path: str, key: str, value: Any) -> None:
         raise _wrong(path, f"has `{key}` that are no list", "begin each with `- `")
     kinds = (str, dict) if key == "dependencies" else (str,)  # the dict is `pip:`
     for item in value or []:
-        if not isinstance(item, kinds):
+        if isinstance(item, dict):
+            _check_pip(path, item)
+        elif not isinstance(item, kinds):
             raise _wrong(path, f"has {item!r} in `{key}`, which is no text", "put it in quotes, or remove it")
+
+
+def _check_pip(path: str, item: dict[Any, Any]) -> None:
+    """Check `pip:` below `dependencies`, whose text conda would take apart into letters."""
+    for key, lines in item.items():
+        if key != "pip":
+            raise _wrong(path, f"has {key!r} below `dependencies`", "only `pip:` can stand there")
+        if not isinstance(lines or [], list) or not all(isinstance(line, str) for line in lines or ()):
+            raise _wrong(path, "has a `pip:` that is no list of texts", "begin each line with `- `, in quotes")
 
 
 def _load(path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from coex_bootstrap.errors import CoexError
@@ -16,9 +17,11 @@ __all__ = [
     "FramesDamaged",
     "InputError",
     "Interrupted",
+    "LockMismatch",
     "OutputError",
     "PackageDamaged",
     "PackageRefused",
+    "PipFailed",
 ]
 
 
@@ -62,6 +65,20 @@ class FileChanged(CoexError):
 
 class PackageRefused(CoexError):
     """A package asks for what no package may, such as a path outside the environment."""
+
+
+class LockMismatch(CoexError):
+    """A package is not the one that the lock file pins."""
+
+    advice = "lock again where the package was meant to change; do not use it where it was not"
+
+    def __init__(self, path: str, package: str, kind: str, expected: str, found: str) -> None:
+        what = f"the lock file pins {package} with the {kind} {expected}, and its {kind} is {found}"
+        super().__init__(what, os.fsencode(path))
+
+
+class PipFailed(CoexError):
+    """pip could not install what was asked of it."""
 
 
 class DecoderNotFound(CoexError):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import conda_api
 from .environment import Environment
 from .errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from .report import show_records
 
 
 def read_existing(prefix: str) -> Environment:
@@ -32,7 +30,7 @@ def read_existing(prefix: str) -> Environment:
     if not mine:
         raise InputError("the environment has no conda packages", os.fsencode(prefix))
     if context.dry_run:
-        _show_records(mine)
+        show_records(mine)
         raise DryRunExit
     specs = History(prefix).get_requested_specs_map().values()
     platform = next((record.subdir for record in mine if record.subdir != "noarch"), context.subdir)
@@ -56,17 +54,6 @@ def _read_state(path: Path) -> dict[str, str]:
         return {str(name): str(value) for name, value in found.items()}
     except (ValueError, AttributeError) as error:
         raise InputError("the environment's variables cannot be read", os.fsencode(path)) from error
-
-
-def _show_records(records: Sequence[Any]) -> None:
-    from conda.base.context import context
-    from conda.cli.common import stdout_json_success
-
-    if context.json:
-        stdout_json_success(dry_run=True, actions={"LINK": list(records)})
-        return
-    for record in records:
-        print(record.dist_str())
 
 
 def _is_conda(record: Any) -> bool:

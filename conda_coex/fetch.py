@@ -21,7 +21,7 @@ def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
     from conda.models.match_spec import MatchSpec
 
     records = tuple(records)
-    _download(records)
+    download(records)
     asked = {spec.name: str(spec) for spec in map(MatchSpec, specs)}
     found = []
     for record in records:
@@ -33,8 +33,11 @@ def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
     return tuple(found)
 
 
-def _download(records: tuple[Any, ...]) -> None:
-    """Let conda download and extract; what it raises may hold errors that it cannot print, and a signal."""
+def download(records: tuple[Any, ...]) -> None:
+    """Let conda download and extract records, or specs with a URL.
+
+    What it raises may hold errors that it cannot print, and a signal.
+    """
     from conda import CondaError, CondaMultiError
     from conda.core.package_cache_data import ProgressiveFetchExtract
     from conda.exceptions import CondaSignalInterrupt
@@ -66,10 +69,16 @@ def _no_room() -> FetchFailed:
 
 def frame_directory() -> Path | None:
     """Return the directory under conda's package cache where frames are kept, or None where none is writable."""
+    cache = package_cache()
+    return cache / DIRECTORY if cache is not None else None
+
+
+def package_cache() -> Path | None:
+    """Return the package cache that conda writes to, if there is one."""
     from conda.core.package_cache_data import PackageCacheData
     from conda.exceptions import NoWritablePkgsDirError
 
     try:
-        return Path(PackageCacheData.first_writable().pkgs_dir, DIRECTORY)
+        return Path(PackageCacheData.first_writable().pkgs_dir)
     except NoWritablePkgsDirError:
         return None

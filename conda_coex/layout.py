@@ -52,6 +52,11 @@ class Layout:
                 group.all.append(item)
             self._make_parents(path)
 
+    def remove(self, paths: Iterable[str]) -> None:
+        """Take files and links away that another owner has placed."""
+        for path in paths:
+            self.entries.pop(path, None)
+
     def make_directory(self, path: str) -> None:
         """Have a directory even if it stays empty."""
         self.directories.add(path)

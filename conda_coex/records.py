@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .plan import Content, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from .plan import PackagePlan
 
@@ -17,15 +17,16 @@ COPY = 3  # conda's LinkType.copy
 SLOT = "0123456789abcdef" * 4  # stands where a sha256 goes that only the host can know
 
 
-def plan_records(plans: Sequence[PackagePlan], date: int) -> list[Content]:
+def plan_records(plans: Sequence[PackagePlan], date: int, gone: Container[str] = ()) -> list[Content]:
     """Return `conda-meta/<dist>.json` of every package (conda's `CreatePrefixRecordAction`).
 
-    Paths of the builder stay out: what conda names `extracted_package_dir` and the like is not on the host.
+    Paths of the builder stay out: what conda names `extracted_package_dir` and the like is not on the host. What is
+    `gone` is still listed, as by conda where another installer took a file away.
     """
-    return [_plan_record(plan, date) for plan in plans]
+    return [_plan_record(plan, date, gone) for plan in plans]
 
 
-def _plan_record(plan: PackagePlan, date: int) -> Content:
+def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
     targets = [item.path.removeprefix("prefix/") for item in plan.files]
     scripts = [script.path.removeprefix("prefix/") for script in plan.entry_points]
     fields = {
@@ -34,27 +35,27 @@ def _plan_record(plan: PackagePlan, date: int) -> Content:
         "package_tarball_full_path": "",
         "link": {"source": "", "type": COPY},
         "files": [*targets, *plan.compiled, *scripts],
-        "paths_data": {"paths_version": 1, "paths": _paths(plan, scripts)},
+        "paths_data": {"paths_version": 1, "paths": _paths(plan, scripts, gone)},
     }
     text = json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": ")).encode()
     relocated = sorted(
         (str(path.fields["_path"]), item.path)
         for path, item in zip(plan.package.linked, plan.files, strict=True)
-        if isinstance(item, Content) and item.placeholder
+        if isinstance(item, Content) and item.placeholder and item.path not in gone
     )
     slots = _find_slots(text, dict(relocated))
     return Content(f"prefix/conda-meta/{plan.package.dist}.json", 0o644, str(date), text, len(text), slots=slots)
 
 
-def _paths(plan: PackagePlan, scripts: Sequence[str]) -> list[dict[str, Any]]:
+def _paths(plan: PackagePlan, scripts: Sequence[str], gone: Container[str]) -> list[dict[str, Any]]:
     rows = []
     for path, item in zip(plan.package.linked, plan.files, strict=True):
         fields = dict(path.fields)
         if isinstance(item, Link):
             fields["path_type"] = "softlink"
-        elif item.placeholder:
+        elif item.placeholder and item.path not in gone:
             fields["sha256_in_prefix"] = SLOT
-        elif path.sha256:
+        elif path.sha256 and not item.placeholder:
             fields["sha256_in_prefix"] = path.sha256
         rows.append({name: value for name, value in fields.items() if value is not None})
     rows += [{"_path": name, "path_type": "pyc_file"} for name in plan.compiled]

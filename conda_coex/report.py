@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.report import human, table
 
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["human", "report", "table"]
 
 
-def report(output: Path, manifest: Manifest, environment: Environment, links: Sequence[tuple[str, Link]]) -> None:
+def report(
+    output: Path,
+    manifest: Manifest,
+    environment: Environment,
+    links: Sequence[tuple[str, Link]],
+    notes: Sequence[str] = (),
+) -> None:
     """Print the outcome on stdout and what deserves attention on stderr."""
     from conda.base.context import context
     from conda.cli.common import stdout_json_success
@@ -29,6 +35,7 @@ def report(output: Path, manifest: Manifest, environment: Environment, links: Se
         "what it leads to on the host is not in the archive"
         for dist, link in links
     ]
+    warnings += notes
     warnings += [f"{name} was not installed by conda and is left out" for name in environment.foreign]
     size = output.stat().st_size
     if context.json:
@@ -46,3 +53,17 @@ def report(output: Path, manifest: Manifest, environment: Environment, links: Se
             f"{output}: {human(size)} for {manifest.platform}, {count} package{'s' * (count != 1)}, "
             f"{human(unpacked)} unpacked"
         )
+
+
+def show_records(records: Sequence[Any], pip: Sequence[str] = ()) -> None:
+    """Show what a dry run would have packed without a solve."""
+    from conda.base.context import context
+    from conda.cli.common import stdout_json_success
+
+    if context.json:
+        stdout_json_success(dry_run=True, actions={"LINK": list(records), **({"PIP": list(pip)} if pip else {})})
+        return
+    for record in records:
+        print(record.dist_str())
+    for line in pip:
+        print(f"pip: {line}")

@@ -31,9 +31,10 @@ def solve(wanted: Wanted, location: str) -> Environment:
     from conda.models.match_spec import MatchSpec
 
     transaction = solve_transaction(wanted.specs, wanted.channels, location)
-    _show(transaction)
+    _show(transaction, [line for section in wanted.pip for line in section.shown])
     specs = tuple(str(MatchSpec(spec)) for spec in wanted.specs)
-    return Environment(context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables)
+    records = _link_records(transaction)
+    return Environment(context.subdir, records, specs, wanted.channels, wanted.variables, pip=wanted.pip)
 
 
 def solve_records(specs: Sequence[str], channels: Sequence[str]) -> tuple[Any, ...]:
@@ -85,7 +86,7 @@ def _retryable() -> tuple[type[BaseException], ...]:
     return UnsatisfiableError, SpecsConfigurationConflictError, PackagesNotFoundError, SystemExit
 
 
-def _show(transaction: Any) -> None:
+def _show(transaction: Any, pip: Sequence[str]) -> None:
     """Show what conda would install and ask, as conda does; raises DryRunExit in a dry run."""
     from conda.base.context import context
     from conda.cli.common import stdout_json_success
@@ -93,10 +94,14 @@ def _show(transaction: Any) -> None:
 
     if context.json:
         if context.dry_run:
-            stdout_json_success(dry_run=True, actions=transaction._make_legacy_action_groups()[0])
+            actions = transaction._make_legacy_action_groups()[0]
+            stdout_json_success(dry_run=True, actions={**actions, "PIP": list(pip)} if pip else actions)
             raise DryRunExit
         return
     transaction.print_transaction_summary()
+    if pip:
+        print("The following will be installed by pip:\n")
+        print("\n".join(f"  {line}" for line in pip) + "\n")
     conda_api.confirm_yn()
 
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import conda_api
-from .environment import Wanted
+from .environment import PipSection, Wanted
 from .errors import InputError
+from .lock_file import not_alone
+from .specifiers import read_environment_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .specifiers import EnvironmentFile
 
 
 def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
     """Read the environment files and join them with the specs; channels: command line, files, configuration."""
     from conda.base.context import context
 
-    read = [conda_api.read_environment_file(path, context.subdir) for path in files]
+    read = [read_environment_file(path, context.subdir) for path in files]
     for path, found in zip(files, read, strict=True):
-        if found.pip:
-            listed = ", ".join(found.pip)
-            raise InputError(
-                f"the pip section is not supported yet ({listed})", os.fsencode(path), "list conda packages instead"
-            )
-        if not found.specs:
+        if found.pinned and len(files) + len(specs) > 1:
+            raise not_alone(path)
+        if not (found.specs or found.pinned):
             raise InputError(
                 "the environment file asks for no package", os.fsencode(path), "list some under `dependencies:`"
             )
@@ -32,13 +33,22 @@ def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
     variables: dict[str, str] = {}
     for found in read:
         wanted.extend(found.specs)
-        variables.update(found.variables)
-    if not wanted:
+        for name, value in found.variables.items():  # which conda sets in capitals
+            variables = {other: variables[other] for other in variables if other.upper() != name.upper()}
+            variables[name] = value
+    pinned = tuple(record for found in read for record in found.pinned)
+    if not (wanted or pinned):
         raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
     for spec in wanted:
         _check_spec(spec)
     of_files = [channel for found in read for channel in found.channels]
-    return Wanted(tuple(dict.fromkeys(wanted)), _channels(of_files), variables)
+    pip = tuple(_section(path, found) for path, found in zip(files, read, strict=True) if found.pip)
+    channels = tuple(of_files) if pinned else _channels(of_files)
+    return Wanted(tuple(dict.fromkeys(wanted)), channels, variables, pip, pinned)
+
+
+def _section(path: str, found: EnvironmentFile) -> PipSection:
+    return PipSection(str(Path(path).absolute().parent), found.pip, pinned=bool(found.pinned))
 
 
 def _check_spec(spec: str) -> None:

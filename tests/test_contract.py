@@ -24,23 +24,36 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 
 # What stages hand on or all of them use; a stage may import these.
 NOUNS = {
-    BUILDER: {"conda_api", "errors", "frames", "layout", "placeholders", "plan", "report"},
+    BUILDER: {"conda_api", "environment", "errors", "frames", "layout", "lock_file", "placeholders", "plan", "report"},
     BOOTSTRAP: {"compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting"},
 }
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {
-    BUILDER: {"ask", "cache", "cli", "create", "inspect", "plugin", "__main__"},
+    BUILDER: {"ask", "cache", "cli", "create", "inputs", "inspect", "pip_stage", "plugin", "__main__"},
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }
 # What else a module may import of its own package.
 EDGES = {
     BUILDER: {
         ("bytecode", "fetch"),
-        ("conda_api", "environment_file"),
         ("entry_point", "app"),
         ("fetch", "frame_cache"),
         ("fetch", "packages"),
+        ("live_file", "occurrences"),
+        ("lock", "conda_lock"),
+        ("lock", "explicit_list"),
+        ("lock", "pixi_lock"),
         ("manifest", "archive"),
+        ("pinned", "fetch"),
+        ("pip_packages", "live_prefix"),
+        ("pip_packages", "pip_install"),
+        ("pip_packages", "staging"),
+        ("pip_packages", "unmanaged"),
+        ("specifiers", "environment_file"),
+        ("unmanaged", "live_file"),
+        ("unmanaged", "live_prefix"),
+        ("unmanaged", "pip_record"),
+        ("wanted", "specifiers"),
     },
     BOOTSTRAP: {
         ("archive_check", "archive"),

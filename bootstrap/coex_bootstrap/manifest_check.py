@@ -34,6 +34,7 @@ def check_manifest(fields):
     need(all(map(is_package, fields["packages"])), "package")
     need(all(is_line(name) and is_lines(found) for name, found in fields["requires"].items()), "requirement")
     need(all(map(is_post_link, fields["post_link"])), "post-link script")
+    need(all(map(is_pip_package, fields.get("pip", []))), "pip package")
     need(fields["compile"] is None or is_compile(fields["compile"]), "source to compile")
 
 
@@ -80,6 +81,14 @@ def is_path(value):
     # type: (Any) -> bool
     """Return whether a value is a path that stays below where it begins."""
     return is_text(value) and not set(value.split(u"/")) & set([u"", u".", u".."])
+
+
+def is_pip_package(row):
+    # type: (Any) -> bool
+    """Return whether this is what pip installed, in texts that can be shown."""
+    if not isinstance(row, dict) or not (is_line(row.get("name")) and is_line(row.get("version"))):
+        return False
+    return is_line(row.get("url", row.get("file", u"-")))
 
 
 def is_entry_point(entry):

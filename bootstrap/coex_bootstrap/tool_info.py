@@ -71,7 +71,7 @@ def render(path, found):
     yield path
     unpacked = found["unpacked"]
     made = time.strftime("%Y-%m-%d", time.gmtime(found["date"]))
-    rows = [
+    facts = [
         ("platform", found["platform"]),
     ] + _entry_points(found) + [
         ("size", "%s, unpacked %s in %d files" % (human(found["size"]), human(unpacked["bytes"]), unpacked["files"])),
@@ -82,13 +82,18 @@ def render(path, found):
         ("format", str(found["format"])),
         ("digest", found["digest"]),
     ]
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
         yield "  %s  %s" % (name.ljust(width), value)
     yield ""
     for line in _packages(found["packages"]):
         yield line
     yield ""
+    if found.get("pip"):
+        rows = [(row["name"], row["version"], row.get("url", row.get("file", ""))) for row in found["pip"]]
+        for line in table(("pip package", "version", "from"), rows):
+            yield line
+        yield ""
     if found["app"]:
         app = [(row["path"], human(row["size"]) if "size" in row else "-> " + row["target"]) for row in found["app"]]
         for line in table(("app file", "size"), app):

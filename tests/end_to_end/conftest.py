@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from end_to_end.archives import Archive
+from testbed.layout import native_subdir
 
 if TYPE_CHECKING:
     import subprocess
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 def channel(testbed: Layout) -> tuple[str, ...]:
     """Return the options that name the channel of good packages, and no other."""
     return ("--override-channels", "-c", str(testbed.channel))
+
+
+@pytest.fixture(scope="session")
+def rows(testbed: Layout) -> dict[str, dict[str, Any]]:
+    """Return what the channel's repodata says of each package, with its URL and subdir."""
+    found = {}
+    for subdir in (native_subdir(), "noarch"):
+        for fn, row in json.loads((testbed.channel / subdir / "repodata.json").read_text())["packages.conda"].items():
+            found[row["name"]] = {**row, "url": f"{(testbed.channel / subdir).as_uri()}/{fn}", "subdir": subdir}
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def test_files_and_specs_are_joined(conda: Conda, testbed: Layout, work: Path, p
     env_print = "#!/bin/sh\necho $FIRST $BOTH\n"
     (work / "run.sh").write_text(env_print)
     channels = f"channels: ['{testbed.channel.as_uri()}', nodefaults]\n"
-    (work / "one.yml").write_text(channels + "dependencies: [data-generic]\nvariables: {FIRST: '1', BOTH: one}\n")
+    (work / "one.yml").write_text(channels + "dependencies: [data-generic]\nvariables: {first: '1', both: one}\n")
     (work / "two.yml").write_text("dependencies: ['clobber-a >=1']\nvariables: {BOTH: two}\n")
     files = ("-f", "one.yml", "-f", "two.yml", "--package", "clobber-b=1.0", "--package", "zstd")
     done = conda("coex", "create", "-y", "--json", *files, *SH, "-o", "app.coex", cwd=work)

@@ -79,5 +79,8 @@ def _hello(workshop: Workshop) -> Package:
     dist_info = "site-packages/hello_noarch-1.0.dist-info"
     package.text(f"{dist_info}/METADATA", _METADATA)
     package.text(f"{dist_info}/INSTALLER", "conda\n")
+    modules = ("__init__", "cli", "settings", "only_python2")
+    record = "".join(f"hello_noarch/{name}.py,,\n" for name in modules)
+    package.text(f"{dist_info}/RECORD", record + "hello_noarch-1.0.dist-info/METADATA,,\n")
     package.text("share/hello-noarch/readme.txt", "a file outside site-packages\n")
     return package

@@ -56,23 +56,14 @@ FILES = [
         powerless=True,
     ),
     Case(
-        "explicit list",
-        (*GOOD, *RUN, "-f", "explicit.txt"),
-        "explicit.txt: explicit lock files are not supported yet",
-        text("# platform: linux-64\n@EXPLICIT\nhttps://example.com/linux-64/cprog-1.0-0.conda\n", "explicit.txt"),
-    ),
-    Case(
         "unknown suffix",
         (*GOOD, *RUN, "-f", "environment.json"),
         "environment.json: the environment file cannot be understood: 'environment.json' file extension must be one of",
         text("{}", "environment.json"),
     ),
-    Case(
-        "pip section",
-        (*GOOD, *RUN, "-f", "environment.yml"),
-        "environment.yml: the pip section is not supported yet (requests, x==1); list conda packages instead",
-        text("dependencies: [pip, cprog, {pip: [requests, x==1]}]\n"),
-    ),
+    file_case("pip text", "dependencies: [pip, {pip: requests}]\n", "has a `pip:` that is no list of texts"),
+    file_case("pip number", "dependencies: [pip, {pip: [1.0]}]\n", "has a `pip:` that is no list of texts"),
+    file_case("npm section", "dependencies: [{npm: [x]}]\n", "has 'npm' below `dependencies`"),
     file_case("no YAML", "name: x\ndependencies: [cprog\n", "is no YAML in line 3: expected ',' or ']'"),
     file_case("list", "- cprog\n", "is no mapping; list packages under `dependencies:`"),
     file_case(

@@ -1,0 +1,105 @@
+"""Have an environment's own pip install into it, activated, as `conda env create` does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from coex_bootstrap.activate import needed_shell, write_activation
+
+from .environment import without_credentials
+from .errors import PipFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .environment import PipSection
+
+OPTIONS = (
+    "install", "--no-input", "--disable-pip-version-check", "--no-compile", "--no-warn-script-location",
+    "--progress-bar=off", "--exists-action=b",
+)  # fmt: skip
+REPORT_SINCE = (22, 2)
+# What a pip.conf or the caller's environment must not decide, because the place is given.
+REFUSED = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", "PIP_PYTHON", "__PYVENV_LAUNCHER__")
+FILE_OPTION = re.compile(r"(-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=^-[rc]))(?P<file>\S.*)$")
+# No debugging information by default: it names directories of the builder, whose names differ each time.
+SCRIPT = 'set -e; . "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
+
+
+class Pip:
+    """The pip of one environment at `prefix`; `version` is that of its package."""
+
+    def __init__(self, prefix: Path, version: str, date: int, offline: bool) -> None:
+        self.prefix, self.scratch = prefix, prefix.parent
+        self.reports = tuple(map(int, re.findall(r"\d+", version)[:2])) >= REPORT_SINCE
+        self.environ = _environ(date, offline)
+        self.activation = write_activation(os.fsencode(prefix.parent))
+        environ = {os.fsencode(name): os.fsencode(value) for name, value in self.environ.items()}
+        self.shell = os.fsdecode(needed_shell(self.activation, os.fsencode(prefix.parent), environ) or b"/bin/sh")
+
+    def install(self, section: PipSection) -> list[dict[str, Any]]:
+        """Install a section; return what pip reports of each package, or nothing where it is too old to."""
+        lines = self.scratch / "requirements.txt"
+        lines.touch(0o600)  # it may have credentials
+        lines.write_text("\n".join(_absolute(line, section.directory) for line in section.lines) + "\n", "utf-8")
+        report = self.scratch / "report.json"
+        options = [*(("--no-deps",) if section.pinned else ("--upgrade",)), "-r", str(lines)]
+        if self.reports:
+            options += ["--report", str(report)]
+        self._run([*OPTIONS, *options], section.directory)
+        return list(json.loads(report.read_text("utf-8"))["install"]) if report.is_file() else []
+
+    def settle(self, source: str) -> None:
+        """Install an editable package for good: the archive cannot point at the builder's sources."""
+        self._run([*OPTIONS, "--no-deps", "--force-reinstall", source], source)
+
+    def _run(self, options: Sequence[str], directory: str) -> None:
+        command = [self.shell, "-c", SCRIPT, "sh", os.fsdecode(self.activation), "python", "-m", "pip", *options]
+        with subprocess.Popen(
+            command, cwd=directory, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        ) as process:  # fmt: skip
+            try:
+                out = process.communicate()[0].decode("utf-8", "replace")
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)  # and the compilers that it started
+                raise
+        if process.returncode:
+            shown = without_credentials(out.replace(f"{self.scratch}/", "")).rstrip()
+            raise PipFailed(f"pip ended with status {process.returncode} and said:\n{shown}")
+
+
+def _environ(date: int, offline: bool) -> dict[str, str]:
+    environ = {name: value for name, value in os.environ.items() if name not in REFUSED}
+    environ.update(
+        PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_BREAK_SYSTEM_PACKAGES="1", PYTHONDONTWRITEBYTECODE="1",
+        PYTHONHASHSEED="0", SOURCE_DATE_EPOCH=str(date), PYTHONIOENCODING="utf-8",
+    )  # fmt: skip
+    if offline:
+        environ["PIP_NO_INDEX"] = "1"
+    return environ
+
+
+def _absolute(line: str, directory: str) -> str:
+    """Return a line in which a file of other lines is named absolutely: pip takes it relative to the file it is in."""
+    found = FILE_OPTION.match(line.strip())
+    if found is None or "://" in found["file"]:
+        return line
+    return f"{found[1]} {Path(directory, found['file'].strip())}"
+
+
+def editable_sources(site_packages: Path) -> Iterator[str]:
+    """Yield the directories that editable installs point at (PEP 610, and setuptools' older `.egg-link`)."""
+    for path in sorted(site_packages.glob("*.dist-info/direct_url.json")):
+        found = json.loads(path.read_text("utf-8"))
+        if (found.get("dir_info") or {}).get("editable"):
+            yield unquote(urlsplit(found["url"]).path)
+    for path in sorted(site_packages.glob("*.egg-link")):
+        yield path.read_text("utf-8").splitlines()[0]

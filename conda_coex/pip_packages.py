@@ -1,0 +1,169 @@
+"""Install what pip sections ask for in a staging environment, and return what that changed in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import re
+import shutil
+from dataclasses import dataclass, field, replace
+from email.parser import HeaderParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from coex_bootstrap.relocate import ENCODINGS
+
+from .errors import InputError
+from .live_prefix import Tree, walk
+from .pip_install import Pip, editable_sources
+from .plan import Content, Link
+from .staging import stand_in
+from .unmanaged import collect_unmanaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .environment import Environment, PipSection
+    from .packages import Package
+    from .plan import Python
+
+Row = dict[str, Any]
+OWNER = "pip packages"
+
+
+@dataclass
+class Installed:
+    """What pip made of an environment; paths are those of the root."""
+
+    items: list[Content | Link] = field(default_factory=list)
+    sources: list[Content] = field(default_factory=list)  # to be compiled
+    removed: frozenset[str] = frozenset()  # files of conda packages that pip took away
+    lock: list[Row] = field(default_factory=list)  # name, version, requested, and url or file with sha256
+    notes: list[str] = field(default_factory=list)
+
+
+def check_platform(platform: str, sections: Sequence[PipSection]) -> None:
+    """Raise InputError where pip packages are asked for and the platform is not the builder's."""
+    from conda.base.context import context
+
+    if sections and platform != context._native_subdir():
+        raise InputError(
+            f"pip packages are installed by the environment's own pip, which is for {platform} and does not run here",
+            remedy="build on a machine of that platform",
+        )
+
+
+def check_pip(packages: Sequence[Package]) -> str:
+    """Return the version of the environment's pip; raises InputError where it has none."""
+    for package in packages:
+        if package.name == "pip":
+            return str(package.record["version"])
+    raise InputError("pip packages are asked for, and the environment has no pip", remedy="add `pip` to its packages")
+
+
+def install(prefix: Path, environment: Environment, python: Python, pip: Pip, date: int) -> Installed:
+    """Let pip install the sections, in order; raises PipFailed with what pip said."""
+    before = walk(prefix)
+    reported: list[Row] = []
+    for section in environment.pip:
+        reported += pip.install(section)
+    site_packages = prefix / python.site_packages
+    for source in sorted(set(editable_sources(site_packages))):
+        pip.settle(source)
+    if "src" not in before.directories:
+        shutil.rmtree(prefix / "src", ignore_errors=True)  # where pip puts what is editable from a repository
+    lock = list(_lock(site_packages, before, prefix, reported))
+    _drop_local_urls(site_packages, before, prefix)
+    return _collect(prefix, before, python, date, lock)
+
+
+def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[Row]) -> Installed:
+    after = walk(prefix)
+    unchanged = {path for path, state in after.files.items() if _same(before.files.get(path), state)}
+    unchanged |= {path for path, target in after.links.items() if before.links.get(path) == target}
+    name = stand_in(prefix)
+    for path in after.files.keys() - unchanged:
+        _rename(prefix / path, str(prefix), name)
+    found = collect_unmanaged(prefix, unchanged, [name])
+    items = [_dated(item, date) if isinstance(item, Content) else item for item in found.items]
+    below = f"prefix/{python.site_packages}/"
+    sources = [i for i in items if isinstance(i, Content) and i.path.startswith(below) and i.path.endswith(".py")]
+    for item in sources:
+        if isinstance(item.source, Path):
+            os.utime(item.source, (date, date))  # which its .pyc repeats
+    gone = (before.files.keys() | before.links.keys()) - after.files.keys() - after.links.keys()
+    notes = [f"{path} names the environment's place on the builder in {n} place{'s' * (n != 1)} that cannot be changed"
+             for path, n in sorted(found.stay.items())]  # fmt: skip
+    return Installed(items, sources, frozenset(f"prefix/{path}" for path in gone), lock, notes)
+
+
+def _same(old: os.stat_result | None, new: os.stat_result) -> bool:
+    return old is not None and (old.st_ino, old.st_size, old.st_mtime_ns) == (new.st_ino, new.st_size, new.st_mtime_ns)
+
+
+def _dated(content: Content, date: int) -> Content:
+    """Return a content as it is on every builder, whatever the time and umask."""
+    return replace(content, mode=0o755 if content.mode & 0o100 else 0o644, mtime=str(date))
+
+
+def _rename(file: Path, old: str, new: str) -> None:
+    """Let a file name the stand-in instead of the prefix, which is as long."""
+    data = found = file.read_bytes()
+    for encoding in ENCODINGS:
+        data = data.replace(old.encode(encoding), new.encode(encoding))
+    if data is not found:
+        file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+        file.write_bytes(data)
+
+
+def _new_distributions(site_packages: Path, before: Tree, prefix: Path) -> Iterator[Path]:
+    for directory in sorted(site_packages.glob("*.dist-info")):
+        relative = str((directory / "METADATA").relative_to(prefix))
+        now = (directory / "METADATA").stat() if (directory / "METADATA").is_file() else None
+        if now is not None and not _same(before.files.get(relative), now):
+            yield directory
+
+
+def _lock(site_packages: Path, before: Tree, prefix: Path, reported: list[Row]) -> Iterator[Row]:
+    """Yield what was installed; where from, as far as pip reports that."""
+    sources = {canonical(row["metadata"]["name"]): row.get("download_info") or {} for row in reported}
+    for directory in _new_distributions(site_packages, before, prefix):
+        metadata = HeaderParser().parsestr((directory / "METADATA").read_text("utf-8", "replace"))
+        name = str(metadata["Name"])
+        row: Row = {"name": name, "version": str(metadata["Version"])}
+        row["requested"] = (directory / "REQUESTED").exists()
+        yield {**row, **_origin(sources.get(canonical(name), {}))}
+
+
+def _origin(download: Row) -> Row:
+    """Return where a package came from, without credentials, and without directories of the builder."""
+    parts = urlsplit(str(download.get("url", "")))
+    archive = download.get("archive_info") or {}
+    sha256 = (archive.get("hashes") or {}).get("sha256") or str(archive.get("hash", "")).partition("sha256=")[2]
+    commit = (download.get("vcs_info") or {}).get("commit_id")
+    row: Row = {"sha256": sha256} if sha256 else {}
+    if commit:
+        row["commit"] = commit
+    if parts.scheme == "file":
+        return {**row, "file": posixpath.basename(unquote(parts.path).rstrip("/"))}
+    if parts.scheme:
+        row["url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return row
+
+
+def _drop_local_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
+    """Remove `direct_url.json` that name a path of the builder, which means nothing on another machine."""
+    for directory in _new_distributions(site_packages, before, prefix):
+        path, record = directory / "direct_url.json", directory / "RECORD"
+        if not path.is_file() or urlsplit(json.loads(path.read_text("utf-8"))["url"]).scheme != "file":
+            continue
+        path.unlink()
+        lines = record.read_text("utf-8").splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if "/direct_url.json," not in line), "utf-8")
+
+
+def canonical(name: str) -> str:
+    """Return the one spelling of a distribution's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,47 @@
+"""The stage of a build that has pip install: staging environment, pip, what that changed, compiled. In this order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import bytecode, pip_packages
+from .pip_install import Pip
+from .pip_packages import Installed
+from .plan import find_python
+from .staging import staged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from .environment import Environment
+    from .packages import Package
+
+
+def install(
+    environment: Environment, packages: Sequence[Package], date: int, cache: Path | None, staging: ExitStack
+) -> Installed:
+    """Return what the pip sections of the environment come to, nothing where it has none.
+
+    The files lie in a staging environment until `staging` is closed. Raises InputError and PipFailed.
+    """
+    from conda.base.context import context
+
+    if not environment.pip:
+        return Installed()
+    version = pip_packages.check_pip(packages)
+    python = find_python(packages)
+    assert python is not None  # pip depends on it
+    if not (context.quiet or context.json):
+        print("Installing pip packages: ...working... ", end="", flush=True)
+    prefix = staging.enter_context(staged(environment, packages, cache))
+    pip = Pip(prefix, version, date, context.offline)
+    found = pip_packages.install(prefix, environment, python, pip, date)
+    plain = [item for item in found.sources if item.edits is None]
+    compiled = bytecode.compile_sources(prefix / python.program, plain, date) if plain else []
+    left = [item for item in found.sources if item.edits is not None]
+    if not (context.quiet or context.json):
+        print("done")
+    return replace(found, items=[*found.items, *compiled], sources=left)

@@ -1,0 +1,252 @@
+"""Pip sections: installed at build time by the environment's own pip, packed as they are, found where they unpack."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from end_to_end.archives import Archive, only_root
+from end_to_end.lock_texts import as_yaml
+from end_to_end.wheel_files import make_extension, make_wheel
+from testbed.layout import native_subdir
+
+if TYPE_CHECKING:
+    from conftest import Conda
+
+TOOL = """\
+import sys
+
+from pip_lib import greeting
+
+
+def main():
+    print(greeting(), sys.argv[1:], sys.prefix)
+    return 3
+"""
+SECTION = """\
+channels: [nodefaults]
+dependencies:
+- python
+- pip
+- setuptools
+- hello-noarch
+- pip:
+  - -r more/requirements.txt
+  - -e ./native
+  - hello-noarch==9.0
+variables: {FROM_FILE: "yes"}
+"""
+ENV = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_INDEX_URL": "http://127.0.0.1:1/none"}
+CREATE = ("coex", "create", "-q", "-y", "--offline", "--fast", "-o", "app.coex")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with an environment file, what its pip section names, and wheels to be found."""
+    work = tmp_path_factory.mktemp("secret-home") / "work"
+    wheels = work / "wheels"
+    make_wheel(wheels, "pip_lib", "1.5", {"pip_lib.py": "def greeting():\n    return 'greetings'\n"})
+    tool = {"pip_tool.py": TOOL}
+    make_wheel(wheels, "pip_tool", "2.0", tool, script="pip-tool = pip_tool:main", requires="pip_lib>=1")
+    make_wheel(wheels, "hello_noarch", "9.0", {"hello_noarch/__init__.py": "VERSION = 9\n"})
+    make_extension(work / "native")
+    (work / "more").mkdir()
+    (work / "more/requirements.txt").write_text("--find-links ../wheels\npip_tool==2.0\n")
+    (work / "environment.yml").write_text(SECTION.replace("pip:\n", f"pip:\n  - --find-links {wheels}\n"))
+    return work
+
+
+@pytest.fixture(scope="module")
+def archive(work: Path, conda: Conda, channel: tuple[str, ...]) -> Archive:
+    conda(*CREATE, *channel, "-f", work / "environment.yml", "--entrypoint", "pip-tool", cwd=work.parent, env=ENV)
+    return Archive(work.parent / "app.coex")
+
+
+@pytest.fixture(scope="module")
+def prefix(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the unpacked prefix, in a place with a blank that is longer than a #! line may be."""
+    store = tmp_path_factory.mktemp("unpacked") / ("long " + "x" * 90)
+    store.mkdir(mode=0o700)
+    done = archive.run("one two", store=store)
+    prefix = only_root(store) / "prefix"
+    assert (done.returncode, done.stdout) == (3, f"greetings ['one two'] {prefix}\n"), done.stderr
+    return prefix
+
+
+def site_packages(prefix: Path) -> Path:
+    return next(prefix.glob("lib/python3.*/site-packages"))
+
+
+def python(prefix: Path, code: str) -> str:
+    return subprocess.run([prefix / "bin/python", "-Bc", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_conda_and_pip_see_the_packages(prefix: Path, conda: Conda) -> None:
+    rows = {row["name"]: row for row in json.loads(conda("list", "-p", prefix, "--json").stdout)}
+    assert {name: rows[name]["version"] for name in ("pip-tool", "pip-lib", "native-demo")} == {
+        "pip-tool": "2.0", "pip-lib": "1.5", "native-demo": "0.3",
+    }  # fmt: skip
+    assert {rows[name]["channel"] for name in ("pip-tool", "pip-lib", "native-demo")} == {"pypi"}
+    check = subprocess.run([prefix / "bin/python", "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert check.returncode == 0, check.stdout
+
+
+def test_compiled_extension_is_the_archives_own(prefix: Path, work: Path) -> None:
+    """Editable for pip, but the archive has it: nothing points at the sources."""
+    found = python(prefix, "import native_demo; print(native_demo.answer(), native_demo.__file__)")
+    assert found.startswith(f"42 {prefix}/")
+    assert not list(site_packages(prefix).glob("__editable__*"))
+    assert not (prefix / "src").exists()
+
+
+def test_package_of_conda_that_pip_replaced(prefix: Path) -> None:
+    """As in an environment that conda made: pip's files stand, those that it took away are gone."""
+    assert python(prefix, "import hello_noarch; print(hello_noarch.VERSION)") == "9\n"
+    assert not (site_packages(prefix) / "hello_noarch/cli.py").exists()
+    assert not list(site_packages(prefix).glob("hello_noarch/__pycache__/cli.*"))
+    assert (prefix / "share/hello-noarch/readme.txt").exists()
+
+
+def test_compiled_and_dated(prefix: Path) -> None:
+    """Every source of pip's has its .pyc, which is fresh: importing writes nothing."""
+    for module in ("pip_tool", "pip_lib"):
+        code = f"import {module}, importlib.util as u; print({module}.__cached__)"
+        cached = Path(python(prefix, code).strip())
+        source = site_packages(prefix) / f"{module}.py"
+        assert int.from_bytes(cached.read_bytes()[8:12], "little") == int(source.stat().st_mtime)
+
+
+def test_records_of_pip_hold(prefix: Path) -> None:
+    """RECORD lists what is there; nothing names a directory of the builder, not even inside the environment."""
+    for info in ("pip_tool-2.0.dist-info", "native_demo-0.3.dist-info"):
+        rows = [line.split(",") for line in (site_packages(prefix) / info / "RECORD").read_text().splitlines()]
+        assert rows
+        for path, _, size in rows:
+            file = site_packages(prefix) / path
+            assert file.is_file(), path
+            assert not size or file.stat().st_size == int(size), path
+        assert not (site_packages(prefix) / info / "direct_url.json").exists()
+
+
+def test_nothing_of_the_builder(prefix: Path) -> None:
+    command = ["grep", "-rlE", "secret-home|coex-staging|/opt/coex_placehold", prefix]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.stdout == ""
+
+
+def test_lock_in_the_manifest(archive: Archive, work: Path, conda: Conda) -> None:
+    found = json.loads(conda("coex", "inspect", "--json", archive.path).stdout)
+    rows = {row["name"].replace("_", "-"): row for row in found["pip"]}
+    assert rows.keys() == {"pip-tool", "pip-lib", "native-demo", "hello-noarch"}
+    assert rows["pip-tool"]["file"] == "pip_tool-2.0-py3-none-any.whl"
+    assert rows["pip-tool"]["sha256"] == sha256(work / "wheels/pip_tool-2.0-py3-none-any.whl")
+    assert (rows["pip-tool"]["requested"], rows["pip-lib"]["requested"]) == (True, False)
+    assert "secret-home" not in json.dumps({**found, "archive": ""})
+    assert "pip_tool-2.0-py3-none-any.whl" in conda("coex", "inspect", archive.path).stdout
+
+
+def sha256(path: Path) -> str:
+    return subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.split()[0]
+
+
+def test_same_bytes(archive: Archive, work: Path, conda: Conda, channel: tuple[str, ...], testbed: Any) -> None:
+    """Under another umask and time too; and the staging environment is gone."""
+    again = ("-f", work / "environment.yml", "--entrypoint", "pip-tool")
+    old = os.umask(0o077)
+    try:
+        conda(*CREATE[:-1], "again.coex", *channel, *again, cwd=work.parent, env=ENV)
+    finally:
+        os.umask(old)
+    assert (work.parent / "again.coex").read_bytes() == archive.path.read_bytes()
+    assert not (testbed.pkgs / ".coex-staging").exists()
+
+
+def test_variables(archive: Archive, prefix: Path) -> None:
+    assert json.loads((prefix / "conda-meta/state").read_text())["env_vars"] == {"FROM_FILE": "yes"}
+
+
+def test_dry_run(work: Path, conda: Conda, channel: tuple[str, ...]) -> None:
+    options = ("--dry-run", "--json", *channel, "-f", work / "environment.yml", "--entrypoint", "pip-tool")
+    found = json.loads(conda("coex", "create", *options, cwd=work).stdout)
+    assert found["actions"]["PIP"][-2:] == ["-e ./native", "hello-noarch==9.0"]
+    assert not (work / "pip-tool.coex").exists()
+
+
+def pip_case(conda: Conda, channel: tuple[str, ...], work: Path, lines: str, *options: str) -> str:
+    (work / "bad.yml").write_text(f"dependencies: [python, pip, {{pip: [{lines}]}}]\n")
+    words = (*CREATE, *channel, "-f", "bad.yml", "--entrypoint", "python", *options)
+    done = conda(*words, cwd=work, env=ENV, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (work / "app.coex").exists()
+    return done.stdout + done.stderr
+
+
+def test_what_pip_refuses(tmp_path: Path, conda: Conda, channel: tuple[str, ...]) -> None:
+    """Its words are shown, on stderr or in the JSON document, and no credentials."""
+    line = '--index-url http://me:hunter2@127.0.0.1:1/simple, "no-such-package-at-all==3"'
+    said = pip_case(conda, channel, tmp_path, line)
+    assert "PipFailed: pip ended with status 1 and said:" in said
+    assert re.search(r"No matching distribution found for no-such-package-at-all", said)
+    assert "hunter2" not in said
+    document = json.loads(pip_case(conda, channel, tmp_path, '"not a requirement !"', "--json").partition("\n\n\n")[0])
+    assert "Invalid requirement" in document["message"]
+
+
+@pytest.fixture(scope="module")
+def locked(work: Path, rows: dict[str, dict[str, Any]]) -> str:
+    """Return a conda-lock.yml with a pinned wheel."""
+    wheel = work / "wheels/pip_lib-1.5-py3-none-any.whl"
+    pinned = {"name": "pip-lib", "version": "1.5", "manager": "pip", "platform": native_subdir(), "dependencies": {}}
+    packages = [
+        {**pinned, "name": name, "version": rows[name]["version"], "manager": "conda", "url": rows[name]["url"],
+         "hash": {"sha256": rows[name]["sha256"]}} for name in ("python", "pip")
+    ]  # fmt: skip
+    packages.append({**pinned, "url": wheel.as_uri(), "hash": {"sha256": sha256(wheel)}})
+    metadata = {"platforms": [native_subdir()], "channels": [{"url": rows["zstd"]["url"].rsplit("/", 2)[0]}]}
+    return as_yaml({"version": 1, "metadata": metadata, "package": packages})
+
+
+def test_pinned_by_a_lock_file(locked: str, tmp_path: Path, conda: Conda, store: Path) -> None:
+    (tmp_path / "conda-lock.yml").write_text(locked)
+    conda(*CREATE, "-f", "conda-lock.yml", "--entrypoint", "python", cwd=tmp_path, env=ENV)
+    assert Archive(tmp_path / "app.coex").start("-c", "import pip_lib; print(pip_lib.greeting())", store=store) == (
+        "greetings\n"
+    )
+    (row,) = json.loads(conda("coex", "inspect", "--json", tmp_path / "app.coex").stdout)["pip"]
+    assert (row["name"], row["file"]) == ("pip_lib", "pip_lib-1.5-py3-none-any.whl")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        pytest.param('", "hash": {"sha256": "', '", "hash": {"sha256": "0', "which is no sha256", id="no hash"),
+        pytest.param(".whl", " --index-url=x.whl", "which is no URL and no path of a pip package", id="option"),
+        pytest.param("SHA256", "0" * 64, "THESE PACKAGES DO NOT MATCH THE HASHES", id="altered"),
+        pytest.param('"pip", "', '"pip", "optional": true, "', "the environment has no pip", id="no pip"),
+    ],
+)
+def test_lock_file_is_refused(
+    old: str, new: str, says: str, locked: str, work: Path, tmp_path: Path, conda: Conda
+) -> None:
+    old = sha256(work / "wheels/pip_lib-1.5-py3-none-any.whl") if old == "SHA256" else old
+    head, found, tail = locked.rpartition(old)
+    assert found
+    (tmp_path / "conda-lock.yml").write_text(head + new + tail)
+    words = (*CREATE, "-f", "conda-lock.yml", "--entrypoint", "python")
+    done = conda(*words, cwd=tmp_path, env=ENV, check=False)
+    assert (done.returncode, says in done.stderr) == (1, True), done.stderr
+    assert not (tmp_path / "app.coex").exists()
+
+
+def test_other_platform(tmp_path: Path, conda: Conda, channel: tuple[str, ...]) -> None:
+    (tmp_path / "l.yml").write_text("dependencies: [data-generic, pip, {pip: [x]}]\n")
+    words = (*CREATE, *channel, "-f", "l.yml", "--entrypoint", "python", "--platform", "osx-arm64", "--json")
+    done = conda(*words, cwd=tmp_path, env=ENV, check=False)
+    assert done.returncode == 1
+    assert "is for osx-arm64 and does not run here; build on a machine of that platform" in done.stdout

@@ -1,0 +1,59 @@
+"""Wheels and source directories for pip, made on the spot."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zipfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXTENSION = """\
+#include <Python.h>
+static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(42); }
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, ""}, {0}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "native_demo", 0, -1, methods};
+PyMODINIT_FUNC PyInit_native_demo(void) { return PyModule_Create(&module); }
+"""
+SETUP = """\
+from setuptools import Extension, setup
+
+setup(name="native-demo", version="0.3", py_modules=[], ext_modules=[Extension("native_demo", ["native_demo.c"])])
+"""
+
+
+def make_wheel(
+    directory: Path, name: str, version: str, files: dict[str, str], *, script: str = "", requires: str = ""
+) -> Path:
+    """Write a wheel of pure Python; `script` is `command = module:function`."""
+    info = f"{name}-{version}.dist-info"
+    needs = f"Requires-Dist: {requires}\n" if requires else ""
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
+    members = {
+        **files,
+        f"{info}/METADATA": metadata,
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **({f"{info}/entry_points.txt": f"[console_scripts]\n{script}\n"} if script else {}),
+    }
+    record = "".join(f"{path},sha256={_digest(text)},{len(text.encode())}\n" for path, text in members.items())
+    members[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
+    directory.mkdir(parents=True, exist_ok=True)
+    wheel = directory / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in members.items():
+            archive.writestr(zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0)), text)
+    return wheel
+
+
+def _digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def make_extension(directory: Path) -> Path:
+    """Write the sources of a compiled extension."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "native_demo.c").write_text(EXTENSION)
+    (directory / "setup.py").write_text(SETUP)
+    return directory
