@@ -45,6 +45,7 @@ EDGES = {
         ("lock", "pixi_lock"),
         ("manifest", "archive"),
         ("pinned", "fetch"),
+        ("pip_record", "live_file"),
         ("pip_packages", "live_prefix"),
         ("pip_packages", "pip_install"),
         ("pip_packages", "staging"),
