@@ -228,7 +228,7 @@ def test_pinned_by_a_lock_file(locked: str, tmp_path: Path, conda: Conda, store:
         pytest.param('", "hash": {"sha256": "', '", "hash": {"sha256": "0', "which is no sha256", id="no hash"),
         pytest.param(".whl", " --index-url=x.whl", "which is no URL and no path of a pip package", id="option"),
         pytest.param("SHA256", "0" * 64, "THESE PACKAGES DO NOT MATCH THE HASHES", id="altered"),
-        pytest.param('"pip", "', '"pip", "optional": true, "', "the environment has no pip", id="no pip"),
+        pytest.param('{"name": "pip",', '{"optional": true, "name": "pip",', "the environment has no pip", id="no pip"),
     ],
 )
 def test_lock_file_is_refused(
