@@ -23,4 +23,8 @@ def ask(arguments: Namespace) -> int:
     """Print what the archive says; return the status. Raises CoexError."""
     environ = compat.environ_bytes()
     outcome = tools.VERBS[arguments.coex_verb].execute(os.fsencode(arguments.archive), arguments, environ)
+    if arguments.coex_verb == "unpack" and arguments.prefix:
+        from conda.core.envs_manager import register_env
+
+        register_env(outcome.fields["prefix"])  # as conda does with every environment that it makes
     return show(outcome, arguments.json)

@@ -54,13 +54,13 @@ unset _coex_level
 """
 
 
-def write_activation(root, write=write_file, baked=()):
-    # type: (bytes, Callable[[bytes, bytes], None], Sequence[Dict[str, Any]]) -> bytes
+def write_activation(root, write=write_file, baked=(), prefix=None):
+    # type: (bytes, Callable[[bytes, bytes], None], Sequence[Dict[str, Any]], Optional[bytes]) -> bytes
     """Write `activate.sh` of the root from what its prefix holds now; return its path.
 
-    `baked` are the archive's own variables, as in its manifest.
+    `baked` are the archive's own variables, as in its manifest; a `prefix` is where the environment is, if elsewhere.
     """
-    prefix, path = root + b"/prefix", root + b"/activate.sh"
+    prefix, path = prefix or root + b"/prefix", root + b"/activate.sh"
     name = _default_env(prefix)
     fields = {
         b"file": quote(path),

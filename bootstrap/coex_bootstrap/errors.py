@@ -61,3 +61,7 @@ class DecoderMissing(CoexError):
 
 class ScriptFailed(CoexError):
     """A post-link script ended with a status other than zero."""
+
+
+class Misuse(CoexError):
+    """A command line of a tool that is wrong."""

@@ -31,15 +31,15 @@ exit "$_coex_status"
 """
 
 
-def run_post_link(manifest, root, environ, activation, beat=nothing):
-    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[bytes], bytes], Callable[[], None]) -> None
+def run_post_link(manifest, root, environ, activation, beat=nothing, prefix=None):
+    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[bytes], bytes], Callable[[], None], Optional[bytes]) -> None
     """Run the post-link scripts; raises ScriptFailed with the output of the one that failed.
 
     `activation` writes the activation of the root as it is then, and returns its path: a script may add to it.
     `beat` is called every few seconds.
     """
     for package in manifest.post_link:
-        _run_script(package, root, environ, activation(root), beat)
+        _run_script(package, prefix or root + b"/prefix", environ, activation(root), beat)
 
 
 def run_guarded(command, environ, directory, beat):
@@ -70,9 +70,9 @@ def run_guarded(command, environ, directory, beat):
                 stream.close()
 
 
-def _run_script(package, root, environ, activation, beat):
+def _run_script(package, prefix, environ, activation, beat):
     # type: (Dict[str, Any], bytes, Dict[bytes, bytes], bytes, Callable[[], None]) -> None
-    prefix, name = root + b"/prefix", compat.utf8(package["name"])
+    name = compat.utf8(package["name"])
     script = prefix + b"/bin/." + name + b"-post-link.sh"
     if not os.path.isfile(script):
         return
@@ -109,15 +109,15 @@ def _take_messages(prefix):
     return text
 
 
-def compile_sources(manifest, root, environ, beat=nothing):
-    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[], None]) -> None
+def compile_sources(manifest, root, environ, beat=nothing, prefix=None):
+    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[], None], Optional[bytes]) -> None
     """Compile the noarch sources whose .pyc the builder could not make, with the environment's own Python.
 
     Names are relative to the prefix, as conda gives them. A source that does not compile is no error.
     """
     if not manifest.compile:
         return
-    prefix = root + b"/prefix"
+    prefix = prefix or root + b"/prefix"
     listing = root + b"/compile.txt"
     with open(listing, "wb") as stream:
         stream.write(b"".join(compat.utf8(source) + b"\n" for source in manifest.compile["sources"]))

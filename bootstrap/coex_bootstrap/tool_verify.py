@@ -52,7 +52,8 @@ def execute(path, options, environ):
         archive = Examined(path)
     except ArchiveDamaged as error:
         damages = [dict(damaged_part(error), package="")]
-        return _outcome(path, damages, None, ["nothing else can be looked at: %s" % error.advice])
+        note = "not a complete coex archive, nothing else of it can be looked at; " + error.advice
+        return _outcome(path, damages, None, [note])
     with closing(archive):
         decoder, notes = None, []
         try:

@@ -10,8 +10,8 @@ import signal
 import sys
 from collections import OrderedDict
 
-from . import compat, tool_files, tool_info, tool_verify
-from .errors import CoexError
+from . import compat, tool_dockerfile, tool_env, tool_files, tool_info, tool_lock, tool_unpack, tool_verify
+from .errors import CoexError, Misuse
 from .process import Interrupted, Process
 from .report import show, show_json
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 VARIABLE = b"COEX_TOOLS"
 FAILED, MISUSED = 1, 2
-VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in (tool_info, tool_files, tool_verify))
+TOOLS = (tool_info, tool_files, tool_verify, tool_unpack, tool_env, tool_lock, tool_dockerfile)
+VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in TOOLS)
 ABOUT = """\
 Ask something of this archive instead of starting it. A Python of the host is all that is needed.
 `%s VERB -h` describes a verb.
@@ -33,10 +34,6 @@ exit status:
   0 all is well; 1 something failed, or was found to be damaged; 2 the command line was wrong
 """
 JSON_ABOUT = "print one JSON document; `success` and, where that is false, `error` are always in it"
-
-
-class Misuse(CoexError):
-    """The command line was wrong."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -16,7 +16,7 @@ from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Callable, Dict, Iterable, List, Union
+    from typing import BinaryIO, Callable, Dict, Iterable, List, Optional, Union
 
     from .archive import Archive
     from .zstd import Decoder
@@ -25,10 +25,11 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 
 
-def unpack(archive, work, root, decoder, beat=nothing):
-    # type: (Archive, bytes, bytes, Decoder, Callable[[], None]) -> None
+def unpack(archive, work, root, decoder, beat=nothing, prefix=None):
+    # type: (Archive, bytes, bytes, Decoder, Callable[[], None], Optional[bytes]) -> None
     """Write every directory, file and link of `archive` into `work`, for a root that will stand at `root`.
 
+    A `prefix` is where the environment will stand, if elsewhere.
     `beat` is called every few seconds at least.
     Raises ArchiveDamaged, StoreUnusable (no room, no right) or HostUnfit (the path is too long).
     """
@@ -38,6 +39,7 @@ def unpack(archive, work, root, decoder, beat=nothing):
         for directory in index.directories:
             os.mkdir(work + b"/" + directory.path, 0o755)
         writer = Writer(archive, work, root, decoder)
+        writer.prefix = prefix or writer.prefix
         writer.prepare()
         for hashes in workers.share(len(index.frames), writer.write_frames, beat):
             writer.hashes.update(hashes)

@@ -1,0 +1,81 @@
+"""Write the recipe of a container image that has an archive unpacked in it."""
+
+import hashlib
+import json
+import os
+from contextlib import closing
+
+from .archive import Archive
+from .compat import text
+from .errors import CoexError
+from .report import Outcome
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+ABOUT = """\
+The recipe copies the file from the directory in which the image is built, compares its sha256, unpacks it in a first
+stage, and keeps what was unpacked: the image starts it at once, and needs no Python. Name the base images by digest
+(`IMAGE@sha256:...`) to get the same image again next year.
+
+examples:
+  CALL > Dockerfile && docker build -t app .
+  CALL --base debian:12-slim@sha256:...
+"""
+RECIPE = """\
+# %(name)s: unpacked while the image is built, started without a Python.
+FROM --platform=%(platform)s %(unpack)s AS unpack
+COPY %(copy)s
+RUN echo "%(sha256)s  /opt/coex/app.coex" | sha256sum -c - \\
+ && chmod 755 /opt/coex/app.coex \\
+ && COEX_TOOLS=1 python3 /opt/coex/app.coex unpack --store /opt/coex/store
+
+FROM --platform=%(platform)s %(base)s
+COPY --from=unpack /opt/coex /opt/coex
+ENV COEX_ROOT=/opt/coex/store
+ENTRYPOINT ["/opt/coex/app.coex"]"""
+PLATFORMS = {
+    "linux-64": "linux/amd64", "linux-32": "linux/386", "linux-aarch64": "linux/arm64", "linux-ppc64le": "linux/ppc64le",
+    "linux-s390x": "linux/s390x", "linux-riscv64": "linux/riscv64",
+}
+
+
+def configure(parser):
+    # type: (Any) -> None
+    parser.add_argument("--base", metavar="IMAGE", default="debian:stable-slim", help="what the image is made from (%(default)s)")
+    parser.add_argument(
+        "--unpack-image", metavar="IMAGE", default="python:3-slim", help="an image with python3, to unpack in (%(default)s)"
+    )
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Return the recipe for the archive at `path`; raises CoexError for a platform that containers do not have."""
+    with closing(Archive(path)) as archive:
+        manifest = archive.manifest
+    for image in (options.base, options.unpack_image):
+        if not image or image.split() != [image]:
+            raise CoexError("%r is no name of an image" % image)
+    if manifest.platform not in PLATFORMS:
+        raise CoexError("containers do not run what is for %s" % manifest.platform, path)
+    fields = {
+        "name": manifest.name, "platform": PLATFORMS[manifest.platform], "sha256": _sha256(path),
+        "copy": json.dumps([text(os.path.basename(path)), "/opt/coex/app.coex"]),
+        "base": options.base, "unpack": options.unpack_image,
+    }
+    recipe = RECIPE % fields
+    return Outcome({"archive": text(path), "dockerfile": recipe + "\n", "sha256": fields["sha256"]}, recipe.split("\n"), 0)
+
+
+def _sha256(path):
+    # type: (bytes) -> str
+    total = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for piece in iter(lambda: stream.read(1 << 20), b""):
+            total.update(piece)
+    return str(total.hexdigest())
+
+
+VERB = Verb("dockerfile", "Print the recipe of a container image that has the archive unpacked in it.", ABOUT, configure, execute)

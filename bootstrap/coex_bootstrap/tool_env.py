@@ -1,0 +1,78 @@
+"""Say what activating an archive's environment changes in the caller's."""
+
+import os
+import re
+import subprocess
+from contextlib import closing
+
+from . import run
+from .activate import needed_shell
+from .archive import Archive
+from .compat import text
+from .errors import CoexError
+from .host import check_host
+from .report import Outcome, quoted
+from .store import find_ready, stores
+from .trace import Trace
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+ABOUT = """\
+One line a variable, as the entry point would see it, for any POSIX shell to evaluate: PATH, CONDA_*, the variables of
+the packages and of the environment, and what the activate.d scripts of its packages set. It unpacks the archive if
+that was not done yet.
+
+examples:
+  eval "$(CALL)"
+  CALL --json
+"""
+COMMAND = b'. "$1" >/dev/null && exec env -0'
+OF_THE_SHELL = (b"_", b"SHLVL", b"OLDPWD", b"PWD", b"SHELLOPTS", b"BASHOPTS")
+
+
+def configure(parser):
+    # type: (Any) -> None
+    """It has no options of its own."""
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Return the variables that are set and unset for the archive at `path`."""
+    with closing(Archive(path)) as archive:
+        check_host(archive.manifest)
+        places = stores(environ)
+        root = find_ready(places, archive.manifest) or run.make_ready(places, archive, environ, Trace(environ))
+    activation = root.path + b"/activate.sh"
+    shell = needed_shell(activation, root.path, environ)
+    after = _environment_after([shell, b"-p"] if shell else [b"/bin/sh"], activation, environ)
+    after[b"COEX_FILE"] = os.path.abspath(path)
+    names = [name for name in sorted(set(environ) | set(after)) if _can_be_set(name)]
+    changed = [(text(name), text(after[name])) for name in names if name in after and after[name] != environ.get(name)]
+    gone = [text(name) for name in names if name not in after]
+    lines = ["unset " + name for name in gone] + ["export %s=%s" % (name, quoted(value)) for name, value in changed]
+    return Outcome({"archive": text(path), "root": text(root.path), "set": dict(changed), "unset": gone}, lines, 0)
+
+
+def _can_be_set(name):
+    # type: (bytes) -> bool
+    return re.match(br"[A-Za-z_][A-Za-z0-9_]*\Z", name) is not None and name not in OF_THE_SHELL
+
+
+def _environment_after(shell, activation, environ):
+    # type: (Any, bytes, Dict[bytes, bytes]) -> Dict[bytes, bytes]
+    """Return the environment that the activation leaves in a shell."""
+    with open(os.devnull, "rb") as nothing:
+        process = subprocess.Popen(
+            shell + [b"-c", COMMAND, b"sh", activation], env=environ, stdin=nothing, stdout=subprocess.PIPE,
+        )
+        out = process.communicate()[0]
+    if process.returncode:
+        raise CoexError("its activation ended with status %d" % process.returncode, activation)
+    pairs = [pair.partition(b"=") for pair in out.split(b"\0") if pair]
+    return dict((name, value) for name, _, value in pairs)
+
+
+VERB = Verb("env", "Print what activating the environment changes, for a shell to evaluate.", ABOUT, configure, execute)

@@ -1,0 +1,69 @@
+"""Write the explicit list of an archive's packages, from which conda makes the environment again."""
+
+import re
+from contextlib import closing
+
+from .archive import Archive
+from .compat import text
+from .errors import CoexError
+from .report import Outcome
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, Optional
+
+ABOUT = """\
+An `@EXPLICIT` file: one URL a package, in link order, with its md5, or its sha256 where the package has no other or
+--sha256 asks for it, which conda 25 and newer read. No URL has credentials: a channel that needs some gets them from
+the configuration of the conda that reads the file. What was not a conda package is named in a comment.
+
+examples:
+  CALL > explicit.txt
+  conda create -n again --file explicit.txt
+"""
+CREDENTIALS = re.compile(r"(?<=://)[^/@]*@|/t/[^/]+(?=/)")  # user:password@, and the tokens of anaconda.org
+PACKAGE_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s#]+\.(?:conda|tar\.bz2)\Z")
+
+
+def configure(parser):
+    # type: (Any) -> None
+    parser.add_argument("--sha256", action="store_true", help="name the sha256 of each package, not its md5")
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Return the list of the archive at `path`; raises CoexError for a package without a URL."""
+    with closing(Archive(path)) as archive:
+        manifest = archive.manifest
+    packages = [dict(_locked(package, path, options.sha256)) for package in manifest.packages]
+    lines = ["# This file may be used to create an environment using:", "# $ conda create --name <env> --file <this file>"]
+    lines += ["# platform: %s" % manifest.platform, "@EXPLICIT"]
+    lines += [package["line"] for package in packages]
+    fields = {"archive": text(path), "platform": manifest.platform, "packages": packages}
+    return Outcome(fields, lines, 0)
+
+
+def _locked(package, path, wants_sha256):
+    # type: (Dict[str, Any], bytes, bool) -> Iterator[Any]
+    url = CREDENTIALS.sub("", package.get("url") or "")
+    if not PACKAGE_URL.match(url):
+        dist = "%s-%s-%s" % (package["name"], package["version"], package["build"])
+        raise CoexError("its package %s has no URL to fetch it from again" % dist, path)
+    line, md5, sha256 = url, _hex(package.get("md5"), 32), _hex(package.get("sha256"), 64)
+    if sha256 and (wants_sha256 or not md5):
+        line += "#sha256:" + sha256
+    elif md5:
+        line += "#" + md5
+    yield "line", line
+    for name, value in (("name", package["name"]), ("url", url), ("md5", md5), ("sha256", sha256)):
+        yield name, value
+
+
+def _hex(value, length):
+    # type: (Any, int) -> Optional[str]
+    """Return a hash that is one: it goes into a line that another program reads."""
+    return value if isinstance(value, type(u"")) and re.match("[0-9a-f]{%d}\\Z" % length, value) else None
+
+
+VERB = Verb("lock", "Print the explicit list of the packages, from which conda makes them again.", ABOUT, configure, execute)

@@ -1,0 +1,109 @@
+"""What is asked of a real archive: by itself with COEX_TOOLS, and by `conda coex`, with the same answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from coex_bootstrap import tools
+
+from conda_coex.cli import TOOLS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Conda
+    from end_to_end.archives import Archive, MakeArchive
+
+PACKAGES = ("cprog", "hello-noarch", "post-link-demo", "python")
+
+
+@pytest.fixture(scope="module")
+def archive(make_archive: MakeArchive) -> Archive:
+    return make_archive("cprog", packages=PACKAGES)
+
+
+def ask(archive: Archive, *words: str | Path, store: Path, status: int = 0) -> str:
+    done = archive.run(*map(str, words), store=store, env={"COEX_TOOLS": "1"})
+    assert done.returncode == status, done.stderr
+    return str(done.stdout)
+
+
+def test_conda_knows_every_verb() -> None:
+    assert {name: verb.summary for name, verb in tools.VERBS.items()} == TOOLS
+
+
+@pytest.mark.parametrize("verb", ["info", "files", "verify", "lock", "dockerfile"])
+def test_conda_says_the_same(archive: Archive, conda: Conda, verb: str, tmp_path: Path) -> None:
+    words = (verb, "--json")
+    theirs = conda("coex", verb, archive.path, "--json", env={"COEX_ROOT": str(tmp_path)}).stdout
+    assert json.loads(theirs) == json.loads(ask(archive, *words, store=tmp_path))
+    assert conda("coex", verb, archive.path, env={"COEX_ROOT": str(tmp_path)}).stdout == ask(
+        archive, verb, store=tmp_path
+    )
+
+
+@pytest.mark.parametrize("verb", sorted(TOOLS.keys() - {"cache"}))
+def test_conda_refuses_what_is_no_archive(conda: Conda, verb: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.coex"
+    path.write_text("text", encoding="utf-8")
+    done = conda("coex", verb, path, *(["-p", tmp_path / "env"] if verb == "unpack" else []), check=False)
+    assert done.returncode == 1
+    assert f"{path}" in done.stdout + done.stderr
+    assert "not a complete coex archive" in done.stdout + done.stderr
+    assert not (tmp_path / "env").exists()
+
+
+def test_every_file_has_its_package(archive: Archive, tmp_path: Path) -> None:
+    found = json.loads(ask(archive, "files", "--json", store=tmp_path))["files"]
+    owners = {row["path"]: row["package"] for row in found}
+    assert owners["prefix/bin/cprog"] == "cprog-1.0-0"
+    assert owners["prefix/bin/hello-noarch"] == "hello-noarch-1.0-pyh1_0"
+    assert owners["prefix/conda-meta/history"] == "environment"
+    of_python = [row for row in found if row["package"].startswith("python-3")]
+    assert len(of_python) > 500
+
+
+def test_verify_names_the_package_of_a_damaged_frame(archive: Archive, tmp_path: Path) -> None:
+    data = archive.path.read_bytes()
+    broken = type(archive)(tmp_path / "broken.coex")
+    broken.path.write_bytes(data[: len(data) // 3] + bytes([data[len(data) // 3] ^ 1]) + data[len(data) // 3 + 1 :])
+    broken.path.chmod(0o755)
+    (damage,) = json.loads(ask(broken, "verify", "--json", store=tmp_path, status=1))["damages"]
+    assert damage["part"] == "payload"
+    assert damage["package"].startswith("python-3")
+
+
+def test_unpacked_environment_is_condas(
+    archive: Archive, conda: Conda, channel: tuple[str, ...], tmp_path: Path
+) -> None:
+    prefix = tmp_path / "env"
+    said = conda("coex", "unpack", archive.path, "-p", prefix, env={"CONDA_REGISTER_ENVS": "true"}).stdout
+    assert f"{prefix}: an environment" in said
+    listed = json.loads(conda("list", "-p", prefix, "--json").stdout)
+    assert {row["name"] for row in listed} >= set(PACKAGES)
+    assert (prefix / "share/post-link-demo/runs.txt").exists()
+    doctor = conda("doctor", "-p", prefix).stdout
+    assert doctor.count("✅") >= 2
+    assert "❌" not in doctor
+    conda("install", "-q", "-y", "--offline", *channel, "-p", prefix, "data-generic")
+    assert (prefix / "etc/data-generic/data.conf").read_text() == f"root = {prefix}\nagain={prefix}/x\n"
+    activate = f'eval "$({os.fspath(conda_program(conda))} shell.posix activate {prefix})" && cprog'
+    done = subprocess.run(["sh", "-c", activate], capture_output=True, text=True, check=True)
+    assert "greeting" in done.stdout
+
+
+def conda_program(conda: Conda) -> str:
+    return str(json.loads(conda("info", "--json").stdout)["root_prefix"]) + "/bin/conda"
+
+
+def test_lock_makes_it_again(archive: Archive, conda: Conda, tmp_path: Path) -> None:
+    lock = tmp_path / "explicit.txt"
+    lock.write_text(ask(archive, "lock", store=tmp_path), encoding="utf-8")
+    conda("create", "-q", "-y", "--offline", "-p", tmp_path / "again", "--file", lock)
+    again = conda("list", "-p", tmp_path / "again", "--explicit", "--md5").stdout.splitlines()
+    wanted = [line for line in lock.read_text().splitlines() if "://" in line]
+    assert sorted(line for line in again if "://" in line) == sorted(wanted)
