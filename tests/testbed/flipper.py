@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap import run
 from coex_bootstrap.archive import Archive
+from coex_bootstrap.archive_check import Examined, check_archive
+from coex_bootstrap.errors import CoexError
 
 from testbed.hosts import find_pythons
 from testbed.survivor import HANG, Counts
@@ -64,8 +66,10 @@ class Flipper:
         self.random, self.counts = random.Random(seed), Counts()
         self.store.mkdir(mode=0o700)
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "COEX_ROOT": str(self.store)}
-        self.ran = self.refused = 0
-        whole = self.start_here(Damage("none", "", self.data))
+        self.ran = self.refused = self.verified = 0
+        unharmed = Damage("none", "", self.data)
+        self.verify(unharmed)
+        whole = self.start_here(unharmed)
         assert whole.status == 0, whole
         self.expected = whole.out
 
@@ -117,6 +121,18 @@ class Flipper:
             os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(1)
+
+    def verify(self, damage: Damage) -> None:
+        """Look at it as `verify` does: whatever is altered is reported."""
+        self.file.write_bytes(damage.data)
+        try:
+            with closing(Examined(os.fsencode(self.file))) as archive:
+                found: list[object] = [*check_archive(archive, None)]
+        except CoexError as error:
+            found = [error]
+        self.verified += 1
+        if bool(found) is (damage.data == self.data):
+            self.counts.wrong.append(f"{damage.what}: verify found {found}")
 
     def start(self, damage: Damage, words: Sequence[str]) -> Outcome:
         """Start it as a user does: by `words` and the file."""
@@ -186,6 +202,7 @@ def disturb(flipper: Flipper, enough: Callable[[], bool]) -> None:
     while not enough():
         damage = flipper.damage()
         flipper.judge(damage, flipper.start_here(damage))
+        flipper.verify(damage)
         if flipper.counts.starts % REAL == 0:
             way, words = flipper.random.choice(commands)
             foreign = (SHELL,) if way in ("./x", "sh") else BY_PYTHON
@@ -205,7 +222,7 @@ def main() -> int:
         disturb(flipper, lambda: next(rounds, None) is None)
     for wrong in flipper.counts.wrong:
         print(f"flipper: wrong: {wrong}")
-    print(f"flipper: {flipper.ran} ran, {flipper.refused} refused; {flipper.counts}")
+    print(f"flipper: {flipper.ran} ran, {flipper.refused} refused; {flipper.verified} verified; {flipper.counts}")
     return 1 if flipper.counts.wrong or flipper.counts.hangs else 0
 
 

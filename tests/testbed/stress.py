@@ -1,6 +1,6 @@
 """Disturb starts of an archive for as long as a person wants: ``python -m testbed.stress --seed 1 --seconds 600``.
 
-Every disturbance is followed by a start that must succeed. The last line counts what happened.
+Disturbances are followed by a start that must succeed, kills at times by another kill. The last line counts what happened.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def make_archive(directory: Path) -> Path:
 
 def kill(survivor: Survivor) -> None:
     """Kill a first start, or part of it."""
-    survivor.clear()
+    survivor.clear()  # of what is ready, not of what killed ones left
     survivor.kill()
 
 
@@ -106,7 +106,8 @@ def disturb(survivor: Survivor, enough: Callable[[], bool], faults: tuple[Callab
     while not enough() and not survivor.counts.wrong and not survivor.counts.hangs:
         fault = survivor.random.choice(faults)
         fault(survivor)
-        survivor.start()
+        if fault is not kill or survivor.random.random() < 0.5:  # some are killed on what the killed have left
+            survivor.start()
 
 
 def finish(survivor: Survivor, owner: str) -> None:
