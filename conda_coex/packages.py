@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 import stat
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +93,7 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
     noarch, entry_points = _noarch(record, info.package_metadata, directory)
     paths = tuple(_read_path(directory, data) for data in info.paths_data.paths)
+    _check_directories(directory, paths)
     modes = _true_modes(entry.package_tarball_full_path, paths)
     return Package(
         record=_record_fields(record, info, requested),
@@ -146,6 +149,8 @@ def _read_path(directory: Path, data: Any) -> PackagePath:
     kind = str(data.path_type)
     if kind != "directory":
         kind = "softlink" if stat.S_ISLNK(state.st_mode) else "hardlink"
+    if kind == "hardlink" and not stat.S_ISREG(state.st_mode):
+        raise PackageRefused(f"{path} is no file, directory or link", os.fsencode(directory))
     fields = {key: _plain(value) for key, value in data.dump().items()}
     recorded = fields.get("size_in_bytes")
     if kind == "hardlink" and recorded is not None and recorded != state.st_size:
@@ -161,6 +166,18 @@ def _read_path(directory: Path, data: Any) -> PackagePath:
         mtime_ns=state.st_mtime_ns,
         fields=fields,
     )
+
+
+def _check_directories(directory: Path, paths: Iterable[PackagePath]) -> None:
+    """Refuse a file that a link of its package fetches from outside of it: it would be the builder's."""
+    parents = {posixpath.dirname(path.path) for path in paths}
+    ancestors = {ancestor for parent in parents for ancestor in accumulate(parent.split("/"), posixpath.join)}
+    inside = directory.resolve()
+    for ancestor in sorted(ancestors):
+        source = directory / ancestor
+        if source.is_symlink() and not source.resolve().is_relative_to(inside):
+            what = f"{ancestor} leads out of the package, and a file lies behind it"
+            raise PackageRefused(what, os.fsencode(directory))
 
 
 def _plain(value: Any) -> Any:

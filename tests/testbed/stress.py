@@ -1,6 +1,7 @@
 """Disturb starts of an archive for as long as a person wants: ``python -m testbed.stress --seed 1 --seconds 600``.
 
-Disturbances are followed by a start that must succeed, kills at times by another kill. The last line counts what happened.
+Disturbances are followed by a start that must succeed, kills at times by another kill. The last line
+counts what happened.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -139,6 +140,34 @@ def test_damage_in_the_cache(
     outcome = bench.run(case, work)
     assert_refused(case, outcome)
     assert AGAIN in outcome.done.stderr
+
+
+def replace_by_pipe(package: Path) -> None:
+    program = package / "bin/cprog"
+    program.unlink()
+    os.mkfifo(program)
+
+
+def lead_out(package: Path) -> None:
+    """Let a directory be a link to one of the builder's, with files of the same names."""
+    (package / "bin").rename(package.parent.parent / "elsewhere")
+    (package / "bin").symlink_to(package.parent.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        pytest.param(replace_by_pipe, "bin/cprog is no file, directory or link", id="pipe"),
+        pytest.param(lead_out, "bin leads out of the package, and a file lies behind it", id="link"),
+    ],
+)
+def test_what_a_package_may_not_hold(
+    bench: Bench, work: Path, damaged: Path, harm: Callable[[Path], object], says: str
+) -> None:
+    """Nothing is waited for, and no file of the builder gets in."""
+    harm(damaged / "cprog-1.0-0")
+    case = Case("", (*CPROG, *RUN), says, env={"CONDA_PKGS_DIRS": str(damaged)})
+    assert_refused(case, bench.run(case, work))
 
 
 @pytest.mark.parametrize(

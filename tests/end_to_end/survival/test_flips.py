@@ -25,7 +25,10 @@ def small(make_archive: MakeArchive) -> Path:
 
 
 def test_2000_damaged_copies(small: Path) -> None:
-    """And each verified: what was altered is always found. Two processes, as there are hardly fewer cores; the session `stress` does more."""
+    """And each verified: what was altered is always found.
+
+    Two processes, as there are hardly fewer cores; the session `stress` does more.
+    """
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}/tests:{REPOSITORY}/bootstrap"}
     command = [sys.executable, "-m", "testbed.flipper", small, "--count", str(DAMAGES // 2)]
     both = [

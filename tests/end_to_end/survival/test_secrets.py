@@ -25,7 +25,8 @@ TOKEN, USER, PASSWORD = "tk-5e3c7e7-a11ce", "al1ce-builder", "pa55-w0rd-of-al1ce
 PACKAGES = ("cprog", "hello-noarch", "python", "zstd")
 HOME = "home-of-al1ce"
 ENVIRONMENT = {
-    "USER": USER, "LOGNAME": USER, "ANACONDA_API_TOKEN": "tk-0f-the-env1ronment", "GITHUB_TOKEN": "ghp-0f-the-env1ronment",
+    "USER": USER, "LOGNAME": USER, "ANACONDA_API_TOKEN": "tk-0f-the-env1ronment",
+    "GITHUB_TOKEN": "ghp-0f-the-env1ronment",
     "CONDA_TOKEN": "tk-0f-c0nda", "HTTP_PASSWORD": "pa55-0f-the-env1ronment",
 }  # fmt: skip
 SECRETS = {TOKEN, PASSWORD, HOME, *ENVIRONMENT.values()}
@@ -90,8 +91,8 @@ def test_nothing_of_a_channel_with_a_token(conda: Conda, secret_channel: str, tm
         made = ("create", "-q", "-y", "--override-channels", "-c", secret_channel, "-p", home / "env", *PACKAGES)
         conda(*made, env=environment)
         inputs = ["-p", str(home / "env")]
-    command = ("coex", "create", "-q", "-y", "--compression-level", "1", *inputs, "--entrypoint", "cprog", "-o", "x.coex")
-    conda(*command, cwd=work, env=environment)
+    command = ("coex", "create", "-q", "-y", "--compression-level", "1", *inputs, "--entrypoint", "cprog")
+    conda(*command, "-o", "x.coex", cwd=work, env=environment)
     found = dict(everything(work / "x.coex"))
     assert b"cprog" in found["coex.json"]
     assert b"127.0.0.1" in found["coex.json"]  # it did come from there
