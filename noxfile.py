@@ -70,7 +70,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def stress(session: nox.Session) -> None:
-    """Kill, stop, crowd and damage starts: ./dev stress -- --seed 1 --seconds 600."""
+    """Kill, stop, crowd and damage starts and builds: ./dev stress -- --seed 1 --seconds 600."""
     python = _prepare(session)
     session.run(python, "-m", "testbed.stress", *session.posargs, external=True, env=_environment())
 

@@ -1,4 +1,4 @@
-"""Disturb starts of an archive for as long as a person wants: ``python -m testbed.stress --seed 1 --seconds 600``.
+"""Disturb starts and builds for as long as a person wants: ``python -m testbed.stress --seed 1 --seconds 600``.
 
 Disturbances are followed by a start that must succeed, kills at times by another kill. The last line
 counts what happened.
@@ -16,7 +16,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed import flipper
+from testbed.flipper import Flipper
 from testbed.layout import Layout
+from testbed.rebuilder import Rebuilder
 from testbed.survivor import ENTRY, PACKAGES, Survivor, orphans, write_app
 
 if TYPE_CHECKING:
@@ -111,6 +114,36 @@ def disturb(survivor: Survivor, enough: Callable[[], bool], faults: tuple[Callab
             survivor.start()
 
 
+def others(survivor: Survivor, directory: Path, seed: int) -> tuple[Callable[[Survivor], None], ...]:
+    """Return the faults of other things than starts: damaged copies, started and verified, and builds."""
+    for name in ("flips", "builds"):
+        (directory / name).mkdir()
+    copies = Flipper(survivor.archive, directory / "flips", seed)
+    builder = Rebuilder(Layout.default(), directory / "builds", seed)
+    builder.measure()
+    copies.counts = builder.counts = survivor.counts
+
+    def flip(_: Survivor) -> None:
+        rounds = iter(range(flipper.REAL))
+        flipper.disturb(copies, lambda: next(rounds, None) is None)
+
+    def kill_builds(_: Survivor) -> None:
+        for _number in range(2):
+            builder.kill()
+        builder.build()
+        builder.clear()
+
+    def poison_frames(_: Survivor) -> None:
+        builder.poison()
+        builder.build()
+
+    def build_at_once(_: Survivor) -> None:
+        for process in [builder.popen() for _number in range(3)]:
+            builder.judge(process)
+
+    return flip, flip, kill_builds, poison_frames, build_at_once
+
+
 def finish(survivor: Survivor, owner: str) -> None:
     """Look at what is left after all that: nothing in the store but a root, and no process."""
     for path in survivor.store.glob("*.gone-*"):
@@ -142,7 +175,8 @@ def main() -> int:
         if arguments.kills is not None:
             disturb(survivor, lambda: survivor.counts.kills >= arguments.kills, (kill,))
         else:
-            disturb(survivor, lambda: time.monotonic() >= end, FAULTS)
+            faults = (*FAULTS, *others(survivor, directory, arguments.seed))
+            disturb(survivor, lambda: time.monotonic() >= end, faults)
         finish(survivor, name)
     for wrong in survivor.counts.wrong:
         print(f"stress: wrong: {wrong}")

@@ -49,6 +49,7 @@ class Counts:
 
     starts: int = 0
     builds: int = 0
+    verified: int = 0
     kills: int = 0
     faults: int = 0
     hangs: int = 0
@@ -56,7 +57,8 @@ class Counts:
 
     def __str__(self) -> str:
         return (
-            f"{self.starts} starts, {self.builds} builds, {self.kills} kills, {self.faults} other faults injected, "
+            f"{self.starts} starts, {self.builds} builds, {self.verified} verified, {self.kills} kills, "
+            f"{self.faults} other faults injected, "
             f"{len(self.wrong)} wrong results, {self.hangs} hangs"
         )
 
