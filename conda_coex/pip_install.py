@@ -64,7 +64,7 @@ class Pip:
         command = [self.shell, "-c", SCRIPT, "sh", os.fsdecode(self.activation), "python", "-m", "pip", *options]
         with subprocess.Popen(
             command, cwd=directory, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            stderr=subprocess.STDOUT, start_new_session=True, close_fds=False,
         ) as process:  # fmt: skip
             try:
                 out = process.communicate()[0].decode("utf-8", "replace")

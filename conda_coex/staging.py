@@ -60,9 +60,11 @@ def _directory(key: str, cache: Path | None) -> Iterator[Path]:
             yield Path(scratch).resolve()
         return
     place = cache.resolve() / DIRECTORY / key
+    _sweep(place.parent)
     descriptor = _lock(place)
     try:
-        _empty(place)  # what a build that was killed has left
+        for path in place.iterdir():  # of a build that was killed
+            shutil.rmtree(path)
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -82,13 +84,21 @@ def _lock(place: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
             if place.stat().st_ino == os.fstat(descriptor).st_ino:
+                os.set_inheritable(descriptor, True)  # a pip whose build was killed still holds the lock
                 return descriptor
         os.close(descriptor)
 
 
-def _empty(place: Path) -> None:
-    for path in place.iterdir():
-        shutil.rmtree(path)
+def _sweep(parent: Path) -> None:
+    """Remove what builds that were killed have left: directories that nobody holds the lock on."""
+    for place in parent.iterdir() if parent.is_dir() else ():
+        with contextlib.suppress(OSError):
+            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(place, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def _link(environment: Environment, prefix: Path) -> None:

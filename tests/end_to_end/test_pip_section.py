@@ -155,7 +155,8 @@ def sha256(path: Path) -> str:
 
 
 def test_same_bytes(archive: Archive, work: Path, conda: Conda, channel: tuple[str, ...], testbed: Any) -> None:
-    """Under another umask and time too; and the staging environment is gone."""
+    """Under another umask and time too; and staging environments are gone, also one of a build that was killed."""
+    (testbed.pkgs / ".coex-staging/abandoned/prefix").mkdir(parents=True)
     again = ("-f", work / "environment.yml", "--entrypoint", "pip-tool")
     old = os.umask(0o077)
     try:
