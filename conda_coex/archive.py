@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap import format as form
-from coex_bootstrap.archive import PRELUDE_START
+from coex_bootstrap.archive import PRELUDE_START, Archive
 
 from .errors import OutputError
 
@@ -141,6 +141,13 @@ def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: by
     stream.write(form.seal(prelude, tail) + tail)
     stream.seek(0)
     stream.write(prelude)
+
+
+def check_written(stream: IO[bytes]) -> None:
+    """Read a finished archive through its descriptor as a host does; raises ArchiveDamaged."""
+    descriptor = f"{DESCRIPTORS if Path(DESCRIPTORS).is_dir() else '/dev/fd'}/{stream.fileno()}"
+    with contextlib.closing(Archive(os.fsencode(descriptor))) as written:
+        assert written.index.frames is not None
 
 
 def zip_bytes(members: dict[str, bytes], date: int) -> bytes:

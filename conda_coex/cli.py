@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .cli_repack import configure_repack, execute_repack, take_paths_anywhere
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
     from collections.abc import Callable
@@ -40,6 +42,7 @@ def configure_parser(parser: ArgumentParser) -> None:
     """Add the verbs; conda calls this on every one of its runs."""
     verbs = parser.add_subparsers(dest="coex_verb", metavar="VERB", required=True)
     _configure_create(verbs)
+    configure_repack(verbs)
     _configure_inspect(verbs)
     _configure_cache(verbs)
     _configure_tools(verbs)
@@ -111,6 +114,7 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
     add_parser_solver(add_parser_solver_mode(parser))
     add_parser_networking(parser)
     add_output_and_prompt_options(parser)
+    take_paths_anywhere(parser)
 
 
 def _configure_inspect(verbs: _SubParsersAction[ArgumentParser]) -> None:
@@ -184,6 +188,8 @@ def _execute(arguments: Namespace) -> int:
         from .ask import ask
 
         return ask(arguments)
+    if arguments.coex_verb == "repack":
+        return execute_repack(arguments)
     if arguments.coex_verb == "cache":
         from .cache import ACTIONS
 

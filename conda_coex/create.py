@@ -109,14 +109,7 @@ def check(request: Request) -> Path:
 
 def app_sources(request: Request, layout: Layout) -> list[str]:
     """Return what was named for the app, and the entry points' own files, unless the environment has that command."""
-    sources = list(request.sources)
-    for value in request.entry_points:
-        local = entry_point.local_file(value, existing_prefix(request))
-        if local is None or entry_point.is_command(value, layout):
-            continue
-        if app.app_name(local) not in map(app.app_name, sources):
-            sources.append(local)
-    return sources
+    return entry_point.with_own_files(request.sources, request.entry_points, layout, existing_prefix(request))
 
 
 def target_platform() -> str:

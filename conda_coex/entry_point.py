@@ -92,6 +92,18 @@ def local_file(command: str, prefix: str | None) -> str | None:
     return word if Path(word).is_file() and _inside(word, prefix) is None else None
 
 
+def with_own_files(sources: Sequence[str], values: Sequence[str], layout: Layout, prefix: str | None) -> list[str]:
+    """Return the sources of the app with the local files that entry points name, unless `layout` has that command."""
+    found = list(sources)
+    for value in values:
+        local = local_file(value, prefix)
+        if local is None or is_command(value, layout):
+            continue
+        if app_name(local) not in map(app_name, found):
+            found.append(local)
+    return found
+
+
 def is_command(command: str, layout: Layout) -> bool:
     """Return whether an entry point names a command of the environment."""
     word = split(command)[0]

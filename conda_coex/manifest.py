@@ -55,11 +55,14 @@ def make_manifest(
         "post_link": [_identity(plan.package) for plan in plans if _has_post_link(plan)],
         "prelude": prelude_size(environment.platform),
         "payload": payload.size,
-        "unpacked": {
-            "files": len(index.files),
-            "bytes": sum(-(-row.size // BLOCK) * BLOCK for row in index.files) + BLOCK * len(index.directories),
-        },
+        "unpacked": unpacked_size(index),
     })  # fmt: skip
+
+
+def unpacked_size(index: Index) -> dict[str, int]:
+    """Return how many files and bytes an archive takes on a host."""
+    blocks = sum(-(-row.size // BLOCK) * BLOCK for row in index.files)
+    return {"files": len(index.files), "bytes": blocks + BLOCK * len(index.directories)}
 
 
 def _identity(package: Package) -> dict[str, Any]:

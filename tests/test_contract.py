@@ -29,7 +29,7 @@ NOUNS = {
 }
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {
-    BUILDER: {"ask", "cache", "cli", "create", "inputs", "inspect", "pip_stage", "plugin", "__main__"},
+    BUILDER: {"ask", "cache", "cli", "cli_repack", "create", "inputs", "inspect", "pip_stage", "plugin", "repack", "__main__"},
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }
 # What else a module may import of its own package.
@@ -218,4 +218,4 @@ conda_coex.plugin.configure_parser(argparse.ArgumentParser())
 print(" ".join(sorted(set(sys.modules) - known)))
 """
     done = subprocess.run([testbed.python, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["conda_coex", "conda_coex.cli", "conda_coex.plugin"]
+    assert done.stdout.split() == ["conda_coex", "conda_coex.cli", "conda_coex.cli_repack", "conda_coex.plugin"]

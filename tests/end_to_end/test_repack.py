@@ -1,0 +1,132 @@
+"""Repacked archives: equal to created ones, the packages' frames untouched, and nothing written where it cannot be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from coex_bootstrap.archive import Archive as Reader
+from end_to_end.archives import Archive, Coex, only_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Conda
+
+PACKAGES = ("hello-noarch", "python", "legacy-pkg", "zstd")
+FIRST = ("--entrypoint", "./main.py", "--entrypoint", "py=python", "data", "--env", "A=1")
+SECOND = ("--entrypoint", "other.py -v", "data/b.txt", "--env", "B?=2")
+FILES = {"main.py": "print('main')", "other.py": "print('other')", "data/a.txt": "a", "data/b.txt": "b" * 10000}
+
+
+def write(directory: Path) -> Path:
+    for name, text in FILES.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def made(coex: Coex, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with two archives of the same packages."""
+    work = write(tmp_path_factory.mktemp("made"))
+    coex(work, "-q", "-o", "first.coex", *FIRST, packages=PACKAGES)
+    coex(work, "-q", "-o", "second.coex", *SECOND, packages=PACKAGES)
+    return work
+
+
+@pytest.fixture
+def work(made: Path, tmp_path: Path) -> Path:
+    """Return a directory with the app's files and both archives."""
+    work = write(tmp_path / "work")
+    for name in ("first.coex", "second.coex"):
+        shutil.copy2(made / name, work / name)
+    return work
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def package_frames(path: Path) -> list[bytes]:
+    """Return the frames in which something of the prefix lies, as they are in the file."""
+    archive = Reader(os.fsencode(path))
+    numbers = sorted({row.frame for row in archive.index.files if row.path.startswith(b"prefix/") and row.size})
+    frames = [archive.frame(number) for number in numbers]
+    archive.close()
+    return frames
+
+
+def test_equals_what_create_makes(conda: Conda, work: Path) -> None:
+    """In both directions, in place and beside; and repacking to what it is changes nothing."""
+    first, second = sha256(work / "first.coex"), sha256(work / "second.coex")
+    conda("coex", "repack", "first.coex", "-o", "new.coex", *SECOND, cwd=work)
+    assert (sha256(work / "new.coex"), sha256(work / "first.coex")) == (second, first)
+    conda("coex", "repack", "second.coex", *FIRST, cwd=work)
+    assert sha256(work / "second.coex") == first
+    conda("coex", "repack", "second.coex", "--env", "A=1", cwd=work)
+    assert sha256(work / "second.coex") == first
+    assert sorted(path.name for path in work.iterdir() if path.name[0] == "." or path.suffix == ".coex") == [
+        "first.coex", "new.coex", "second.coex",
+    ]  # fmt: skip
+
+
+def test_app_is_replaced_kept_or_left_out(conda: Conda, work: Path, store: Path) -> None:
+    frames = package_frames(work / "first.coex")
+    (work / "main.py").write_text("import os\nprint('changed', os.listdir(os.environ['COEX_APP'] + '/data'))")
+    (work / "data/new.txt").write_text("new")
+    conda("coex", "repack", "first.coex", "--keep-app", "main.py", "data/new.txt", cwd=work)
+    said = Archive(work / "first.coex").start(store=store)
+    assert said.startswith("changed ")
+    assert all(name in said for name in ("a.txt", "b.txt", "new.txt"))
+    assert (only_root(store) / "app/data/b.txt").read_text() == FILES["data/b.txt"]
+    conda("coex", "repack", "first.coex", "--entrypoint", "p=main.py", "--entrypoint", "python", cwd=work)
+    found = json.loads(conda("coex", "inspect", "--json", "first.coex", cwd=work).stdout)
+    assert len(found["app"]) == 4
+    bare = ("--no-app", "--no-env", "--entrypoint", "python", "--json")
+    done = json.loads(conda("coex", "repack", "first.coex", *bare, cwd=work).stdout)
+    found = json.loads(conda("coex", "inspect", "--json", "first.coex", cwd=work).stdout)
+    assert (found["app"], found["env"], found["digest"]) == ([], [], done["digest"])
+    assert package_frames(work / "first.coex") == frames
+    conda("coex", "verify", "first.coex", cwd=work)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "nothing is asked for"),
+        (("data",), "the entry point 'main' runs main.py, which is not in the new app"),
+        (("--no-app",), "the entry point 'main' runs main.py, which is not in the new app"),
+        (("--no-app", "data"), "--no-app leaves the app out"),
+        (("--no-env", "--env", "A=b"), "--no-env leaves out all variables"),
+        (("--entrypoint", "nothing"), "is neither a command of the environment nor a file of the app"),
+        (("no-such-file",), "no such file or directory for the app"),
+        (("--env", "x"), "is no assignment"),
+        (("--env", "A=b", "-o", "nowhere/x.coex"), "the directory of the output does not exist"),
+        (("--env", "A=b", "-o", "main.py"), "would replace what is no coex archive"),
+        (("--env", "A=b", "--compression-level", "99"), "the compression level 99 is not between 1 and 19"),
+    ],
+)  # fmt: skip
+def test_refused(conda: Conda, work: Path, arguments: tuple[str, ...], says: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("*")}
+    done = conda("coex", "repack", "first.coex", *arguments, cwd=work, check=False)
+    assert done.returncode == 1
+    assert says in " ".join(done.stderr.split())
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("*")} == before
+
+
+def test_damaged_archives_are_refused(conda: Conda, work: Path) -> None:
+    """A frame that was altered is not copied into an archive that looks whole."""
+    data = bytearray((work / "first.coex").read_bytes())
+    data[20000] ^= 1
+    (work / "altered.coex").write_bytes(data)
+    (work / "cut.coex").write_bytes(data[:-100])
+    for name in ("altered.coex", "cut.coex", "main.py", "missing"):
+        done = conda("coex", "repack", name, "--env", "A=b", "-o", "new.coex", cwd=work, check=False)
+        assert done.returncode == 1
+        assert "get a fresh copy" in done.stderr or "cannot be read" in done.stderr
+        assert not (work / "new.coex").exists()
