@@ -29,7 +29,9 @@ NOUNS = {
 }
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {
-    BUILDER: {"ask", "cache", "cli", "cli_repack", "create", "inputs", "inspect", "pip_stage", "plugin", "repack", "__main__"},
+    BUILDER: {
+        "ask", "cache", "cli", "cli_repack", "create", "inputs", "inspect", "pip_stage", "plugin", "repack", "__main__",
+    },
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }
 # What else a module may import of its own package.
