@@ -22,7 +22,7 @@ Examples:
   conda coex create -f environment.yml --entrypoint tool.py --entrypoint "serve=python -m http.server"
   conda coex create -c conda-forge --package python=3.12 --package numpy --entrypoint python -o np.coex
 """
-INSPECT = "Show what an archive holds, and what it asks of a host."
+INSPECT = "Show what an archive holds and asks of a host, where its megabytes are, or how two archives differ."
 # What every archive answers itself, see coex_bootstrap.tools: listed here, so that conda need not load that.
 TOOLS = {
     "info": "Show what an archive holds, and what it asks of a host.",
@@ -122,6 +122,9 @@ def _configure_inspect(verbs: _SubParsersAction[ArgumentParser]) -> None:
 
     parser = verbs.add_parser("inspect", help=INSPECT, description=INSPECT)
     parser.add_argument("archive", metavar="ARCHIVE", help="the file")
+    parser.add_argument("other", nargs="?", metavar="OTHER", help="a second file: show what came, went, changed")
+    parser.add_argument("--sizes", action="store_true", help="show where the megabytes are, by package and file")
+    parser.add_argument("--html", metavar="FILE", help="write that as a page with a treemap, which needs no network")
     add_parser_json(parser)
 
 
@@ -183,7 +186,7 @@ def _execute(arguments: Namespace) -> int:
     if arguments.coex_verb == "inspect":
         from .inspect import inspect
 
-        return inspect(arguments.archive)
+        return inspect(arguments.archive, arguments.other, bars=arguments.sizes, page=arguments.html)
     if arguments.coex_verb in TOOLS:
         from .ask import ask
 

@@ -1,23 +1,66 @@
-"""Show what an archive holds, as a table or as JSON."""
+"""Show what an archive holds, where its megabytes are, or how two archives differ: as text, as JSON, or as a page."""
 
 from __future__ import annotations
 
 import os
 from contextlib import closing
+from typing import Any
 
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.tool_info import describe, render
 
+from . import compare, sizes
+from .size_page import write_page
 
-def inspect(path: str) -> int:
-    """Print what the archive at `path` says of itself; raises ArchiveDamaged or FormatUnknown."""
+
+def inspect(path: str, other: str | None = None, *, bars: bool = False, page: str | None = None) -> int:
+    """Print what the archive at `path` says of itself, or what `other` has that it has not.
+
+    `bars` and `page` (a file) ask for the size report. Raises ArchiveDamaged or FormatUnknown.
+    """
     from conda.base.context import context
     from conda.cli.common import stdout_json_success
 
-    with closing(Archive(os.fsencode(path))) as archive:
-        found = describe(archive)
+    from .errors import InputError
+
+    if other is not None and (bars or page):
+        raise InputError("the size report is of one archive", remedy="leave out --sizes and --html, or one of the two")
+    found = read(path, measured=bars or page is not None)
+    measured = found.pop("measured", [])
+    lines = list(sizes.render(measured) if bars else render(path, found))
+    document: dict[str, Any] = {**found, "archive": path}
+    if page is not None:
+        write_page(page, os.path.basename(path), measured)  # noqa: PTH119 - as it was given
+        lines = [*(lines if bars else ()), page]
+    if other is not None:
+        document = compare.compare(hashed(path), hashed(other))
+        lines = list(compare.render(document))
+    if bars or page is not None:
+        document["sizes"] = [
+            {"name": each.name, "packed": round(each.packed), "unpacked": each.unpacked, "files": len(each.files)}
+            for each in measured
+        ]
     if context.json:
-        stdout_json_success(archive=path, **found)
+        stdout_json_success(**document)
     else:
-        print("\n".join(render(path, found)))
+        print("\n".join(lines))
     return 0
+
+
+def read(path: str, *, measured: bool) -> dict[str, Any]:
+    """Return the description of an archive, with its sizes by owner if they are wanted."""
+    with closing(Archive(os.fsencode(path))) as archive:
+        found: dict[str, Any] = describe(archive)
+        return {**found, "measured": sizes.measure(archive)} if measured else found
+
+
+def hashed(path: str) -> dict[str, Any]:
+    """Return the description of an archive, in which each file of the app has its sha256."""
+    with closing(Archive(os.fsencode(path))) as archive:
+        found: dict[str, Any] = describe(archive)
+        known = sizes.hashes(archive, b"app/")
+    for each in found["app"]:
+        each["sha256"] = known.get(b"app/" + os.fsencode(each["path"]))
+        if each["sha256"] and each.get("executable"):
+            each["sha256"] += " executable"
+    return found

@@ -10,6 +10,7 @@ COMMANDS = {
     "bash": "bash",
     "busybox": "busybox-static",
     "cc": "gcc",
+    "chromium": "chromium",
     "dash": "dash",
     "pypy3": "pypy3",
     "strip": "binutils",

@@ -1,0 +1,74 @@
+"""Write the size report as one self-contained page: a treemap and a table, of an HTML file that loads nothing."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import secrets
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coex_bootstrap.report import human, shown
+
+from .errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .sizes import Owned
+
+START = b"<!doctype html>"
+SHOWN = 150  # files of an owner that have a rectangle of their own; the rest have one together
+
+
+def write_page(output: str, name: str, owned: Sequence[Owned]) -> None:
+    """Write the page beside `output`, then rename; raises OutputError where something else is or nothing can be."""
+    path = Path(output)
+    if path.is_dir() or (path.exists() and not _is_page(path)):
+        raise OutputError("would replace what is no page of HTML", os.fsencode(path), "name another file")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        temporary.write_text(page(name, owned), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", os.fsencode(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(START)).lower() in (START, b"")
+
+
+def page(name: str, owned: Sequence[Owned]) -> str:
+    """Return the page."""
+    template = files(__package__).joinpath("size_page.html").read_text(encoding="utf-8")
+    packed, unpacked = (sum(getattr(each, kind) for each in owned) for kind in ("packed", "unpacked"))
+    fields = {
+        "NAME": html.escape(name),
+        "PACKED": human(round(packed)),
+        "UNPACKED": human(unpacked),
+        "COUNT": str(sum(len(each.files) for each in owned)),
+        "DATA": json.dumps([_tree(each) for each in owned]).replace("<", "\\u003c"),
+    }
+    return re.sub("@([A-Z]+)@", lambda mark: fields[mark[1]], template)
+
+
+def _tree(owned: Owned) -> dict[str, Any]:
+    children = [
+        {"n": shown(file.path), "p": round(file.packed), "u": file.unpacked} for file in owned.files[:SHOWN]
+    ]
+    rest = owned.files[SHOWN:]
+    if rest:
+        children.append({
+            "n": f"{len(rest)} smaller files", "p": round(sum(file.packed for file in rest)),
+            "u": sum(file.unpacked for file in rest),
+        })  # fmt: skip
+    return {
+        "n": shown(owned.name.encode()), "p": round(owned.packed), "u": owned.unpacked, "c": children,
+        "k": len(owned.files),
+    }  # fmt: skip

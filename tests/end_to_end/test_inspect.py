@@ -1,0 +1,122 @@
+"""What inspect says of sizes and of the difference between two archives; the page as a real browser shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Conda
+    from end_to_end.archives import Coex
+
+AWKWARD = "<-script><b>&amp; @DATA@ <!--.txt"
+
+
+@pytest.fixture(scope="module")
+def made(coex: Coex, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with two archives that differ in all that can be compared."""
+    work = tmp_path_factory.mktemp("inspected")
+    (work / "data").mkdir()
+    for name, text in {"run.sh": "#!/bin/sh\n", "data/a": "a", "data/b": "b" * 50000}.items():
+        (work / name).write_text(text)
+    (work / "data" / AWKWARD).write_text("x" * 1000)
+    one = ("--entrypoint", "run.sh", "data", "--env", "A=1", "--env", "B=1")
+    coex(work, "-q", "-o", "old.coex", *one, packages=("cprog", "legacy-pkg", "zstd"))
+    (work / "data/a").write_text("A")
+    (work / "data/b").unlink()
+    (work / "data/new").touch()
+    two = ("--entrypoint", "x=run.sh", "--entrypoint", "cprog", "data", "--env", "A?=1")
+    coex(work, "-q", "-o", "new.coex", *two, packages=("cprog", "hello-noarch", "python", "zstd"))
+    return work
+
+
+def document(conda: Conda, work: Path, *arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(conda("coex", "inspect", "--json", *arguments, cwd=work).stdout)
+    return found
+
+
+def test_two_archives(conda: Conda, made: Path) -> None:
+    found = document(conda, made, "old.coex", "new.coex")
+    assert (list(found["packages"]["added"]), list(found["packages"]["removed"])) == (
+        ["hello-noarch", "python"], ["legacy-pkg"],
+    )  # fmt: skip
+    app = [list(found["app"][kind]) for kind in ("added", "removed", "changed")]
+    assert app == [["data/new"], ["data/b"], ["data/a"]]
+    assert found["entry_points"] == {
+        "added": {"cprog": "prefix/bin/cprog", "x": "app/run.sh"}, "removed": {"run": "app/run.sh"}, "changed": {},
+    }  # fmt: skip
+    assert found["env"] == {"added": {}, "removed": {"B": "=1"}, "changed": {"A": ["=1", "?=1"]}}
+    assert found["sizes"]["file"] == [(made / name).stat().st_size for name in ("old.coex", "new.coex")]
+    assert found["same"] is False
+    shown = conda("coex", "inspect", "old.coex", "new.coex", cwd=made).stdout
+    for line in ("packages: 2 added, 1 removed", "  ~ data/a\n", "  - B=1\n", "  ~ A=1 -> ?=1\n"):
+        assert line in shown
+
+
+def test_an_archive_and_itself(conda: Conda, made: Path) -> None:
+    shown = conda("coex", "inspect", "old.coex", "old.coex", cwd=made).stdout
+    assert shown.splitlines()[0] == "the archives have the same content"
+    assert len(shown.splitlines()) == 3
+
+
+def test_sizes(conda: Conda, made: Path) -> None:
+    """All bytes of the file have an owner, and each package those that the manifest gives it."""
+    found = document(conda, made, "new.coex", "--sizes")
+    assert abs(sum(each["packed"] for each in found["sizes"]) - found["size"]) <= len(found["sizes"])
+    by_name = {each["name"]: each for each in found["sizes"]}
+    assert by_name.keys() >= {"cprog", "python", "zstd", "app", "coex itself"}
+    for package in found["packages"]:
+        assert by_name[package["name"]]["unpacked"] >= package["unpacked"]
+        assert by_name[package["name"]]["packed"] >= package["compressed"] - 1
+    shown = conda("coex", "inspect", "new.coex", "--sizes", cwd=made).stdout.splitlines()
+    assert shown[1].startswith("python")
+    assert any(line.endswith("prefix/bin/cprog") or "prefix/lib/" in line for line in shown)
+
+
+def test_page_in_a_browser(conda: Conda, made: Path, tmp_path: Path) -> None:
+    page = tmp_path / "sizes.html"
+    conda("coex", "inspect", "new.coex", "--html", page, cwd=made)
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"https?:|src=|href=|@import|url\(", text)
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("this machine has no chromium")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    done = subprocess.run(
+        [*command, "--window-size=1280,1000", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    body = done.stdout.partition("<script>")[0]
+    assert "<h1>new.coex</h1>" in body
+    assert len(re.findall(r'class="box owner"', body)) >= 4
+    assert len(re.findall(r'class="box"', body)) > 50
+    boxes = re.findall(r"left: (-?[\d.]+)px; top: (-?[\d.]+)px; width: ([\d.]+)px; height: ([\d.]+)px", body)
+    assert all(float(x) >= 0 and float(y) >= 0 and float(w) > 0 and float(h) > 0 for x, y, w, h in boxes)
+    owned = document(conda, made, "new.coex", "--sizes")["sizes"]
+    assert re.findall(r"<tr><td>([^<]+)</td>", body) == [each["name"] for each in owned]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("old.coex", "missing"), "cannot be read"),
+        (("old.coex", "run.sh"), "not a complete coex archive"),
+        (("old.coex", "new.coex", "--sizes"), "the size report is of one archive"),
+        (("old.coex", "--html", "new.coex"), "would replace what is no page of HTML"),
+        (("old.coex", "--html", "data"), "would replace what is no page of HTML"),
+        (("old.coex", "--html", "nowhere/x.html"), "cannot be written: No such file or directory"),
+    ],
+)
+def test_refused(conda: Conda, made: Path, arguments: tuple[str, ...], says: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
+    done = conda("coex", "inspect", *arguments, cwd=made, check=False)
+    assert done.returncode == 1
+    assert says in " ".join(done.stderr.split())
+    assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
