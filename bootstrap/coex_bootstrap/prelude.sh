@@ -41,6 +41,7 @@ sys.exit(main(sys.argv[1], sys.argv[2:]))
 '
 _coex_probe='import sys, zipimport
 if sys.version_info >= (2, 7): sys.stdout.write(sys.executable)'
+unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # what some Pythons take for their own path, even with -E
 for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
   python3.20 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 \
   python3.11 python3.10 python3.9 python3.8 python3.7 python3.6 python3.5 python3.4 python3.3 python2.7 \

@@ -1,0 +1,83 @@
+"""What the README says that the entry point sees, row by row: the names are read from its table."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from end_to_end.archives import OF_THE_SHELL, only_root
+from testbed.layout import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from end_to_end.archives import Archive, MakeArchive
+
+SHOW = "#!/bin/sh\nexec env -0\n"
+
+
+def row(first: str) -> list[str]:
+    """Return the variables that a row of the table names."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    table = text.split("### What the entry point sees")[1].split("\n## ")[0]
+    line = next(line for line in table.splitlines() if line.startswith(f"| {first} |"))
+    return re.findall(r"`([A-Z_]+)(?:=[^`]*)?`", line)
+
+
+@pytest.fixture(scope="module")
+def show(make_archive: MakeArchive) -> Archive:
+    return make_archive("./show.sh", packages=("activate-demo", "zstd"), show=SHOW)
+
+
+def seen(show: Archive, store: Path, env: dict[str, str]) -> list[dict[str, str]]:
+    """Return the environment of the entry point in a first start and in the next."""
+    caller = {"PATH": "/usr/bin:/bin", "HOME": str(store), "COEX_ROOT": str(store), **env}
+    found = []
+    for _ in "cold", "warm":
+        done = subprocess.run([show.path], env=caller, capture_output=True, check=True)
+        assert done.stderr == b""
+        pairs = (pair.partition("=") for pair in done.stdout.decode().split("\0") if pair)
+        found.append({name: value for name, _, value in pairs if name not in OF_THE_SHELL})
+    return found
+
+
+def test_removed(show: Archive, store: Path) -> None:
+    removed = row("removed")
+    assert {"PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE"} < set(removed)
+    mine = dict.fromkeys(removed, "/nowhere")
+    if "COEX_ENTRYPOINT" in mine:
+        mine["COEX_ENTRYPOINT"] = "show"
+    for found in seen(show, store, mine):
+        assert set(found) & set(removed) == set()
+
+
+def test_set(show: Archive, store: Path) -> None:
+    ours, condas = row("set"), row("set, as `conda activate` does")
+    assert {"COEX_FILE", "PYTHONNOUSERSITE"} < set(ours)
+    assert {"PATH", "CONDA_PREFIX", "CONDA_SHLVL"} < set(condas)
+    for found in seen(show, store, dict.fromkeys([*ours, "CONDA_PREFIX", "CONDA_DEFAULT_ENV"], "/nowhere")):
+        root = only_root(store)
+        assert (found["COEX_FILE"], found["COEX_APP"]) == (str(show.path), f"{root}/app")
+        assert found["COEX_PREFIX"] == found["CONDA_PREFIX"] == f"{root}/prefix"
+        assert found["PATH"].split(":")[0] == f"{root}/prefix/bin"
+        assert found["PYTHONNOUSERSITE"] == "1"
+        assert all(found[name] not in ("", "/nowhere") for name in [*ours, *condas])
+
+
+def test_kept(show: Archive, store: Path) -> None:
+    mine = {"EDITOR": "vi", "LC_ALL": "C", "LD_LIBRARY_PATH": "/nowhere", "EMPTY": "", "MANY": "a\nb='c' $d `e`"}
+    for found in seen(show, store, mine):
+        assert {name: found[name] for name in mine} == mine
+        known = {*mine, *row("set"), *row("set, as `conda activate` does"), "HOME", "COEX_ROOT"}
+        demo = {name for name in found if name.startswith("DEMO_")}  # what the package's scripts set
+        assert set(found) == known | demo
+
+
+def test_kept_for_conda_deactivate(show: Archive, store: Path) -> None:
+    """An active environment of the caller stays beneath."""
+    active = {"CONDA_PREFIX": "/env/a", "CONDA_SHLVL": "1", "CONDA_DEFAULT_ENV": "a", "PATH": "/env/a/bin:/usr/bin:/bin"}
+    for found in seen(show, store, active):
+        assert (found["CONDA_SHLVL"], found["CONDA_PREFIX_1"], found["CONDA_STACKED_2"]) == ("2", "/env/a", "true")
+        assert found["PATH"].split(":")[1] == "/env/a/bin"
