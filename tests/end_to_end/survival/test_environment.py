@@ -77,7 +77,7 @@ def test_kept(show: Archive, store: Path) -> None:
 
 def test_kept_for_conda_deactivate(show: Archive, store: Path) -> None:
     """An active environment of the caller stays beneath."""
-    active = {"CONDA_PREFIX": "/env/a", "CONDA_SHLVL": "1", "CONDA_DEFAULT_ENV": "a", "PATH": "/env/a/bin:/usr/bin:/bin"}
+    active = {"CONDA_PREFIX": "/env/a", "CONDA_SHLVL": "1", "PATH": "/env/a/bin:/usr/bin:/bin"}
     for found in seen(show, store, active):
         assert (found["CONDA_SHLVL"], found["CONDA_PREFIX_1"], found["CONDA_STACKED_2"]) == ("2", "/env/a", "true")
         assert found["PATH"].split(":")[1] == "/env/a/bin"

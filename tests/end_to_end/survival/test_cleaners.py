@@ -1,0 +1,73 @@
+"""A root of which a cleaner of temporary files, or a disk, took something: verify finds every altered byte."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from end_to_end.archives import only_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from testbed.survivor import Survivor
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    place = random.Random(path.name).randrange(len(data))
+    data[place] ^= 1 << place % 8
+    path.write_bytes(data)
+
+
+HARMS: dict[str, Callable[[Path], object]] = {
+    "removed": lambda path: path.unlink(),
+    "emptied": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "flipped": flip,
+}
+
+
+def verify(survivor: Survivor) -> set[str]:
+    """Return the paths of the root that verify finds different; its status says whether there are any."""
+    done = subprocess.run(
+        [survivor.archive, "verify", "--root", "--json"], env={**survivor.environment, "COEX_TOOLS": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    paths = {difference["path"] for difference in found["root"]["differences"]}
+    assert (done.returncode == 0) is found["success"] is (not paths)
+    return paths
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_verify_finds_what_was_harmed(survivor: Survivor, harm: str) -> None:
+    survivor.start()
+    root = only_root(survivor.store)
+    assert verify(survivor) == set()
+    files = [path for top in ("prefix", "app") for path in (root / top).rglob("*") if path.is_file()]
+    files = [path for path in files if not path.is_symlink() and path.stat().st_size]
+    own = {"post-link-count/done.txt"}  # what the post-link script made is not of the archive
+    files = [path for path in files if not str(path).endswith(tuple(own))]
+    harmed = random.Random(harm).sample(sorted(files), 6)
+    for path in harmed:
+        HARMS[harm](path)
+    assert verify(survivor) == {str(path.relative_to(root)) for path in harmed}
+
+
+def test_verify_finds_a_flipped_bit_anywhere(survivor: Survivor) -> None:
+    """One after the other, and none that was put right."""
+    survivor.start()
+    root = only_root(survivor.store)
+    generator = random.Random(0)
+    app = sorted(path for path in (root / "app").rglob("*") if path.is_file())
+    for path in generator.sample(app, 4):
+        before = path.read_bytes()
+        flip(path)
+        assert verify(survivor) == {str(path.relative_to(root))}
+        path.write_bytes(before)
+        assert verify(survivor) == set()
