@@ -31,7 +31,6 @@ def write(work: Path, name: str, rows: dict[str, dict[str, Any]]) -> None:
         "md5.txt": explicit(rows),
         "sha256.txt": explicit(rows, "#{sha256}"),
         "named.txt": explicit(rows, "#sha256:{sha256}"),
-        "bare.txt": explicit(rows, ""),
         "local.txt": explicit(rows, "", local),
         "conda-lock.yml": as_yaml(json.loads(conda_lock(rows))),
         "pixi.lock": pixi_lock(rows),
@@ -39,7 +38,7 @@ def write(work: Path, name: str, rows: dict[str, dict[str, Any]]) -> None:
     (work / name).write_text(texts[name])
 
 
-KINDS = ("md5.txt", "sha256.txt", "named.txt", "bare.txt", "local.txt", "conda-lock.yml", "pixi.lock")
+KINDS = ("md5.txt", "sha256.txt", "named.txt", "local.txt", "conda-lock.yml", "pixi.lock")
 
 
 @pytest.fixture(scope="module")

@@ -251,3 +251,36 @@ def test_other_platform(tmp_path: Path, conda: Conda, channel: tuple[str, ...]) 
     done = conda(*words, cwd=tmp_path, env=ENV, check=False)
     assert done.returncode == 1
     assert "is for osx-arm64 and does not run here; build on a machine of that platform" in done.stdout
+
+
+def test_as_conda_makes_it(
+    archive: Archive, work: Path, conda: Conda, channel: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The files are those of `conda env create` at the same path, but for what is said to differ."""
+    tmp_path.chmod(0o700)
+    archive.run(store=tmp_path)
+    prefix = only_root(tmp_path) / "prefix"
+    ours = prefix.rename(prefix.with_name("ours"))
+    create = ("env", "create", "-q", "-y", "-p", prefix, "-f", work / "environment.yml")
+    channels = {"CONDA_CHANNELS": channel[-1], "CONDA_OFFLINE": "true", "PIP_NO_INDEX": "1"}
+    conda(*create, env={**ENV, **channels})
+    # the editable package is installed for good; pip's RECORD lists .pyc, and hashes of what names the prefix
+    differ = re.compile(r"conda-meta/|.*(\.pyc|/RECORD|/direct_url\.json)\Z|.*native_demo")
+    made = {path: data for path, data in contents(prefix).items() if not differ.match(path)}
+    found = {path: data for path, data in contents(ours).items() if not differ.match(path)}
+    assert found.keys() == made.keys()
+    assert [path for path in found if found[path] != made[path]] == []
+    compiled = [{path for path in contents(top) if path.endswith(".pyc")} for top in (ours, prefix)]
+    assert compiled[0] == {path for path in compiled[1] if "native_demo" not in path}
+
+
+def contents(prefix: Path) -> dict[str, tuple[int, bytes]]:
+    """Return mode, and content or target, of every file and link."""
+    found = {}
+    for top, directories, names in os.walk(prefix):
+        for path in (Path(top, name) for name in [*names, *directories]):
+            if path.is_symlink():
+                found[str(path.relative_to(prefix))] = (0, os.readlink(path).encode())
+            elif path.is_file():
+                found[str(path.relative_to(prefix))] = (path.stat().st_mode, path.read_bytes())
+    return found
