@@ -28,6 +28,7 @@ TOOLS = {
     "info": "Show what an archive holds, and what it asks of a host.",
     "files": "List the files of an archive.",
     "verify": "Verify every byte of an archive, and of what it was unpacked to.",
+    "repair": "Repair what an archive was unpacked to.",
     "unpack": "Unpack to stay: an ordinary environment, or a root in a shared store.",
     "env": "Print what activating the environment changes, for a shell to evaluate.",
     "lock": "Print the explicit list of the packages, from which conda makes them again.",

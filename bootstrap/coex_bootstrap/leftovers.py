@@ -10,7 +10,7 @@ from .format import ID_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import Iterator, Tuple
 
     from .claim import Claim
 
@@ -66,12 +66,12 @@ def in_use(path):
     # type: (bytes) -> bool
     """Return whether a process of this host, as far as this user can see, has something of a directory open."""
     start = path + b"/"
-    return any(used == path or used.startswith(start) for used in _used_paths())
+    return any(used == path or used.startswith(start) for _, used in used_paths())
 
 
-def _used_paths():
-    # type: () -> Iterator[bytes]
-    """Yield what processes have as program, working directory, open and mapped files (proc(5))."""
+def used_paths():
+    # type: () -> Iterator[Tuple[int, bytes]]
+    """Yield (pid, path) of what processes have as program, working directory, open and mapped files (proc(5))."""
     for pid in os.listdir(b"/proc") if os.path.isdir(b"/proc") else ():
         if not pid.isdigit():
             continue
@@ -80,10 +80,10 @@ def _used_paths():
             links = [process + b"/exe", process + b"/cwd"]
             links += [process + b"/fd/" + number for number in os.listdir(process + b"/fd")]
             for link in links:
-                yield os.readlink(link)
+                yield int(pid), os.readlink(link)
             with open(process + b"/maps", "rb") as stream:
                 for line in stream:
-                    yield b"/" + line.rstrip(b"\n").partition(b"/")[2]
+                    yield int(pid), b"/" + line.rstrip(b"\n").partition(b"/")[2]
         except EnvironmentError:  # it ended, or is of another user
             continue
 

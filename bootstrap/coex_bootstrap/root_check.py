@@ -28,6 +28,7 @@ class RootCheck(object):
         self.contents, self.places = contents, places
         self.files, self.index = contents.files, contents.archive.index
         self.parts = dict(self._parts())
+        self.lost = []  # type: List[bytes] # directories that are none: what stands behind them is not theirs
 
     def _parts(self):
         # type: () -> Iterator[Tuple[int, Tuple[int, int]]]
@@ -65,11 +66,18 @@ class RootCheck(object):
         for mode, inside in self.index.directories:
             path = self.path(inside)
             if path is not None:
-                state = _state(path)
+                state = self._state(inside, path)
                 top = inside in self.places
                 what = self._differs(state, stat.S_ISDIR, state.st_mode & 0o7777 if state and top else mode)
                 if what:
                     yield what, inside
+                if what in (MISSING, KIND):
+                    self.lost.append(inside + b"/")
+
+    def _state(self, inside, path):
+        # type: (bytes, bytes) -> Optional[os.stat_result]
+        """Return what stands at a path, None where nothing does, or only by way of something that is no directory."""
+        return None if any(inside.startswith(lost) for lost in self.lost) else _state(path)
 
     def _links(self):
         # type: () -> Iterator[Difference]
@@ -77,7 +85,7 @@ class RootCheck(object):
             path = self.path(inside)
             if path is None:
                 continue
-            state = _state(path)
+            state = self._state(inside, path)
             if state is None or not stat.S_ISLNK(state.st_mode):
                 yield (MISSING if state is None else KIND), inside
             elif os.readlink(path) != target:
@@ -98,7 +106,7 @@ class RootCheck(object):
         path = self.path(inside)
         if path is None:
             return
-        state = _state(path)
+        state = self._state(inside, path)
         what = self._differs(state, stat.S_ISREG, self.files.modes[row])
         if what:
             yield what, inside
@@ -155,7 +163,7 @@ class RootCheck(object):
         path = self.path(inside)
         if path is None:
             return
-        state = _state(path)
+        state = self._state(inside, path)
         what = self._differs(state, stat.S_ISREG, self.files.modes[row])
         if what:
             yield what, inside

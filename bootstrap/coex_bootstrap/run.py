@@ -12,7 +12,7 @@ from .archive import Archive
 from .claim import Claim
 from .directory import Directory
 from .errors import STATUS, CoexError, StoreUnusable
-from .format import LIBZSTD
+from .format import LIBZSTD, MANIFEST
 from .host import check_host
 from .launch import start, write_start
 from .post_link import compile_sources, run_post_link
@@ -121,6 +121,7 @@ def prepare(archive, root, claim, environ, trace):
         trace.done("read the index")
         unpack(archive, work, root.path, decoder, claim.beat)
         remove_library(work)
+        directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # says to `cache` whose root this is
         if not root.publish(work, claim):
             return False
         trace.done("unpack %d files" % files)

@@ -10,7 +10,7 @@ from .claim import HELD
 from .errors import StoreUnusable
 from .format import entry_files
 from .leftovers import discard, remove, set_aside, sweep, was_ready
-from .shell import check_line, is_filled, quote
+from .shell import check_line, is_filled, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ START = b"start"  # a root is ready when it has this file, which is written last
 NOEXEC = 8  # ST_NOEXEC of statvfs(3)
 EXPLICIT = b"COEX_ROOT"
 TEMPORARY = (b"/tmp", b"/var/tmp")
+TAG = b"CACHEDIR.TAG"  # https://bford.info/cachedir/
+TAG_TEXT = b"""\
+Signature: 8a477f597d28d172789f06886806bc55
+# This directory holds what coex archives were unpacked to. They make it again.
+"""
 
 
 class Store(object):
@@ -47,7 +52,7 @@ class Store(object):
         if b"\n" in prefix or b":" in prefix:
             return "its path has a newline or a colon, which PATH cannot hold"
         try:
-            make_private(self.path)
+            make_store(self.path)
             return self.distrust() or self._unusable()
         except EnvironmentError as error:
             return error.strerror or str(error)
@@ -125,7 +130,7 @@ class Root(object):
         names = os.listdir(self.store.path)
         own = os.path.basename(claim.path)
         half = os.path.lexists(self.path) and not os.path.lexists(self.start)
-        if half or any(b"." in name for name in names if name != own):
+        if half or any(b"." in name for name in names if name not in (own, TAG)):
             if half and not was_ready(self.path):
                 discard(self.path, claim)
             sweep(claim)
@@ -193,6 +198,15 @@ def no_place(refused):
     # type: (List[str]) -> StoreUnusable
     """Return the error that says why each place was refused."""
     return StoreUnusable("no place to unpack: " + ", ".join(refused), remedy="name a directory of yours in COEX_ROOT")
+
+
+def make_store(path):
+    # type: (bytes) -> None
+    """Make a store, and mark it for backups to pass over; a directory that somebody else made stays as it is."""
+    if not os.path.isdir(path):
+        make_private(path)
+        if os.path.isdir(path):  # else something else is there
+            write_file(path + b"/" + TAG, TAG_TEXT)
 
 
 def make_private(path):

@@ -16,7 +16,7 @@ from .leftovers import remove
 from .post_link import compile_sources, run_post_link
 from .report import Outcome, counted, shown
 from .shell import write_file
-from .store import Store, find_ready
+from .store import TAG, Store, find_ready, make_store
 from .trace import Trace
 from .unpack import unpack
 from .verb import Verb
@@ -79,13 +79,13 @@ def _into_store(archive, path, environ):
     made = not os.path.isdir(path)
     try:
         if made:
-            os.makedirs(path)
+            make_store(path)
             os.chmod(path, 0o755)  # for all who are to read it, whatever the umask
         places = [Store(path, explicit=True)]
         root = find_ready(places, archive.manifest) or run.make_ready(places, archive, environ, Trace(environ))
     except BaseException as error:
-        if made and os.path.isdir(path) and not os.listdir(path):
-            os.rmdir(path)
+        if made and os.path.isdir(path) and os.listdir(path) == [TAG]:
+            remove(path)
         if isinstance(error, EnvironmentError):
             raise CoexError("cannot be a store: %s" % error.strerror, path)
         raise

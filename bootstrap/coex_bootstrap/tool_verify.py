@@ -9,7 +9,7 @@ from .contents import Contents, load_decoder
 from .errors import ArchiveDamaged, CoexError, DecoderMissing
 from .owners import Owners
 from .report import Outcome, counted, human, shown
-from .root_check import RootCheck
+from .root_check import ALTERED, MODE, RootCheck
 from .store import find_ready, stores
 from .verb import Verb
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Optional, Tuple
 
     from .archive_check import Damage
+    from .root_check import Difference
 
 ABOUT = """\
 Of the file: the prelude, the sha256 and the zstd checksum of every frame, the seal, and the tail; an altered byte
 anywhere is found, and the part and the package it is in are named. Of the root, where the archive was unpacked:
 content, mode and kind of every file, link and directory, as unpacking writes them for that place. Files that are
-there beside them, as compiled Python may be, are counted and are no damage.
+there beside them, as compiled Python may be, are counted and are no damage, nor is what the post-link scripts of
+its packages changed before the root was ready.
 
 Without an option the file is verified, and its root if there is one in the places where a start looks for it
 (COEX_ROOT, or the user's caches). `repair` mends a root; a damaged file has to be fetched again. The code that
@@ -107,16 +109,35 @@ def _places(manifest, options, environ):
 def check_root(contents, path, places):
     # type: (Contents, bytes, Dict[bytes, bytes]) -> Dict[str, Any]
     """Return what differs at `places`, as the fields of a document."""
-    check, owners = RootCheck(contents, places), Owners(contents)
-    differences = check.differences()
+    owners = Owners(contents)
+    differences, scripts = compare(contents, path, places)
     return {
         "path": text(path),
         "files": len(contents.files),
         "differences": [
             {"what": what, "path": text(inside), "package": owners.of_path(inside)} for what, inside in differences
         ],
-        "extra": [text(inside) for inside in check.extra()],
+        "by_scripts": [text(inside) for _, inside in scripts],
+        "extra": [text(inside) for inside in RootCheck(contents, places).extra()],
     }
+
+
+def compare(contents, path, places):
+    # type: (Contents, bytes, Dict[bytes, bytes]) -> Tuple[List[Difference], List[Difference]]
+    """Return what is damaged at `places`, and what post-link scripts changed there before the root was ready."""
+    found = RootCheck(contents, places).differences()
+    try:
+        ready = os.stat(path + b"/start").st_mtime if contents.archive.manifest.post_link else 0.0
+    except EnvironmentError:
+        ready = 0.0
+    scripts = [pair for pair in found if pair[0] in (ALTERED, MODE) and _changed(pair[1], places) <= ready]
+    return [pair for pair in found if pair not in scripts], scripts
+
+
+def _changed(inside, places):
+    # type: (bytes, Dict[bytes, bytes]) -> float
+    top, _, rest = inside.partition(b"/")
+    return os.lstat(places[top] + b"/" + rest).st_ctime
 
 
 def _outcome(path, damages, root, notes, checked=None):

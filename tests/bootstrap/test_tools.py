@@ -184,3 +184,81 @@ def test_help(verb, capsys):
     assert "CALLED " + verb in said
     assert "examples:" in said
     assert "exit status:" in said
+
+
+@pytest.mark.parametrize("name", [b"share/plain", b"conda-meta/demo-1-0.json", b"share", b"bin/demo"])
+@pytest.mark.parametrize("what", sorted(DAMAGES) + ["directory"])
+def test_repair(archive, environ, what, name):
+    # type: (bytes, Dict[bytes, bytes], str, bytes) -> None
+    root = start(archive, environ)
+    path = root + b"/prefix/" + name
+    before = tree(root)
+    if os.path.isdir(path) and what != "another mode":
+        os.rename(path, root + b"/prefix/elsewhere")
+        if what != "missing":
+            os.symlink(b"elsewhere", path)
+        before[b"/prefix/elsewhere"] = before[b"/prefix/share"]
+        before[b"/prefix/elsewhere/plain"] = before[b"/prefix/share/plain"]
+    elif what == "directory":
+        _remove(path)
+        write(path + b"/inside", b"")
+    else:
+        DAMAGES[what](path)
+    running = os.open(archive, os.O_RDONLY)
+    status, found, error = ask(archive, environ, b"repair")
+    os.close(running)
+    assert (status, error) == (0, b"")
+    assert u"prefix/" + name.decode("ascii") in found["repaired"]
+    assert tree(root) == before
+    assert ask(archive, environ, b"verify", b"--root")[0] == 0
+    assert subprocess.check_output([b"sh", archive], env=environ).endswith(b"/share\n")
+    assert ask(archive, environ, b"repair")[1]["repaired"] == []
+
+
+def tree(root):
+    # type: (bytes) -> Dict[bytes, Any]
+    """Return kind, mode and content of what is in a root, by path; what says when it was started is left out."""
+    found = {}
+    for directory, below, names in os.walk(root):
+        for name in below + names:
+            path = directory + b"/" + name
+            content = os.readlink(path) if os.path.islink(path) else read(path) if os.path.isfile(path) else b""
+            found[path[len(root) :]] = (os.lstat(path).st_mode, content)
+    found.pop(b"/used", None)
+    return found
+
+
+@pytest.mark.parametrize("name", [b"start", b"activate.sh"])
+@pytest.mark.parametrize("empty", [True, False])
+def test_repair_what_starts(archive, environ, name, empty):
+    # type: (bytes, Dict[bytes, bytes], bytes, bool) -> None
+    root = start(archive, environ)
+    before = tree(root)
+    os.unlink(root + b"/" + name)
+    if empty:
+        write(root + b"/" + name, b"")
+    status, found, _ = ask(archive, environ, b"repair")
+    assert (status, found["repaired"], found["start_rewritten"]) == (0, [], True)
+    assert tree(root) == before
+
+
+def test_repair_without_a_root(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    status, found, _ = ask(archive, environ, b"repair")
+    assert (status, "it has no root that was ready in " in found["error"]) == (1, True)
+
+
+def test_what_post_link_scripts_change_is_no_damage(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    script = b'echo changed >"$PREFIX/share/plain"\n'
+    index = demo_index()
+    index.files.append(file_row(b"prefix/bin/.demo-post-link.sh", 1, 0, len(script), mode=0o755))
+    index = make_index(index.files)
+    write_archive(archive, index, [CONTENT, script], post_link=[{"name": "demo", "version": "1", "build_number": 0}])
+    root = start(archive, environ)
+    status, found, _ = ask(archive, environ, b"verify")
+    assert (status, found["root"]["by_scripts"]) == (0, ["prefix/share/plain"])
+    assert ask(archive, environ, b"repair")[1]["repaired"] == []
+    _alter(root + b"/prefix/bin/demo")
+    assert ask(archive, environ, b"repair")[1]["repaired"] == ["prefix/bin/demo"]
+    assert read(root + b"/prefix/share/plain") == b"changed\n"

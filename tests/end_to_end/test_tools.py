@@ -33,7 +33,9 @@ def ask(archive: Archive, *words: str | Path, store: Path, status: int = 0) -> s
 
 
 def test_conda_knows_every_verb() -> None:
-    assert {name: verb.summary for name, verb in tools.VERBS.items()} == TOOLS
+    verbs = {name: verb.summary for name, verb in tools.VERBS.items()}
+    assert verbs.pop("cache")  # conda's has the frames of builds too
+    assert verbs == TOOLS
 
 
 @pytest.mark.parametrize("verb", ["info", "files", "verify", "lock", "dockerfile"])
@@ -46,7 +48,7 @@ def test_conda_says_the_same(archive: Archive, conda: Conda, verb: str, tmp_path
     )
 
 
-@pytest.mark.parametrize("verb", sorted(TOOLS.keys() - {"cache"}))
+@pytest.mark.parametrize("verb", sorted(TOOLS))
 def test_conda_refuses_what_is_no_archive(conda: Conda, verb: str, tmp_path: Path) -> None:
     path = tmp_path / "x.coex"
     path.write_text("text", encoding="utf-8")

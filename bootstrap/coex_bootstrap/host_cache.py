@@ -1,0 +1,142 @@
+"""Know the roots in the stores of this user: whose they are, how large, when used last, and by which processes."""
+
+import json
+import os
+import re
+
+from .claim import Claim
+from .leftovers import DAY, remove, set_aside, sweep, used_paths
+from .store import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterator, List, Set
+
+ROOT_NAME = re.compile(br"[0-9a-f]{24}\Z")
+MOMENT = 2  # seconds in which a start has got to its entry point: so long nobody else may see it
+REMOTE = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "afs", "ceph", "9p")
+
+
+class Unpacked(object):
+    """One root as `cache` shows it: name of its archive, size in bytes, time of the last start, pids that use it."""
+
+    def __init__(self, store, path):
+        # type: (Store, bytes) -> None
+        self.store, self.path = store, path
+        self.name = _name(path)
+        self.size = sum(_sizes(path))
+        self.used = last_use(path)
+        self.ready = os.path.lexists(path + b"/start")
+        self.pids = []  # type: List[int]
+
+
+def find_roots(places):
+    # type: (List[Store]) -> List[Unpacked]
+    """Return the roots in the stores that this user may trust, the one used last first."""
+    found = []
+    for store in places:
+        try:
+            if not os.path.isdir(store.path) or store.distrust():
+                continue
+            names = sorted(os.listdir(store.path))
+        except EnvironmentError:
+            continue
+        found += [Unpacked(store, store.path + b"/" + name) for name in names if ROOT_NAME.match(name)]
+    users = users_of([root.path for root in found])
+    for root in found:
+        root.pids = users[root.path]
+    return sorted(found, key=lambda root: (-root.used, root.path))
+
+
+def users_of(paths):
+    # type: (List[bytes]) -> Dict[bytes, List[int]]
+    """Return the processes of this host that use something below each path, as far as this user can see."""
+    found = dict((path, set()) for path in paths)  # type: Dict[bytes, Set[int]]
+    for pid, used in used_paths():
+        for path in paths:
+            if used == path or used.startswith(path + b"/"):
+                found[path].add(pid)
+    return dict((path, sorted(pids)) for path, pids in found.items())
+
+
+def last_use(path):
+    # type: (bytes) -> float
+    """Return the time of the last start of a root; 0 where it never was ready."""
+    return max([0.0] + [os.lstat(p).st_mtime for p in (path + b"/used", path + b"/start") if os.path.lexists(p)])
+
+
+def _name(path):
+    # type: (bytes) -> str
+    try:
+        with open(path + b"/coex.json", "rb") as stream:
+            return str(json.loads(stream.read().decode("utf-8"))["name"])
+    except (EnvironmentError, ValueError, KeyError, TypeError):
+        return "?"
+
+
+def _sizes(path):
+    # type: (bytes) -> Iterator[int]
+    """Yield the bytes that each file below a path takes on the disk; what has several names counts once."""
+    seen = set()
+    for directory, _, names in os.walk(path):
+        for name in names + [b"."]:
+            try:
+                state = os.lstat(directory + b"/" + name)
+            except EnvironmentError:
+                continue
+            if state.st_nlink == 1 or (state.st_dev, state.st_ino) not in seen:
+                seen.add((state.st_dev, state.st_ino))
+                yield state.st_blocks * 512
+
+
+def may_be_used_elsewhere(root, now):
+    # type: (Unpacked, float) -> bool
+    """Return whether processes that cannot be seen may use a root: of other hosts, or of one without proc(5)."""
+    if now - root.used >= DAY:
+        return False
+    return not os.path.isdir("/proc/self/fd") or _file_system(os.path.realpath(root.path)) in REMOTE
+
+
+def _file_system(path):
+    # type: (bytes) -> str
+    """Return the type of the file system that a path is on (proc_pid_mounts(5))."""
+    best, kind = b"", b""
+    try:
+        with open("/proc/self/mounts", "rb") as stream:
+            lines = [line.split() for line in stream]
+    except EnvironmentError:
+        return ""
+    for line in lines:
+        point = re.sub(br"\\([0-7]{3})", lambda mark: bytes(bytearray([int(mark.group(1), 8)])), line[1])
+        if len(point) >= len(best) and (path + b"/").startswith(point.rstrip(b"/") + b"/"):
+            best, kind = point, line[2]
+    return str(kind.decode("ascii", "replace"))
+
+
+def remove_root(root):
+    # type: (Unpacked) -> bool
+    """Remove a root, unless somebody unpacks or uses it: who starts meanwhile finds it whole, or not at all."""
+    claim = Claim(root.path)
+    try:
+        if not claim.wait(lambda: True, lambda: None):
+            return False
+        aside = set_aside(root.path, claim)
+        if users_of([aside])[aside] or claim.now() - last_use(aside) < MOMENT:
+            if not os.path.lexists(root.path):
+                os.rename(aside, root.path)
+            return False
+        remove(aside)
+        return True
+    finally:
+        claim.release()
+
+
+def remove_leftovers(path):
+    # type: (bytes) -> None
+    """Remove what processes that were killed left in a store."""
+    claim = Claim(path + b"/" + b"0" * 24)
+    try:
+        if claim.wait(lambda: True, lambda: None):
+            sweep(claim)
+    finally:
+        claim.release()

@@ -1,0 +1,149 @@
+"""Make files, links and directories of a root again, each beside its place and then renamed."""
+
+import hashlib
+import os
+import tempfile
+from binascii import hexlify
+
+from . import compat
+from .leftovers import set_aside
+from .root_check import MODE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Sequence, Set, Tuple
+
+    from .claim import Claim
+    from .contents import Contents
+
+NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+
+
+def mend(contents, places, differences, claim):
+    # type: (Contents, Dict[bytes, bytes], Sequence[Tuple[str, bytes]], Claim) -> List[bytes]
+    """Make what differs at `places` as it has to be; return the paths. What stands in the way is set aside."""
+    return Mender(contents, places, claim).mend(differences)
+
+
+class Mender(object):
+    """Writes what `contents` has at `places`, while this process has the claim."""
+
+    def __init__(self, contents, places, claim):
+        # type: (Contents, Dict[bytes, bytes], Claim) -> None
+        self.contents, self.places, self.claim = contents, places, claim
+        self.index, self.files = contents.archive.index, contents.files
+
+    def path(self, inside):
+        # type: (bytes) -> bytes
+        top, _, rest = inside.partition(b"/")
+        return self.places[top] + b"/" + rest if rest else self.places[top]
+
+    def mend(self, differences):
+        # type: (Sequence[Tuple[str, bytes]]) -> List[bytes]
+        wanted = {}  # type: Dict[bytes, Set[str]]
+        for what, inside in differences:
+            wanted.setdefault(inside, set()).add(what)
+        for mode, inside in self.index.directories:  # parents first: nothing is written through a link
+            if inside in wanted:
+                self._make_directory(self.path(inside))
+        for inside, target in self.index.links:
+            if inside in wanted:
+                self._make_link(self.path(inside), target)
+        rows = {}
+        for row in range(len(self.files)):
+            inside = self.files.path(row)
+            if inside in wanted and wanted[inside] == set([MODE]):
+                os.chmod(self.path(inside), self.files.modes[row])
+            elif inside in wanted:
+                rows[row] = inside
+        self._write_files(rows)
+        for mode, inside in reversed(self.index.directories):
+            if inside in wanted and inside not in self.places:
+                os.chmod(self.path(inside), mode)
+        return sorted(wanted)
+
+    def _make_directory(self, path):
+        # type: (bytes) -> None
+        if os.path.islink(path) or not os.path.isdir(path):
+            self._clear(path)
+            os.mkdir(path, 0o755)
+
+    def _make_link(self, path, target):
+        # type: (bytes, bytes) -> None
+        new = _new_name(path)
+        os.symlink(target, new)
+        self._place(new, path)
+
+    def _clear(self, path):
+        # type: (bytes) -> None
+        """Take what stands at a path out of the way; it may hold what somebody wants to see again."""
+        if os.path.lexists(path):
+            set_aside(path, self.claim)
+
+    def _place(self, new, path):
+        # type: (bytes, bytes) -> None
+        if os.path.isdir(path) and not os.path.islink(path):
+            self._clear(path)
+        os.rename(new, path)
+
+    def _write_files(self, rows):
+        # type: (Dict[int, bytes]) -> None
+        hashed = [row for row in rows if row in self.contents.hashed]
+        for row in sorted(set(rows) & self.contents.large):
+            self._write_large(row)
+        plain = set(rows) - self.contents.large - set(hashed)
+        for row, content in self._contents(plain):
+            self._write(row, content)
+        needed = set(other for row in hashed for other, _ in self.contents.slots(row))
+        hashes = dict((row, _sha256(content)) for row, content in self._contents(needed - self.contents.large))
+        for row in needed & self.contents.large:
+            with tempfile.TemporaryFile() as stream:
+                self.contents.write_large(row, stream)
+                stream.seek(0)
+                hashes[row] = _sha256(stream.read())
+        for row, content in self._contents(set(hashed)):
+            self._write(row, self.contents.fill(row, content, hashes))
+
+    def _contents(self, rows):
+        # type: (Set[int]) -> List[Tuple[int, bytes]]
+        found = []
+        for number in sorted(set(self.files.frames[row] for row in rows if self.files.sizes[row])):
+            self.claim.beat()
+            found += [pair for pair in self.contents.of_frame(number) if pair[0] in rows]
+        known = set(row for row, _ in found)
+        return found + [(row, b"") for row in sorted(rows - known)]  # empty files lie in no frame
+
+    def _write(self, row, content):
+        # type: (int, bytes) -> None
+        path = self.path(self.files.path(row))
+        new = _new_name(path)
+        with os.fdopen(os.open(new, NEW, 0o600), "wb") as stream:
+            stream.write(content)
+        self._finish(row, new, path)
+
+    def _write_large(self, row):
+        # type: (int) -> None
+        path = self.path(self.files.path(row))
+        new = _new_name(path)
+        with os.fdopen(os.open(new, NEW, 0o600), "w+b") as stream:
+            self.contents.write_large(row, stream)
+        self._finish(row, new, path)
+
+    def _finish(self, row, new, path):
+        # type: (int, bytes, bytes) -> None
+        """Give a file its mode, its time where it is the same everywhere, and its place."""
+        os.chmod(new, self.files.modes[row])
+        if row not in self.contents.relocations or row in self.contents.hashed:
+            compat.set_times(new, None, self.files.seconds[row], self.files.nanoseconds[row])
+        self._place(new, path)
+
+
+def _new_name(path):
+    # type: (bytes) -> bytes
+    """Return a name beside a path, short whatever the path's is."""
+    return os.path.dirname(path) + b"/.coex-" + hexlify(os.urandom(8))
+
+
+def _sha256(content):
+    # type: (bytes) -> bytes
+    return hashlib.sha256(content).hexdigest().encode("ascii")

@@ -1,0 +1,156 @@
+"""Repair a root: what is missing or damaged in it is made again, in place, by renames."""
+
+import os
+import sys
+from contextlib import closing
+
+from . import format as form
+from . import tool_verify
+from .activate import needed_shell, write_activation
+from .archive import Archive
+from .claim import Claim
+from .codesign import codesign
+from .compat import readable, text
+from .contents import Contents, load_decoder
+from .directory import Directory
+from .errors import CoexError
+from .launch import write_start
+from .leftovers import was_ready
+from .mend import mend
+from .owners import Owners
+from .post_link import run_post_link
+from .report import Outcome, counted, shown
+from .store import stores
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Set
+
+    from .store import Root
+
+ABOUT = """\
+What `verify` finds in a root is made again from the archive, and nothing else is touched: files are written beside
+their place and renamed, so programs that run from the root go on. No other start uses the root meanwhile: it waits.
+Files that were added stay. Where a package that was repaired has a post-link script, that is run again.
+
+A root that was never complete needs no repair: the next start makes it.
+
+examples:
+  CALL
+  COEX_ROOT=/shared/coex CALL
+"""
+ASIDE = b".repair"  # behind the name of the start, while no other may use the root
+
+
+def configure(parser):
+    # type: (Any) -> None
+    """It has no options of its own."""
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Repair the root of the archive at `path`; raises CoexError where it has none, or the file itself is damaged."""
+    with closing(Archive(path)) as archive:
+        root = _find(archive, environ)
+        contents = Contents(archive, root.path + b"/prefix", load_decoder(archive))
+        claim = Claim(root.path)
+        try:
+            claim.wait(lambda: False, lambda: _say(path))
+            repaired, rewritten = _repair(contents, root, claim, environ)
+        except EnvironmentError as error:
+            raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path)
+        finally:
+            claim.release()
+    fields = {"archive": text(path), "root": text(root.path), "repaired": [text(inside) for inside in repaired]}
+    fields["start_rewritten"] = rewritten
+    lines = ["%s: %s repaired%s" % (
+        shown(root.path), counted(len(repaired), "path"), ", and its start written again" if rewritten else "",
+    )]
+    return Outcome(fields, lines + ["  " + shown(inside) for inside in repaired], 0)
+
+
+def _say(path):
+    # type: (bytes) -> None
+    if os.isatty(2):
+        sys.stderr.write("coex: another process is unpacking %s, waiting\n" % readable(path))
+
+
+def _find(archive, environ):
+    # type: (Archive, Dict[bytes, bytes]) -> Root
+    """Return the root to repair: one that was ready once."""
+    places = stores(environ)
+    for store in places:
+        root = store.root(archive.manifest)
+        try:
+            if os.path.isdir(root.path) and was_ready(root.path) and not store.distrust():
+                return root
+        except EnvironmentError:
+            continue
+    looked = ", ".join(readable(store.path) for store in places)
+    raise CoexError("it has no root that was ready in " + looked, archive.path, "start it, or name its store in COEX_ROOT")
+
+
+def _repair(contents, root, claim, environ):
+    # type: (Contents, Root, Claim, Dict[bytes, bytes]) -> Any
+    """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
+    places = {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
+    found = tool_verify.compare(contents, root.path, places)[0]
+    if not found and root.ready() and _is_current(contents, root):
+        return [], False
+    aside = root.start + ASIDE
+    if os.path.lexists(root.start):
+        os.rename(root.start, aside)
+    paths = mend(contents, places, found, claim)
+    _finish_files(contents, root, set(paths), claim, environ)
+    if os.path.lexists(aside):
+        os.rename(aside, root.start)  # of its old time, by which what post-link scripts changed is known
+        if root.ready() and _is_current(contents, root):
+            return paths, False
+    _write_start(contents, root, environ)
+    return paths, True
+
+
+def _is_current(contents, root):
+    # type: (Contents, Root) -> bool
+    """Return whether the activation of the root is the one that its prefix asks for."""
+    written = {}  # type: Dict[bytes, bytes]
+    path = write_activation(root.path, written.__setitem__, contents.archive.manifest.env)
+    try:
+        with open(path, "rb") as stream:
+            return stream.read() == written[path]
+    except EnvironmentError:
+        return False
+
+
+def _finish_files(contents, root, paths, claim, environ):
+    # type: (Contents, Root, Set[bytes], Claim, Dict[bytes, bytes]) -> None
+    """Sign repaired binaries where the platform wants it, and run the scripts of repaired packages again."""
+    manifest, owners = contents.archive.manifest, Owners(contents)
+    if sys.platform == "darwin" and manifest.platform == "osx-arm64":
+        rows = [row for row, words in contents.relocations.items() if words.startswith(b"b")]
+        codesign([root.path + b"/" + contents.files.path(row) for row in rows if contents.files.path(row) in paths])
+    dists = set(owners.of_path(path) for path in paths)
+    again = [script for script in manifest.post_link if any(_is_of(dist, script) for dist in dists)]
+    if again:
+        run_post_link(
+            form.Manifest(dict(manifest.fields, post_link=again)), root.path, environ,
+            lambda path: write_activation(path, baked=manifest.env), claim.beat,
+        )
+
+
+def _is_of(dist, script):
+    # type: (str, Dict[str, Any]) -> bool
+    return dist.startswith("%s-%s-" % (script["name"], script["version"]))
+
+
+def _write_start(contents, root, environ):
+    # type: (Contents, Root, Dict[bytes, bytes]) -> None
+    """Write activation and start as the first start did: the root is ready from then on."""
+    manifest = contents.archive.manifest
+    with closing(Directory(root.path)) as directory:
+        path = write_activation(root.path, directory.write, manifest.env)
+        write_start(manifest, root.path, path, needed_shell(path, root.path, environ), directory.write)
+
+
+VERB = Verb("repair", "Repair what an archive was unpacked to.", ABOUT, configure, execute)

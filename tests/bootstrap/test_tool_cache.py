@@ -1,0 +1,124 @@
+"""The roots of a host: listed with who uses them, cleaned by age, size and name, never one in use."""
+
+import os
+import subprocess
+import time
+
+import pytest
+from coex_bootstrap import tool_cache
+from coex_bootstrap.store import TAG
+
+from bootstrap.building import file_row, make_index, write, write_archive
+from bootstrap.test_tools import archive, ask, start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List
+
+__all__ = ["archive"]  # a fixture
+MONTH = 30 * 86400
+
+
+@pytest.fixture
+def roots(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> List[bytes]
+    """Return two roots, one of `demo` that was used a month ago, one of `other` used an hour ago."""
+    first = start(archive, environ)
+    script = b"#!/bin/sh\nexec sleep 60\n"
+    index = make_index([file_row(b"prefix/bin/demo", 0, 0, len(script), mode=0o755)])
+    write_archive(archive, index, [script], name="other")
+    with open(os.devnull, "r+b") as nothing:
+        process = subprocess.Popen([b"sh", archive], env=environ, stdout=nothing)
+    while len([n for n in os.listdir(environ[b"COEX_ROOT"]) if os.path.exists(environ[b"COEX_ROOT"] + b"/" + n + b"/used")]) < 2:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    (second,) = [name for name in os.listdir(environ[b"COEX_ROOT"]) if len(name) == 24 and name != os.path.basename(first)]
+    found = [first, environ[b"COEX_ROOT"] + b"/" + second]
+    for root, ago in zip(found, (MONTH, 3600)):
+        for name in (b"/used", b"/start"):
+            os.utime(root + name, (time.time() - ago,) * 2)
+    return found
+
+
+def names(environ):
+    # type: (Dict[bytes, bytes]) -> List[bytes]
+    return sorted(environ[b"COEX_ROOT"] + b"/" + name for name in os.listdir(environ[b"COEX_ROOT"]) if name != TAG)
+
+
+def test_store_is_marked_as_a_cache(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    with open(environ[b"COEX_ROOT"] + b"/CACHEDIR.TAG", "rb") as stream:
+        assert stream.read().startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
+
+
+def test_list_and_path(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    status, found, _ = ask(archive, environ, b"cache", b"list")
+    listed = [(row["name"], row["path"].encode("ascii"), row["ready"], row["pids"]) for row in found["roots"]]
+    assert (status, listed) == (0, [("other", roots[1], True, []), ("demo", roots[0], True, [])])
+    assert all(row["size"] > 4096 for row in found["roots"])
+    assert ask(archive, environ, b"cache", b"path")[1]["path"].encode("ascii") == environ[b"COEX_ROOT"]
+
+
+@pytest.mark.parametrize(("words", "removed"), [
+    ([], []), ([b"--all"], [0, 1]), ([b"--older-than", b"2d"], [0]), ([b"--older-than", b"90d"], []),
+    ([b"--name", b"oth*"], [1]), ([b"--name", b"oth*", b"--older-than", b"2d"], []), ([b"--max-size", b"10GB"], []),
+    ([b"--max-size", b"0"], [0, 1]), ([b"--larger-than", b"1GB"], []), ([b"--larger-than", b"1k"], [0, 1]),
+], ids=repr)
+def test_clean(archive, environ, roots, words, removed):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], List[bytes], List[int]) -> None
+    chosen = sorted(roots[number] for number in removed)
+    status, found, _ = ask(archive, environ, b"cache", b"clean", b"--dry-run", *words)
+    assert (status, sorted(row["path"].encode("ascii") for row in found["removed"])) == (0, chosen)
+    assert names(environ) == sorted(roots)
+    status, found, _ = ask(archive, environ, b"cache", b"clean", b"-y", *words)
+    assert (status, sorted(row["path"].encode("ascii") for row in found["removed"])) == (0, chosen)
+    assert names(environ) == sorted(set(roots) - set(chosen))
+
+
+def test_least_recently_used_goes_first(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    sizes = [row["size"] for row in ask(archive, environ, b"cache", b"list")[1]["roots"]]
+    limit = str(sum(sizes) - 1).encode("ascii")
+    found = ask(archive, environ, b"cache", b"clean", b"-y", b"--max-size", limit)[1]
+    assert [row["name"] for row in found["removed"]] == ["demo"]
+
+
+def test_root_in_use_stays(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    process = subprocess.Popen([b"sleep", b"60"], cwd=roots[0] + b"/prefix")
+    try:
+        found = ask(archive, environ, b"cache", b"list")[1]
+        assert [row["pids"] for row in found["roots"]] == [[], [process.pid]]
+        assert ask(archive, environ, b"cache", b"clean", b"-y", b"--all")[0] == 0
+        assert names(environ) == [roots[0]]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_leftovers_go(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    from coex_bootstrap.claim import this_host
+
+    write(roots[0] + b".work-" + this_host() + b"-4194303-1-" + b"0" * 16 + b"/x", b"")
+    assert ask(archive, environ, b"cache", b"clean")[0] == 0
+    assert names(environ) == sorted(roots)
+
+
+@pytest.mark.parametrize("words", [
+    [b"clean", b"--all"], [b"clean", b"--older-than", b"soon"], [b"clean", b"--max-size", b"big"], [b"list", b"--all"],
+    [b"burn"], [],
+], ids=repr)
+def test_wrong_command_lines(archive, environ, roots, words):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], List[bytes]) -> None
+    status, found, error = ask(archive, environ, b"cache", *words)
+    assert (status, found["success"], error) == (2, False, b"")
+    assert names(environ) == sorted(roots)
+
+
+@pytest.mark.parametrize(("words", "size"), [("12", 12), ("1.5k", 1500), ("10 GB", 10**10), ("3mb", 3 * 10**6)])
+def test_sizes(words, size):
+    # type: (str, int) -> None
+    assert tool_cache.size(words) == size
