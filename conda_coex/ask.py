@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from coex_bootstrap import compat, tools
+from coex_bootstrap import compat, tool_cache, tools
 from coex_bootstrap.report import show
 
 if TYPE_CHECKING:
@@ -17,6 +17,11 @@ def configure(parser: ArgumentParser) -> None:
     verb = tools.VERBS[parser.prog.split()[-1]]
     parser.add_argument("archive", metavar="ARCHIVE", help="the file")
     tools.configure(parser, verb, f"conda coex {verb.name} ARCHIVE")
+
+
+def configure_cache(parser: ArgumentParser) -> None:
+    """Add the conditions that choose roots."""
+    tool_cache.add_conditions(parser)
 
 
 def ask(arguments: Namespace) -> int:

@@ -34,7 +34,18 @@ TOOLS = {
     "lock": "Print the explicit list of the packages, from which conda makes them again.",
     "dockerfile": "Print the recipe of a container image that has the archive unpacked in it.",
 }
-CACHE = "See or clear the cache of compressed packages that builds keep under conda's package cache."
+CACHE = "See or clear what builds keep (frames of packages) and what archives were unpacked to (roots)."
+CACHE_MORE = """\
+Builds keep the frames of compressed packages under conda's package cache. Archives unpack to roots below COEX_ROOT or
+the user's caches. `list` shows both; `path` and `clean` mean the frames, with --roots or a condition the roots. Of
+roots, `clean` removes those that all conditions fit and that nobody uses, without a condition only leftovers.
+
+Examples:
+  conda coex cache list
+  conda coex cache clean                          # all frames
+  conda coex cache clean --older-than 30d         # roots that were not started for a month
+  conda coex cache clean --roots --all
+"""
 DEFAULT_LEVEL = 9
 FAST_LEVEL = 3
 
@@ -132,8 +143,12 @@ def _configure_inspect(verbs: _SubParsersAction[ArgumentParser]) -> None:
 def _configure_cache(verbs: _SubParsersAction[ArgumentParser]) -> None:
     from conda.cli.helpers import add_output_and_prompt_options
 
-    parser = verbs.add_parser("cache", help=CACHE, description=CACHE)
+    parser = verbs.add_parser("cache", help=CACHE, description=f"{CACHE}\n\n{CACHE_MORE}")
     parser.add_argument("action", choices=("list", "clean", "path"), help="show it, remove it, or print where it is")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--frames", action="store_true", help="of builds alone")
+    which.add_argument("--roots", action="store_true", help="of unpacked archives alone")
+    parser.parse_known_args = _later(parser, "configure_cache")  # type: ignore[method-assign]
     add_output_and_prompt_options(parser)
 
 
@@ -141,17 +156,17 @@ def _configure_tools(verbs: _SubParsersAction[ArgumentParser]) -> None:
     """Add the verbs that archives answer themselves; one that is asked for gets its options then."""
     for name, summary in TOOLS.items():
         parser = verbs.add_parser(name, help=summary)
-        parser.parse_known_args = _later(parser)  # type: ignore[method-assign]
+        parser.parse_known_args = _later(parser, "configure")  # type: ignore[method-assign]
 
 
-def _later(parser: ArgumentParser) -> Callable[..., Any]:
-    """Return a `parse_known_args` that first gives the parser its options."""
+def _later(parser: ArgumentParser, function: str) -> Callable[..., Any]:
+    """Return a `parse_known_args` that first has a function of `ask` give the parser its options."""
 
     def parse(*words: Any, **options: Any) -> Any:
-        from .ask import configure
+        from . import ask
 
         del parser.parse_known_args
-        configure(parser)
+        getattr(ask, function)(parser)
         return parser.parse_known_args(*words, **options)
 
     return parse
@@ -195,9 +210,9 @@ def _execute(arguments: Namespace) -> int:
     if arguments.coex_verb == "repack":
         return execute_repack(arguments)
     if arguments.coex_verb == "cache":
-        from .cache import ACTIONS
+        from .cache import cache
 
-        return ACTIONS[arguments.action]()
+        return cache(arguments)
     from .create import Request, create
 
     return create(

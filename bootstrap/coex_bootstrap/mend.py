@@ -43,20 +43,17 @@ class Mender(object):
         wanted = {}  # type: Dict[bytes, Set[str]]
         for what, inside in differences:
             wanted.setdefault(inside, set()).add(what)
-        for mode, inside in self.index.directories:  # parents first: nothing is written through a link
+        for _, inside in self.index.directories:  # parents first: nothing is written through a link
             if inside in wanted:
                 self._make_directory(self.path(inside))
         for inside, target in self.index.links:
             if inside in wanted:
                 self._make_link(self.path(inside), target)
-        rows = {}
-        for row in range(len(self.files)):
-            inside = self.files.path(row)
-            if inside in wanted and wanted[inside] == set([MODE]):
-                os.chmod(self.path(inside), self.files.modes[row])
-            elif inside in wanted:
-                rows[row] = inside
-        self._write_files(rows)
+        rows = [row for row in range(len(self.files)) if self.files.path(row) in wanted]
+        closed = [row for row in rows if wanted[self.files.path(row)] == set([MODE])]
+        for row in closed:
+            os.chmod(self.path(self.files.path(row)), self.files.modes[row])
+        self._write_files(set(rows) - set(closed))
         for mode, inside in reversed(self.index.directories):
             if inside in wanted and inside not in self.places:
                 os.chmod(self.path(inside), mode)
@@ -87,11 +84,11 @@ class Mender(object):
         os.rename(new, path)
 
     def _write_files(self, rows):
-        # type: (Dict[int, bytes]) -> None
+        # type: (Set[int]) -> None
         hashed = [row for row in rows if row in self.contents.hashed]
-        for row in sorted(set(rows) & self.contents.large):
+        for row in sorted(rows & self.contents.large):
             self._write_large(row)
-        plain = set(rows) - self.contents.large - set(hashed)
+        plain = rows - self.contents.large - set(hashed)
         for row, content in self._contents(plain):
             self._write(row, content)
         needed = set(other for row in hashed for other, _ in self.contents.slots(row))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from coex_bootstrap import tools
+from end_to_end.archives import only_root, ready_roots
 
 from conda_coex.cli import TOOLS
 
@@ -109,3 +111,28 @@ def test_lock_makes_it_again(archive: Archive, conda: Conda, tmp_path: Path) -> 
     again = conda("list", "-p", tmp_path / "again", "--explicit", "--md5").stdout.splitlines()
     wanted = [line for line in lock.read_text().splitlines() if "://" in line]
     assert sorted(line for line in again if "://" in line) == sorted(wanted)
+
+
+def test_cache_of_conda_has_frames_and_roots(archive: Archive, conda: Conda, tmp_path: Path) -> None:
+    env = {"COEX_ROOT": str(tmp_path)}
+    archive.start(store=tmp_path)
+    found = json.loads(conda("coex", "cache", "list", "--json", env=env).stdout)
+    assert [row["name"] for row in found["roots"]] == ["cprog"]
+    assert {row["owner"] for row in found["entries"]} >= {"cprog-1.0-0"}
+    shown = conda("coex", "cache", "list", env=env).stdout
+    assert "frames of" in shown
+    assert "root of" in shown
+    assert conda("coex", "cache", "path", "--roots", env=env).stdout == f"{tmp_path}\n"
+    conda("coex", "cache", "clean", "--dry-run", "--all", env=env)
+    assert only_root(tmp_path)
+    time.sleep(2.1)  # a root that was started a moment ago counts as in use
+    conda("coex", "cache", "clean", "-y", "--all", env=env)
+    assert ready_roots(tmp_path) == []
+    assert json.loads(conda("coex", "cache", "list", "--json", env=env).stdout)["entries"] == found["entries"]
+
+
+@pytest.mark.parametrize("words", [("clean", "--frames", "--all"), ("list", "--all"), ("clean", "--older-than", "x")])
+def test_cache_of_conda_refuses(conda: Conda, words: tuple[str, ...], tmp_path: Path) -> None:
+    done = conda("coex", "cache", *words, "-y", env={"COEX_ROOT": str(tmp_path)}, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
