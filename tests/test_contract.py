@@ -61,9 +61,11 @@ EDGES = {
     BOOTSTRAP: {
         ("archive_check", "archive"),
         ("archive_check", "workers"),
+        ("archive", "index_check"),
         ("contents", "relocate"),
         ("contents", "unpack"),
         ("contents", "zstd"),
+        ("format", "manifest_check"),
         ("host_cache", "claim"),
         ("host_cache", "leftovers"),
         ("host_cache", "store"),

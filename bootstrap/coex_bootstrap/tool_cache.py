@@ -140,7 +140,7 @@ def _ask(chosen):
 def clean(roots, chosen):
     # type: (List[Unpacked], List[Unpacked]) -> Outcome
     """Remove the chosen roots, and leftovers in all stores; return what was removed and what was not."""
-    removed, kept = [], []
+    removed, kept = [], []  # type: List[Unpacked], List[Unpacked]
     for root in chosen:
         (removed if _remove(root) else kept).append(root)
     for store in set(root.store.path for root in roots):

@@ -29,8 +29,7 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None):
     # type: (Archive, bytes, bytes, Decoder, Callable[[], None], Optional[bytes]) -> None
     """Write every directory, file and link of `archive` into `work`, for a root that will stand at `root`.
 
-    A `prefix` is where the environment will stand, if elsewhere.
-    `beat` is called every few seconds at least.
+    `beat` is called every few seconds at least; `prefix` is where the environment will stand, if elsewhere.
     Raises ArchiveDamaged, StoreUnusable (no room, no right) or HostUnfit (the path is too long).
     """
     index = archive.index
