@@ -205,8 +205,10 @@ def make_store(path):
     """Make a store, and mark it for backups to pass over; a directory that somebody else made stays as it is."""
     if not os.path.isdir(path):
         make_private(path)
-        if os.path.isdir(path):  # else something else is there
+        try:
             write_file(path + b"/" + TAG, TAG_TEXT)
+        except EnvironmentError:  # whoever unpacks there says why that cannot be
+            remove(path + b"/" + TAG + b".new")
 
 
 def make_private(path):

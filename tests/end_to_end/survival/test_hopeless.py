@@ -140,7 +140,7 @@ def test_every_place_is_hopeless(survivor: Survivor, home: Path) -> None:
     for place in temporary():
         squat(place, "directory", home)
     (home / "small").mkdir()
-    small = f"mount -t tmpfs -o mode=700,uid={USER},size=1m none {home}/small"
+    small = f"mount -t tmpfs -o mode=700,uid={USER},size=1100k none {home}/small"
     said = refused(survivor, small, HOME="/", TMPDIR=home / "small", XDG_CACHE_HOME="/proc/nothing")
     assert "/proc/nothing/coex: No such file or directory, " in said
     assert f"{home}/small/coex-{USER}: 1 MB are free, " in said
@@ -213,7 +213,7 @@ def test_squatted_temporary_directory(survivor: Survivor, home: Path, how: str) 
     pretended = place.rename(place.with_suffix(".moved"))
     try:
         squat(place, how, home)
-        for root in pretended.iterdir():
+        for root in (path for path in pretended.iterdir() if path.is_dir()):
             subprocess.run(["cp", "-a", root, place], check=True)
             (place / root.name / "start").write_text("echo squatted; exit 1\n")
         works(survivor, temporary()[1])
