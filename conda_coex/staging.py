@@ -30,8 +30,12 @@ def staged(environment: Environment, packages: Sequence[Package], cache: Path | 
     Its place follows from its content, because compilers leave traces of it: the same input gives the same
     bytes. Another build of the same waits. It is as long as packages allow, because it becomes a placeholder.
     """
-    longest = min([LONGEST, *(len(p.placeholder) for package in packages for p in package.paths if p.placeholder)])
-    with _directory(_key(environment), cache) as directory:
+    binary = (path for package in packages for path in package.paths if path.file_mode == "binary")
+    longest = min([LONGEST, *(len(path.placeholder) for path in binary if path.placeholder)])
+    key = _key(environment)
+    if cache is not None and len(f"{cache.resolve() / DIRECTORY / key}/_/prefix") > longest:
+        cache = None  # too long for an old package
+    with _directory(key, cache) as directory:
         fill = max(1, longest - len(f"{directory}//prefix"))
         prefix = directory / ("_" * min(fill, LONGEST)) / "prefix"
         _link(environment, prefix)
