@@ -159,5 +159,5 @@ def zip_bytes(members: dict[str, bytes], date: int) -> bytes:
             info.create_system = 3
             info.external_attr = 0o100644 << 16
             info.compress_type = zipfile.ZIP_DEFLATED if name in DEFLATED else zipfile.ZIP_STORED
-            tail.writestr(info, members[name], compresslevel=9)
+            tail.writestr(info, members[name], compresslevel=6)
     return buffer.getvalue()

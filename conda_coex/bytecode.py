@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
+import posixpath
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
+
+from coex_bootstrap.cores import usable_cores
 
 from .layout import Group
 from .plan import Content
@@ -20,11 +24,28 @@ if TYPE_CHECKING:
     from .frame_cache import FrameCache
     from .plan import PackagePlan, Python
 
-# As conda compiles (`compile_multiple_pyc`), but one process a package, with one order of hashes: so the
-# same package gives the same bytes in every build.
-ISOLATED = ("-E", "-s", "-S", "-B")
 MODE = 0o644  # what compileall gives, whatever its source had, under an umask of 022
-COMPILE = (*ISOLATED, "-Wi", "-m", "compileall", "-q", "-l", "-i", "sources.txt")
+SOURCES = "sources.txt"
+OPTIONS = ("-s", "-S", "-B", "-Wi")
+
+# As conda compiles (`compile_multiple_pyc`), but each package in a process that has done nothing but to load
+# compileall: how often a string was met before shows in a .pyc, and the same package has to give the same bytes in
+# every build. The process is forked, which takes less than to start one.
+COMPILE = f"""
+import compileall, os, sys
+sys.argv[1:] = ["-q", "-l", "-i", {SOURCES!r}]
+for directory in iter(sys.stdin.readline, ""):
+    child = os.fork()
+    if not child:
+        try:
+            os.chdir(directory[:-1])
+            compileall.main()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    sys.stdout.write(directory)
+    sys.stdout.flush()
+"""
 
 
 @dataclass(frozen=True)
@@ -54,15 +75,18 @@ class Compiler:
         if not (self.native and _runs(program)):
             return [], sorted(map(_relative, sources))
         jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            made = list(pool.map(lambda job: self._compile(program, *job), [job for job in jobs if job[1]]))
+        # The longest first: a large package that began last would keep one core busy and no other.
+        jobs.sort(key=lambda job: -sum(item.size for item in job[1]))
+        with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
+            made = list(pool.map(lambda job: self._compile(interpreters, *job), [job for job in jobs if job[1]]))
+        made.sort(key=lambda each: each.group.owner)
         return made, sorted(_relative(item) for item in sources if item.placeholder)
 
-    def _compile(self, program: Path, plan: PackagePlan, sources: list[Content]) -> Compiled:
+    def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
         group = Group(f"{plan.package.dist} compiled", self._identity(plan))
         entry = self.cache.open(group.identity)
         if entry is None:
-            return Compiled(group, compile_sources(program, sources, self.date))
+            return Compiled(group, compile_with(interpreters, sources, self.date))
         group.entry = entry
         found = [Content(path, MODE, str(self.date), None, place.size) for path, place in entry.places.items()]
         return Compiled(group, found)
@@ -81,39 +105,76 @@ def _relative(item: Content) -> str:
 
 def _runs(program: Path) -> bool:
     """Return whether the interpreter starts from conda's cache, where it lies without its dependencies."""
+    command = [str(program), *OPTIONS, "-c", "import compileall"]
     try:
-        return not subprocess.run([program, *ISOLATED, "-c", "import compileall"], capture_output=True).returncode
+        return not subprocess.run(command, env=_environment(), capture_output=True).returncode
     except OSError:
         return False
 
 
+def _environment() -> dict[str, str]:
+    """Return the variables of an interpreter that compiles: none of the caller's for Python, and one order of sets."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, "PYTHONHASHSEED": "0"}
+
+
+class Interpreters:
+    """Running interpreters of the environment's Python, one for each thread that compiles at a time."""
+
+    def __init__(self, program: Path) -> None:
+        self.command = [str(program), *OPTIONS, "-c", COMPILE]
+        self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+        self._all: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> Interpreters:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for process in self._all:
+            process.communicate()
+
+    def compile(self, directory: str) -> None:
+        """Compile what is listed in SOURCES of a directory; what fails has no .pyc."""
+        process = self._take()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(directory + "\n")
+            process.stdin.flush()
+            if process.stdout.readline():
+                self._idle.put(process)
+
+    def _take(self) -> subprocess.Popen[str]:
+        with contextlib.suppress(Empty):
+            return self._idle.get_nowait()
+        process = subprocess.Popen(
+            self.command, env=_environment(), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._all.append(process)
+        return process
+
+
 def compile_sources(program: Path, sources: Sequence[Content], date: int) -> list[Content]:
+    """Compile sources with an interpreter of their own: see `compile_with`."""
+    with Interpreters(program) as interpreters:
+        return compile_with(interpreters, sources, date)
+
+
+def compile_with(interpreters: Interpreters, sources: Sequence[Content], date: int) -> list[Content]:
     """Compile sources under their names in the prefix; one that does not compile has no .pyc, as in conda."""
     with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
-        for item in sources:
+        names = [_relative(item) for item in sources]
+        for parent in {posixpath.dirname(name) for name in names}:
+            Path(scratch, parent).mkdir(parents=True, exist_ok=True)
+        for item, name in zip(sources, names, strict=True):
             assert isinstance(item.source, Path)
-            target = Path(scratch, _relative(item))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(item.source, target)
-        listing = b"".join(os.fsencode(_relative(item)) + b"\n" for item in sources)
-        Path(scratch, COMPILE[-1]).write_bytes(listing)
-        environ = {**os.environ, "PYTHONHASHSEED": "0"}
-        environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        subprocess.run([program, *COMPILE], cwd=scratch, env=environ, capture_output=True)
+            Path(scratch, name).symlink_to(item.source)
+        Path(scratch, SOURCES).write_bytes(b"".join(os.fsencode(name) + b"\n" for name in names))
+        interpreters.compile(scratch)
+        made = sorted(path for path in Path(scratch).rglob("*.pyc") if not path.is_symlink())
         return [
             Content(f"prefix/{pyc.relative_to(scratch).as_posix()}", MODE, str(date), data, len(data))
-            for item in sources
-            for pyc in _made_of(Path(scratch, _relative(item)))
+            for pyc in made
             for data in [pyc.read_bytes()]
         ]
-
-
-def _made_of(source: Path) -> list[Path]:
-    """Return what compiling `source` made: `__pycache__/<stem>.<tag>.pyc`, on Python 2 `<name>c`."""
-    old = source.with_name(source.name + "c")
-    if old.exists():
-        return [old]
-    cache = source.parent / "__pycache__"
-    dots = source.stem.count(".") + 2
-    made = cache.iterdir() if cache.is_dir() else ()
-    return sorted(pyc for pyc in made if pyc.name.startswith(source.stem + ".") and pyc.name.count(".") == dots)

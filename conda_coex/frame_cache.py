@@ -14,7 +14,6 @@ import secrets
 import struct
 import time
 import zlib
-from dataclasses import astuple
 from typing import IO, TYPE_CHECKING, Any
 
 from coex_bootstrap.format import FORMAT_VERSION
@@ -88,8 +87,7 @@ class EntryWriter:
         """Describe the frames and give the entry its place."""
         if self.stream is None:
             return
-        rows = {origin: astuple(place) for origin, place in places.items()}
-        fields = {"owner": self.owner, "level": self.level, "frames": frames, "places": rows}
+        fields = {"owner": self.owner, "level": self.level, "frames": frames, "places": places}
         described = json.dumps(fields, separators=(",", ":")).encode()
         try:
             self.stream.write(described + END.pack(len(described), zlib.crc32(described), MARK))

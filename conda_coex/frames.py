@@ -6,9 +6,10 @@ import hashlib
 import mmap
 import os
 import posixpath
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import zstandard
 from coex_bootstrap.format import FRAME_LIMIT, FRAME_SIZE
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 SAMPLE = 1 << 16
 HARDLY = 0.97  # of its size is left: to search for more is not worth its time
+_thread = threading.local()
+
 DENSE = 16  # the level from which zstd gains from larger frames: 4 % at 19
 
 
@@ -35,8 +38,7 @@ class Piece:
     length: int
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a file lies in the frames of its group, and the EDITS of its placeholder; None: nothing to relocate."""
 
     frame: int
@@ -106,8 +108,7 @@ def pack(pieces: Sequence[Piece], level: int) -> Packed:
         parts.append(data)
     joined = b"".join(parts)
     level = effort(joined, level)
-    compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
-    frame = compressor.compress(joined)
+    frame = _compressor(level).compress(joined)
     return Packed(frame, len(joined), hashlib.sha256(frame).hexdigest(), pieces, edits)
 
 
@@ -118,8 +119,16 @@ def effort(data: bytes, level: int) -> int:
     """
     third = max(len(data) - SAMPLE, 0) // 2
     samples = b"".join(data[start : start + SAMPLE] for start in (0, third, 2 * third)[: 1 + 2 * (third > SAMPLE)])
-    tried = zstandard.ZstdCompressor(level=1).compress(samples) if len(data) >= SAMPLE and level > 1 else b""
+    tried = _compressor(1).compress(samples) if len(data) >= SAMPLE and level > 1 else b""
     return 1 if len(tried) > HARDLY * len(samples) > 0 else level
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    """Return this thread's compressor of a level: its tables, some 40 MiB, are made once and not for each frame."""
+    made: dict[int, zstandard.ZstdCompressor] = _thread.__dict__
+    if level not in made:
+        made[level] = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
+    return made[level]
 
 
 def _read(piece: Piece) -> bytes:
@@ -128,14 +137,27 @@ def _read(piece: Piece) -> bytes:
         return source[piece.start : piece.start + piece.length]
     assert source is not None
     try:
-        with source.open("rb") as stream:
-            stream.seek(piece.start)
-            data = stream.read(piece.length + (piece.length == piece.content.size))
+        data = _read_file(source, piece.start, piece.length + (piece.length == piece.content.size))
     except OSError as error:
         raise _unreadable(piece.content, error.strerror or str(error)) from error
     if len(data) != piece.length:
         raise _unreadable(piece.content, "its size changed while it was read")
     return data
+
+
+def _read_file(path: Path, start: int, size: int) -> bytes:
+    """Return up to `size` bytes of a file; most files are small, and a buffered stream costs more than their bytes."""
+    stream = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.pread(stream, size, start)
+        while 0 < len(data) < size:
+            more = os.pread(stream, size - len(data), start + len(data))
+            if not more:
+                break
+            data += more
+        return data
+    finally:
+        os.close(stream)
 
 
 def _unreadable(content: Content, why: str) -> AppError | FileChanged | PackageDamaged:

@@ -9,14 +9,16 @@ import re
 import stat
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import PackageDamaged, PackageRefused
+from .paths_json import plain, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+STAY = {"", ".", ".."}  # parts that no path of a package has
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 
 
@@ -83,20 +85,21 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
     Raises PackageDamaged where a listed file is missing, PackageRefused for a path that leaves the prefix.
     The rules are those of conda's `gateways/disk/read.py`.
     """
-    from conda.gateways.disk.read import read_package_info
+    from conda.gateways.disk.read import read_package_metadata
 
     directory = Path(entry.extracted_package_dir)
     try:
-        info = read_package_info(record, entry)
+        metadata = read_package_metadata(str(directory))
+        rows = read_rows(directory)
         index = json.loads((directory / "info" / "index.json").read_text("utf-8"))
     except (OSError, ValueError, KeyError) as error:
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
-    noarch, entry_points = _noarch(record, info.package_metadata, directory)
-    paths = tuple(_read_path(directory, data) for data in info.paths_data.paths)
+    noarch, entry_points = _noarch(record, metadata, directory)
+    paths = tuple(_read_path(directory, row) for row in rows)
     _check_directories(directory, paths)
     modes = _true_modes(entry.package_tarball_full_path, paths)
     return Package(
-        record=_record_fields(record, info, requested),
+        record=_record_fields(record, metadata, entry.url, requested),
         directory=directory,
         noarch=noarch,
         entry_points=entry_points,
@@ -111,7 +114,7 @@ def _noarch(record: Any, metadata: Any, directory: Path) -> tuple[str | None, tu
     noarch = record.noarch or (in_package.type if in_package is not None else None)
     if noarch is None:
         return None, ()
-    if _plain(noarch) != "python":
+    if plain(noarch) != "python":
         return "generic", ()
     given = (in_package.entry_points if in_package is not None else None) or ()
     return "python", tuple(parse_entry_point(text, directory) for text in given)
@@ -131,27 +134,25 @@ def parse_entry_point(text: str, directory: Path) -> EntryPoint:
 
 def check_path(path: str, directory: Path) -> str:
     """Return `path` if it stays below the prefix; raises PackageRefused."""
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\0" in path or "/".join(parts) != path:
+    parts = path.split("/")
+    if not STAY.isdisjoint(parts) or "\0" in path:
         raise PackageRefused(f"the package's path {path!r} leaves the environment", os.fsencode(directory))
     if parts[0] == "conda-meta" and path.endswith((".json", "/history")):
         raise PackageRefused(f"the package brings conda's own record {path!r}", os.fsencode(directory))
     return path
 
 
-def _read_path(directory: Path, data: Any) -> PackagePath:
-    path = check_path(data.path, directory)
-    source = directory / path
+def _read_path(directory: Path, fields: dict[str, Any]) -> PackagePath:
+    path = check_path(fields["_path"], directory)
     try:
-        state = source.lstat()
+        state = os.lstat(f"{directory}/{path}")
     except (OSError, ValueError) as error:
         raise PackageDamaged(f"{path} is missing from the package", os.fsencode(directory)) from error
-    kind = str(data.path_type)
+    kind = str(fields["path_type"])
     if kind != "directory":
         kind = "softlink" if stat.S_ISLNK(state.st_mode) else "hardlink"
     if kind == "hardlink" and not stat.S_ISREG(state.st_mode):
         raise PackageRefused(f"{path} is no file, directory or link", os.fsencode(directory))
-    fields = {key: _plain(value) for key, value in data.dump().items()}
     recorded = fields.get("size_in_bytes")
     if kind == "hardlink" and recorded is not None and recorded != state.st_size:
         raise PackageDamaged(f"{path} has {state.st_size} bytes, its record says {recorded}", os.fsencode(directory))
@@ -180,11 +181,6 @@ def _check_directories(directory: Path, paths: Iterable[PackagePath]) -> None:
             raise PackageRefused(what, os.fsencode(directory))
 
 
-def _plain(value: Any) -> Any:
-    """Return an enumeration's value as conda's JSON has it."""
-    return getattr(value, "value", value)
-
-
 def _true_modes(tarball: str | None, paths: Iterable[PackagePath]) -> dict[str, int] | None:
     """Return the modes of the package file, where the cache was filled under an umask that hides them.
 
@@ -207,12 +203,12 @@ def _with_mode(path: PackagePath, modes: dict[str, int] | None) -> PackagePath:
     return PackagePath(**{**path.__dict__, "mode": modes[path.path]})
 
 
-def _record_fields(record: Any, info: Any, requested: str | None) -> dict[str, Any]:
+def _record_fields(record: Any, metadata: Any, url: str, requested: str | None) -> dict[str, Any]:
     """Return the fields that conda writes to `conda-meta` for this record, without any credentials."""
     from conda.common.url import mask_anaconda_token, remove_auth
     from conda.models.records import PrefixRecord
 
-    merged = PrefixRecord.from_objects(record, info.package_metadata, url=info.url, requested_spec=str(requested))
+    merged = PrefixRecord.from_objects(record, metadata, url=url, requested_spec=str(requested))
     fields: dict[str, Any] = json.loads(_to_json(merged.dump()))
     for key in ("url", "channel"):
         if fields.get(key):
@@ -221,4 +217,4 @@ def _record_fields(record: Any, info: Any, requested: str | None) -> dict[str, A
 
 
 def _to_json(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, default=lambda value: _plain(value) if hasattr(value, "value") else value.dump())
+    return json.dumps(fields, default=lambda value: plain(value) if hasattr(value, "value") else value.dump())

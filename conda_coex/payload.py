@@ -7,6 +7,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
+from coex_bootstrap.cores import usable_cores
 from coex_bootstrap.index import File, Frame
 
 from .frames import Packed, Place, cut, frame_size, ordered, pack
@@ -34,7 +35,7 @@ class Payload:
 
     def add(self, groups: Iterable[Group]) -> None:
         """Append groups of files: no frame holds files of two, so the frames of a package are its own."""
-        workers = os.cpu_count() or 1
+        workers = usable_cores()
         steps: deque[Callable[[], None]] = deque()
         with ThreadPoolExecutor(workers) as pool:
             try:

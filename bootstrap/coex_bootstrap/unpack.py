@@ -16,7 +16,7 @@ from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Callable, Dict, Iterable, List, Optional, Union
+    from typing import BinaryIO, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
     from .archive import Archive
     from .zstd import Decoder
@@ -40,7 +40,7 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None):
         writer = Writer(archive, work, root, decoder)
         writer.prefix = prefix or writer.prefix
         writer.prepare()
-        for hashes in workers.share(len(index.frames), writer.write_frames, beat):
+        for hashes in workers.share(len(writer.units), writer.write_units, beat):
             writer.hashes.update(hashes)
         writer.finish(beat)
         for link in index.links:
@@ -55,7 +55,11 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None):
 
 
 class Writer(object):
-    """Writes files frame by frame; `hashes` collects the sha256 of relocated files by row."""
+    """Writes files frame by frame; `hashes` collects the sha256 of relocated files by row.
+
+    A unit of its work is a frame, or all frames of a large file that is relocated: whoever wrote the last of these can
+    relocate it while others go on. These come first, the largest before all, so that none keeps the others waiting.
+    """
 
     def __init__(self, archive, work, root, decoder):
         # type: (Archive, bytes, bytes, Decoder) -> None
@@ -66,25 +70,36 @@ class Writer(object):
         self.parts = {}  # type: Dict[int, List[int]] # frame: row of the large file that owns it, and where it goes
         self.large = set(self.files.large)
         self.later = set(row for row, text in self.files.relocations.items() if text.startswith(b"h"))
+        self.units = []  # type: List[Sequence[int]]
 
     def prepare(self):
         # type: () -> None
-        """Make the files that several processes will write into."""
-        for row in self.large:
+        """Make the files that several processes will write into, and the units."""
+        together = []
+        for row in sorted(self.large, key=lambda row: -self.files.sizes[row]):
             os.close(os.open(self._path(row), EXCLUSIVE, 0o600))
-            frame, done = self.files.frames[row], 0
+            first, done = self.files.frames[row], 0
+            frame = first
             while done < self.files.sizes[row]:
                 self.parts[frame] = [row, done]
                 done += self.archive.index.frames[frame].content
                 frame += 1
+            if row in self.files.relocations:
+                together.append(range(first, frame))
+        taken = set(frame for unit in together for frame in unit)
+        self.units = together + [(frame,) for frame in range(len(self.archive.index.frames)) if frame not in taken]
 
-    def write_frames(self, numbers):
+    def write_units(self, numbers):
         # type: (Iterable[int]) -> Dict[int, bytes]
-        """Decode the frames of these numbers, write what lies in them, return the hashes known now."""
+        """Decode the frames of the units of these numbers, write what lies in them, return the hashes known now."""
         self.archive.reopen()
         try:
             for number in numbers:
-                self._write_frame(number)
+                for frame in self.units[number]:
+                    self._write_frame(frame)
+                row = self.parts.get(self.units[number][0], (-1,))[0]
+                if row in self.files.relocations:
+                    self._relocate_large(row)
         except EnvironmentError as error:
             raise unusable(error, self.work)
         return self.hashes
@@ -165,10 +180,12 @@ class Writer(object):
 
     def finish(self, beat):
         # type: (Callable[[], None]) -> None
-        """Relocate the files that span frames, then write the files that hold hashes of others, then sign."""
+        """Complete the files that span frames, then write the files that hold hashes of others, then sign."""
         for row in sorted(self.large):
-            beat()
-            self._finish_large(row)
+            path = self._path(row)
+            if row not in self.files.relocations:
+                compat.set_times(path, None, self.files.seconds[row], self.files.nanoseconds[row])
+            os.chmod(path, self.files.modes[row])
         number, content = -1, memoryview(b"")
         for row in sorted(self.later):
             if self.files.frames[row] != number:
@@ -190,23 +207,18 @@ class Writer(object):
         self._write_file(row, bytes(data))
         compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
 
-    def _finish_large(self, row):
+    def _relocate_large(self, row):
         # type: (int) -> None
-        path = self._path(row)
-        if row in self.files.relocations:
-            relocation = self._relocation(row)
-            with open(path, "r+b") as stream:
-                if relocation.kind == b"b":
-                    patch(stream, relocation, self.prefix)
-                else:
-                    data = relocation.apply(stream.read(), self.prefix)
-                    stream.seek(0)
-                    stream.write(data)
-                    stream.truncate()
-                self.hashes[row] = sha256_of(stream)
-        else:
-            compat.set_times(path, None, self.files.seconds[row], self.files.nanoseconds[row])
-        os.chmod(path, self.files.modes[row])
+        relocation = self._relocation(row)
+        with open(self._path(row), "r+b") as stream:
+            if relocation.kind == b"b":
+                patch(stream, relocation, self.prefix)
+            else:
+                data = relocation.apply(stream.read(), self.prefix)
+                stream.seek(0)
+                stream.write(data)
+                stream.truncate()
+            self.hashes[row] = sha256_of(stream)
 
 
 def patch(stream, relocation, prefix):

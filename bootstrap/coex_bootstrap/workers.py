@@ -8,6 +8,7 @@ import struct
 import sys
 
 from . import errors
+from .cores import usable_cores
 from .errors import CoexError
 from .waiting import nothing, read_all
 
@@ -19,18 +20,6 @@ if TYPE_CHECKING:
 
 NUMBER = struct.Struct("<I")
 LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # of fork(2) and pipe(2)
-
-
-def usable_cores():
-    # type: () -> int
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):
-        try:
-            return max(1, int(os.sysconf("SC_NPROCESSORS_ONLN")))
-        except (ValueError, OSError):
-            return 1
 
 
 def share(count, work, beat=nothing):
