@@ -125,7 +125,7 @@ def effort(data: bytes, level: int) -> int:
 
 def _compressor(level: int) -> zstandard.ZstdCompressor:
     """Return this thread's compressor of a level: its tables, some 40 MiB, are made once and not for each frame."""
-    made: dict[int, zstandard.ZstdCompressor] = _thread.__dict__
+    made: dict[int, zstandard.ZstdCompressor] = _thread.__dict__.setdefault("compressors", {})
     if level not in made:
         made[level] = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
     return made[level]
