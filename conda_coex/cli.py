@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .cli_pack import configure_pack, execute_pack
 from .cli_repack import configure_repack, execute_repack, take_paths_anywhere
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def configure_parser(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="coex_verb", metavar="VERB", required=True)
     _configure_create(verbs)
     configure_repack(verbs)
+    configure_pack(verbs)
     _configure_inspect(verbs)
     _configure_cache(verbs)
     _configure_tools(verbs)
@@ -209,6 +211,8 @@ def _execute(arguments: Namespace) -> int:
         return ask(arguments)
     if arguments.coex_verb == "repack":
         return execute_repack(arguments)
+    if arguments.coex_verb == "pack":
+        return execute_pack(arguments)
     if arguments.coex_verb == "cache":
         from .cache import cache
 

@@ -25,6 +25,8 @@ from .report import report
 if TYPE_CHECKING:
     from typing import IO
 
+    from coex_bootstrap.format import Manifest
+
     from .environment import Environment
     from .packages import Package
     from .pip_packages import Installed
@@ -48,6 +50,7 @@ class Request:
     level: int
     lock_environment: str | None = None
     lock_categories: tuple[str, ...] = ()
+    prefix: str | None = None  # the live prefix to pack
 
 
 def create(request: Request) -> int:
@@ -65,11 +68,30 @@ def _create(request: Request, staging: contextlib.ExitStack) -> int:
     cache = FrameCache(frame_directory(), request.level)
     installed = pip_stage.install(environment, packages, date, package_cache(), staging)
     plans, layout, pyc_left = plan(environment, packages, cache, date, installed)
+    fields: dict[str, object] = {"pip": installed.lock} if installed.lock else {}
+    fields["compile"] = left_to_compile(plans, pyc_left)
+    manifest = write(request, output, environment, plans, layout, cache, date, fields)
+    report(output, manifest, environment, list(links_outside(plans)), installed.notes)
+    return 0
+
+
+def write(
+    request: Request,
+    output: Path,
+    environment: Environment,
+    plans: list[PackagePlan],
+    layout: Layout,
+    cache: FrameCache,
+    date: int,
+    fields: dict[str, object],
+) -> Manifest:
+    """Add the app to what was laid out and write the archive; `fields` are added to its manifest."""
     files, directories = app.collect(app_sources(request, layout), date, output)
     layout.place("app", files)
     for directory in directories:
         layout.make_directory(directory)
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request))
+    packages = [each.package for each in plans]
     library, library_from = libzstd.find_libzstd(
         environment.platform, packages, lambda: solve_zstd(environment), native_base(environment.platform)
     )
@@ -80,13 +102,10 @@ def _create(request: Request, staging: contextlib.ExitStack) -> int:
         manifest = make_manifest(
             entry_point.name_of(request.entry_points[0]), points, environment, plans, layout, payload, index, date
         )
-        manifest.fields.update(libzstd=library_from, compile=left_to_compile(plans, pyc_left))
-        manifest.fields.update(env=baked.parse(request.variables), level=request.level)
-        if installed.lock:
-            manifest.fields["pip"] = installed.lock
+        manifest.fields.update(libzstd=library_from, env=baked.parse(request.variables), level=request.level)
+        manifest.fields.update(fields)
         archive.finish(stream, manifest, index, library)
-    report(output, manifest, environment, list(links_outside(plans)), installed.notes)
-    return 0
+    return manifest
 
 
 def check(request: Request) -> Path:
@@ -121,6 +140,8 @@ def target_platform() -> str:
 
 def existing_prefix(request: Request) -> str | None:
     """Return the prefix that -n or -p names."""
+    if request.prefix is not None:
+        return request.prefix
     if not request.existing:
         return None
     from conda.base.context import context
@@ -214,7 +235,9 @@ def make_index(payload: Payload, layout: Layout) -> Index:
     index = Index()
     index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
     index.frames, index.files = payload.frames, payload.rows
-    index.directories = [Directory(0o755, os.fsencode(path)) for path in sorted(layout.directories)]
+    index.directories = [
+        Directory(layout.modes.get(path, 0o755), os.fsencode(path)) for path in sorted(layout.directories)
+    ]
     index.links = [
         IndexLink(os.fsencode(link.path), os.fsencode(link.target))
         for link in sorted(layout.links(), key=lambda x: x.path)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import os
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import PackageDamaged
+from .live_file import digest
 from .packages import Package, PackagePath, check_path
-from .plan import Content, PackagePlan, compiled_path
+from .plan import NOARCH_SOURCE, Content, Link, PackagePlan, compiled_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from .plan import Link, Python
+    from .plan import Python
+
+    Names = tuple[str, ...]  # by which files name the prefix
 
 OF_LINKING = ("pyc_file", "unix_python_entry_point")  # rows of a record that are no files of the package
 UNSAID = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
@@ -31,7 +35,8 @@ def read_record(prefix: Path, dist: str) -> dict[str, Any]:
             return fields
         raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
-        raise PackageDamaged(f"the record of an installed package cannot be read: {error}", os.fsencode(path)) from error
+        what = f"the record of an installed package cannot be read: {error}"
+        raise PackageDamaged(what, os.fsencode(path), "reinstall the package") from error
 
 
 def rows_of(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -63,26 +68,60 @@ def installed_package(prefix: Path, record: dict[str, Any], requested: str | Non
     return Package(fields, prefix, kind, (), (), record.get("python_site_packages_path"), requested)
 
 
+@dataclass(frozen=True)
+class Drift:
+    """How a package in a prefix differs from what its record says: paths relative to the prefix."""
+
+    dist: str
+    modified: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
 def plan_installed(
-    package: Package, record: dict[str, Any], python: Python | None, live: Mapping[str, Content | Link], names: tuple[str, ...]
-) -> PackagePlan:
+    package: Package, record: dict[str, Any], python: Python | None, live: Mapping[str, Content | Link], names: Names
+) -> tuple[PackagePlan, Drift]:
     """Return what of a package is in the prefix: `live` has its files by path relative to that.
 
     A file that is what its package recorded, once the prefix in it is the placeholder again, is the package's own.
     """
-    paths, files = [], []
+    paths: list[PackagePath] = []
+    files: list[Content | Link] = []
+    scripts: list[Content] = []
+    modified: list[str] = []
+    missing: list[str] = []
     for target, row in rows_of(record):
-        if row.get("path_type") in OF_LINKING or target not in live:
-            continue
         check_path(target, package.directory)
-        item = live[target]
-        if isinstance(item, Content):
-            item = _pristine(item, row, names)
-            if package.noarch == "python" and python and str(row["_path"]).startswith("site-packages/") and target.endswith(".py"):
-                item = Content(**{**item.__dict__, "compiled": compiled_path(target, python.version)})
+        item = live.get(target)
+        if row.get("path_type") in OF_LINKING:
+            if isinstance(item, Content) and not target.endswith(".pyc"):
+                scripts.append(item)
+            continue
+        if item is None:
+            if not target.endswith(".pyc"):
+                missing.append(target)
+            continue
+        item = _own(item, target, row, package, python, names)
+        foreign = isinstance(item, Content) and item.package_path is None and row.get("sha256")
+        if foreign and digest((package.directory / target).read_bytes()) != row.get("sha256_in_prefix"):
+            modified.append(target)
         files.append(item)
         paths.append(_path_row(target, row, item))
-    return PackagePlan(Package(**{**package.__dict__, "paths": tuple(paths)}), tuple(files), ())
+    count = sum(row.get("path_type") not in OF_LINKING for _, row in rows_of(record))
+    own = all(isinstance(item, Link) or item.package_path is not None for item in files)
+    altered = not own or len(files) != count
+    planned = Package(**{**package.__dict__, "paths": tuple(paths), "altered": altered})
+    return PackagePlan(planned, tuple(files), tuple(scripts)), Drift(package.dist, tuple(modified), tuple(missing))
+
+
+def _own(
+    item: Content | Link, target: str, row: dict[str, Any], package: Package, python: Python | None, names: Names
+) -> Content | Link:
+    if isinstance(item, Link):
+        return item
+    item = _pristine(item, package, target, row, names)
+    if package.noarch == "python" and python is not None and NOARCH_SOURCE.match(str(row["_path"])):
+        return replace(item, compiled=compiled_path(target, python.version))
+    return item
 
 
 def _path_row(target: str, row: dict[str, Any], item: Content | Link) -> PackagePath:
@@ -94,25 +133,36 @@ def _path_row(target: str, row: dict[str, Any], item: Content | Link) -> Package
     return PackagePath(target, kind, None, None, sha256, size, 0o644, 0, fields)
 
 
-def _pristine(item: Content, row: dict[str, Any], names: tuple[str, ...]) -> Content:
+def _pristine(item: Content, package: Package, target: str, row: dict[str, Any], names: Names) -> Content:
     """Return a live file as its package had it, where that can be proved by its sha256."""
-    known = row.get("sha256")
+    known, placeholder = row.get("sha256"), row.get("prefix_placeholder")
     if not known:
         return item
     if item.sha256 == known:
-        return Content(**{**item.__dict__, "placeholder": None, "file_mode": None, "edits": None, "package_path": row["_path"]})
-    placeholder, mode = row.get("prefix_placeholder"), row.get("file_mode")
-    if not placeholder or not isinstance(item.source, Path) or row.get("sha256_in_prefix") not in (None, item.sha256):
+        return replace(item, placeholder=None, file_mode=None, edits=None, package_path=row["_path"])
+    if not placeholder:
         return item
-    data = item.source.read_bytes()
-    for name in names:
-        original = unrelocate(data, name.encode(), placeholder.encode(), str(mode))
-        if hashlib.sha256(original).hexdigest() == known:
+    mode = str(row.get("file_mode") or "text")
+    data = (package.directory / target).read_bytes()
+    originals = [unrelocate(data, name.encode(), placeholder.encode(), mode) for name in names]
+    if row.get("sha256_in_prefix") == digest(data):  # the cache has what could not be reversed, as a long #! line
+        originals += _cached(package.dist, str(row["_path"]))
+    for original in originals:
+        if digest(original) == known:
             return Content(
                 item.path, item.mode, item.mtime, original, len(original), known, placeholder, mode,
                 package_path=row["_path"],
             )  # fmt: skip
     return item
+
+
+def _cached(dist: str, path: str) -> Iterator[bytes]:
+    """Yield what conda's caches have as a file of a package."""
+    from conda.base.context import context
+
+    for directory in context.pkgs_dirs:
+        with contextlib.suppress(OSError):
+            yield Path(directory, dist, path).read_bytes()
 
 
 def unrelocate(data: bytes, prefix: bytes, placeholder: bytes, file_mode: str) -> bytes:

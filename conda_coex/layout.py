@@ -36,6 +36,7 @@ class Layout:
         self._owners: dict[str, Group] = {}  # by path
         self._groups: dict[str, Group] = {}  # by name, in the order in which they were placed
         self.directories: set[str] = {"prefix", "app"}
+        self.modes: dict[str, int] = {}  # of directories that do not have the usual one
 
     def place(self, owner: Group | str, items: Iterable[Content | Link]) -> None:
         """Put files and links of a package, or of another owner, where their paths lead, over what stands there."""

@@ -73,7 +73,7 @@ def examine(
         found = find_prefix(data, name)
         if found is None:
             continue
-        script = _console_script(bytes(data), plain, name) if len(data) < SCRIPT else None
+        script = _console_script(bytes(data), plain, name) if _is_command(plain) else None
         if script is not None:
             return Reading(script)
         if not found.edits:
@@ -83,6 +83,10 @@ def examine(
         )
         return Reading(relocated, found.stay)
     return Reading(plain)
+
+
+def _is_command(content: Content) -> bool:
+    return content.path.startswith("prefix/bin/") and content.size < SCRIPT
 
 
 def digest(data: bytes | mmap.mmap) -> str:

@@ -57,6 +57,7 @@ class Package:
     paths: tuple[PackagePath, ...]
     site_packages: str | None  # of a python package that says so
     requested: str | None  # the spec that asked for it
+    altered: bool = False  # its files are not, or not all, those of the package
 
     @property
     def name(self) -> str:
@@ -72,7 +73,7 @@ class Package:
         """What names the package's content, where every file of it can be checked; None where that cannot be."""
         known = self.record.get("sha256") or self.record.get("md5")
         checked = all(path.sha256 for path in self.paths if path.kind == "hardlink")
-        return f"{self.dist} {known}" if known and checked else None
+        return f"{self.dist} {known}" if known and checked and not self.altered else None
 
     @property
     def dist(self) -> str:

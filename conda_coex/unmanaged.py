@@ -37,19 +37,23 @@ class Unmanaged:
 
 
 def collect_unmanaged(
-    prefix: Path, managed: Container[str], names: Sequence[str] = (), tree: Tree | None = None
+    prefix: Path,
+    managed: Container[str],
+    names: Sequence[str] = (),
+    tree: Tree | None = None,
+    of_packages: Container[str] = (),
 ) -> Unmanaged:
     """Return what is in `prefix` beside `managed`, which are paths relative to it, as it will be in the root.
 
     Every file that names the prefix by one of `names` (the path as given, and where it really is, by default)
-    gets that as its placeholder. Cached .pyc files are left out: `sources` are those that had one. Links into the
-    prefix become relative. Raises FileChanged for what cannot be read.
+    gets that as its placeholder. Cached .pyc files are left out, but `of_packages`: `sources` are those that had one.
+    Links into the prefix become relative. Raises FileChanged for what cannot be read.
     """
     tree = tree or walk(prefix)
     names = tuple(names) or names_of(prefix)
     found = Unmanaged(left_out=list(tree.left_out))
     files = [path for path in tree.files if path not in managed]
-    compiled = {path for path in files if COMPILED.match(path)}
+    compiled = {path for path in files if COMPILED.match(path) and path not in of_packages}
     readings = read_files(prefix, [path for path in files if path not in compiled], names)
     for path, reading in readings.items():
         found.items.append(reading.content)

@@ -1,0 +1,99 @@
+"""The command line of `conda coex pack`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+PACK = "Pack a live environment as it is: conda's packages, what was changed in them, pip's, and files of nobody."
+PACK_MORE = """\
+Without --from-prefix PREFIX, -n or -p it is the active environment. Post-link scripts are not run again.
+
+Examples:
+  conda coex pack --from-prefix --entrypoint python -o env.coex
+  conda coex pack --from-prefix /path/to/env --entrypoint ./tool.py
+  conda coex pack -n myenv --entrypoint jupyter --small --exclude 'share/jupyter/lab/staging'
+"""
+LEVEL = 9
+
+
+def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the verb."""
+    from argparse import RawDescriptionHelpFormatter
+
+    from conda.cli.helpers import add_output_and_prompt_options, add_parser_networking, add_parser_prefix
+
+    parser = verbs.add_parser(
+        "pack", help=PACK, description=PACK, epilog=PACK_MORE, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sources", nargs="*", metavar="PATH", help="files and directories of the application")
+    parser.add_argument(
+        "--from-prefix", nargs="?", const="", metavar="PREFIX", help="the environment's path (default: the active one)"
+    )
+    parser.add_argument(
+        "--entrypoint", required=True, action="append", metavar="[NAME=]COMMAND", help="what to run, as for create"
+    )
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="as for create")
+    parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
+    parser.add_argument(
+        "--compression-level", type=int, default=LEVEL, metavar="N", help=f"of zstd, 1 to 19 (default: {LEVEL})"
+    )
+    parser.add_argument(
+        "--missing", choices=("ignore", "refuse"), default="ignore",
+        help="what to do when files of conda's packages are missing; they are named in either case (default: ignore)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="GLOB",
+        help="leave out files and directories, by path in the environment or by name; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--include", action="append", default=[], metavar="GLOB",
+        help="keep these whatever --exclude and --small say; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--small", action="store_true",
+        help="leave out compiled Python files, static libraries, headers, documentation and tests",
+    )  # fmt: skip
+    add_parser_prefix(parser)
+    add_parser_networking(parser)
+    add_output_and_prompt_options(parser)
+
+
+def execute_pack(arguments: Namespace) -> int:
+    """Run the verb; raises InputError where no environment is named and none is active."""
+    from .create import Request
+    from .errors import InputError
+    from .pack import pack
+    from .selection import Selection
+
+    named = bool(arguments.name or arguments.prefix)
+    if arguments.from_prefix and named:
+        raise InputError("--from-prefix names an environment, and so does -n or -p", remedy="leave out one")
+    request = Request(
+        files=(),
+        specs=(),
+        existing=True,
+        entry_points=tuple(arguments.entrypoint),
+        variables=tuple(arguments.env),
+        sources=tuple(arguments.sources),
+        output=arguments.output,
+        level=arguments.compression_level,
+        prefix=os.path.abspath(arguments.from_prefix) if arguments.from_prefix else _prefix(named=named),  # noqa: PTH100
+    )
+    selection = Selection(tuple(arguments.exclude), tuple(arguments.include), arguments.small)
+    return pack(request, selection, refuse_missing=arguments.missing == "refuse")
+
+
+def _prefix(*, named: bool) -> str:
+    from conda.base.context import context
+
+    from .errors import InputError
+
+    if named:
+        return str(context.target_prefix)
+    if not os.environ.get("CONDA_PREFIX"):
+        raise InputError("no environment is active", remedy="name one with --from-prefix PREFIX, -n or -p")
+    return os.environ["CONDA_PREFIX"]
