@@ -48,6 +48,8 @@ def pack(request: create.Request, selection: Selection, *, refuse_missing: bool)
     packages = [plan.package for plan in plans]
     date = create.build_date(tuple(packages))
     cache = FrameCache(frame_directory(), request.level)
+    if selection.leaves_out("x.pyc") is not None:
+        plans = [without_compiled(plan) for plan in plans]
     layout, sources = lay_out(environment, plans, found, cache, date)
     # post-link scripts ran in the prefix
     fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
@@ -86,6 +88,12 @@ def plan_packages(
     owned = {item.path for item in files if isinstance(item, Content) and item.compiled}
     found.sources = [source for source in found.sources if source.path not in owned]
     return [plan for plan, _ in done], [drift for _, drift in done]
+
+
+def without_compiled(plan: PackagePlan) -> PackagePlan:
+    """Return a plan by which nothing is compiled."""
+    files = (replace(item, compiled=None) if isinstance(item, Content) else item for item in plan.files)
+    return replace(plan, files=tuple(files))
 
 
 def lay_out(

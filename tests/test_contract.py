@@ -30,7 +30,8 @@ NOUNS = {
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {
     BUILDER: {
-        "ask", "cache", "cli", "cli_repack", "create", "inputs", "inspect", "pip_stage", "plugin", "repack", "__main__",
+        "ask", "cache", "cli", "cli_pack", "cli_repack", "create", "inputs", "inspect", "pack", "pip_stage", "plugin",
+        "repack", "__main__",
     },
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }
@@ -41,6 +42,8 @@ EDGES = {
         ("entry_point", "app"),
         ("fetch", "frame_cache"),
         ("fetch", "packages"),
+        ("installed", "live_file"),
+        ("installed", "packages"),
         ("live_file", "occurrences"),
         ("lock", "conda_lock"),
         ("lock", "explicit_list"),
