@@ -17,6 +17,7 @@ from .host import check_host
 from .launch import start, write_start
 from .post_link import compile_sources, run_post_link
 from .process import Interrupted, Process
+from .progress import Progress
 from .store import find_ready, no_place, stores
 from .trace import Trace
 from .unpack import unpack, unusable
@@ -119,7 +120,11 @@ def prepare(archive, root, claim, environ, trace):
         trace.done("claim the root, load zstd")
         files = len(archive.index.files)
         trace.done("read the index")
-        unpack(archive, work, root.path, decoder, claim.beat)
+        progress = Progress(archive, environ)
+        try:
+            unpack(archive, work, root.path, progress.counted(decoder), progress.beating(claim.beat))
+        finally:
+            progress.stop()
         remove_library(work)
         directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # says to `cache` whose root this is
         if not root.publish(work, claim):

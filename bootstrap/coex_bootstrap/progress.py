@@ -1,0 +1,118 @@
+"""Show on a terminal how far a first start has unpacked: one line that moves, and is gone before the entry point runs.
+
+Nothing is loaded, and nothing is done, where standard error is no terminal.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Union
+
+    from .archive import Archive
+    from .zstd import Decoder
+
+VARIABLE = b"COEX_QUIET"
+SIZE = struct.Struct("<I")
+DELAY = 0.3  # seconds before which nobody needs to be told
+STEP = 0.1
+
+
+class Progress(object):
+    """Counts what all processes decode, through a pipe, and shows it by a thread that starts after them."""
+
+    def __init__(self, archive, environ):
+        # type: (Archive, Dict[bytes, bytes]) -> None
+        wanted = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
+        self.wanted = wanted and os.isatty(2)
+        self.archive = archive
+        self.done = self.width = 0
+        self.thread = None  # type: Any
+        self.began = time.time()
+
+    def counted(self, decoder):
+        # type: (Decoder) -> Decoder
+        """Return a decoder that tells of each frame; a full pipe is passed over, its reader is only late."""
+        if not self.wanted:
+            return decoder
+        self.reading, self.writing = os.pipe()
+        for stream in (self.reading, self.writing):
+            fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_NONBLOCK)
+
+        def decode(frame, size):
+            # type: (bytes, int) -> Union[bytes, memoryview]
+            content = decoder(frame, size)
+            try:
+                os.write(self.writing, SIZE.pack(size))
+            except EnvironmentError as error:
+                if error.errno != errno.EAGAIN:
+                    raise
+            return content
+
+        return decode
+
+    def beating(self, beat):
+        # type: (Callable[[], None]) -> Callable[[], None]
+        """Return what is to be called meanwhile: its first call, when all processes are there, starts the line."""
+        if not self.wanted:
+            return beat
+
+        def start():
+            # type: () -> None
+            if self.thread is None:
+                import threading
+
+                self.total = sum(frame.content for frame in self.archive.index.frames)
+                self.ended = threading.Event()
+                self.thread = threading.Thread(target=self._show)
+                self.thread.daemon = True
+                self.thread.start()
+            beat()
+
+        return start
+
+    def _show(self):
+        # type: () -> None
+        self.ended.wait(DELAY)
+        while not self.ended.is_set():
+            self._count()
+            spent = time.time() - self.began
+            done = min(self.done, self.total)  # a frame of records is decoded again at the end
+            line = "coex: unpacking, %.1f of %.1f MB, %.1f s" % (done / 1e6, self.total / 1e6, spent)
+            _write("\r" + line.ljust(self.width))
+            self.width = len(line)
+            self.ended.wait(STEP)
+
+    def _count(self):
+        # type: () -> None
+        try:
+            data = os.read(self.reading, 1 << 16)
+        except EnvironmentError:  # nothing new
+            return
+        self.done += sum(SIZE.unpack(data[n : n + SIZE.size])[0] for n in range(0, len(data), SIZE.size))
+
+    def stop(self):
+        # type: () -> None
+        """End the line, and leave nothing of it."""
+        if not self.wanted:
+            return
+        self.wanted = False
+        if self.thread is not None:
+            self.ended.set()
+            self.thread.join()
+            if self.width:
+                _write("\r" + " " * self.width + "\r")
+        os.close(self.reading)
+        os.close(self.writing)
+
+
+def _write(text):
+    # type: (str) -> None
+    try:
+        os.write(2, text.encode("ascii"))
+    except EnvironmentError:
+        pass  # the terminal is gone, the work is not

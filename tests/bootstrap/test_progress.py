@@ -1,0 +1,76 @@
+"""The line of a first start: on a terminal alone, it counts what other processes decode, and is erased."""
+
+import os
+import time
+
+import pytest
+from coex_bootstrap import progress
+from coex_bootstrap.progress import Progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List
+
+
+class Frames(object):
+    """An archive of two frames of a million bytes."""
+
+    content = 1000000
+
+    @property
+    def index(self):
+        # type: () -> Any
+        return self
+
+    @property
+    def frames(self):
+        # type: () -> List[Any]
+        return [self, self]
+
+
+@pytest.fixture
+def written(monkeypatch):
+    # type: (Any) -> List[str]
+    """Return what is written, on a terminal."""
+    written = []  # type: List[str]
+    monkeypatch.setattr(progress, "_write", written.append)
+    monkeypatch.setattr(progress, "DELAY", 0)
+    monkeypatch.setattr(progress, "STEP", 0.01)
+    monkeypatch.setattr(os, "isatty", lambda stream: stream == 2)
+    return written
+
+
+def test_counts_what_a_child_decodes(written):
+    # type: (List[str]) -> None
+    shown = Progress(Frames(), {})  # type: ignore[arg-type]
+    decode = shown.counted(lambda frame, size: frame)
+    beats = []  # type: List[int]
+    child = os.fork()
+    if not child:
+        assert decode(b"frame", 1000000) == b"frame"
+        os._exit(0)
+    os.waitpid(child, 0)
+    shown.beating(lambda: beats.append(1))()
+    for _ in range(500):
+        if any(" 1.0 of 2.0 MB" in line for line in written):
+            break
+        time.sleep(0.01)
+    shown.stop()
+    shown.stop()
+    assert any(line.startswith("\rcoex: unpacking, 1.0 of 2.0 MB, ") for line in written)
+    assert written[-1].strip("\r ") == ""
+    assert len(written[-1]) - 2 >= len(written[-2].strip())
+    assert beats == [1]
+    with pytest.raises(EnvironmentError):
+        os.fstat(shown.reading)
+
+
+@pytest.mark.parametrize("environ", [{b"COEX_QUIET": b"1"}, {b"COEX_TRACE": b"1"}])
+def test_silent(written, environ):
+    # type: (List[str], Any) -> None
+    shown = Progress(Frames(), environ)  # type: ignore[arg-type]
+    decoder, beat = object(), object()
+    assert shown.counted(decoder) is decoder  # type: ignore[comparison-overlap,arg-type]
+    assert shown.beating(beat) is beat  # type: ignore[comparison-overlap,arg-type]
+    shown.stop()
+    assert written == []
