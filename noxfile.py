@@ -29,6 +29,10 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["tests"]
 nox.options.stop_on_first_error = True
 
+HAS_REQUIREMENTS = """
+from importlib.util import find_spec
+if find_spec("cyclonedx") and find_spec("jsonschema"): print("yes")
+"""
 TYPED = ("conda_coex", "bootstrap", "tests/testbed", "benchmarks", "noxfile.py")
 
 
@@ -107,7 +111,11 @@ def _prepare(session: nox.Session, *, channels: bool = True) -> str:
     missing = system.install_missing()
     if missing:
         session.warn(f"not on this machine, and tests that need them are left out: {', '.join(missing)}")
-    return str(prepare(channels=channels).python)
+    python = str(prepare(channels=channels).python)
+    said = session.run(python, "-c", HAS_REQUIREMENTS, external=True, silent=True)
+    if "yes" not in str(said):
+        session.run(python, "-m", "pip", "install", "-q", "-r", str(TESTS / "requirements.txt"), external=True)
+    return python
 
 
 def _environment() -> dict[str, str]:

@@ -16,13 +16,14 @@ from coex_bootstrap import format as form
 from coex_bootstrap.archive import PRELUDE_START, Archive
 
 from .errors import OutputError
+from .sbom import make_sbom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from coex_bootstrap.index import Index
 
-DEFLATED = (form.INDEX, form.LIBZSTD, form.MANIFEST)  # the code is stored: it starts faster, and can be read
+DEFLATED = (form.INDEX, form.LIBZSTD, form.MANIFEST, form.SBOM)  # the code is stored: it starts faster, and can be read
 DESCRIPTORS = "/proc/self/fd"
 ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
 
@@ -131,7 +132,7 @@ def prelude_size(platform: str) -> int:
 
 def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: bytes) -> None:
     """Seal an archive whose payload stands in `stream` after room for the prelude: set digest, tail and prelude."""
-    members = {**bootstrap_members(), form.INDEX: index.dumps(), form.LIBZSTD: libzstd}
+    members = {**bootstrap_members(), form.INDEX: index.dumps(), form.LIBZSTD: libzstd, form.SBOM: make_sbom(manifest)}
     manifest.fields["digest"] = form.digest(manifest, members)
     members[form.MANIFEST] = manifest.dumps()
     text = members[f"{form.PACKAGE}/{form.PRELUDE}"]

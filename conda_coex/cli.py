@@ -33,6 +33,7 @@ TOOLS = {
     "unpack": "Unpack to stay: an ordinary environment, or a root in a shared store.",
     "env": "Print what activating the environment changes, for a shell to evaluate.",
     "lock": "Print the explicit list of the packages, from which conda makes them again.",
+    "sbom": "Print the software bill of materials, in CycloneDX.",
     "dockerfile": "Print the recipe of a container image that has the archive unpacked in it.",
 }
 CACHE = "See or clear what builds keep (frames of packages) and what archives were unpacked to (roots)."

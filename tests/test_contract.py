@@ -48,6 +48,7 @@ EDGES = {
         ("lock", "conda_lock"),
         ("lock", "explicit_list"),
         ("lock", "pixi_lock"),
+        ("archive", "sbom"),
         ("manifest", "archive"),
         ("pinned", "fetch"),
         ("pip_record", "live_file"),
@@ -213,7 +214,7 @@ def test_archive_carries_the_bootstrap_byte_for_byte(conda: Conda, testbed: Layo
     expected = {f"{BOOTSTRAP.name}/{path.name}": path.read_bytes() for path in BOOTSTRAP.iterdir() if path.is_file()}
     expected["__main__.py"] = (BOOTSTRAP / "__main__.py").read_bytes()
     assert {name: carried.pop(name, None) for name in expected} == expected
-    assert carried.keys() == {"coex.json", "index", "libzstd"}
+    assert carried.keys() == {"coex.json", "index", "libzstd", "sbom.json"}
 
 
 def test_conda_loads_nothing_more_for_the_plugin(testbed: Layout) -> None:

@@ -25,6 +25,7 @@ MAIN = "__main__.py"
 MANIFEST = "coex.json"
 INDEX = "index"
 LIBZSTD = "libzstd"
+SBOM = "sbom.json"
 PRELUDE = "prelude.sh"
 
 FRAME_SIZE = 4 << 20  # of content, by the builder; performance does not change from 1 to 16 MiB

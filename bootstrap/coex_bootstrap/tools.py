@@ -11,7 +11,7 @@ import sys
 from collections import OrderedDict
 
 from . import compat, tool_cache, tool_dockerfile, tool_env, tool_files, tool_info, tool_lock, tool_repair
-from . import tool_unpack, tool_verify
+from . import tool_sbom, tool_unpack, tool_verify
 from .errors import CoexError, Misuse
 from .process import Interrupted, Process
 from .report import show, show_json
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 VARIABLE = b"COEX_TOOLS"
 FAILED, MISUSED = 1, 2
-TOOLS = (tool_info, tool_files, tool_verify, tool_repair, tool_unpack, tool_env, tool_lock, tool_dockerfile, tool_cache)
+TOOLS = (
+    tool_info, tool_files, tool_verify, tool_repair, tool_unpack, tool_env, tool_lock, tool_sbom, tool_dockerfile, tool_cache,
+)
 VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in TOOLS)
 ABOUT = """\
 Ask something of this archive instead of starting it. A Python of the host is all that is needed.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from conftest import Conda
     from end_to_end.archives import Archive, MakeArchive
+    from testbed.layout import Layout
 
 PACKAGES = ("cprog", "hello-noarch", "post-link-demo", "python")
 
@@ -40,7 +41,7 @@ def test_conda_knows_every_verb() -> None:
     assert verbs == TOOLS
 
 
-@pytest.mark.parametrize("verb", ["info", "files", "verify", "lock", "dockerfile"])
+@pytest.mark.parametrize("verb", ["info", "files", "verify", "lock", "sbom", "dockerfile"])
 def test_conda_says_the_same(archive: Archive, conda: Conda, verb: str, tmp_path: Path) -> None:
     words = (verb, "--json")
     theirs = conda("coex", verb, archive.path, "--json", env={"COEX_ROOT": str(tmp_path)}).stdout
@@ -136,3 +137,19 @@ def test_cache_of_conda_refuses(conda: Conda, words: tuple[str, ...], tmp_path: 
     done = conda("coex", "cache", *words, "-y", env={"COEX_ROOT": str(tmp_path)}, check=False)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
+
+
+def test_sbom(archive: Archive, testbed: Layout, tmp_path: Path) -> None:
+    said = ask(archive, "sbom", store=tmp_path)
+    code = """
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+print(JsonStrictValidator(SchemaVersion.V1_6).validate_str(sys.stdin.read()))
+"""
+    done = subprocess.run([testbed.python, "-c", code], input=said, capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
+    found = {row["name"]: row for row in json.loads(said)["components"]}
+    assert found.keys() >= set(PACKAGES)
+    assert found["cprog"]["purl"].startswith("pkg:conda/cprog@1.0?build=0&channel=")
+    assert {row["alg"] for row in found["cprog"]["hashes"]} == {"MD5", "SHA-256"}
