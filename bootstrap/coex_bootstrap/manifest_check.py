@@ -34,7 +34,8 @@ def check_manifest(fields):
     need(all(map(is_package, fields["packages"])), "package")
     need(all(is_line(name) and is_lines(found) for name, found in fields["requires"].items()), "requirement")
     need(all(map(is_post_link, fields["post_link"])), "post-link script")
-    need(all(map(is_pip_package, fields.get("pip", []))), "pip package")
+    pip = fields.get("pip", [])
+    need(isinstance(pip, list) and all(map(is_pip_package, pip)), "pip package")
     need(fields["compile"] is None or is_compile(fields["compile"]), "source to compile")
 
 

@@ -87,7 +87,7 @@ FIELDS = {
 
 @given(st.dictionaries(st.text(), json_values))
 def test_manifest_round_trip(fields: dict[str, object]) -> None:
-    manifest = Manifest({**fields, **FIELDS})
+    manifest = Manifest({**fields, "pip": [], **FIELDS})
     assert FIELDS.keys() > NEEDED.keys()
     assert load_manifest(manifest.dumps()).fields == manifest.fields
 

@@ -131,13 +131,20 @@ class Survivor:
         time.sleep(moment)
         self.counts.kills += 1
         children = children_of(process.pid)
-        if target == "child" and children:
+        if target == "child" and children and self._is_starting(process.pid):
             _kill(self.random.choice(children))
         elif target == "group":
             os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
         else:
             process.kill()
         self._end(process, target)
+
+    def _is_starting(self, pid: int) -> bool:
+        """Return whether a process is the Python of a first start, not the entry point: its children are a start's."""
+        try:
+            return os.path.realpath(f"/proc/{pid}/exe") == os.path.realpath(self.environment["COEX_PYTHON"])
+        except OSError:
+            return False
 
     def interrupt(self) -> None:
         """Send a first start a signal that asks for its end; the store must be as before, or the root ready."""

@@ -41,7 +41,7 @@ def builder(measured: Rebuilder, tmp_path: Path) -> Rebuilder:
 
 
 def check(builder: Rebuilder) -> None:
-    assert builder.counts.wrong == []
+    assert not builder.counts.wrong, "\n".join(builder.counts.wrong)
     assert builder.counts.hangs == 0
 
 
