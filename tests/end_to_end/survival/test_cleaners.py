@@ -45,7 +45,7 @@ def verify(survivor: Survivor) -> set[str]:
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_verify_finds_what_was_harmed(survivor: Survivor, harm: str) -> None:
+def test_what_was_harmed_is_found_and_repaired(survivor: Survivor, harm: str) -> None:
     survivor.start()
     root = only_root(survivor.store)
     assert verify(survivor) == set()
@@ -57,6 +57,12 @@ def test_verify_finds_what_was_harmed(survivor: Survivor, harm: str) -> None:
     for path in harmed:
         HARMS[harm](path)
     assert verify(survivor) == {str(path.relative_to(root)) for path in harmed}
+    tools = {**survivor.environment, "COEX_TOOLS": "1"}
+    done = subprocess.run([survivor.archive, "repair"], env=tools, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert verify(survivor) == set()
+    survivor.start()
+    assert survivor.counts.wrong == []
 
 
 def test_verify_finds_a_flipped_bit_anywhere(survivor: Survivor) -> None:
