@@ -37,6 +37,8 @@ def pack(request: create.Request, selection: Selection, *, refuse_missing: bool)
     if (prefix / "pyvenv.cfg").is_file():
         what = "is a virtual environment, whose Python lies outside of it"
         raise InputError(what, os.fsencode(prefix), "make a conda environment, and install into that")
+    if not all(name.isprintable() for name in names_of(prefix)):  # bytes that are no UTF-8 among them
+        raise InputError("has a path that is no UTF-8, or is unprintable", os.fsencode(prefix), "rename a directory")
     environment = replace(existing.read_existing(request.prefix), foreign=())
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
     installed = [read_record(prefix, dist) for dist in dists]
