@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# Directories and files of the prefix itself that are conda's, not the environment's.
-OF_CONDA = {"pkgs", "envs", "conda-bld", "locks", ".condatmp", ".conda", ".cph_tmp"}
+# Directories and files of the prefix itself that are conda's, not the environment's; settings may hold a token.
+OF_CONDA = {".condarc", "pkgs", "envs", "conda-bld", "locks", ".condatmp", ".conda", ".cph_tmp"}
 RECORDS = re.compile(r"conda-meta/([^/]+\.json|history|state|[^/]+\.log)\Z")  # conda's own, and written anew
 CACHES = {".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints", ".DS_Store"}
 TRASH = re.compile(r".*\.(conda_trash(_\d+)?|c~)\Z|\.(nfs|wh\.)\w+\Z|\.lock\Z")
