@@ -50,6 +50,7 @@ EDGES = {
         ("lock", "pixi_lock"),
         ("archive", "sbom"),
         ("manifest", "archive"),
+        ("packages", "paths_json"),
         ("pinned", "fetch"),
         ("pip_record", "live_file"),
         ("pip_packages", "live_prefix"),
@@ -84,6 +85,7 @@ EDGES = {
         ("unpack", "codesign"),
         ("unpack", "relocate"),
         ("unpack", "workers"),
+        ("workers", "cores"),
     },
 }
 GUARDED = {"_signal", "compression"}  # what an import may miss: there is another way then
