@@ -13,7 +13,7 @@ from coex_bootstrap.store import stores
 from . import conda_api
 from .errors import InputError, OutputError
 from .fetch import frame_directory
-from .frame_cache import entries, open_entry, unfinished
+from .frame_cache import entries, open_entry, size_of, unfinished
 from .report import human, table
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def show_list(*, with_roots: bool) -> int:
     from conda.base.context import context
     from conda.cli.common import stdout_json_success
 
-    rows = [(*_describe(path), path.stat().st_size, path.name) for path in entries(_directory())]
+    rows = [(*_describe(path), size_of(path), path.name) for path in entries(_directory())]
     roots = _find_roots() if with_roots else None
     if context.json:
         names = ("owner", "level", "size", "file")
@@ -116,7 +116,7 @@ def clean() -> int:
     from conda.cli.common import stdout_json_success
 
     found = [*entries(_directory()), *unfinished(_directory())]
-    size = sum(path.stat().st_size for path in found)
+    size = sum(size_of(path) for path in found)
     if not context.json:
         print(f"{len(found)} files, {human(size)}, in {_directory()}")
     if found and not context.json:

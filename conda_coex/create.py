@@ -12,7 +12,7 @@ from coex_bootstrap.index import Directory, Index
 from coex_bootstrap.index import Link as IndexLink
 
 from . import app, archive, baked, bytecode, conda_api, entry_point, inputs, libzstd, pip_stage, records, solve
-from .fetch import fetch, frame_directory, package_cache
+from .fetch import fetch, frame_directory, package_cache, settle
 from .frame_cache import FrameCache
 from .layout import Group, Layout
 from .lock_file import Choice
@@ -62,6 +62,7 @@ def create(request: Request) -> int:
 def _create(request: Request, staging: contextlib.ExitStack) -> int:
     output = check(request)
     choice = Choice(target_platform(), request.lock_environment, request.lock_categories)
+    settle()
     environment = inputs.read(request.files, request.specs, choice, existing_prefix(request), output)
     packages = fetch(environment.records, environment.specs)
     date = build_date(packages)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,10 @@ from .frame_cache import DIRECTORY
 from .packages import Package, read_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+LOCK = ".coex-fetch"
+_seen: dict[str, int] = {}  # the time of each cache when conda read it
 
 
 def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
@@ -33,11 +39,65 @@ def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
     return tuple(found)
 
 
+def settle() -> None:
+    """Have conda read its package cache while no build extracts into it, before anything else does.
+
+    conda extracts in place, and whoever reads its cache takes for whole what has its `info/index.json`.
+    """
+    with _alone():
+        _read_cache()
+
+
 def download(records: tuple[Any, ...]) -> None:
-    """Let conda download and extract records, or specs with a URL.
+    """Let conda download and extract records, or specs with a URL, one build at a time.
 
     What it raises may hold errors that it cannot print, and a signal.
     """
+    with _alone():
+        _read_cache()
+        _execute(records)
+
+
+def _read_cache() -> None:
+    """Have conda read its cache where it changed, without what a build that was killed has begun to extract.
+
+    Its `ExtractPackageAction` writes `info/repodata_record.json` last; `_make_single_record` would write it as well.
+    """
+    from conda.core.package_cache_data import PackageCacheData
+
+    for cache in PackageCacheData.writable_caches():
+        for directory in _unfinished(Path(cache.pkgs_dir)):
+            shutil.rmtree(directory, ignore_errors=True)
+    now = {cache.pkgs_dir: Path(cache.pkgs_dir).stat().st_mtime_ns for cache in PackageCacheData.writable_caches()}
+    if now != _seen:
+        PackageCacheData.clear()
+        for cache in PackageCacheData.writable_caches():
+            cache.values()
+            _seen[cache.pkgs_dir] = Path(cache.pkgs_dir).stat().st_mtime_ns
+
+
+def _unfinished(cache: Path) -> Iterator[Path]:
+    names = set(os.listdir(cache))  # noqa: PTH208
+    for name in names:
+        stem = name.removesuffix(".conda").removesuffix(".tar.bz2")
+        if stem != name and stem in names and not (cache / stem / "info/repodata_record.json").is_file():
+            yield cache / stem
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock of conda's package cache that builds fetch by, where it can be held."""
+    cache = package_cache()
+    with contextlib.ExitStack() as stack:
+        if cache is not None:
+            with contextlib.suppress(OSError):
+                descriptor = os.open(cache / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def _execute(records: tuple[Any, ...]) -> None:
     from conda import CondaError, CondaMultiError
     from conda.core.package_cache_data import ProgressiveFetchExtract
     from conda.exceptions import CondaSignalInterrupt

@@ -7,6 +7,7 @@ is seen when it is read.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -130,8 +131,9 @@ class FrameCache:
     def sweep(self) -> None:
         """Remove what builds that were killed left behind."""
         for path in unfinished(self.directory) if self.directory else ():
-            if path.stat().st_mtime < time.time() - ABANDONED:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # the build that writes it has given it its name
+                if path.stat().st_mtime < time.time() - ABANDONED:
+                    path.unlink()
 
 
 def open_entry(path: Path) -> Entry | None:
@@ -164,7 +166,15 @@ def _describe(stream: IO[bytes]) -> dict[str, Any]:
 def entries(directory: Path) -> list[Path]:
     """Return the files of the cache, largest first."""
     found = [path for path in directory.glob("*.frames") if path.name[0] != "."] if directory.is_dir() else []
-    return sorted(found, key=lambda path: (-path.stat().st_size, path.name))
+    return sorted(found, key=lambda path: (-size_of(path), path.name))
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file of the cache, 0 where a build has renamed or removed it meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def unfinished(directory: Path) -> list[Path]:

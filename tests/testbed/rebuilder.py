@@ -30,7 +30,7 @@ class Rebuilder:
     """Builds `out.coex` in a directory, again and again; what happens is counted in `counts`."""
 
     def __init__(self, layout: Layout, directory: Path, seed: int) -> None:
-        self.layout, self.directory = layout, directory
+        self.layout, self.directory, self.channel = layout, directory, layout.channel
         self.pkgs, self.output = directory / "pkgs", directory / "work/out.coex"
         self.random, self.counts = random.Random(seed), Counts()
         self.expected, self.duration = "", 0.0
@@ -44,7 +44,7 @@ class Rebuilder:
         """Start a build in a session of its own."""
         wanted = [word for name in PACKAGES for word in ("--package", name)]
         command = [*wrapper, str(self.layout.conda), "coex", "create", "-y", "-q", "--override-channels"]
-        command += ["-c", str(self.layout.channel), *wanted, "--entrypoint", "cprog", "-o", output]
+        command += ["-c", str(self.channel), *wanted, "--entrypoint", "cprog", "-o", output]
         return subprocess.Popen(
             command, cwd=self.output.parent, env={**self.environment, **env}, text=True, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

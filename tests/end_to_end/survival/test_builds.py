@@ -22,6 +22,7 @@ KILLS = 24
 def measured(testbed: Layout, tmp_path_factory: pytest.TempPathFactory) -> Rebuilder:
     """Return a builder that was measured."""
     found = Rebuilder(testbed, tmp_path_factory.mktemp("measured"), 0)
+    found.popen(CONDA_PKGS_DIRS="").communicate()  # from now on the packages are in the test bed's own cache
     found.measure()
     return found
 
@@ -63,6 +64,39 @@ def test_killed_at_any_moment(measured: Rebuilder, tmp_path: Path) -> None:
             check(builder)
             assert builder.counts.kills == KILLS // 2
             assert len(builder.entries()) == 4
+
+
+@pytest.fixture
+def fetching(testbed: Layout, tmp_path: Path) -> Rebuilder:
+    """Return a builder that has fetched its packages itself, of a channel that no cache of conda's has seen."""
+    copy = tmp_path / "channel"
+    subprocess.run(["cp", "-al", testbed.channel, copy], check=True)
+    builder = Rebuilder(testbed, tmp_path, 1)
+    builder.channel = copy
+    builder.measure()
+    return builder
+
+
+@pytest.mark.parametrize("left", ["info/index.json", ""], ids=["index only", "nothing"])
+def test_killed_while_conda_extracts(fetching: Rebuilder, left: str) -> None:
+    """conda extracts in place, and takes for the package what has its index: half of one is never packed."""
+    packages = [path.with_suffix("") for path in fetching.pkgs.glob("*-*.conda")]
+    assert len(packages) == 4
+    for directory in packages:
+        for path in [path for path in directory.rglob("*") if not path.is_dir()]:
+            if path != directory / left:
+                path.unlink()
+    fetching.build()
+    check(fetching)
+
+
+def test_builds_that_fetch_at_once(fetching: Rebuilder) -> None:
+    """One fetches, the others wait: none sees what another has half extracted."""
+    for path in fetching.pkgs.iterdir():
+        subprocess.run(["rm", "-rf", path], check=True)
+    for process in [fetching.popen() for _ in range(4)]:
+        fetching.judge(process)
+    check(fetching)
 
 
 def test_two_builds_at_once(builder: Rebuilder) -> None:
