@@ -34,6 +34,18 @@ def readable(path):
     return text.encode("utf-8") if PY2 else text  # type: ignore[return-value,unused-ignore]
 
 
+def one_line(path):
+    # type: (bytes) -> str
+    """Return a path as text to show in one line: what would move a terminal's cursor is written as an escape."""
+    text = u"".join(mark if _shows(mark) else u"\\x%02x" % ord(mark) for mark in path.decode("utf-8", "replace"))
+    return text.encode("utf-8") if PY2 else text  # type: ignore[return-value,unused-ignore]
+
+
+def _shows(mark):
+    # type: (str) -> bool
+    return u" " <= mark < u"\x7f" or mark > u"\x9f"
+
+
 def text(path):
     # type: (bytes) -> str
     """Return bytes as text, as a JSON document takes it; 3 can turn what is no UTF-8 into bytes again."""

@@ -1,6 +1,6 @@
 """The errors of a start, raised where they are seen and rendered once, by `run`."""
 
-from .compat import readable
+from .compat import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class CoexError(Exception):
         # type: () -> str
         text = self.wording % self.what
         if self.path is not None:
-            text = readable(self.path) + ": " + text
+            text = one_line(self.path) + ": " + text
         remedy = self.remedy or self.advice
         return text + "; " + remedy if remedy else text
 

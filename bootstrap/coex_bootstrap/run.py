@@ -73,7 +73,7 @@ def make_ready(places, archive, environ, trace):
                 return root
             except StoreUnusable as error:
                 why = error.what
-        refused.append("%s: %s" % (compat.readable(store.path), why))
+        refused.append("%s: %s" % (compat.one_line(store.path), why))
     raise no_place(refused)
 
 
@@ -85,7 +85,7 @@ def obtain(archive, root, environ, trace):
     def say():
         # type: () -> None
         if os.isatty(2):
-            sys.stderr.write("coex: another process is unpacking %s, waiting\n" % compat.readable(archive.path))
+            sys.stderr.write("coex: another process is unpacking %s, waiting\n" % compat.one_line(archive.path))
             sys.stderr.flush()
 
     try:

@@ -10,7 +10,7 @@ from .activate import needed_shell, write_activation
 from .archive import Archive
 from .claim import Claim
 from .codesign import codesign
-from .compat import readable, text
+from .compat import one_line, text
 from .contents import Contents, load_decoder
 from .directory import Directory
 from .errors import CoexError
@@ -73,7 +73,7 @@ def execute(path, options, environ):
 def _say(path):
     # type: (bytes) -> None
     if os.isatty(2):
-        sys.stderr.write("coex: another process is unpacking %s, waiting\n" % readable(path))
+        sys.stderr.write("coex: another process is unpacking %s, waiting\n" % one_line(path))
 
 
 def _find(archive, environ):
@@ -87,7 +87,7 @@ def _find(archive, environ):
                 return root
         except EnvironmentError:
             continue
-    looked = ", ".join(readable(store.path) for store in places)
+    looked = ", ".join(one_line(store.path) for store in places)
     raise CoexError("it has no root that was ready in " + looked, archive.path, "start it, or name its store in COEX_ROOT")
 
 

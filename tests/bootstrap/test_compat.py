@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from coex_bootstrap import compat
+from coex_bootstrap.errors import CoexError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,3 +77,10 @@ def test_set_times(place, by_descriptor):
         assert abs(os.stat(path).st_mtime - 1000000000.123456) < 2e-6
     if not compat.PY2:
         assert os.stat(path).st_mtime_ns == 1000000000123456789
+
+
+def test_error_is_one_line():
+    # type: () -> None
+    """A file name may hold anything: a newline or an escape in it does not reach the terminal."""
+    shown = str(CoexError("is damaged", b"/a\nb\x1b[2J\x7f\xc2\x9b \xc3\xa9"))
+    assert shown == "/a\\x0ab\\x1b[2J\\x7f\\x9b " + compat.readable(b"\xc3\xa9") + ": is damaged"
