@@ -39,6 +39,7 @@ examples:
   CALL --store /shared/coex
 """
 MARK = b".coex-"
+UNFINISHED = b"/unfinished"  # in the work directory: which directory is an environment only when that is gone
 
 
 def configure(parser):
@@ -61,6 +62,8 @@ def execute(path, options, environ):
             return _into_store(archive, os.path.abspath(path_bytes(options.store)), environ)
         prefix = os.path.abspath(path_bytes(options.prefix))
         app = os.path.abspath(path_bytes(options.app)) if options.app else None
+        for left in _left_behind(prefix):
+            _remove_unfinished(left, prefix)
         _check_targets(archive, prefix, app)
         try:
             Environment(archive, prefix, app, environ).make()
@@ -126,12 +129,11 @@ class Environment(object):
         # type: () -> None
         """Unpack beside the place, rename, and run what has to run in it."""
         work, manifest = self.works[0], self.archive.manifest
-        for left in _left_behind(self.prefix):
-            remove(left)
         done = False
         try:
             os.mkdir(work, 0o700)
             unpack(self.archive, work, work, load_decoder(self.archive), prefix=self.prefix)
+            write_file(work + UNFINISHED, _identity(work + b"/prefix"))
             self._place(work + b"/prefix", self.prefix)
             run_post_link(manifest, work, self.environ, self._activation, prefix=self.prefix)
             compile_sources(manifest, work, self.environ, prefix=self.prefix)
@@ -171,12 +173,30 @@ def _new_name(target):
     return directory + b"/." + name + MARK + this_process() + b"-" + hexlify(os.urandom(8))
 
 
+def _identity(path):
+    # type: (bytes) -> bytes
+    state = os.stat(path)
+    return ("%d %d" % (state.st_dev, state.st_ino)).encode("ascii")
+
+
+def _remove_unfinished(left, prefix):
+    # type: (bytes, bytes) -> None
+    """Remove what a process that was killed left, with the environment where its scripts had not all run."""
+    try:
+        with open(left + UNFINISHED, "rb") as stream:
+            if stream.read() == _identity(prefix):
+                remove(prefix)
+    except EnvironmentError:
+        pass
+    remove(left)
+
+
 def _left_behind(target):
     # type: (bytes) -> Iterator[bytes]
     """Yield what processes that were killed left beside a target."""
     directory, name = os.path.split(target)
     start = b"." + name + MARK
-    for entry in sorted(os.listdir(directory)):
+    for entry in sorted(os.listdir(directory)) if os.access(directory, os.R_OK) else ():
         if entry.startswith(start) and gone(entry[len(start) :], this_host()):
             yield directory + b"/" + entry
 

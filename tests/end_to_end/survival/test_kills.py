@@ -187,3 +187,23 @@ def test_root_in_use_stays(survivor: Survivor) -> None:
     os.close(used)
     assert survivor.left() == []
     check(survivor)
+
+
+def test_killed_environment_is_made_again(survivor: Survivor, tmp_path: Path) -> None:
+    """`unpack -p` killed in a post-link script: the same command makes the environment, as it was not finished."""
+    prefix = tmp_path / "env"
+    command = [str(survivor.archive), "unpack", "-p", str(prefix)]
+    environment = {**survivor.environment, "COEX_TOOLS": "1"}
+    process = subprocess.Popen(command, env={**environment, "POST_LINK_SLEEP": "30"}, start_new_session=True)
+    while not prefix.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (prefix / "share/post-link-count/done.txt").exists()
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert (prefix / "share/post-link-count/done.txt").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["env", "store"]
+    again = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "is there already" in again.stderr
