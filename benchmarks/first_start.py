@@ -67,9 +67,8 @@ def _commands(bench: Bench, environment: Environment) -> list[Command]:
 
 
 def _outcomes(name: str, runs: Mapping[str, Sequence[Run]]) -> list[Outcome]:
-    main = name != "small"  # targets are of an environment that people have
     return [
-        ratio(f"first start of {name} / {peer}", target if main else None, runs["coex"], runs[peer])
+        ratio(f"first start of {name} / {peer}", target, runs["coex"], runs[peer])
         for peer, target in TARGETS.items()
         if peer in runs
     ]

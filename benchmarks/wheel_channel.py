@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,13 +23,16 @@ from testbed.workshop import Workshop
 if TYPE_CHECKING:
     from testbed.package import Package
 
+SMALL = ("pip", "setuptools")
 PANDAS = ("numpy", "pandas")
 BIG = (
     *("numpy", "scipy", "pandas", "matplotlib", "scikit-learn", "pyarrow", "jupyterlab", "pytest", "sympy"),
     *("numba", "boto3", "statsmodels", "bokeh", "seaborn", "networkx", "sqlalchemy", "h5py", "lxml"),
     *("cryptography", "requests", "pip", "setuptools"),
 )
-ENVIRONMENTS = {"pandas": PANDAS, "big": BIG}
+ENVIRONMENTS = {"small": SMALL, "pandas": PANDAS, "big": BIG}
+
+REST = ("test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip")
 
 # How many files of a package for one platform hold the placeholder, so that an environment of some 25 such
 # packages has as many as a real one: about 255 texts and 66 binaries.
@@ -74,6 +78,8 @@ def build(home: Path, environment: str) -> list[Made]:
     files = download(home, environment)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         made = list(pool.map(_build_wheel, [home] * len(files), files))
+    if environment == "small":
+        made.append(_build_rest(home))
     return [*made, _build_whole(home, environment, made)]
 
 
@@ -89,6 +95,26 @@ def _build_wheel(home: Path, wheel: Path) -> Made:
     (file,) = directory.glob("*/*.conda")
     name, version, _ = file.name.rsplit("-", 2)
     return Made(name, version, file)
+
+
+def _build_rest(home: Path) -> Made:
+    """Return a package of what the test bed's Python leaves out of the standard library, its tests above all."""
+    directory, name = home / "built" / "bench-stdlib", f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    stamp = directory / "stamp"
+    if not is_fresh(stamp, digest(sys.version, *REST)):
+        shutil.rmtree(directory, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=home) as scratch:
+            package = Workshop(Path(scratch), home).python_extension("bench-stdlib", "1.0")
+            for part in REST:
+                source = Path(sysconfig.get_path("stdlib"), part)
+                if source.is_dir():
+                    left_out = shutil.ignore_patterns("__pycache__")
+                    shutil.copytree(source, package.root / "lib" / name / part, ignore=left_out, symlinks=True)
+            compile_modules(package)
+            write_package(package, directory)
+        stamp.write_text(digest(sys.version, *REST), encoding="utf-8")
+    (file,) = directory.glob("*/*.conda")
+    return Made("bench-stdlib", "1.0", file)
 
 
 def _build_whole(home: Path, environment: str, made: list[Made]) -> Made:

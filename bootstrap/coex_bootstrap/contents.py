@@ -8,7 +8,7 @@ from .compat import path_bytes
 from .errors import ArchiveDamaged
 from .format import LIBZSTD
 from .relocate import Relocation
-from .unpack import patch
+from .large_file import patch
 from .zstd import open_decoder
 
 TYPE_CHECKING = False

@@ -11,12 +11,13 @@ import sys
 from . import compat, workers
 from .codesign import codesign
 from .errors import ArchiveDamaged, StoreUnusable
+from .large_file import relocate_file
 from .relocate import Relocation, misplaced, read_slots
 from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Callable, Dict, Iterable, List, Optional, Sequence, Union
+    from typing import Callable, Dict, Iterable, List, Optional, Sequence, Union
 
     from .archive import Archive
     from .zstd import Decoder
@@ -99,7 +100,7 @@ class Writer(object):
                     self._write_frame(frame)
                 row = self.parts.get(self.units[number][0], (-1,))[0]
                 if row in self.files.relocations:
-                    self._relocate_large(row)
+                    self.hashes[row] = relocate_file(self._path(row), self._relocation(row), self.prefix)
         except EnvironmentError as error:
             raise unusable(error, self.work)
         return self.hashes
@@ -206,43 +207,6 @@ class Writer(object):
             data[offset : offset + len(known)] = known
         self._write_file(row, bytes(data))
         compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
-
-    def _relocate_large(self, row):
-        # type: (int) -> None
-        relocation = self._relocation(row)
-        with open(self._path(row), "r+b") as stream:
-            if relocation.kind == b"b":
-                patch(stream, relocation, self.prefix)
-            else:
-                data = relocation.apply(stream.read(), self.prefix)
-                stream.seek(0)
-                stream.write(data)
-                stream.truncate()
-            self.hashes[row] = sha256_of(stream)
-
-
-def patch(stream, relocation, prefix):
-    # type: (BinaryIO, Relocation, bytes) -> None
-    """Relocate a large binary in place: only its strings are read and written."""
-
-    def read(first, last):
-        # type: (int, int) -> bytes
-        stream.seek(first)
-        return stream.read(last - first)
-
-    size = os.fstat(stream.fileno()).st_size
-    for start, string in list(relocation.strings(prefix, size, read)):
-        stream.seek(start)
-        stream.write(string)
-
-
-def sha256_of(stream):
-    # type: (BinaryIO) -> bytes
-    total = hashlib.sha256()
-    stream.seek(0)
-    for piece in iter(lambda: stream.read(1 << 20), b""):
-        total.update(piece)
-    return total.hexdigest().encode("ascii")
 
 
 def write_all(stream, content):

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from testbed import hosts
@@ -44,7 +45,7 @@ def install_pytest(layout: Layout, host: hosts.HostPython) -> Path:
 
 
 def run_tests(layout: Layout, host: hosts.HostPython, arguments: list[str]) -> bool:
-    """Run the bootstrap's tests under this Python, and say whether they passed."""
+    """Run the bootstrap's tests under this Python, show what they print, and say whether they passed."""
     modules = install_pytest(layout, host)
     # Only the bootstrap's own configuration: the repository's is not for old Pythons.
     command = [str(host.executable), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
@@ -52,15 +53,23 @@ def run_tests(layout: Layout, host: hosts.HostPython, arguments: list[str]) -> b
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment["PYTHONPATH"] = os.pathsep.join([str(modules), str(REPOSITORY / "bootstrap")])
-    print(f"--- Python {host.name}: {host.executable}", flush=True)
-    tests = [str(BOOTSTRAP_TESTS)]
-    return subprocess.run([*command, *tests], env=environment, cwd=REPOSITORY, check=False).returncode == 0
+    command.append(str(BOOTSTRAP_TESTS))
+    # Hosts run at the same time: each one's output is shown whole, when it has ended.
+    done = subprocess.run(
+        command, env=environment, cwd=REPOSITORY, check=False, text=True, errors="replace",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    print(f"--- Python {host.name}: {host.executable}\n{done.stdout}", end="", flush=True)
+    return done.returncode == 0
 
 
 def main(arguments: list[str]) -> int:
     """Run the tests under every host Python there is."""
     found, missing = hosts.find_pythons()
-    failed = [host.name for host in found if not run_tests(Layout.default(), host, arguments)]
+    layout = Layout.default()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        passed = list(pool.map(lambda host: run_tests(layout, host, arguments), found))
+    failed = [host.name for host, good in zip(found, passed, strict=True) if not good]
     print(hosts.describe("host Pythons", len(found), missing))
     if failed:
         print(f"the bootstrap's tests failed under: {', '.join(failed)}", file=sys.stderr)

@@ -1,0 +1,48 @@
+"""Relocate a file in its place: one that is too large to be whole in memory, where it is a binary."""
+
+import hashlib
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from .relocate import Relocation
+
+
+def relocate_file(path, relocation, prefix):
+    # type: (bytes, Relocation, bytes) -> bytes
+    """Relocate the file at `path` for `prefix`; return its sha256 in hexadecimal."""
+    with open(path, "r+b") as stream:
+        if relocation.kind == b"b":
+            patch(stream, relocation, prefix)
+        else:
+            data = relocation.apply(stream.read(), prefix)
+            stream.seek(0)
+            stream.write(data)
+            stream.truncate()
+        return sha256_of(stream)
+
+
+def patch(stream, relocation, prefix):
+    # type: (BinaryIO, Relocation, bytes) -> None
+    """Relocate a large binary in place: only its strings are read and written."""
+
+    def read(first, last):
+        # type: (int, int) -> bytes
+        stream.seek(first)
+        return stream.read(last - first)
+
+    size = os.fstat(stream.fileno()).st_size
+    for start, string in list(relocation.strings(prefix, size, read)):
+        stream.seek(start)
+        stream.write(string)
+
+
+def sha256_of(stream):
+    # type: (BinaryIO) -> bytes
+    total = hashlib.sha256()
+    stream.seek(0)
+    for piece in iter(lambda: stream.read(1 << 20), b""):
+        total.update(piece)
+    return total.hexdigest().encode("ascii")
