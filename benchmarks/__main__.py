@@ -25,7 +25,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller environments, fewer rounds: some minutes")
     parser.add_argument("--only", action="append", choices=NAMES, help="measure this family; may be repeated")
-    parser.add_argument("--highest", action="store_true", help="level 19 of the big environment too: half an hour more")
+    parser.add_argument("--highest", action="store_true", help="level 19 of the big environment too: half an hour")
     parser.add_argument("--rounds", type=int, help="runs of each command (default: 5, quick: 3)")
     parser.add_argument("--place", type=Path, help="a directory on the file system to measure on")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the page from what is kept")

@@ -7,12 +7,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.archive import Archive
 from testbed.stamps import digest
 
 from benchmarks import archives
 from benchmarks.build import first_build
 from benchmarks.environments import make_environment
-from benchmarks.runner import interleave, measure_undisturbed
+from benchmarks.runner import interleave, measure_undisturbed, run_quietly
 from benchmarks.summary import Chart, Outcome, Section, Spread, Table
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 
 TEXT = """\
 Sizes of archives built at each level, against the same packages as `.conda` files at level 19, which is what
-channels serve. An archive at a lower level is larger and its build shorter; the first start hardly changes.
-Builds are from nothing compressed, one run each."""
+channels serve: once the whole archive, and once the frames of the packages alone, without the .pyc files of noarch
+packages, which conda makes while it installs, and the bootstrap. An archive at a lower level is larger and its build
+shorter; the first start hardly changes. Builds are from nothing compressed, one run each; where none is told, frames
+that were there served."""
+HIGHEST = 19
+QUICK = ("small",)  # environments whose highest level does not take long
 LEVELS = {"small": (3, 9, 19), "pandas": (3, 9), "big": (3, 9)}
 
 
@@ -32,8 +37,8 @@ def measure(bench: Bench, *, highest: bool = False) -> Section:
     outcomes: list[Outcome] = []
     tables: list[Table] = []
     charts: list[Chart] = []
-    for name in bench.environments:
-        levels = (*LEVELS[name], 19) if highest and 19 not in LEVELS[name] else LEVELS[name]
+    for name in reversed(bench.environments):  # the largest first: what is kept of its highest level serves
+        levels = (*LEVELS[name], HIGHEST) if highest and HIGHEST not in LEVELS[name] else LEVELS[name]
         more, table, chart = _environment(bench, name, levels)
         outcomes += more
         tables.append(table)
@@ -43,38 +48,51 @@ def measure(bench: Bench, *, highest: bool = False) -> Section:
 
 def _environment(bench: Bench, name: str, levels: tuple[int, ...]) -> tuple[list[Outcome], Table, Chart]:
     environment = make_environment(bench, name)
-    reference = conda_files_size(bench, environment.tree) if name == "small" or 19 in levels else None
+    reference = conda_files_size(bench, environment.tree) if HIGHEST in levels else None
     if reference is None:
         bench.note(f"sizes of {name} at level 19 were not measured: they take long (--highest)")
-    builds = {}
-    for level in levels:
-        output = bench.place / f"level-{level}.coex"
-        make = archives.create_command(bench, name, output, level=level)
-        builds[level] = measure_undisturbed(first_build(bench, make))
     files = {level: bench.place / f"level-{level}.coex" for level in levels}
+    builds = {}
+    for level in reversed(levels):  # the highest first: what an earlier run kept of it is not measured, but used
+        make = archives.create_command(bench, name, files[level], level=level)
+        if level == HIGHEST and name not in QUICK:
+            run_quietly(make.words, env=dict(make.environment or {}), cwd=make.directory)
+        else:
+            builds[level] = measure_undisturbed(first_build(bench, make)).wall
     store, python = bench.place / "store", archives.newest_python()
     starts = interleave(
         [archives.first_start(f"level {level}", files[level], store, python) for level in levels], bench.rounds
     )
     rows, outcomes, sizes = [], [], {level: files[level].stat().st_size for level in levels}
     for level in levels:
-        against = "" if reference is None else f"{sizes[level] / reference:.3f}"
+        packages = packages_size(files[level])
+        against = [""] * 2 if reference is None else [f"{size / reference:.3f}" for size in (sizes[level], packages)]
         start = Spread.of([run.wall for run in starts[f"level {level}"]])
-        rows.append([str(level), f"{sizes[level] / 1e6:.1f}", against, f"{builds[level].wall:.1f}", start.text()])
-        if reference is not None:
-            value = sizes[level] / reference
-            target = 1.0 if level == 19 else None
-            title = f"size of {name} at level {level} / .conda files"
-            outcomes.append(Outcome(title, target, Spread(value, value, value), 1))
+        build = f"{builds[level]:.1f}" if level in builds else ""
+        rows.append([str(level), f"{sizes[level] / 1e6:.1f}", *against, build, start.text()])
+        for what, size in (("size", sizes[level]), ("size of the packages", packages)):
+            if reference is not None:
+                value = Spread(*[size / reference] * 3)
+                target = 1.0 if level == HIGHEST else None
+                outcomes.append(Outcome(f"{what} of {name} at level {level} / .conda files", target, value, 1))
     for file in files.values():
         file.unlink()
-    head = ["level", "size, MB", "/ .conda files at 19", "first build, s", "first start, s"]
+    head = ["level", "size, MB", "/ .conda files at 19", "packages / .conda", "first build, s", "first start, s"]
     chart = Chart(
         f"levels-{name}", f"{name}: size against first build, by level", "lines", "MB",
-        series={f"level {level}": [(builds[level].wall, sizes[level] / 1e6)] for level in levels},
+        series={f"level {level}": [(spent, sizes[level] / 1e6)] for level, spent in builds.items()},
         across="first build, s",
     )  # fmt: skip
     return outcomes, Table(f"Levels of {name}", head, rows), chart
+
+
+def packages_size(file: Path) -> int:
+    """Return the bytes that an archive's frames of packages take."""
+    archive = Archive(os.fsencode(file))
+    try:
+        return sum(package["compressed"] for package in archive.manifest.packages)
+    finally:
+        archive.close()
 
 
 def conda_files_size(bench: Bench, tree: Path) -> int:
