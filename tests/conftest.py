@@ -6,6 +6,7 @@ Nothing here imports conda: it runs as a command, in the base environment.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
     from testbed.hosts import HostPython
     from testbed.layout import Layout
+
+
+# What was started in the background by a shell ignores these, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 class Conda(Protocol):
