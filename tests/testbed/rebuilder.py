@@ -51,7 +51,7 @@ class Rebuilder:
         )  # fmt: skip
 
     def fill_cache(self) -> None:
-        """Have conda extract the packages into the test bed's cache: kills are to hit builds, not conda's extraction."""
+        """Have conda extract the packages into the test bed's cache, so that the builder's own needs no room for them."""
         command = [str(self.layout.conda), "create", "-y", "-q", "--download-only", "-p", str(self.directory / "never")]
         command += ["--override-channels", "-c", str(self.layout.channel), *PACKAGES]
         usual = {name: value for name, value in self.environment.items() if name != "CONDA_PKGS_DIRS"}
@@ -59,7 +59,6 @@ class Rebuilder:
 
     def measure(self) -> None:
         """Build once undisturbed, with no frames kept: what it makes is right, and how long that takes is known."""
-        self.fill_cache()
         began = time.monotonic()
         process = self.popen()
         said, _ = process.communicate(timeout=HANG)
