@@ -68,6 +68,7 @@ EDGES = {
         ("archive_check", "workers"),
         ("archive", "index_check"),
         ("contents", "relocate"),
+        ("contents", "large_file"),
         ("contents", "unpack"),
         ("contents", "zstd"),
         ("format", "manifest_check"),
@@ -83,8 +84,10 @@ EDGES = {
         ("store", "claim"),
         ("store", "leftovers"),
         ("unpack", "codesign"),
+        ("unpack", "large_file"),
         ("unpack", "relocate"),
         ("unpack", "workers"),
+        ("workers", "cores"),
         ("workers", "cores"),
     },
 }

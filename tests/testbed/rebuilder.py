@@ -51,7 +51,7 @@ class Rebuilder:
         )  # fmt: skip
 
     def fill_cache(self) -> None:
-        """Have conda extract the packages into the test bed's cache, so that the builder's own needs no room for them."""
+        """Have conda extract the packages into the test bed's cache, so that another needs no room for them."""
         command = [str(self.layout.conda), "create", "-y", "-q", "--download-only", "-p", str(self.directory / "never")]
         command += ["--override-channels", "-c", str(self.layout.channel), *PACKAGES]
         usual = {name: value for name, value in self.environment.items() if name != "CONDA_PKGS_DIRS"}
