@@ -88,7 +88,6 @@ EDGES = {
         ("unpack", "relocate"),
         ("unpack", "workers"),
         ("workers", "cores"),
-        ("workers", "cores"),
     },
 }
 GUARDED = {"_signal", "compression"}  # what an import may miss: there is another way then
