@@ -47,7 +47,7 @@ def measure(bench: Bench) -> Section:
     differences = [(a.wall - b.wall) * 1000 for a, b in zip(runs["with"], runs["without plugins"], strict=True)]
     rows = [
         ["import of the plugin", Spread.of(imports).text()],
-        ["its command line, with the import of `cli`", Spread.of(parsers).text()],
+        ["its command line", Spread.of(parsers).text()],
         ["whole run, with and without plugins: difference", Spread.of(differences).text(0)],
     ]
     outcome = Outcome("time that the plugin adds to every conda", TARGET_MS, added, count, unit=" ms")

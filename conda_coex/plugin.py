@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conda.plugins import hookimpl
 from conda.plugins.types import CondaSubcommand
@@ -20,9 +20,17 @@ def conda_subcommands() -> Iterator[CondaSubcommand]:
 
 
 def configure_parser(parser: ArgumentParser) -> None:
-    from .cli import configure_parser
+    """Have the verbs added when `parser` is first used: conda asks for them on every one of its runs."""
+    parse = parser.parse_known_args
 
-    configure_parser(parser)
+    def configure_and_parse(*arguments: Any, **options: Any) -> Any:
+        from .cli import configure_parser
+
+        parser.parse_known_args = parse  # type: ignore[method-assign]
+        configure_parser(parser)
+        return parse(*arguments, **options)
+
+    parser.parse_known_args = configure_and_parse  # type: ignore[method-assign]
 
 
 def execute(arguments: Namespace) -> int:
