@@ -9,7 +9,7 @@ import zipfile
 from contextlib import closing
 
 import pytest
-from coex_bootstrap import compat, workers
+from coex_bootstrap import compat, tools, workers
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.errors import ArchiveDamaged, CoexError
 from coex_bootstrap.format import load_manifest
@@ -286,6 +286,34 @@ def test_refuses_a_manifest(path, place, what):
     with pytest.raises(ArchiveDamaged):
         with closing(Archive(path)) as archive:
             assert archive.index
+
+
+VERBS = {
+    "info": ["info"], "files": ["files"], "verify": ["verify"], "lock": ["lock"], "sbom": ["sbom"], "repair": ["repair"],
+    "unpack": ["unpack", "-p", "PLACE/made"], "unpack with the app": ["unpack", "-p", "PLACE/made", "--app", "PLACE/app"],
+    "unpack into a store": ["unpack", "--store", "PLACE/made"],
+}
+LISTING = ("files", "info", "lock", "sbom")  # which may show what they looked at
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_no_verb_takes_them(path, place, verb):
+    # type: (bytes, bytes, str) -> None
+    """What a start refuses, every verb that writes or judges does, and none leaves anything where it should have."""
+    words = [word.replace("PLACE", compat.native(place)) for word in VERBS[verb]]
+    options = tools.make_parser("x").parse_args(words)
+    environ = {b"PATH": os.environ["PATH"].encode("ascii"), b"HOME": place, b"COEX_ROOT": place + b"/own"}
+    cases = [(dump(columns_with_frames()), fields) for what, fields in sorted(BAD_FIELDS.items()) if what[:4] != "half"]
+    if verb != "sbom":
+        cases += [(BAD_INDEXES[what], {}) for what in sorted(BAD_INDEXES) if "two large" not in what]
+    for index, fields in cases:
+        signed(path, index, fields)
+        try:
+            outcome = tools.VERBS[options.verb].execute(path, options, environ)
+            assert outcome.status or verb in LISTING, (index, fields)
+        except CoexError as error:
+            assert "\n" not in str(error)
+        assert os.listdir(place) == [b"here"], (index, fields)
 
 
 def test_a_member_that_expands_without_end(path):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-from end_to_end.archives import only_root
+from end_to_end.archives import only_root, ready_roots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,61 @@ def test_what_was_harmed_is_found_and_repaired(survivor: Survivor, harm: str) ->
     assert verify(survivor) == set()
     survivor.start()
     assert survivor.counts.wrong == []
+
+
+def repair(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a repair, which must succeed."""
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+
+
+def repairing(survivor: Survivor) -> subprocess.Popen[bytes]:
+    """Start a repair."""
+    tools = {**survivor.environment, "COEX_TOOLS": "1"}
+    return subprocess.Popen([survivor.archive, "repair"], env=tools, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def harm(survivor: Survivor, generator: random.Random) -> None:
+    """Take the ends of some files of the ready root that its entry point reads."""
+    app = only_root(survivor.store) / "app"
+    for path in generator.sample(sorted(path for path in app.rglob("*") if path.is_file() and path.stat().st_size), 3):
+        HARMS["cut"](path)
+
+
+def test_repair_that_is_killed(survivor: Survivor) -> None:
+    """Whatever it had done by then: the next start, which may make the root anew, runs from a whole one."""
+    generator = random.Random(0)
+    survivor.start()
+    began = time.monotonic()
+    repair(repairing(survivor))
+    duration = time.monotonic() - began
+    for _ in range(16):
+        harm(survivor, generator)
+        process = repairing(survivor)
+        time.sleep(generator.uniform(0, 1.2 * duration))
+        process.kill()
+        process.communicate()
+        if not ready_roots(survivor.store):
+            survivor.start()  # it was killed while the start was set aside: now it is made again
+        repair(repairing(survivor))
+        survivor.start()
+        assert verify(survivor) == set()
+    assert survivor.counts.wrong == []
+    assert survivor.counts.hangs == 0
+
+
+def test_starts_beside_a_repair(survivor: Survivor) -> None:
+    """They wait, or run from the whole root: none from a half-repaired one."""
+    generator = random.Random(1)
+    survivor.start()
+    for _ in range(4):
+        harm(survivor, generator)
+        repair(repairing(survivor))
+        process = repairing(survivor)  # of nothing: but it sets the start aside, as any other
+        survivor.crowd(4)
+        repair(process)
+    assert survivor.counts.wrong == []
+    assert survivor.counts.hangs == 0
 
 
 def test_verify_finds_a_flipped_bit_anywhere(survivor: Survivor) -> None:
