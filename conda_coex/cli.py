@@ -95,6 +95,17 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
         "none; ${COEX_APP} and ${COEX_PREFIX} in it stand for the unpacked places; may be repeated",
     )  # fmt: skip
     parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
+    _add_level(parser)
+    _add_environment(parser)
+    add_parser_prefix(parser)
+    add_parser_platform(add_parser_channels(parser))
+    add_parser_solver(add_parser_solver_mode(parser))
+    add_parser_networking(parser)
+    add_output_and_prompt_options(parser)
+    take_paths_anywhere(parser)
+
+
+def _add_level(parser: ArgumentParser) -> None:
     level = parser.add_mutually_exclusive_group()
     level.add_argument(
         "--compression-level", type=int, default=DEFAULT_LEVEL, metavar="N",
@@ -104,6 +115,10 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
         "--fast", action="store_const", const=FAST_LEVEL, dest="compression_level",
         help=f"build quickly, while developing: --compression-level {FAST_LEVEL}",
     )  # fmt: skip
+
+
+def _add_environment(parser: ArgumentParser) -> None:
+    """Add what an environment is made of; where conda looks for it, conda's own options say."""
     inputs = parser.add_argument_group("Environment")
     inputs.add_argument(
         "-f", "--file", action="append", default=[], metavar="FILE",
@@ -124,12 +139,6 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
         "--lock-category", action="append", default=[], dest="lock_categories", metavar="NAME",
         help="a category to take of a conda-lock.yml beside main; may be repeated",
     )  # fmt: skip
-    add_parser_prefix(parser)
-    add_parser_platform(add_parser_channels(parser))
-    add_parser_solver(add_parser_solver_mode(parser))
-    add_parser_networking(parser)
-    add_output_and_prompt_options(parser)
-    take_paths_anywhere(parser)
 
 
 def _configure_inspect(verbs: _SubParsersAction[ArgumentParser]) -> None:

@@ -22,7 +22,7 @@ KILLS = 24
 def measured(testbed: Layout, tmp_path_factory: pytest.TempPathFactory) -> Rebuilder:
     """Return a builder that was measured."""
     found = Rebuilder(testbed, tmp_path_factory.mktemp("measured"), 0)
-    found.popen(CONDA_PKGS_DIRS="").communicate()  # from now on the packages are in the test bed's own cache
+    found.fill_cache()
     found.measure()
     return found
 
@@ -137,7 +137,6 @@ def test_no_room_for_the_output(builder: Rebuilder, as_root: None, options: str)
 @pytest.mark.parametrize("options", ["size=256k", "ro"], ids=["too small", "read-only"])
 def test_no_room_for_frames(builder: Rebuilder, as_root: None, options: str) -> None:
     """What cannot be kept is made again by the next build: that is no error."""
-    builder.fill_cache()
     for _ in range(2):
         builder.judge(builder.popen(*mounted(builder.pkgs, options)))
     check(builder)
