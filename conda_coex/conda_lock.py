@@ -3,54 +3,43 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .lock_file import (
-    Choice,
-    Lock,
-    LockedPackage,
-    check_platform,
-    checked,
-    load_yaml,
-    pip_sections,
-    requirement,
-    take,
-    wrong,
-)
+from .lock_file import check_platform
+
+if TYPE_CHECKING:
+    from .lock_file import Choice, Lock, LockedPackage, LockFile
 
 MAIN = "main"
 
 
-def read(path: str, choice: Choice) -> Lock:
+def read(file: LockFile, choice: Choice) -> Lock:
     """Return what the lock pins for the chosen platform in its main category, and in those asked for beside it."""
-    found = load_yaml(path)
-    version = found.get("version")
-    if version != 1:
-        raise wrong(path, f"is of version {version!r} of conda-lock's format", "make one of version 1")
-    metadata = take(path, found, "metadata", dict, "the file")
-    check_platform(path, choice.platform, map(str, take(path, metadata, "platforms", list, "`metadata`")))
+    file.check_version((1,), "conda-lock's")
+    metadata = file.take("metadata", dict)
+    check_platform(file.path, choice.platform, map(str, file.take("platforms", list, metadata, "`metadata`")))
     secrets = _secrets(metadata)
-    entries = [_checked(path, entry) for entry in take(path, found, "package", list, "the file")]
+    entries = [_checked(file, entry) for entry in file.take("package", list)]
     known = {entry.get("category", MAIN) for entry in entries}
     for category in choice.categories:
         if category not in known:
-            raise wrong(path, f"has no category {category!r}", f"choose among {', '.join(sorted(known))}")
+            raise file.wrong(f"has no category {category!r}", f"choose among {', '.join(sorted(known))}")
     entries = [entry for entry in entries if entry["platform"] == choice.platform and _chosen(entry, choice)]
-    conda = {entry["url"]: _package(path, entry, secrets) for entry in entries if entry["manager"] == "conda"}
-    pip = [_requirement(path, entry) for entry in entries if entry["manager"] == "pip"]
+    conda = [_package(file, entry, secrets) for entry in entries if entry["manager"] == "conda"]
+    pip = [_requirement(file, entry) for entry in entries if entry["manager"] == "pip"]
     channels = [_expand(str(channel.get("url")), secrets) for channel in _channels(metadata)]
-    return Lock(path, choice.platform, tuple(conda.values()), tuple(channels), pip_sections(path, pip))
+    return file.lock(choice.platform, conda, channels, pip)
 
 
-def _checked(path: str, entry: Any) -> dict[str, Any]:
+def _checked(file: LockFile, entry: Any) -> dict[str, Any]:
     name = entry.get("name") if isinstance(entry, dict) else None
     where = f"the package {name!r}"
     for key in ("name", "version", "manager", "platform", "url"):
-        take(path, entry, key, str, where)
+        file.take(key, str, entry, where)
     if entry["manager"] not in ("conda", "pip"):
-        raise wrong(path, f"has {entry['manager']!r} as manager of {where}, which is neither conda nor pip")
-    if not isinstance(entry.get("hash", {}), dict):
-        raise wrong(path, f"has no mapping `hash` in {where}")
+        raise file.wrong(f"has {entry['manager']!r} as manager of {where}, which is neither conda nor pip")
+    if not isinstance(entry.get("hash") or {}, dict):
+        raise file.wrong(f"has no mapping `hash` in {where}")
     return dict(entry)
 
 
@@ -59,12 +48,12 @@ def _chosen(entry: dict[str, Any], choice: Choice) -> bool:
     return category in choice.categories or (category == MAIN and not entry.get("optional", False))
 
 
-def _package(path: str, entry: dict[str, Any], secrets: frozenset[str]) -> LockedPackage:
-    return checked(path, _expand(entry["url"], secrets), entry.get("hash") or {})
+def _package(file: LockFile, entry: dict[str, Any], secrets: frozenset[str]) -> LockedPackage:
+    return file.package(_expand(entry["url"], secrets), entry.get("hash") or {})
 
 
-def _requirement(path: str, entry: dict[str, Any]) -> str:
-    return requirement(path, entry["name"], entry["url"], (entry.get("hash") or {}).get("sha256"))
+def _requirement(file: LockFile, entry: dict[str, Any]) -> str:
+    return file.requirement(entry["name"], entry["url"], (entry.get("hash") or {}).get("sha256"))
 
 
 def _channels(metadata: dict[str, Any]) -> list[dict[str, Any]]:

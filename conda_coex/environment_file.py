@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .yaml_text import load
 
 LISTS = ("channels", "dependencies")
 
@@ -55,19 +56,11 @@ def _check_pip(path: str, item: dict[Any, Any]) -> None:
 
 
 def _load(path: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
     try:
-        return YAML(typ="safe", pure=True).load(Path(path).read_bytes())
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise _wrong(path, f"is no YAML{where}: {error.problem}") from error
-    except (YAMLError, ValueError) as error:
-        raise _wrong(path, f"is no YAML: {' '.join(str(error).split())}") from error
+        data = Path(path).read_bytes()
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}") from error
+    return load(data, lambda reason: _wrong(path, reason))
 
 
 def _wrong(path: str, what: str, remedy: str | None = None) -> InputError:

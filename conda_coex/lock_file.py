@@ -1,4 +1,4 @@
-"""What a lock file pins for one platform, and the checks that its readers share."""
+"""What a lock file pins for one platform, and the file itself with the checks that its readers share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from .environment import PipSection
 from .errors import InputError
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 HEXADECIMAL = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
+COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 SUFFIXES = (".conda", ".tar.bz2")
+KINDS = {dict: "mapping", list: "list", str: "text", int: "number"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,101 @@ class Lock:
     pip: tuple[PipSection, ...] = ()
 
 
+@dataclass(frozen=True)
+class LockFile:
+    """A lock file as it was read: `found` is the mapping of one that is YAML. Every check raises InputError."""
+
+    path: str
+    kind: str  # explicit, conda-lock or pixi
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def wrong(self, what: str, remedy: str | None = None) -> InputError:
+        """Return the error of this file."""
+        return wrong(self.path, what, remedy)
+
+    def check_version(self, known: Sequence[int], whose: str) -> None:
+        """Refuse a version of the format that is not known."""
+        version = self.found.get("version")
+        if version not in known:
+            raise self.wrong(f"is of version {version!r} of {whose} format", f"make one of version {known[-1]}")
+
+    def take(self, key: str, kind: type, mapping: Any = None, where: str = "the file") -> Any:
+        """Return `mapping[key]`, of the file's mapping where none is given, which must be a `kind`."""
+        mapping = self.found if mapping is None else mapping
+        if not isinstance(mapping, dict) or not isinstance(mapping.get(key), kind):
+            raise self.wrong(f"has no {KINDS[kind]} `{key}` in {where}")
+        return mapping[key]
+
+    def package(self, url: Any, hashes: dict[str, Any], fields: dict[str, Any] | None = None) -> LockedPackage:
+        """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
+        if not isinstance(url, str) or not url.endswith(SUFFIXES) or "://" not in url:
+            raise self.wrong(f"has {url!r}, which is no URL of a conda package")
+        found: dict[str, str] = {}
+        for kind, pattern in HEXADECIMAL.items():
+            value = hashes.get(kind)
+            if value is None or value == "":
+                continue
+            if not isinstance(value, str) or not pattern.match(value.lower()):
+                raise self.wrong(f"has {value!r} for {url.rpartition('/')[2]}, which is no {kind}")
+            found[kind] = value.lower()
+        return LockedPackage(url, found.get("md5"), found.get("sha256"), fields or {})
+
+    def requirement(self, name: str, location: str, sha256: Any) -> str:
+        """Return the line of a requirements file for a pinned package: a URL, a path beside the lock, or a repository.
+
+        A word of a lock cannot be more than a word. The hash that a lock has of a directory or a repository is
+        none that pip could compare: a directory is as it is now, a commit names its content.
+        """
+        if any(mark.isspace() for mark in name + location) or location.startswith("-") or not location:
+            raise self.wrong(f"has {location!r}, which is no URL and no path of a pip package")
+        if sha256 is not None and not HEXADECIMAL["sha256"].match(str(sha256)):
+            raise self.wrong(f"has {sha256!r} for {name or location}, which is no sha256")
+        if "+" in location.partition("://")[0]:
+            return f"{name} @ {_repository(location)}"
+        if "://" not in location or location.startswith("file:"):
+            path = self._beside(location)
+            return f"{path} --hash=sha256:{sha256}" if sha256 and path.is_file() else str(path)
+        line = f"{name} @ {location}" if name else location
+        return f"{line} --hash=sha256:{sha256}" if sha256 else line
+
+    def _beside(self, location: str) -> Path:
+        given = unquote(urlsplit(location).path) if location.startswith("file:") else location
+        path = Path(os.path.normpath(Path(self.path).absolute().parent / given))
+        if not path.exists():
+            raise self.wrong(f"names {location}, and there is no {path}", "have it beside the lock file, where it was")
+        return path
+
+    def lock(
+        self, platform: str, packages: Iterable[LockedPackage], channels: Iterable[str] = (), pip: Sequence[str] = ()
+    ) -> Lock:
+        """Return what the file pins: conda packages, each once, and lines for pip.
+
+        Those are in two sections where only some have hashes: pip wants hashes of all in a file, or of none.
+        """
+        hashed = tuple(line for line in pip if "--hash=" in line)
+        plain = tuple(line for line in pip if "--hash=" not in line)
+        directory = str(Path(self.path).absolute().parent)
+        sections = tuple(PipSection(directory, part, pinned=True) for part in (hashed, plain) if part)
+        once = {package.url: package for package in packages}
+        return Lock(self.path, platform, tuple(once.values()), tuple(channels), sections)
+
+
+def _repository(location: str) -> str:
+    """Return a repository as pip names it, `git+URL@COMMIT#subdirectory=DIRECTORY`.
+
+    uv, and pixi with it, write `git+URL?rev=NAME&subdirectory=DIRECTORY#COMMIT`.
+    """
+    parts = urlsplit(location)
+    query = parse_qs(parts.query)
+    commit = parts.fragment if COMMIT.match(parts.fragment) else None
+    wanted = commit or next((query[key][0] for key in ("rev", "tag", "branch") if key in query), None)
+    if wanted is None:
+        return location
+    directory = query.get("subdirectory", [""])[0]
+    fragment = f"subdirectory={directory}" if directory else ""
+    return parts._replace(path=f"{parts.path}@{wanted}", query="", fragment=fragment).geturl()
+
+
 def check_platform(path: str, wanted: str, available: Iterable[str]) -> None:
     """Raise InputError, naming the platforms that a lock has, where the wanted one is not among them."""
     found = sorted(set(available))
@@ -63,64 +161,6 @@ def check_platform(path: str, wanted: str, available: Iterable[str]) -> None:
         listed = ", ".join(found) or "no platform"
         remedy = f"choose with --platform {found[0]}" if found else None
         raise wrong(path, f"is for {listed}, not for {wanted}", remedy)
-
-
-def checked(path: str, url: Any, hashes: dict[str, Any], fields: dict[str, Any] | None = None) -> LockedPackage:
-    """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
-    if not isinstance(url, str) or not url.endswith(SUFFIXES) or "://" not in url:
-        raise wrong(path, f"has {url!r}, which is no URL of a conda package")
-    found: dict[str, str] = {}
-    for kind, pattern in HEXADECIMAL.items():
-        value = hashes.get(kind)
-        if value is None or value == "":
-            continue
-        if not isinstance(value, str) or not pattern.match(value.lower()):
-            raise wrong(path, f"has {value!r} for {url.rpartition('/')[2]}, which is no {kind}")
-        found[kind] = value.lower()
-    return LockedPackage(url, found.get("md5"), found.get("sha256"), fields or {})
-
-
-def load_yaml(path: str) -> dict[str, Any]:
-    """Return the mapping of a YAML lock file."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    try:
-        found = YAML(typ="safe").load(Path(path).read_bytes())
-    except MarkedYAMLError as error:
-        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
-        raise wrong(path, f"is no YAML{where}: {error.problem}") from error
-    except (YAMLError, ValueError) as error:
-        raise wrong(path, f"is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
-        raise wrong(path, "is no mapping")
-    return found
-
-
-def take(path: str, mapping: Any, key: str, kind: type, where: str) -> Any:
-    """Return `mapping[key]`, which must be a `kind`; raises InputError that says where it is not."""
-    if not isinstance(mapping, dict) or not isinstance(mapping.get(key), kind):
-        names = {dict: "mapping", list: "list", str: "text", int: "number"}
-        raise wrong(path, f"has no {names[kind]} `{key}` in {where}")
-    return mapping[key]
-
-
-def requirement(path: str, name: str, location: str, sha256: Any) -> str:
-    """Return the line of a requirements file for one pinned package; a word of a lock cannot be more than a word."""
-    if any(mark.isspace() for mark in name + location) or location.startswith("-"):
-        raise wrong(path, f"has {location!r}, which is no URL and no path of a pip package")
-    if sha256 is not None and not HEXADECIMAL["sha256"].match(str(sha256)):
-        raise wrong(path, f"has {sha256!r} for {name}, which is no sha256")
-    line = f"{name} @ {location}" if name and "://" in location else location
-    return f"{line} --hash=sha256:{sha256}" if sha256 else line
-
-
-def pip_sections(path: str, lines: Sequence[str]) -> tuple[PipSection, ...]:
-    """Return pinned requirements as sections: pip wants hashes of all in a file, or of none."""
-    hashed = tuple(line for line in lines if "--hash=" in line)
-    plain = tuple(line for line in lines if "--hash=" not in line)
-    directory = str(Path(path).absolute().parent)
-    return tuple(PipSection(directory, part, pinned=True) for part in (hashed, plain) if part)
 
 
 def wrong(path: str, what: str, remedy: str | None = None) -> InputError:

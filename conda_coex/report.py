@@ -67,3 +67,14 @@ def show_records(records: Sequence[Any], pip: Sequence[str] = ()) -> None:
         print(record.dist_str())
     for line in pip:
         print(f"pip: {line}")
+
+
+def show_dry_run(message: str) -> None:
+    """Say what a dry run came to where there are no packages to show."""
+    from conda.base.context import context
+    from conda.cli.common import stdout_json_success
+
+    if context.json:
+        stdout_json_success(dry_run=True, message=message)
+    else:
+        print(f"coex: note: {message}", file=sys.stderr)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .environment_file import check_shape
 from .errors import InputError
 from .lock_file import check_platform
+from .report import show_dry_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +42,10 @@ def read_environment_file(path: str, platform: str) -> EnvironmentFile:
         # conda prints remarks on unknown keys to stdout, where --json has its document
         with contextlib.redirect_stdout(sys.stderr):
             return _read_by_plugin(path, platform) if _has_specifier_plugins() else _read_by_env(path)
-    except (InputError, DryRunExit):
+    except InputError:
+        raise
+    except DryRunExit:  # a plugin fetches what a lock names, and ends there, without a word, in a dry run
+        show_dry_run(f"{path} is a lock file, whose reader does not say in a dry run what it pins")
         raise
     except (CondaError, ValueError, TypeError, AttributeError, KeyError, yaml_error()) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

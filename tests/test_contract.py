@@ -24,7 +24,10 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 
 # What stages hand on or all of them use; a stage may import these.
 NOUNS = {
-    BUILDER: {"conda_api", "environment", "errors", "frames", "layout", "lock_file", "placeholders", "plan", "report"},
+    BUILDER: {
+        "conda_api", "environment", "errors", "frames", "layout", "lock_file", "placeholders", "plan", "report",
+        "yaml_text",
+    },
     BOOTSTRAP: {"compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting"},
 }
 # The verbs, which know the order of their stages, and what only starts them.

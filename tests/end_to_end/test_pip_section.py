@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from end_to_end.archives import Archive, only_root
 from end_to_end.lock_texts import as_yaml
-from end_to_end.wheel_files import make_extension, make_wheel
+from end_to_end.wheel_files import committed, make_extension, make_project, make_wheel
 from testbed.layout import native_subdir
 
 if TYPE_CHECKING:
@@ -221,6 +221,38 @@ def test_pinned_by_a_lock_file(locked: str, tmp_path: Path, conda: Conda, store:
     )
     (row,) = json.loads(conda("coex", "inspect", "--json", tmp_path / "app.coex").stdout)["pip"]
     assert (row["name"], row["file"]) == ("pip_lib", "pip_lib-1.5-py3-none-any.whl")
+
+
+def test_sources_of_a_pixi_lock(
+    work: Path, rows: dict[str, dict[str, Any]], tmp_path: Path, conda: Conda, store: Path
+) -> None:
+    """A directory beside the lock, a wheel by a relative path, a commit of a repository, as pixi writes them."""
+    make_project(tmp_path / "beside", "beside")
+    make_project(tmp_path / "repository/sub", "committed")
+    commit = committed(tmp_path / "repository")
+    (tmp_path / "repository/sub/committed.py").write_text("NAME = 'not committed'\n")
+    wheel = work / "wheels/pip_lib-1.5-py3-none-any.whl"
+    (tmp_path / wheel.name).write_bytes(wheel.read_bytes())
+    repository = (tmp_path / "repository").as_uri()
+    pip = [
+        {"pypi": "./beside", "name": "beside", "version": "1.0", "sha256": "0" * 64, "editable": True},
+        {"pypi": f"./{wheel.name}", "name": "pip-lib", "version": "1.5", "sha256": sha256(wheel)},
+        {"pypi": f"git+{repository}?subdirectory=sub&rev=HEAD#{commit}", "name": "committed", "version": "1.0"},
+    ]
+    names = ("python", "pip", "setuptools", "zstd")
+    described = [{"conda": rows[name]["url"], "sha256": rows[name]["sha256"]} for name in names]
+    listed = [{"conda": each["conda"]} for each in described] + [{"pypi": each["pypi"]} for each in pip]
+    environments = {"default": {"channels": [], "packages": {native_subdir(): listed}}}
+    lock = json.dumps({"packages": described + pip, "version": 6, "environments": environments})
+    (tmp_path / "pixi.lock").write_text(lock)
+    conda(*CREATE, "-f", "pixi.lock", "--entrypoint", "python", cwd=tmp_path, env=ENV)
+    code = "import beside, committed, pip_lib; print(beside.NAME, committed.NAME, pip_lib.greeting())"
+    assert Archive(tmp_path / "app.coex").start("-c", code, store=store) == "beside committed greetings\n"
+    found = json.loads(conda("coex", "inspect", "--json", tmp_path / "app.coex").stdout)["pip"]
+    assert {row["name"]: row.get("commit", row.get("file")) for row in found} == {
+        "beside": "beside", "committed": commit, "pip_lib": wheel.name,
+    }  # fmt: skip
+    assert repository not in json.dumps(found)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -57,3 +58,20 @@ def make_extension(directory: Path) -> Path:
     (directory / "native_demo.c").write_text(EXTENSION)
     (directory / "setup.py").write_text(SETUP)
     return directory
+
+
+def make_project(directory: Path, name: str) -> Path:
+    """Write the sources of a distribution of one pure module."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{name}.py").write_text(f"NAME = {name!r}\n")
+    called = f"name={name!r}, version='1.0', py_modules=[{name!r}]"
+    (directory / "setup.py").write_text(f"from setuptools import setup\n\nsetup({called})\n")
+    return directory
+
+
+def committed(directory: Path) -> str:
+    """Make a directory a git repository with what is in it; return the commit."""
+    git = ("git", "-C", directory, "-c", "user.name=me", "-c", "user.email=me@example.com")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "first")):
+        subprocess.run([*git, *words], check=True)
+    return subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
