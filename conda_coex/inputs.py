@@ -22,8 +22,8 @@ def read(
         return existing.read_existing(prefix)
     found = lock.find_lock(files, specs, choice)
     if found is not None:
-        pip_packages.check_platform(found.platform, found.pip)
+        pip_packages.check(found.platform, found.pip)
         return pinned.resolve(found)
     asked = wanted.merge_inputs(files, specs)
-    pip_packages.check_platform(choice.platform, asked.pip)
+    pip_packages.check(choice.platform, asked.pip)
     return pinned.order(asked) if asked.pinned else solve.solve(asked, str(output.absolute()))

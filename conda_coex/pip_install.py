@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,9 +14,11 @@ from coex_bootstrap.activate import needed_shell, write_activation
 
 from .environment import without_credentials
 from .errors import PipFailed
+from .requirement_lines import gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from .environment import PipSection
 
@@ -28,7 +29,6 @@ OPTIONS = (
 REPORT_SINCE = (22, 2)
 # What a pip.conf or the caller's environment must not decide, because the place is given.
 REFUSED = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", "PIP_PYTHON", "__PYVENV_LAUNCHER__")
-FILE_OPTION = re.compile(r"(-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=^-[rc]))(?P<file>\S.*)$")
 # No debugging information by default: it names directories of the builder, whose names differ each time.
 SCRIPT = 'set -e; . "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
 
@@ -44,16 +44,20 @@ class Pip:
         environ = {os.fsencode(name): os.fsencode(value) for name, value in self.environ.items()}
         self.shell = os.fsdecode(needed_shell(self.activation, os.fsencode(prefix.parent), environ) or b"/bin/sh")
 
-    def install(self, section: PipSection) -> list[dict[str, Any]]:
-        """Install a section; return what pip reports of each package, or nothing where it is too old to."""
+    def install(self, sections: Sequence[PipSection]) -> list[dict[str, Any]]:
+        """Install sections in one run, so that they agree; return what pip reports, nothing where it is too old to.
+
+        Sections of a lock have their dependencies beside them: those are installed as they are.
+        """
         lines = self.scratch / "requirements.txt"
         lines.touch(0o600)  # it may have credentials
-        lines.write_text("\n".join(_absolute(line, section.directory) for line in section.lines) + "\n", "utf-8")
+        lines.write_text("\n".join(gather(sections)) + "\n", "utf-8")
         report = self.scratch / "report.json"
-        options = [*(("--no-deps",) if section.pinned else ("--upgrade",)), "-r", str(lines)]
+        pinned = any(section.pinned for section in sections)
+        options = ["--no-deps" if pinned else "--upgrade", "-r", str(lines)]
         if self.reports:
             options += ["--report", str(report)]
-        self._run([*OPTIONS, *options], section.directory)
+        self._run([*OPTIONS, *options], sections[0].directory)
         return list(json.loads(report.read_text("utf-8"))["install"]) if report.is_file() else []
 
     def settle(self, source: str) -> None:
@@ -85,14 +89,6 @@ def _environ(date: int, offline: bool) -> dict[str, str]:
     if offline:
         environ["PIP_NO_INDEX"] = "1"
     return environ
-
-
-def _absolute(line: str, directory: str) -> str:
-    """Return a line in which a file of other lines is named absolutely: pip takes it relative to the file it is in."""
-    found = FILE_OPTION.match(line.strip())
-    if found is None or "://" in found["file"]:
-        return line
-    return f"{found[1]} {Path(directory, found['file'].strip())}"
 
 
 def editable_sources(site_packages: Path) -> Iterator[str]:

@@ -19,6 +19,7 @@ from .errors import InputError
 from .live_prefix import Tree, walk
 from .pip_install import Pip, editable_sources
 from .plan import Content, Link
+from .requirement_lines import gather
 from .staging import stand_in
 from .unmanaged import collect_unmanaged
 
@@ -44,8 +45,11 @@ class Installed:
     notes: list[str] = field(default_factory=list)
 
 
-def check_platform(platform: str, sections: Sequence[PipSection]) -> None:
-    """Raise InputError where pip packages are asked for and the platform is not the builder's."""
+def check(platform: str, sections: Sequence[PipSection]) -> None:
+    """Raise InputError where pip packages are asked for that cannot be: before any work.
+
+    The platform has to be the builder's, and the requirements files that sections name have to be there.
+    """
     from conda.base.context import context
 
     if sections and platform != context._native_subdir():
@@ -53,6 +57,7 @@ def check_platform(platform: str, sections: Sequence[PipSection]) -> None:
             f"pip packages are installed by the environment's own pip, which is for {platform} and does not run here",
             remedy="build on a machine of that platform",
         )
+    gather(sections)
 
 
 def check_pip(packages: Sequence[Package]) -> str:
@@ -64,11 +69,11 @@ def check_pip(packages: Sequence[Package]) -> str:
 
 
 def install(prefix: Path, environment: Environment, python: Python, pip: Pip, date: int) -> Installed:
-    """Let pip install the sections, in order; raises PipFailed with what pip said."""
+    """Let pip install the sections; raises PipFailed with what pip said."""
     before = walk(prefix)
     reported: list[Row] = []
-    for section in environment.pip:
-        reported += pip.install(section)
+    for sections in _runs(environment.pip):
+        reported += pip.install(sections)
     site_packages = prefix / python.site_packages
     for source in sorted(set(editable_sources(site_packages))):
         pip.settle(source)
@@ -77,6 +82,14 @@ def install(prefix: Path, environment: Environment, python: Python, pip: Pip, da
     lock = list(_lock(site_packages, before, prefix, reported))
     _drop_local_urls(site_packages, before, prefix)
     return _collect(prefix, before, python, date, lock)
+
+
+def _runs(sections: Sequence[PipSection]) -> Iterator[Sequence[PipSection]]:
+    """Yield the sections by the runs of pip: those of environment files are resolved together."""
+    together = [section for section in sections if not section.pinned]
+    if together:
+        yield together
+    yield from ((section,) for section in sections if section.pinned)
 
 
 def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[Row]) -> Installed:

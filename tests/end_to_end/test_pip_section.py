@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from end_to_end.archives import Archive, only_root
 from end_to_end.lock_texts import as_yaml
-from end_to_end.wheel_files import committed, make_extension, make_project, make_wheel
+from end_to_end.wheel_files import committed, make_extension, make_project, make_wheel, pack_sdist
 from testbed.layout import native_subdir
 
 if TYPE_CHECKING:
@@ -197,6 +197,38 @@ def test_what_pip_refuses(tmp_path: Path, conda: Conda, channel: tuple[str, ...]
     assert "hunter2" not in said
     document = json.loads(pip_case(conda, channel, tmp_path, '"not a requirement !"', "--json").partition("\n\n\n")[0])
     assert "Invalid requirement" in document["message"]
+
+
+def test_several_files(work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...], store: Path) -> None:
+    """Each with a pip section, in directories of their own: paths are relative to each, and one pip resolves all."""
+    for name in ("first", "my second"):
+        make_project(tmp_path / name / "library", name.replace(" ", "_"))
+    wheels = tmp_path / "first/wheels"
+    make_wheel(wheels, "clash", "1.0", {"clash-1.0.data/scripts/cprog": "#!python\nprint('of pip')\n"})
+    pack_sdist(make_extension(tmp_path / "my second/native"), "native-demo-0.3")
+    (tmp_path / "first/limits.txt").write_text("pip_lib<1.7\n")
+    (tmp_path / "my second/more.txt").write_text("./library\npip_lib ${WANTED}\n")
+    first = ("-c limits.txt", "./library", "wheels/clash-1.0-py3-none-any.whl")
+    second = (f"--find-links {work / 'wheels'}", "-r more.txt", "./native-demo-0.3.tar.gz")
+    for name, conda_packages, lines in (
+        ("first", ["cprog", "python"], first), ("my second", ["pip", "setuptools"], second),
+    ):  # fmt: skip
+        text = json.dumps({"dependencies": [*conda_packages, {"pip": lines}]})
+        (tmp_path / name / "environment.yml").write_text(text)
+    files = ("-f", "first/environment.yml", "-f", "my second/environment.yml")
+    options = (*CREATE, *channel, *files, "--entrypoint", "python")
+    conda(*options, cwd=tmp_path, env={**ENV, "WANTED": ">=1"})
+    code = "import first, my_second, native_demo, pip_lib; print(first.NAME, my_second.NAME, native_demo.answer())"
+    archive = Archive(tmp_path / "app.coex")
+    assert archive.start("-c", code, store=store) == "first my_second 42\n"
+    assert archive.start(store=store, env={"COEX_ENTRYPOINT": "cprog"}) == "of pip\n"
+    conda("coex", "verify", archive.path, env={"COEX_ROOT": str(store)})
+    done = conda(*options, cwd=tmp_path, env={**ENV, "WANTED": ">=1.7"}, check=False)
+    assert done.returncode == 1
+    assert "Cannot install pip_lib>=1.7 because these package versions have conflicting dependencies" in done.stderr
+    (tmp_path / "first/limits.txt").unlink()
+    done = conda(*options, cwd=tmp_path, env=ENV, check=False)
+    assert f"{tmp_path}/first/limits.txt: the requirements file cannot be read" in " ".join(done.stderr.split())
 
 
 @pytest.fixture(scope="module")

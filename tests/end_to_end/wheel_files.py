@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import subprocess
+import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -29,22 +30,24 @@ def make_wheel(
     directory: Path, name: str, version: str, files: dict[str, str], *, script: str = "", requires: str = ""
 ) -> Path:
     """Write a wheel of pure Python; `script` is `command = module:function`."""
-    info = f"{name}-{version}.dist-info"
+    about = f"{name}-{version}.dist-info"
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
     members = {
         **files,
-        f"{info}/METADATA": metadata,
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        **({f"{info}/entry_points.txt": f"[console_scripts]\n{script}\n"} if script else {}),
+        f"{about}/METADATA": metadata,
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **({f"{about}/entry_points.txt": f"[console_scripts]\n{script}\n"} if script else {}),
     }
     record = "".join(f"{path},sha256={_digest(text)},{len(text.encode())}\n" for path, text in members.items())
-    members[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
+    members[f"{about}/RECORD"] = f"{record}{about}/RECORD,,\n"
     directory.mkdir(parents=True, exist_ok=True)
     wheel = directory / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in members.items():
-            archive.writestr(zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0)), text)
+            info = zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0))
+            info.external_attr = (0o100755 if "/scripts/" in path else 0o100644) << 16
+            archive.writestr(info, text)
     return wheel
 
 
@@ -58,6 +61,14 @@ def make_extension(directory: Path) -> Path:
     (directory / "native_demo.c").write_text(EXTENSION)
     (directory / "setup.py").write_text(SETUP)
     return directory
+
+
+def pack_sdist(directory: Path, name: str) -> Path:
+    """Write the source distribution of a directory beside it."""
+    archive = directory.parent / f"{name}.tar.gz"
+    with tarfile.open(archive, "w:gz") as sdist:
+        sdist.add(directory, name)
+    return archive
 
 
 def make_project(directory: Path, name: str) -> Path:
