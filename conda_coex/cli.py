@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .cli_options import add_level
 from .cli_pack import configure_pack, execute_pack
 from .cli_repack import configure_repack, execute_repack, take_paths_anywhere
 
@@ -48,8 +49,6 @@ Examples:
   conda coex cache clean --older-than 30d         # roots that were not started for a month
   conda coex cache clean --roots --all
 """
-DEFAULT_LEVEL = 9
-FAST_LEVEL = 3
 
 
 def configure_parser(parser: ArgumentParser) -> None:
@@ -95,7 +94,7 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
         "none; ${COEX_APP} and ${COEX_PREFIX} in it stand for the unpacked places; may be repeated",
     )  # fmt: skip
     parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
-    _add_level(parser)
+    add_level(parser)
     _add_environment(parser)
     add_parser_prefix(parser)
     add_parser_platform(add_parser_channels(parser))
@@ -103,18 +102,6 @@ def _configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
     add_parser_networking(parser)
     add_output_and_prompt_options(parser)
     take_paths_anywhere(parser)
-
-
-def _add_level(parser: ArgumentParser) -> None:
-    level = parser.add_mutually_exclusive_group()
-    level.add_argument(
-        "--compression-level", type=int, default=DEFAULT_LEVEL, metavar="N",
-        help=f"of zstd, 1 to 19: smaller files take longer to build, not to start (default: {DEFAULT_LEVEL})",
-    )  # fmt: skip
-    level.add_argument(
-        "--fast", action="store_const", const=FAST_LEVEL, dest="compression_level",
-        help=f"build quickly, while developing: --compression-level {FAST_LEVEL}",
-    )  # fmt: skip
 
 
 def _add_environment(parser: ArgumentParser) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from .cli_options import add_level
+from .cli_repack import take_paths_anywhere
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
 
@@ -16,8 +19,8 @@ Examples:
   conda coex pack --from-prefix --entrypoint python -o env.coex
   conda coex pack --from-prefix /path/to/env --entrypoint ./tool.py
   conda coex pack -n myenv --entrypoint jupyter --small --exclude 'share/jupyter/lab/staging'
+  conda coex pack --entrypoint my-tool --editable bring --exclude notebooks --missing restore
 """
-LEVEL = 9
 
 
 def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
@@ -29,7 +32,9 @@ def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
     parser = verbs.add_parser(
         "pack", help=PACK, description=PACK, epilog=PACK_MORE, formatter_class=RawDescriptionHelpFormatter
     )
-    parser.add_argument("sources", nargs="*", metavar="PATH", help="files and directories of the application")
+    parser.add_argument(
+        "sources", nargs="*", metavar="PATH[=TARGET]", help="files and directories of the application, as for create"
+    )
     parser.add_argument(
         "--from-prefix", nargs="?", const="", metavar="PREFIX", help="the environment's path (default: the active one)"
     )
@@ -38,12 +43,16 @@ def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="as for create")
     parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
+    add_level(parser)
     parser.add_argument(
-        "--compression-level", type=int, default=LEVEL, metavar="N", help=f"of zstd, 1 to 19 (default: {LEVEL})"
-    )
+        "--missing", choices=("ignore", "restore", "refuse"), default="ignore",
+        help="what to do when files of conda's packages are missing, which are named in any case: pack without them, "
+        "take them from conda's package cache, or end there (default: ignore)",
+    )  # fmt: skip
     parser.add_argument(
-        "--missing", choices=("ignore", "refuse"), default="ignore",
-        help="what to do when files of conda's packages are missing; they are named in either case (default: ignore)",
+        "--editable", choices=("refuse", "bring"), default="refuse",
+        help="what to do with editable installs, and with .pth files and links that lead Python outside: end there, or "
+        "bring the sources they lead to along, into share/coex/editable (default: refuse)",
     )  # fmt: skip
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="GLOB",
@@ -60,13 +69,14 @@ def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
     add_parser_prefix(parser)
     add_parser_networking(parser)
     add_output_and_prompt_options(parser)
+    take_paths_anywhere(parser)
 
 
 def execute_pack(arguments: Namespace) -> int:
     """Run the verb; raises InputError where no environment is named and none is active."""
     from .create import Request
     from .errors import InputError
-    from .pack import pack
+    from .pack import Choices, pack
     from .selection import Selection
 
     named = bool(arguments.name or arguments.prefix)
@@ -84,7 +94,7 @@ def execute_pack(arguments: Namespace) -> int:
         prefix=os.path.abspath(arguments.from_prefix) if arguments.from_prefix else _prefix(named=named),  # noqa: PTH100
     )
     selection = Selection(tuple(arguments.exclude), tuple(arguments.include), arguments.small)
-    return pack(request, selection, refuse_missing=arguments.missing == "refuse")
+    return pack(request, selection, Choices(arguments.missing, arguments.editable))
 
 
 def _prefix(*, named: bool) -> str:

@@ -1,28 +1,24 @@
-"""Read a package from the prefix it is installed in, where conda's cache has it no more."""
+"""Read what conda recorded of a package in the prefix that it is installed in, and what of it is not there."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from .errors import PackageDamaged
-from .live_file import digest
-from .packages import Package, PackagePath, check_path
-from .plan import NOARCH_SOURCE, Content, Link, PackagePlan, compiled_path
+from .packages import Package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
-    from .plan import Python
-
-    Names = tuple[str, ...]  # by which files name the prefix
+    from .plan import Content, Link
 
 OF_LINKING = ("pyc_file", "unix_python_entry_point")  # rows of a record that are no files of the package
+NO_FILE = ("pyc_file", "directory")  # rows that a prefix may lack
 UNSAID = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
 
 
@@ -68,114 +64,29 @@ def installed_package(prefix: Path, record: dict[str, Any], requested: str | Non
     return Package(fields, prefix, kind, (), (), record.get("python_site_packages_path"), requested)
 
 
-@dataclass(frozen=True)
-class Drift:
-    """How a package in a prefix differs from what its record says: paths relative to the prefix."""
-
-    dist: str
-    modified: tuple[str, ...]
-    missing: tuple[str, ...]
+def lacking(record: Mapping[str, Any], live: Container[str], prefix: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of a record that are not in the prefix, by target path; .pyc files that conda made apart."""
+    rows = ((path, row) for path, row in rows_of(record) if row.get("path_type") not in NO_FILE)
+    return {path: row for path, row in rows if path not in live and is_missing(path, live, prefix)}
 
 
-def plan_installed(
-    package: Package, record: dict[str, Any], python: Python | None, live: Mapping[str, Content | Link], names: Names
-) -> tuple[PackagePlan, Drift]:
-    """Return what of a package is in the prefix: `live` has its files by path relative to that.
-
-    A file that is what its package recorded, once the prefix in it is the placeholder again, is the package's own.
-    """
-    paths: list[PackagePath] = []
-    files: list[Content | Link] = []
-    scripts: list[Content] = []
-    modified: list[str] = []
-    missing: list[str] = []
-    for target, row in rows_of(record):
-        check_path(target, package.directory)
-        item = live.get(target)
-        if row.get("path_type") in OF_LINKING:
-            if isinstance(item, Content) and not target.endswith(".pyc"):
-                scripts.append(item)
-            continue
-        if item is None:
-            if not target.endswith(".pyc"):
-                missing.append(target)
-            continue
-        item = _own(item, target, row, package, python, names)
-        foreign = isinstance(item, Content) and item.package_path is None and row.get("sha256")
-        if foreign and digest((package.directory / target).read_bytes()) != row.get("sha256_in_prefix"):
-            modified.append(target)
-        files.append(item)
-        paths.append(_path_row(target, row, item))
-    count = sum(row.get("path_type") not in OF_LINKING for _, row in rows_of(record))
-    own = all(isinstance(item, Link) or item.package_path is not None for item in files)
-    altered = not own or len(files) != count
-    planned = Package(**{**package.__dict__, "paths": tuple(paths), "altered": altered})
-    return PackagePlan(planned, tuple(files), tuple(scripts)), Drift(package.dist, tuple(modified), tuple(missing))
+def is_missing(path: str, live: Container[str], prefix: Path) -> bool:
+    """Return whether nothing stands at a path of the prefix, nor a file of another package where it has directories."""
+    parents = (str(parent) for parent in PurePosixPath(path).parents)
+    return not os.path.lexists(prefix / path) and not any(parent in live for parent in parents)
 
 
-def _own(
-    item: Content | Link, target: str, row: dict[str, Any], package: Package, python: Python | None, names: Names
-) -> Content | Link:
-    if isinstance(item, Link):
-        return item
-    item = _pristine(item, package, target, row, names)
-    if package.noarch == "python" and python is not None and NOARCH_SOURCE.match(str(row["_path"])):
-        return replace(item, compiled=compiled_path(target, python.version))
-    return item
-
-
-def _path_row(target: str, row: dict[str, Any], item: Content | Link) -> PackagePath:
-    own = isinstance(item, Content) and item.package_path is not None
-    kind = "hardlink" if isinstance(item, Content) else "softlink"
-    sha256 = item.sha256 if isinstance(item, Content) and not (item.placeholder and not own) else None
-    fields = {key: value for key, value in row.items() if key != "sha256_in_prefix"}
-    size = item.size if isinstance(item, Content) else 0
-    return PackagePath(target, kind, None, None, sha256, size, 0o644, 0, fields)
-
-
-def _pristine(item: Content, package: Package, target: str, row: dict[str, Any], names: Names) -> Content:
-    """Return a live file as its package had it, where that can be proved by its sha256."""
-    known, placeholder = row.get("sha256"), row.get("prefix_placeholder")
-    if not known:
-        return item
-    if item.sha256 == known:
-        return replace(item, placeholder=None, file_mode=None, edits=None, package_path=row["_path"])
-    if not placeholder:
-        return item
-    mode = str(row.get("file_mode") or "text")
-    data = (package.directory / target).read_bytes()
-    originals = [unrelocate(data, name.encode(), placeholder.encode(), mode) for name in names]
-    if row.get("sha256_in_prefix") == digest(data):  # the cache has what could not be reversed, as a long #! line
-        originals += _cached(package.dist, str(row["_path"]))
-    for original in originals:
-        if digest(original) == known:
-            return Content(
-                item.path, item.mode, item.mtime, original, len(original), known, placeholder, mode,
-                package_path=row["_path"],
-            )  # fmt: skip
-    return item
-
-
-def _cached(dist: str, path: str) -> Iterator[bytes]:
-    """Yield what conda's caches have as a file of a package."""
-    from conda.base.context import context
-
-    for directory in context.pkgs_dirs:
-        with contextlib.suppress(OSError):
-            yield Path(directory, dist, path).read_bytes()
-
-
-def unrelocate(data: bytes, prefix: bytes, placeholder: bytes, file_mode: str) -> bytes:
-    """Return a file with the placeholder where it has the prefix: the reverse of what conda did when it linked it."""
-    if file_mode == "text":
-        return data.replace(prefix, placeholder)
-    longer = len(placeholder) - len(prefix)
-
-    def restore(found: re.Match[bytes]) -> bytes:
-        string, zeros = found.groups()
-        padding = longer * string.count(prefix)
-        if not 0 <= padding < len(zeros):
-            return found.group()
-        return string.replace(prefix, placeholder) + zeros[padding:]
-
-    return re.sub(rb"(" + re.escape(prefix) + rb"[^\0]*)(\0+)", restore, data)
+def behind_links(
+    paths: Iterable[str], live: Mapping[str, Content | Link], prefix: Path
+) -> dict[str, tuple[str, Content | Link]]:
+    """Return where files are, and what they are, that packages have put into a directory through a link to it."""
+    found = {}
+    top = os.path.realpath(prefix)
+    for path in paths:
+        parent, _, name = path.rpartition("/")
+        if path not in live and any(str(above) in live for above in PurePosixPath(path).parents):
+            real = os.path.relpath(os.path.realpath(f"{top}/{parent}"), top)
+            item = live.get(f"{real}/{name}")
+            if item is not None:
+                found[path] = f"{real}/{name}", replace(item, path=f"prefix/{path}")
+    return found

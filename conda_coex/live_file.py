@@ -8,11 +8,11 @@ import mmap
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .errors import FileChanged
-from .occurrences import find_prefix
+from .occurrences import find_prefix, respell
 from .plan import Content, format_time
 
 if TYPE_CHECKING:
@@ -69,20 +69,30 @@ def examine(
 ) -> Reading:
     """Return what `data` of a live file becomes at `target`, a path of the root."""
     plain = Content(target, safe_mode(state), format_time(state.st_mtime_ns), source, len(data), digest(data))
-    for name in names:
-        found = find_prefix(data, name)
-        if found is None:
-            continue
-        script = _console_script(bytes(data), plain, name) if _is_command(plain) else None
-        if script is not None:
-            return Reading(script)
-        if not found.edits:
-            return Reading(plain, found.stay)
-        relocated = Content(
-            **{**plain.__dict__, "placeholder": name, "file_mode": found.file_mode, "edits": found.edits}
-        )
-        return Reading(relocated, found.stay)
-    return Reading(plain)
+    named = {name: found for name in names if (found := find_prefix(data, name)) is not None}
+    if not named:
+        return Reading(plain)
+    if len(named) > 1 and all(found.file_mode == "text" for found in named.values()):
+        spelled = respell(bytes(data), named, names[0])  # a file has one placeholder
+        return _with_source(examine(spelled, source, target, state, names[:1]), spelled)
+    name, found = max(named.items(), key=lambda each: each[1].places - each[1].stay)
+    stay = found.stay + sum(other.places for other in named.values() if other is not found)
+    script = _console_script(bytes(data), plain, name) if _is_command(plain) else None
+    if script is not None:
+        return Reading(script)
+    if not found.edits:
+        return Reading(plain, stay)
+    return Reading(replace(plain, placeholder=name, file_mode=found.file_mode, edits=found.edits), stay)
+
+
+def _with_source(reading: Reading, data: bytes) -> Reading:
+    content = reading.content
+    return replace(reading, content=content if isinstance(content.source, bytes) else replace(content, source=data))
+
+
+def with_data(path: Path, data: bytes, target: str, names: Sequence[str]) -> Content:
+    """Return the file at `path` as the content of `target`, with other bytes."""
+    return _with_source(examine(data, path, target, path.stat(), names), data).content
 
 
 def _is_command(content: Content) -> bool:

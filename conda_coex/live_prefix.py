@@ -35,12 +35,14 @@ class Tree:
     left_out: list[tuple[str, str]] = field(default_factory=list)  # path, what it is
 
 
-def everything(path: str) -> bool:  # noqa: ARG001
-    return True
+def is_environment(path: str) -> bool:
+    """Return whether a path of a prefix is part of the environment, and no cache, no log, and not conda's own."""
+    name = path.rpartition("/")[2]
+    return not (path in OF_CONDA or name in CACHES or RECORDS.match(path) or TRASH.match(name))
 
 
-def walk(prefix: Path, wanted: Callable[[str], bool] = everything) -> Tree:
-    """Return what is in a prefix, sorted; no link is followed, and what vanishes meanwhile is not there.
+def walk(prefix: Path, wanted: Callable[[str], bool] = is_environment) -> Tree:
+    """Return what is in a directory, sorted; no link is followed, and what vanishes meanwhile is not there.
 
     Raises FileChanged for a directory that cannot be read.
     """
@@ -60,7 +62,7 @@ def _walk(tree: Tree, directory: str, wanted: Callable[[str], bool]) -> None:
         raise FileChanged(f"cannot be read: {error.strerror or error}", place) from error
     for entry in entries:
         path = f"{directory}/{entry.name}" if directory else entry.name
-        if is_cache(path) or not wanted(path):
+        if not wanted(path):
             continue
         try:
             _add(tree, path, entry, wanted)
@@ -79,9 +81,3 @@ def _add(tree: Tree, path: str, entry: os.DirEntry[str], wanted: Callable[[str],
         tree.files[path] = state
     else:
         tree.left_out.append((path, KINDS.get(stat.S_IFMT(state.st_mode), "special file")))
-
-
-def is_cache(path: str) -> bool:
-    """Return whether a path of a prefix is a cache, a log, or conda's own, and no part of the environment."""
-    name = path.rpartition("/")[2]
-    return path in OF_CONDA or name in CACHES or bool(RECORDS.match(path) or TRASH.match(name))

@@ -15,6 +15,8 @@ from coex_bootstrap.relocate import ENCODINGS
 from .placeholders import find_edits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .placeholders import Buffer
 
 OBJECTS = (  # formats in which a path is a C string: ELF, Mach-O (thin and fat), ar
@@ -33,11 +35,12 @@ LONGEST = 64 << 10  # bytes of a string in a binary that is no object
 
 @dataclass(frozen=True)
 class Found:
-    """The relocation of a file: EDITS for its file mode, and how many places name the prefix and must stay."""
+    """The relocation of a file: EDITS for its file mode, and how many of the places that name it must stay."""
 
     file_mode: str
     edits: str
     stay: int
+    places: int
 
 
 def find_prefix(data: Buffer, prefix: str) -> Found | None:
@@ -46,10 +49,21 @@ def find_prefix(data: Buffer, prefix: str) -> Found | None:
     if not named:
         return None
     if _is_text(data, prefix, named):
-        return Found("text", find_edits(data, prefix, "text", is_path), 0)
+        return Found("text", find_edits(data, prefix, "text", is_path), 0, len(named))
     edits = find_edits(data, prefix, "binary", is_path if data[:8].startswith(OBJECTS) else _is_string)
     changed = {int(offset) for item in re.findall(r"[\d.]+(?=[+/]|\Z)", edits) for offset in item.split(".")[:-1]}
-    return Found("binary", edits, len(named.keys() - changed))
+    return Found("binary", edits, len(named.keys() - changed), len(named))
+
+
+def respell(data: bytes, names: Iterable[str], name: str) -> bytes:
+    """Return a text in which the prefix has one name wherever it has one of several."""
+    for other in names:
+        parts, end = [], 0
+        for start, encoding in sorted(_places(data, other).items()):
+            parts += [data[end:start], name.encode(encoding)]
+            end = start + len(other.encode(encoding))
+        data = b"".join([*parts, data[end:]])
+    return data
 
 
 def _places(data: Buffer, prefix: str) -> dict[int, str]:

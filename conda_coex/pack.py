@@ -2,94 +2,169 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import bytecode, create, existing, pointers, records
+from . import bytecode, create, direct_url, editable, existing, pack_notes, pointers, records
 from .errors import InputError
 from .fetch import frame_directory
 from .frame_cache import FrameCache
-from .installed import installed_package, plan_installed, read_record, rows_of
+from .installed import behind_links, installed_package, lacking, read_record, rows_of
 from .layout import Group, Layout
-from .live_prefix import walk
+from .live_plan import plan_all
+from .live_prefix import is_environment, walk
+from .pip_record import blank_hashes
 from .plan import Content, find_python
-from .report import human, report
-from .unmanaged import Unmanaged, collect_unmanaged, names_of
+from .report import report
+from .restore import restore
+from .unmanaged import Unmanaged, collect_unmanaged, emptied, names_of
 
 if TYPE_CHECKING:
     from .environment import Environment
-    from .installed import Drift
-    from .plan import PackagePlan, Python
+    from .live_plan import Drift
+    from .packages import Package
+    from .plan import Link, PackagePlan, Python
     from .selection import Selection
 
 OWNER = "not of conda"
-ROOMY = 100  # bytes of a prefix that the usual places to unpack do not reach
-LISTED = 5  # paths that a note names
 
 
-def pack(request: create.Request, selection: Selection, *, refuse_missing: bool) -> int:
+@dataclass(frozen=True)
+class Choices:
+    """What to do with what an archive cannot have as it is."""
+
+    missing: str  # files of packages: ignore, refuse, or restore them from conda's package cache
+    editable: str  # sources outside of the prefix: refuse, or bring them along
+
+
+@dataclass
+class Planned:
+    """The packages of a prefix; paths are relative to it."""
+
+    plans: list[PackagePlan]
+    drifts: list[Drift]
+    restored: list[str] = field(default_factory=list)
+
+
+def pack(request: create.Request, selection: Selection, choices: Choices) -> int:
     """Pack the prefix that was asked for and say what came of it; returns the status."""
-    assert request.prefix is not None
+    with contextlib.ExitStack() as scratch:  # what has to last until the payload is written
+        return _pack(request, selection, choices, scratch)
+
+
+def _pack(request: create.Request, selection: Selection, choices: Choices, scratch: contextlib.ExitStack) -> int:
     output = create.check(request)
+    prefix = checked_prefix(request)
+    names = names_of(prefix)
+    environment = replace(existing.read_existing(str(prefix)), foreign=())
+    dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
+    installed = [read_record(prefix, dist) for dist in dists]
+    found = read(prefix, selection, installed)
+    pointers.refuse_rebuilding(found.items)
+    bring = choices.editable == "bring"
+    brought = editable.bring(found, names, selection, output) if bring else editable.Brought()
+    pointers.refuse(found.items, names, brought=bring)
+    planned = plan_packages(installed, prefix, found, selection, scratch if choices.missing == "restore" else None)
+    kept, gone = direct_url.settle(found.items, names, brought.moved)
+    found.items = list(blank_hashes(kept, gone))
+    missing = [path for drift in planned.drifts for path in drift.missing if selection.leaves_out(path) is None]
+    if missing and choices.missing == "refuse":
+        what = f"files of packages are missing ({pack_notes.shown(missing)})"
+        raise InputError(what, os.fsencode(prefix), "reinstall these, or take them from the cache: --missing restore")
+    date = create.build_date(tuple(plan.package for plan in planned.plans))
+    cache = FrameCache(frame_directory(), request.level)
+    plans = planned.plans
+    if selection.leaves_out("x.pyc") is not None:
+        plans = [without_compiled(plan) for plan in plans]
+    layout, sources = lay_out(environment, plans, found, cache, date)
+    said = [*brought.notes, *pack_notes.notes(found, planned.drifts, missing, planned.restored, selection)]
+    said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
+    # post-link scripts ran in the prefix
+    fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
+    manifest = create.write(request, output, environment, plans, layout, cache, date, fields)
+    report(output, manifest, environment, [], said)
+    return 0
+
+
+def checked_prefix(request: create.Request) -> Path:
+    """Return the prefix to pack; raises InputError for what is no environment of conda's, or has an odd path."""
+    assert request.prefix is not None
     prefix = Path(request.prefix)
     if (prefix / "pyvenv.cfg").is_file():
         what = "is a virtual environment, whose Python lies outside of it"
         raise InputError(what, os.fsencode(prefix), "make a conda environment, and install into that")
     if not all(name.isprintable() for name in names_of(prefix)):  # bytes that are no UTF-8 among them
         raise InputError("has a path that is no UTF-8, or is unprintable", os.fsencode(prefix), "rename a directory")
-    environment = replace(existing.read_existing(request.prefix), foreign=())
-    dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
-    installed = [read_record(prefix, dist) for dist in dists]
-    found = read(prefix, selection, installed)
-    plans, drifts = plan_packages(installed, prefix, found)
-    missing = [path for drift in drifts for path in drift.missing if selection.leaves_out(path) is None]
-    if missing and refuse_missing:
-        raise InputError(f"files of packages are missing ({shown(missing)})", os.fsencode(prefix), "reinstall these")
-    packages = [plan.package for plan in plans]
-    date = create.build_date(tuple(packages))
-    cache = FrameCache(frame_directory(), request.level)
-    if selection.leaves_out("x.pyc") is not None:
-        plans = [without_compiled(plan) for plan in plans]
-    layout, sources = lay_out(environment, plans, found, cache, date)
-    # post-link scripts ran in the prefix
-    fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
-    manifest = create.write(request, output, environment, plans, layout, cache, date, fields)
-    said = notes(found, drifts, missing, selection) + limits(layout, prefix)
-    report(output, manifest, environment, [], said)
-    return 0
+    return prefix
 
 
 def read(prefix: Path, selection: Selection, installed: list[dict[str, Any]]) -> Unmanaged:
-    """Return all files of the prefix that are wanted; refuses what imports from outside."""
-    tree = walk(prefix, lambda path: bool(selection.include) or selection.leaves_out(path) != "excluded")
-    tree.files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}
-    tree.links = {path: target for path, target in tree.links.items() if selection.wanted(path, 0)}
+    """Return all files of the prefix that are wanted."""
+
+    def wanted(path: str) -> bool:
+        return is_environment(path) and (bool(selection.include) or selection.leaves_out(path) != "excluded")
+
+    tree = walk(prefix, wanted)
+    files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}
+    links = {path: target for path, target in tree.links.items() if selection.wanted(path, 0)}
+    for path in emptied(tree, files.keys() | links.keys()):
+        del tree.directories[path]
+    tree.files, tree.links = files, links
     rows = (row for record in installed for row in rows_of(record))
     of_packages = {target for target, row in rows if target.endswith(".pyc") and row.get("path_type") != "pyc_file"}
-    found = collect_unmanaged(prefix, (), tree=tree, of_packages=of_packages)
-    pointers.refuse(found.items, names_of(prefix))
-    return found
+    return collect_unmanaged(prefix, (), tree=tree, of_packages=of_packages)
 
 
 def plan_packages(
-    installed: list[dict[str, Any]], prefix: Path, found: Unmanaged
-) -> tuple[list[PackagePlan], list[Drift]]:
-    """Return the packages as they are in the prefix; what is theirs is taken from `found.items`."""
+    installed: list[dict[str, Any]],
+    prefix: Path,
+    found: Unmanaged,
+    selection: Selection,
+    scratch: contextlib.ExitStack | None,
+) -> Planned:
+    """Return the packages as they are in the prefix; what is theirs is taken from `found`.
+
+    With `scratch`, what is missing comes from conda's package cache.
+    """
     live = {item.path.removeprefix("prefix/"): item for item in found.items}
     packages = [installed_package(prefix, record, record.get("requested_spec")) for record in installed]
     python = find_python(packages)
-    done = [
-        plan_installed(package, record, python, live, names_of(prefix))
-        for package, record in zip(packages, installed, strict=True)
-    ]
     managed = {target for record in installed for target, _ in rows_of(record)}
+    for path, (real, item) in behind_links(managed, live, prefix).items():
+        live[path] = item
+        managed.add(real)
     found.items = [item for path, item in live.items() if path not in managed]
-    files = (item for plan, _ in done for item in plan.files)
-    owned = {item.path for item in files if isinstance(item, Content) and item.compiled}
-    found.sources = [source for source in found.sources if source.path not in owned]
-    return [plan for plan, _ in done], [drift for _, drift in done]
+    restored: dict[str, Content | Link] = {}
+    if scratch is not None:
+        restored = restore_all(installed, packages, live, selection, scratch)
+    plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names_of(prefix))
+    files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
+    compiled = {item.path for item in files if item.compiled}
+    found.sources = [source for source in found.sources if source.path not in compiled]
+    own = {item.path.removeprefix("prefix/") for item in files if item.package_path is not None}
+    found.stay = {path: count for path, count in found.stay.items() if path not in own}
+    return Planned(plans, drifts, sorted(restored))
+
+
+def restore_all(
+    installed: list[dict[str, Any]],
+    packages: list[Package],
+    live: dict[str, Content | Link],
+    selection: Selection,
+    scratch: contextlib.ExitStack,
+) -> dict[str, Content | Link]:
+    """Return what can be had of the files that packages lack, and that were not to be left out."""
+    python, date = find_python(packages), create.build_date(tuple(packages))
+    restored: dict[str, Content | Link] = {}
+    for record, package in zip(installed, packages, strict=True):
+        rows = lacking(record, live, package.directory)
+        rows = {path: row for path, row in rows.items() if selection.leaves_out(path) is None}
+        if rows:
+            restored |= restore(package, record, rows, python, date, scratch)
+    return restored
 
 
 def without_compiled(plan: PackagePlan) -> PackagePlan:
@@ -135,37 +210,3 @@ def compile_unmanaged(python: Python | None, found: Unmanaged, layout: Layout, d
         layout.place(f"{OWNER}, compiled", made)
     done = {source.path for source in sources}
     return [source.path.removeprefix("prefix/") for source in found.sources if source.path not in done]
-
-
-def notes(found: Unmanaged, drifts: list[Drift], missing: list[str], selection: Selection) -> list[str]:
-    """Return what deserves attention."""
-    modified = [path for drift in drifts for path in drift.modified]
-    said = [f"{path} is a {what} and is left out" for path, what in found.left_out]
-    if modified:
-        said.append(f"modified since conda installed them, and kept as they are now: {shown(modified)}")
-    if missing:
-        said.append(f"missing from packages, and so from the archive: {shown(missing)}")
-    if found.stay:
-        said.append(f"names the environment's path in a form that cannot be changed: {shown(list(found.stay))}")
-    for kind, (files, size) in selection.saved.items():
-        said.append(f"left out: {kind}, {files} files, {human(size)}")
-    return said
-
-
-def limits(layout: Layout, prefix: Path) -> list[str]:
-    """Return which binaries have room for no longer path than the prefix's, where that is a short one."""
-    room = max(map(len, names_of(prefix)))
-    short = [
-        path.removeprefix("prefix/")
-        for path, item in layout.entries.items()
-        if isinstance(item, Content) and item.edits and item.file_mode == "binary"
-    ]
-    if not short or room >= ROOMY:
-        return []
-    what = f"the archive unpacks only where its prefix has at most {room} bytes, because of {shown(short)}"
-    return [f"{what}: leave these out with --exclude, or make them again in an environment at a longer path"]
-
-
-def shown(paths: list[str]) -> str:
-    more = len(paths) - LISTED
-    return ", ".join(paths[:LISTED]) + (f" and {more} more" if more > 0 else "")

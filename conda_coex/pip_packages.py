@@ -18,6 +18,7 @@ from coex_bootstrap.relocate import ENCODINGS
 from .errors import InputError
 from .live_prefix import Tree, walk
 from .pip_install import Pip, editable_sources
+from .pip_record import blank_hashes
 from .plan import Content, Link
 from .requirement_lines import gather
 from .staging import stand_in
@@ -100,7 +101,7 @@ def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[R
     for path in after.files.keys() - unchanged:
         _rename(prefix / path, str(prefix), name)
     found = collect_unmanaged(prefix, unchanged, [name])
-    items = [_dated(item, date) if isinstance(item, Content) else item for item in found.items]
+    items = [_dated(item, date) if isinstance(item, Content) else item for item in blank_hashes(found.items)]
     below = f"prefix/{python.site_packages}/"
     sources = [i for i in items if isinstance(i, Content) and i.path.startswith(below) and i.path.endswith(".py")]
     for item in sources:

@@ -14,33 +14,38 @@ from .live_file import digest
 from .plan import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from .plan import Link
 
 
-def blank_hashes(items: Iterable[Content | Link]) -> Iterator[Content | Link]:
+def blank_hashes(items: Iterable[Content | Link], gone: Collection[str] = ()) -> Iterator[Content | Link]:
     """Yield the items, with a RECORD that has neither hash nor size for files that are relocated.
+
+    It does not list what is `gone`, which are paths of the root.
 
     The specification "Recording installed projects" lets both fields be empty, as they are for .pyc files.
     """
     items = list(items)
     moved = {item.path for item in items if isinstance(item, Content) and (item.edits or item.python)}
     for item in items:
-        if isinstance(item, Content) and item.path.endswith(".dist-info/RECORD") and isinstance(item.source, Path):
-            yield _without(item, moved)
+        if isinstance(item, Content) and item.path.endswith(".dist-info/RECORD") and item.source is not None:
+            yield _without(item, moved, gone)
         else:
             yield item
 
 
-def _without(record: Content, moved: set[str]) -> Content:
+def _without(record: Content, moved: set[str], gone: Collection[str]) -> Content:
     if record.edits:  # it names the prefix, and its own rows are told by absolute paths
         return record
-    assert isinstance(record.source, Path)
+    assert record.source is not None
     site_packages = posixpath.dirname(posixpath.dirname(record.path))
-    text = record.source.read_bytes().decode("utf-8", "surrogateescape")
-    rows = list(csv.reader(io.StringIO(text, newline="")))
-    changed = False
+    old = record.source.read_bytes() if isinstance(record.source, Path) else record.source
+    text = old.decode("utf-8", "surrogateescape")
+    listed = list(csv.reader(io.StringIO(text, newline="")))
+    paths = [posixpath.normpath(posixpath.join(site_packages, row[0])) if row else "" for row in listed]
+    rows = [row for row, path in zip(listed, paths, strict=True) if path not in gone]
+    changed = len(rows) < len(listed)
     for row in rows:
         if len(row) > 1 and row[1] and posixpath.normpath(posixpath.join(site_packages, row[0])) in moved:
             row[1:] = ["", ""]

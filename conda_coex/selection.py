@@ -33,7 +33,7 @@ class Selection:
 
     def leaves_out(self, path: str) -> str | None:
         """Return why a path is not wanted, None where it is."""
-        if matches(path, self.include):
+        if self.includes(path):
             return None
         if matches(path, self.exclude):
             return "excluded"
@@ -41,10 +41,14 @@ class Selection:
             return None
         return next((kind for kind, pattern in KINDS.items() if pattern.match(path)), None)
 
+    def includes(self, path: str) -> bool:
+        """Return whether a path was asked for by name."""
+        return matches(path, self.include)
+
     def wanted(self, path: str, size: int) -> bool:
-        """Return whether a file is wanted, and count it where it is not."""
+        """Return whether a file is wanted, and count what `--small` leaves out."""
         kind = self.leaves_out(path)
-        if kind is not None:
+        if kind is not None and kind != "excluded":
             files, total = self.saved.get(kind, (0, 0))
             self.saved[kind] = files + 1, total + size
         return kind is None

@@ -7,18 +7,22 @@ import posixpath
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from .live_file import Reading, read_live, safe_mode
+from coex_bootstrap.cores import usable_cores
+
+from .live_file import read_live, safe_mode
 from .live_prefix import Tree, walk
-from .pip_record import blank_hashes
 from .plan import Content, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Sequence
     from pathlib import Path
 
 COMPILED = re.compile(r"(?P<directory>(?:.*/)?)__pycache__/(?P<stem>[^/]+)\.(?P<tag>[^./]+)\.pyc\Z")
+UNRESERVED = "/!$&'()*+,;=:@"  # what a path of a URL need not encode (RFC 3986), and what some encode
 
 
 @dataclass
@@ -54,18 +58,14 @@ def collect_unmanaged(
     found = Unmanaged(left_out=list(tree.left_out))
     files = [path for path in tree.files if path not in managed]
     compiled = {path for path in files if COMPILED.match(path) and path not in of_packages}
-    readings = read_files(prefix, [path for path in files if path not in compiled], names)
-    for path, reading in readings.items():
-        found.items.append(reading.content)
-        if reading.stay:
-            found.stay[path] = reading.stay
-    found.items = list(blank_hashes(found.items))
+    wanted = [(prefix / path, f"prefix/{path}") for path in files if path not in compiled]
+    found.items += read_files(wanted, names, found)
     by_path = {content.path: content for content in found.contents}
     sources = {f"prefix/{source_of(path)}" for path in compiled}
     found.sources = [by_path[path] for path in sorted(sources & by_path.keys())]
     found.items += [live_link(path, target, names) for path, target in tree.links.items() if path not in managed]
     found.directories = {
-        f"prefix/{path}": safe_mode(state) | 0o700 & state.st_mode
+        f"prefix/{path}": directory_mode(state)
         for path, state in tree.directories.items()
         if posixpath.basename(path) != "__pycache__"
     }
@@ -73,17 +73,38 @@ def collect_unmanaged(
 
 
 def names_of(prefix: Path) -> tuple[str, ...]:
-    """Return the paths by which the files of a prefix may name it."""
+    """Return the paths by which the files of a prefix may name it: as it is given, really, and as in URLs."""
     given = os.path.abspath(prefix)  # noqa: PTH100  # links are kept
-    return tuple(dict.fromkeys([given, os.path.realpath(given)]))
+    plain = [given, os.path.realpath(given)]
+    encoded = [quote(name, safe) for name in plain for safe in ("/", UNRESERVED)]
+    lower = [re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), name) for name in encoded]
+    return tuple(dict.fromkeys([*plain, *encoded, *lower]))
 
 
-def read_files(prefix: Path, paths: Iterable[str], names: Sequence[str]) -> dict[str, Reading]:
-    """Return the readings of files by path, on all cores; those that vanished are not among them."""
-    paths = list(paths)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        readings = pool.map(lambda path: read_live(prefix / path, f"prefix/{path}", names), paths)
-        return {path: reading for path, reading in zip(paths, readings, strict=True) if reading is not None}
+def read_files(wanted: Sequence[tuple[Path, str]], names: Sequence[str], found: Unmanaged) -> list[Content]:
+    """Read files that become paths of the root, on all cores; those that vanished are not among them.
+
+    What names the prefix and cannot be changed is noted in `found`.
+    """
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        readings = list(filter(None, pool.map(lambda each: read_live(each[0], each[1], names), wanted)))
+    found.stay |= {reading.content.path.removeprefix("prefix/"): reading.stay for reading in readings if reading.stay}
+    return [reading.content for reading in readings]
+
+
+def emptied(tree: Tree, kept: Container[str]) -> set[str]:
+    """Return the directories that had something in them, of which nothing is `kept`."""
+    full: set[str] = set()
+    left: set[str] = set()
+    for path in (*tree.files, *tree.links):
+        above = accumulate(path.split("/")[:-1], posixpath.join)
+        full.update(above) if path not in kept else left.update(above)
+    return full - left
+
+
+def directory_mode(state: os.stat_result) -> int:
+    """Return the permissions of a directory, which nobody else may write to, and its owner may as before."""
+    return safe_mode(state) | 0o700 & state.st_mode
 
 
 def source_of(compiled: str) -> str:
@@ -94,9 +115,13 @@ def source_of(compiled: str) -> str:
 
 
 def live_link(path: str, target: str, names: Sequence[str]) -> Link:
-    """Return a link of the root: an absolute one into the prefix becomes relative."""
+    """Return a link of the root: one that names the prefix, or leaves it and comes back, becomes relative."""
+    parent = posixpath.dirname(path)
+    aim = target
+    if posixpath.normpath(posixpath.join(parent, target)).startswith("../"):
+        aim = posixpath.normpath(posixpath.join(names[0], parent, target))
     for name in names:
-        if (target + "/").startswith(name + "/"):
-            inside = target[len(name) :].strip("/") or "."
-            return Link(f"prefix/{path}", posixpath.relpath(inside, posixpath.dirname(path) or "."))
+        if (aim + "/").startswith(name + "/"):
+            inside = aim[len(name) :].strip("/") or "."
+            return Link(f"prefix/{path}", posixpath.relpath(inside, parent or "."))
     return Link(f"prefix/{path}", target)

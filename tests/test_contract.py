@@ -33,8 +33,8 @@ NOUNS = {
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {
     BUILDER: {
-        "ask", "cache", "cli", "cli_pack", "cli_repack", "create", "inputs", "inspect", "pack", "pip_stage", "plugin",
-        "repack", "__main__",
+        "ask", "cache", "cli", "cli_options", "cli_pack", "cli_repack", "create", "inputs", "inspect", "pack",
+        "pip_stage", "plugin", "repack", "__main__",
     },
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }
@@ -42,12 +42,20 @@ ORCHESTRATORS = {
 EDGES = {
     BUILDER: {
         ("bytecode", "fetch"),
+        ("direct_url", "live_file"),
+        ("editable", "direct_url"),
+        ("editable", "live_file"),
+        ("editable", "live_prefix"),
+        ("editable", "pointers"),
+        ("editable", "unmanaged"),
         ("entry_point", "app"),
         ("fetch", "frame_cache"),
         ("fetch", "packages"),
-        ("installed", "live_file"),
         ("installed", "packages"),
         ("live_file", "occurrences"),
+        ("live_plan", "installed"),
+        ("live_plan", "live_file"),
+        ("live_plan", "packages"),
         ("lock", "conda_lock"),
         ("lock", "explicit_list"),
         ("lock", "pixi_lock"),
@@ -60,12 +68,14 @@ EDGES = {
         ("pip_install", "requirement_lines"),
         ("pip_packages", "pip_install"),
         ("pip_packages", "requirement_lines"),
+        ("pip_packages", "pip_record"),
         ("pip_packages", "staging"),
         ("pip_packages", "unmanaged"),
+        ("restore", "live_file"),
+        ("restore", "packages"),
         ("specifiers", "environment_file"),
         ("unmanaged", "live_file"),
         ("unmanaged", "live_prefix"),
-        ("unmanaged", "pip_record"),
         ("wanted", "specifiers"),
     },
     BOOTSTRAP: {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from coex_bootstrap.relocate import Relocation
 
-from conda_coex.occurrences import find_prefix
+from conda_coex.occurrences import find_prefix, respell
 
 PREFIX = "/opt/e"
 ELSEWHERE = "/home/me/env"
@@ -70,3 +70,11 @@ def test_what_knows_its_length_stays(data: bytes) -> None:
     found = find_prefix(data, PREFIX)
     assert found is not None
     assert (found.edits, found.stay) == ("", 1)
+
+
+def test_one_spelling_for_a_text() -> None:
+    other = "/opt/é"
+    text = "{0}/x {1} {0}xtra {1}\n"
+    data = text.format(PREFIX, other).encode("utf-16-le")
+    assert respell(data, [PREFIX, other], PREFIX) == text.format(PREFIX, PREFIX).encode("utf-16-le")
+    assert respell(b"/opt/%C3%A9/x", ["/opt/%C3%A9"], other) == "/opt/é/x".encode()

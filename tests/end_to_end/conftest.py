@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from end_to_end.archives import Archive
+from end_to_end.live import Live, make_live, pack
 from testbed.layout import native_subdir
 
 if TYPE_CHECKING:
@@ -86,3 +87,16 @@ def make_archive(coex: Coex, tmp_path_factory: pytest.TempPathFactory) -> MakeAr
         return Archive(directory / "app.coex", done.stderr)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def live(conda: Conda, channel: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Live:
+    """Return a live environment with a history, and the projects that it imports from; leave them as they are."""
+    return make_live(conda, channel, tmp_path_factory.mktemp("live"))
+
+
+@pytest.fixture(scope="session")
+def packed(conda: Conda, live: Live, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Return that environment packed, with the sources of the projects."""
+    output = tmp_path_factory.mktemp("pack") / "live.coex"
+    return Archive(output, pack(conda, live.prefix, output, "--editable", "bring").stderr)

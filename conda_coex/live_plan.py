@@ -1,0 +1,175 @@
+"""Plan the packages of a live prefix as they are there: what is still theirs, what was modified, what is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .installed import NO_FILE, OF_LINKING, is_missing, rows_of
+from .live_file import digest
+from .packages import Package, PackagePath, check_path
+from .plan import NOARCH_SOURCE, Content, Link, PackagePlan, compiled_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .plan import Python
+
+    Names = tuple[str, ...]  # by which files name the prefix
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a package in a prefix differs from what its record says: paths relative to the prefix."""
+
+    dist: str
+    modified: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def plan_all(
+    packages: Sequence[Package],
+    records: Sequence[dict[str, Any]],
+    python: Python | None,
+    live: Mapping[str, Content | Link],
+    names: Names,
+) -> tuple[list[PackagePlan], list[Drift]]:
+    """Return what of each package is in the prefix, as `plan_installed` has it.
+
+    Where several packages have a path, and it is as one of them recorded it, the others have lost it to that one.
+    """
+    done = [
+        plan_installed(package, record, python, live, names)
+        for package, record in zip(packages, records, strict=True)
+    ]
+    own = {
+        item.path.removeprefix("prefix/"): replace(item, package_path=None)
+        for plan, _ in done
+        for item in plan.files
+        if isinstance(item, Content) and item.package_path is not None
+    }
+    for number, (_, drift) in enumerate(done):
+        lost = {path: own[path] for path in drift.modified if path in own}
+        if lost:
+            plan, _ = plan_installed(packages[number], records[number], python, {**live, **lost}, names)
+            modified = tuple(path for path in drift.modified if path not in own)
+            done[number] = plan, replace(drift, modified=modified)
+    return [plan for plan, _ in done], [drift for _, drift in done]
+
+
+def plan_installed(
+    package: Package, record: dict[str, Any], python: Python | None, live: Mapping[str, Content | Link], names: Names
+) -> tuple[PackagePlan, Drift]:
+    """Return what of a package is in the prefix: `live` has its files by path relative to that.
+
+    A file that is what its package recorded, once the prefix in it is the placeholder again, is the package's own.
+    """
+    paths: list[PackagePath] = []
+    files: list[Content | Link] = []
+    scripts: list[Content] = []
+    modified: list[str] = []
+    missing: list[str] = []
+    for target, row in rows_of(record):
+        check_path(target, package.directory)
+        if row.get("path_type") == "directory":
+            continue
+        item = live.get(target)
+        if row.get("path_type") in OF_LINKING:
+            if isinstance(item, Content) and not target.endswith(".pyc"):
+                scripts.append(item)
+            elif item is None and row["path_type"] not in NO_FILE and is_missing(target, live, package.directory):
+                missing.append(target)
+            continue
+        if item is None:
+            if not target.endswith(".pyc") and is_missing(target, live, package.directory):
+                missing.append(target)
+            continue
+        item = _own(item, target, row, package, python, names)
+        foreign = isinstance(item, Content) and item.package_path is None and row.get("sha256")
+        if foreign and _live_digest(package.directory / target) != row.get("sha256_in_prefix"):
+            modified.append(target)
+        files.append(item)
+        paths.append(_path_row(target, row, item))
+    count = sum(row.get("path_type") not in (*OF_LINKING, "directory") for _, row in rows_of(record))
+    own = all(isinstance(item, Link) or item.package_path is not None for item in files)
+    altered = not own or len(files) != count
+    planned = Package(**{**package.__dict__, "paths": tuple(paths), "altered": altered})
+    return PackagePlan(planned, tuple(files), tuple(scripts)), Drift(package.dist, tuple(modified), tuple(missing))
+
+
+def _live_digest(path: Path) -> str | None:
+    with contextlib.suppress(OSError):
+        return digest(path.read_bytes())
+    return None
+
+
+def _own(
+    item: Content | Link, target: str, row: dict[str, Any], package: Package, python: Python | None, names: Names
+) -> Content | Link:
+    if isinstance(item, Link):
+        return item
+    if item.package_path is None:
+        item = _pristine(item, package, target, row, names)
+    if package.noarch == "python" and python is not None and NOARCH_SOURCE.match(str(row["_path"])):
+        return replace(item, compiled=compiled_path(target, python.version))
+    return item
+
+
+def _path_row(target: str, row: dict[str, Any], item: Content | Link) -> PackagePath:
+    own = isinstance(item, Content) and item.package_path is not None
+    kind = "hardlink" if isinstance(item, Content) else "softlink"
+    sha256 = item.sha256 if isinstance(item, Content) and not (item.placeholder and not own) else None
+    fields = {key: value for key, value in row.items() if key != "sha256_in_prefix"}
+    size = item.size if isinstance(item, Content) else 0
+    return PackagePath(target, kind, None, None, sha256, size, 0o644, 0, fields)
+
+
+def _pristine(item: Content, package: Package, target: str, row: dict[str, Any], names: Names) -> Content:
+    """Return a live file as its package had it, where that can be proved by its sha256."""
+    known, placeholder = row.get("sha256"), row.get("prefix_placeholder")
+    if not known:
+        return item
+    if item.sha256 == known:
+        return replace(item, placeholder=None, file_mode=None, edits=None, package_path=row["_path"])
+    if not placeholder:
+        return item
+    mode = str(row.get("file_mode") or "text")
+    data = (package.directory / target).read_bytes()
+    originals = [unrelocate(data, name.encode(), placeholder.encode(), mode) for name in names]
+    if row.get("sha256_in_prefix") == digest(data):  # the cache has what could not be reversed, as a long #! line
+        originals += _cached(package.dist, str(row["_path"]))
+    for original in originals:
+        if digest(original) == known:
+            return Content(
+                item.path, item.mode, item.mtime, original, len(original), known, placeholder, mode,
+                package_path=row["_path"],
+            )  # fmt: skip
+    return item
+
+
+def _cached(dist: str, path: str) -> Iterator[bytes]:
+    """Yield what conda's caches have as a file of a package."""
+    from conda.base.context import context
+
+    for directory in context.pkgs_dirs:
+        with contextlib.suppress(OSError):
+            yield Path(directory, dist, path).read_bytes()
+
+
+def unrelocate(data: bytes, prefix: bytes, placeholder: bytes, file_mode: str) -> bytes:
+    """Return a file with the placeholder where it has the prefix: the reverse of what conda did when it linked it."""
+    if file_mode == "text":
+        return data.replace(prefix, placeholder)
+    longer = len(placeholder) - len(prefix)
+
+    def restore(found: re.Match[bytes]) -> bytes:
+        string, zeros = found.groups()
+        padding = longer * string.count(prefix)
+        if not 0 <= padding < len(zeros):
+            return found.group()
+        return string.replace(prefix, placeholder) + zeros[padding:]
+
+    return re.sub(rb"(" + re.escape(prefix) + rb"[^\0]*)(\0+)", restore, data)

@@ -1,0 +1,78 @@
+"""Say what deserves attention in a live prefix that was packed: what differs, what stays, where it cannot unpack."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from .plan import Content, Link
+from .report import human
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .layout import Layout
+    from .live_plan import Drift
+    from .selection import Selection
+    from .unmanaged import Unmanaged
+
+ROOMY = 100  # bytes of a prefix that the usual places to unpack do not reach
+SHORTEST = len("/c/0123456789abcdef01234567/prefix")  # of the prefix in a store that can be
+LISTED = 5  # paths that a note names
+
+
+def notes(
+    found: Unmanaged, drifts: Sequence[Drift], missing: Sequence[str], restored: Sequence[str], selection: Selection
+) -> Iterator[str]:
+    """Yield what is not in the archive as it is in the prefix, or not as its package had it."""
+    modified = [path for drift in drifts for path in drift.modified]
+    yield from (f"{path} is a {what} and is left out" for path, what in found.left_out)
+    if modified:
+        yield f"modified since conda installed them, and kept as they are now: {shown(modified)}"
+    if restored:
+        yield f"missing from packages, and taken from conda's package cache: {shown(restored)}"
+    if missing:
+        yield f"missing from packages, and so from the archive: {shown(missing)}"
+    if found.stay:
+        yield f"names the environment's path in a form that cannot be changed: {shown(list(found.stay))}"
+    for kind, (files, size) in selection.saved.items():
+        yield f"left out: {kind}, {files} files, {human(size)}"
+
+
+def limits(layout: Layout) -> Iterator[str]:
+    """Yield which binaries have room for no longer path than the prefix's, where that is a short one."""
+    rooms = {
+        path.removeprefix("prefix/"): len(item.placeholder.encode())
+        for path, item in layout.entries.items()
+        if isinstance(item, Content) and item.edits and item.placeholder and item.file_mode == "binary"
+    }
+    short = sorted((path for path, room in rooms.items() if room < ROOMY), key=lambda path: (rooms[path], path))
+    if not short:
+        return
+    room = rooms[short[0]]
+    where = (
+        f"the archive unpacks only where its prefix has at most {room} bytes"
+        if room >= SHORTEST
+        else f"no store is at so short a path that the archive could start: its prefix has to have at most {room} bytes"
+    )
+    yield (
+        f"{where}, because of {shown(short)}: leave these out with --exclude, or make them again in an environment "
+        "at a longer path"
+    )
+
+
+def leaving(links: Iterable[Link]) -> Iterator[str]:
+    """Yield which links lead out of the environment."""
+    found = []
+    for link in sorted(links, key=lambda link: link.path):
+        aim = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
+        if not (aim + "/").startswith("prefix/"):
+            found.append(f"{link.path.removeprefix('prefix/')} -> {link.target}")
+    if found:
+        yield f"leads outside of the environment, to what the archive does not have: {shown(found)}"
+
+
+def shown(paths: Sequence[str]) -> str:
+    """Return the first of some paths, and how many more there are."""
+    more = len(paths) - LISTED
+    return ", ".join(paths[:LISTED]) + (f" and {more} more" if more > 0 else "")
