@@ -22,6 +22,15 @@ def prefix_data(prefix: str) -> Any:
     return PrefixData(prefix, **{keyword: True})
 
 
+def requested(spec: str | None) -> dict[str, Any]:
+    """Return the fields of a record that say which spec asked for the package; 26.3 has them as a list, too."""
+    from conda.models.records import PrefixRecord
+
+    if hasattr(PrefixRecord, "requested_specs"):
+        return {"requested_spec": spec, "requested_specs": (spec,) if spec else ()}
+    return {"requested_spec": str(spec)}  # of a dependency "None", by its `CreatePrefixRecordAction`
+
+
 def confirm_yn() -> None:
     """Ask to proceed; raises conda's DryRunExit or CondaSystemExit."""
     try:

@@ -10,6 +10,7 @@ from .errors import InputError
 from .yaml_text import load
 
 LISTS = ("channels", "dependencies")
+KEYS = {"name", "prefix", "channels", "variables"}  # of an environment without packages; others may be a plugin's
 
 
 def check_shape(path: str) -> None:
@@ -27,7 +28,7 @@ def check_shape(path: str) -> None:
         raise _wrong(path, "is empty", "list packages under `dependencies:`")
     if not isinstance(found, dict):
         raise _wrong(path, "is no mapping", "list packages under `dependencies:`")
-    if "dependencies" in found and not found["dependencies"]:
+    if not found.get("dependencies") and ("dependencies" in found or KEYS.issuperset(found)):
         raise _wrong(path, "asks for no package", "list some under `dependencies:`")
     for key in LISTS:
         _check_list(path, key, found.get(key))

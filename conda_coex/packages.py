@@ -12,6 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import conda_api
 from .errors import PackageDamaged, PackageRefused
 from .paths_json import plain, read_rows
 
@@ -209,7 +210,7 @@ def _record_fields(record: Any, metadata: Any, url: str, requested: str | None) 
     from conda.common.url import mask_anaconda_token, remove_auth
     from conda.models.records import PrefixRecord
 
-    merged = PrefixRecord.from_objects(record, metadata, url=url, requested_spec=str(requested))
+    merged = PrefixRecord.from_objects(record, metadata, url=url, **conda_api.requested(requested))
     fields: dict[str, Any] = json.loads(_to_json(merged.dump()))
     for key in ("url", "channel"):
         if fields.get(key):

@@ -49,6 +49,7 @@ def read_environment_file(path: str, platform: str) -> EnvironmentFile:
         raise
     except (CondaError, ValueError, TypeError, AttributeError, KeyError, yaml_error()) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason.partition(" Please add to your prior command:")[0]  # options that are not ours
         raise InputError(f"the environment file cannot be understood: {reason}", os.fsencode(path)) from error
     except OSError as error:
         raise InputError(f"the environment file cannot be read: {error.strerror}", os.fsencode(path)) from error

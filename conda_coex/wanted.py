@@ -59,6 +59,8 @@ def _check_spec(spec: str) -> None:
         name = MatchSpec(spec).get_exact_value("name")
     except InvalidMatchSpec as error:  # which conda cannot print as JSON
         raise InputError(str(error)) from error
+    except (ValueError, IndexError) as error:  # from conda 26's parser, of what begins like a spec
+        raise InputError(f"Invalid spec {spec!r}: {error}") from error
     if name in (None, "*"):
         raise InputError(f"the specification {spec!r} names no package", remedy="name one, as in --package python")
 

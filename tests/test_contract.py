@@ -96,6 +96,7 @@ EDGES = {
         ("mend", "leftovers"),
         ("mend", "root_check"),
         ("root_check", "workers"),
+        ("state", "activate"),
         ("store", "claim"),
         ("store", "leftovers"),
         ("unpack", "codesign"),

@@ -8,6 +8,7 @@ caller's active environment it is stacked on that one, as `conda activate --stac
 import json
 import os
 import re
+from collections import OrderedDict
 
 from . import compat
 from .errors import CoexError
@@ -104,10 +105,17 @@ def _baked_line(variable, root):
     A default is for who has none, neither the caller nor a package.
     """
     name, value = compat.utf8(variable["name"]), compat.utf8(variable["value"])
-    for place in (b"prefix", b"app"):
-        value = value.replace(b"${COEX_" + place.upper() + b"}", root + b"/" + place)
+    value = put_places(value, dict((place, root + b"/" + place) for place in (b"prefix", b"app")))
     line = b"export " + name + b"=" + quote(value)
     return b'[ -n "${' + name + b'+x}" ] || ' + line if variable["default"] else line
+
+
+def put_places(value, places):
+    # type: (bytes, Dict[bytes, bytes]) -> bytes
+    """Return the value of a variable with paths for `${COEX_PREFIX}` and `${COEX_APP}`."""
+    for name, path in places.items():
+        value = value.replace(b"${COEX_" + name.upper() + b"}", path)
+    return value
 
 
 def environment_variables(prefix):
@@ -116,10 +124,10 @@ def environment_variables(prefix):
     found = {}  # type: Dict[str, Any]
     directory = prefix + b"/etc/conda/env_vars.d"
     for entry in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
-        found.update(_load_json(directory + b"/" + entry))
+        found.update(load_json(directory + b"/" + entry))
     state = prefix + b"/conda-meta/state"
     if os.path.exists(state):
-        found.update(_load_json(state).get("env_vars", {}))
+        found.update(state_variables(load_json(state), state))
     return dict(
         (compat.utf8(name), compat.utf8(value if isinstance(value, type(u"")) else str(value)))
         for name, value in found.items()
@@ -127,14 +135,26 @@ def environment_variables(prefix):
     )
 
 
-def _load_json(path):
+def load_json(path):
     # type: (bytes) -> Dict[str, Any]
+    """Return what a file of conda's with variables holds, in its order; raises CoexError."""
     try:
         with open(path, "rb") as stream:
-            found = json.loads(stream.read().decode("utf-8"))
-        return dict(found)
-    except (ValueError, TypeError) as error:
+            found = json.loads(stream.read().decode("utf-8"), object_pairs_hook=OrderedDict)
+        if not isinstance(found, OrderedDict):
+            raise ValueError("no mapping")
+        return found
+    except (ValueError, TypeError, RuntimeError) as error:
         raise CoexError("cannot be read as variables of the environment: %s" % error, path)
+
+
+def state_variables(state, path):
+    # type: (Dict[str, Any], bytes) -> Dict[str, Any]
+    """Return the variables in what `conda-meta/state` holds; raises CoexError."""
+    found = state.get("env_vars") or {}
+    if not isinstance(found, dict):
+        raise CoexError("has env_vars that are no mapping", path)
+    return found
 
 
 def scripts(prefix):

@@ -67,6 +67,12 @@ class Contents(object):
                 content = self.relocation(row).apply(content, self.prefix)
             yield row, content
 
+    def of_path(self, inside):
+        # type: (bytes) -> bytes
+        """Return the content of one small file of the archive."""
+        row = next(row for row in range(len(self.files)) if self.files.path(row) == inside)
+        return dict(self.of_frame(self.files.frames[row])).get(row, b"")
+
     def relocation(self, row):
         # type: (int) -> Relocation
         return Relocation(self.relocations[row], self.archive.index.placeholders)

@@ -14,8 +14,9 @@ from .errors import CoexError, Misuse, StoreUnusable
 from .host import check_host
 from .leftovers import remove
 from .post_link import compile_sources, run_post_link
-from .report import Outcome, counted, shown
+from .report import Outcome, counted, quoted, shown
 from .shell import write_file
+from .state import set_variables
 from .store import TAG, Store, find_ready, make_store
 from .trace import Trace
 from .unpack import unpack
@@ -29,6 +30,7 @@ ABOUT = """\
 With --prefix, an ordinary conda environment: `conda activate PREFIX`, `conda install -p PREFIX` and the others work
 on it, and it needs the archive no more. Post-link scripts run in it. PREFIX must not be there yet, or be empty; it is
 made beside its place and renamed, so it is whole or not there. --app puts the files of the application beside it.
+The archive's own variables (--env) become variables of the environment, as `conda env config vars set` makes them.
 
 With --store, a root as a start makes it, in a store that may be read-only from then on: whoever has COEX_ROOT=DIR in
 the environment starts the archive from there.
@@ -65,16 +67,18 @@ def execute(path, options, environ):
         for left in _left_behind(prefix):
             _remove_unfinished(left, prefix)
         _check_targets(archive, prefix, app)
+        environment = Environment(archive, prefix, app, environ)
         try:
-            Environment(archive, prefix, app, environ).make()
+            environment.make()
         except StoreUnusable as error:
             raise CoexError(error.what, prefix)
         except EnvironmentError as error:
             raise CoexError("cannot be made: %s" % (error.strerror or error), prefix)
         count = counted(len(archive.index.files), "file")
-    lines = ["%s: an environment of %s; conda activate %s" % (shown(prefix), count, shown(prefix))]
-    fields = {"archive": text(path), "prefix": text(prefix), "app": text(app) if app else None}
-    return Outcome(fields, lines, 0)
+    lines = ["%s: an environment of %s; conda activate %s" % (shown(prefix), count, quoted(shown(prefix)))]
+    fields = {"archive": text(path), "prefix": text(prefix), "app": text(app) if app else None}  # type: Dict[str, Any]
+    fields.update(env=dict(environment.variables), notes=environment.notes)
+    return Outcome(fields, lines + ["  note: " + note for note in environment.notes], 0)
 
 
 def _into_store(archive, path, environ):
@@ -124,6 +128,7 @@ class Environment(object):
         self.archive, self.prefix, self.app, self.environ = archive, prefix, app, environ
         self.placed = []  # type: List[bytes]
         self.works = [_new_name(prefix)]
+        self.variables, self.notes = [], []  # type: List[Any], List[str]
 
     def make(self):
         # type: () -> None
@@ -133,6 +138,7 @@ class Environment(object):
         try:
             os.mkdir(work, 0o700)
             unpack(self.archive, work, work, load_decoder(self.archive), prefix=self.prefix)
+            self.variables, self.notes = set_variables(work + b"/prefix", manifest.env, self.prefix, self.app)
             write_file(work + UNFINISHED, _identity(work + b"/prefix"))
             self._place(work + b"/prefix", self.prefix)
             run_post_link(manifest, work, self.environ, self._activation, prefix=self.prefix)

@@ -3,6 +3,7 @@
 import os
 from contextlib import closing
 
+from . import format as form
 from .archive_check import Examined, check_archive, damaged_part
 from .compat import path_bytes, text
 from .contents import Contents, load_decoder
@@ -10,6 +11,7 @@ from .errors import ArchiveDamaged, CoexError, DecoderMissing
 from .owners import Owners
 from .report import Outcome, counted, human, shown
 from .root_check import ALTERED, MODE, RootCheck
+from .state import STATE, same_but_for
 from .store import find_ready, stores
 from .verb import Verb
 
@@ -70,7 +72,7 @@ def execute(path, options, environ):
         place = None if options.archive and not alone else _places(archive.manifest, options, environ)
         root = None
         if place is not None and decoder is not None and not damages:
-            root = check_root(Contents(archive, place[1][b"prefix"], decoder), *place)
+            root = check_root(Contents(archive, place[1][form.PREFIX], decoder), *place)
         checked = None if alone else {"frames": len(archive.index.frames), "size": os.stat(path).st_size}
         return _outcome(path, named, root, notes, checked)
 
@@ -96,14 +98,14 @@ def _places(manifest, options, environ):
         prefix = os.path.abspath(path_bytes(options.prefix))
         if not os.path.isdir(prefix + b"/conda-meta"):
             raise CoexError("no environment is there", prefix)
-        return prefix, {b"prefix": prefix}
+        return prefix, {form.PREFIX: prefix}
     root = find_ready(stores(environ), manifest)
     if root is None and options.root:
         looked = ", ".join(text(store.path) for store in stores(environ))
         raise CoexError("it has no root that is ready in %s" % looked, remedy="start it, or name its store in COEX_ROOT")
     if root is None:
         return None
-    return root.path, {b"prefix": root.path + b"/prefix", b"app": root.path + b"/app"}
+    return root.path, {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
 
 
 def check_root(contents, path, places):
@@ -125,13 +127,23 @@ def check_root(contents, path, places):
 def compare(contents, path, places):
     # type: (Contents, bytes, Dict[bytes, bytes]) -> Tuple[List[Difference], List[Difference]]
     """Return what is damaged at `places`, and what post-link scripts changed there before the root was ready."""
-    found = RootCheck(contents, places).differences()
+    found = [pair for pair in RootCheck(contents, places).differences() if not _is_set_by_unpack(contents, pair, places)]
     try:
         ready = os.stat(path + b"/start").st_mtime if contents.archive.manifest.post_link else 0.0
     except EnvironmentError:
         ready = 0.0
     scripts = [pair for pair in found if pair[0] in (ALTERED, MODE) and _changed(pair[1], places) <= ready]
     return [pair for pair in found if pair not in scripts], scripts
+
+
+def _is_set_by_unpack(contents, difference, places):
+    # type: (Contents, Difference, Dict[bytes, bytes]) -> bool
+    """Return whether a file differs only in the archive's own variables, which `unpack -p` put there for conda."""
+    baked = contents.archive.manifest.env
+    if difference != (ALTERED, b"prefix/" + STATE) or not baked or form.APP in places:
+        return False
+    with open(places[form.PREFIX] + b"/" + STATE, "rb") as stream:
+        return same_but_for(baked, contents.of_path(b"prefix/" + STATE), stream.read())
 
 
 def _changed(inside, places):

@@ -1,9 +1,11 @@
 """Verbs that make or print something: unpack, env, lock, dockerfile. In the Python of the host, on small archives."""
 
+import json
 import os
 import subprocess
 
 import pytest
+from coex_bootstrap.index import Link
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
 from bootstrap.test_tools import CONTENT, PYTHON, archive, ask, asking, demo_index
@@ -69,6 +71,89 @@ def test_unpack_an_environment(archive, environ, place):
     os.unlink(target + b"/share/plain")
     status, found, _ = ask(archive, environ, b"verify", b"-p", target)
     assert [row["what"] for row in found["root"]["differences"]] == ["missing"]
+
+
+def baked(name, value, default=False):
+    # type: (str, str, bool) -> Dict[str, Any]
+    return {"name": name, "value": value, "default": default}
+
+
+def state_of(prefix):
+    # type: (bytes) -> Dict[str, Any]
+    return dict(json.loads(read(prefix + b"/conda-meta/state").decode("utf-8"))["env_vars"])
+
+
+def variables_archive(archive, *variables):
+    # type: (bytes, *Dict[str, Any]) -> None
+    """Write an archive of an environment with variables of a package, some of its own, and those that are baked in."""
+    of_package, own = b'{"PKG": "p", "BOTH": "p"}', b'{"version": 1, "env_vars": {"OWN": "e", "BOTH": "e"}}'
+    index = make_index([
+        file_row(b"prefix/etc/conda/env_vars.d/p.json", 0, 0, len(of_package)),
+        file_row(b"prefix/conda-meta/state", 0, len(of_package), len(own)),
+    ])
+    write_archive(archive, index, [of_package + own], env=list(variables))
+
+
+def test_unpack_hands_variables_to_conda(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    variables_archive(
+        archive, baked("NEW", u"\xe9 \n$(x)"), baked("OWN", "mine"), baked("pkg", "no", True), baked("MODE", "fast", True),
+        baked("WHERE", "${COEX_PREFIX}:${COEX_APP}"), baked("lower", ""), baked("QUOTE", "it's"),
+    )
+    target = place + b"/env"
+    status, found, _ = ask(archive, environ, b"unpack", b"-p", target, b"--app", place + b"/app")
+    where = (target + b":" + place + b"/app").decode("ascii")
+    expected = {"NEW": u"\xe9 \n$(x)", "OWN": "mine", "MODE": "fast", "WHERE": where, "lower": ""}
+    assert (status, found["env"]) == (0, expected)
+    assert state_of(target) == dict(expected, BOTH="e")
+    assert b'"version": 1' in read(target + b"/conda-meta/state")
+    assert [note.split(":")[0] for note in found["notes"]] == ["--env lower", "--env QUOTE"]
+    assert os.stat(target + b"/conda-meta/state").st_mode & 0o777 == 0o644
+    assert sorted(os.listdir(target + b"/conda-meta")) == [b"state"]
+    assert ask(archive, environ, b"verify", b"-p", target)[0] == 0
+
+
+def test_what_names_the_app_needs_one(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    variables_archive(archive, baked("WHERE", "${COEX_APP}/x"), baked("AT", "${COEX_PREFIX}/x"))
+    _, found, _ = ask(archive, environ, b"unpack", b"-p", place + b"/env")
+    assert found["env"] == {"AT": (place + b"/env/x").decode("ascii")}
+    assert ["--app" in note for note in found["notes"]] == [True]
+
+
+def test_verify_sees_other_changes_of_variables(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    variables_archive(archive, baked("NEW", "1"))
+    target = place + b"/env"
+    ask(archive, environ, b"unpack", b"-p", target)
+    path = target + b"/conda-meta/state"
+    for data, status in ((b'"NEW": "2"', 0), (b'"NEW": "1", "MORE": "x"', 1), (b"no JSON", 1)):
+        write(path, read(path).replace(b'"NEW": "1"', data))
+        assert ask(archive, environ, b"verify", b"-p", target)[0] == status
+        write(path, read(path).replace(data, b'"NEW": "1"'))
+
+
+@pytest.mark.parametrize("state", [b"[]", b"{", b'{"env_vars": "x"}', b'{"env_vars": [1]}', b"[" * 100000])
+def test_unpack_of_a_state_that_cannot_be(archive, environ, place, state):
+    # type: (bytes, Dict[bytes, bytes], bytes, bytes) -> None
+    index = make_index([file_row(b"prefix/conda-meta/state", 0, 0, len(state))])
+    write_archive(archive, index, [state], env=[baked("A", "1")])
+    before = sorted(os.listdir(place))
+    status, found, error = ask(archive, environ, b"unpack", b"-p", place + b"/env")
+    assert (status, found["success"], error, sorted(os.listdir(place))) == (1, False, b"", before)
+
+
+def test_unpack_writes_through_no_link(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    os.mkdir(place + b"/outside")
+    index = demo_index()
+    index.links.append(Link(b"prefix/conda-meta", place + b"/outside"))
+    index.files = [row for row in index.files if b"conda-meta" not in row.path]
+    index = make_index(index.files, links=index.links)
+    index.directories = [row for row in index.directories if b"conda-meta" not in row.path]
+    write_archive(archive, index, [CONTENT], env=[baked("A", "1")])
+    assert ask(archive, environ, b"unpack", b"-p", place + b"/env")[0] == 1
+    assert (os.listdir(place + b"/outside"), os.path.lexists(place + b"/env")) == ([], False)
 
 
 def test_unpack_into_an_empty_directory(archive, environ, place):

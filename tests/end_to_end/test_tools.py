@@ -101,6 +101,26 @@ def test_unpacked_environment_is_condas(
     assert "greeting" in done.stdout
 
 
+def test_variables_become_the_environments(
+    make_archive: MakeArchive, conda: Conda, channel: tuple[str, ...], tmp_path: Path
+) -> None:
+    """`conda activate` of an unpacked environment sets what --env says, and conda's own commands work on it."""
+    options = ("--env", "GREETING=hé $HOME `x`", "--env", "DATA=${COEX_APP}/data", "--env", "MODE?=fast")
+    archive = make_archive("cprog", *options, packages=("cprog",), data="x")
+    prefix, app = tmp_path / "an énv", tmp_path / "app"
+    conda("coex", "unpack", archive.path, "-p", prefix.name, "--app", "app", cwd=tmp_path)
+    expected = {"GREETING": "hé $HOME `x`", "DATA": f"{app}/data", "MODE": "fast"}
+    assert json.loads(conda("env", "config", "vars", "list", "-p", prefix, "--json").stdout) == expected
+    conda("env", "config", "vars", "set", "-p", prefix, "MORE=1", "MODE=slow")
+    conda("install", "-q", "-y", "--offline", *channel, "-p", prefix, "data-generic")
+    conda("remove", "-q", "-y", "--offline", "-p", prefix, "data-generic")
+    command = f"eval \"$('{conda_program(conda)}' shell.posix activate '{prefix}')\" && env -0"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    seen = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+    assert {name: seen.get(name) for name in (*expected, "MORE")} == {**expected, "MORE": "1", "MODE": "slow"}
+    assert (app / "data.sh").read_text() == "x"
+
+
 def conda_program(conda: Conda) -> str:
     return str(json.loads(conda("info", "--json").stdout)["root_prefix"]) + "/bin/conda"
 

@@ -66,6 +66,7 @@ FILES = [
     file_case("npm section", "dependencies: [{npm: [x]}]\n", "has 'npm' below `dependencies`"),
     file_case("no YAML", "name: x\ndependencies: [cprog\n", "is no YAML in line 3: expected ',' or ']'"),
     file_case("list", "- cprog\n", "is no mapping; list packages under `dependencies:`"),
+    file_case("without anything", "name: x\n", "asks for no package; list some under `dependencies:`"),
     file_case(
         "without dependencies", "name: x\nchannels: []\n", "asks for no package; list some under `dependencies:`"
     ),
