@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\?)?=(.*)", re.DOTALL)
 # Activation has its own words about these, or a shell does not let them be set.
 KEPT = re.compile(
-    "PATH|COEX_.*|_coex_.*|CONDA_(PREFIX|SHLVL|DEFAULT_ENV|PROMPT_MODIFIER)(_.*)?|IFS|PPID|E?UID|(BASH|SHELL)OPTS|"
+    "PATH|COEX_.*|_(coex|COEX)_.*|CONDA_(PREFIX|SHLVL|DEFAULT_ENV|PROMPT_MODIFIER)(_.*)?|IFS|PPID|E?UID|(BASH|SHELL)OPTS|"
     "BASH_VERSINFO|LINENO|OPTIND|PWD|OLDPWD|SHLVL|_"
 )
 

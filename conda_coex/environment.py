@@ -34,9 +34,10 @@ class Wanted:
 
     specs: tuple[str, ...]
     channels: tuple[str, ...]
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str | None] = field(default_factory=dict)  # None: to be unset
     pip: tuple[PipSection, ...] = ()
     pinned: tuple[Any, ...] = ()  # records that need no solve
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Environment:
     records: tuple[Any, ...]  # conda's PackageRecord
     specs: tuple[str, ...]
     channels: tuple[str, ...]
-    variables: dict[str, str]
+    variables: dict[str, str | None]
     foreign: tuple[str, ...] = ()  # packages of other installers, which have no conda package
     pip: tuple[PipSection, ...] = ()
+    notes: tuple[str, ...] = ()  # what deserves the user's attention

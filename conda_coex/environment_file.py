@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from .yaml_text import load
 
 LISTS = ("channels", "dependencies")
 KEYS = {"name", "prefix", "channels", "variables"}  # of an environment without packages; others may be a plugin's
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def check_shape(path: str) -> None:
@@ -32,8 +34,7 @@ def check_shape(path: str) -> None:
         raise _wrong(path, "asks for no package", "list some under `dependencies:`")
     for key in LISTS:
         _check_list(path, key, found.get(key))
-    if not isinstance(found.get("variables") or {}, dict):
-        raise _wrong(path, "has `variables` that are no mapping", "write them as `NAME: value`")
+    _check_variables(path, found.get("variables") or {})
 
 
 def _check_list(path: str, key: str, value: Any) -> None:
@@ -54,6 +55,26 @@ def _check_pip(path: str, item: dict[Any, Any]) -> None:
             raise _wrong(path, f"has {key!r} below `dependencies`", "only `pip:` can stand there")
         if not isinstance(lines or [], list) or not all(isinstance(line, str) for line in lines or ()):
             raise _wrong(path, "has a `pip:` that is no list of texts", "begin each line with `- `, in quotes")
+
+
+def _check_variables(path: str, variables: Any) -> None:
+    """Check names and values, which conda takes as they come and no shell could set. A value may be null: unset it."""
+    if not isinstance(variables, dict):
+        raise _wrong(path, "has `variables` that are no mapping", "write them as `NAME: value`")
+    for name, value in variables.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise _wrong(path, f"has the variable {name!r}, and no shell can set one of that name", "rename it")
+        if isinstance(value, (dict, list)):
+            raise _wrong(path, f"has {value!r} as the value of {name}, which is no text", "put it in quotes")
+        if not _is_value(str(value)):
+            raise _wrong(path, f"has a value of {name} that no variable can have, {value!r}", "correct it")
+
+
+def _is_value(text: str) -> bool:
+    try:
+        return "\0" not in text and text.encode() is not None
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def _load(path: str) -> Any:

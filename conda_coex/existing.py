@@ -44,14 +44,14 @@ def read_existing(prefix: str) -> Environment:
     )
 
 
-def _read_state(path: Path) -> dict[str, str]:
+def _read_state(path: Path) -> dict[str, str | None]:
     """Return the variables of an environment, with those that were unset: `PrefixData` leaves out these.
 
     conda writes a mark as the value of such a variable, which also switches off what a package sets.
     """
     try:
         found = json.loads(path.read_text("utf-8")).get("env_vars", {}) if path.is_file() else {}
-        return {str(name): str(value) for name, value in found.items()}
+        return {str(name): None if value is None else str(value) for name, value in found.items()}
     except (ValueError, AttributeError) as error:
         raise InputError("the environment's variables cannot be read", os.fsencode(path)) from error
 

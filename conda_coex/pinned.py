@@ -60,6 +60,7 @@ def order(wanted: Wanted) -> Environment:
         channels=wanted.channels or channels_of(records),
         variables=wanted.variables,
         pip=wanted.pip,
+        notes=wanted.notes,
     )
 
 

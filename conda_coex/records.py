@@ -118,7 +118,7 @@ def _channel(record: dict[str, Any]) -> str:
     return str(record["channel"])
 
 
-def plan_state(variables: dict[str, str], date: int) -> list[Content]:
+def plan_state(variables: dict[str, str | None], date: int) -> list[Content]:
     """Return `conda-meta/state` with the environment's variables, where it has any."""
     if not variables:
         return []

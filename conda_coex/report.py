@@ -35,7 +35,7 @@ def report(
         "what it leads to on the host is not in the archive"
         for dist, link in links
     ]
-    warnings += notes
+    warnings += [*environment.notes, *notes]
     warnings += [f"{name} was not installed by conda and is left out" for name in environment.foreign]
     size = output.stat().st_size
     if context.json:

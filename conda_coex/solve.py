@@ -34,7 +34,9 @@ def solve(wanted: Wanted, location: str) -> Environment:
     _show(transaction, [line for section in wanted.pip for line in section.shown])
     specs = tuple(str(MatchSpec(spec)) for spec in wanted.specs)
     records = _link_records(transaction)
-    return Environment(context.subdir, records, specs, wanted.channels, wanted.variables, pip=wanted.pip)
+    return Environment(
+        context.subdir, records, specs, wanted.channels, wanted.variables, pip=wanted.pip, notes=wanted.notes
+    )
 
 
 def solve_records(specs: Sequence[str], channels: Sequence[str]) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from .lock_file import check_platform
 from .report import show_dry_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class EnvironmentFile:
     channels: tuple[str, ...]
     specs: tuple[str, ...]
     pip: tuple[str, ...]
-    variables: dict[str, str]
+    variables: dict[str, str | None]
     pinned: tuple[Any, ...] = field(default=())
 
 
@@ -79,7 +79,7 @@ def _read_by_env(path: str) -> EnvironmentFile:
         channels=_texts(found.channels),
         specs=_texts(dependencies.get("conda")),
         pip=_texts(dependencies.get("pip")),
-        variables={str(name): str(value) for name, value in (found.variables or {}).items()},
+        variables=_variables(found.variables),
     )
 
 
@@ -101,9 +101,14 @@ def _read_by_plugin(path: str, platform: str) -> EnvironmentFile:
         channels=_texts(found.config.channels if found.config else ()),
         specs=_texts(found.requested_packages),
         pip=(*_texts(external.get("pip")), *_texts(external.get("pypi"))),
-        variables={str(name): str(value) for name, value in (found.variables or {}).items()},
+        variables=_variables(found.variables),
         pinned=tuple(found.explicit_packages or ()),
     )
+
+
+def _variables(found: Mapping[str, object] | None) -> dict[str, str | None]:
+    """Return variables as they are set: null is one to unset."""
+    return {str(name): None if value is None else str(value) for name, value in (found or {}).items()}
 
 
 def _texts(values: Iterable[object] | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import baked
 from .environment import PipSection, Wanted
 from .errors import InputError
 from .lock_file import not_alone
@@ -30,12 +31,14 @@ def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
                 "the environment file asks for no package", os.fsencode(path), "list some under `dependencies:`"
             )
     wanted = list(specs)
-    variables: dict[str, str] = {}
+    variables: dict[str, str | None] = {}
     for found in read:
         wanted.extend(found.specs)
         for name, value in found.variables.items():  # which conda sets in capitals
             variables = {other: variables[other] for other in variables if other.upper() != name.upper()}
             variables[name] = value
+    kept = [name for name in variables if baked.KEPT.fullmatch(name.upper())]
+    variables = {name: value for name, value in variables.items() if name not in kept}
     pinned = tuple(record for found in read for record in found.pinned)
     if not (wanted or pinned):
         raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
@@ -44,7 +47,8 @@ def merge_inputs(files: Sequence[str], specs: Sequence[str]) -> Wanted:
     of_files = [channel for found in read for channel in found.channels]
     pip = tuple(_section(path, found) for path, found in zip(files, read, strict=True) if found.pip)
     channels = tuple(of_files) if pinned else _channels(of_files)
-    return Wanted(tuple(dict.fromkeys(wanted)), channels, variables, pip, pinned)
+    notes = tuple(f"the variable {name} is left out: activation or the shell sets it" for name in kept)
+    return Wanted(tuple(dict.fromkeys(wanted)), channels, variables, pip, pinned, notes)
 
 
 def _section(path: str, found: EnvironmentFile) -> PipSection:

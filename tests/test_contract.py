@@ -76,6 +76,7 @@ EDGES = {
         ("specifiers", "environment_file"),
         ("unmanaged", "live_file"),
         ("unmanaged", "live_prefix"),
+        ("wanted", "baked"),
         ("wanted", "specifiers"),
     },
     BOOTSTRAP: {

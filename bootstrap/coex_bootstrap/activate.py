@@ -26,6 +26,8 @@ REMOVED = (
     "COEX_ENTRYPOINT",  # was for this start, not for an archive that the entry point starts
 )
 FIXED = {"PYTHONNOUSERSITE": "1"}
+# What no environment can set: it is the archive's own, or a shell ends over the try.
+KEPT = re.compile(r"(PATH|COEX_(FILE|PREFIX|APP)|PPID|E?UID|(BASH|SHELL)OPTS|BASH_VERSINFO)\Z")
 
 TEMPLATE = b"""\
 # Activation of a coex prefix, to be sourced by a POSIX shell: . %(file)s
@@ -90,12 +92,12 @@ def _default_env(prefix):
 
 
 def _assignment(name, value):
-    # type: (bytes, bytes) -> bytes
-    """Export a variable; the caller's other value is kept where `conda deactivate` looks for it."""
+    # type: (bytes, Optional[bytes]) -> bytes
+    """Export a variable, or unset it; the caller's other value is kept where `conda deactivate` looks for it."""
     upper = name.upper()
     kept = b"__CONDA_SHLVL_${_coex_level}_" + upper
     keep = b'[ -z "${' + name + b'+x}" ] || eval "export ' + kept + b'=\\$' + name + b'"'
-    return keep + b"\nexport " + upper + b"=" + quote(value)
+    return keep + b"\n" + (b"unset " + upper if value is None else b"export " + upper + b"=" + quote(value))
 
 
 def _baked_line(variable, root):
@@ -119,8 +121,11 @@ def put_places(value, places):
 
 
 def environment_variables(prefix):
-    # type: (bytes) -> Dict[bytes, bytes]
-    """Return the variables of the packages (`env_vars.d`, in order) and of the environment (`state`), which win."""
+    # type: (bytes) -> Dict[bytes, Optional[bytes]]
+    """Return the variables of the packages (`env_vars.d`, in order) and of the environment (`state`), which win.
+
+    One that is null is to be unset, as for conda.
+    """
     found = {}  # type: Dict[str, Any]
     directory = prefix + b"/etc/conda/env_vars.d"
     for entry in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
@@ -129,10 +134,15 @@ def environment_variables(prefix):
     if os.path.exists(state):
         found.update(state_variables(load_json(state), state))
     return dict(
-        (compat.utf8(name), compat.utf8(value if isinstance(value, type(u"")) else str(value)))
+        (compat.utf8(name), None if value is None else _text(value))
         for name, value in found.items()
-        if value != UNSET and name != "PATH" and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name)
+        if value != UNSET and not KEPT.match(name.upper()) and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name)
     )
+
+
+def _text(value):
+    # type: (Any) -> bytes
+    return compat.utf8(value if isinstance(value, type(u"")) else str(value))
 
 
 def load_json(path):

@@ -107,8 +107,23 @@ def test_state_wins_over_packages_and_later_packages_win(root):
     # type: (bytes) -> None
     write(root + b"/prefix/etc/conda/env_vars.d/a.json", b'{"A": "a", "B": "a", "C": "a", "OFF": "a"}')
     write(root + b"/prefix/etc/conda/env_vars.d/b.json", b'{"B": "b", "C": "b", "N": 1}')
-    set_state(root, b'{"C": "state", "OFF": "***unset***", "PATH": "/evil", "X;id": "1", "": "1"}')
-    assert environment_variables(root + b"/prefix") == {b"A": b"a", b"B": b"b", b"C": b"state", b"N": b"1"}
+    set_state(root, b'{"C": "state", "OFF": "***unset***", "PATH": "/evil", "X;id": "1", "": "1", "Z": null}')
+    assert environment_variables(root + b"/prefix") == {
+        b"A": b"a", b"B": b"b", b"C": b"state", b"N": b"1", b"Z": None,
+    }
+
+
+def test_variables_that_are_not_the_environments_to_set(shell, root, environ):
+    # type: (List[str], bytes, Dict[bytes, bytes]) -> None
+    """Shells keep some for themselves, and bash ends over the try where it is called sh; null unsets, as for conda."""
+    kept = (b"UID", b"euid", b"PPID", b"BASHOPTS", b"SHELLOPTS", b"BASH_VERSINFO", b"COEX_APP", b"COEX_PREFIX", b"PATH")
+    set_state(root, b'{"GONE": null, "LAST": "1", ' + b", ".join(b'"' + name + b'": "5"' for name in kept) + b"}")
+    environ[b"GONE"] = b"the caller's"
+    found = after(shell, root, environ)
+    assert (found[b"LAST"], found[b"__CONDA_SHLVL_0_GONE"]) == (b"1", b"the caller's")
+    assert b"GONE" not in found
+    assert found[b"COEX_APP"] == root + b"/app"
+    assert [name for name in kept if found.get(name) == b"5"] == []
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"\xff", b'"x"'])

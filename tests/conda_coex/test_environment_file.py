@@ -37,6 +37,13 @@ if TYPE_CHECKING:
         pytest.param(
             b"variables: [A]\n", "has `variables` that are no mapping; write them as `NAME: value`", id="variables"
         ),
+        pytest.param(b"variables: {A-B: x}\n", "has the variable 'A-B', and no shell can set one of that", id="dash"),
+        pytest.param(b"variables: {1: x}\n", "has the variable 1, and no shell", id="number as variable"),
+        pytest.param("variables: {\u017c: x}\n".encode(), "has the variable '\u017c', and no shell", id="letter"),
+        pytest.param(b"variables: {'': x}\n", "has the variable '', and no shell can", id="no name"),
+        pytest.param(b"variables: {A: [1]}\n", "has [1] as the value of A, which is no text", id="list as value"),
+        pytest.param(b'variables: {A: "x\\0"}\n', r"has a value of A that no variable can have, 'x\x00'", id="zero"),
+        pytest.param(b'variables: {A: "\\ud800"}\n', r"has a value of A that no variable can have", id="surrogate"),
     ],
 )
 def test_wrong_files(tmp_path: Path, content: bytes, says: str) -> None:
@@ -54,6 +61,9 @@ def test_wrong_files(tmp_path: Path, content: bytes, says: str) -> None:
             "e.yml", b"dependencies: [x >=1, {pip: [y]}]\nchannels: [c]\nvariables: {A: 1}\n", id="everything"
         ),
         pytest.param("e.yaml", b"dependencies: [x]\nchannels:\nvariables:\nother: [1]\n", id="empty and unknown keys"),
+        pytest.param(
+            "e.yml", b"dependencies: [x]\nvariables: {A: , B: '', C: true, D: 2020-01-01, E: \"\\n'\"}\n", id="values"
+        ),
         pytest.param("conda-lock.yml", b"version: 1\nmetadata: {}\npackage: []\n", id="lock file, for a plugin"),
         pytest.param("spec.txt", b"\xff\0 @EXPLICIT [", id="no YAML, for conda"),
     ],

@@ -200,12 +200,19 @@ def test_names_of_the_archive(demo: Archive, caller: Environ) -> None:
     assert found["COEX_APP"] == str(prefix.parent / "app")
 
 
-VARIABLES = {
+VARIABLES: dict[str, object] = {
     "PLAIN": "value",
     "SPACES": " two  words ",
     "QUOTES": "it's \"quoted\"",
     "DOLLAR": "$HOME `id` \\n",
     "lower": "x",
+    "NOTHING": "",
+    "LINES": "\none\n\n",
+    "LETTERS": "\u017c\u00f3\u0142\u0107 \u2603 \U0001d11e",
+    "NUMBER": 1.5,
+    "MARKS": "-n %s !x * ? [a] #~ \t",
+    "EMPTY": None,  # the caller has one, and conda unsets it
+    "UID": 5,
 }
 
 
@@ -213,11 +220,36 @@ def test_variables_of_an_environment_file(
     caller: Environ, activate: Activate, tmp_path: Path, make_archive: MakeArchive
 ) -> None:
     file = tmp_path / "environment.yml"
-    file.write_text(json.dumps({"dependencies": ["data-generic"], "variables": VARIABLES}))  # JSON is YAML
+    content = {"dependencies": ["data-generic"], "variables": VARIABLES}  # JSON is YAML
+    file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     archive = make_archive("./dump.sh", "-f", file, packages=(), dump=DUMP)
+    assert archive.said == "coex: note: the variable UID is left out: activation or the shell sets it\n"
     found, prefix = started(archive, caller)
-    assert {name.upper(): value for name, value in VARIABLES.items()}.items() <= found.items()
+    for name, value in VARIABLES.items():
+        expected = None if name in ("EMPTY", "UID") else str(value)
+        assert found.get(name.upper()) == expected
     assert visible(found) == visible(activate(prefix, caller))
+
+
+def test_variables_of_the_archive_under_each_shell(
+    caller: Environ, shells: dict[str, list[str]], tmp_path: Path, make_archive: MakeArchive
+) -> None:
+    """--env over what the environment file sets, over what the caller has, in any sh; of one name the last counts."""
+    (tmp_path / "environment.yml").write_text(json.dumps({"dependencies": ["data-generic"], "variables": {"A": "1"}}))
+    values = {
+        "A": "it's \"mine\" $HOME `id` \\n", "EMPTY": "", "ODD": "\none\n\n", "L": "\u017c \u2603", "P": "-n %s * #",
+    }  # fmt: skip
+    words = [word for name, value in values.items() for word in ("--env", f"{name}={value}")]
+    words += ["--env", "A?=not this", "--env", f"A={values['A']}", "--env", "CDPATH?=no", "--env", "NEW?=a 'default'"]
+    archive = make_archive("./dump.sh", "-f", tmp_path / "environment.yml", *words, packages=(), dump=DUMP)
+    first, _ = started(archive, caller)
+    for shell in shells.values():
+        out = subprocess.run([*shell, archive.path], env=caller, capture_output=True, text=True, check=True).stdout
+        found = parse(out)
+        assert {**values, "CDPATH": "/usr", "NEW": "a 'default'"}.items() <= found.items()
+        assert {name: value for name, value in found.items() if name not in OF_THE_SHELL} == {
+            name: value for name, value in first.items() if name not in OF_THE_SHELL
+        }
 
 
 def test_variables_of_an_existing_environment(
