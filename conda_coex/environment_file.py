@@ -30,11 +30,11 @@ def check_shape(path: str) -> None:
         raise _wrong(path, "is empty", "list packages under `dependencies:`")
     if not isinstance(found, dict):
         raise _wrong(path, "is no mapping", "list packages under `dependencies:`")
-    if not found.get("dependencies") and ("dependencies" in found or KEYS.issuperset(found)):
-        raise _wrong(path, "asks for no package", "list some under `dependencies:`")
     for key in LISTS:
         _check_list(path, key, found.get(key))
     _check_variables(path, found.get("variables") or {})
+    if not found.get("dependencies") and ("dependencies" in found or KEYS.issuperset(found)):
+        raise _wrong(path, "asks for no package", "list some under `dependencies:`")
 
 
 def _check_list(path: str, key: str, value: Any) -> None:
