@@ -86,9 +86,9 @@ def bring(found: Unmanaged, names: tuple[str, ...], selection: Selection, output
 def _checked(place: str, pointer: pointers.Pointer) -> str:
     home = os.path.realpath(Path.home())
     if place == "/" or pointers.is_inside(home, [place]):
-        name = pointer.item.path.rpartition("/")[2]
-        what = f"{name} leads to {place}, which is more than the sources of a project"
-        raise InputError(what, remedy=f"let it name the project's directory, or leave it out with --exclude {name}")
+        what = f"{pointer.name} leads to {place}, which is more than the sources of a project"
+        remedy = f"let it name the project's directory, or leave it out with --exclude {pointer.name}"
+        raise InputError(what, remedy=remedy)
     return place
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import bytecode, create, direct_url, editable, existing, pack_notes, pointers, records
+from . import bytecode, create, direct_url, editable, elf, existing, pack_notes, pointers, records
 from .errors import InputError
 from .fetch import frame_directory
 from .frame_cache import FrameCache
@@ -62,13 +62,13 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     environment = replace(existing.read_existing(str(prefix)), foreign=())
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
     installed = [read_record(prefix, dist) for dist in dists]
-    found = read(prefix, selection, installed)
+    found = read(prefix, selection, installed, output)
     pointers.refuse_rebuilding(found.items)
     bring = choices.editable == "bring"
     brought = editable.bring(found, names, selection, output) if bring else editable.Brought()
     pointers.refuse(found.items, names, brought=bring)
     planned = plan_packages(installed, prefix, found, selection, scratch if choices.missing == "restore" else None)
-    kept, gone = direct_url.settle(found.items, names, brought.moved)
+    kept, gone = direct_url.settle(list(map(with_room, found.items)), names, brought.moved)
     found.items = list(blank_hashes(kept, gone))
     missing = [path for drift in planned.drifts for path in drift.missing if selection.leaves_out(path) is None]
     if missing and choices.missing == "refuse":
@@ -101,11 +101,14 @@ def checked_prefix(request: create.Request) -> Path:
     return prefix
 
 
-def read(prefix: Path, selection: Selection, installed: list[dict[str, Any]]) -> Unmanaged:
+def read(prefix: Path, selection: Selection, installed: list[dict[str, Any]], output: Path) -> Unmanaged:
     """Return all files of the prefix that are wanted."""
+    own = os.path.relpath(os.path.realpath(output), os.path.realpath(prefix))
 
     def wanted(path: str) -> bool:
-        return is_environment(path) and (bool(selection.include) or selection.leaves_out(path) != "excluded")
+        if not is_environment(path) or path == own:
+            return False
+        return bool(selection.include) or selection.leaves_out(path) != "excluded"
 
     tree = walk(prefix, wanted)
     files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}
@@ -165,6 +168,14 @@ def restore_all(
         if rows:
             restored |= restore(package, record, rows, python, date, scratch)
     return restored
+
+
+def with_room(item: Content | Link) -> Content | Link:
+    """Return a binary of nobody without the prefix in what does not need it, where that is short."""
+    if isinstance(item, Content) and item.file_mode == "binary" and isinstance(item.source, Path):
+        is_short = len(item.placeholder or "") < pack_notes.ROOMY
+        return elf.free(item, item.source.read_bytes()) if is_short else item
+    return item
 
 
 def without_compiled(plan: PackagePlan) -> PackagePlan:

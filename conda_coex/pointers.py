@@ -13,14 +13,14 @@ from .errors import InputError
 from .plan import Content, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 SITE = re.compile(r"prefix/lib/python[^/]+/site-packages/(?P<name>[^/]+)\Z")
 LINES = (".pth", ".egg-link")
 # Modules that know where their project is: of setuptools, and of the library `editables` (hatchling, pdm).
 FINDER = re.compile(r"(__editable__|_editable_impl_|__editables_).*\.py\Z")
 # Modules of meson-python, and of scikit-build-core, which can build their project whenever it is imported.
-BUILDER = re.compile(r"_.+_editable(?P<meson>_loader)?\.py\Z")
+BUILDER = re.compile(r"(_.+_editable(?P<meson>_loader)?|_editable_skbc_.+)\.py\Z")
 # The scripts of `setup.py develop` run those of the project.
 SCRIPT = "# EASY-INSTALL-DEV-SCRIPT"
 SCRIPT_SIZE = 4 << 10
@@ -29,10 +29,14 @@ SUFFIXES = (".py", ".so", ".pyd")  # setuptools names a module without it
 
 @dataclass(frozen=True)
 class Pointer:
-    """A file or link of the prefix, and a path outside that it leads to, as it is written there."""
+    """A file or link of the prefix, and a path outside that it leads to, as it is written there.
+
+    `name` is what Python reads first: the .pth file that imports a module.
+    """
 
     item: Content | Link
     place: str
+    name: str
 
 
 def outside(items: Iterable[Content | Link], names: Sequence[str]) -> list[Pointer]:
@@ -48,7 +52,7 @@ def outside(items: Iterable[Content | Link], names: Sequence[str]) -> list[Point
             place = os.path.normpath(live(item, names).parent / path)
             is_outside = place != "/" and not is_inside(place, names) and stands_for(place)
             if is_outside and (certain or _has_modules(Path(place))):
-                found.append(Pointer(item, place))
+                found.append(Pointer(item, place, modules.get(item.path) or item.path.rpartition("/")[2]))
     return found
 
 
@@ -57,19 +61,21 @@ def live(item: Content | Link, names: Sequence[str]) -> Path:
     return Path(names[0] + item.path.removeprefix("prefix"))
 
 
-def _imported(items: Iterable[Content | Link]) -> set[str]:
-    """Return the paths of the modules that .pth files of the prefix import."""
-    found = set()
+def _imported(items: Iterable[Content | Link]) -> dict[str, str]:
+    """Return the paths of the modules that .pth files of the prefix import, or .start files (PEP 829), and which."""
+    found: dict[str, str] = {}
     for item in items:
         name = _name_in_site(item)
-        if name and name.endswith(".pth") and isinstance(item, Content):
-            for line in filter(_is_code, _text(item).splitlines()):
+        if name and name.endswith((".pth", ".start")) and isinstance(item, Content):
+            for line in _text(item).splitlines():
+                if name.endswith(".pth") and not _is_code(line):
+                    continue
                 parents = item.path[: -len(name)]
-                found |= {f"{parents}{module}.py" for module in re.findall(r"\w+", line)}
+                found |= {f"{parents}{module}.py": name for module in re.findall(r"\w+", line)}
     return found
 
 
-def _given(item: Content | Link, modules: set[str]) -> Iterator[tuple[str, bool]]:
+def _given(item: Content | Link, modules: Container[str]) -> Iterator[tuple[str, bool]]:
     """Yield the paths that an item gives, and whether each is certainly one to import from."""
     name = _name_in_site(item)
     if isinstance(item, Link):
@@ -84,8 +90,8 @@ def _given(item: Content | Link, modules: set[str]) -> Iterator[tuple[str, bool]
                 yield from ((value, False) for _, value in _strings(line) if value.startswith("/"))
             elif _is_path(line):
                 yield line.strip(), True
-    elif FINDER.match(name) or BUILDER.match(name) or item.path in modules:
-        certain = item.path not in modules or bool(FINDER.match(name))
+    elif item.path in modules:
+        certain = bool(FINDER.match(name) or BUILDER.match(name))
         yield from ((value, certain) for _, value in _strings(_text(item)) if value.startswith("/"))
 
 
@@ -177,7 +183,7 @@ def stands_for(place: str) -> list[Path]:
 
 def refuse(items: Iterable[Content | Link], names: Sequence[str], *, brought: bool) -> None:
     """Raise InputError where something leads outside: it would be missing on every host."""
-    found = dict.fromkeys((pointer.item.path.rpartition("/")[2], pointer.place) for pointer in outside(items, names))
+    found = dict.fromkeys((pointer.name, pointer.place) for pointer in outside(items, names))
     if not found:
         return
     listed = ", ".join(f"{name} -> {place}" for name, place in found)
@@ -195,14 +201,13 @@ def refuse(items: Iterable[Content | Link], names: Sequence[str], *, brought: bo
 
 def refuse_rebuilding(items: Iterable[Content | Link]) -> None:
     """Raise InputError for an editable install that a host would have to build: it has nothing to build it with."""
+    items = list(items)
+    modules = _imported(items)
     for item in items:
-        name = _name_in_site(item)
-        found = BUILDER.match(name) if name and isinstance(item, Content) else None
-        if found is None or not isinstance(item, Content):
-            continue
-        if found["meson"] or _builds(_text(item)):
+        found = BUILDER.match(_name_in_site(item) or "") if item.path in modules else None
+        if found is not None and isinstance(item, Content) and (found["meson"] or _builds(_text(item))):
             kind = "meson-python" if found["meson"] else "scikit-build-core"
-            what = f"an editable install of {kind} is built anew when it is imported ({name})"
+            what = f"an editable install of {kind} is built anew when it is imported ({modules[item.path]})"
             raise InputError(what, remedy="install it with `pip install PATH`, or leave it out with --exclude NAME")
 
 
@@ -212,8 +217,12 @@ def _builds(text: str) -> bool:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return True
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "install":
-            given = [each.value for each in node.keywords if each.arg == "rebuild"] + node.args[3:4]
-            return not all(isinstance(each, ast.Constant) and each.value is False for each in given)
+    calls = [each.value for each in tree.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)]
+    for function in tree.body:
+        if isinstance(function, ast.FunctionDef) and function.name == "install" and calls:
+            parameters = [each.arg for each in function.args.args]
+            given = {each.arg: each.value for each in calls[-1].keywords}
+            given |= dict(zip(parameters, calls[-1].args, strict=False))
+            rebuild = given.get("rebuild")
+            return not (isinstance(rebuild, ast.Constant) and rebuild.value is False)
     return True

@@ -48,7 +48,7 @@ def report(
         print(f"coex: note: {warning}", file=sys.stderr)
     if not context.quiet:
         count = len(manifest.packages)
-        unpacked = sum(package["unpacked"] for package in manifest.packages)
+        unpacked = manifest.fields["unpacked"]["bytes"]
         print(
             f"{output}: {human(size)} for {manifest.platform}, {count} package{'s' * (count != 1)}, "
             f"{human(unpacked)} unpacked"

@@ -48,6 +48,8 @@ EDGES = {
         ("editable", "live_prefix"),
         ("editable", "pointers"),
         ("editable", "unmanaged"),
+        ("elf", "live_file"),
+        ("elf", "occurrences"),
         ("entry_point", "app"),
         ("fetch", "frame_cache"),
         ("fetch", "packages"),

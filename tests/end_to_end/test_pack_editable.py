@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from end_to_end.live import Live
 
 LED_TO = (
-    "__editable___flat_1_finder.py -> {}/flat/flat", "__editable___flat_1_finder.py -> {}/flat/alone",
-    "__editable__.laid-1.pth -> {}/laid/src", "__editable___native_demo_0_3_finder.py -> {}/native/native_demo",
-    "_editable_impl_exact.py -> {}/exact/exact/__init__.py", "poem.pth -> {}/poem", "easy-install.pth -> {}/egg",
+    "__editable__.flat-1.pth -> {}/flat/flat", "__editable__.flat-1.pth -> {}/flat/alone",
+    "__editable__.laid-1.pth -> {}/laid/src", "__editable__.native_demo-0.3.pth -> {}/native/native_demo",
+    "_editable_impl_exact.pth -> {}/exact/exact/__init__.py", "poem.pth -> {}/poem", "easy-install.pth -> {}/egg",
     "egg.egg-link -> {}/egg", "hatch -> {}/egg/scripts/hatch", "more.pth -> {}/laid-out/src",
     "inline.pth -> {}/inline", "linked -> {}/linked/linked",
 )  # fmt: skip
+
+
+SCIKIT = "def install(known, path, rebuild=False, dir=''): pass\ninstall({'m': '/m.py'}, None, True, 'x')\n"
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +50,16 @@ def test_refused_by_name(conda: Conda, live: Live, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("_mine_editable_loader.py", "", "meson-python is built anew when it is imported (_mine_editable_loader.py)"),
-        ("_mine_editable.py", "install({'m': '/m.py'}, {}, None, True, False)", "scikit-build-core is built anew"),
-        ("mine.pth", "{home}\n", "mine.pth leads to {home}, which is more than the sources of a project"),
+        ("_mine_editable_loader.py", "", "meson-python is built anew when it is imported (mine.pth)"),
+        ("_mine_editable.py", SCIKIT, "scikit-build-core is built anew when it is imported (mine.pth)"),
+        ("mine.txt", "", "mine.pth leads to {home}, which is more than the sources of a project"),
     ],
 )
 def test_what_cannot_be_brought(
     conda: Conda, conda_home: Path, live: Live, tmp_path: Path, name: str, text: str, said: str
 ) -> None:
-    with live.file(live.site_packages / name, text.format(home=conda_home) if "home" in text else text):
+    line = f"import {name[:-3]}\n" if name.endswith(".py") else f"{conda_home}\n"
+    with live.file(live.site_packages / name, text), live.file(live.site_packages / "mine.pth", line):
         done = pack(conda, live.prefix, tmp_path / "x.coex", "--editable", "bring", check=False)
     assert done.returncode == 1
     assert said.format(home=conda_home) in done.stderr
