@@ -59,8 +59,8 @@ class Compiled:
 class Compiler:
     """Compiles for one Python; `native` says whether its platform is the builder's."""
 
-    def __init__(self, python: Python | None, native: bool, cache: FrameCache, date: int) -> None:
-        self.python, self.native, self.cache, self.date = python, native, cache, date
+    def __init__(self, python: Python | None, native: bool, cache: FrameCache) -> None:
+        self.python, self.native, self.cache = python, native, cache
 
     def compile_plans(self, plans: Sequence[PackagePlan]) -> tuple[list[Compiled], list[str]]:
         """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
@@ -83,12 +83,13 @@ class Compiler:
         return made, sorted(_relative(item) for item in sources if item.placeholder)
 
     def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
-        group = Group(f"{plan.package.dist} compiled", self._identity(plan))
+        group = Group(f"{plan.package.dist} compiled", self._identity(plan), packaged=True)
         entry = self.cache.open(group.identity)
         if entry is None:
-            return Compiled(group, compile_with(interpreters, sources, self.date))
+            return Compiled(group, compile_with(interpreters, sources))
         group.entry = entry
-        found = [Content(path, MODE, str(self.date), None, place.size) for path, place in entry.places.items()]
+        times = times_of(sources)
+        found = [Content(path, MODE, times[source_of(path)], None, place.size) for path, place in entry.places.items()]
         return Compiled(group, found)
 
     def _identity(self, plan: PackagePlan) -> str | None:
@@ -155,14 +156,18 @@ class Interpreters:
         return process
 
 
-def compile_sources(program: Path, sources: Sequence[Content], date: int) -> list[Content]:
+def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
     """Compile sources with an interpreter of their own: see `compile_with`."""
     with Interpreters(program) as interpreters:
-        return compile_with(interpreters, sources, date)
+        return compile_with(interpreters, sources)
 
 
-def compile_with(interpreters: Interpreters, sources: Sequence[Content], date: int) -> list[Content]:
-    """Compile sources under their names in the prefix; one that does not compile has no .pyc, as in conda."""
+def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list[Content]:
+    """Compile sources under their names in the prefix; one that does not compile has no .pyc, as in conda.
+
+    A .pyc has the time of its source, so that it is the same in every archive.
+    """
+    times = times_of(sources)
     with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
         names = [_relative(item) for item in sources]
         for parent in {posixpath.dirname(name) for name in names}:
@@ -174,7 +179,19 @@ def compile_with(interpreters: Interpreters, sources: Sequence[Content], date: i
         interpreters.compile(scratch)
         made = sorted(path for path in Path(scratch).rglob("*.pyc") if not path.is_symlink())
         return [
-            Content(f"prefix/{pyc.relative_to(scratch).as_posix()}", MODE, str(date), data, len(data))
+            Content(path, MODE, times[source_of(path)], data, len(data))
             for pyc in made
-            for data in [pyc.read_bytes()]
+            for path, data in [(f"prefix/{pyc.relative_to(scratch).as_posix()}", pyc.read_bytes())]
         ]
+
+
+def times_of(sources: Sequence[Content]) -> dict[str, str]:
+    """Return the time of each source by its path."""
+    return {item.path: item.mtime for item in sources}
+
+
+def source_of(path: str) -> str:
+    """Return what a .pyc was compiled from (PEP 3147; beside it before 3.2)."""
+    directory, name = posixpath.split(path)
+    above, cache = posixpath.split(directory)
+    return f"{above}/{name.rsplit('.', 2)[0]}.py" if cache == "__pycache__" else path.removesuffix("c")

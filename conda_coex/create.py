@@ -170,15 +170,15 @@ def plan(
     plans = [plan_package(package, python, date) for package in packages]
     layout = Layout()
     for each in plans:
-        layout.place(Group(each.package.dist, each.package.identity), each.files)
+        layout.place(Group(each.package.dist, each.package.identity, packaged=True), each.files)
     for each in plans:
         layout.place(SCRIPTS, each.entry_points)
     native = environment.platform == context._native_subdir()
-    compiled, left = bytecode.Compiler(python, native, cache, date).compile_plans(plans)
+    compiled, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
     for made in compiled:
         layout.place(made.group, made.contents)
     layout.remove(installed.removed)
-    layout.place(OWNER, installed.items)
+    layout.place(Group(OWNER, packaged=True), installed.items)
     left = sorted([*left, *(item.path.removeprefix("prefix/") for item in installed.sources)])
     meta = records.plan_records(plans, date, installed.removed)
     meta.append(records.plan_history(plans, environment.specs, context_version(), date))
@@ -236,6 +236,7 @@ def make_index(payload: Payload, layout: Layout) -> Index:
     index = Index()
     index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
     index.frames, index.files = payload.frames, payload.rows
+    index.packaged = payload.packaged
     index.directories = [
         Directory(layout.modes.get(path, 0o755), os.fsencode(path)) for path in sorted(layout.directories)
     ]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
-MARK = b"coexfrm2"
+MARK = b"coexfrm3"
 ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
 
 

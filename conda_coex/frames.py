@@ -59,13 +59,20 @@ class Packed:
 
 
 def ordered(contents: Iterable[Content]) -> list[Content]:
-    """Order files so that alike ones are near: by directory, `__pycache__` with its parent, then by suffix."""
+    """Order files so that alike ones are near: by directory, `__pycache__` with its parent, then by suffix.
+
+    Those that are relocated come last, in frames of their own: what is in the other frames roots can share.
+    """
     return sorted(contents, key=_key)
 
 
-def _key(content: Content) -> tuple[str, str, str]:
+def _key(content: Content) -> tuple[bool, str, str, str]:
     directory, name = posixpath.split(content.origin)
-    return directory.removesuffix("/__pycache__"), posixpath.splitext(name)[1], name
+    return is_relocated(content), directory.removesuffix("/__pycache__"), posixpath.splitext(name)[1], name
+
+
+def is_relocated(content: Content) -> bool:
+    return content.placeholder is not None or content.python is not None
 
 
 def frame_size(level: int) -> int:
@@ -82,7 +89,7 @@ def cut(contents: Iterable[Content], limit: int) -> Iterator[list[Piece]]:
             for start in range(0, content.size, limit):
                 yield [Piece(content, start, min(limit, content.size - start))]
             continue
-        if filled + content.size > limit and pieces:
+        if pieces and (filled + content.size > limit or is_relocated(pieces[0].content) != is_relocated(content)):
             yield pieces
             pieces, filled = [], 0
         pieces.append(Piece(content, 0, content.size))

@@ -23,6 +23,7 @@ class Group:
 
     owner: str
     identity: str | None = None  # by which its frames are cached; None: they are not
+    packaged: bool = False  # a package or its compiled sources: other archives may have the same frames
     entry: Entry | None = None  # its frames, where they were found already
     all: list[Content] = field(default_factory=list)
     contents: list[Content] = field(default_factory=list)  # those of `all` that stand in the root

@@ -192,16 +192,16 @@ def lay_out(
 
     layout = Layout()
     for plan in plans:
-        layout.place(Group(plan.package.dist, plan.package.identity), plan.files)
+        layout.place(Group(plan.package.dist, plan.package.identity, packaged=True), plan.files)
     for plan in plans:
         layout.place(create.SCRIPTS, plan.entry_points)
     layout.place(OWNER, found.items)
     python = find_python([plan.package for plan in plans])
     native = environment.platform == context._native_subdir()
-    compiled, left = bytecode.Compiler(python, native, cache, date).compile_plans(plans)
+    compiled, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
     for made in compiled:
         layout.place(made.group, made.contents)
-    left += compile_unmanaged(python, found, layout, date, native=native)
+    left += compile_unmanaged(python, found, layout, native=native)
     for path, mode in found.directories.items():
         layout.make_directory(path)
         layout.modes[path] = mode
@@ -211,13 +211,13 @@ def lay_out(
     return layout, sorted(set(left))
 
 
-def compile_unmanaged(python: Python | None, found: Unmanaged, layout: Layout, date: int, *, native: bool) -> list[str]:
+def compile_unmanaged(python: Python | None, found: Unmanaged, layout: Layout, *, native: bool) -> list[str]:
     """Compile the sources that had a .pyc; those that name the prefix, and all for another platform, are left."""
     if python is None:
         return []
     sources = [source for source in found.sources if native and not source.edits]
     if sources:
-        made = bytecode.compile_sources(python.package.directory / python.program, sources, date)
+        made = bytecode.compile_sources(python.package.directory / python.program, sources)
         layout.place(f"{OWNER}, compiled", made)
     done = {source.path for source in sources}
     return [source.path.removeprefix("prefix/") for source in found.sources if source.path not in done]

@@ -28,6 +28,7 @@ class Payload:
         self.size = 0
         self.frames: list[Frame] = []
         self.rows: list[File] = []
+        self.packaged: list[int] = []  # frames of packages
         self.placeholders: list[str] = []
         self.compressed: dict[str, int] = {}  # bytes of an owner's frames
         self._numbers: dict[str, int] = {}  # row of a path
@@ -96,6 +97,8 @@ class Payload:
 
     def _add_rows(self, group: Group, first: int, places: dict[str, Place]) -> None:
         """Append the rows of a group's files, in the order of their places."""
+        if group.packaged:
+            self.packaged += range(first, len(self.frames))
         nowhere = Place(-first, 0, 0, None)
         found = [(places[c.origin] if c.size else nowhere, c) for c in group.contents]
         for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):

@@ -40,7 +40,7 @@ def install(
     pip = Pip(prefix, version, date, context.offline)
     found = pip_packages.install(prefix, environment, python, pip, date)
     plain = [item for item in found.sources if item.edits is None]
-    compiled = bytecode.compile_sources(prefix / python.program, plain, date) if plain else []
+    compiled = bytecode.compile_sources(prefix / python.program, plain) if plain else []
     left = [item for item in found.sources if item.edits is not None]
     if not (context.quiet or context.json):
         print("done")

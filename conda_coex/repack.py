@@ -167,6 +167,7 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
         payload.stream.write(data)
         payload.size += frame.size
     frames = {number: new for new, number in enumerate(numbers)}
+    payload.packaged += [frames[number] for number in old.index.packaged if number in frames]
     moved = {n: new for new, n in enumerate(staying)}
     for n in staying:
         row = rows[n]

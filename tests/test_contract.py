@@ -95,6 +95,7 @@ EDGES = {
         ("host_cache", "store"),
         ("index", "index_check"),
         ("launch", "choice"),
+        ("link", "workers"),
         ("leftovers", "claim"),
         ("mend", "leftovers"),
         ("mend", "root_check"),

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 
 from .claim import Claim
 from .leftovers import DAY, remove, set_aside, sweep, used_paths
@@ -10,7 +11,7 @@ from .store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Set
+    from typing import Dict, Iterable, List, Set, Tuple
 
 ROOT_NAME = re.compile(br"[0-9a-f]{24}\Z")
 MOMENT = 2  # seconds in which a start has got to its entry point: so long nobody else may see it
@@ -18,13 +19,18 @@ REMOTE = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "afs", "cep
 
 
 class Unpacked(object):
-    """One root as `cache` shows it: name of its archive, size in bytes, time of the last start, pids that use it."""
+    """One root as `cache` shows it: name of its archive, time of the last start, pids that use it, and its bytes.
+
+    `size` is what its files take on the disk, `shared` what they have in common with other roots, by hard links.
+    """
 
     def __init__(self, store, path):
         # type: (Store, bytes) -> None
         self.store, self.path = store, path
         self.name = _name(path)
-        self.size = sum(_sizes(path))
+        self.own, self.linked = _weigh(path)
+        self.size = self.own + sum(each.size for each in self.linked.values())
+        self.shared = sum(each.size for each in self.linked.values() if each.left)
         self.used = last_use(path)
         self.ready = os.path.lexists(path + b"/start")
         self.pids = []  # type: List[int]
@@ -74,19 +80,58 @@ def _name(path):
         return "?"
 
 
-def _sizes(path):
-    # type: (bytes) -> Iterator[int]
-    """Yield the bytes that each file below a path takes on the disk; what has several names counts once."""
-    seen = set()
+class Linked(object):
+    """A file that has several names: `size` in bytes, `here` names in a root, and the names that are `left` elsewhere."""
+
+    def __init__(self, state):
+        # type: (os.stat_result) -> None
+        self.size, self.here, self.left = state.st_blocks * 512, 0, state.st_nlink
+
+
+def _weigh(path):
+    # type: (bytes) -> Tuple[int, Dict[Tuple[int, int], Linked]]
+    """Return the bytes of what has one name below a path, and the files that have several, by device and inode."""
+    own, linked = 0, {}  # type: int, Dict[Tuple[int, int], Linked]
     for directory, _, names in os.walk(path):
         for name in names + [b"."]:
             try:
                 state = os.lstat(directory + b"/" + name)
             except EnvironmentError:
                 continue
-            if state.st_nlink == 1 or (state.st_dev, state.st_ino) not in seen:
-                seen.add((state.st_dev, state.st_ino))
-                yield state.st_blocks * 512
+            if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode):
+                own += state.st_blocks * 512
+                continue
+            each = linked.setdefault((state.st_dev, state.st_ino), Linked(state))
+            each.here, each.left = each.here + 1, each.left - 1
+    return own, linked
+
+
+def total_size(roots):
+    # type: (Iterable[Unpacked]) -> int
+    """Return the bytes that roots take together: what they share counts once."""
+    total, linked = 0, {}  # type: int, Dict[Tuple[int, int], int]
+    for root in roots:
+        total += root.own
+        linked.update((key, each.size) for key, each in root.linked.items())
+    return total + sum(linked.values())
+
+
+class Freed(object):
+    """Adds up what the removal of roots frees: a file that is shared is gone with its last name."""
+
+    def __init__(self):
+        # type: () -> None
+        self.size = 0
+        self._names = {}  # type: Dict[Tuple[int, int], int] # that are left
+
+    def add(self, root):
+        # type: (Unpacked) -> None
+        self.size += root.own
+        for key, each in root.linked.items():
+            left = self._names.get(key, each.here + each.left) - each.here
+            self._names[key] = left
+            if not left:
+                self.size += each.size
 
 
 def may_be_used_elsewhere(root, now):

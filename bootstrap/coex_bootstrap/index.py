@@ -7,6 +7,7 @@ integers as struct(3) names them. Rows of a kind have one item in each of its co
     placeholder                       a build-time prefix, numbered from 0
     frame      offset size content    where it lies in the payload, and the size of what it decodes to
                sha256                 of its bytes, in hexadecimal
+    package    frame                  rows of frames with files that a package brought: other archives may have them too
     directory  path mode              parents first; the first are `app` and `prefix`
     file       directory name         its directory's row, and its name there
                mode seconds nanoseconds
@@ -22,7 +23,7 @@ from collections import namedtuple
 
 from .errors import ArchiveDamaged, FormatUnknown
 from .format import FORMAT_VERSION
-from .index_check import check_directories, check_names, check_places
+from .index_check import check_directories, check_names, check_packaged, check_places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ TEXT = "text"
 COLUMNS = (
     ("placeholder", TEXT),
     ("frame_offset", "Q"), ("frame_size", "I"), ("frame_content", "I"), ("frame_sha256", TEXT),
+    ("package_frame", "I"),
     ("directory_path", TEXT), ("directory_mode", "I"),
     ("file_directory", "I"), ("file_name", TEXT), ("file_mode", "I"), ("file_seconds", "q"), ("file_nanoseconds", "I"),
     ("file_frame", "I"), ("file_offset", "I"), ("file_size", "Q"),
@@ -95,6 +97,7 @@ class Index(object):
         # type: () -> None
         self.placeholders = []  # type: List[bytes]
         self.frames = []  # type: List[Frame]
+        self.packaged = []  # type: Sequence[int]
         self.directories = []  # type: List[Directory]
         self.files = []  # type: Any # Files of what was read, List[File] of what is made
         self.links = []  # type: List[Link]
@@ -126,6 +129,7 @@ class Index(object):
             "placeholder": self.placeholders,
             "frame_offset": [f.offset for f in self.frames], "frame_size": [f.size for f in self.frames],
             "frame_content": [f.content for f in self.frames], "frame_sha256": [f.sha256 for f in self.frames],
+            "package_frame": self.packaged,
             "directory_path": [d.path for d in self.directories], "directory_mode": [d.mode for d in self.directories],
             "file_directory": [rows[place[0]] for place in places], "file_name": [place[2] for place in places],
             "file_mode": [f.mode for f in files], "file_seconds": [int(time[0]) for time in times],
@@ -153,6 +157,7 @@ def load_index(data):
     names = ("frame_offset", "frame_size", "frame_content", "frame_sha256")
     index.frames = [Frame(*row) for row in _rows(columns, names)]
     index.directories = [Directory(*row) for row in _rows(columns, ("directory_mode", "directory_path"))]
+    index.packaged = columns["package_frame"]
     index.links = [Link(*row) for row in _rows(columns, ("link_path", "link_target"))]
     _check_lengths(columns, [name for name, _ in COLUMNS if name.startswith("file_")])
     _check_lengths(columns, ["relocated_file", "relocated_relocation"])
@@ -161,6 +166,7 @@ def load_index(data):
     check_directories(index)
     check_names(index, files)
     check_places(index.frames, files)
+    check_packaged(index.packaged, len(index.frames))
     return index
 
 

@@ -9,7 +9,7 @@ LATEST = 1 << 40  # seconds from 1970, before or after: what every system takes 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Set
+    from typing import Dict, List, Sequence, Set
 
     from .index import Files, Frame, Index
 
@@ -90,6 +90,13 @@ def check_large(contents, files, large):
         if first < free:
             raise ArchiveDamaged("its index has two files in one place")
         free = after
+
+
+def check_packaged(packaged, frames):
+    # type: (Sequence[int], int) -> None
+    """Refuse frames of packages that are none, or that are named twice."""
+    if list(packaged) != sorted(set(packaged)) or (packaged and packaged[-1] >= frames):
+        raise ArchiveDamaged("its index names a frame that it does not have")
 
 
 def check_sizes(index, payload, unpacked):

@@ -11,7 +11,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Union
+    from typing import Any, Callable, Dict, Iterable, Union
 
     from .archive import Archive
     from .zstd import Decoder
@@ -30,7 +30,7 @@ class Progress(object):
         wanted = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
         self.wanted = wanted and os.isatty(2)
         self.archive = archive
-        self.done = self.width = 0
+        self.done = self.width = self.left_out = 0
         self.thread = None  # type: Any
         self.began = time.time()
 
@@ -55,6 +55,11 @@ class Progress(object):
 
         return decode
 
+    def leave_out(self, frames):
+        # type: (Iterable[int]) -> None
+        """Do not count on frames that need not be decoded."""
+        self.left_out = sum(self.archive.index.frames[number].content for number in frames)
+
     def beating(self, beat):
         # type: (Callable[[], None]) -> Callable[[], None]
         """Return what is to be called meanwhile: its first call, when all processes are there, starts the line."""
@@ -66,7 +71,7 @@ class Progress(object):
             if self.thread is None:
                 import threading
 
-                self.total = sum(frame.content for frame in self.archive.index.frames)
+                self.total = sum(frame.content for frame in self.archive.index.frames) - self.left_out
                 self.ended = threading.Event()
                 self.thread = threading.Thread(target=self._show)
                 self.thread.daemon = True

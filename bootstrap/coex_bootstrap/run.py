@@ -15,6 +15,7 @@ from .errors import STATUS, CoexError, StoreUnusable
 from .format import LIBZSTD, MANIFEST
 from .host import check_host
 from .launch import start, write_start
+from .link import LIST, Neighbours
 from .post_link import compile_sources, run_post_link
 from .process import Interrupted, Process
 from .progress import Progress
@@ -25,7 +26,7 @@ from .zstd import open_decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional
+    from typing import Dict, List, Optional, Set
 
     from .format import Manifest
     from .store import Root, Store
@@ -109,7 +110,8 @@ def prepare(archive, root, claim, environ, trace):
     Where it did not, or failed, nothing of it is left.
     """
     root.clear(claim)
-    why = root.store.lack(archive.manifest)
+    neighbours = Neighbours(archive, root.path, environ)
+    why = root.store.lack(archive.manifest, neighbours.saved())
     if why is not None:
         raise StoreUnusable(why)
     work, directory, done = claim.new_name(b"work"), None, False
@@ -118,18 +120,25 @@ def prepare(archive, root, claim, environ, trace):
         directory = Directory(work)
         decoder = open_decoder(write_library(archive, work))
         trace.done("claim the root, load zstd")
-        files = len(archive.index.files)
-        trace.done("read the index")
         progress = Progress(archive, environ)
+
+        def link(path):
+            # type: (bytes) -> Set[int]
+            linked = neighbours.link(path, claim.beat)
+            progress.leave_out(linked)
+            trace.done("link %d of %d frames" % (len(linked), len(archive.index.frames)))
+            return linked
+
         try:
-            unpack(archive, work, root.path, progress.counted(decoder), progress.beating(claim.beat))
+            unpack(archive, work, root.path, progress.counted(decoder), progress.beating(claim.beat), link=link)
         finally:
             progress.stop()
         remove_library(work)
         directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # says to `cache` whose root this is
+        directory.write(LIST, neighbours.list())
         if not root.publish(work, claim):
             return False
-        trace.done("unpack %d files" % files)
+        trace.done("unpack %d files" % len(archive.index.files))
         done = finish(archive.manifest, root, directory, claim, environ, trace)
         return done
     finally:

@@ -14,7 +14,7 @@ from .shell import check_line, is_filled, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional
+    from typing import Dict, List, Optional, Tuple
 
     from .claim import Claim
     from .directory import Directory
@@ -83,14 +83,17 @@ class Store(object):
             return "mounted noexec"
         return None
 
-    def lack(self, manifest):
-        # type: (Manifest) -> Optional[str]
-        """Return why there is no room to unpack; asked when no other process is about to use it."""
+    def lack(self, manifest, linked=(0, 0)):
+        # type: (Manifest, Tuple[int, int]) -> Optional[str]
+        """Return why there is no room to unpack, where `linked`, (files, bytes), take none.
+
+        It is asked when no other process is about to use the room.
+        """
         volume = os.statvfs(self.path)
-        free, needed = volume.f_bavail * volume.f_frsize, manifest.unpacked["bytes"]
+        free, needed = volume.f_bavail * volume.f_frsize, manifest.unpacked["bytes"] - linked[1]
         if free < needed:
             return "%d MB are free, %d MB are needed" % (free >> 20, needed >> 20)
-        files = manifest.unpacked["files"]
+        files = manifest.unpacked["files"] - linked[0]
         if volume.f_files and volume.f_favail < files:
             return "%d files (inodes) are free, %d are needed" % (volume.f_favail, files)
         return None

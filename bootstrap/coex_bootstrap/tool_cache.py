@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from .compat import text
 from .errors import Misuse
-from .host_cache import find_roots, may_be_used_elsewhere, remove_leftovers, remove_root
+from .host_cache import Freed, find_roots, may_be_used_elsewhere, remove_leftovers, remove_root, total_size
 from .report import Outcome, counted, human, shown, table
 from .store import stores
 from .verb import Verb
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 All archives of a user unpack below one directory, COEX_ROOT or the user's caches. `list` shows their roots, also those
-of other archives than this one: size on the disk, last start, and the processes that run from it. `path` prints the
-directory. `clean` removes the roots that all of the given conditions fit, and what processes that were killed left;
-without a condition only the latter. A root in use is never removed; on a network file system, and where processes
-cannot be seen, neither is one that was started within a day.
+of other archives than this one: size on the disk, how much of it other roots share, last start, and the processes that
+run from it. `path` prints the directory. `clean` removes the roots that all of the given conditions fit, and what
+processes that were killed left; without a condition only the latter. What roots share goes with the last of them. A
+root in use is never removed; on a network file system, and where processes cannot be seen, neither is one that was
+started within a day.
 
 examples:
   CALL list
@@ -115,12 +116,12 @@ def choose(roots, options, now):
     ]
     if options.max_size is None:
         return chosen
-    total, found = sum(root.size for root in roots), []
+    total, freed, found = total_size(roots), Freed(), []
     for root in sorted(chosen, key=lambda root: root.used):
-        if total <= options.max_size:
+        if total - freed.size <= options.max_size:
             break
         found.append(root)
-        total -= root.size
+        freed.add(root)
     return found
 
 
@@ -130,8 +131,7 @@ def _ask(chosen):
         raise Misuse("nobody can be asked whether to remove %s" % counted(len(chosen), "root"), remedy="add -y")
     for root in chosen:
         sys.stderr.write("%s\n" % _words(root))
-    total = sum(root.size for root in chosen)
-    sys.stderr.write("Remove %s, %s? [y/N] " % (counted(len(chosen), "root"), human(total)))
+    sys.stderr.write("Remove %s, %s? [y/N] " % (counted(len(chosen), "root"), human(freed_by(chosen))))
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Misuse("nothing was removed")
@@ -148,12 +148,21 @@ def clean(roots, chosen):
             remove_leftovers(store)
         except EnvironmentError:  # a store that may only be read
             continue
-    total = sum(root.size for root in removed)
+    total = freed_by(removed)
     lines = ["removed %s" % _words(root) for root in removed]
     lines += ["not removed, somebody uses it or may not remove it: %s" % _words(root) for root in kept]
     lines.append("%s removed, %s" % (counted(len(removed), "root"), human(total)))
     found = {"removed": [fields(root) for root in removed], "kept": [fields(root) for root in kept], "size": total}
     return Outcome(found, lines, 0)
+
+
+def freed_by(roots):
+    # type: (List[Unpacked]) -> int
+    """Return the bytes that the removal of all these roots frees."""
+    freed = Freed()
+    for root in roots:
+        freed.add(root)
+    return freed.size
 
 
 def _remove(root):
@@ -167,8 +176,8 @@ def _remove(root):
 def fields(root):
     # type: (Unpacked) -> Dict[str, Any]
     return {
-        "path": text(root.path), "name": root.name, "size": root.size, "last_use": int(root.used), "ready": root.ready,
-        "pids": root.pids,
+        "path": text(root.path), "name": root.name, "size": root.size, "shared": root.shared, "last_use": int(root.used),
+        "ready": root.ready, "pids": root.pids,
     }
 
 
@@ -178,9 +187,10 @@ def list_lines(roots):
     for root in roots:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(root.used)) if root.used else "never"
         pids = ", ".join(map(str, root.pids[:3])) + (", ..." if len(root.pids) > 3 else "")
-        cells.append((root.name, human(root.size), used, pids, shown(root.path)))
-    lines = list(table(("root of", "size", "last start", "in use by", "path"), cells))
-    return lines + ["%s, %s" % (counted(len(roots), "root"), human(sum(root.size for root in roots)))]
+        shared = human(root.shared) if root.shared else ""
+        cells.append((root.name, human(root.size), shared, used, pids, shown(root.path)))
+    lines = list(table(("root of", "size", "shared", "last start", "in use by", "path"), cells))
+    return lines + ["%s, %s" % (counted(len(roots), "root"), human(total_size(roots)))]
 
 
 def _words(root):

@@ -17,20 +17,23 @@ from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterable, List, Optional, Sequence, Union
+    from typing import Callable, Container, Dict, Iterable, List, Optional, Sequence, Union
 
     from .archive import Archive
     from .zstd import Decoder
+
+    Link = Callable[[bytes], Container[int]]
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 
 
-def unpack(archive, work, root, decoder, beat=nothing, prefix=None):
-    # type: (Archive, bytes, bytes, Decoder, Callable[[], None], Optional[bytes]) -> None
+def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
+    # type: (Archive, bytes, bytes, Decoder, Callable[[], None], Optional[bytes], Optional[Link]) -> None
     """Write every directory, file and link of `archive` into `work`, for a root that will stand at `root`.
 
     `beat` is called every few seconds at least; `prefix` is where the environment will stand, if elsewhere.
+    `link` may place plain files that are had without decoding, and returns the frames that they are the plain files of.
     Raises ArchiveDamaged, StoreUnusable (no room, no right) or HostUnfit (the path is too long).
     """
     index = archive.index
@@ -38,14 +41,14 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None):
     try:
         for directory in index.directories:
             os.mkdir(work + b"/" + directory.path, 0o755)
-        writer = Writer(archive, work, root, decoder)
+        writer = Writer(archive, work, root, decoder, link(work) if link else ())
         writer.prefix = prefix or writer.prefix
         writer.prepare()
         for hashes in workers.share(len(writer.units), writer.write_units, beat):
             writer.hashes.update(hashes)
         writer.finish(beat)
-        for link in index.links:
-            os.symlink(link.target, work + b"/" + link.path)
+        for symlink in index.links:
+            os.symlink(symlink.target, work + b"/" + symlink.path)
         for directory in reversed(index.directories):
             if directory.mode != 0o755:
                 os.chmod(work + b"/" + directory.path, directory.mode)
@@ -60,16 +63,17 @@ class Writer(object):
 
     A unit of its work is a frame, or all frames of a large file that is relocated: whoever wrote the last of these can
     relocate it while others go on. These come first, the largest before all, so that none keeps the others waiting.
+    Of the frames that are `linked`, the plain files are there already.
     """
 
-    def __init__(self, archive, work, root, decoder):
-        # type: (Archive, bytes, bytes, Decoder) -> None
-        self.archive, self.work, self.decoder = archive, work, decoder
+    def __init__(self, archive, work, root, decoder, linked):
+        # type: (Archive, bytes, bytes, Decoder, Container[int]) -> None
+        self.archive, self.work, self.decoder, self.linked = archive, work, decoder, linked
         self.files = archive.index.files
         self.prefix = root + b"/prefix"
         self.hashes = {}  # type: Dict[int, bytes]
         self.parts = {}  # type: Dict[int, List[int]] # frame: row of the large file that owns it, and where it goes
-        self.large = set(self.files.large)
+        self.large = set(row for row in self.files.large if self.files.frames[row] not in linked)
         self.later = set(row for row, text in self.files.relocations.items() if text.startswith(b"h"))
         self.units = []  # type: List[Sequence[int]]
 
@@ -88,7 +92,11 @@ class Writer(object):
             if row in self.files.relocations:
                 together.append(range(first, frame))
         taken = set(frame for unit in together for frame in unit)
-        self.units = together + [(frame,) for frame in range(len(self.archive.index.frames)) if frame not in taken]
+        relocated = set(self.files.frames[row] for row in self.files.relocations)
+        self.units = together + [
+            (frame,) for frame in range(len(self.archive.index.frames))
+            if frame not in taken and (frame not in self.linked or frame in relocated)
+        ]
 
     def write_units(self, numbers):
         # type: (Iterable[int]) -> Dict[int, bytes]
@@ -120,6 +128,8 @@ class Writer(object):
         for row in range(first, last):
             if row in relocations or row in self.large:
                 self._write_special(row, content)
+                continue
+            if number in self.linked:
                 continue
             path = start + paths[directories[row]] + b"/" + names[row]
             stream = os.open(path, EXCLUSIVE, modes[row])

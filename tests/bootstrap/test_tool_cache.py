@@ -122,3 +122,52 @@ def test_wrong_command_lines(archive, environ, roots, words):
 def test_sizes(words, size):
     # type: (str, int) -> None
     assert tool_cache.size(words) == size
+
+
+@pytest.fixture
+def sharing(place, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> List[bytes]
+    """Return three roots: two that share a large file by hard links, and one with a large file of its own."""
+    store, found = place + b"/store", []
+    environ[b"COEX_ROOT"] = store
+    for number, name in enumerate((b"first", b"second", b"third")):
+        root = store + b"/" + (b"%d" % number if bytes is not str else str(number)) * 24
+        manifest = b'{"name": "' + name + b'"}'
+        write(root + b"/coex.json", manifest)
+        write(root + b"/start", b"")
+        if name == b"second":
+            os.link(found[0] + b"/large", root + b"/large")
+        else:
+            write(root + b"/large", b"x" * 1000000)
+        os.utime(root + b"/start", (1000000000 + number, 1000000000 + number))
+        found.append(root)
+    return found
+
+
+def test_what_is_shared_counts_once(archive, environ, sharing):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    environ[b"COEX_ROOT"] = os.path.dirname(sharing[0])
+    rows = dict((row["name"], row) for row in ask(archive, environ, b"cache", b"list")[1]["roots"])
+    assert [rows[name]["shared"] >= 1000000 for name in ("first", "second", "third")] == [True, True, False]
+    assert rows["third"]["shared"] == 0
+    assert all(1000000 <= row["size"] < 1100000 for row in rows.values())
+    found = tool_cache.find_roots(tool_cache.stores(environ))
+    assert 2000000 <= tool_cache.total_size(found) < 2100000
+    freed = [tool_cache.freed_by([root for root in found if root.name in named]) for named in (
+        ("first",), ("second",), ("third",), ("first", "second"), ("first", "second", "third"),
+    )]
+    assert [size // 1000000 for size in freed] == [0, 0, 1, 1, 2]
+    assert freed[-1] == tool_cache.total_size(found)
+
+
+@pytest.mark.parametrize(("less", "left"), [(0, 3), (1, 2), (500000, 1), (1500000, 0)])
+def test_removes_until_what_is_shared_fits(archive, environ, sharing, less, left):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], int, int) -> None
+    environ[b"COEX_ROOT"] = os.path.dirname(sharing[0])
+    limit = tool_cache.total_size(tool_cache.find_roots(tool_cache.stores(environ))) - less
+    words = [b"cache", b"clean", b"--max-size", str(limit).encode("ascii"), b"-y"]
+    status, found, _ = ask(archive, environ, *words)
+    assert status == 0
+    assert [os.path.lexists(root) for root in sharing] == [number >= 3 - left for number in range(3)]
+    if left == 1:
+        assert 1000000 <= found["size"] < 1100000
