@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from testbed import hosts
@@ -9,7 +10,7 @@ from testbed import hosts
 from benchmarks import archives, c_floor, old_scheme, peers, wheel_channel
 from benchmarks.archives import first_start
 from benchmarks.environments import make_environment
-from benchmarks.runner import interleave
+from benchmarks.runner import interleave, remove
 from benchmarks.summary import Chart, Outcome, Section, Spread, Table, ratio, time_table
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def measure(bench: Bench) -> Section:
         bars = [(each, Spread.of([run.wall for run in runs[each]]).median) for each in runs]
         charts.append(Chart(f"first-start-{name}", f"First start of {name}", "bars", "s", bars=bars))
         _tidy(bench, name)
-    for part in (_hosts(bench), _zipapps(bench)):
+    for part in (_hosts(bench), _zipapps(bench), _second(bench)):
         outcomes += part[0]
         tables.append(part[1])
     return Section("First start", TEXT, outcomes, tables, charts)
@@ -76,8 +77,6 @@ def _outcomes(name: str, runs: Mapping[str, Sequence[Run]]) -> list[Outcome]:
 
 def _tidy(bench: Bench, name: str) -> None:
     """Make room: what the next environment does not need."""
-    from benchmarks.runner import remove
-
     for path in (*bench.place.glob(f"{name}-*"), bench.place / "store", bench.place / "out"):
         remove(path)
 
@@ -111,6 +110,31 @@ def _zipapps(bench: Bench) -> tuple[list[Outcome], Table]:
         if peer in runs
     ]
     return outcomes, time_table(f"First start and `{IMPORT}`; ours unpacks Python too", runs, "coex")
+
+
+def _second(bench: Bench) -> tuple[list[Outcome], Table]:
+    """Start a second archive of the same packages, where the first one's root is there: with and without sharing."""
+    store = bench.place / "store"
+    first = archives.archive(bench, bench.main_environment)
+    second = archives.archive(bench, bench.main_environment, entry="python")
+    python, arguments = archives.newest_python(), ("-c", "")
+    neighbour = archives.root_of(first, store, python)
+
+    def only_neighbour() -> None:
+        for root in store.iterdir():
+            if root != neighbour:
+                remove(root)
+
+    def command(name: str, **more: str) -> Command:
+        return replace(
+            first_start(name, second, store, python, arguments, **more), outputs=(), prepare=only_neighbour
+        )
+
+    shared, copied = "packages shared", "written anew"
+    runs = interleave([command(shared), command(copied, COEX_COPY="1")], bench.rounds)
+    remove(store)
+    outcome = ratio("first start of a second archive / without sharing", None, runs[shared], runs[copied])
+    return [outcome], time_table(f"A second archive of the packages of {bench.main_environment}", runs, shared)
 
 
 def _wheels(bench: Bench) -> Path:

@@ -2,8 +2,9 @@
 
 Every root has a list, `frames`: a mark for each frame of packages in its archive, the sha256 of the frame's own sha256
 and of path, mode, time and place of the files in it that are not relocated. A root with the same mark holds the same
-files at the same paths. They are cloned where the file system can (ioctl_ficlone(2)), and get a second name elsewhere,
-as conda does it with its package cache. A file whose size, mode or time shows that it was changed is not taken.
+files at the same paths; whoever could write a wrong list into it could as well write its files. They are cloned where
+the file system can (ioctl_ficlone(2)), and get a second name elsewhere, as conda does it with its package cache. A
+file whose size, mode or time shows that it was changed is not taken.
 """
 
 import errno
