@@ -13,7 +13,7 @@ from .errors import AppError
 from .plan import Content, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 LEFT_OUT = ("__pycache__",)  # compiled by another Python, for other times
 
@@ -41,6 +41,15 @@ def collect(sources: Sequence[str], date: int, output: Path) -> tuple[list[Conte
     for path in sorted(directories & files.keys()):
         raise AppError(f"another source has a directory in its place, {path}", os.fsencode(origins[path]), "rename one")
     return [files[path] for path in sorted(files)], sorted(directories)
+
+
+def leaving(links: Iterable[Link]) -> Iterator[str]:
+    """Yield a note on each link of the app that leads out of the archive."""
+    for link in sorted(links, key=lambda link: link.path):
+        aim = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
+        if link.path.startswith("app/") and not (aim + "/").startswith(("app/", "prefix/")):
+            name = link.path.removeprefix("app/")
+            yield f"the app's {name} is a link to {link.target} and stays one; what it leads to is not in the archive"
 
 
 def _refuse_other(first: Path, second: Path) -> None:

@@ -15,6 +15,7 @@ Examples:
   conda coex repack tool.coex tool.py data/             the app is these files now
   conda coex repack tool.coex --keep-app data/new.csv   one file more, or a newer one
   conda coex repack tool.coex --entrypoint python --env MODE=test -o test.coex
+  conda coex repack tool.coex --unset MODE --dry-run
 """
 
 
@@ -33,7 +34,7 @@ def take_paths_anywhere(parser: ArgumentParser) -> None:
 def configure_repack(verbs: _SubParsersAction[ArgumentParser]) -> None:
     from argparse import RawDescriptionHelpFormatter
 
-    from conda.cli.helpers import add_parser_json
+    from conda.cli.helpers import add_output_and_prompt_options
 
     parser = verbs.add_parser(
         "repack", help=REPACK, description=REPACK, epilog=REPACK_MORE, formatter_class=RawDescriptionHelpFormatter
@@ -48,16 +49,20 @@ def configure_repack(verbs: _SubParsersAction[ArgumentParser]) -> None:
         help="as for create: in the place of all entry points",
     )  # fmt: skip
     parser.add_argument(
-        "--env", action="append", default=[], metavar="NAME=VALUE", help="as for create: in the place of all variables"
+        "--env", action="append", default=[], metavar="NAME=VALUE",
+        help="as for create: one variable more, or another value for it; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unset", action="append", default=[], metavar="NAME", help="leave a variable out; may be repeated"
     )
-    parser.add_argument("--no-env", action="store_true", help="leave the archive's variables out")
+    parser.add_argument("--no-env", action="store_true", help="leave all variables out that the archive has now")
     app = parser.add_mutually_exclusive_group()
     app.add_argument("--keep-app", action="store_true", help="add the paths to the app, over files of the same place")
     app.add_argument("--no-app", action="store_true", help="leave the app out")
     parser.add_argument(
         "--compression-level", type=int, metavar="N", help="of the app; default: the one that the archive was made with"
     )
-    add_parser_json(parser)
+    add_output_and_prompt_options(parser)
     take_paths_anywhere(parser)
 
 
@@ -72,6 +77,7 @@ def execute_repack(arguments: Namespace) -> int:
             sources=tuple(arguments.sources),
             entry_points=tuple(arguments.entrypoint),
             variables=tuple(arguments.env),
+            unset=tuple(arguments.unset),
             keep_app=arguments.keep_app,
             no_app=arguments.no_app,
             no_env=arguments.no_env,

@@ -72,7 +72,8 @@ def _create(request: Request, staging: contextlib.ExitStack) -> int:
     fields: dict[str, object] = {"pip": installed.lock} if installed.lock else {}
     fields["compile"] = left_to_compile(plans, pyc_left)
     manifest = write(request, output, environment, plans, layout, cache, date, fields)
-    report(output, manifest, environment, list(links_outside(plans)), installed.notes)
+    notes = [*installed.notes, *app.leaving(layout.links())]
+    report(output, manifest, environment, list(links_outside(plans)), notes)
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from coex_bootstrap.report import human, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from coex_bootstrap.format import Manifest
@@ -44,8 +44,7 @@ def report(
             packages=len(manifest.packages), entry_point=manifest.entry_points[0], warnings=warnings,
         )  # fmt: skip
         return
-    for warning in warnings:
-        print(f"coex: note: {warning}", file=sys.stderr)
+    notify(warnings)
     if not context.quiet:
         count = len(manifest.packages)
         unpacked = manifest.fields["unpacked"]["bytes"]
@@ -53,6 +52,12 @@ def report(
             f"{output}: {human(size)} for {manifest.platform}, {count} package{'s' * (count != 1)}, "
             f"{human(unpacked)} unpacked"
         )
+
+
+def notify(notes: Iterable[str]) -> None:
+    """Print what deserves attention."""
+    for note in notes:
+        print(f"coex: note: {note}", file=sys.stderr)
 
 
 def show_records(records: Sequence[Any], pip: Sequence[str] = ()) -> None:
@@ -77,4 +82,4 @@ def show_dry_run(message: str) -> None:
     if context.json:
         stdout_json_success(dry_run=True, message=message)
     else:
-        print(f"coex: note: {message}", file=sys.stderr)
+        notify([message])

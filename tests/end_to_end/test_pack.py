@@ -123,3 +123,16 @@ def test_missing_refused(conda: Conda, live: Live, tmp_path: Path) -> None:
     assert "antigravity.py" in done.stderr
     assert "--missing restore" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_repacked(packed: Archive, conda: Conda, tmp_path: Path) -> None:
+    """Another app around what was packed, and back: the same bytes, and every frame of the prefix as it was."""
+    (tmp_path / "more.txt").write_text("more")
+    new = tmp_path / "new.coex"
+    conda("coex", "repack", packed.path, "--keep-app", "more.txt", "--env", "NEW=1", "-o", new, cwd=tmp_path)
+    conda("coex", "verify", "--archive", new)
+    assert new.read_bytes() != packed.path.read_bytes()
+    old_app = json.loads(conda("coex", "inspect", "--json", packed.path).stdout)["app"]
+    assert old_app == []
+    conda("coex", "repack", new, "--no-app", "--unset", "NEW")
+    assert new.read_bytes() == packed.path.read_bytes()

@@ -167,6 +167,18 @@ def test_same_bytes(archive: Archive, work: Path, conda: Conda, channel: tuple[s
     assert not (testbed.pkgs / ".coex-staging").exists()
 
 
+def test_repacked(archive: Archive, conda: Conda, tmp_path: Path, store: Path) -> None:
+    """There and back gives the same bytes; what pip installed goes along."""
+    (tmp_path / "more.txt").write_text("more")
+    conda("coex", "repack", archive.path, "more.txt", "--entrypoint", "python", "-o", "new.coex", cwd=tmp_path)
+    new = Archive(tmp_path / "new.coex")
+    assert new.start("-c", "import pip_tool, native_demo; print(native_demo.answer())", store=store) == "42\n"
+    pip = [json.loads(conda("coex", "inspect", "--json", path).stdout)["pip"] for path in (archive.path, new.path)]
+    assert pip[0] == pip[1]
+    conda("coex", "repack", new.path, "--no-app", "--entrypoint", "pip-tool")
+    assert new.path.read_bytes() == archive.path.read_bytes()
+
+
 def test_variables(archive: Archive, prefix: Path) -> None:
     assert json.loads((prefix / "conda-meta/state").read_text())["env_vars"] == {"FROM_FILE": "yes"}
 

@@ -64,9 +64,9 @@ def package_frames(path: Path) -> list[bytes]:
 def test_equals_what_create_makes(conda: Conda, work: Path) -> None:
     """In both directions, in place and beside; and repacking to what it is changes nothing."""
     first, second = sha256(work / "first.coex"), sha256(work / "second.coex")
-    conda("coex", "repack", "first.coex", "-o", "new.coex", *SECOND, cwd=work)
+    conda("coex", "repack", "first.coex", "-o", "new.coex", *SECOND, "--unset", "A", cwd=work)
     assert (sha256(work / "new.coex"), sha256(work / "first.coex")) == (second, first)
-    conda("coex", "repack", "second.coex", *FIRST, cwd=work)
+    conda("coex", "repack", "second.coex", *FIRST, "--no-env", cwd=work)
     assert sha256(work / "second.coex") == first
     conda("coex", "repack", "second.coex", "--env", "A=1", cwd=work)
     assert sha256(work / "second.coex") == first
@@ -102,7 +102,8 @@ def test_app_is_replaced_kept_or_left_out(conda: Conda, work: Path, store: Path)
         (("data",), "the entry point 'main' runs main.py, which is not in the new app"),
         (("--no-app",), "the entry point 'main' runs main.py, which is not in the new app"),
         (("--no-app", "data"), "--no-app leaves the app out"),
-        (("--no-env", "--env", "A=b"), "--no-env leaves out all variables"),
+        (("--unset", "B"), "the archive sets no variable 'B'; it has: A"),
+        (("--no-env", "--unset", "A"), "the archive sets no variable 'A'; it has: none"),
         (("--entrypoint", "nothing"), "is neither a command of the environment nor a file of the app"),
         (("no-such-file",), "no such file or directory for the app"),
         (("--env", "x"), "is no assignment"),
@@ -117,6 +118,37 @@ def test_refused(conda: Conda, work: Path, arguments: tuple[str, ...], says: str
     assert done.returncode == 1
     assert says in " ".join(done.stderr.split())
     assert {path: path.stat().st_mtime_ns for path in work.rglob("*")} == before
+
+
+def variables_of(conda: Conda, path: Path) -> dict[str, str]:
+    rows = json.loads(conda("coex", "inspect", "--json", path).stdout)["env"]
+    return {row["name"]: f"{'?' * row['default']}{row['value']}" for row in rows}
+
+
+def test_variables_are_added_replaced_and_left_out(conda: Conda, work: Path) -> None:
+    """And a dry run says what would be, and writes nothing."""
+    archive = work / "first.coex"
+    before = sha256(archive)
+    done = conda("coex", "repack", archive, "--env", "C=3", "--dry-run", "--json", cwd=work)
+    assert (json.loads(done.stdout)["dry_run"], sha256(archive)) == (True, before)
+    conda("coex", "repack", archive, "--env", "C=3", "--env", "B?=2", cwd=work)
+    assert variables_of(conda, archive) == {"A": "1", "B": "?2", "C": "3"}
+    conda("coex", "repack", archive, "--unset", "A", "--unset", "C", "--env", "B=it's", "-q", cwd=work)
+    assert variables_of(conda, archive) == {"B": "it's"}
+
+
+def test_links_of_the_app(conda: Conda, work: Path, store: Path) -> None:
+    """What leads out is named; nothing is put behind a link, wherever that leads."""
+    (work / "data/out").symlink_to("/etc")
+    (work / "data/back").symlink_to("../../prefix/bin")
+    done = conda("coex", "repack", "first.coex", "--keep-app", "data", cwd=work)
+    assert done.stderr == (
+        "coex: note: the app's data/out is a link to /etc and stays one; what it leads to is not in the archive\n"
+    )
+    done = conda("coex", "repack", "first.coex", "--keep-app", "main.py=data/out/x", cwd=work, check=False)
+    assert "data/out/x: cannot be put behind data/out, which is a link in the" in " ".join(done.stderr.split())
+    Archive(work / "first.coex").start(store=store)
+    assert os.readlink(only_root(store) / "app/data/out") == "/etc"
 
 
 def test_damaged_archives_are_refused(conda: Conda, work: Path) -> None:

@@ -1,0 +1,102 @@
+"""Carry what stays of an archive over into another one: files, links, and the frames as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import zstandard
+from coex_bootstrap.errors import ArchiveDamaged
+from coex_bootstrap.index import Frame
+
+from .plan import Content, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from coex_bootstrap.archive import Archive
+    from coex_bootstrap.index import File
+
+    from .layout import Layout
+    from .payload import Payload
+
+KEPT = "kept"
+
+
+def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
+    """Put what stays of the archive into the layout; return the row of each file's path."""
+    rows = {}
+    items: list[Content | Link] = []
+    for number, row in enumerate(old.index.files):
+        if app_stays or not row.path.startswith(b"app/"):
+            path = os.fsdecode(row.path)
+            rows[path] = number
+            items.append(Content(path, row.mode, row.mtime.decode(), None, row.size))
+    for link in old.index.links:
+        if app_stays or not link.path.startswith(b"app/"):
+            items.append(Link(os.fsdecode(link.path), os.fsdecode(link.target)))
+    for directory in old.index.directories:
+        if app_stays or not directory.path.startswith(b"app/"):
+            layout.directories.add(os.fsdecode(directory.path))
+    layout.place(KEPT, items)
+    return rows
+
+
+def give_heads(old: Archive, layout: Layout, wanted: Iterable[str]) -> None:
+    """Have the first bytes of the files of a kept app that are wanted: they say what runs them."""
+    wanted = frozenset(wanted)
+    for row in old.index.files:
+        path = os.fsdecode(row.path)
+        entry = layout.entries.get(path)
+        if path in wanted and isinstance(entry, Content) and entry.source is None:
+            data = zstandard.ZstdDecompressor().decompress(checked_frame(old, row.frame)) if row.size else b""
+            layout.entries[path] = replace(entry, source=data[row.offset :][: min(row.size, 4)])
+
+
+def checked_frame(old: Archive, number: int) -> bytes:
+    """Return the bytes of a frame, compared with the sha256 that the index has of it."""
+    data: bytes = old.frame(number)
+    if hashlib.sha256(data).hexdigest().encode() != old.index.frames[number].sha256:
+        raise ArchiveDamaged("a frame of it was altered", old.path)
+    return data
+
+
+def frames_of(old: Archive, row: File) -> range:
+    """Return the numbers of the frames that hold a file."""
+    end, done = row.frame, -row.offset
+    while row.size and done < row.size:
+        done += old.index.frames[end].content
+        end += 1
+    return range(row.frame, end)
+
+
+def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -> None:
+    """Copy the frames of what stays, byte for byte, and make the rows again that tell of it."""
+    rows = list(old.index.files)
+    staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
+    numbers = sorted({number for n in staying for number in frames_of(old, rows[n])})
+    for number in numbers:
+        data, frame = checked_frame(old, number), old.index.frames[number]
+        payload.frames.append(Frame(payload.size, frame.size, frame.content, frame.sha256))
+        payload.stream.write(data)
+        payload.size += frame.size
+        payload.progress(frame.content)
+    frames = {number: new for new, number in enumerate(numbers)}
+    payload.packaged += [frames[number] for number in old.index.packaged if number in frames]
+    moved = {n: new for new, n in enumerate(staying)}
+    for n in staying:
+        row = rows[n]
+        entry = layout.entries[os.fsdecode(row.path)]
+        assert isinstance(entry, Content)
+        relocation = row.relocation
+        if relocation.startswith(b"h:"):
+            slots = (slot.partition(b"@") for slot in relocation[2:].split(b","))
+            relocation = b"h:" + b",".join(b"%d@%s" % (moved[int(slot[0])], slot[2]) for slot in slots)
+        payload.rows.append(row._replace(frame=frames.get(row.frame, 0), mode=entry.mode, relocation=relocation))
+
+
+def is_kept(entry: Content | Link | None) -> bool:
+    """Return whether a file is of the old archive: its content has no source of its own, or only its head."""
+    return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, bytes))
