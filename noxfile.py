@@ -31,7 +31,7 @@ nox.options.stop_on_first_error = True
 
 HAS_REQUIREMENTS = """
 from importlib.util import find_spec
-if find_spec("cyclonedx") and find_spec("jsonschema"): print("yes")
+if all(map(find_spec, ("cyclonedx", "dockerfile_parse", "jsonschema"))): print("yes")
 """
 TYPED = ("conda_coex", "bootstrap", "tests/testbed", "benchmarks", "noxfile.py")
 

@@ -27,10 +27,27 @@ def main(path, arguments):
 
         return run.main(compat.path_bytes(path), words)
     except Exception:
+        lacking = find_lack()
+        if lacking:
+            sys.stderr.write("coex: %s: %s has not all of its standard library: %s; " % (path, sys.executable, lacking))
+            sys.stderr.write("install the whole of python3, or name another Python in COEX_PYTHON\n")
+            return 125
         if is_whole(path):
             raise
     sys.stderr.write("coex: %s: not a complete coex archive; get a fresh copy of the file\n" % path)
     return 125
+
+
+def find_lack():
+    # type: () -> str
+    """Return what Python says of a module that it should have: distributions package parts of it."""
+    try:
+        import json  # noqa: F401
+        import shutil  # noqa: F401
+        import zipfile  # noqa: F401
+    except ImportError:
+        return str(sys.exc_info()[1])
+    return ""
 
 
 def is_whole(path):

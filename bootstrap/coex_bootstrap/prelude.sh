@@ -39,8 +39,13 @@ except Exception:
     sys.exit(125)
 sys.exit(main(sys.argv[1], sys.argv[2:]))
 '
-_coex_probe='import sys, zipimport
-if sys.version_info >= (2, 7): sys.stdout.write(sys.executable)'
+# Of a Python that was packaged in parts, as Debian's python3-minimal, the standard library lacks what is needed here.
+_coex_probe='import posix, sys, zipimport
+def found(path):
+    try: return posix.stat(path)
+    except OSError: return None
+whole = [place for place in sys.path[1:] if found(place + "/json") or place[-4:] == ".zip" and found(place)]
+if whole and sys.version_info >= (2, 7): sys.stdout.write(sys.executable)'
 unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # what some Pythons take for their own path, even with -E
 for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
   python3.20 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 \
@@ -52,6 +57,6 @@ do
   if _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) && [ -n "$_coex_found" ]
   then exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@"; fi
 done
-echo "coex: $_coex_file: no Python was found to unpack it; install python3, or name one in COEX_PYTHON" >&2
+echo "coex: $_coex_file: no Python with its standard library was found to unpack it; install python3, or name one in COEX_PYTHON" >&2
 exit 127
 }

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+import re
 from contextlib import closing
 
 from .archive import Archive
 from .compat import text
 from .errors import CoexError
+from .host import matches
 from .report import Outcome
 from .verb import Verb
 
@@ -15,22 +17,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict
 
+    from .format import Manifest
+
 ABOUT = """\
 The recipe copies the file from the directory in which the image is built, compares its sha256, unpacks it in a first
 stage, and keeps what was unpacked: the image starts it at once, and needs no Python. Name the base images by digest
-(`IMAGE@sha256:...`) to get the same image again next year.
+(`IMAGE@sha256:...`) to get the same files again next year; times of files, and so the digest of the image, are those
+of its build, unless the engine has its own way to set them. Base images for Linux need the GNU C library.
 
 examples:
   CALL > Dockerfile && docker build -t app .
   CALL --base debian:12-slim@sha256:...
 """
+# The first line begins with a word of ours: `# name=value` there would be an order to the engine.
 RECIPE = """\
-# %(name)s: unpacked while the image is built, started without a Python.
+# An image of %(name)s: unpacked while the image is built, started without a Python.
 FROM --platform=%(platform)s %(unpack)s AS unpack
 COPY %(copy)s
 RUN echo "%(sha256)s  /opt/coex/app.coex" | sha256sum -c - \\
  && chmod 755 /opt/coex/app.coex \\
- && COEX_TOOLS=1 python3 /opt/coex/app.coex unpack --store /opt/coex/store
+ && %(override)sCOEX_TOOLS=1 python3 /opt/coex/app.coex unpack --store /opt/coex/store
 
 FROM --platform=%(platform)s %(base)s
 COPY --from=unpack /opt/coex /opt/coex
@@ -62,11 +68,31 @@ def execute(path, options, environ):
         raise CoexError("containers do not run what is for %s" % manifest.platform, path)
     fields = {
         "name": manifest.name, "platform": PLATFORMS[manifest.platform], "sha256": _sha256(path),
-        "copy": json.dumps([text(os.path.basename(path)), "/opt/coex/app.coex"]),
+        "copy": json.dumps([_pattern(os.path.basename(path)), "/opt/coex/app.coex"]), "override": _override(manifest),
         "base": options.base, "unpack": options.unpack_image,
     }
     recipe = RECIPE % fields
     return Outcome({"archive": text(path), "dockerfile": recipe + "\n", "sha256": fields["sha256"]}, recipe.split("\n"), 0)
+
+
+def _pattern(name):
+    # type: (bytes) -> str
+    """Return a pattern of COPY for a file: `?` for what an engine would expand, unquote or not read.
+
+    What else it may fit is refused by its sha256.
+    """
+    return re.sub(u"[^\\w .,:;@%+=~#&()!<>{}|-]", u"?", text(name), flags=re.UNICODE)
+
+
+def _override(manifest):
+    # type: (Manifest) -> str
+    """Return what lets the archive be unpacked where images are built, which is without a graphics card."""
+    constraints = manifest.requires.get("__cuda")
+    if constraints is None:
+        return ""
+    versions = re.findall(r"\d+(?:\.\d+)*", " ".join(c or "" for c in constraints)) + ["99", "0"]
+    fits = [version for version in versions if all(matches(version, c) for c in constraints)]
+    return "CONDA_OVERRIDE_CUDA=%s " % (fits + versions)[0]
 
 
 def _sha256(path):

@@ -221,6 +221,29 @@ def test_dockerfile(archive, environ):
     lines = found["dockerfile"].splitlines()
     assert (status, lines[1]) == (0, "FROM --platform=linux/arm64 python:3-slim AS unpack")
     assert "FROM --platform=linux/arm64 some:image" in lines
+    assert found["dockerfile"].startswith("# An image of demo")
     write_archive(archive, demo_index(), [CONTENT], platform="osx-arm64")
     status, found, _ = ask(archive, environ, b"dockerfile")
     assert (status, "containers do not run what is for osx-arm64" in found["error"]) == (1, True)
+
+
+@pytest.mark.parametrize("name, pattern", [
+    (b"a$HOME`x`.coex", u"a?HOME?x?.coex"), (b"[x]*.coex", u"?x??.coex"), (b"a\nRUN x", u"a?RUN x"), (b"q\"'\\", u"q???"),
+    (u"\xe9 -.coex".encode("utf-8"), u"\xe9 -.coex"),
+])
+def test_dockerfile_of_any_name(archive, environ, place, name, pattern):
+    # type: (bytes, Dict[bytes, bytes], bytes, bytes, Any) -> None
+    os.rename(archive, place + b"/" + name)
+    status, found, _ = ask(place + b"/" + name, environ, b"dockerfile")
+    copied = [line for line in found["dockerfile"].splitlines() if line.startswith("COPY [")]
+    assert (status, [json.loads(line[5:]) for line in copied]) == (0, [[pattern, "/opt/coex/app.coex"]])
+
+
+@pytest.mark.parametrize("constraints, version", [
+    ([""], "99"), ([">=12.1,<13"], "12.1"), ([">11.8"], "99"), (["12.*", ">=12.4"], "12.4"), (["<9"], "0"),
+])
+def test_dockerfile_needs_no_graphics_card(archive, environ, constraints, version):
+    # type: (bytes, Dict[bytes, bytes], List[str], str) -> None
+    write_archive(archive, demo_index(), [CONTENT], requires={"__cuda": constraints})
+    _, found, _ = ask(archive, environ, b"dockerfile")
+    assert " && CONDA_OVERRIDE_CUDA=%s COEX_TOOLS=1 python3" % version in found["dockerfile"]

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,6 @@ from testbed import hosts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from conftest import MakeArchive
     from testbed.hosts import HostPython
@@ -116,6 +116,39 @@ def test_pythons_that_do_not_run_are_passed_over(
     start([archive], store, empty_path)
 
 
+@pytest.fixture
+def incomplete(host_pythons: list[HostPython], tmp_path: Path) -> Path:
+    """Return a Python as distributions package the least part of it: its standard library has no json and no shutil."""
+    host = max((host for host in host_pythons if host.name != "pypy3"), key=lambda host: host.version)
+    code = "import os, sys; sys.stdout.write(os.path.dirname(os.__file__))"
+    library = Path(subprocess.check_output([host.executable, "-c", code], text=True))
+    copy = tmp_path / "least" / library.parent.name / library.name
+    copy.mkdir(parents=True)
+    for entry in library.iterdir():
+        if entry.name not in {"json", "shutil.py", "__pycache__"}:
+            (copy / entry.name).symlink_to(entry)
+    executable = tmp_path / "least/bin/python3"
+    executable.parent.mkdir()
+    shutil.copy2(host.executable.resolve(), executable)
+    done = subprocess.run([executable, "-c", "import json"], capture_output=True, text=True, check=False)
+    assert "No module named 'json'" in done.stderr
+    return executable
+
+
+def test_incomplete_python(
+    archive: Path, incomplete: Path, host_pythons: list[HostPython], store: Path, empty_path: Path
+) -> None:
+    """Another is taken where there is one; where it is asked for by itself, one line says what it lacks."""
+    (empty_path / "python3").symlink_to(incomplete)
+    (empty_path / "python2.7").symlink_to(host_pythons[0].executable)
+    start([archive], store, empty_path)
+    for tools in ("", "1"):
+        out, said = start([incomplete, archive], store, empty_path, 125, {"COEX_TOOLS": tools})
+        reason = f"{incomplete} has not all of its standard library: No module named 'json'"
+        remedy = "install the whole of python3, or name another Python in COEX_PYTHON"
+        assert (out, said) == ("", f"coex: {archive}: {reason}; {remedy}\n")
+
+
 def test_coex_python_comes_first(archive: Path, host_pythons: list[HostPython], store: Path, empty_path: Path) -> None:
     (empty_path / "python3").symlink_to(host_pythons[0].executable)
     _, trace = start([archive], store, empty_path, env={"COEX_PYTHON": str(host_pythons[1].executable)})
@@ -133,8 +166,8 @@ def test_no_python_at_all(
     blind.write_bytes(data)
     blind.chmod(0o755)
     out, said = start(command(way, blind, python, shells), store, empty_path, status=127)
-    expected = f"coex: {blind}: no Python was found to unpack it; install python3, or name one in COEX_PYTHON\n"
-    assert (out, said) == ("", expected)
+    expected = "no Python with its standard library was found to unpack it; install python3, or name one in COEX_PYTHON"
+    assert (out, said) == ("", f"coex: {blind}: {expected}\n")
 
 
 NAMES = [

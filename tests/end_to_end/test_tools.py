@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from coex_bootstrap import tools
+from dockerfile_parse import DockerfileParser
 from end_to_end.archives import only_root, ready_roots
 
 from conda_coex.cli import TOOLS
@@ -132,6 +133,33 @@ def test_lock_makes_it_again(archive: Archive, conda: Conda, tmp_path: Path) -> 
     again = conda("list", "-p", tmp_path / "again", "--explicit", "--md5").stdout.splitlines()
     wanted = [line for line in lock.read_text().splitlines() if "://" in line]
     assert sorted(line for line in again if "://" in line) == sorted(wanted)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount a file system")
+def test_dockerfile(archive: Archive, tmp_path: Path) -> None:
+    """Its steps, read by a parser of such files, done by this machine in a /opt of their own."""
+    parser = DockerfileParser(str(tmp_path))
+    parser.content = ask(archive, "dockerfile", "--base", "some/base@sha256:0", store=tmp_path)
+    assert parser.parent_images == ["python:3-slim", "some/base@sha256:0"]
+    steps = [(step["instruction"], step["value"]) for step in parser.structure]
+    assert [name for name, _ in steps] == ["COMMENT", "FROM", "COPY", "RUN", "FROM", "COPY", "ENV", "ENTRYPOINT"]
+    source, target = json.loads(steps[2][1])
+    assert parser.envs == {"COEX_ROOT": "/opt/coex/store"}
+    (start,) = json.loads(steps[-1][1])
+    # the second stage: what was unpacked, no file of the caller, and no Python
+    script = f"""set -e
+mount -t tmpfs none /opt
+mkdir /opt/coex
+cp {source} {target}
+{steps[3][1]}
+mount -o remount,ro /opt
+exec env -i PATH=/nowhere COEX_ROOT={parser.envs["COEX_ROOT"]} {start}
+"""
+    command = ["unshare", "-m", "sh", "-c", script]
+    done = subprocess.run(command, cwd=archive.path.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "prefix=/opt/coex/store/" in done.stdout
+    assert "greeting" in done.stdout
 
 
 def test_cache_of_conda_has_frames_and_roots(archive: Archive, conda: Conda, tmp_path: Path) -> None:
