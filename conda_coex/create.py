@@ -23,6 +23,7 @@ from .plan import find_python, links_outside, plan_package
 from .report import report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import IO
 
     from coex_bootstrap.format import Manifest
@@ -95,7 +96,7 @@ def write(
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request))
     packages = [each.package for each in plans]
     library, library_from = libzstd.find_libzstd(
-        environment.platform, packages, lambda: solve_zstd(environment), native_base(environment.platform)
+        environment.platform, packages, environment.channels, solve_zstd, native_base(environment.platform)
     )
     with archive.output_file(output) as stream:
         stream.seek(archive.prelude_size(environment.platform))
@@ -200,9 +201,9 @@ def left_to_compile(plans: list[PackagePlan], sources: list[str]) -> dict[str, o
     return {"python": python.program, "sources": sources} if python and sources else None
 
 
-def solve_zstd(environment: Environment) -> tuple[Package, ...]:
-    """Return the package zstd of the environment's platform, from its own channels."""
-    found = solve.solve_records(("zstd",), environment.channels)
+def solve_zstd(channels: Sequence[str]) -> tuple[Package, ...]:
+    """Return the package zstd of the target platform, from these channels."""
+    found = solve.solve_records(("zstd",), channels)
     return fetch([record for record in found if record.name == "zstd"], ())
 
 

@@ -46,7 +46,7 @@ class Brought:
         """Return where in the prefix a path of a project will be, None where it is of none."""
         real = os.path.realpath(place)
         home = next((home for home in self.homes if pointers.is_inside(real, [home])), None)
-        if home is None:
+        if home is None or pointers.is_inside(real, self.names):  # a prefix may lie in the project
             return None
         return posixpath.normpath(f"{HOME}/{self.homes[home]}/{os.path.relpath(real, home)}")
 

@@ -17,6 +17,8 @@ from .occurrences import is_path
 from .placeholders import find_edits
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .placeholders import Buffer
     from .plan import Content
 
@@ -58,6 +60,12 @@ def free(content: Content, data: bytes) -> Content:
     if freed != data:
         content = replace(content, source=freed, sha256=digest(freed))
     return replace(content, edits=edits) if edits else replace(content, edits=None, placeholder=None, file_mode=None)
+
+
+def is_elf(path: Path) -> bool:
+    """Return whether a file says that it is one."""
+    with path.open("rb") as stream:
+        return stream.read(len(MAGIC)) == MAGIC
 
 
 def read_sections(data: bytes) -> list[Section]:

@@ -22,14 +22,18 @@ NO_FILE = ("pyc_file", "directory")  # rows that a prefix may lack
 UNSAID = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
 
 
-def read_record(prefix: Path, dist: str) -> dict[str, Any]:
-    """Return the record of an installed package, as conda wrote it; raises PackageDamaged."""
-    path = prefix / "conda-meta" / f"{dist}.json"
+def read_records(prefix: Path) -> dict[str, dict[str, Any]]:
+    """Return the records of installed packages by dist, as conda wrote them; raises PackageDamaged."""
+    found = (_read_record(path) for path in sorted(prefix.glob("conda-meta/*.json")))
+    return {f"{record['name']}-{record['version']}-{record['build']}": record for record in found}
+
+
+def _read_record(path: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_text("utf-8"))
-        if isinstance(fields, dict):
+        if isinstance(fields, dict) and all(isinstance(fields.get(key), str) for key in ("name", "version", "build")):
             return fields
-        raise ValueError("no JSON object")
+        raise ValueError("it is no record")
     except (OSError, ValueError) as error:
         what = f"the record of an installed package cannot be read: {error}"
         raise PackageDamaged(what, os.fsencode(path), "reinstall the package") from error

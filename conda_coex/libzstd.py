@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -13,21 +14,23 @@ if TYPE_CHECKING:
 
     from .packages import Package
 
+    Solve = Callable[[Sequence[str]], Sequence[Package]]
+
 NAMES = {"linux": "lib/libzstd.so.1", "osx": "lib/libzstd.1.dylib"}
 
 
 def find_libzstd(
-    platform: str, packages: Sequence[Package], solve: Callable[[], Sequence[Package]], base: Path | None
+    platform: str, packages: Sequence[Package], channels: Sequence[str], solve: Solve, base: Path | None
 ) -> tuple[bytes, str]:
     """Return the library and the name of what it came from: the environment, else a solve, else the base.
 
-    `solve` returns the packages of zstd from the environment's channels; `base` is the prefix of a base of the
+    `solve` returns the packages of zstd from channels, here the environment's; `base` is the prefix of a base of the
     same platform. Raises DecoderNotFound.
     """
     name = NAMES.get(platform.partition("-")[0])
     if name is None:
         raise DecoderNotFound(f"the platform {platform} is not supported", remedy="use linux-* or osx-*")
-    for package in [*packages, *solve_quietly(packages, name, solve)]:
+    for package in [*packages, *solve_quietly(packages, name, channels, solve)]:
         if any(path.path == name for path in package.paths):
             return _load(package.directory, name), package.dist
     if base is not None and (base / name).exists():
@@ -35,16 +38,21 @@ def find_libzstd(
     raise DecoderNotFound(f"no libzstd for {platform} was found")
 
 
-def solve_quietly(packages: Sequence[Package], name: str, solve: Callable[[], Sequence[Package]]) -> Sequence[Package]:
-    """Solve for zstd only where the environment has none; channels without it are no error yet."""
+def solve_quietly(
+    packages: Sequence[Package], name: str, channels: Sequence[str], solve: Solve
+) -> Sequence[Package]:
+    """Solve for zstd only where the environment has none; channels without it are no error yet.
+
+    Where all together fail, as because one of an existing environment's is gone, each is asked alone.
+    """
     if any(path.path == name for package in packages for path in package.paths):
         return ()
     from conda import CondaError
 
-    try:
-        return solve()
-    except (CondaError, SystemExit):
-        return ()
+    for asked in dict.fromkeys([tuple(channels), *((channel,) for channel in channels)]):
+        with contextlib.suppress(CondaError, SystemExit):
+            return solve(asked)
+    return ()
 
 
 def _load(directory: Path, name: str) -> bytes:

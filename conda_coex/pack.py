@@ -12,7 +12,7 @@ from . import app, bytecode, create, direct_url, editable, elf, existing, pack_n
 from .errors import InputError
 from .fetch import frame_directory
 from .frame_cache import FrameCache
-from .installed import behind_links, installed_package, lacking, read_record, rows_of
+from .installed import behind_links, installed_package, lacking, read_records, rows_of
 from .layout import Group, Layout
 from .live_plan import plan_all
 from .live_prefix import is_environment, walk
@@ -59,9 +59,10 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     output = create.check(request)
     prefix = checked_prefix(request)
     names = names_of(prefix)
+    known = read_records(prefix)
     environment = replace(existing.read_existing(str(prefix)), foreign=())
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
-    installed = [read_record(prefix, dist) for dist in dists]
+    installed = [known[dist] for dist in dists]
     found = read(prefix, selection, installed, output)
     pointers.refuse_rebuilding(found.items)
     bring = choices.editable == "bring"
@@ -175,7 +176,7 @@ def with_room(item: Content | Link) -> Content | Link:
     """Return a binary of nobody without the prefix in what does not need it, where that is short."""
     if isinstance(item, Content) and item.file_mode == "binary" and isinstance(item.source, Path):
         is_short = len(item.placeholder or "") < pack_notes.ROOMY
-        return elf.free(item, item.source.read_bytes()) if is_short else item
+        return elf.free(item, item.source.read_bytes()) if is_short and elf.is_elf(item.source) else item
     return item
 
 

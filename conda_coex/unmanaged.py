@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
@@ -73,12 +74,13 @@ def collect_unmanaged(
 
 
 def names_of(prefix: Path) -> tuple[str, ...]:
-    """Return the paths by which the files of a prefix may name it: as it is given, really, and as in URLs."""
+    """Return the paths by which the files of a prefix may name it: as it is given, really, as in URLs and in JSON."""
     given = os.path.abspath(prefix)  # noqa: PTH100  # links are kept
     plain = [given, os.path.realpath(given)]
     encoded = [quote(name, safe) for name in plain for safe in ("/", UNRESERVED)]
     lower = [re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), name) for name in encoded]
-    return tuple(dict.fromkeys([*plain, *encoded, *lower]))
+    escaped = [json.dumps(name)[1:-1] for name in plain]
+    return tuple(dict.fromkeys([*plain, *encoded, *lower, *escaped]))
 
 
 def read_files(wanted: Sequence[tuple[Path, str]], names: Sequence[str], found: Unmanaged) -> list[Content]:
