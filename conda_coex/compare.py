@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.report import human
+from coex_bootstrap.owners import ENVIRONMENT
+from coex_bootstrap.report import human, shown
 from coex_bootstrap.tool_info import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+LISTED = 5  # files of an owner that are named
 
 
-def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def compare(
+    old: Mapping[str, Any], new: Mapping[str, Any], files: Mapping[str, Mapping[str, list[str]]]
+) -> dict[str, Any]:
     """Return what differs, by subject: {added|removed|changed: {name: value, or [old, new]}}, and the sizes of both.
 
-    `old` and `new` are descriptions of `tool_info`, whose app files have a sha256.
+    `old` and `new` are descriptions of `tool_info`, whose app files have a sha256; `files` are those of the
+    environments that differ, {owner: {added|removed|changed: paths}}. A package of the same version and build with
+    other files counts as changed.
     """
     subjects = {
         "packages": [{p["name"]: f"{p['version']} {p['build']}" for p in each["packages"]} for each in (old, new)],
+        "pip": [{p["name"]: _pinned(p) for p in each.get("pip") or ()} for each in (old, new)],
         "app": [{f["path"]: f.get("sha256") or f"-> {f.get('target')}" for f in each["app"]} for each in (old, new)],
         "entry_points": [{e["name"]: command_line(e) for e in each["entry_points"]} for each in (old, new)],
         "env": [
             {v["name"]: f"{'?' * v['default']}={v['value']}" for v in each["env"]} for each in (old, new)
+        ],
+        "compile": [
+            dict.fromkeys((each.get("compile") or {}).get("sources", ()), "") for each in (old, new)
         ],
         "requires": [{name: " and ".join(v) for name, v in each["requires"].items()} for each in (old, new)],
         "archive": [
@@ -35,6 +46,12 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         ],
     }  # fmt: skip
     found: dict[str, Any] = {name: _differ(*pair) for name, pair in subjects.items()}
+    packages = found["packages"]
+    kept = subjects["packages"][0].items() & subjects["packages"][1].items()
+    packages["changed"].update({name: [value, value] for name, value in sorted(kept) if name in files})
+    packages["changed"] = dict(sorted(packages["changed"].items()))
+    known = {*packages["added"], *packages["removed"]}
+    found["files"] = {owner: paths for owner, paths in sorted(files.items()) if owner not in known}
     found["sizes"] = {
         "file": [old["size"], new["size"]],
         "unpacked": [old["unpacked"]["bytes"], new["unpacked"]["bytes"]],
@@ -45,6 +62,12 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     }
     found["same"] = old["digest"] == new["digest"]
     return found
+
+
+def _pinned(package: Mapping[str, Any]) -> str:
+    """Return the version of a package of pip's, and what tells it from another of that version."""
+    mark = str(package.get("sha256") or package.get("commit") or "")[:12]
+    return f"{package['version']} {mark}".strip()
 
 
 def _package_sizes(*archives: Mapping[str, Any]) -> list[dict[str, int]]:
@@ -62,11 +85,14 @@ def _differ(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, Any]:
 def render(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that a person reads: + what came, - what went, ~ what changed."""
     titles = {
-        "packages": "packages", "app": "app files", "entry_points": "entry points", "env": "variables",
-        "requires": "needs of the host", "archive": "archive",
+        "packages": "packages", "pip": "pip packages", "app": "app files", "entry_points": "entry points",
+        "env": "variables", "compile": "sources that the host compiles", "requires": "needs of the host",
+        "archive": "archive",
     }  # fmt: skip
     if found["same"]:
         yield "the archives have the same content"
+    elif not (found["files"] or any(found[subject][kind] for subject in titles for kind in SIGNS)):
+        yield "the archives hold the same, compressed in another way"
     for subject, title in titles.items():
         differences = found[subject]
         if not any(differences.values()):
@@ -76,15 +102,35 @@ def render(found: Mapping[str, Any]) -> Iterator[str]:
             for name, value in names.items():
                 size = f"  ({_change(*found['sizes']['packages'][name])})" if subject == "packages" else ""
                 yield f"  {SIGNS[kind]} {name}{_value(subject, value)}{size}"
+                if subject == "packages" and isinstance(value, list) and value[0] == value[1]:
+                    yield from _files(found["files"][name])
+    if ENVIRONMENT in found["files"]:
+        yield "files of no package"
+        yield from _files(found["files"][ENVIRONMENT])
     for name in ("file", "unpacked"):
         old, new = found["sizes"][name]
         yield f"{'size' if name == 'file' else name}: {human(old)} -> {human(new)} ({_change(old, new)})"
 
 
+def _files(differences: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yield lines on the files of one owner: compiled Python files by their number, of others the first by name."""
+    for kind, paths in differences.items():
+        compiled = [path for path in paths if path.endswith(".pyc")]
+        named = [path for path in paths if not path.endswith(".pyc")]
+        for path in named[:LISTED]:
+            yield f"      {SIGNS[kind]} {shown(os.fsencode(path))}"
+        if named[LISTED:]:
+            yield f"      {SIGNS[kind]} {len(named) - LISTED} more files"
+        if compiled:
+            yield f"      {SIGNS[kind]} {len(compiled)} compiled Python file{'s' * (len(compiled) != 1)}"
+
+
 def _value(subject: str, value: str | list[str]) -> str:
     """Return a value as a line shows it; the sha256 of an app file says nothing to a person."""
-    if subject == "app":
+    if subject in ("app", "compile"):
         return ""
+    if isinstance(value, list) and value[0] == value[1]:
+        return f"  {value[0]}, other content"
     text = " -> ".join(value) if isinstance(value, list) else value
     return text if text.startswith(("=", "?=")) else f"  {text}"
 

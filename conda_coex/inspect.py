@@ -9,7 +9,7 @@ from typing import Any
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.tool_info import describe, render
 
-from . import compare, sizes
+from . import compare, file_differences, sizes
 from .size_page import write_page
 
 
@@ -33,7 +33,7 @@ def inspect(path: str, other: str | None = None, *, bars: bool = False, page: st
         write_page(page, os.path.basename(path), measured)  # noqa: PTH119 - as it was given
         lines = [*(lines if bars else ()), page]
     if other is not None:
-        document = compare.compare(hashed(path), hashed(other))
+        document = compare.compare(hashed(path), hashed(other), files_between(path, other))
         lines = list(compare.render(document))
     if bars or page is not None:
         document["sizes"] = [
@@ -54,11 +54,18 @@ def read(path: str, *, measured: bool) -> dict[str, Any]:
         return {**found, "measured": sizes.measure(archive)} if measured else found
 
 
+def files_between(path: str, other: str) -> file_differences.Differences:
+    """Return which files of the environments differ, by owner."""
+    with closing(Archive(os.fsencode(path))) as old, closing(Archive(os.fsencode(other))) as new:
+        return file_differences.differ(old, new)
+
+
 def hashed(path: str) -> dict[str, Any]:
     """Return the description of an archive, in which each file of the app has its sha256."""
     with closing(Archive(os.fsencode(path))) as archive:
         found: dict[str, Any] = describe(archive)
-        known = sizes.hashes(archive, b"app/")
+        side = file_differences.Side(archive)
+        known = side.hashes(path for path in side.rows if path.startswith(b"app/"))
     for each in found["app"]:
         each["sha256"] = known.get(b"app/" + os.fsencode(each["path"]))
         if each["sha256"] and each.get("executable"):

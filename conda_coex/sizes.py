@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from dataclasses import dataclass
@@ -78,23 +77,6 @@ def measure(archive: Archive) -> list[Owned]:
 def _owned(name: str, files: list[Sized]) -> Owned:
     files.sort(key=lambda each: (-each.packed, each.path))
     return Owned(name, sum(each.unpacked for each in files), sum(each.packed for each in files), tuple(files))
-
-
-def hashes(archive: Archive, below: bytes) -> dict[bytes, str]:
-    """Return the sha256 of the content of each file below a directory of the root."""
-    found, last, content = {}, -1, b""
-    for row in archive.index.files:
-        if not row.path.startswith(below):
-            continue
-        total, left, number, offset = hashlib.sha256(), row.size, row.frame, row.offset
-        while left > 0:
-            if number != last:
-                last, content = number, decode(archive.frame(number), archive.index.frames[number].content)
-            part = content[offset : offset + left]
-            total.update(part)
-            left, number, offset = left - len(part), number + 1, 0
-        found[row.path] = total.hexdigest()
-    return found
 
 
 def render(owned: Sequence[Owned]) -> Iterator[str]:

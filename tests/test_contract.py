@@ -52,6 +52,7 @@ EDGES = {
         ("elf", "occurrences"),
         ("entry_point", "app"),
         ("fetch", "frame_cache"),
+        ("file_differences", "sizes"),
         ("fetch", "packages"),
         ("installed", "packages"),
         ("live_file", "occurrences"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
 from coex_bootstrap.format import FRAME_LIMIT
 
-from conda_coex.frames import cut, frame_size, ordered, pack
+from conda_coex.frames import SAMPLE, Piece, cut, effort, frame_size, ordered, pack
 from conda_coex.plan import Content
 
 if TYPE_CHECKING:
@@ -50,3 +51,21 @@ def test_files_of_every_size(tmp_path: Path, in_memory: bool) -> None:
 def test_a_frame_holds_what_a_reader_takes() -> None:
     assert all(frame_size(level) <= FRAME_LIMIT for level in range(1, 20))
     assert frame_size(19) > frame_size(9)
+
+
+@pytest.mark.parametrize("level", [9, 19])
+def test_what_does_not_get_smaller_is_stored(level: int) -> None:
+    """It is tried on samples of the beginning, the middle and the end; where only one of them gets smaller, all is."""
+    random = Random(1)
+    noise = random.randbytes(12 * SAMPLE)
+    assert effort(noise, level) == 1
+    frame = pack([Piece(content("app/a.zip", noise, len(noise)), 0, len(noise))], level).data
+    assert len(noise) < len(frame) < len(noise) + 1000
+    assert zstandard.ZstdDecompressor().decompress(frame) == noise
+    words = b"a few words, again and again; " * (SAMPLE // 10)
+    assert effort(words, level) == level
+    for place in (0, 5 * SAMPLE + SAMPLE // 2, 11 * SAMPLE):
+        mixed = noise[:place] + words[:SAMPLE] + noise[place + SAMPLE :]
+        assert effort(mixed, level) == level
+    assert effort(random.randbytes(SAMPLE - 1), level) == level  # too small to be worth a trial
+    assert (effort(b"", level), effort(words, 1)) == (level, 1)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Conda
-    from end_to_end.archives import Coex
+    from end_to_end.archives import Archive, Coex
+    from end_to_end.live import Live
 
 AWKWARD = "<-script><b>&amp; @DATA@ <!--.txt"
 
@@ -64,6 +65,30 @@ def test_an_archive_and_itself(conda: Conda, made: Path) -> None:
     shown = conda("coex", "inspect", "old.coex", "old.coex", cwd=made).stdout
     assert shown.splitlines()[0] == "the archives have the same content"
     assert len(shown.splitlines()) == 3
+
+
+def test_same_packages_with_other_content(
+    conda: Conda, live: Live, packed: Archive, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What was modified, added, removed in an environment since conda made it; where it lay makes no difference."""
+    work = tmp_path_factory.mktemp("other")
+    create = ("coex", "create", "-q", "-y", "--offline", "-p", live.prefix, "--entrypoint", "python")
+    conda(*create, "--fast", "-o", "fast.coex", cwd=work)
+    conda(*create, "-o", "slow.coex", cwd=work)
+    shown = conda("coex", "inspect", "fast.coex", "slow.coex", cwd=work).stdout
+    assert shown.splitlines()[0] == "the archives hold the same, compressed in another way"
+    found = document(conda, work, "slow.coex", str(packed.path))
+    changed = found["packages"]["changed"]
+    assert changed.keys() == found["files"].keys() - {"environment"}
+    assert changed["hello-noarch"][0] == changed["hello-noarch"][1]
+    source = "prefix/lib/python3.11/site-packages/hello_noarch/__init__.py"
+    assert source in found["files"]["hello-noarch"]["changed"]
+    assert "prefix/lib/python3.11/antigravity.py" in found["files"]["python"]["removed"]
+    assert not found["files"]["python"]["changed"]
+    assert any("/mine/" in path for path in found["files"]["environment"]["added"])
+    shown = conda("coex", "inspect", "slow.coex", packed.path, cwd=work).stdout
+    assert "  ~ hello-noarch  1.0 pyh1_0, other content" in shown
+    assert f"      ~ {source}\n" in shown
 
 
 def test_sizes(conda: Conda, made: Path) -> None:
