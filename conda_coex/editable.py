@@ -30,6 +30,7 @@ NO_SOURCES = CACHES | {
     "__pycache__", "node_modules",
 }  # fmt: skip
 SETTINGS = ("pyproject.toml", "setup.py", "setup.cfg")  # of a project; beside them:
+ENVIRONMENT = ("conda-meta/history", "pyvenv.cfg")  # files of one
 BUILT = ("build", "dist")  # where these are no packages
 
 
@@ -180,17 +181,18 @@ def _chooser(place: Path, target: str, brought: Brought, selection: Selection, o
         full, name = place / path, path.rpartition("/")[2]
         if pointers.is_inside(str(full), brought.names) or str(full) == own:
             return False
-        if (full / "conda-meta/history").exists() or (full / "pyvenv.cfg").exists():
+        if any(os.access(full / mark, os.F_OK) for mark in ENVIRONMENT):
             return False
         if selection.includes(f"{target}/{path}"):
             return True
         if name in NO_SOURCES or TRASH.match(name) or name.endswith((".pyc", ".pyo")):
             return False
-        if selection.leaves_out(f"{target}/{path}") == "excluded" and not selection.include:
+        excluded = selection.leaves_out(f"{target}/{path}") == "excluded"
+        if excluded and not (selection.include and os.access(full, os.R_OK)):
             return False
         if not is_project(full.parent):
             return True
-        return not name.startswith(".") and not (name in BUILT and not (full / "__init__.py").exists())
+        return not name.startswith(".") and (name not in BUILT or os.access(full / "__init__.py", os.F_OK))
 
     return wanted
 

@@ -31,7 +31,7 @@ def find_libzstd(
     if name is None:
         raise DecoderNotFound(f"the platform {platform} is not supported", remedy="use linux-* or osx-*")
     for package in [*packages, *solve_quietly(packages, name, channels, solve)]:
-        if any(path.path == name for path in package.paths):
+        if _has(package, name):
             return _load(package.directory, name), package.dist
     if base is not None and (base / name).exists():
         return _load(base, name), "base"
@@ -45,7 +45,7 @@ def solve_quietly(
 
     Where all together fail, as because one of an existing environment's is gone, each is asked alone.
     """
-    if any(path.path == name for package in packages for path in package.paths):
+    if any(_has(package, name) for package in packages):
         return ()
     from conda import CondaError
 
@@ -53,6 +53,11 @@ def solve_quietly(
         with contextlib.suppress(CondaError, SystemExit):
             return solve(asked)
     return ()
+
+
+def _has(package: Package, name: str) -> bool:
+    """Return whether a package has a file, where it lies too: a live prefix may lack it."""
+    return any(path.path == name for path in package.paths) and (package.directory / name).is_file()
 
 
 def _load(directory: Path, name: str) -> bytes:

@@ -110,7 +110,9 @@ def read(prefix: Path, selection: Selection, installed: list[dict[str, Any]], ou
     def wanted(path: str) -> bool:
         if not is_environment(path) or path == own:
             return False
-        return bool(selection.include) or selection.leaves_out(path) != "excluded"
+        if selection.leaves_out(path) != "excluded":
+            return True
+        return bool(selection.include) and os.access(prefix / path, os.R_OK)  # something in it may be asked for
 
     tree = walk(prefix, wanted)
     files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}

@@ -136,7 +136,7 @@ def _has_modules(place: Path) -> bool:
     if not place.is_dir():
         return place.suffix in SUFFIXES
     inside = list(place.iterdir()) if os.access(place, os.R_OK) else []
-    return any(path.suffix in SUFFIXES or (path / "__init__.py").exists() for path in inside)
+    return any(path.suffix in SUFFIXES or os.access(path / "__init__.py", os.F_OK) for path in inside)
 
 
 def rewrite(item: Content, moved: Callable[[str], str | None], names: Sequence[str]) -> bytes:

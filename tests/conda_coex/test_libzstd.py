@@ -1,0 +1,54 @@
+"""The libzstd of an archive: from the environment where it has it, else from the channels that can be asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from conda import CondaError
+
+from conda_coex.errors import DecoderNotFound
+from conda_coex.libzstd import find_libzstd
+from conda_coex.packages import Package, PackagePath
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+NAME = "lib/libzstd.so.1"
+
+
+def package(directory: Path, content: str | None) -> Package:
+    """Return a package that lists the library, and has it where `content` is given."""
+    path = PackagePath(NAME, "hardlink", None, None, None, 1, 0o755, 0, {})
+    record = {"name": "zstd", "version": "1", "build": directory.name}
+    if content is not None:
+        (directory / NAME).parent.mkdir(parents=True)
+        (directory / NAME).write_text(content)
+    return Package(record, directory, None, (), (path,), None, None)
+
+
+def test_environment_first(tmp_path: Path) -> None:
+    mine = package(tmp_path / "0", "mine")
+    assert find_libzstd("linux-64", [mine], ["a"], lambda _: pytest.fail("no need"), None) == (b"mine", "zstd-1-0")
+
+
+def test_live_prefix_that_lacks_it(tmp_path: Path) -> None:
+    other = package(tmp_path / "1", "other")
+    found = find_libzstd("linux-64", [package(tmp_path / "0", None)], ["a"], lambda _: [other], None)
+    assert found == (b"other", "zstd-1-1")
+
+
+def test_channel_that_is_gone(tmp_path: Path) -> None:
+    other, asked = package(tmp_path / "1", "other"), []
+
+    def solve(channels: Sequence[str]) -> Sequence[Package]:
+        asked.append(tuple(channels))
+        if "gone" in channels:
+            raise CondaError("no such channel")
+        return [other]
+
+    assert find_libzstd("linux-64", [], ["gone", "there"], solve, None) == (b"other", "zstd-1-1")
+    assert asked == [("gone", "there"), ("gone",), ("there",)]
+    with pytest.raises(DecoderNotFound):
+        find_libzstd("linux-64", [], ["gone"], solve, None)
