@@ -73,8 +73,7 @@ def _create(request: Request, staging: contextlib.ExitStack) -> int:
     fields: dict[str, object] = {"pip": installed.lock} if installed.lock else {}
     fields["compile"] = left_to_compile(plans, pyc_left)
     manifest = write(request, output, environment, plans, layout, cache, date, fields)
-    notes = [*installed.notes, *app.leaving(layout.links())]
-    report(output, manifest, environment, list(links_outside(plans)), notes)
+    report(output, manifest, environment, list(links_outside(plans)), [*installed.notes, *layout.notes])
     return 0
 
 
@@ -93,6 +92,7 @@ def write(
     layout.place("app", files)
     for directory in directories:
         layout.make_directory(directory)
+    layout.notes += app.leaving(layout.links())
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request))
     packages = [each.package for each in plans]
     library, library_from = libzstd.find_libzstd(

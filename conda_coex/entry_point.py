@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from coex_bootstrap.manifest_check import FUNCTION
 
 from .app import app_name
+from .entry_function import check_function
 from .errors import EntryPointNotFound
 from .plan import Link
 
@@ -116,21 +116,6 @@ def _inside(word: str, prefix: str | None) -> str | None:
     return posixpath.relpath(path, prefix) if prefix and "/" in word and path.startswith(prefix + "/") else None
 
 
-def _function(word: str, layout: Layout) -> list[list[str]]:
-    """Return the command that calls `module:function`, after a look for the module's file (PEX's --entry-point)."""
-    module = word.split(":")[0].replace(".", "/")
-    places = r"(app/|prefix/lib/(python|pypy)[^/]*/((site-packages|lib-dynload)/)?)"
-    pattern = re.compile(places + re.escape(module) + r"(/__init__)?(\.py|\.pyc|\.so|\.[^/]*\.so)")
-    if not any(map(pattern.fullmatch, layout.entries)):
-        raise EntryPointNotFound(
-            f"the entry point {word!r} names a module that is neither in the environment nor in the app",
-            remedy="add its package to the environment, or its directory to the app",
-        )
-    if "prefix/bin/python" not in layout.entries:
-        raise EntryPointNotFound(f"the environment has no Python to run {word!r}", remedy="add python")
-    return [["prefix", "bin/python"], ["function", word]]
-
-
 def resolve(command: str, layout: Layout, prefix: str | None) -> list[list[str]]:
     """Return the words of the entry point as pairs [prefix|app|text|function, word], for the manifest.
 
@@ -150,7 +135,8 @@ def resolve(command: str, layout: Layout, prefix: str | None) -> list[list[str]]
     if "/" in word and f"prefix/{word}" in layout.entries:
         return [["prefix", word], *rest]
     if FUNCTION.match(word):
-        return [*_function(word, layout), *rest]
+        check_function(word, layout)
+        return [["prefix", "bin/python"], ["function", word], *rest]
     raise EntryPointNotFound(
         f"the entry point {word!r} is neither a command of the environment nor a file of the app",
         remedy="add its package to the environment, or name the file",

@@ -14,7 +14,7 @@ from coex_bootstrap.index import Frame
 from .plan import Content, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container
 
     from coex_bootstrap.archive import Archive
     from coex_bootstrap.index import File
@@ -44,15 +44,17 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
     return rows
 
 
-def give_heads(old: Archive, layout: Layout, wanted: Iterable[str]) -> None:
-    """Have the first bytes of the files of a kept app that are wanted: they say what runs them."""
-    wanted = frozenset(wanted)
+def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
+    """Have the content of files that stay and are wanted: it says what runs them, or which functions are in them.
+
+    Of a file that spans frames it is the beginning.
+    """
     for row in old.index.files:
         path = os.fsdecode(row.path)
         entry = layout.entries.get(path)
         if path in wanted and isinstance(entry, Content) and entry.source is None:
             data = zstandard.ZstdDecompressor().decompress(checked_frame(old, row.frame)) if row.size else b""
-            layout.entries[path] = replace(entry, source=data[row.offset :][: min(row.size, 4)])
+            layout.entries[path] = replace(entry, source=data[row.offset :][: row.size])
 
 
 def checked_frame(old: Archive, number: int) -> bytes:
@@ -98,5 +100,5 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
 
 
 def is_kept(entry: Content | Link | None) -> bool:
-    """Return whether a file is of the old archive: its content has no source of its own, or only its head."""
+    """Return whether a file is of the old archive: its content has no source of its own, or what was read of it."""
     return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, bytes))

@@ -38,6 +38,7 @@ class Layout:
         self._groups: dict[str, Group] = {}  # by name, in the order in which they were placed
         self.directories: set[str] = {"prefix", "app"}
         self.modes: dict[str, int] = {}  # of directories that do not have the usual one
+        self.notes: list[str] = []  # what deserves the user's attention
 
     def place(self, owner: Group | str, items: Iterable[Content | Link]) -> None:
         """Put files and links of a package, or of another owner, where their paths lead, over what stands there."""

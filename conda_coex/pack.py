@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import app, bytecode, create, direct_url, editable, elf, existing, pack_notes, pointers, records
+from . import bytecode, create, direct_url, editable, elf, existing, pack_notes, pointers, records
 from .errors import InputError
 from .fetch import frame_directory
 from .frame_cache import FrameCache
@@ -86,8 +86,7 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     # post-link scripts ran in the prefix
     fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
     manifest = create.write(request, output, environment, plans, layout, cache, date, fields)
-    said += app.leaving(layout.links())
-    report(output, manifest, environment, [], said)
+    report(output, manifest, environment, [], [*said, *layout.notes])
     return 0
 
 

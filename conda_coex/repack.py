@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.format import FORMAT_VERSION, LIBZSTD
+from coex_bootstrap.manifest_check import FUNCTION
 
 from . import __version__, app, archive, baked, conda_api, entry_point
 from .create import make_index
+from .entry_function import check_function, module_of
 from .errors import AppError, EntryPointNotFound, InputError
 from .frame_cache import FrameCache
-from .kept import copy, give_heads, keep
+from .kept import copy, give_sources, keep
 from .layout import Layout
 from .manifest import unpacked_size
 from .payload import Payload
@@ -55,7 +57,7 @@ def repack(request: Request) -> int:
         layout = Layout()
         kept = keep(old, layout, app_stays=(request.keep_app or not request.sources) and not request.no_app)
         place_app(request, old, layout, output)
-        give_heads(old, layout, (f"app/{app.app_name(entry_point.split(value)[0])}" for value in request.entry_points))
+        give_sources(old, layout, looked_into(request, old, layout))
         points = resolve(request, old, layout)
         env = variables(request, old)
         if context.dry_run:
@@ -95,12 +97,22 @@ def place_app(request: Request, old: Archive, layout: Layout, output: Path) -> N
         layout.make_directory(directory)
 
 
+def looked_into(request: Request, old: Archive, layout: Layout) -> set[str]:
+    """Return the paths of files whose content decides about an entry point."""
+    words = [entry_point.split(value)[0] for value in request.entry_points]
+    functions = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
+    modules = (module_of(word, layout) for word in (words or functions) if FUNCTION.match(word))
+    return {f"app/{app.app_name(word)}" for word in words} | {path for path in modules if path is not None}
+
+
 def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, Any]]:
     """Return the new entry points, or the old ones, whose files must be there still."""
     if request.entry_points:
         return entry_point.resolve_all(request.entry_points, layout, None)
     for entry in old.manifest.entry_points:
         for kind, word in entry["command"]:
+            if kind == "function":
+                check_function(word, layout)
             path = f"{kind}/{word}"
             if kind in ("app", "prefix") and path not in layout.entries:
                 raise EntryPointNotFound(
@@ -174,7 +186,7 @@ def report(output: Path, fields: dict[str, Any], layout: Layout) -> None:
 
     names = [entry["name"] for entry in fields["entry_points"]]
     count = sum(path.startswith("app/") for path in layout.entries)
-    notes = list(app.leaving(layout.links()))
+    notes = [*app.leaving(layout.links()), *layout.notes]
     made = {"dry_run": True} if context.dry_run else {"digest": fields["digest"], "size": output.stat().st_size}
     if context.json:
         stdout_json_success(archive=str(output), **made, entry_points=names, app_files=count, warnings=notes)

@@ -51,6 +51,7 @@ EDGES = {
         ("elf", "live_file"),
         ("elf", "occurrences"),
         ("entry_point", "app"),
+        ("entry_point", "entry_function"),
         ("fetch", "frame_cache"),
         ("file_differences", "sizes"),
         ("fetch", "packages"),

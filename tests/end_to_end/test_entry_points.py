@@ -98,3 +98,26 @@ def test_inspect_shows_them(made: tuple[Path, Path], conda: Conda) -> None:
     assert "ELSE?=default" in shown
     found = json.loads(conda("coex", "inspect", "--json", made[0] / "tools.coex").stdout)
     assert [entry["name"] for entry in found["entry_points"]] == ["one", "the 2nd", "call", "json", "python"]
+
+
+def test_function_is_looked_for(made: tuple[Path, Path], conda: Conda, tmp_path: Path) -> None:
+    """When the archive is made, and again when it is repacked: in its own modules, and in those that replace them."""
+    work, _ = made
+    (tmp_path / "mine/deep").mkdir(parents=True)
+    (tmp_path / "mine/deep/mod.py").write_text("def other(): pass")
+
+    def repack(*words: str) -> tuple[int, str]:
+        archive = str(work / "tools.coex")
+        done = conda("coex", "repack", archive, "-q", "--dry-run", *words, cwd=tmp_path, check=False)
+        return done.returncode, " ".join(done.stderr.split())
+
+    assert repack("--entrypoint", "json.tool:main") == (0, "DryRunExit: Dry run. Exiting.")
+    said = "names no function of its module: lib/python3.11/json/tool.py has no mian; correct the name"
+    expected = f"EntryPointNotFound: the entry point 'json.tool:mian' {said}"
+    assert repack("--entrypoint", "json.tool:mian") == (1, expected)
+    status, said = repack("--keep-app", "mine/deep/mod.py")
+    assert (status, "mine/deep/mod.py has no main" in said) == (1, True)
+    status, said = repack("--entrypoint", "sys:exit")
+    assert (status, "names a module that is neither" in said) == (1, True)
+    status, said = repack("--entrypoint", "this.module.is:nowhere")
+    assert (status, "names a module that is neither" in said) == (1, True)

@@ -1,0 +1,111 @@
+"""Whether a module has the function that an entry point names: known from its source, or left to a run with a note."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conda_coex.entry_function import check_function
+from conda_coex.errors import EntryPointNotFound
+from conda_coex.layout import Layout
+from conda_coex.plan import Content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def layout_of(*files: tuple[str, bytes | Path | None]) -> Layout:
+    layout = Layout()
+    python = Content("prefix/bin/python", 0o755, "0", b"", 0)
+    layout.place("all", [python, *(Content(path, 0o644, "0", data, 1) for path, data in files)])
+    return layout
+
+
+def notes(source: bytes | None, word: str = "mod:main", path: str = "app/mod.py") -> list[str]:
+    layout = layout_of((path, source))
+    check_function(word, layout)
+    return layout.notes
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"def main(): pass",
+        b"async def main(): pass",
+        b"class main: pass",
+        b"main = lambda: 1",
+        b"main: object = print",
+        b"first, (second, *main) = 1, (2, 3)",
+        b"from .core import main",
+        b"from core import run as main",
+        b"import main.sub",
+        b"import sys\nif sys.version_info > (3,):\n    def main(): pass\nelse:\n    main = None",
+        b"try:\n    from a import main\nexcept ImportError:\n    pass",
+        b"try:\n    pass\nexcept ImportError:\n    def main(): pass\nelse:\n    pass\nfinally:\n    pass",
+        b"with open('x') as main: pass",
+        b"for main in (1, 2): pass",
+        b"while True:\n    def main(): pass",
+        b"if (main := print): pass",
+        b"match 1:\n    case 1:\n        def main(): pass",
+        b"\xef\xbb\xbf# coding: utf-8\ndef main(): pass",
+        b"# coding: latin-1\nx = '\xe9'\ndef main(): pass",
+    ],
+)
+def test_there(source: bytes) -> None:
+    assert notes(source) == []
+    assert notes(source, "mod:main.run") == []  # what the function has is not looked at
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"",
+        b"def other():\n    def main(): pass",
+        b"class Tool:\n    def main(self): pass",
+        b"# main\n'''main'''\nprint(main)",
+        b"import x as mains",
+        b"def mains(): pass",
+    ],
+)
+def test_not_there(source: bytes) -> None:
+    with pytest.raises(EntryPointNotFound, match=r"'mod:main' names no function of its module: mod\.py has no main"):
+        notes(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"from .core import *",
+        b"def __getattr__(name): return print",
+        b"globals()['main'] = print",
+        b"exec('def main(): pass')",
+        b"import sys\nsetattr(sys.modules[__name__], 'main', print)",
+        b"def start():\n    global main\n    main = print\nstart()",
+        b"print 'Python 2'\ndef main(): pass",
+        b"\0",
+        None,
+    ],
+)
+def test_only_a_run_can_tell(source: bytes | None) -> None:
+    assert notes(source) == ["the entry point mod:main: only a run can tell whether its module has main"]
+
+
+def test_modules(tmp_path: Path) -> None:
+    """Packages, extension modules, source files on disk; the app's module comes before the environment's."""
+    (tmp_path / "x.py").write_text("def main(): pass")
+    inside = "prefix/lib/python3.11/site-packages/"
+    places = ("app/pkg/mod.py", "app/pkg/mod/__init__.py", f"{inside}pkg/mod.py", "prefix/lib/python3.11/pkg/mod.py")
+    for path in places:
+        layout = layout_of((path, tmp_path / "x.py"))
+        check_function("pkg.mod:main", layout)
+        assert layout.notes == []
+    extension = layout_of((f"{inside}mod.cpython-311-x86_64-linux-gnu.so", tmp_path / "x.py"))
+    check_function("mod:main", extension)
+    assert len(extension.notes) == 1
+    layout = layout_of(("app/mod.py", b""), ("app/mod/__init__.py", b"X = '\\d'\ndef main(): pass"))
+    check_function("mod:main", layout)
+    with pytest.raises(EntryPointNotFound):
+        check_function("mod:main", layout_of(("app/mod.py", b""), (f"{inside}mod.py", b"def main(): pass")))
+    with pytest.raises(EntryPointNotFound, match="names a module that is neither"):
+        check_function("mod:main", layout_of(("app/sub/mod.py", b"def main(): pass")))
