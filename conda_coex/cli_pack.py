@@ -5,66 +5,70 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .cli_options import add_level
-from .cli_repack import take_paths_anywhere
+from .cli_options import (
+    BUILD_STATUS,
+    BUILD_VARIABLES,
+    add_entry_points,
+    add_level,
+    add_sources,
+    add_verb,
+    take_paths_anywhere,
+)
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 PACK = "Pack a live environment as it is: conda's packages, what was changed in them, pip's, and files of nobody."
-PACK_MORE = """\
-Without --from-prefix PREFIX, -n or -p it is the active environment. Post-link scripts are not run again.
-
-Examples:
+ABOUT = """\
+Without --from-prefix PREFIX, -n or -p it is the active environment. Paths of
+the environment in its files become the host's; what cannot come along as it
+is, is named. Post-link scripts are not run again: what they did is in the
+environment. The application is the files that are named, as for `conda coex
+create`, which takes the exact packages of an environment.
+"""
+EXAMPLES = """\
+examples:
   conda coex pack --from-prefix --entrypoint python -o env.coex
   conda coex pack --from-prefix /path/to/env --entrypoint ./tool.py
-  conda coex pack -n myenv --entrypoint jupyter --small --exclude 'share/jupyter/lab/staging'
-  conda coex pack --entrypoint my-tool --editable bring --exclude notebooks --missing restore
+  conda coex pack -n myenv --entrypoint jupyter --small --exclude '*.ipynb'
+  conda coex pack --entrypoint my-tool --editable bring --missing restore
 """
 
 
 def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
     """Add the verb."""
-    from argparse import RawDescriptionHelpFormatter
-
     from conda.cli.helpers import add_output_and_prompt_options, add_parser_networking, add_parser_prefix
 
-    parser = verbs.add_parser(
-        "pack", help=PACK, description=PACK, epilog=PACK_MORE, formatter_class=RawDescriptionHelpFormatter
-    )
+    parser = add_verb(verbs, "pack", PACK, ABOUT, EXAMPLES, BUILD_STATUS, BUILD_VARIABLES)
+    add_sources(parser, "Files and directories of the application, as for create.")
     parser.add_argument(
-        "sources", nargs="*", metavar="PATH[=TARGET]", help="files and directories of the application, as for create"
-    )
-    parser.add_argument(
-        "--from-prefix", nargs="?", const="", metavar="PREFIX", help="the environment's path (default: the active one)"
-    )
-    parser.add_argument(
-        "--entrypoint", required=True, action="append", metavar="[NAME=]COMMAND", help="what to run, as for create"
-    )
-    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="as for create")
-    parser.add_argument("-o", "--output", metavar="FILE", help="the archive; default: the entry point's name and .coex")
+        "--from-prefix", nargs="?", const="", metavar="PREFIX",
+        help="The environment's path. Without PREFIX it is the active one.",
+    )  # fmt: skip
+    add_entry_points(parser)
     add_level(parser)
     parser.add_argument(
         "--missing", choices=("ignore", "restore", "refuse"), default="ignore",
-        help="what to do when files of conda's packages are missing, which are named in any case: pack without them, "
-        "take them from conda's package cache, or end there (default: ignore)",
+        help="What to do when files of conda's packages are missing, which are named in any case: pack without them "
+        "(the default), take them from conda's package cache, or end there.",
     )  # fmt: skip
     parser.add_argument(
         "--editable", choices=("refuse", "bring"), default="refuse",
-        help="what to do with editable installs, and with .pth files and links that lead Python outside: end there, or "
-        "bring the sources they lead to along, into share/coex/editable (default: refuse)",
+        help="What to do with editable installs, and with .pth files and links that lead Python outside: end there "
+        "(the default), or bring the sources they lead to along, into share/coex/editable.",
     )  # fmt: skip
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="GLOB",
-        help="leave out files and directories, by path in the environment or by name; may be repeated",
+        help="Leave out files and directories, by path in the environment or by name. May be repeated.",
     )  # fmt: skip
     parser.add_argument(
         "--include", action="append", default=[], metavar="GLOB",
-        help="keep these whatever --exclude and --small say; may be repeated",
+        help="Keep these, whatever --exclude and --small say. May be repeated.",
     )  # fmt: skip
     parser.add_argument(
         "--small", action="store_true",
-        help="leave out compiled Python files, static libraries, headers, documentation and tests",
+        help="Leave out compiled Python files, static libraries, headers, documentation and tests; say what that "
+        "saved.",
     )  # fmt: skip
     add_parser_prefix(parser)
     add_parser_networking(parser)

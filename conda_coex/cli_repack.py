@@ -2,66 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .cli_options import BUILD_STATUS, add_sources, add_verb, take_paths_anywhere
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 REPACK = "Replace the app, the entry points or the variables of an archive; its packages stay, byte for byte."
-REPACK_MORE = """\
-What is not named stays. The new archive is read and checked before it takes its place.
-
-Examples:
-  conda coex repack tool.coex tool.py data/             the app is these files now
-  conda coex repack tool.coex --keep-app data/new.csv   one file more, or a newer one
+ABOUT = """\
+What is not named stays. Frames of packages are copied as they are, each
+compared with its sha256, and nothing is solved or downloaded. The new archive
+is read as a host will read it before it takes its place, by one rename. It is
+the one that `create` or `pack` would have made, and has a root of its own.
+"""
+EXAMPLES = """\
+examples:
+  conda coex repack tool.coex tool.py data/            # the app is these files
+  conda coex repack tool.coex --keep-app data/new.csv  # one more, or newer
   conda coex repack tool.coex --entrypoint python --env MODE=test -o test.coex
   conda coex repack tool.coex --unset MODE --dry-run
 """
 
 
-def take_paths_anywhere(parser: ArgumentParser) -> None:
-    """Have `sources` also after an option that follows others: argparse takes a list of arguments in one piece."""
-    parse = parser.parse_known_args
-
-    def gather(args: Any = None, namespace: Any = None) -> Any:
-        found, left = parse(args, namespace)
-        found.sources += [word for word in left if not word.startswith("-")]
-        return found, [word for word in left if word.startswith("-")]
-
-    parser.parse_known_args = gather  # type: ignore[method-assign]
-
-
 def configure_repack(verbs: _SubParsersAction[ArgumentParser]) -> None:
-    from argparse import RawDescriptionHelpFormatter
-
+    """Add the verb."""
     from conda.cli.helpers import add_output_and_prompt_options
 
-    parser = verbs.add_parser(
-        "repack", help=REPACK, description=REPACK, epilog=REPACK_MORE, formatter_class=RawDescriptionHelpFormatter
-    )
-    parser.add_argument("archive", metavar="ARCHIVE", help="the file")
+    parser = add_verb(verbs, "repack", REPACK, ABOUT, EXAMPLES, BUILD_STATUS)
+    parser.add_argument("archive", metavar="ARCHIVE", help="The archive to take the packages of.")
+    add_sources(parser, "Files and directories, as for create: the whole new app, unless --keep-app is given.")
     parser.add_argument(
-        "sources", nargs="*", metavar="PATH[=TARGET]", help="files and directories, as for create: the whole new app"
+        "-o", "--output", metavar="FILE", help="The new archive. By default it takes the place of the old one."
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="the new archive; default: in the place of the old one")
     parser.add_argument(
         "--entrypoint", action="append", default=[], metavar="[NAME=]COMMAND",
-        help="as for create: in the place of all entry points",
+        help="As for create, in the place of all entry points. May be repeated.",
     )  # fmt: skip
     parser.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE",
-        help="as for create: one variable more, or another value for it; may be repeated",
+        help="As for create: one variable more, or another value for it. May be repeated.",
     )  # fmt: skip
     parser.add_argument(
-        "--unset", action="append", default=[], metavar="NAME", help="leave a variable out; may be repeated"
+        "--unset", action="append", default=[], metavar="NAME", help="Leave a variable out. May be repeated."
     )
-    parser.add_argument("--no-env", action="store_true", help="leave all variables out that the archive has now")
+    parser.add_argument("--no-env", action="store_true", help="Leave out all variables that the archive has now.")
     app = parser.add_mutually_exclusive_group()
-    app.add_argument("--keep-app", action="store_true", help="add the paths to the app, over files of the same place")
-    app.add_argument("--no-app", action="store_true", help="leave the app out")
+    app.add_argument("--keep-app", action="store_true", help="Add the paths to the app, over files of the same place.")
+    app.add_argument("--no-app", action="store_true", help="Leave the app out.")
     parser.add_argument(
-        "--compression-level", type=int, metavar="N", help="of the app; default: the one that the archive was made with"
-    )
+        "--compression-level", type=int, metavar="N",
+        help="How hard zstd tries at the app, 1 to 19. The default is what the archive was made with.",
+    )  # fmt: skip
     add_output_and_prompt_options(parser)
     take_paths_anywhere(parser)
 

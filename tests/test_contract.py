@@ -33,8 +33,8 @@ NOUNS = {
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {
     BUILDER: {
-        "ask", "cache", "cli", "cli_options", "cli_pack", "cli_repack", "create", "inputs", "inspect", "pack",
-        "pip_stage", "plugin", "repack", "__main__",
+        "ask", "cache", "cli", "cli_create", "cli_inspect", "cli_options", "cli_pack", "cli_repack", "create", "inputs",
+        "inspect", "pack", "pip_stage", "plugin", "repack", "__main__",
     },
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from conftest import Conda
     from end_to_end.archives import Archive, Coex
     from end_to_end.live import Live
+    from testbed.layout import Layout
 
 AWKWARD = "<-script><b>&amp; @DATA@ <!--.txt"
 
@@ -145,3 +147,12 @@ def test_refused(conda: Conda, made: Path, arguments: tuple[str, ...], says: str
     assert done.returncode == 1
     assert says in " ".join(done.stderr.split())
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
+
+
+def test_reader_that_stops_early(testbed: Layout, made: Path) -> None:
+    """As `head` does: no message, and the status of a program that SIGPIPE ended."""
+    for option in ("", "--json"):
+        words = f'"{testbed.conda}" coex inspect new.coex {option}'
+        command = f"{{ {words}; echo $? >status; }} | true; cat status; rm status"
+        done = subprocess.run(["sh", "-c", command], cwd=made, capture_output=True, text=True, check=True)
+        assert (done.stdout, done.stderr) == (f"{128 + signal.SIGPIPE}\n", "")

@@ -1,0 +1,112 @@
+"""The command line of `conda coex create`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .cli_options import (
+    BUILD_STATUS,
+    BUILD_VARIABLES,
+    add_entry_points,
+    add_level,
+    add_sources,
+    add_verb,
+    take_paths_anywhere,
+)
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+CREATE = "Create an executable archive of an environment and an application."
+ABOUT = """\
+The environment is one of these: environment files and packages (-f,
+--package), which are solved as for `conda create`; a lock file (-f), whose
+packages are taken as they are pinned; an existing environment (-n, -p), whose
+exact packages are taken. For an environment as it is now, with what pip
+installed and what was changed in it, see `conda coex pack`.
+
+The application is the files that are named. The first start of the archive
+unpacks it, for which the host needs a POSIX shell and any Python from 2.7 on;
+later starts need the shell alone.
+"""
+EXAMPLES = """\
+examples:
+  conda coex create -f environment.yml --entrypoint python -o python.coex
+  conda coex create -f environment.yml --entrypoint ./tool.py data/
+  conda coex create -f a.yml -f b.yml --entrypoint tool "src/**/*.csv=tables/"
+  conda coex create -f pixi.lock --lock-environment prod --entrypoint ./tool.py
+  conda coex create -n myenv --entrypoint ./script --env 'MODE?=fast'
+  conda coex create -f e.yml --entrypoint tool --entrypoint "py=python -X dev"
+  conda coex create -c conda-forge --package numpy --entrypoint python -o n.coex
+"""
+
+
+def configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the verb."""
+    from conda.cli.helpers import (
+        add_output_and_prompt_options,
+        add_parser_channels,
+        add_parser_networking,
+        add_parser_platform,
+        add_parser_prefix,
+        add_parser_solver,
+        add_parser_solver_mode,
+    )
+
+    parser = add_verb(verbs, "create", CREATE, ABOUT, EXAMPLES, BUILD_STATUS, BUILD_VARIABLES)
+    add_sources(
+        parser,
+        "Files and directories of the application, which keep the names they are given by, or get the one behind "
+        "the =. Also a quoted pattern, in which ** is any directories.",
+    )
+    add_entry_points(parser)
+    add_level(parser)
+    _add_environment(parser)
+    add_parser_prefix(parser)
+    add_parser_platform(add_parser_channels(parser))
+    add_parser_solver(add_parser_solver_mode(parser))
+    add_parser_networking(parser)
+    add_output_and_prompt_options(parser)
+    take_paths_anywhere(parser)
+
+
+def _add_environment(parser: ArgumentParser) -> None:
+    """Add what an environment is made of; where conda looks for it, conda's own options say."""
+    inputs = parser.add_argument_group("Environment")
+    inputs.add_argument(
+        "-f", "--file", action="append", default=[], metavar="FILE",
+        help="An environment file, which may be repeated and joined with --package; or a lock file, alone: an "
+        "@EXPLICIT list, conda-lock.yml, pixi.lock.",
+    )  # fmt: skip
+    inputs.add_argument(
+        "--package", action="append", default=[], dest="package_specs", metavar="SPEC",
+        help="A package, as conda's specs are written. May be repeated.",
+    )  # fmt: skip
+    inputs.add_argument(
+        "--lock-environment", metavar="NAME",
+        help="The environment to take of a pixi.lock. The default is the one called default.",
+    )  # fmt: skip
+    inputs.add_argument(
+        "--lock-category", action="append", default=[], dest="lock_categories", metavar="NAME",
+        help="A category to take of a conda-lock.yml, beside main. May be repeated.",
+    )  # fmt: skip
+
+
+def execute_create(arguments: Namespace) -> int:
+    """Run the verb."""
+    from .create import Request, create
+
+    return create(
+        Request(
+            files=tuple(arguments.file),
+            specs=tuple(arguments.package_specs),
+            existing=bool(arguments.name or arguments.prefix),
+            entry_points=tuple(arguments.entrypoint),
+            variables=tuple(arguments.env),
+            sources=tuple(arguments.sources),
+            output=arguments.output,
+            level=arguments.compression_level,
+            lock_environment=arguments.lock_environment,
+            lock_categories=tuple(arguments.lock_categories),
+        )
+    )

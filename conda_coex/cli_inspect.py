@@ -1,0 +1,53 @@
+"""The command line of `conda coex inspect`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .cli_options import add_verb
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+INSPECT = "Show what an archive holds and asks of a host, where its megabytes are, or how two archives differ."
+ABOUT = """\
+Of one archive: platform, entry points, variables, size, needs of the host,
+digest, every package with its sizes, and the files of the application. Of two:
+what came, went or changed of all that, and which files differ in packages of
+the same version and build, among the files of no package, and in the
+application; where an environment lay when it was packed, and how hard it was
+compressed, makes no difference.
+"""
+MORE = """\
+examples:
+  conda coex inspect tool.coex
+  conda coex inspect tool.coex --json
+  conda coex inspect tool.coex --sizes --html sizes.html
+  conda coex inspect old.coex new.coex
+
+exit status:
+  0 it was shown, whether two archives differ or not; 1 something failed, as
+  for a damaged archive; 2 the command line was wrong
+"""
+
+
+def configure_inspect(verbs: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the verb."""
+    from conda.cli.helpers import add_parser_json
+
+    parser = add_verb(verbs, "inspect", INSPECT, ABOUT, MORE)
+    parser.add_argument("archive", metavar="ARCHIVE", help="The archive.")
+    parser.add_argument("other", nargs="?", metavar="OTHER", help="A second one, to compare it with.")
+    parser.add_argument("--sizes", action="store_true", help="Show where the megabytes are, by package and file.")
+    parser.add_argument(
+        "--html", metavar="FILE",
+        help="Write that as a page with a treemap, which loads nothing from elsewhere. An earlier page is replaced.",
+    )  # fmt: skip
+    add_parser_json(parser)
+
+
+def execute_inspect(arguments: Namespace) -> int:
+    """Run the verb."""
+    from .inspect import inspect
+
+    return inspect(arguments.archive, arguments.other, bars=arguments.sizes, page=arguments.html)

@@ -1,0 +1,35 @@
+"""What a conda plugin that reads lock files does in a dry run: it ends there, and conda has nothing to print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from conda.base.context import context
+from conda.exceptions import DryRunExit
+
+from conda_coex import specifiers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("in_json", [True, False])
+def test_dry_run_of_a_plugin(
+    in_json: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(path: str, platform: str) -> None:
+        assert (path, platform) == (str(file), "linux-64")
+        raise DryRunExit
+
+    file = tmp_path / "some.lock"
+    file.touch()
+    monkeypatch.setattr(specifiers, "_has_specifier_plugins", lambda: True)
+    monkeypatch.setattr(specifiers, "_read_by_plugin", end)
+    documents: list[dict[str, object]] = []
+    monkeypatch.setattr("conda.cli.common.stdout_json_success", lambda **fields: documents.append(fields))
+    with context._override("json", in_json), pytest.raises(DryRunExit):
+        specifiers.read_environment_file(str(file), "linux-64")
+    said = f"{file} is a lock file, whose reader does not say in a dry run what it pins"
+    assert documents == ([{"dry_run": True, "message": said}] if in_json else [])
+    assert capsys.readouterr() == ("", "" if in_json else f"coex: note: {said}\n")
