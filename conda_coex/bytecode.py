@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .frame_cache import FrameCache
     from .plan import PackagePlan, Python
 
+DEPTH = 5  # parts of prefix/lib/pythonX.Y/site-packages/NAME
 MODE = 0o644  # what compileall gives, whatever its source had, under an umask of 022
 SOURCES = "sources.txt"
 OPTIONS = ("-s", "-S", "-B", "-Wi")
@@ -157,9 +158,17 @@ class Interpreters:
 
 
 def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
-    """Compile sources with an interpreter of their own: see `compile_with`."""
-    with Interpreters(program) as interpreters:
-        return compile_with(interpreters, sources)
+    """Compile sources that are of no package, on all cores: see `compile_with`.
+
+    Those of a directory of site-packages are compiled as those of a package are, whatever is beside it.
+    """
+    jobs: dict[str, list[Content]] = {}
+    for item in sources:
+        jobs.setdefault("/".join(posixpath.dirname(item.path).split("/")[:DEPTH]), []).append(item)
+    ordered = sorted(jobs.values(), key=lambda job: -sum(item.size for item in job))
+    with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
+        made = [item for each in pool.map(lambda job: compile_with(interpreters, job), ordered) for item in each]
+    return sorted(made, key=lambda item: item.path)
 
 
 def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list[Content]:

@@ -218,7 +218,7 @@ def compile_unmanaged(python: Python | None, found: Unmanaged, layout: Layout, *
     """Compile the sources that had a .pyc; those that name the prefix, and all for another platform, are left."""
     if python is None:
         return []
-    sources = [source for source in found.sources if native and not source.edits]
+    sources = [source for source in found.sources if native and not source.edits and isinstance(source.source, Path)]
     if sources:
         made = bytecode.compile_sources(python.package.directory / python.program, sources)
         layout.place(f"{OWNER}, compiled", made)

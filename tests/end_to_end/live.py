@@ -78,6 +78,7 @@ class Finder:
         return spec_from_file_location(name, {place!r}) if name == 'exact' else None
 sys.meta_path.insert(0, Finder)
 """
+TOOL = "#!{prefix}/bin/python\nimport sys; print(sys.prefix)\n"
 DEV_SCRIPT = """\
 #!{prefix}/bin/python
 # EASY-INSTALL-DEV-SCRIPT: 'egg==3','hatch'
@@ -182,6 +183,10 @@ def _add_files(prefix: Path) -> None:
         os.chdir(here)
     (mine / os.fsdecode(b"no-utf-8-\xff")).write_text("x")
     (prefix / ".condarc").write_text("channels: [https://host/t/a-token/channel]\n")
+    sources = {mine / "module.py": "X = 1\n", mine / "named.py": f"X = {str(prefix)!r}\n", prefix / "bin/tool.py": TOOL}
+    for path, text in sources.items():
+        path.write_text(text.format(prefix=prefix))
+    subprocess.run([prefix / "bin/python", "-m", "compileall", "-q", *sources], check=True)
     script = prefix / "bin/mine"
     script.write_text(f"#!{prefix}/bin/python\nimport sys; print(sys.prefix)\n")
     script.chmod(0o755)

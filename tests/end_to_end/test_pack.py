@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,16 @@ def test_unpacks_as_it_was(root: Path, live: Live) -> None:
     assert (root / "mine/empty").is_dir()
     assert not (root / ".condarc").exists()
     assert os.fsdecode(b"no-utf-8-\xff") in {path.name for path in (root / "mine").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["mine/module", "mine/named", "bin/tool", "share/coex/editable/flat/flat/__init__"])
+def test_compiled_files_are_made_anew(root: Path, name: str) -> None:
+    source, directory = root / f"{name}.py", (root / name).parent / "__pycache__"
+    compiled = directory / f"{source.stem}.cpython-311.pyc"
+    data, state = compiled.read_bytes(), source.stat()
+    assert struct.unpack("<II", data[8:16]) == (int(state.st_mtime), state.st_size)
+    if name != "mine/named":
+        assert b"/live" not in data  # the place of the builder
 
 
 def test_conda_knows_it(root: Path, conda: Conda) -> None:

@@ -1,4 +1,7 @@
-"""Files that a live prefix lacks are taken from conda's package cache; its path has a blank, and a letter like é."""
+"""Files that a live prefix lacks are taken from conda's package cache; its path has a blank, and a letter like é.
+
+There are many files of nobody in it.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,9 @@ def test_restored_from_the_cache(conda: Conda, uncached_channel: tuple[str, ...]
         (prefix / name).unlink()
     (prefix / "where.txt").write_text(f"{prefix.as_uri()}/x and {prefix}/x\n")
     (prefix / "kernel.json").write_text(json.dumps({"argv": [f"{prefix}/bin/python"], "x": 1}))
+    (prefix / "many").mkdir()
+    for number in range(10_000):
+        (prefix / f"many/{number}").write_text(f"{prefix}/{number}\n" if number % 2 else str(number))
     words = ("--entrypoint", "cprog", "--fast", "-o", output, "--missing", "restore")
     said = conda("coex", "pack", "-y", "-p", prefix, *words, env=env).stderr
     assert f"taken from conda's package cache: {', '.join(TAKEN)}\n" in said
@@ -42,5 +48,7 @@ def test_restored_from_the_cache(conda: Conda, uncached_channel: tuple[str, ...]
     assert (again / "share/libcgreet/greeting.txt").read_text()
     assert (again / "where.txt").read_text() == f"file://{again}/x and {again}/x\n"
     assert json.loads((again / "kernel.json").read_text())["argv"] == [f"{again}/bin/python"]
+    assert (again / "many/9998").read_text() + (again / "many/9999").read_text() == f"9998{again}/9999\n"
+    assert len(list((again / "many").iterdir())) == 10_000
     for path in (path for path in prefix.rglob("*") if path.is_file() and "conda-meta" not in path.parts):
         assert (again / path.relative_to(prefix)).exists(), path
