@@ -10,10 +10,11 @@ from .errors import ArchiveDamaged, CoexError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
     from .zstd import Decoder
 
+    Look = Callable[[int, bytes], Any]
     Damage = Dict[str, object]  # `part`, `what`, where known `offset` and `size` in the file, `frame`
 
 
@@ -46,40 +47,56 @@ def damage(part, what, offset=None, size=None, frame=None):
     return {"part": part, "what": what, "offset": offset, "size": size, "frame": frame}
 
 
-def check_archive(archive, decoder):
-    # type: (Examined, Optional[Decoder]) -> List[Damage]
-    """Return what is damaged in an archive that could be opened; without a decoder no checksum of zstd is looked at."""
-    found = archive.damages + list(check_frames(archive, decoder)) + list(_check_gaps(archive))
+def check_archive(archive, decoder, look=None):
+    # type: (Examined, Optional[Decoder], Optional[Look]) -> Tuple[List[Damage], List[Any]]
+    """Return what is damaged in an archive that could be opened; without a decoder no checksum of zstd is looked at.
+
+    `look` is called with number and content of each whole frame, in any process; what it returned is returned, too.
+    """
+    frames, seen = check_frames(archive, decoder, look)
+    found = archive.damages + frames + list(_check_gaps(archive))
     if not found:  # else it only says again that something is
         found += _check_seal(archive)
-    return found
+    return found, seen
 
 
-def check_frames(archive, decoder):
-    # type: (Archive, Optional[Decoder]) -> Iterator[Damage]
-    """Yield the frames whose bytes are not those that the index has the sha256 of, or do not decode."""
+def check_frames(archive, decoder, look):
+    # type: (Archive, Optional[Decoder], Optional[Look]) -> Tuple[List[Damage], List[Any]]
+    """Return the frames whose bytes are not those that the index has the sha256 of, or do not decode; and what was seen."""
     frames, base = archive.index.frames, archive.manifest.prelude
 
     def check(numbers):
-        # type: (Iterable[int]) -> List[Tuple[int, str]]
+        # type: (Iterable[int]) -> Tuple[List[Tuple[int, str]], List[Any]]
         archive.reopen()
-        return [(number, why) for number in numbers for why in [_refusal(archive, number, decoder)] if why]
+        refused, seen = [], []  # type: List[Tuple[int, str]], List[Any]
+        for number in numbers:
+            try:
+                content = _content(archive, number, decoder)
+            except ArchiveDamaged as error:
+                refused.append((number, error.what))
+                continue
+            if look is not None and content is not None:
+                seen.append(look(number, content))
+        return refused, seen
 
-    for number, why in sorted(pair for part in workers.share(len(frames), check) for pair in part):
-        yield damage("payload", why, base + frames[number].offset, frames[number].size, number)
+    parts = workers.share(len(frames), check)
+    damages = [
+        damage("payload", why, base + frames[number].offset, frames[number].size, number)
+        for number, why in sorted(pair for refused, _ in parts for pair in refused)
+    ]
+    return damages, [each for _, seen in parts for each in seen]
 
 
-def _refusal(archive, number, decoder):
-    # type: (Archive, int, Optional[Decoder]) -> Optional[str]
-    try:
-        data, frame = archive.frame(number), archive.index.frames[number]
-        if hashlib.sha256(data).hexdigest().encode("ascii") != frame.sha256:
-            return "its sha256 is not the one in the index"
-        if decoder is not None:
-            decoder(data, frame.content)  # which compares the checksum of zstd
-    except ArchiveDamaged as error:
-        return error.what
-    return None
+def _content(archive, number, decoder):
+    # type: (Archive, int, Optional[Decoder]) -> Optional[bytes]
+    """Return what a frame holds, where there is a decoder; raises ArchiveDamaged."""
+    data, frame = archive.frame(number), archive.index.frames[number]
+    if hashlib.sha256(data).hexdigest().encode("ascii") != frame.sha256:
+        raise ArchiveDamaged("its sha256 is not the one in the index")
+    if decoder is None:
+        return None
+    content = decoder(data, frame.content)  # which compares the checksum of zstd
+    return content if isinstance(content, bytes) else content.tobytes()
 
 
 def _check_gaps(archive):

@@ -13,7 +13,7 @@ from .zstd import open_decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Dict, Iterator, List, Tuple
+    from typing import BinaryIO, Dict, Iterator, List, Optional, Tuple
 
     from .archive import Archive
     from .zstd import Decoder
@@ -54,12 +54,16 @@ class Contents(object):
             raise ArchiveDamaged(error.what, self.archive.path)
         return content if isinstance(content, bytes) else content.tobytes()
 
-    def of_frame(self, number):
-        # type: (int) -> Iterator[Tuple[int, bytes]]
-        """Yield (row, content) of the files that begin in a frame; large ones are left out, hashes in others are open."""
+    def of_frame(self, number, whole=None):
+        # type: (int, Optional[bytes]) -> Iterator[Tuple[int, bytes]]
+        """Yield (row, content) of the files that begin in a frame; large ones are left out, hashes in others are open.
+
+        `whole` is what the frame holds, where that is known already.
+        """
         first, last = self.files.rows_of(number)
         rows = [row for row in range(first, last) if row not in self.large]
-        whole = self.decode(number) if rows else b""
+        if whole is None:
+            whole = self.decode(number) if rows else b""
         for row in rows:
             start = self.files.offsets[row]
             content = whole[start : start + self.files.sizes[row]]

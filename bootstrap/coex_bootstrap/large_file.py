@@ -33,7 +33,8 @@ def patch(stream, relocation, prefix):
         stream.seek(first)
         return stream.read(last - first)
 
-    size = os.fstat(stream.fileno()).st_size
+    stream.seek(0, os.SEEK_END)  # which also writes what is still in its buffer
+    size = stream.tell()
     for start, string in list(relocation.strings(prefix, size, read)):
         stream.seek(start)
         stream.write(string)

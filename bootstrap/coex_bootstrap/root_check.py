@@ -9,11 +9,12 @@ from . import workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple
+    from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
     from .contents import Contents
 
     Difference = Tuple[str, bytes]  # what, and the path in the root
+    Seen = Tuple[List[Difference], Dict[int, bytes]]  # of a frame: what differs, and sha256 by row
     Places = Dict[bytes, bytes]  # where `prefix`, and `app` where it is wanted, stand
 
 MISSING, ALTERED, MODE, KIND = "missing", "altered", "another mode", "something else stands there"
@@ -21,13 +22,14 @@ PIECE = 1 << 20
 
 
 class RootCheck(object):
-    """Compares the places of `prefix` and `app` with `contents`."""
+    """Compares the places of `prefix` and `app` with `contents`: `begin`, `frame` for each, in any process, `finish`."""
 
     def __init__(self, contents, places):
         # type: (Contents, Places) -> None
         self.contents, self.places = contents, places
         self.files, self.index = contents.files, contents.archive.index
         self.parts = dict(self._parts())
+        self.found = set()  # type: Set[Difference]
         self.lost = []  # type: List[bytes] # directories that are none: what stands behind them is not theirs
 
     def _parts(self):
@@ -50,16 +52,49 @@ class RootCheck(object):
     def differences(self):
         # type: () -> List[Difference]
         """Return what is missing or differs, by path."""
-        found, hashes = set(self._directories()), {}  # type: Any, Dict[int, bytes]
-        found.update(self._links())
-        for different, known in workers.share(len(self.index.frames), self._check_frames):
-            found.update(different)
+        self.begin()
+        seen = workers.share(len(self.index.frames), self._check_frames)
+        return self.finish(each for part in seen for each in part)
+
+    def _check_frames(self, numbers):
+        # type: (Iterable[int]) -> List[Seen]
+        self.contents.archive.reopen()
+        return [self.frame(number, self.contents.decode(number)) for number in numbers]
+
+    def begin(self):
+        # type: () -> None
+        """Look at directories and links: what of a file stands behind them is known from then on."""
+        self.found = set(self._directories())
+        self.found.update(self._links())
+
+    def frame(self, number, content):
+        # type: (int, bytes) -> Seen
+        """Return what differs in the files of a frame that holds `content`, and the sha256 that relocated files must have."""
+        found, hashes = [], {}  # type: List[Difference], Dict[int, bytes]
+        if number in self.parts:
+            row, start = self.parts[number]
+            found += self._compare(row, content, start, whole=False)
+        for row, data in self.contents.of_frame(number, content):
+            if row in self.contents.hashed:
+                continue
+            if row in self.files.relocations:
+                hashes[row] = hashlib.sha256(data).hexdigest().encode("ascii")
+            found += self._compare(row, data)
+        return found, hashes
+
+    def finish(self, seen):
+        # type: (Iterable[Seen]) -> List[Difference]
+        """Return all that differs, by path, from what was seen of every frame."""
+        hashes = {}  # type: Dict[int, bytes]
+        for different, known in seen:
+            self.found.update(different)
             hashes.update(known)
-        found.update(self._check_empty())
-        found.update(self._check_hashed(hashes))
+        self.found.update(self._check_empty())
         for row in sorted(self.contents.large & set(self.files.relocations)):
-            found.update(self._check_large(row))
-        return sorted(found, key=lambda pair: (pair[1], pair[0]))
+            hashes[row] = self._hash_large(row)
+            self.found.update(self._compare_hash(row, hashes[row]))
+        self.found.update(self._check_hashed(hashes))
+        return sorted(self.found, key=lambda pair: (pair[1], pair[0]))
 
     def _directories(self):
         # type: () -> Iterator[Difference]
@@ -99,38 +134,32 @@ class RootCheck(object):
             return KIND
         return MODE if stat.S_IMODE(state.st_mode) != mode else None
 
-    def _compare(self, row, content, start=0, whole=True):
-        # type: (int, bytes, int, bool) -> Iterator[Difference]
-        """Yield how a file differs from `content`, which stands at `start`, and is all of it where `whole`."""
+    def _look(self, row):
+        # type: (int) -> Tuple[Optional[bytes], int, List[Difference]]
+        """Return path and size of a file whose content can be compared, else None; and how it differs as it stands there."""
         inside = self.files.path(row)
         path = self.path(inside)
-        if path is None:
-            return
-        state = self._state(inside, path)
-        what = self._differs(state, stat.S_ISREG, self.files.modes[row])
-        if what:
-            yield what, inside
-        if state is None or what == KIND:
-            return
-        if state.st_size != (len(content) if whole else self.files.sizes[row]) or not _holds(path, start, content):
-            yield ALTERED, inside
+        state = None if path is None else self._state(inside, path)
+        what = None if path is None else self._differs(state, stat.S_ISREG, self.files.modes[row])
+        comparable = state is not None and what != KIND
+        return (path if comparable else None), (state.st_size if state else 0), [(what, inside)] if what else []
 
-    def _check_frames(self, numbers):
-        # type: (Iterable[int]) -> Tuple[List[Difference], Dict[int, bytes]]
-        """Return what differs in the files of frames, and the sha256 that relocated files must have."""
-        self.contents.archive.reopen()
-        found, hashes = [], {}  # type: List[Difference], Dict[int, bytes]
-        for number in numbers:
-            if number in self.parts:
-                row, start = self.parts[number]
-                found += self._compare(row, self.contents.decode(number), start, whole=False)
-            for row, content in self.contents.of_frame(number):
-                if row in self.contents.hashed:
-                    continue
-                if row in self.files.relocations:
-                    hashes[row] = hashlib.sha256(content).hexdigest().encode("ascii")
-                found += self._compare(row, content)
-        return found, hashes
+    def _compare(self, row, content, start=0, whole=True):
+        # type: (int, bytes, int, bool) -> List[Difference]
+        """Return how a file differs from `content`, which stands at `start`, and is all of it where `whole`."""
+        path, size, found = self._look(row)
+        wanted = len(content) if whole else self.files.sizes[row]
+        if path is not None and (size != wanted or not _holds(path, start, content)):
+            found.append((ALTERED, self.files.path(row)))
+        return found
+
+    def _compare_hash(self, row, sha256):
+        # type: (int, bytes) -> List[Difference]
+        """Return how a relocated file that spans frames differs from the one that has this sha256."""
+        path, _, found = self._look(row)
+        if path is not None and _sha256_of(path) != sha256:
+            found.append((ALTERED, self.files.path(row)))
+        return found
 
     def _check_empty(self):
         # type: () -> Iterator[Difference]
@@ -142,8 +171,6 @@ class RootCheck(object):
     def _check_hashed(self, hashes):
         # type: (Dict[int, bytes]) -> Iterator[Difference]
         """Compare the files that hold hashes of others, when those are known."""
-        for row in self.contents.large & set(self.files.relocations):
-            hashes[row] = self._hash_large(row)
         for number in sorted(set(self.files.frames[row] for row in self.contents.hashed)):
             for row, content in self.contents.of_frame(number):
                 if row in self.contents.hashed:
@@ -155,22 +182,6 @@ class RootCheck(object):
         with tempfile.TemporaryFile() as stream:
             self.contents.write_large(row, stream)
             return _sha256(stream)
-
-    def _check_large(self, row):
-        # type: (int) -> Iterator[Difference]
-        """Compare a relocated file that spans frames: it is made anew in a temporary file."""
-        inside = self.files.path(row)
-        path = self.path(inside)
-        if path is None:
-            return
-        state = self._state(inside, path)
-        what = self._differs(state, stat.S_ISREG, self.files.modes[row])
-        if what:
-            yield what, inside
-        if state is not None and what != KIND:
-            with open(path, "rb") as stream:
-                if _sha256(stream) != self._hash_large(row):
-                    yield ALTERED, inside
 
     def extra(self):
         # type: () -> List[bytes]
@@ -203,6 +214,16 @@ def _holds(path, start, content):
             return stream.read(len(content)) == content
     except EnvironmentError:
         return False
+
+
+def _sha256_of(path):
+    # type: (bytes) -> Optional[bytes]
+    """Return the sha256 of a file; None for one that cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return _sha256(stream)
+    except EnvironmentError:
+        return None
 
 
 def _sha256(stream):

@@ -10,7 +10,7 @@ from .activate import needed_shell, write_activation
 from .archive import Archive
 from .claim import Claim
 from .codesign import codesign
-from .compat import one_line, text
+from .compat import one_line, text, utf8
 from .contents import Contents, load_decoder
 from .directory import Directory
 from .errors import CoexError
@@ -18,8 +18,9 @@ from .launch import write_start
 from .leftovers import was_ready
 from .mend import mend
 from .owners import Owners
-from .post_link import run_post_link
+from .post_link import compile_sources, run_post_link
 from .report import Outcome, counted, shown
+from .root_check import RootCheck
 from .store import stores
 from .verb import Verb
 
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 ABOUT = """\
 What `verify` finds in a root is made again from the archive, and nothing else is touched: files are written beside
 their place and renamed, so programs that run from the root go on. No other start uses the root meanwhile: it waits.
-Files that were added stay. Where a package that was repaired has a post-link script, that is run again.
+Files that were added stay. Where a package that was repaired has a post-link script, that is run again; what such
+scripts made is not in the archive, and is not looked at. Python that the first start compiled is compiled again where
+it is missing or its source was repaired; the content of such files is not known either.
 
 A root that was never complete needs no repair: the next start makes it.
 
@@ -58,14 +61,17 @@ def execute(path, options, environ):
         try:
             claim.wait(lambda: False, lambda: _say(path))
             repaired, rewritten = _repair(contents, root, claim, environ)
+            compiled = _compile(archive.manifest, root, claim, environ, bool(repaired))
         except EnvironmentError as error:
             raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path)
         finally:
             claim.release()
-    fields = {"archive": text(path), "root": text(root.path), "repaired": [text(inside) for inside in repaired]}
-    fields["start_rewritten"] = rewritten
-    lines = ["%s: %s repaired%s" % (
+    fields = {"archive": text(path), "root": text(root.path)}  # type: Dict[str, Any]
+    fields["repaired"] = [text(inside) for inside in repaired]
+    fields.update(start_rewritten=rewritten, compiled=[text(source) for source in compiled])
+    lines = ["%s: %s repaired%s%s" % (
         shown(root.path), counted(len(repaired), "path"), ", and its start written again" if rewritten else "",
+        ", %s compiled again" % counted(len(compiled), "source") if compiled else "",
     )]
     return Outcome(fields, lines + ["  " + shown(inside) for inside in repaired], 0)
 
@@ -95,7 +101,7 @@ def _repair(contents, root, claim, environ):
     # type: (Contents, Root, Claim, Dict[bytes, bytes]) -> Any
     """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
     places = {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
-    found = tool_verify.compare(contents, root.path, places)[0]
+    found = tool_verify.by_cause(contents, root.path, places, RootCheck(contents, places).differences())[0]
     if not found and root.ready() and _is_current(contents, root):
         return [], False
     aside = root.start + ASIDE
@@ -137,6 +143,31 @@ def _finish_files(contents, root, paths, claim, environ):
             form.Manifest(dict(manifest.fields, post_link=again)), root.path, environ,
             lambda path: write_activation(path, baked=manifest.env), claim.beat,
         )
+
+
+def _compile(manifest, root, claim, environ, changed):
+    # type: (form.Manifest, Root, Claim, Dict[bytes, bytes], bool) -> List[bytes]
+    """Compile what the first start compiled, where it is missing or sources have `changed`; return the sources that lacked it."""
+    before = _uncompiled(manifest, root.path + b"/prefix")
+    if not before and not changed:
+        return []
+    compile_sources(manifest, root.path, environ, claim.beat)
+    return sorted(before - _uncompiled(manifest, root.path + b"/prefix"))
+
+
+def _uncompiled(manifest, prefix):
+    # type: (form.Manifest, bytes) -> Set[bytes]
+    """Return the sources that the first start compiled and that have no .pyc file, as Python 2 or 3 names those."""
+    found, caches = set(), {}  # type: Set[bytes], Dict[bytes, Set[bytes]]
+    for source in map(utf8, manifest.compile["sources"] if manifest.compile else ()):
+        directory, name = os.path.split(prefix + b"/" + source)
+        cache = directory + b"/__pycache__"
+        if cache not in caches:
+            names = os.listdir(cache) if os.path.isdir(cache) else []
+            caches[cache] = set(each.split(b".")[0] for each in names if each.endswith(b".pyc"))
+        if name.split(b".")[0] not in caches[cache] and not os.path.isfile(directory + b"/" + name + b"c"):
+            found.add(source)
+    return found
 
 
 def _is_of(dist, script):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .archive_check import Damage
     from .root_check import Difference
+    from .zstd import Decoder
 
 ABOUT = """\
 Of the file: the prelude, the sha256 and the zstd checksum of every frame, the seal, and the tail; an altered byte
@@ -67,14 +68,27 @@ def execute(path, options, environ):
                 raise
             notes.append("frames were not decoded: %s" % error)
         contents = Contents(archive, b"", decoder) if decoder else None
-        damages = [] if alone else check_archive(archive, decoder)
-        named = list(_name_packages(damages, contents))
         place = None if options.archive and not alone else _places(archive.manifest, options, environ)
-        root = None
-        if place is not None and decoder is not None and not damages:
-            root = check_root(Contents(archive, place[1][form.PREFIX], decoder), *place)
+        check = None
+        if place is not None and decoder is not None:
+            check = RootCheck(Contents(archive, place[1][form.PREFIX], decoder), place[1])
+        damages, differences = _check(archive, decoder, check, whole=not alone)
+        named = list(_name_packages(damages, contents))
+        root = check_root(check, place[0], differences) if check and place and not damages else None
         checked = None if alone else {"frames": len(archive.index.frames), "size": os.stat(path).st_size}
         return _outcome(path, named, root, notes, checked)
+
+
+def _check(archive, decoder, check, whole):
+    # type: (Examined, Optional[Decoder], Optional[RootCheck], bool) -> Tuple[List[Damage], List[Difference]]
+    """Return what is damaged of the file, if the `whole` is asked for, and what differs in the root; frames are decoded once."""
+    if check is None:
+        return (check_archive(archive, decoder)[0] if whole else []), []
+    if not whole:
+        return [], check.differences()
+    check.begin()
+    damages, seen = check_archive(archive, decoder, check.frame)
+    return damages, [] if damages else check.finish(seen)
 
 
 def _name_packages(damages, contents):
@@ -108,26 +122,26 @@ def _places(manifest, options, environ):
     return root.path, {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
 
 
-def check_root(contents, path, places):
-    # type: (Contents, bytes, Dict[bytes, bytes]) -> Dict[str, Any]
-    """Return what differs at `places`, as the fields of a document."""
-    owners = Owners(contents)
-    differences, scripts = compare(contents, path, places)
+def check_root(check, path, found):
+    # type: (RootCheck, bytes, List[Difference]) -> Dict[str, Any]
+    """Return what was found to differ, as the fields of a document."""
+    owners = Owners(check.contents)
+    differences, scripts = by_cause(check.contents, path, check.places, found)
     return {
         "path": text(path),
-        "files": len(contents.files),
+        "files": len(check.files),
         "differences": [
             {"what": what, "path": text(inside), "package": owners.of_path(inside)} for what, inside in differences
         ],
         "by_scripts": [text(inside) for _, inside in scripts],
-        "extra": [text(inside) for inside in RootCheck(contents, places).extra()],
+        "extra": [text(inside) for inside in check.extra()],
     }
 
 
-def compare(contents, path, places):
-    # type: (Contents, bytes, Dict[bytes, bytes]) -> Tuple[List[Difference], List[Difference]]
+def by_cause(contents, path, places, differences):
+    # type: (Contents, bytes, Dict[bytes, bytes], List[Difference]) -> Tuple[List[Difference], List[Difference]]
     """Return what is damaged at `places`, and what post-link scripts changed there before the root was ready."""
-    found = [pair for pair in RootCheck(contents, places).differences() if not _is_set_by_unpack(contents, pair, places)]
+    found = [pair for pair in differences if not _is_set_by_unpack(contents, pair, places)]
     try:
         ready = os.stat(path + b"/start").st_mtime if contents.archive.manifest.post_link else 0.0
     except EnvironmentError:

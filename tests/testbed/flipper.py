@@ -127,7 +127,7 @@ class Flipper:
         self.file.write_bytes(damage.data)
         try:
             with closing(Examined(os.fsencode(self.file))) as archive:
-                found: list[object] = [*check_archive(archive, None)]
+                found: list[object] = [*check_archive(archive, None)[0]]
         except CoexError as error:
             found = [error]
         self.counts.verified += 1

@@ -100,8 +100,29 @@ def stop(survivor: Survivor) -> None:
     survivor.judge(other)
 
 
+def repair(survivor: Survivor) -> None:
+    """Take parts of some files of a ready root, and repair it, to the end or killed; then it must be whole."""
+    survivor.start()
+    for _ in range(2):
+        survivor.cut(3)
+        process = survivor.tool("repair")
+        if survivor.random.random() < 0.5:
+            time.sleep(survivor.random.uniform(0, 1.2 * survivor.duration))
+            process.kill()
+            survivor.counts.kills += 1
+            process.communicate()
+        else:
+            process.communicate()
+            survivor.crowd(2)
+        if not survivor.roots():
+            survivor.start()  # it was killed while the start was set aside
+    survivor.judge_tool("repair")
+    survivor.judge_tool("verify")
+    survivor.counts.verified += 1
+
+
 FAULTS: tuple[Callable[[Survivor], None], ...] = (
-    kill, kill, kill, interrupt, crowd, killed_in_a_crowd, damage, stop,
+    kill, kill, kill, interrupt, crowd, killed_in_a_crowd, damage, stop, repair,
 )  # fmt: skip
 
 

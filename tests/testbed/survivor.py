@@ -114,6 +114,34 @@ class Survivor:
         for process in [self.popen(**env) for _ in range(size)]:
             self.judge(process)
 
+    def cut(self, number: int) -> None:
+        """Take the last byte of some files of the app in the ready root."""
+        for root in self.roots():
+            files = sorted(path for path in (root / "app").rglob("*") if path.is_file() and path.stat().st_size)
+            for path in self.random.sample(files, number):
+                self.counts.faults += 1
+                path.write_bytes(path.read_bytes()[:-1])
+
+    def tool(self, verb: str) -> subprocess.Popen[str]:
+        """Ask the archive for something."""
+        return subprocess.Popen(
+            [str(self.archive), verb], env={**self.environment, "COEX_TOOLS": "1"}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_default_signals,
+        )  # fmt: skip
+
+    def judge_tool(self, verb: str) -> None:
+        """Ask for something that must succeed."""
+        process = self.tool(verb)
+        try:
+            said, _ = process.communicate(timeout=HANG)
+        except subprocess.TimeoutExpired:
+            self.counts.hangs += 1
+            process.kill()
+            process.communicate()
+            return
+        if process.returncode:
+            self.counts.wrong.append(f"{verb}: status {process.returncode}, said {said!r}")
+
     def clear(self) -> None:
         """Remove the ready root, so that the next start has to make it."""
         for root in self.roots():

@@ -1,0 +1,121 @@
+"""What a root has beside small files of the archive, verified and repaired: large files, and what a start compiled."""
+
+import hashlib
+import os
+
+import pytest
+
+from bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
+from bootstrap.test_tools import PYTHON, ask, start, tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List
+
+SIZE = 1000  # bytes of a frame
+LONG = PLACEHOLDER + b"_placehold" * 15  # for a string of the length that packages have
+MAIN = b"#!/bin/sh\n"
+
+
+@pytest.fixture
+def archive(place, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> bytes
+    """Return an archive of a binary of four frames whose strings cross them, a text of two, and a record with their sha256."""
+    environ[b"COEX_ROOT"] = place + b"/store"
+    string = LONG + b"/lib\0"
+    starts = [SIZE - 20, 3 * SIZE - 90]
+    binary = bytearray(b"\1" * (4 * SIZE))
+    for at in starts:
+        binary[at : at + len(string)] = string
+    words = b"+".join(b"%s.%s" % (number(at), number(at + len(string) - 1)) for at in starts)
+    text = b"#" * (SIZE - 5) + LONG + b"#" * (SIZE + 5 - len(LONG))
+    record = b"0" * 64 + b"0" * 64
+    frames = [bytes(binary[at : at + SIZE]) for at in range(0, 4 * SIZE, SIZE)] + [text[:SIZE], text[SIZE:], record + MAIN]
+    index = make_index([
+        file_row(b"prefix/lib/binary", 0, 0, 4 * SIZE, b"b:0:0=" + words, mode=0o755),
+        file_row(b"prefix/lib/text", 4, 0, 2 * SIZE, b"t:0:0=" + number(SIZE - 5)),
+        file_row(b"prefix/conda-meta/record", 6, 0, 128, b"h:0@0,1@64"),
+        file_row(b"prefix/bin/demo", 6, 128, len(MAIN), mode=0o755),
+    ], placeholders=[LONG])
+    index.large = [0, 1]
+    write_archive(place + b"/large.coex", index, frames)
+    return place + b"/large.coex"
+
+
+def number(value):
+    # type: (int) -> bytes
+    return str(value).encode("ascii")
+
+
+def flip(path, at):
+    # type: (bytes, int) -> None
+    data = read(path)
+    write(path, data[:at] + b"?" + data[at + 1 :], os.stat(path).st_mode & 0o777)
+
+
+def test_large_relocated_files(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    root = start(archive, environ)
+    prefix = root + b"/prefix"
+    assert (prefix + b"/lib\0") in read(prefix + b"/lib/binary")
+    status, found, _ = ask(archive, environ, b"verify")
+    assert (status, found["damages"], found["root"]["differences"]) == (0, [], [])
+    sums = [hashlib.sha256(read(prefix + name)).hexdigest() for name in (b"/lib/binary", b"/lib/text")]
+    assert read(prefix + b"/conda-meta/record").decode("ascii") == "".join(sums)
+    before = tree(root)
+    for name, harm in [
+        (b"/lib/binary", lambda path: flip(path, 2 * SIZE)), (b"/lib/binary", lambda path: flip(path, SIZE - 20)),
+        (b"/lib/binary", lambda path: write(path, read(path) + b"x", 0o755)), (b"/lib/binary", os.unlink),
+        (b"/lib/text", lambda path: flip(path, 0)), (b"/lib/text", os.unlink), (b"/lib/text", lambda path: os.chmod(path, 0o600)),
+        (b"/conda-meta/record", lambda path: flip(path, 70)),
+    ]:
+        harm(prefix + name)
+        inside = "prefix" + name.decode("ascii")
+        for words in ([b"verify"], [b"verify", b"--root"]):
+            status, found, error = ask(archive, environ, *words)
+            assert (status, [row["path"] for row in found["root"]["differences"]], error) == (1, [inside], b"")
+        status, found, _ = ask(archive, environ, b"repair")
+        assert (status, found["repaired"]) == (0, [inside])
+        assert tree(root) == before
+
+
+def test_what_a_start_compiled(place, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """It is made again where it is missing, and where its source was repaired; a source that does not compile is passed over."""
+    environ[b"COEX_ROOT"] = place + b"/store"
+    python = b'#!/bin/sh\nexec %s "$@"\n' % PYTHON
+    sources = [b"PLACE = '%s'\n" % PLACEHOLDER, b"x = 1\n", b"no Python\n"]
+    content, rows = python + MAIN, []
+    for name, source in zip((b"a", b"b", b"c"), sources):
+        words = b"t:0:0=9" if name == b"a" else b"-"
+        rows.append(file_row(b"prefix/lib/%s.py" % name, 0, len(content), len(source), words))
+        content += source
+    rows.append(file_row(b"prefix/bin/python", 0, 0, len(python), mode=0o755))
+    rows.append(file_row(b"prefix/bin/demo", 0, len(python), len(MAIN), mode=0o755))
+    compiled = {"python": "bin/python", "sources": ["lib/a.py", "lib/b.py", "lib/c.py"]}
+    archive = place + b"/compiled.coex"
+    write_archive(archive, make_index(rows), [content], compile=compiled)
+    root = start(archive, environ)
+    made = pycs(root)
+    assert len(made) == 2
+    assert ask(archive, environ, b"repair")[1]["compiled"] == []
+    assert pycs(root) == made
+    for path in made:
+        os.unlink(path)
+    status, found, _ = ask(archive, environ, b"repair")
+    assert (status, found["repaired"], found["compiled"]) == (0, [], ["lib/a.py", "lib/b.py"])
+    assert pycs(root) == made
+    write(root + b"/prefix/lib/b.py", b"x = 2\n")
+    old = os.stat(made[1]).st_ino, read(made[1])
+    write(made[1], b"old")
+    assert ask(archive, environ, b"repair")[1]["repaired"] == ["prefix/lib/b.py"]
+    assert read(made[1]) == old[1]
+
+
+def pycs(root):
+    # type: (bytes) -> List[bytes]
+    found = [
+        os.path.join(directory, name) for directory, _, names in os.walk(root + b"/prefix/lib") for name in names
+        if name.endswith(b".pyc")
+    ]
+    return sorted(found)
