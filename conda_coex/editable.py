@@ -13,7 +13,7 @@ from . import pointers
 from .direct_url import editable_places
 from .errors import InputError
 from .live_file import with_data
-from .live_prefix import CACHES, TRASH, walk
+from .live_prefix import CACHES, TRASH, VERSION_CONTROL, walk
 from .plan import Content, Link
 from .report import human
 from .unmanaged import directory_mode, emptied, read_files
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .unmanaged import Unmanaged
 
 HOME = "share/coex/editable"
-NO_SOURCES = CACHES | {
-    ".git", ".hg", ".svn", ".bzr", ".tox", ".nox", ".venv", ".env", ".envrc", ".idea", ".vscode", ".eggs",
+NO_SOURCES = CACHES | VERSION_CONTROL | {
+    ".tox", ".nox", ".venv", ".env", ".envrc", ".idea", ".vscode", ".eggs",
     "__pycache__", "node_modules",
 }  # fmt: skip
 SETTINGS = ("pyproject.toml", "setup.py", "setup.cfg")  # of a project; beside them:

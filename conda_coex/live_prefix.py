@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# Directories and files of the prefix itself that are conda's, not the environment's; settings may hold a token.
-OF_CONDA = {".condarc", "pkgs", "envs", "conda-bld", "locks", ".condatmp", ".conda", ".cph_tmp"}
+# Directories and files of the prefix itself that are conda's and pip's own; settings may hold a token.
+OF_CONDA = {".condarc", "pip.conf", "pkgs", "envs", "conda-bld", "locks", ".condatmp", ".conda", ".cph_tmp"}
 RECORDS = re.compile(r"conda-meta/([^/]+\.json|history|state|[^/]+\.log)\Z")  # conda's own, and written anew
 CACHES = {".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints", ".DS_Store"}
+VERSION_CONTROL = {".git", ".hg", ".svn", ".bzr"}
 TRASH = re.compile(r".*\.(conda_trash(_\d+)?|c~)\Z|\.(nfs|wh\.)\w+\Z|\.lock\Z")
 KINDS = {
     stat.S_IFSOCK: "socket", stat.S_IFIFO: "fifo", stat.S_IFCHR: "device", stat.S_IFBLK: "device",
@@ -38,7 +39,8 @@ class Tree:
 def is_environment(path: str) -> bool:
     """Return whether a path of a prefix is part of the environment, and no cache, no log, and not conda's own."""
     name = path.rpartition("/")[2]
-    return not (path in OF_CONDA or name in CACHES or RECORDS.match(path) or TRASH.match(name))
+    left = path in OF_CONDA or name in CACHES or name in VERSION_CONTROL or RECORDS.match(path) or TRASH.match(name)
+    return not left
 
 
 def walk(prefix: Path, wanted: Callable[[str], bool] = is_environment) -> Tree:

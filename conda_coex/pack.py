@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +79,7 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
         raise InputError(what, os.fsencode(prefix), "reinstall these, or take them from the cache: --missing restore")
     date = create.build_date(tuple(plan.package for plan in planned.plans))
     cache = FrameCache(frame_directory(), request.level)
-    plans = planned.plans
+    plans = [replace(plan, files=tuple(map(with_room, plan.files))) for plan in planned.plans]
     if selection.leaves_out("x.pyc") is not None:
         plans = [without_compiled(plan) for plan in plans]
     layout, sources = lay_out(environment, plans, found, cache, date)
@@ -103,11 +105,15 @@ def checked_prefix(request: create.Request) -> Path:
 
 
 def read(prefix: Path, selection: Selection, installed: list[dict[str, Any]], output: Path) -> Unmanaged:
-    """Return all files of the prefix that are wanted."""
+    """Return all files of the prefix that are wanted: those of packages whatever they are called."""
     own = os.path.relpath(os.path.realpath(output), os.path.realpath(prefix))
+    managed = {target for record in installed for target, _ in rows_of(record)}
+    managed |= {above for target in managed for above in accumulate(target.split("/"), posixpath.join)}
 
     def wanted(path: str) -> bool:
-        if not is_environment(path) or path == own:
+        if path not in managed and not (is_environment(path) and is_environment(posixpath.dirname(path))):
+            return False
+        if path == own:
             return False
         if selection.leaves_out(path) != "excluded":
             return True
@@ -174,8 +180,10 @@ def restore_all(
 
 
 def with_room(item: Content | Link) -> Content | Link:
-    """Return a binary of nobody without the prefix in what does not need it, where that is short."""
-    if isinstance(item, Content) and item.file_mode == "binary" and isinstance(item.source, Path):
+    """Return a binary that is no package's own without the prefix in what does not need it, where that is short."""
+    if not isinstance(item, Content) or item.package_path is not None:
+        return item
+    if item.file_mode == "binary" and isinstance(item.source, Path):
         is_short = len(item.placeholder or "") < pack_notes.ROOMY
         return elf.free(item, item.source.read_bytes()) if is_short and elf.is_elf(item.source) else item
     return item

@@ -183,6 +183,9 @@ def _add_files(prefix: Path) -> None:
         os.chdir(here)
     (mine / os.fsdecode(b"no-utf-8-\xff")).write_text("x")
     (prefix / ".condarc").write_text("channels: [https://host/t/a-token/channel]\n")
+    (prefix / "pip.conf").write_text("[global]\nindex-url = https://me:a-token@host/simple\n")
+    (mine / ".git").mkdir()
+    (mine / ".git/config").write_text("url = https://me:a-token@host/repository\n")
     sources = {mine / "module.py": "X = 1\n", mine / "named.py": f"X = {str(prefix)!r}\n", prefix / "bin/tool.py": TOOL}
     for path, text in sources.items():
         path.write_text(text.format(prefix=prefix))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conftest import Conda
     from end_to_end.live import Live
 
-APART = ("fifo", "socket", "wide.txt", "first", "second", ".condarc")  # looked at one by one, or left out
+APART = ("fifo", "socket", "wide.txt", "first", "second", ".condarc", "pip.conf")  # looked at one by one, or left out
 REWRITTEN = ("direct_url.json", "RECORD", ".pth", ".egg-link", "_finder.py", "_exact.py", "hatch")
 
 
@@ -54,7 +54,8 @@ def test_unpacks_as_it_was(root: Path, live: Live) -> None:
         for name in names:
             path = Path(top, name)
             relative = path.relative_to(live.prefix)
-            if relative.parts[0] == "conda-meta" or name in APART or path.suffix == ".pyc" or name.endswith(REWRITTEN):
+            apart = {"conda-meta", ".git"} & {*relative.parts} or name in APART
+            if apart or path.suffix == ".pyc" or name.endswith(REWRITTEN):
                 continue
             there = root / relative
             if path.is_symlink():
@@ -74,7 +75,7 @@ def test_unpacks_as_it_was(root: Path, live: Live) -> None:
     assert (root / "mine/loop").readlink() == Path("loop")
     assert stat.S_IMODE((root / "mine/read-only").stat().st_mode) == 0o555
     assert (root / "mine/empty").is_dir()
-    assert not (root / ".condarc").exists()
+    assert not [name for name in (".condarc", "pip.conf", "mine/.git") if (root / name).exists()]
     assert os.fsdecode(b"no-utf-8-\xff") in {path.name for path in (root / "mine").iterdir()}
 
 

@@ -1,0 +1,39 @@
+"""What is said of a live prefix that was packed: where its binaries let it unpack, and which links lead out of it."""
+
+from __future__ import annotations
+
+from conda_coex.layout import Layout
+from conda_coex.pack_notes import LISTED, leaving, limits, shown
+from conda_coex.plan import Content, Link
+
+
+def layout(**prefixes: str) -> Layout:
+    """Return a root with binaries of live prefixes, by name."""
+    made = Layout()
+    for name, prefix in prefixes.items():
+        item = Content(f"prefix/{name}", 0o644, "0", b"", 0, None, prefix, "binary", edits="0=0.9")
+        made.place("not of conda", [item])
+    return made
+
+
+def test_long_prefix_limits_nothing() -> None:
+    assert list(limits(layout(a="/" + "x" * 99))) == []
+
+
+def test_shortest_comes_first() -> None:
+    envs = "/home/me/miniconda3/envs"
+    (said,) = limits(layout(a=f"{envs}/some-project", b=f"{envs}/project", c="/x" * 70))
+    assert said.startswith("no store is at so short a path")
+    assert "at most 32 bytes, because of b, a:" in said
+    (said,) = limits(layout(a=f"{envs}/some-project"))
+    assert said.startswith("the archive unpacks only where its prefix has at most 37 bytes, because of a:")
+
+
+def test_links_that_lead_out() -> None:
+    links = [Link("prefix/b", "/etc/hosts"), Link("prefix/lib/a", "../../x"), Link("prefix/lib/c", "../b")]
+    assert [said.partition(": ")[2] for said in leaving(links)] == ["b -> /etc/hosts, lib/a -> ../../x"]
+    assert list(leaving(links[2:])) == []
+
+
+def test_a_note_lists_the_first() -> None:
+    assert shown([str(n) for n in range(LISTED + 2)]) == "0, 1, 2, 3, 4 and 2 more"
