@@ -53,20 +53,22 @@ class Side:
 
     def hashes(self, paths: Iterable[bytes]) -> dict[bytes, str]:
         """Return the sha256 of files as they are at one prefix, each frame decoded once."""
-        frames, last, content = self.archive.index.frames, -1, b""
         found: dict[bytes, str] = {}
+        last: tuple[int, bytes] = (-1, b"")
         for path in sorted(paths, key=lambda path: (self.rows[path].frame, self.rows[path].offset)):
-            row = self.rows[path]
-            parts, left, number, offset = [], row.size, row.frame, row.offset
+            row, total = self.rows[path], hashlib.sha256()
+            moved: list[bytes] | None = [] if row.relocation[:1] not in UNMOVED else None
+            left, number, offset = row.size, row.frame, row.offset
             while left > 0:
-                if number != last:
-                    last, content = number, decode(self.archive.frame(number), frames[number].content)
-                parts.append(content[offset : offset + left])
-                left, number, offset = left - len(parts[-1]), number + 1, 0
-            data = b"".join(parts)
-            if row.relocation[:1] not in UNMOVED:
-                data = Relocation(row.relocation, self.archive.index.placeholders).apply(data, ANYWHERE)
-            found[path] = hashlib.sha256(data).hexdigest()
+                if number != last[0]:
+                    last = number, decode(self.archive.frame(number), self.archive.index.frames[number].content)
+                part = last[1][offset : offset + left]
+                left, number, offset = left - len(part), number + 1, 0
+                total.update(part) if moved is None else moved.append(part)
+            if moved is not None:
+                relocation = Relocation(row.relocation, self.archive.index.placeholders)
+                total.update(relocation.apply(b"".join(moved), ANYWHERE))
+            found[path] = total.hexdigest()
         return found
 
 
