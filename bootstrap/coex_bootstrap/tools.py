@@ -8,6 +8,7 @@ Loaded only when COEX_TOOLS is set. Each verb is a module `tool_*`, whose VERB b
 import argparse
 import signal
 import sys
+import textwrap
 from collections import OrderedDict
 
 from . import compat, tool_cache, tool_dockerfile, tool_env, tool_files, tool_info, tool_lock, tool_repair
@@ -34,8 +35,15 @@ Ask something of this archive instead of starting it. A Python of the host is al
 """
 STATUS_ABOUT = """\
 exit status:
-  0 all is well; 1 something failed, or was found to be damaged; 2 the command line was wrong
+  0 all is well; 1 something failed, or was found to be damaged; 2 the command
+  line was wrong
+
+environment variables:
+  COEX_ROOT    the store that has the archive's root, or is to have it; default:
+               the user's caches
+  COEX_PYTHON  the Python that answers, where the archive itself is asked
 """
+WIDTH = 79  # columns of what is said of a verb
 JSON_ABOUT = "print one JSON document; `success` and, where that is false, `error` are always in it"
 
 
@@ -91,10 +99,17 @@ def make_parser(call):
     return parser
 
 
+def fold(paragraph):
+    # type: (str) -> str
+    """Return a paragraph in lines that every terminal has room for; one with lines of its own stays as it is."""
+    return paragraph if "\n  " in paragraph else textwrap.fill(paragraph, WIDTH, break_on_hyphens=False)
+
+
 def configure(parser, verb, call):
     # type: (Any, Verb, str) -> None
     """Give the parser of one verb its options and its help; `call` is what a user types before the options."""
-    parser.description = verb.summary + "\n\n" + verb.about.replace("CALL", call)
+    paragraphs = [fold(paragraph) for paragraph in (verb.summary + "\n\n" + verb.about).split("\n\n")]
+    parser.description = "\n\n".join(paragraphs).replace("CALL", call)
     parser.epilog = STATUS_ABOUT
     verb.configure(parser)
     parser.add_argument("--json", action="store_true", help=JSON_ABOUT)

@@ -45,7 +45,7 @@ def test_help(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert [option for option, said in found.items() if len(said.split()) < 2] == []
 
 
-@pytest.mark.parametrize("verb", BUILDERS)
+@pytest.mark.parametrize("verb", [*BUILDERS, *TOOLS])
 def test_width(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     lines = help_of(verb, monkeypatch, capsys).splitlines()
     assert [line for line in lines if len(line) > 80] == []
