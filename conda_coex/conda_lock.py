@@ -18,7 +18,8 @@ def read(file: LockFile, choice: Choice) -> Lock:
     file.check_version((1,), "conda-lock's")
     metadata = file.take("metadata", dict)
     check_platform(file.path, choice.platform, map(str, file.take("platforms", list, metadata, "`metadata`")))
-    secrets = _secrets(metadata)
+    channels = file.rows(metadata.get("channels"), "`channels`")
+    secrets = _secrets(file, channels)
     entries = [_checked(file, entry) for entry in file.take("package", list)]
     known = {entry.get("category", MAIN) for entry in entries}
     for category in choice.categories:
@@ -27,8 +28,8 @@ def read(file: LockFile, choice: Choice) -> Lock:
     entries = [entry for entry in entries if entry["platform"] == choice.platform and _chosen(entry, choice)]
     conda = [_package(file, entry, secrets) for entry in entries if entry["manager"] == "conda"]
     pip = [_requirement(file, entry) for entry in entries if entry["manager"] == "pip"]
-    channels = [_expand(str(channel.get("url")), secrets) for channel in _channels(metadata)]
-    return file.lock(choice.platform, conda, channels, pip)
+    urls = [_expand(str(channel.get("url")), secrets) for channel in channels]
+    return file.lock(choice.platform, conda, urls, pip)
 
 
 def _checked(file: LockFile, entry: Any) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def _checked(file: LockFile, entry: Any) -> dict[str, Any]:
         file.take(key, str, entry, where)
     if entry["manager"] not in ("conda", "pip"):
         raise file.wrong(f"has {entry['manager']!r} as manager of {where}, which is neither conda nor pip")
+    if not isinstance(entry.get("category", MAIN), str):
+        raise file.wrong(f"has {entry['category']!r} as category of {where}, which is no text")
     if not isinstance(entry.get("hash") or {}, dict):
         raise file.wrong(f"has no mapping `hash` in {where}")
     return dict(entry)
@@ -56,13 +59,12 @@ def _requirement(file: LockFile, entry: dict[str, Any]) -> str:
     return file.requirement(entry["name"], entry["url"], (entry.get("hash") or {}).get("sha256"))
 
 
-def _channels(metadata: dict[str, Any]) -> list[dict[str, Any]]:
-    return [channel for channel in metadata.get("channels") or () if isinstance(channel, dict)]
-
-
-def _secrets(metadata: dict[str, Any]) -> frozenset[str]:
+def _secrets(file: LockFile, channels: list[dict[str, Any]]) -> frozenset[str]:
     """Return the names of the variables that stand for credentials in URLs, as the lock itself lists them."""
-    return frozenset(str(name) for channel in _channels(metadata) for name in channel.get("used_env_vars") or ())
+    found = [channel.get("used_env_vars") or [] for channel in channels]
+    if not all(isinstance(names, list) for names in found):
+        raise file.wrong("has `used_env_vars` that are no list")
+    return frozenset(str(name) for names in found for name in names)
 
 
 def _expand(url: str, names: frozenset[str]) -> str:

@@ -44,7 +44,7 @@ def _check_list(path: str, key: str, value: Any) -> None:
     for item in value or []:
         if isinstance(item, dict):
             _check_pip(path, item)
-        elif not isinstance(item, kinds):
+        elif not isinstance(item, kinds) or not _is_value(str(item)):
             raise _wrong(path, f"has {item!r} in `{key}`, which is no text", "put it in quotes, or remove it")
 
 
@@ -53,7 +53,8 @@ def _check_pip(path: str, item: dict[Any, Any]) -> None:
     for key, lines in item.items():
         if key != "pip":
             raise _wrong(path, f"has {key!r} below `dependencies`", "only `pip:` can stand there")
-        if not isinstance(lines or [], list) or not all(isinstance(line, str) for line in lines or ()):
+        given = lines or []
+        if not isinstance(given, list) or not all(isinstance(line, str) and _is_value(line) for line in given):
             raise _wrong(path, "has a `pip:` that is no list of texts", "begin each line with `- `, in quotes")
 
 

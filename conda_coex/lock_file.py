@@ -84,6 +84,12 @@ class LockFile:
             raise self.wrong(f"has no {KINDS[kind]} `{key}` in {where}")
         return mapping[key]
 
+    def rows(self, value: Any, where: str) -> list[dict[str, Any]]:
+        """Return what may be missing, and is a list of mappings else."""
+        if not isinstance(value or [], list) or not all(isinstance(row, dict) for row in value or ()):
+            raise self.wrong(f"has no list of mappings in {where}")
+        return list(value or ())
+
     def package(self, url: Any, hashes: dict[str, Any], fields: dict[str, Any] | None = None) -> LockedPackage:
         """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
         if not isinstance(url, str) or not url.endswith(SUFFIXES) or "://" not in url:

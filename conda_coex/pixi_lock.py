@@ -36,14 +36,14 @@ def read(file: LockFile, choice: Choice) -> Lock:
             pip.append(_requirement(file, described[location]))
         else:
             conda.append(_package(file, described[location]))
-    given = environments[name].get("channels") or ()
-    channels = [str(channel["url"]) for channel in given if isinstance(channel, dict) and "url" in channel]
+    given = file.rows(environments[name].get("channels"), f"`channels` of {where}")
+    channels = [str(channel["url"]) for channel in given if "url" in channel]
     return file.lock(choice.platform, conda, channels, pip)
 
 
 def _platform(file: LockFile, wanted: str, by_platform: dict[str, Any]) -> str:
     """Return the name under which the lock has the packages of a platform: one of its own, since format 7."""
-    rows = [row for row in file.found.get("platforms") or () if isinstance(row, dict)]
+    rows = file.rows(file.found.get("platforms"), "`platforms`")
     subdirs = {str(row.get("name")): str(row.get("subdir") or row.get("name")) for row in rows}
     found = {str(name): subdirs.get(str(name), str(name)) for name in by_platform}
     check_platform(file.path, wanted, found.values())

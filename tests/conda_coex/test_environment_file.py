@@ -32,6 +32,10 @@ if TYPE_CHECKING:
             b"dependencies: [3]\n", "has 3 in `dependencies`, which is no text; put it in quotes", id="number"
         ),
         pytest.param(b"dependencies: [x, null]\n", "has None in `dependencies`, which is no text", id="gap"),
+        pytest.param(b'dependencies: ["x\\0"]\n', r"has 'x\x00' in `dependencies`, which is no text", id="zero in it"),
+        pytest.param(
+            b'dependencies: [{pip: ["\\ud800"]}]\n', "has a `pip:` that is no list of texts", id="surrogate in pip"
+        ),
         pytest.param(b"channels: x\n", "has `channels` that are no list", id="channel as text"),
         pytest.param(b"channels: [1]\n", "has 1 in `channels`, which is no text", id="number as channel"),
         pytest.param(

@@ -249,6 +249,10 @@ def test_pip_sections(tmp_path: Path) -> None:
         pytest.param(
             conda_lock(locked("x"), locked("x", url=URL.format("noarch", "x"))), "pins two packages named x", id="twins"
         ),
+        pytest.param(conda_lock(locked("x", category=3)), "has 3 as category of the package 'x'", id="category"),
+        pytest.param(conda_lock(locked("x"), channels=3), "has no list of mappings in `channels`", id="channels"),
+        pytest.param(conda_lock(channels=[{"used_env_vars": 3}]), "has `used_env_vars` that are no list", id="names"),
+        pytest.param({**pixi(TOOL), "platforms": ["x"]}, "has no list of mappings in `platforms`", id="platforms"),
         pytest.param(conda_lock({"name": 3}), "has no text `name` in the package 3", id="number"),
         pytest.param(conda_lock("x"), "has no text `name` in the package None", id="text"),  # type: ignore[arg-type]
     ],
