@@ -47,8 +47,8 @@ class Side:
             left, number = left - frames[number].content, number + 1
         kind, _, rest = row.relocation.partition(b":")
         if kind in PLACED:  # the placeholders of each archive have their own numbers
-            number, _, rest = rest.partition(b":")
-            rest = self.archive.index.placeholders[int(number)] + b":" + rest
+            relocation = Relocation(row.relocation, self.archive.index.placeholders)
+            rest = relocation.placeholder.encode() + b":" + rest.partition(b":")[2]
         return row.size, row.offset if row.size else 0, tuple(found), kind, b"" if kind == b"h" else rest
 
     def hashes(self, paths: Iterable[bytes]) -> dict[bytes, str]:
