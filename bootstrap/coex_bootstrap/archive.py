@@ -1,6 +1,7 @@
 """Read an archive: its tail, checked against its digest, and its frames."""
 
 import os
+from stat import S_ISDIR, S_ISREG
 
 from . import compat
 from . import format as form
@@ -28,6 +29,9 @@ class Archive(object):
         # type: (bytes) -> None
         self.path = path
         try:
+            mode = os.stat(path).st_mode
+            if not (S_ISREG(mode) or S_ISDIR(mode)):  # a pipe would keep who opens it waiting
+                raise CoexError("the archive cannot be read: it is no file", path)
             self.stream = open(path, "rb")  # type: BinaryIO
         except (IOError, OSError) as error:
             raise CoexError("the archive cannot be read: %s" % error.strerror, path)

@@ -35,7 +35,9 @@ def _read(stream):
     # type: (BinaryIO) -> Tuple[Dict[str, bytes], int]
     stream.seek(0, os.SEEK_END)
     size = stream.tell()
-    stream.seek(max(0, size - END.size))
+    if size < END.size:
+        raise ArchiveDamaged("its last bytes are no zip: it has no end")
+    stream.seek(size - END.size)
     mark, _, _, _, count, length, offset, comment = END.unpack(stream.read(END.size))
     whole = offset + length + END.size
     if mark != b"PK\5\6" or comment or whole > size:

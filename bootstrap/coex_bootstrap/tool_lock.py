@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ABOUT = """\
 An `@EXPLICIT` file: one URL a package, in link order, with its md5, or its sha256 where the package has no other or
 --sha256 asks for it, which conda 25 and newer read. No URL has credentials: a channel that needs some gets them from
-the configuration of the conda that reads the file. What was not a conda package is named in a comment.
+the configuration of the conda that reads the file. What pip installed is named in comments, and not made again.
 
 examples:
   CALL > explicit.txt
@@ -38,10 +38,21 @@ def execute(path, options, environ):
         manifest = archive.manifest
     packages = [dict(_locked(package, path, options.sha256)) for package in manifest.packages]
     lines = ["# This file may be used to create an environment using:", "# $ conda create --name <env> --file <this file>"]
-    lines += ["# platform: %s" % manifest.platform, "@EXPLICIT"]
-    lines += [package["line"] for package in packages]
-    fields = {"archive": text(path), "platform": manifest.platform, "packages": packages}
+    lines += ["# platform: %s" % manifest.platform]
+    pip = manifest.fields.get("pip", [])
+    lines += ["# not in this list, pip installed it: %s" % " ".join(_named(package)) for package in pip]
+    lines += ["@EXPLICIT"] + [package["line"] for package in packages]
+    fields = {"archive": text(path), "platform": manifest.platform, "packages": packages, "pip": pip}
     return Outcome(fields, lines, 0)
+
+
+def _named(package):
+    # type: (Dict[str, Any]) -> Iterator[str]
+    """Yield what pip installed as words of a requirement, with its source where that is known."""
+    yield "%s==%s" % (package["name"], package["version"])
+    source = package.get("url", package.get("file"))
+    if source:
+        yield "from " + CREDENTIALS.sub("", source)
 
 
 def _locked(package, path, wants_sha256):

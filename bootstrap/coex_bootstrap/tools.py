@@ -15,7 +15,7 @@ from . import compat, tool_cache, tool_dockerfile, tool_env, tool_files, tool_in
 from . import tool_sbom, tool_unpack, tool_verify
 from .errors import CoexError, Misuse
 from .process import Interrupted, Process
-from .report import show, show_json
+from .report import quoted, show, show_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,10 +78,13 @@ def main(path, arguments):
 
 def _run(path, arguments, environ):
     # type: (bytes, List[bytes], Dict[bytes, bytes]) -> int
-    call = "COEX_TOOLS=1 " + compat.readable(path)
-    options = make_parser(call).parse_args([compat.native(word) for word in arguments])
-    if not options.verb:
+    call = "COEX_TOOLS=1 " + quoted(compat.one_line(path if b"/" in path else b"./" + path))
+    if not [word for word in arguments if word != b"--json"]:
         raise Misuse("say which verb: " + ", ".join(VERBS), remedy="see %s -h" % call)
+    options, unknown = make_parser(call).parse_known_args([compat.native(word) for word in arguments])
+    if unknown:
+        words = " ".join(quoted(compat.one_line(compat.path_bytes(word))) for word in unknown)
+        raise Misuse("unrecognized arguments: " + words, remedy="see %s %s -h" % (call, options.verb))
     return show(VERBS[options.verb].execute(path, options, environ), options.json)
 
 

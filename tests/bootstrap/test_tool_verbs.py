@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import pytest
+from coex_bootstrap import tools
 from coex_bootstrap.index import Link
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
@@ -34,6 +35,17 @@ def test_lock_has_no_credentials(archive, environ):
     lines = [each["line"] for each in found["packages"]]
     url = "https://host/chan/noarch/demo-1-0.conda"
     assert (status, lines) == (0, [url + "#" + MD5, url + "#sha256:" + SHA256])
+
+
+def test_lock_names_what_pip_installed(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    pip = [{"name": "p", "version": "2", "url": "https://u:secret@host/p.whl"}, {"name": "q", "version": "1", "file": "lib/q"}]
+    write_archive(archive, demo_index(), [CONTENT], packages=[package()], pip=pip)
+    out = subprocess.check_output([PYTHON, archive, b"lock"], env=asking(environ)).decode("ascii")
+    head, _, listed = out.partition("@EXPLICIT\n")
+    said = ["p==2 from https://host/p.whl", "q==1 from lib/q"]
+    assert [line for line in head.splitlines() if "pip" in line] == ["# not in this list, pip installed it: " + w for w in said]
+    assert len(listed.splitlines()) == 1
 
 
 @pytest.mark.parametrize("url", [None, "https://host/x.conda#evil", "/etc/x.conda", "https://host/a b.conda"])
@@ -247,3 +259,27 @@ def test_dockerfile_needs_no_graphics_card(archive, environ, constraints, versio
     write_archive(archive, demo_index(), [CONTENT], requires={"__cuda": constraints})
     _, found, _ = ask(archive, environ, b"dockerfile")
     assert " && CONDA_OVERRIDE_CUDA=%s COEX_TOOLS=1 python3" % version in found["dockerfile"]
+
+
+@pytest.mark.parametrize("verb", sorted(tools.VERBS))
+@pytest.mark.parametrize("words, what", [
+    ([b"--no-such"], "unrecognized arguments: --no-such"), ([b"more", b"x y"], "unrecognized arguments: more"),
+], ids=repr)
+def test_verbs_refuse_what_they_do_not_know(archive, environ, verb, words, what):
+    # type: (bytes, Dict[bytes, bytes], str, List[bytes], str) -> None
+    """In one line, with the help of that verb named, and before anything is done."""
+    needed = {"unpack": [b"-p", b"env"], "cache": [b"list"]}.get(verb, [])  # type: List[bytes]
+    before = sorted(os.listdir(os.path.dirname(archive)))
+    command = [PYTHON, archive, verb.encode("ascii")] + needed + words
+    process = subprocess.Popen(command, env=asking(environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, error = process.communicate()
+    assert (process.returncode, out, error.count(b"\n")) == (2, b"", 1)
+    assert what in error.decode("utf-8")
+    assert ("see COEX_TOOLS=1 %s %s -h" % (archive.decode("ascii"), verb)) in error.decode("utf-8")
+    assert sorted(os.listdir(os.path.dirname(archive))) == before
+
+
+def test_no_verb(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    status, found, error = ask(archive, environ)
+    assert (status, error, found["error"].startswith("say which verb: info, files")) == (2, b"", True)

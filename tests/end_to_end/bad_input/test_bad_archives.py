@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 from cases import CPROG, OUTPUT, RUN, Case, assert_refused, with_json
+
+from conda_coex.cli import TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +40,18 @@ def application(work: Path) -> None:
             archive.writestr("__main__.py", "print('hello')\n")
 
 
+def directory(work: Path) -> None:
+    (work / "x").mkdir()
+
+
+def pipe(work: Path) -> None:
+    os.mkfifo(work / "x")
+
+
 INSPECT = ("inspect", "x")
 ARCHIVES = [
     Case("missing", INSPECT, "x: the archive cannot be read: No such file or directory"),
-    Case("directory", INSPECT, "x: the archive cannot be read: Is a directory", lambda work: (work / "x").mkdir()),
+    Case("directory", INSPECT, "x: the archive cannot be read: Is a directory", directory),
     Case(
         "unreadable",
         INSPECT,
@@ -48,6 +59,7 @@ ARCHIVES = [
         lambda work: (work / "x").touch(mode=0),
         powerless=True,
     ),
+    Case("pipe", INSPECT, "x: the archive cannot be read: it is no file", pipe),
     Case("text", INSPECT, f"x: {NOT_COMPLETE}", lambda work: (work / "x").write_text("#!/bin/sh\necho hello\n")),
     Case("empty", INSPECT, f"x: {NOT_COMPLETE}", lambda work: (work / "x").touch()),
     Case("zip application", INSPECT, f"x: {NOT_COMPLETE}", application),
@@ -58,6 +70,18 @@ ARCHIVES = [
     Case("longer payload", INSPECT, f"x: {NOT_COMPLETE}", changed(lambda data: data[:9000] + b"x" + data[9000:])),
     Case("other first lines", INSPECT, f"x: {NOT_COMPLETE}", changed(lambda data: data.replace(b"exec", b"EXEC", 1))),
     Case("other tail", INSPECT, f"x: {NOT_COMPLETE}", changed(lambda data: flip_last(data, b"PK\1\2"))),
+]
+
+NEEDED = {"unpack": ("-p", "{work}/env")}
+VERBS = [
+    case
+    for verb in TOOLS
+    for words in [(verb, "x", *NEEDED.get(verb, ()))]
+    for case in (
+        Case(f"{verb} of a pipe", words, "x: the archive cannot be read: it is no file", pipe),
+        Case(f"{verb} of a directory", words, "x: the archive cannot be read: Is a directory", directory),
+        Case(f"{verb} and more", (*words, "more"), "unrecognized arguments: more", status=2),
+    )
 ]
 
 OPTIONS = [
@@ -77,7 +101,7 @@ LEVELS = [
 ]
 
 
-@pytest.mark.parametrize("case", [*ARCHIVES, *with_json(ARCHIVES[:4])[4:]], ids=str)
+@pytest.mark.parametrize("case", [*ARCHIVES, *with_json(ARCHIVES[:5])[5:], *VERBS], ids=str)
 def test_archive_is_refused(case: Case, outcomes: dict[Case, Future[Outcome]]) -> None:
     outcome = outcomes[case].result()
     assert_refused(case, outcome)
