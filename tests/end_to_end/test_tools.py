@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from coex_bootstrap import tools
 from dockerfile_parse import DockerfileParser
-from end_to_end.archives import only_root, ready_roots
+from end_to_end.archives import OF_THE_SHELL, only_root, ready_roots
 
 from conda_coex.cli import TOOLS
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from conftest import Conda
     from end_to_end.archives import Archive, MakeArchive
+    from testbed.hosts import HostPython
     from testbed.layout import Layout
 
 PACKAGES = ("cprog", "hello-noarch", "post-link-demo", "python")
@@ -124,6 +125,43 @@ def test_variables_become_the_environments(
 
 def conda_program(conda: Conda) -> str:
     return str(json.loads(conda("info", "--json").stdout)["root_prefix"]) + "/bin/conda"
+
+
+CALLERS = {
+    "bare": {},
+    "in an environment": {"CONDA_PREFIX": "/other", "CONDA_SHLVL": "1", "CONDA_DEFAULT_ENV": "x", "DEFAULT": "mine"},
+    "with settings": {"PYTHONPATH": "/x", "NEW": "old", "DEMO_ORDER": "mine", "COEX_ENTRYPOINT": "show"},
+}
+
+
+@pytest.fixture(scope="module")
+def shown(make_archive: MakeArchive) -> Archive:
+    """Return an archive whose entry point prints its environment, in which activation does all that it can do."""
+    variables = ("--env", "NEW=a\nb'c \"$x `y` \\ é", "--env", "DEFAULT?=d", "--env", "WHERE=${COEX_APP}/x")
+    packages = ("activate-demo", "activate-bash")
+    return make_archive("./show.sh", *variables, packages=packages, show="#!/bin/sh\nexec env -0\n")
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_env_is_what_a_start_sees(
+    shown: Archive, caller: str, shells: dict[str, list[str]], host_pythons: list[HostPython], tmp_path: Path
+) -> None:
+    """Evaluated by each shell, printed under the oldest and the newest Python."""
+    started = variables(shown.start(store=tmp_path, env=CALLERS[caller]))
+    for python in (host_pythons[0], host_pythons[-1]):
+        code = f'eval "$(COEX_TOOLS=1 {python.executable} {shown.path} env)" && exec env -0'
+        for shell in shells.values():
+            environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COEX_ROOT": str(tmp_path)}
+            command = [*shell, "-c", code]
+            done = subprocess.run(command, env={**environment, **CALLERS[caller]}, capture_output=True, check=True)
+            assert variables(done.stdout.decode()) == started, (shell, python)
+            assert done.stderr == b""
+
+
+def variables(printed: str) -> dict[str, str]:
+    """Return an environment as `env -0` prints it, without what shells count for themselves."""
+    found = dict(line.split("=", 1) for line in printed.split("\0") if line)
+    return {name: value for name, value in found.items() if name not in OF_THE_SHELL}
 
 
 def test_lock_makes_it_again(archive: Archive, conda: Conda, tmp_path: Path) -> None:
