@@ -246,6 +246,7 @@ def test_dockerfile(archive, environ):
 def test_dockerfile_of_any_name(archive, environ, place, name, pattern):
     # type: (bytes, Dict[bytes, bytes], bytes, bytes, Any) -> None
     os.rename(archive, place + b"/" + name)
+    environ[b"LC_ALL"] = b"C.UTF-8"  # PyPy opens no file of another name than ASCII in the C locale
     status, found, _ = ask(place + b"/" + name, environ, b"dockerfile")
     copied = [line for line in found["dockerfile"].splitlines() if line.startswith("COPY [")]
     assert (status, [json.loads(line[5:]) for line in copied]) == (0, [[pattern, "/opt/coex/app.coex"]])
