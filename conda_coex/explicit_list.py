@@ -15,7 +15,7 @@ HASHES = re.compile(r"(?P<md5>[0-9a-fA-F]{32})|(?:sha256:)?(?P<sha256>[0-9a-fA-F
 def read(file: LockFile, choice: Choice) -> Lock:
     """Return what a list pins; raises InputError for a line that is no package, and for another platform."""
     try:
-        text = Path(file.path).read_text("utf-8")
+        text = Path(file.path).read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise file.wrong("is no UTF-8 text") from error
     except OSError as error:

@@ -18,7 +18,7 @@ from .yaml_text import load
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXPLICIT = re.compile(rb"^@EXPLICIT\s*$", re.MULTILINE)
+EXPLICIT = re.compile(rb"^(?:\xef\xbb\xbf)?@EXPLICIT\s*$", re.MULTILINE)
 KEYS = {"pixi": {"environments", "packages", "version"}, "conda-lock": {"metadata", "package"}}
 NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write them, behind a name of the user's
 READERS = {"explicit": explicit_list.read, "conda-lock": conda_lock.read, "pixi": pixi_lock.read}

@@ -149,6 +149,16 @@ def test_explicit(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_explicit_of_another_editor(tmp_path: Path) -> None:
+    """With the mark of UTF-8 and the line ends of Windows."""
+    found = read(tmp_path, f"\ufeff@EXPLICIT\r\n# x\r\n\r\n  {URL.format(HERE, 'a')}#{MD5}  \r\n")
+    assert found is not None
+    assert [(package.url, package.md5) for package in found.packages] == [(URL.format(HERE, "a"), MD5)]
+    (tmp_path / "latin").write_bytes(b"@EXPLICIT\n# caf\xe9\n")
+    with pytest.raises(InputError, match="is no UTF-8 text"):
+        find_lock([str(tmp_path / "latin")], [], PLAIN)
+
+
 def test_conda_lock_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Categories, platforms, sums that are missing, credentials from the environment of the builder."""
     lock = conda_lock(
