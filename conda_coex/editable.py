@@ -66,7 +66,7 @@ def bring(found: Unmanaged, names: tuple[str, ...], selection: Selection, output
 
     Raises InputError where that would be a whole home directory.
     """
-    leading = pointers.outside(found.items, names)
+    leading = [each for each in pointers.outside(found.items, names) if not _is_link_to_lines(each.item)]
     places: dict[str, None] = {}
     for pointer in leading:
         for path in pointers.stands_for(pointer.place):
@@ -82,6 +82,11 @@ def bring(found: Unmanaged, names: tuple[str, ...], selection: Selection, output
     now = {item.path: item for item in found.contents}
     found.sources = [now[source.path] for source in found.sources if source.path in now]
     return brought
+
+
+def _is_link_to_lines(item: Content | Link) -> bool:
+    """Return whether a link leads to a .pth outside, of which nothing is rewritten."""
+    return isinstance(item, Link) and item.path.endswith(pointers.LINES)
 
 
 def _checked(place: str, pointer: pointers.Pointer) -> str:

@@ -134,7 +134,7 @@ def _strings(text: str) -> list[tuple[ast.Constant, str]]:
 def _has_modules(place: Path) -> bool:
     """Return whether something can be imported from a path, or is a module itself."""
     if not place.is_dir():
-        return place.suffix in SUFFIXES
+        return place.suffix in SUFFIXES or place.suffix in LINES
     inside = list(place.iterdir()) if os.access(place, os.R_OK) else []
     return any(path.suffix in SUFFIXES or os.access(path / "__init__.py", os.F_OK) for path in inside)
 

@@ -107,6 +107,13 @@ def test_what_stands_in_several_lines_is_refused(prefix: Prefix) -> None:
         prefix.bring(found)
 
 
+def test_link_to_lines_outside_is_refused(prefix: Prefix) -> None:
+    (prefix.project / "far.pth").write_text(f"{prefix.project}/one\n")
+    (prefix.path / SITE / "far.pth").symlink_to(prefix.project / "far.pth")
+    with pytest.raises(InputError, match=r"cannot be brought along.*far\.pth -> .*/far\.pth"):
+        prefix.bring(prefix.read())
+
+
 def test_sources_are_compiled_and_others_kept(prefix: Prefix) -> None:
     found = prefix.read(a_pth="{}/one\n")
     prefix.bring(found)
