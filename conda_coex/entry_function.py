@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 import warnings
 from pathlib import Path
@@ -15,8 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .layout import Layout
+    from .plan import Link
 
-PLACES = r"(app/|prefix/lib/(python|pypy)[^/]*/((site-packages|lib-dynload)/)?)"
+# Where Python looks; where `pack` brings the sources of editable installs, a finder or a .pth file leads it.
+PLACES = (
+    "app/", r"prefix/lib/(?:python|pypy)[^/]*/(?:(?:site-packages|lib-dynload)/)?",
+    r"prefix/share/coex/editable/(?:[^/]+/)+",
+)  # fmt: skip
+PTH = re.compile(r"prefix/lib/(?:python|pypy)[^/]*/site-packages/[^/]+\.pth")
 SUFFIXES = r"(/__init__)?(\.py|\.pyc|\.so|\.[^/]*\.so)"
 # With these, names come to a module in ways that its source does not show.
 DYNAMIC = {"exec", "globals", "setattr", "__getattr__", "vars", "locals", "modules"}
@@ -25,9 +32,27 @@ DYNAMIC = {"exec", "globals", "setattr", "__getattr__", "vars", "locals", "modul
 def module_of(word: str, layout: Layout) -> str | None:
     """Return the path of the root that the module of `module:function` has, if any; the app's own comes first."""
     module = word.split(":")[0].replace(".", "/")
-    pattern = re.compile(PLACES + re.escape(module) + SUFFIXES)
+    places = "|".join([*PLACES, *(re.escape(directory) for directory in _of_pth_files(layout))])
+    pattern = re.compile(f"(?:{places}){re.escape(module)}{SUFFIXES}")
     found = filter(pattern.fullmatch, layout.entries)
     return min(found, key=_precedence, default=None)
+
+
+def pth_files(layout: Layout) -> list[str]:
+    """Return the paths of the .pth files of the environment, which say where else its Python looks."""
+    return list(filter(PTH.fullmatch, layout.entries))
+
+
+def _of_pth_files(layout: Layout) -> Iterator[str]:
+    """Yield the directories of the root, with a slash, that .pth files lead Python to (`site.addpackage`)."""
+    for path in pth_files(layout):
+        entry = layout.entries[path]
+        place = entry.placeholder or "\n" if isinstance(entry, Content) else "\n"
+        for line in (_content(entry) or b"").decode("utf-8", "replace").splitlines():
+            if line.startswith(place + "/"):
+                yield f"prefix/{line[len(place) :].strip('/ ')}/"
+            elif line.strip() and not line.startswith(("#", "import ", "import\t", "/")):
+                yield posixpath.normpath(posixpath.join(posixpath.dirname(path), line.strip())) + "/"
 
 
 def _precedence(path: str) -> tuple[bool, bool, bool, str]:
@@ -52,7 +77,7 @@ def check_function(word: str, layout: Layout) -> None:
     """Raise EntryPointNotFound where the function is not there; leave a note where only a run can tell."""
     path = find_module(word, layout)
     name = word.split(":")[1].split(".")[0]
-    source = _source(layout, path)
+    source = _content(layout.entries[path]) if path.endswith(".py") else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of others' code
@@ -71,9 +96,9 @@ def check_function(word: str, layout: Layout) -> None:
     layout.notes.append(f"the entry point {word}: only a run can tell whether its module has {name}")
 
 
-def _source(layout: Layout, path: str) -> bytes | None:
-    entry = layout.entries[path]
-    if not path.endswith(".py") or not isinstance(entry, Content):
+def _content(entry: Content | Link) -> bytes | None:
+    """Return what is known of the content of a file."""
+    if not isinstance(entry, Content):
         return None
     return entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
 

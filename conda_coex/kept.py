@@ -54,7 +54,9 @@ def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
         entry = layout.entries.get(path)
         if path in wanted and isinstance(entry, Content) and entry.source is None:
             data = zstandard.ZstdDecompressor().decompress(checked_frame(old, row.frame)) if row.size else b""
-            layout.entries[path] = replace(entry, source=data[row.offset :][: row.size])
+            place = old.index.placeholders[int(row.relocation.split(b":")[1])] if row.relocation[:1] == b"t" else b""
+            source = data[row.offset :][: row.size]
+            layout.entries[path] = replace(entry, source=source, placeholder=place.decode() or None)
 
 
 def checked_frame(old: Archive, number: int) -> bytes:

@@ -14,7 +14,7 @@ from coex_bootstrap.manifest_check import FUNCTION
 
 from . import __version__, app, archive, baked, conda_api, entry_point
 from .create import make_index
-from .entry_function import check_function, module_of
+from .entry_function import check_function, module_of, pth_files
 from .errors import AppError, EntryPointNotFound, InputError
 from .frame_cache import FrameCache
 from .kept import copy, give_sources, keep
@@ -57,7 +57,7 @@ def repack(request: Request) -> int:
         layout = Layout()
         kept = keep(old, layout, app_stays=(request.keep_app or not request.sources) and not request.no_app)
         place_app(request, old, layout, output)
-        give_sources(old, layout, looked_into(request, old, layout))
+        read_sources(request, old, layout)
         points = resolve(request, old, layout)
         env = variables(request, old)
         if context.dry_run:
@@ -97,12 +97,14 @@ def place_app(request: Request, old: Archive, layout: Layout, output: Path) -> N
         layout.make_directory(directory)
 
 
-def looked_into(request: Request, old: Archive, layout: Layout) -> set[str]:
-    """Return the paths of files whose content decides about an entry point."""
+def read_sources(request: Request, old: Archive, layout: Layout) -> None:
+    """Read the files that stay and whose content decides about an entry point; .pth files say where a module is."""
     words = [entry_point.split(value)[0] for value in request.entry_points]
-    functions = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
-    modules = (module_of(word, layout) for word in (words or functions) if FUNCTION.match(word))
-    return {f"app/{app.app_name(word)}" for word in words} | {path for path in modules if path is not None}
+    own = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
+    functions = [word for word in (words or own) if FUNCTION.match(word)]
+    give_sources(old, layout, pth_files(layout) if functions else ())
+    modules = {path for path in (module_of(word, layout) for word in functions) if path is not None}
+    give_sources(old, layout, modules | {f"app/{app.app_name(word)}" for word in words})
 
 
 def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, Any]]:

@@ -91,6 +91,23 @@ def test_only_a_run_can_tell(source: bytes | None) -> None:
     assert notes(source) == ["the entry point mod:main: only a run can tell whether its module has main"]
 
 
+def test_modules_that_pth_files_lead_to() -> None:
+    """Beside it, or at a path of the environment; sources that `pack` brings are found without."""
+    inside, source = "prefix/lib/python3.11/site-packages/", b"def main(): pass"
+    brought = layout_of(("prefix/share/coex/editable/tool/src/pkg/mod.py", source))
+    check_function("pkg.mod:main", brought)
+    pth = b"# x\nimport os\n\nold egg/lib \n/elsewhere\n"
+    near = layout_of((f"{inside}a.pth", pth), (f"{inside}old egg/lib/mod.py", source))
+    check_function("mod:main", near)
+    with pytest.raises(EntryPointNotFound):
+        check_function("mod:main", layout_of((f"{inside}old egg/lib/mod.py", source)))
+    layout = layout_of(("prefix/opt/src/mod.py", source))
+    lines = b"/build/place/opt/src\n"
+    layout.place("x", [Content(f"{inside}b.pth", 0o644, "0", lines, len(lines), placeholder="/build/place")])
+    check_function("mod:main", layout)
+    assert [*brought.notes, *near.notes, *layout.notes] == []
+
+
 def test_modules(tmp_path: Path) -> None:
     """Packages, extension modules, source files on disk; the app's module comes before the environment's."""
     (tmp_path / "x.py").write_text("def main(): pass")

@@ -148,3 +148,13 @@ def test_repacked(packed: Archive, conda: Conda, tmp_path: Path) -> None:
     assert old_app == []
     conda("coex", "repack", new, "--no-app", "--unset", "NEW")
     assert new.read_bytes() == packed.path.read_bytes()
+
+
+def test_function_of_an_editable_install(packed: Archive, conda: Conda, tmp_path: Path, store: Path) -> None:
+    """It is found where a finder or a .pth file leads."""
+    conda("coex", "repack", packed.path, "--entrypoint", "flat:main", "-o", tmp_path / "new.coex")
+    assert Archive(tmp_path / "new.coex").start(store=store) == "tool of data\n"
+    for module in ("flat", "laid"):
+        words = ("--dry-run", "--json", "--entrypoint", f"{module}:nothing")
+        done = conda("coex", "repack", packed.path, *words, check=False)
+        assert "has no nothing" in done.stdout
