@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from .lock_file import Choice, Lock, LockedPackage, LockFile, check_platform
 
@@ -15,11 +14,9 @@ HASHES = re.compile(r"(?P<md5>[0-9a-fA-F]{32})|(?:sha256:)?(?P<sha256>[0-9a-fA-F
 def read(file: LockFile, choice: Choice) -> Lock:
     """Return what a list pins; raises InputError for a line that is no package, and for another platform."""
     try:
-        text = Path(file.path).read_text("utf-8-sig")
+        text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise file.wrong("is no UTF-8 text") from error
-    except OSError as error:
-        raise file.wrong(f"cannot be read: {error.strerror}") from error
     lines = [line.strip() for line in text.splitlines()]
     packages = [_package(file, line) for line in lines if line and not line.startswith("#") and line != "@EXPLICIT"]
     said = PLATFORM.search(text)

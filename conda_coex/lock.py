@@ -44,7 +44,7 @@ def recognize(path: str) -> LockFile | None:
     except OSError:
         return None  # who reads it for what it is gives the reason
     if EXPLICIT.search(data):
-        return LockFile(path, "explicit")
+        return LockFile(path, "explicit", data)
     named = Path(path).name.endswith(NAMES)
     try:
         found = load(data, lambda reason: wrong(path, reason))
@@ -55,7 +55,7 @@ def recognize(path: str) -> LockFile | None:
     keys = found.keys() if isinstance(found, dict) else set()
     for kind, wanted in KEYS.items():
         if wanted <= keys:
-            return LockFile(path, kind, found)
+            return LockFile(path, kind, data, found)
     if named and "dependencies" not in keys:
         raise wrong(path, "is none: it pins no packages", "give the file that conda-lock or pixi has written")
     return None

@@ -61,11 +61,12 @@ class Lock:
 
 @dataclass(frozen=True)
 class LockFile:
-    """A lock file as it was read: `found` is the mapping of one that is YAML. Every check raises InputError."""
+    """A lock file as it was read, once: it may be a pipe. Every check raises InputError."""
 
     path: str
     kind: str  # explicit, conda-lock or pixi
-    found: dict[str, Any] = field(default_factory=dict)
+    data: bytes
+    found: dict[str, Any] = field(default_factory=dict)  # the mapping of one that is YAML
 
     def wrong(self, what: str, remedy: str | None = None) -> InputError:
         """Return the error of this file."""

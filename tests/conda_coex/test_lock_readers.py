@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,6 +159,19 @@ def test_explicit_of_another_editor(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"@EXPLICIT\n# caf\xe9\n")
     with pytest.raises(InputError, match="is no UTF-8 text"):
         find_lock([str(tmp_path / "latin")], [], PLAIN)
+
+
+def test_pipe(tmp_path: Path) -> None:
+    """As a shell's `<(conda list --explicit)` gives one: it can be read once."""
+    fifo = tmp_path / "fifo"
+    for text in (f"@EXPLICIT\n{URL.format(HERE, 'a')}\n", json.dumps(pixi(of_pixi("a")))):
+        os.mkfifo(fifo)
+        with ThreadPoolExecutor(1) as pool:
+            written = pool.submit(fifo.write_text, text)
+            found = find_lock([str(fifo)], [], PLAIN)
+            written.result()
+        assert names(found) == ["a"]
+        fifo.unlink()
 
 
 def test_conda_lock_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
