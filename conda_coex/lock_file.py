@@ -157,8 +157,8 @@ def _repository(location: str) -> str:
     if wanted is None:
         return location
     directory = query.get("subdirectory", [""])[0]
-    fragment = f"subdirectory={directory}" if directory else ""
-    return parts._replace(path=f"{parts.path}@{wanted}", query="", fragment=fragment).geturl()
+    base = location.partition("#")[0].partition("?")[0]  # geturl() of parts would lose slashes of git+file:///
+    return f"{base}@{wanted}" + (f"#subdirectory={directory}" if directory else "")
 
 
 def check_platform(path: str, wanted: str, available: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -33,12 +34,21 @@ REFUSED = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", 
 SCRIPT = 'set -e; . "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
 
 
-class Pip:
-    """The pip of one environment at `prefix`; `version` is that of its package."""
+@dataclass(frozen=True)
+class Program:
+    """A pip: that of the environment's package, or the wheel that its Python carries to install one (`ensurepip`)."""
 
-    def __init__(self, prefix: Path, version: str, date: int, offline: bool) -> None:
+    version: str
+    wheel: str | None = None  # relative to the prefix
+
+
+class Pip:
+    """The pip of one environment at `prefix`."""
+
+    def __init__(self, prefix: Path, program: Program, date: int, offline: bool) -> None:
         self.prefix, self.scratch = prefix, prefix.parent
-        self.reports = tuple(map(int, re.findall(r"\d+", version)[:2])) >= REPORT_SINCE
+        self.arguments = [f"{prefix}/{program.wheel}/pip"] if program.wheel else ["-m", "pip"]
+        self.reports = tuple(map(int, re.findall(r"\d+", program.version)[:2])) >= REPORT_SINCE
         self.environ = _environ(date, offline)
         self.activation = write_activation(os.fsencode(prefix.parent))
         environ = {os.fsencode(name): os.fsencode(value) for name, value in self.environ.items()}
@@ -65,7 +75,7 @@ class Pip:
         self._run([*OPTIONS, "--no-deps", "--force-reinstall", source], source)
 
     def _run(self, options: Sequence[str], directory: str) -> None:
-        command = [self.shell, "-c", SCRIPT, "sh", os.fsdecode(self.activation), "python", "-m", "pip", *options]
+        command = [self.shell, "-c", SCRIPT, "sh", os.fsdecode(self.activation), "python", *self.arguments, *options]
         with subprocess.Popen(
             command, cwd=directory, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True, close_fds=False,

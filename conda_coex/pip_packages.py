@@ -17,7 +17,7 @@ from coex_bootstrap.relocate import ENCODINGS
 
 from .errors import InputError
 from .live_prefix import Tree, walk
-from .pip_install import Pip, editable_sources
+from .pip_install import Pip, Program, editable_sources
 from .pip_record import blank_hashes
 from .plan import Content, Link
 from .requirement_lines import gather
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 OWNER = "pip packages"
+CARRIED = re.compile(r"lib/python[^/]+/ensurepip/_bundled/pip-(?P<version>[^-/]+)-[^/]+\.whl")
 
 
 @dataclass
@@ -61,12 +62,21 @@ def check(platform: str, sections: Sequence[PipSection]) -> None:
     gather(sections)
 
 
-def check_pip(packages: Sequence[Package]) -> str:
-    """Return the version of the environment's pip; raises InputError where it has none."""
-    for package in packages:
-        if package.name == "pip":
-            return str(package.record["version"])
-    raise InputError("pip packages are asked for, and the environment has no pip", remedy="add `pip` to its packages")
+def find_pip(packages: Sequence[Package]) -> Program:
+    """Return the environment's pip; raises InputError where it has none.
+
+    What pixi locks has often no package of that name: the pip that the environment's Python carries serves then.
+    """
+    by_name = {package.name: package for package in packages}
+    if "pip" in by_name:
+        return Program(str(by_name["pip"].record["version"]))
+    if "python" not in by_name:
+        raise InputError("pip packages are asked for, and the environment has no Python", remedy="add python and pip")
+    carried = [found for found in (CARRIED.fullmatch(path.path) for path in by_name["python"].paths) if found]
+    if not carried:
+        what = "pip packages are asked for, and the environment has no pip"
+        raise InputError(what, remedy="add `pip` to its packages")
+    return Program(carried[0]["version"], carried[0].group())
 
 
 def install(prefix: Path, environment: Environment, python: Python, pip: Pip, date: int) -> Installed:

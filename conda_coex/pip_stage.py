@@ -31,13 +31,13 @@ def install(
 
     if not environment.pip:
         return Installed()
-    version = pip_packages.check_pip(packages)
+    program = pip_packages.find_pip(packages)
     python = find_python(packages)
-    assert python is not None  # pip depends on it
+    assert python is not None  # or there is no pip
     if not (context.quiet or context.json):
         print("Installing pip packages: ...working... ", end="", flush=True)
     prefix = staging.enter_context(staged(environment, packages, cache))
-    pip = Pip(prefix, version, date, context.offline)
+    pip = Pip(prefix, program, date, context.offline)
     found = pip_packages.install(prefix, environment, python, pip, date)
     plain = [item for item in found.sources if item.edits is None]
     compiled = bytecode.compile_sources(prefix / python.program, plain) if plain else []

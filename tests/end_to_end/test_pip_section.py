@@ -280,7 +280,7 @@ def test_sources_of_a_pixi_lock(
         {"pypi": f"./{wheel.name}", "name": "pip-lib", "version": "1.5", "sha256": sha256(wheel)},
         {"pypi": f"git+{repository}?subdirectory=sub&rev=HEAD#{commit}", "name": "committed", "version": "1.0"},
     ]
-    names = ("python", "pip", "setuptools", "zstd")
+    names = ("python", "setuptools", "zstd")  # and no pip, as in many locks of pixi: Python carries one
     described = [{"conda": rows[name]["url"], "sha256": rows[name]["sha256"]} for name in names]
     listed = [{"conda": each["conda"]} for each in described] + [{"pypi": each["pypi"]} for each in pip]
     environments = {"default": {"channels": [], "packages": {native_subdir(): listed}}}
@@ -294,6 +294,8 @@ def test_sources_of_a_pixi_lock(
         "beside": "beside", "committed": commit, "pip_lib": wheel.name,
     }  # fmt: skip
     assert repository not in json.dumps(found)
+    installed = {path.name for path in site_packages(only_root(store) / "prefix").glob("pip*")}
+    assert installed == {"pip_lib-1.5.dist-info", "pip_lib.py"}
 
 
 @pytest.mark.parametrize(
@@ -302,7 +304,6 @@ def test_sources_of_a_pixi_lock(
         pytest.param('", "hash": {"sha256": "', '", "hash": {"sha256": "0', "which is no sha256", id="no hash"),
         pytest.param(".whl", " --index-url=x.whl", "which is no URL and no path of a pip package", id="option"),
         pytest.param("SHA256", "0" * 64, "THESE PACKAGES DO NOT MATCH THE HASHES", id="altered"),
-        pytest.param('{"name": "pip",', '{"optional": true, "name": "pip",', "the environment has no pip", id="no pip"),
     ],
 )
 def test_lock_file_is_refused(
