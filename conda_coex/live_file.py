@@ -24,7 +24,7 @@ SCRIPT = 64 << 10  # bytes that a console script has at most
 # The first lines of a console script of Python as conda, pip, setuptools and uv write them; the long form is for
 # paths with blanks, and for those that are too long for a #! line.
 LAUNCH = re.compile(
-    rb"#!/bin/sh\n'''exec' (?P<quote>\"?)(?P<long>/[^\"\n]*?)(?P=quote) \"\$0\" \"\$@\"(?: #'''\n|\n' '''\n)"
+    rb"#!/bin/sh\n'''exec' (?P<quote>[\"']?)(?P<long>/[^\"'\n]*?)(?P=quote) \"\$0\" \"\$@\"(?: #'''\n|\n' '''\n)"
     rb"|#!(?P<short>/[^\n]*)\n"
 )
 PYTHON = re.compile(r"bin/python[\d.]*\Z")
