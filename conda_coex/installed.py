@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OF_LINKING = ("pyc_file", "unix_python_entry_point")  # rows of a record that are no files of the package
 NO_FILE = ("pyc_file", "directory")  # rows that a prefix may lack
+IN_SITE_PACKAGES = re.compile(r"lib/python[^/]+/(site-packages/.*)")
 UNSAID = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
 
 
@@ -40,10 +41,19 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 
 def rows_of(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the target path and the fields of every row of a record; records of old have target paths alone."""
+    """Return the target path and the fields of every row of a record; records of old have target paths alone.
+
+    mamba and rattler write target paths for noarch packages, where conda has those of the package: these are returned.
+    """
     paths = (record.get("paths_data") or {}).get("paths") or [{"_path": path} for path in record.get("files", ())]
     targets = {_tail(path): path for path in record.get("files", ())}
-    return [(targets.get(_tail(str(row["_path"])), str(row["_path"])), row) for row in paths if row.get("_path")]
+    rows = [(targets.get(_tail(str(row["_path"])), str(row["_path"])), row) for row in paths if row.get("_path")]
+    if record.get("noarch") != "python":
+        return rows
+    return [
+        (target, {**row, "_path": _tail(target)} if IN_SITE_PACKAGES.match(str(row["_path"])) else row)
+        for target, row in rows
+    ]
 
 
 def _tail(path: str) -> str:
@@ -51,7 +61,7 @@ def _tail(path: str) -> str:
     for start in ("site-packages/", "python-scripts/"):
         if path.startswith(start):
             return start + path[len(start) :]
-    found = re.match(r"lib/python[^/]+/(site-packages/.*)", path)
+    found = IN_SITE_PACKAGES.match(path)
     return found[1] if found else re.sub(r"\Abin/", "python-scripts/", path)
 
 

@@ -121,7 +121,10 @@ def _take(
 ) -> Content | Link | None:
     if row.get("path_type") == SCRIPT:
         return _script(place, target, package, python, date) if place.proved else None
-    path = _read(place, check_path(str(row["_path"]), place.directory), row)
+    name = check_path(str(row["_path"]), place.directory)
+    path = _read(place, name, row)
+    if path is None and package.noarch == "python" and name.startswith("bin/"):  # by mamba or rattler
+        path = _read(place, f"python-scripts/{name.removeprefix('bin/')}", row)
     if path is None:
         return None
     planned = replace(package, directory=place.directory, paths=(path,), entry_points=())

@@ -12,7 +12,7 @@ import pytest
 from conda.base.context import Context
 from conda_package_streaming.extract import extract
 
-from conda_coex.installed import installed_package
+from conda_coex.installed import installed_package, rows_of
 from conda_coex.plan import Content, Link, Python
 from conda_coex.restore import restore
 
@@ -129,6 +129,21 @@ def test_console_script(cache: Cache) -> None:
     assert (item.python, item.mode) == ("bin/python3.11", 0o755)
     assert isinstance(item.source, bytes)
     assert b"from hello_noarch.cli import main" in item.source
+
+
+def test_records_of_mamba(cache: Cache) -> None:
+    """They have target paths, where conda has the paths of the package."""
+    directory = cache.extracted(HELLO)
+    python = Python("3.11", "lib/python3.11/site-packages", installed_package(directory, cache.record(HELLO), None))
+    paths = ["site-packages/hello_noarch/cli.py", "python-scripts/hello-script"]
+    targets = ["lib/python3.11/site-packages/hello_noarch/cli.py", "bin/hello-script"]
+    listed = [{**row(cache, HELLO, path), "_path": target} for path, target in zip(paths, targets, strict=True)]
+    rows = dict(rows_of({"noarch": "python", "files": targets, "paths_data": {"paths": listed}}))
+    assert list(rows) == targets
+    assert rows[targets[0]]["_path"] == paths[0]
+    found = cache.restore(HELLO, *rows.values(), python=python)
+    items = [item for item in found.values() if isinstance(item, Content)]
+    assert [item.package_path for item in items] == paths
 
 
 def test_link_that_leads_out_of_the_package(cache: Cache, tmp_path: Path) -> None:
