@@ -116,7 +116,8 @@ class LockFile:
         if sha256 is not None and not HEXADECIMAL["sha256"].match(str(sha256)):
             raise self.wrong(f"has {sha256!r} for {name or location}, which is no sha256")
         if "+" in location.partition("://")[0]:
-            return f"{name} @ {_repository(location)}"
+            # before 24.1, pip takes `NAME @ URL` for a path where the URL names no host
+            return f"{name} @ {_repository(location)}" if urlsplit(location).netloc else _repository(location)
         if "://" not in location or location.startswith("file:"):
             path = self._beside(location)
             return f"{path} --hash=sha256:{sha256}" if sha256 and path.is_file() else str(path)

@@ -224,7 +224,7 @@ def test_pixi_choices(tmp_path: Path) -> None:
         pytest.param(f"{GIT}?rev=main#{COMMIT}", f"p @ {GIT}@{COMMIT}", id="git of uv"),
         pytest.param(f"{GIT}?subdirectory=a/b&tag=v1#{COMMIT}", f"p @ {GIT}@{COMMIT}#subdirectory=a/b", id="sub"),
         pytest.param(f"{GIT}?rev={COMMIT[:12]}", f"p @ {GIT}@{COMMIT[:12]}", id="git, no fragment"),
-        pytest.param(f"git+file:///a b/x#{COMMIT}".replace(" ", "%20"), f"p @ git+file:///a%20b/x@{COMMIT}", id="file"),
+        pytest.param(f"git+file:///a b/x#{COMMIT}".replace(" ", "%20"), f"git+file:///a%20b/x@{COMMIT}", id="file"),
         pytest.param(f"{GIT}@{COMMIT}", f"p @ {GIT}@{COMMIT}", id="git of pip"),
         pytest.param(f"{GIT}@{COMMIT}#subdirectory=x", f"p @ {GIT}@{COMMIT}#subdirectory=x", id="git of pip, sub"),
         pytest.param("git+ssh://git@example.com/x?rev=v1#a1b2c3d", "p @ git+ssh://git@example.com/x@a1b2c3d", id="ssh"),
