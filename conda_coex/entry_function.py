@@ -27,6 +27,7 @@ PTH = re.compile(r"prefix/lib/(?:python|pypy)[^/]*/site-packages/[^/]+\.pth")
 SUFFIXES = r"(/__init__)?(\.py|\.pyc|\.so|\.[^/]*\.so)"
 # With these, names come to a module in ways that its source does not show.
 DYNAMIC = {"exec", "globals", "setattr", "__getattr__", "vars", "locals", "modules"}
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 def module_of(word: str, layout: Layout) -> str | None:
@@ -112,13 +113,20 @@ def _names(body: Iterable[ast.stmt]) -> Iterator[str]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
             continue
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                yield part.id
+        yield from _stored(node)
         for field in ("body", "orelse", "finalbody"):
             yield from _names(getattr(node, field, ()))
         for handler in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
             yield from _names(handler.body)
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a statement assigns, functions and classes in it not looked into."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    if not isinstance(node, SCOPES):
+        for part in ast.iter_child_nodes(node):
+            yield from _stored(part)
 
 
 def _is_dynamic(node: ast.AST) -> bool:

@@ -65,6 +65,7 @@ def test_there(source: bytes) -> None:
         b"class Tool:\n    def main(self): pass",
         b"# main\n'''main'''\nprint(main)",
         b"import x as mains",
+        b"if True:\n    def other(): main = 1\n    class C: main = 2\n    f = lambda: (main := 3)",
         b"def mains(): pass",
     ],
 )
