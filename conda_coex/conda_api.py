@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-def prefix_data(prefix: str) -> Any:
-    """Return conda's view of an environment, with what pip installed; the keyword's name changed in 25.5."""
+def prefix_data(prefix: str, *, pip: bool) -> Any:
+    """Return conda's view of an environment, with what pip installed or without; the keyword's name changed in 25.5."""
     from inspect import signature
 
     from conda.core.prefix_data import PrefixData
 
     names = signature(PrefixData.__init__).parameters
     keyword = "interoperability" if "interoperability" in names else "pip_interop_enabled"
-    return PrefixData(prefix, **{keyword: True})
+    return PrefixData(prefix, **{keyword: pip})
 
 
 def requested(spec: str | None) -> dict[str, Any]:

@@ -13,8 +13,11 @@ from .errors import InputError
 from .report import show_records
 
 
-def read_existing(prefix: str) -> Environment:
-    """Return the records of an existing environment, as they are, in an order that respects dependencies."""
+def read_existing(prefix: str, *, pip: bool = True) -> Environment:
+    """Return the records of an existing environment, as they are, in an order that respects dependencies.
+
+    What `pip` installed is named in `foreign`, where that is wanted.
+    """
     from conda.base.context import context
     from conda.exceptions import DryRunExit, EnvironmentLocationNotFound
     from conda.history import History
@@ -22,11 +25,7 @@ def read_existing(prefix: str) -> Environment:
 
     if not Path(prefix, "conda-meta", "history").is_file():
         raise EnvironmentLocationNotFound(prefix)
-    data = conda_api.prefix_data(prefix)
-    mine: list[Any] = []
-    foreign: list[Any] = []
-    for record in data.iter_records():
-        (mine if _is_conda(record) else foreign).append(record)
+    mine, foreign = _records(prefix) if pip else (_condas(prefix), [])
     if not mine:
         raise InputError("the environment has no conda packages", os.fsencode(prefix))
     if context.dry_run:
@@ -40,8 +39,22 @@ def read_existing(prefix: str) -> Environment:
         specs=tuple(str(spec) for spec in specs),
         channels=tuple(dict.fromkeys(record.channel.base_url or record.channel.canonical_name for record in mine)),
         variables=_read_state(Path(prefix, "conda-meta", "state")),
-        foreign=tuple(sorted(f"{record.name} {record.version}" for record in foreign)),
+        foreign=tuple(sorted(foreign)),
     )
+
+
+def _condas(prefix: str) -> list[Any]:
+    return [record for record in conda_api.prefix_data(prefix, pip=False).iter_records() if _is_conda(record)]
+
+
+def _records(prefix: str) -> tuple[list[Any], list[str]]:
+    """Return conda's records, and the names of what others installed; conda 25.5 and newer fail on a wrong RECORD."""
+    try:
+        found = list(conda_api.prefix_data(prefix, pip=True).iter_records())
+    except ValueError as error:
+        return _condas(prefix), [f"what pip installed (conda cannot read its records: {error})"]
+    foreign = [f"{record.name} {record.version}" for record in found if not _is_conda(record)]
+    return [record for record in found if _is_conda(record)], foreign
 
 
 def _read_state(path: Path) -> dict[str, str | None]:

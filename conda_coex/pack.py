@@ -62,7 +62,7 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     prefix = checked_prefix(request)
     names = names_of(prefix)
     known = read_records(prefix)
-    environment = replace(existing.read_existing(str(prefix)), foreign=())
+    environment = existing.read_existing(str(prefix), pip=False)
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
     installed = [known[dist] for dist in dists]
     found = read(prefix, selection, installed, output)
