@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cli_options import (
-    BUILD_STATUS,
-    BUILD_VARIABLES,
-    add_entry_points,
-    add_level,
-    add_sources,
-    add_verb,
-    take_paths_anywhere,
-)
+from .cli_options import BUILD_MORE, add_archive, add_sources, add_verb, take_paths_anywhere
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
@@ -53,14 +45,13 @@ def configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
         add_parser_solver_mode,
     )
 
-    parser = add_verb(verbs, "create", CREATE, ABOUT, EXAMPLES, BUILD_STATUS, BUILD_VARIABLES)
+    parser = add_verb(verbs, "create", CREATE, ABOUT, EXAMPLES, *BUILD_MORE)
     add_sources(
         parser,
         "Files and directories of the application, which keep the names they are given by, or get the one behind "
         "the =. Also a quoted pattern, in which ** is any directories.",
     )
-    add_entry_points(parser)
-    add_level(parser)
+    add_archive(parser)
     _add_environment(parser)
     add_parser_prefix(parser)
     add_parser_platform(add_parser_channels(parser))

@@ -25,6 +25,7 @@ environment variables:
   PIP_*, CFLAGS      settings of pip and of a compiler, where a pip section is
                      installed
 """
+BUILD_MORE = (BUILD_STATUS, BUILD_VARIABLES)
 
 
 def add_verb(
@@ -45,8 +46,8 @@ def add_sources(parser: ArgumentParser, text: str) -> None:
     parser.add_argument("sources", nargs="*", metavar="PATH[=TARGET]", help=text)
 
 
-def add_entry_points(parser: ArgumentParser) -> None:
-    """Add the entry points and variables of a new archive."""
+def add_archive(parser: ArgumentParser) -> None:
+    """Add what a new archive is to be: entry points, variables, where it goes, how hard zstd tries."""
     parser.add_argument(
         "--entrypoint", required=True, action="append", metavar="[NAME=]COMMAND",
         help="What to run, with arguments: a command of the environment, a file of the application, or "
@@ -62,10 +63,6 @@ def add_entry_points(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="The archive to write. The default is the entry point's name and .coex."
     )
-
-
-def add_level(parser: ArgumentParser) -> None:
-    """Add how hard zstd tries."""
     level = parser.add_mutually_exclusive_group()
     level.add_argument(
         "--compression-level", type=int, default=DEFAULT_LEVEL, metavar="N",

@@ -5,15 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .cli_options import (
-    BUILD_STATUS,
-    BUILD_VARIABLES,
-    add_entry_points,
-    add_level,
-    add_sources,
-    add_verb,
-    take_paths_anywhere,
-)
+from .cli_options import BUILD_MORE, add_archive, add_sources, add_verb, take_paths_anywhere
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
@@ -39,14 +31,13 @@ def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
     """Add the verb."""
     from conda.cli.helpers import add_output_and_prompt_options, add_parser_networking, add_parser_prefix
 
-    parser = add_verb(verbs, "pack", PACK, ABOUT, EXAMPLES, BUILD_STATUS, BUILD_VARIABLES)
+    parser = add_verb(verbs, "pack", PACK, ABOUT, EXAMPLES, *BUILD_MORE)
     add_sources(parser, "Files and directories of the application, as for create.")
     parser.add_argument(
         "--from-prefix", nargs="?", const="", metavar="PREFIX",
         help="The environment's path. Without PREFIX it is the active one.",
     )  # fmt: skip
-    add_entry_points(parser)
-    add_level(parser)
+    add_archive(parser)
     parser.add_argument(
         "--missing", choices=("ignore", "restore", "refuse"), default="ignore",
         help="What to do when files of conda's packages are missing, which are named in any case: pack without them "
