@@ -16,6 +16,7 @@ from .fetch import frame_directory
 from .frame_cache import FrameCache
 from .installed import behind_links, installed_package, lacking, read_records, rows_of
 from .layout import Group, Layout
+from .live_distribution import distributions
 from .live_plan import plan_all
 from .live_prefix import is_environment, walk
 from .pip_record import blank_hashes
@@ -71,6 +72,7 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     brought = editable.bring(found, names, selection, output) if bring else editable.Brought()
     pointers.refuse(found.items, names, brought=bring)
     planned = plan_packages(installed, prefix, found, selection, scratch if choices.missing == "restore" else None)
+    pip = distributions(found.items)
     kept, gone = direct_url.settle(list(map(with_room, found.items)), names, brought.moved)
     found.items = list(blank_hashes(kept, gone))
     missing = [path for drift in planned.drifts for path in drift.missing if selection.leaves_out(path) is None]
@@ -87,6 +89,7 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
     # post-link scripts ran in the prefix
     fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
+    fields.update({"pip": pip} if pip else {})
     manifest = create.write(request, output, environment, plans, layout, cache, date, fields)
     report(output, manifest, environment, [], [*said, *layout.notes])
     return 0

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import posixpath
 import re
 import shutil
 from dataclasses import dataclass, field, replace
-from email.parser import HeaderParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from coex_bootstrap.relocate import ENCODINGS
 
+from .distribution import Row, describe, origin
 from .errors import InputError
 from .live_prefix import Tree, walk
 from .pip_install import Pip, Program, editable_sources
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from .packages import Package
     from .plan import Python
 
-Row = dict[str, Any]
 OWNER = "pip packages"
 CARRIED = re.compile(r"lib/python[^/]+/ensurepip/_bundled/pip-(?P<version>[^-/]+)-[^/]+\.whl")
 
@@ -154,27 +152,8 @@ def _lock(site_packages: Path, before: Tree, prefix: Path, reported: list[Row]) 
     """Yield what was installed; where from, as far as pip reports that."""
     sources = {canonical(row["metadata"]["name"]): row.get("download_info") or {} for row in reported}
     for directory in _new_distributions(site_packages, before, prefix):
-        metadata = HeaderParser().parsestr((directory / "METADATA").read_text("utf-8", "replace"))
-        name = str(metadata["Name"])
-        row: Row = {"name": name, "version": str(metadata["Version"])}
-        row["requested"] = (directory / "REQUESTED").exists()
-        yield {**row, **_origin(sources.get(canonical(name), {}))}
-
-
-def _origin(download: Row) -> Row:
-    """Return where a package came from, without credentials, and without directories of the builder."""
-    parts = urlsplit(str(download.get("url", "")))
-    archive = download.get("archive_info") or {}
-    sha256 = (archive.get("hashes") or {}).get("sha256") or str(archive.get("hash", "")).partition("sha256=")[2]
-    commit = (download.get("vcs_info") or {}).get("commit_id")
-    row: Row = {"sha256": sha256} if sha256 else {}
-    if commit:
-        row["commit"] = commit
-    if parts.scheme == "file":
-        return {**row, "file": posixpath.basename(unquote(parts.path).rstrip("/"))}
-    if parts.scheme:
-        row["url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-    return row
+        row = describe((directory / "METADATA").read_bytes(), requested=(directory / "REQUESTED").exists())
+        yield {**row, **origin(sources.get(canonical(row["name"]), {}))}
 
 
 def _drop_local_urls(site_packages: Path, before: Tree, prefix: Path) -> None:

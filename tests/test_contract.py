@@ -25,8 +25,8 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 # What stages hand on or all of them use; a stage may import these.
 NOUNS = {
     BUILDER: {
-        "conda_api", "environment", "errors", "frames", "layout", "lock_file", "placeholders", "plan", "report",
-        "yaml_text",
+        "conda_api", "distribution", "environment", "errors", "frames", "layout", "lock_file", "placeholders", "plan",
+        "report", "yaml_text",
     },
     BOOTSTRAP: {"compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting"},
 }

@@ -120,3 +120,9 @@ def test_pip_knows_it(root: Path, packed: Archive) -> None:
     assert places["poem"] == f"{home}/poem"
     assert places["egg"] == f"{home}/egg"
     assert places["fixed"] is None
+    told = packed.start("info", "--json", store=root.parent, env={"COEX_TOOLS": "1"})
+    manifest = json.loads(told)
+    rows = {row["name"]: row["version"] for row in manifest["pip"]}
+    condas = {package["name"] for package in manifest["packages"]}
+    assert rows == {row["name"]: row["version"] for row in json.loads(listed) if row["name"] not in condas}
+    assert not {"/" in row.get("file", "") for row in manifest["pip"]} & {True}
