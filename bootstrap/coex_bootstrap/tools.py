@@ -81,6 +81,8 @@ def _run(path, arguments, environ):
     call = "COEX_TOOLS=1 " + quoted(compat.one_line(path if b"/" in path else b"./" + path))
     if not [word for word in arguments if word != b"--json"]:
         raise Misuse("say which verb: " + ", ".join(VERBS), remedy="see %s -h" % call)
+    if arguments[0] == b"--json":  # conda takes it before the verb, too
+        arguments = arguments[1:] + arguments[:1]
     options, unknown = make_parser(call).parse_known_args([compat.native(word) for word in arguments])
     if unknown:
         words = " ".join(quoted(compat.one_line(compat.path_bytes(word))) for word in unknown)

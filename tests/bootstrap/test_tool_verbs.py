@@ -284,3 +284,12 @@ def test_no_verb(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     status, found, error = ask(archive, environ)
     assert (status, error, found["error"].startswith("say which verb: info, files")) == (2, b"", True)
+
+
+def test_json_before_the_verb(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    said = [subprocess.check_output([PYTHON, archive] + words, env=asking(environ)) for words in (
+        [b"--json", b"files", b"--package", b"x"], [b"files", b"--package", b"x", b"--json"],
+    )]
+    assert said[0] == said[1]
+    assert json.loads(said[0].decode("utf-8"))["files"] == []
