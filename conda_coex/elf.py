@@ -17,15 +17,18 @@ from .occurrences import is_path
 from .placeholders import find_edits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .placeholders import Buffer
     from .plan import Content
 
 MAGIC = b"\x7fELF"
-DYNAMIC, NOBITS = 6, 8  # types of sections
+DYNAMIC, NOBITS, SYMBOLS = 6, 8, 11  # types of sections
+VERSIONS = (0x6FFFFFFD, 0x6FFFFFFE)  # defined and needed
 ALLOC = 2  # flag of a section that is loaded
 RPATH, RUNPATH = 15, 29  # tags of the dynamic section
+NAMES = (1, 14, RPATH, RUNPATH)  # those with a string: NEEDED and SONAME too
 
 
 @dataclass(frozen=True)
@@ -95,20 +98,36 @@ def _with_origin(data: bytes, sections: list[Section], prefix: str, directory: s
 
 
 def _search_paths(data: bytes, sections: list[Section]) -> list[tuple[int, int]]:
-    """Return where in the file the strings are by which the loader searches for libraries."""
-    entry = struct.Struct(("<" if data[5] == 1 else ">") + ("qQ" if data[4] == 2 else "iI"))
+    """Return where in the file the strings are by which the loader searches for libraries.
+
+    One whose end is a name of something else, too, is left out: linkers store such a name once.
+    """
+    order, wide = "<" if data[5] == 1 else ">", data[4] == 2
+    entry = struct.Struct(order + ("qQ" if wide else "iI"))
+    word = struct.Struct(order + "I")  # any of a section of versions may be a name's place
+    shapes = {SYMBOLS: struct.Struct(order + ("I20x" if wide else "I12x")), **dict.fromkeys(VERSIONS, word)}
     found = []
     for section in sections:
         if section.kind != DYNAMIC or section.link >= len(sections):
             continue
         strings = sections[section.link]
-        rows = data[section.offset : section.offset + section.size // entry.size * entry.size]
-        for tag, value in entry.iter_unpack(rows):
+        rows = list(_rows(data, section, entry))
+        named = {value for tag, value in rows if tag in NAMES}
+        for other in sections:
+            if other.link == section.link and other.kind in shapes:
+                named.update(number for (number,) in _rows(data, other, shapes[other.kind]))
+        for tag, value in rows:
             start = strings.offset + value
             end = data.find(b"\0", start)
-            if tag in (RPATH, RUNPATH) and start <= end < strings.offset + strings.size:
+            if tag not in (RPATH, RUNPATH) or not start <= end < strings.offset + strings.size:
+                continue
+            if named.isdisjoint(range(value + 1, value + end - start)):
                 found.append((start, end))
     return found
+
+
+def _rows(data: bytes, section: Section, row: struct.Struct) -> Iterator[tuple[int, ...]]:
+    return row.iter_unpack(data[section.offset : section.offset + section.size // row.size * row.size])
 
 
 def _relative(entry: str, prefix: str, directory: str) -> str:

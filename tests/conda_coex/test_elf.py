@@ -60,6 +60,22 @@ def test_what_the_code_names_is_still_relocated(tmp_path: Path) -> None:
     assert len(freed.edits) < len(content.edits)
 
 
+def test_name_of_a_symbol_that_is_the_end_of_the_path(tmp_path: Path) -> None:
+    prefix = tmp_path / "env"
+    prefix.mkdir()
+    (prefix / "x.c").write_text("int lib(void) { return 7; }")
+    target = prefix / "x.so"
+    command = ["cc", "-shared", "-fPIC", f"{prefix}/x.c", f"-Wl,-rpath,{prefix}/lib", "-o", str(target)]
+    subprocess.run(command, check=True)
+    reading = read_live(target, "prefix/x.so", [str(prefix)])
+    assert reading is not None
+    freed = free(reading.content, target.read_bytes())
+    data = freed.source if isinstance(freed.source, bytes) else target.read_bytes()
+    moved = tmp_path / "moved.so"
+    moved.write_bytes(data)
+    assert ctypes.CDLL(str(moved)).lib() == 7
+
+
 @pytest.mark.parametrize("size", [0, 4, 5, 20, 63, 64, 1000, -1])
 def test_what_is_no_whole_elf_file(tmp_path: Path, size: int) -> None:
     data = Path("/bin/sh").read_bytes()[:size]
