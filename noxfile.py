@@ -95,7 +95,9 @@ def _pytest(session: nox.Session) -> None:
     python = _prepare(session)
     for line in hosts.coverage().splitlines():
         session.log(line)
-    session.run(python, "-m", "pytest", *session.posargs, external=True, env=_environment())
+    # Without arguments this is a part of all: the host Pythons have run the bootstrap's tests then.
+    words = session.posargs or (["--ignore", "tests/bootstrap"] if hosts.find_pythons()[0] else [])
+    session.run(python, "-m", "pytest", *words, external=True, env=_environment())
 
 
 def _passes(step: Callable[[nox.Session], object], session: nox.Session) -> bool:

@@ -62,6 +62,7 @@ class Files(object):
         self.frames, self.offsets, self.sizes = columns["file_frame"], columns["file_offset"], columns["file_size"]
         self.large = columns["large_file"]
         self.relocations = dict(zip(columns["relocated_file"], columns["relocated_relocation"]))
+        self.relocated = frozenset(self.relocations)
 
     def __len__(self):
         # type: () -> int

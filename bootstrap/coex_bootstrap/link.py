@@ -163,7 +163,8 @@ def make_marks(index):
             continue
         frames = frames_of(index, large[frame]) if frame in large else (frame,)
         words = [index.frames[number].sha256 for number in frames]
-        words += [files.paths[files.directories[row]] + b"/" + files.names[row] for row in rows]
+        words += map(files.paths.__getitem__, _at(files.directories, rows))
+        words += _at(files.names, rows)
         numbers = []  # type: List[int]
         for column in (files.modes, files.seconds, files.nanoseconds, files.offsets, files.sizes):
             numbers += _at(column, rows)
@@ -175,8 +176,7 @@ def plain_rows(files, frame):
     """Return the rows of the files that begin in a frame and are the same everywhere."""
     first, last = files.rows_of(frame)
     rows = range(first, last)
-    relocations = files.relocations
-    return [row for row in rows if row not in relocations] if any(row in relocations for row in rows) else rows
+    return rows if files.relocated.isdisjoint(rows) else [row for row in rows if row not in files.relocated]
 
 
 def frames_of(index, row):
@@ -191,8 +191,8 @@ def frames_of(index, row):
 
 
 def _at(column, rows):
-    # type: (Any, Sequence[int]) -> Sequence[int]
-    """Return the numbers of a column in these rows; mostly they are next to each other."""
+    # type: (Any, Sequence[int]) -> Sequence[Any]
+    """Return the items of a column in these rows; mostly they are next to each other."""
     first, last = rows[0], rows[-1] + 1
     return column[first:last] if last - first == len(rows) else [column[row] for row in rows]
 
