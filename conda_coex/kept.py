@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from coex_bootstrap.archive import Archive
-    from coex_bootstrap.index import File
 
     from .layout import Layout
     from .payload import Payload
@@ -67,20 +66,11 @@ def checked_frame(old: Archive, number: int) -> bytes:
     return data
 
 
-def frames_of(old: Archive, row: File) -> range:
-    """Return the numbers of the frames that hold a file."""
-    end, done = row.frame, -row.offset
-    while row.size and done < row.size:
-        done += old.index.frames[end].content
-        end += 1
-    return range(row.frame, end)
-
-
 def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -> None:
     """Copy the frames of what stays, byte for byte, and make the rows again that tell of it."""
     rows = list(old.index.files)
     staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
-    numbers = sorted({number for n in staying for number in frames_of(old, rows[n])})
+    numbers = sorted({number for n in staying for number in old.index.frames_of(n)})
     for number in numbers:
         data, frame = checked_frame(old, number), old.index.frames[number]
         payload.frames.append(Frame(payload.size, frame.size, frame.content, frame.sha256))

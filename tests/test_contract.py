@@ -101,6 +101,7 @@ EDGES = {
         ("leftovers", "claim"),
         ("mend", "leftovers"),
         ("mend", "root_check"),
+        ("root_check", "large_file"),
         ("root_check", "workers"),
         ("state", "activate"),
         ("store", "claim"),

@@ -8,7 +8,7 @@ from .compat import path_bytes
 from .errors import ArchiveDamaged
 from .format import LIBZSTD
 from .relocate import Relocation
-from .large_file import patch
+from .large_file import relocate, sha256_of
 from .zstd import open_decoder
 
 TYPE_CHECKING = False
@@ -84,21 +84,17 @@ class Contents(object):
     def write_large(self, row, stream):
         # type: (int, BinaryIO) -> None
         """Write the content of a file that spans frames into an empty file."""
-        number, left = self.files.frames[row], self.files.sizes[row]
-        while left:
-            content = self.decode(number)
-            stream.write(content)
-            left, number = left - len(content), number + 1
+        for number in self.archive.index.frames_of(row):
+            stream.write(self.decode(number))
         if row in self.relocations:
-            relocation = self.relocation(row)
-            if relocation.kind == b"b":
-                patch(stream, relocation, self.prefix)
-                return
-            stream.seek(0)
-            data = relocation.apply(stream.read(), self.prefix)
-            stream.seek(0)
-            stream.write(data)
-            stream.truncate()
+            relocate(stream, self.relocation(row), self.prefix)
+
+    def hash_large(self, row):
+        # type: (int) -> bytes
+        """Return the sha256 of a file that spans frames, in hexadecimal: it is made in a temporary file."""
+        with tempfile.TemporaryFile() as stream:
+            self.write_large(row, stream)
+            return sha256_of(stream)
 
     def fill(self, row, content, hashes):
         # type: (int, bytes, Dict[int, bytes]) -> bytes

@@ -103,6 +103,17 @@ class Index(object):
         self.files = []  # type: Any # Files of what was read, List[File] of what is made
         self.links = []  # type: List[Link]
 
+    def frames_of(self, row):
+        # type: (int) -> Sequence[int]
+        """Return the frames that hold a file of what was read; none hold an empty one."""
+        files = self.files
+        first = last = files.frames[row]
+        left = files.offsets[row] + files.sizes[row] if files.sizes[row] else 0
+        while left > 0:
+            left -= self.frames[last].content
+            last += 1
+        return range(first, last)
+
     def dumps(self):
         # type: () -> bytes
         columns = self._columns()

@@ -14,14 +14,21 @@ def relocate_file(path, relocation, prefix):
     # type: (bytes, Relocation, bytes) -> bytes
     """Relocate the file at `path` for `prefix`; return its sha256 in hexadecimal."""
     with open(path, "r+b") as stream:
-        if relocation.kind == b"b":
-            patch(stream, relocation, prefix)
-        else:
-            data = relocation.apply(stream.read(), prefix)
-            stream.seek(0)
-            stream.write(data)
-            stream.truncate()
+        relocate(stream, relocation, prefix)
         return sha256_of(stream)
+
+
+def relocate(stream, relocation, prefix):
+    # type: (BinaryIO, Relocation, bytes) -> None
+    """Relocate an open file in its place."""
+    if relocation.kind == b"b":
+        patch(stream, relocation, prefix)
+        return
+    stream.seek(0)
+    data = relocation.apply(stream.read(), prefix)
+    stream.seek(0)
+    stream.write(data)
+    stream.truncate()
 
 
 def patch(stream, relocation, prefix):

@@ -80,7 +80,7 @@ class Neighbours(object):
         linked = set(frame for part in workers.share(len(self.held), link_frames, beat) for frame in part)
         for row in self.files.large:
             if self.files.frames[row] in linked:
-                linked.update(frames_of(self.index, row))
+                linked.update(self.index.frames_of(row))
         return linked
 
     def _link_frame(self, frame, work):
@@ -161,7 +161,7 @@ def make_marks(index):
         rows = plain_rows(files, frame)
         if not rows:
             continue
-        frames = frames_of(index, large[frame]) if frame in large else (frame,)
+        frames = index.frames_of(large[frame]) if frame in large else (frame,)
         words = [index.frames[number].sha256 for number in frames]
         words += map(files.paths.__getitem__, _at(files.directories, rows))
         words += _at(files.names, rows)
@@ -177,17 +177,6 @@ def plain_rows(files, frame):
     first, last = files.rows_of(frame)
     rows = range(first, last)
     return rows if files.relocated.isdisjoint(rows) else [row for row in rows if row not in files.relocated]
-
-
-def frames_of(index, row):
-    # type: (Index, int) -> Sequence[int]
-    """Return the frames that a large file owns."""
-    first = last = index.files.frames[row]
-    left = index.files.sizes[row]
-    while left > 0:
-        left -= index.frames[last].content
-        last += 1
-    return range(first, last)
 
 
 def _at(column, rows):

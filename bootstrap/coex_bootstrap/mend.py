@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from binascii import hexlify
 
 from . import compat
@@ -94,10 +93,7 @@ class Mender(object):
         needed = set(other for row in hashed for other, _ in self.contents.slots(row))
         hashes = dict((row, _sha256(content)) for row, content in self._contents(needed - self.contents.large))
         for row in needed & self.contents.large:
-            with tempfile.TemporaryFile() as stream:
-                self.contents.write_large(row, stream)
-                stream.seek(0)
-                hashes[row] = _sha256(stream.read())
+            hashes[row] = self.contents.hash_large(row)
         for row, content in self._contents(set(hashed)):
             self._write(row, self.contents.fill(row, content, hashes))
 

@@ -21,7 +21,7 @@ class Owners(object):
         # type: (Contents) -> None
         """Read the records; raises ArchiveDamaged where their frames are."""
         self.files = contents.files
-        self.sizes = [frame.content for frame in contents.archive.index.frames]
+        self.index = contents.archive.index
         order = dict(
             ("%s-%s-%s" % (p.get("name"), p.get("version"), p.get("build")), number)
             for number, p in enumerate(contents.archive.manifest.packages)
@@ -42,14 +42,9 @@ class Owners(object):
         # type: (int) -> str
         """Return the dist whose files lie in a frame, or who else's; empty where none do."""
         first, last = self.files.rows_of(number)
-        rows = range(first, last) or [row for row in self.files.large if self._covers(row, number)]
+        rows = range(first, last) or [row for row in self.files.large if number in self.index.frames_of(row)]
         found = sorted(set(self.of_path(self.files.path(row)) for row in rows))
         return ", ".join(found)
-
-    def _covers(self, row, number):
-        # type: (int, int) -> bool
-        first = self.files.frames[row]
-        return bool(first < number and sum(self.sizes[first:number]) < self.files.sizes[row])
 
 
 def _records(contents):

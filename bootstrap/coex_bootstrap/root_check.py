@@ -3,9 +3,9 @@
 import hashlib
 import os
 import stat
-import tempfile
 
 from . import workers
+from .large_file import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Places = Dict[bytes, bytes]  # where `prefix`, and `app` where it is wanted, stand
 
 MISSING, ALTERED, MODE, KIND = "missing", "altered", "another mode", "something else stands there"
-PIECE = 1 << 20
 
 
 class RootCheck(object):
@@ -35,12 +34,11 @@ class RootCheck(object):
     def _parts(self):
         # type: () -> Iterator[Tuple[int, Tuple[int, int]]]
         """Yield (frame, (row, place in the file)) for large files that are the same everywhere."""
-        for row in self.files.large:
-            number, done = self.files.frames[row], 0
-            while done < self.files.sizes[row] and row not in self.files.relocations:
+        for row in set(self.files.large) - self.files.relocated:
+            done = 0
+            for number in self.index.frames_of(row):
                 yield number, (row, done)
                 done += self.index.frames[number].content
-                number += 1
 
     def path(self, inside):
         # type: (bytes) -> Optional[bytes]
@@ -90,8 +88,8 @@ class RootCheck(object):
             self.found.update(different)
             hashes.update(known)
         self.found.update(self._check_empty())
-        for row in sorted(self.contents.large & set(self.files.relocations)):
-            hashes[row] = self._hash_large(row)
+        for row in sorted(self.contents.large & self.files.relocated):
+            hashes[row] = self.contents.hash_large(row)
             self.found.update(self._compare_hash(row, hashes[row]))
         self.found.update(self._check_hashed(hashes))
         return sorted(self.found, key=lambda pair: (pair[1], pair[0]))
@@ -177,12 +175,6 @@ class RootCheck(object):
                     for difference in self._compare(row, self.contents.fill(row, content, hashes)):
                         yield difference
 
-    def _hash_large(self, row):
-        # type: (int) -> bytes
-        with tempfile.TemporaryFile() as stream:
-            self.contents.write_large(row, stream)
-            return _sha256(stream)
-
     def extra(self):
         # type: () -> List[bytes]
         """Return the files and links that stand there and are not of the archive, as compiled Python may be."""
@@ -221,15 +213,6 @@ def _sha256_of(path):
     """Return the sha256 of a file; None for one that cannot be read."""
     try:
         with open(path, "rb") as stream:
-            return _sha256(stream)
+            return sha256_of(stream)
     except EnvironmentError:
         return None
-
-
-def _sha256(stream):
-    # type: (BinaryIO) -> bytes
-    total = hashlib.sha256()
-    stream.seek(0)
-    for piece in iter(lambda: stream.read(PIECE), b""):
-        total.update(piece)
-    return total.hexdigest().encode("ascii")

@@ -1,6 +1,5 @@
 """Write the recipe of a container image that has an archive unpacked in it."""
 
-import hashlib
 import json
 import os
 import re
@@ -10,6 +9,7 @@ from .archive import Archive
 from .compat import text
 from .errors import CoexError
 from .host import matches
+from .large_file import sha256_of
 from .report import Outcome
 from .verb import Verb
 
@@ -97,11 +97,8 @@ def _override(manifest):
 
 def _sha256(path):
     # type: (bytes) -> str
-    total = hashlib.sha256()
     with open(path, "rb") as stream:
-        for piece in iter(lambda: stream.read(1 << 20), b""):
-            total.update(piece)
-    return str(total.hexdigest())
+        return str(sha256_of(stream).decode("ascii"))
 
 
 VERB = Verb("dockerfile", "Print the recipe of a container image that has the archive unpacked in it.", ABOUT, configure, execute)

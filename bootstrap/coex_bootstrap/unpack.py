@@ -83,14 +83,12 @@ class Writer(object):
         together = []
         for row in sorted(self.large, key=lambda row: -self.files.sizes[row]):
             os.close(os.open(self._path(row), EXCLUSIVE, 0o600))
-            first, done = self.files.frames[row], 0
-            frame = first
-            while done < self.files.sizes[row]:
+            frames, done = self.archive.index.frames_of(row), 0
+            for frame in frames:
                 self.parts[frame] = [row, done]
                 done += self.archive.index.frames[frame].content
-                frame += 1
             if row in self.files.relocations:
-                together.append(range(first, frame))
+                together.append(frames)
         taken = set(frame for unit in together for frame in unit)
         relocated = set(self.files.frames[row] for row in self.files.relocations)
         self.units = together + [
