@@ -19,7 +19,7 @@ from .lock_file import Choice
 from .manifest import make_manifest
 from .payload import Payload
 from .pip_packages import OWNER
-from .plan import find_python, links_outside, plan_package
+from .plan import broken_commands, find_python, links_outside, plan_package
 from .report import report
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def plan(
         layout.place(Group(each.package.dist, each.package.identity, packaged=True), each.files)
     for each in plans:
         layout.place(SCRIPTS, each.entry_points)
+    layout.notes += broken_commands(plans)
     native = environment.platform == context._native_subdir()
     compiled, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
     for made in compiled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import posixpath
@@ -45,6 +46,11 @@ class EntryPoint:
     command: str
     module: str
     function: str
+
+    @property
+    def names_function(self) -> bool:
+        """Return whether Python can read the script that conda makes of it."""
+        return bool(DOTTED.match(self.module) and DOTTED.match(self.function))
 
 
 @dataclass(frozen=True)
@@ -123,15 +129,35 @@ def _noarch(record: Any, metadata: Any, directory: Path) -> tuple[str | None, tu
 
 
 def parse_entry_point(text: str, directory: Path) -> EntryPoint:
-    """Parse `command = module:function`; a command is a file name, never a path (GHSA-q53q-5r4j-5729)."""
-    command, _, rest = text.partition("=")
-    module, _, function = rest.partition(":")
-    command, module, function = command.strip(), module.strip(), function.strip()
-    if not command or "/" in command or "\\" in command or "\0" in command or "\n" in command or command[0] == ".":
+    """Parse `command = module:function` as the conda that builds does.
+
+    A command is a file name, never a path (GHSA-q53q-5r4j-5729). A conda that checks more refuses what names no
+    function; older ones write a script that does not run. Raises PackageRefused for what no conda can read.
+    """
+    from conda.common.path import parse_entry_point_def
+
+    try:
+        text.encode()
+        command, module, function = _plain_entry_point(text)
+        if _is_file_name(command):
+            with contextlib.suppress(ValueError):
+                command, module, function = parse_entry_point_def(text)
+    except ValueError as error:
+        raise PackageRefused(f"the entry point {text!r} cannot be read", os.fsencode(directory)) from error
+    if not _is_file_name(command):
         raise PackageRefused(f"the entry point {text!r} is no file name", os.fsencode(directory))
-    if not DOTTED.match(module) or not DOTTED.match(function):
-        raise PackageRefused(f"the entry point {text!r} names no function", os.fsencode(directory))
     return EntryPoint(command, module, function)
+
+
+def _plain_entry_point(text: str) -> tuple[str, str, str]:
+    """Return command, module and function as conda without checks takes them (`parse_entry_point_def` of 24.7)."""
+    before, function = text.rsplit(":", 1)
+    command, module = before.rsplit("=", 1)
+    return command.strip(), module.strip(), function.strip()
+
+
+def _is_file_name(command: str) -> bool:
+    return bool(command) and command[0] != "." and not set(command) & set("/\\\0\n\r")
 
 
 def check_path(path: str, directory: Path) -> str:

@@ -150,6 +150,15 @@ def compiled_path(source: str, version: str) -> str:
     return f"{directory}/__pycache__/{stem}.cpython-{version.replace('.', '')}.pyc"
 
 
+def broken_commands(plans: Sequence[PackagePlan]) -> Iterator[str]:
+    """Yield a note on each console script that Python cannot read: conda writes it as well."""
+    for plan in plans:
+        for point in plan.package.entry_points if plan.entry_points else ():
+            if not point.names_function:
+                what = f"'{point.module}:{point.function}' is not module:function"
+                yield f"the command {point.command} of {plan.package.dist} cannot run: {what}, as its package has it"
+
+
 def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Content:
     """Plan a console script (conda's `create_python_entry_point`); its #! line is written on the host."""
     assert python is not None
