@@ -78,15 +78,13 @@ class Payload:
 
     def _take_frame(self, filling: Filling, future: Future[Packed]) -> None:
         packed = future.result()
-        if not filling.frames:
-            filling.first = len(self.frames)
         filling.take(packed)
         self._append(filling.group.owner, packed.data, len(packed.data), packed.content, packed.sha256)
 
     def _finish(self, filling: Filling) -> None:
         filling.finish()
         self._fillings.remove(filling)
-        self._add_rows(filling.group, filling.first, filling.places)
+        self._add_rows(filling.group, len(self.frames) - len(filling.frames), filling.places)
 
     def _append(self, owner: str, data: bytes, size: int, content: int, sha256: str) -> None:
         self.frames.append(Frame(self.size, size, content, sha256.encode()))
@@ -125,7 +123,6 @@ class Filling:
 
     def __init__(self, writer: EntryWriter | None, group: Group) -> None:
         self.writer, self.group = writer, group
-        self.first = 0
         self.frames: list[tuple[int, int, str]] = []
         self.places: dict[str, Place] = {}
         self.twins: list[tuple[str, str]] = []  # origin, and origin of the same content before it

@@ -12,7 +12,8 @@ integers as struct(3) names them. Rows of a kind have one item in each of its co
     file       directory name         its directory's row, and its name there
                mode seconds nanoseconds
                frame offset size      where its content lies; rows are in the order of their frames
-    large      file                   rows of files that own whole consecutive frames, from `frame` on
+    large      file                   rows of files that own whole consecutive frames, from `frame` on; files that are
+                                      equal, in relocation too, may own the same ones
     relocated  file relocation        rows of files that differ from place to place: see `relocate`
     link       path target            symbolic links, created after all files
 """

@@ -9,7 +9,7 @@ LATEST = 1 << 40  # seconds from 1970, before or after: what every system takes 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Sequence, Set
+    from typing import Dict, List, Optional, Sequence, Set, Tuple
 
     from .index import Files, Frame, Index
 
@@ -79,17 +79,18 @@ def check_places(frames, files):
 
 def check_large(contents, files, large):
     # type: (List[int], Files, Set[int]) -> None
-    """Refuse a large file that is not the whole of its frames, and two in one place."""
-    free = 0
+    """Refuse a large file that is not the whole of its frames, and two in one place that are not the same content."""
+    free, there = 0, None  # type: int, Optional[Tuple[int, int, Optional[bytes]]]
     for row in sorted(large):
         first, total, after = files.frames[row], 0, files.frames[row]
         while total < files.sizes[row] and after < len(contents):
             total, after = total + contents[after], after + 1
         if files.offsets[row] or total != files.sizes[row]:
             raise ArchiveDamaged("its index has a file that is not in its frames")
-        if first < free:
+        place = (first, files.sizes[row], files.relocations.get(row))
+        if first < free and place != there:
             raise ArchiveDamaged("its index has two files in one place")
-        free = after
+        free, there = after, place
 
 
 def check_packaged(packaged, frames):

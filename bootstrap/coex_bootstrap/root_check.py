@@ -27,7 +27,9 @@ class RootCheck(object):
         # type: (Contents, Places) -> None
         self.contents, self.places = contents, places
         self.files, self.index = contents.files, contents.archive.index
-        self.parts = dict(self._parts())
+        self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # frame: rows of large files, and where it is in them
+        for number, part in self._parts():
+            self.parts.setdefault(number, []).append(part)
         self.found = set()  # type: Set[Difference]
         self.lost = []  # type: List[bytes] # directories that are none: what stands behind them is not theirs
 
@@ -69,8 +71,7 @@ class RootCheck(object):
         # type: (int, bytes) -> Seen
         """Return what differs in the files of a frame that holds `content`, and the sha256 that relocated files must have."""
         found, hashes = [], {}  # type: List[Difference], Dict[int, bytes]
-        if number in self.parts:
-            row, start = self.parts[number]
+        for row, start in self.parts.get(number, ()):
             found += self._compare(row, content, start, whole=False)
         for row, data in self.contents.of_frame(number, content):
             if row in self.contents.hashed:

@@ -17,7 +17,7 @@ from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Container, Dict, Iterable, List, Optional, Sequence, Union
+    from typing import Callable, Container, Dict, Iterable, List, Optional, Sequence, Set, Tuple, Union
 
     from .archive import Archive
     from .zstd import Decoder
@@ -61,8 +61,8 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
 class Writer(object):
     """Writes files frame by frame; `hashes` collects the sha256 of relocated files by row.
 
-    A unit of its work is a frame, or all frames of a large file that is relocated: whoever wrote the last of these can
-    relocate it while others go on. These come first, the largest before all, so that none keeps the others waiting.
+    A unit of its work is a frame, or all frames of large files that are relocated: whoever wrote the last of these can
+    relocate them while others go on. These come first, the largest before all, so that none keeps the others waiting.
     Of the frames that are `linked`, the plain files are there already.
     """
 
@@ -72,7 +72,7 @@ class Writer(object):
         self.files = archive.index.files
         self.prefix = root + b"/prefix"
         self.hashes = {}  # type: Dict[int, bytes]
-        self.parts = {}  # type: Dict[int, List[int]] # frame: row of the large file that owns it, and where it goes
+        self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # frame: rows of the large files that own it, and where it goes
         self.large = set(row for row in self.files.large if self.files.frames[row] not in linked)
         self.later = set(row for row, text in self.files.relocations.items() if text.startswith(b"h"))
         self.units = []  # type: List[Sequence[int]]
@@ -80,16 +80,16 @@ class Writer(object):
     def prepare(self):
         # type: () -> None
         """Make the files that several processes will write into, and the units."""
-        together = []
+        together, taken = [], set()  # type: List[Sequence[int]], Set[int]
         for row in sorted(self.large, key=lambda row: -self.files.sizes[row]):
             os.close(os.open(self._path(row), EXCLUSIVE, 0o600))
             frames, done = self.archive.index.frames_of(row), 0
             for frame in frames:
-                self.parts[frame] = [row, done]
+                self.parts.setdefault(frame, []).append((row, done))
                 done += self.archive.index.frames[frame].content
-            if row in self.files.relocations:
+            if row in self.files.relocations and frames[0] not in taken:
                 together.append(frames)
-        taken = set(frame for unit in together for frame in unit)
+                taken.update(frames)
         relocated = set(self.files.frames[row] for row in self.files.relocations)
         self.units = together + [
             (frame,) for frame in range(len(self.archive.index.frames))
@@ -104,9 +104,9 @@ class Writer(object):
             for number in numbers:
                 for frame in self.units[number]:
                     self._write_frame(frame)
-                row = self.parts.get(self.units[number][0], (-1,))[0]
-                if row in self.files.relocations:
-                    self.hashes[row] = relocate_file(self._path(row), self._relocation(row), self.prefix)
+                for row, _ in self.parts.get(self.units[number][0], ()):
+                    if row in self.files.relocations:
+                        self.hashes[row] = relocate_file(self._path(row), self._relocation(row), self.prefix)
         except EnvironmentError as error:
             raise unusable(error, self.work)
         return self.hashes
@@ -116,8 +116,7 @@ class Writer(object):
         """Write one frame; the loop over its plain files is what a first start waits for."""
         files, start = self.files, self.work + b"/"
         content = memoryview(self._content(number))
-        if number in self.parts:
-            row, done = self.parts[number]
+        for row, done in self.parts.get(number, ()):
             self._write_part(row, done, content)
         first, last = files.rows_of(number)
         paths, relocations = files.paths, files.relocations

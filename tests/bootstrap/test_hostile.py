@@ -216,6 +216,17 @@ def grown(**changes):
 
 
 OF_A_FILE = ("directory", "mode", "seconds", "nanoseconds", "frame", "offset", "size")
+
+
+def second_large(**more):
+    # type: (**Any) -> bytes
+    """Return an index with one more large file, at the frames of the one that it has, but for `more` of its columns."""
+    changes = dict(("file_" + name, lambda old: old + old[-1:]) for name in OF_A_FILE)
+    changes.update(file_name=lambda old: old + [b"again"], large_file=lambda old: old + [4])
+    changes.update(more)
+    return dump(grown(**changes))
+
+
 BAD_INDEXES = {
     "a directory that is a link": dump(grown(
         directory_path=lambda old: old + [b"prefix/out"], directory_mode=lambda old: old + [0o755],
@@ -226,10 +237,13 @@ BAD_INDEXES = {
     "frames that overlap": dump(grown(frame_offset=lambda old: [old[0]] * len(old))),
     "frames of the whole payload": dump(grown(frame_offset=lambda old: [0] * len(old))),
     "a frame behind the payload": dump(grown(frame_offset=lambda old: old[:-1] + [1 << 63])),
-    "two large files in one place": dump(grown(
-        file_name=lambda old: old + [b"again"], large_file=lambda old: old + [4],
-        **dict(("file_" + name, lambda old: old + old[-1:]) for name in OF_A_FILE)
-    )),
+    "two large files that begin in one frame": second_large(file_size=lambda old: old + [32]),
+    "two large files that end in one frame": second_large(
+        file_frame=lambda old: old + [3], file_size=lambda old: old + [32],
+    ),
+    "two large files in one place, relocated each in its way": second_large(
+        relocated_file=lambda old: old + [4], relocated_relocation=lambda old: old + [b"e:bin/python"],
+    ),
     "a time without end": dump(grown(file_seconds=lambda old: [1 << 62] * len(old))),
     "a second of too many parts": dump(grown(file_nanoseconds=lambda old: [(1 << 32) - 1] * len(old))),
     "a relocation that is none": dump(grown(relocated_relocation=lambda old: [b"q"] * len(old))),

@@ -167,6 +167,22 @@ def test_takes_a_file_of_whole_frames():
     assert [row.size for row in index.files] == [20]
 
 
+def test_takes_equal_files_of_the_same_frames():
+    # type: () -> None
+    """However many they are, whatever their modes, and relocated alike."""
+    three = dict(files(b"a", b"b", b"c", file_size=[20] * 3, large_file=[0, 1, 2]), file_mode=[0o644, 0o755, 0o400])
+    assert [row.size for row in load_index(encode(**three)).files] == [20] * 3
+    relocated = dict(three, relocated_file=[0, 1, 2], relocated_relocation=[b"t:0:0=1"] * 3)
+    assert [row.relocation for row in load_index(encode(**relocated)).files] == [b"t:0:0=1"] * 3
+    for wrong in (
+        dict(three, file_size=[20, 20, 10]), dict(three, file_size=[20, 10, 20]), dict(three, file_frame=[0, 0, 1]),
+        dict(relocated, relocated_relocation=[b"t:0:0=1", b"t:0:0=1", b"t:0:0=2"]),
+        dict(three, relocated_file=[1], relocated_relocation=[b"t:0:0=1"]),
+    ):
+        with pytest.raises(ArchiveDamaged):
+            load_index(encode(**wrong))
+
+
 def test_truncated_anywhere():
     # type: () -> None
     data = full_index().dumps()

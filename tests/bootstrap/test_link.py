@@ -308,7 +308,8 @@ def large_index(app):
     # type: (bytes) -> Any
     size = 3 * 1000
     index = make_index(package_rows() + [
-        file_row(b"prefix/lib/large", 2, 0, size, mtime=FRACTION), file_row(b"app/main", 5, 0, len(app)),
+        file_row(b"prefix/lib/large", 2, 0, size, mtime=FRACTION), file_row(b"prefix/lib/equal", 2, 0, size, mode=0o755),
+        file_row(b"app/main", 5, 0, len(app)),
     ])
     index.packaged = (0, 1, 2, 3, 4)
     return index, PACKAGE + [b"a" * 1000, b"b" * 1000, b"c" * 1000, app]
@@ -317,12 +318,13 @@ def large_index(app):
 def test_large_file(started):
     # type: (Started) -> None
     first, second = started(*large_index(b"a")), started(*large_index(b"b"))
-    assert shared(first, second) == sorted(PLAIN + [b"prefix/lib/large"])
+    assert shared(first, second) == sorted(PLAIN + [b"prefix/lib/equal", b"prefix/lib/large"])
     index, contents = large_index(b"c")
     contents[3] = b"B" * 1000
     third = started(index, contents)
     assert shared(first, third) == PLAIN
-    assert read(third + b"/prefix/lib/large") == b"a" * 1000 + b"B" * 1000 + b"c" * 1000
+    for name in (b"large", b"equal"):
+        assert read(third + b"/prefix/lib/" + name) == b"a" * 1000 + b"B" * 1000 + b"c" * 1000
 
 
 def test_room(place, environ):

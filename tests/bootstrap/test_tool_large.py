@@ -20,7 +20,10 @@ MAIN = b"#!/bin/sh\n"
 @pytest.fixture
 def archive(place, environ):
     # type: (bytes, Dict[bytes, bytes]) -> bytes
-    """Return an archive of a binary of four frames whose strings cross them, a text of two, and a record with their sha256."""
+    """Return an archive of a binary of four frames whose strings cross them, a text of two, and a record with their sha256.
+
+    The binary and a plain file of two frames have a twin each, which is in the same frames.
+    """
     environ[b"COEX_ROOT"] = place + b"/store"
     string = LONG + b"/lib\0"
     starts = [SIZE - 20, 3 * SIZE - 90]
@@ -29,15 +32,19 @@ def archive(place, environ):
         binary[at : at + len(string)] = string
     words = b"+".join(b"%s.%s" % (number(at), number(at + len(string) - 1)) for at in starts)
     text = b"#" * (SIZE - 5) + LONG + b"#" * (SIZE + 5 - len(LONG))
-    record = b"0" * 64 + b"0" * 64
+    record = b"0" * 64 * 3
     frames = [bytes(binary[at : at + SIZE]) for at in range(0, 4 * SIZE, SIZE)] + [text[:SIZE], text[SIZE:], record + MAIN]
+    frames += [b"2" * SIZE, b"3" * 10]
     index = make_index([
         file_row(b"prefix/lib/binary", 0, 0, 4 * SIZE, b"b:0:0=" + words, mode=0o755),
+        file_row(b"prefix/lib/twin", 0, 0, 4 * SIZE, b"b:0:0=" + words),
         file_row(b"prefix/lib/text", 4, 0, 2 * SIZE, b"t:0:0=" + number(SIZE - 5)),
-        file_row(b"prefix/conda-meta/record", 6, 0, 128, b"h:0@0,1@64"),
-        file_row(b"prefix/bin/demo", 6, 128, len(MAIN), mode=0o755),
+        file_row(b"prefix/conda-meta/record", 6, 0, 192, b"h:0@0,2@64,1@128"),
+        file_row(b"prefix/bin/demo", 6, 192, len(MAIN), mode=0o755),
+        file_row(b"prefix/plain", 7, 0, SIZE + 10, mode=0o755),
+        file_row(b"prefix/share/equal", 7, 0, SIZE + 10),
+        file_row(b"app/equal", 7, 0, SIZE + 10, mode=0o600, mtime=b"5"),
     ], placeholders=[LONG])
-    index.large = [0, 1]
     write_archive(place + b"/large.coex", index, frames)
     return place + b"/large.coex"
 
@@ -60,14 +67,20 @@ def test_large_relocated_files(archive, environ):
     assert (prefix + b"/lib\0") in read(prefix + b"/lib/binary")
     status, found, _ = ask(archive, environ, b"verify")
     assert (status, found["damages"], found["root"]["differences"]) == (0, [], [])
-    sums = [hashlib.sha256(read(prefix + name)).hexdigest() for name in (b"/lib/binary", b"/lib/text")]
+    sums = [hashlib.sha256(read(prefix + name)).hexdigest() for name in (b"/lib/binary", b"/lib/text", b"/lib/twin")]
+    assert sums[0] == sums[2]
+    for name, mode in ((b"/prefix/plain", 0o755), (b"/prefix/share/equal", 0o644), (b"/app/equal", 0o600)):
+        assert read(root + name) == b"2" * SIZE + b"3" * 10
+        assert os.stat(root + name).st_mode & 0o7777 == mode
     assert read(prefix + b"/conda-meta/record").decode("ascii") == "".join(sums)
     before = tree(root)
     for name, harm in [
         (b"/lib/binary", lambda path: flip(path, 2 * SIZE)), (b"/lib/binary", lambda path: flip(path, SIZE - 20)),
         (b"/lib/binary", lambda path: write(path, read(path) + b"x", 0o755)), (b"/lib/binary", os.unlink),
         (b"/lib/text", lambda path: flip(path, 0)), (b"/lib/text", os.unlink), (b"/lib/text", lambda path: os.chmod(path, 0o600)),
-        (b"/conda-meta/record", lambda path: flip(path, 70)),
+        (b"/conda-meta/record", lambda path: flip(path, 70)), (b"/lib/twin", os.unlink), (b"/share/equal", os.unlink),
+        (b"/lib/twin", lambda path: flip(path, 2 * SIZE)), (b"/share/equal", lambda path: flip(path, SIZE + 1)),
+        (b"/plain", lambda path: flip(path, SIZE + 1)), (b"/plain", lambda path: os.chmod(path, 0o644)),
     ]:
         harm(prefix + name)
         inside = "prefix" + name.decode("ascii")
