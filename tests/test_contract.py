@@ -28,7 +28,9 @@ NOUNS = {
         "conda_api", "distribution", "environment", "errors", "frames", "layout", "lock_file", "placeholders", "plan",
         "report", "yaml_text",
     },
-    BOOTSTRAP: {"compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting"},
+    BOOTSTRAP: {
+        "compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting", "working_directory",
+    },
 }
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {

@@ -59,6 +59,8 @@ def is_whole(path):
         archive = zipfile.ZipFile(path)
         stored = [info for info in archive.infolist() if info.compress_type == zipfile.ZIP_STORED]
         return archive.testzip() is None and all(info.compress_size == info.file_size for info in stored)
+    except SystemError:  # a fault of the interpreter says nothing of the file
+        return True
     except Exception:
         return False
 
@@ -79,8 +81,15 @@ def drop_foreign_paths():
     """Take the caller's PYTHONPATH out of the way of the standard library."""
     import os
 
-    foreign = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    sys.path[:] = sys.path[:1] + [entry for entry in sys.path[1:] if os.path.abspath(entry) not in foreign]
+    def absolute(entry):
+        # type: (str) -> str
+        try:
+            return os.path.abspath(entry)
+        except EnvironmentError:  # it is relative to a directory that was removed
+            return entry
+
+    foreign = [absolute(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:] = sys.path[:1] + [entry for entry in sys.path[1:] if absolute(entry) not in foreign]
 
 
 if __name__ == "__main__":

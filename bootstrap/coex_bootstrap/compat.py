@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
 
 PY2 = sys.version_info[0] == 2
 READS_AT = hasattr(os, "pread")  # not 2.7
+NOW = int(time.time())  # what cleaners take for the last use of what is written
 
 
 def path_bytes(path):
@@ -93,12 +95,13 @@ def read_at(stream, offset, size):
 
 def set_times(path, stream, seconds, nanoseconds):
     # type: (bytes, Optional[int], int, int) -> None
-    """Set access and modification time of a file, by its descriptor where Python can; 2.7 keeps microseconds."""
+    """Set the modification time of a file, and now as its last access, by its descriptor if Python can.
+
+    2.7 keeps microseconds.
+    """
     if PY2:
-        stamp = seconds + nanoseconds / 1e9 if nanoseconds else seconds
-        os.utime(path, (stamp, stamp))
+        os.utime(path, (NOW, seconds + nanoseconds / 1e9 if nanoseconds else seconds))
     elif nanoseconds:
-        whole = seconds * 1000000000 + nanoseconds
-        os.utime(path if stream is None else stream, ns=(whole, whole))
+        os.utime(path if stream is None else stream, ns=(NOW * 1000000000, seconds * 1000000000 + nanoseconds))
     else:
-        os.utime(path if stream is None else stream, (seconds, seconds))
+        os.utime(path if stream is None else stream, (NOW, seconds))

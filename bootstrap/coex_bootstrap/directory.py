@@ -1,5 +1,6 @@
 """A directory by its descriptor: what is written into it goes there, wherever it was moved, and never into another."""
 
+import errno
 import fcntl
 import os
 
@@ -28,12 +29,36 @@ class Directory(object):
             here = {"dir_fd": self.descriptor}
             _write(name, content, here, {"src_dir_fd": self.descriptor, "dst_dir_fd": self.descriptor})
             return
-        back = _here()
-        os.fchdir(self.descriptor)
         try:
+            back = os.open(b".", os.O_RDONLY)
+        except EnvironmentError:  # there is no way back from elsewhere
+            self._write_elsewhere(name, content)
+            return
+        try:
+            os.fchdir(self.descriptor)
             _write(name, content, {}, {})
         finally:
-            _go(back)
+            os.fchdir(back)
+            os.close(back)
+
+    def _write_elsewhere(self, name, content):
+        # type: (bytes, bytes) -> None
+        """Write in a process of its own, so that this one keeps its working directory."""
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                os.fchdir(self.descriptor)
+                _write(name, content, {}, {})
+                status = 0
+            except EnvironmentError as error:
+                status = error.errno or 1
+            finally:
+                os._exit(status)
+        status = os.waitpid(child, 0)[1]
+        if status:
+            number = os.WEXITSTATUS(status) if os.WIFEXITED(status) else errno.EINTR
+            raise OSError(number, os.strerror(number), name)
 
     def is_at(self, path):
         # type: (bytes) -> bool
@@ -60,21 +85,3 @@ def _write(name, content, at, between):
     finally:
         os.close(stream)
     os.rename(name + b".new", name, **between)  # type: ignore[arg-type,unused-ignore]
-
-
-def _here():
-    # type: () -> object
-    """Return the way back to the working directory, also where it cannot be read."""
-    try:
-        return os.open(b".", os.O_RDONLY)
-    except EnvironmentError:
-        return os.getcwd()
-
-
-def _go(back):
-    # type: (object) -> None
-    if isinstance(back, int):
-        os.fchdir(back)
-        os.close(back)
-    else:
-        os.chdir(back)  # type: ignore[arg-type]

@@ -64,13 +64,22 @@ def write_start(manifest, root, activation, shell, write=write_file):
     write(start, fill(TEMPLATE, fields))
 
 
+def from_root(path):
+    # type: (bytes) -> bytes
+    """Return the path of the archive from the root on; as it is when the working directory was removed."""
+    if path.startswith(b"/"):
+        return path
+    try:
+        return os.path.join(compat.path_bytes(os.getcwd()), path[2:] if path.startswith(b"./") else path)
+    except EnvironmentError:
+        return path
+
+
 def start(root, path, arguments, environ):
     # type: (bytes, bytes, List[bytes], Dict[bytes, bytes]) -> None
     """Replace this process by the entry point: same pid, arguments, standard streams; does not return."""
     for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # Python ignores these; a program expects the default
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
-    here = compat.path_bytes(os.getcwd())
-    absolute = os.path.join(here, path[2:] if path.startswith(b"./") else path)
-    words = [b"sh", b"-c", HAND_OVER, b"sh", absolute, root + b"/start"]
+    words = [b"sh", b"-c", HAND_OVER, b"sh", from_root(path), root + b"/start"]
     os.execve(b"/bin/sh", words + arguments, environ)

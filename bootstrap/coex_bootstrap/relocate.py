@@ -12,6 +12,7 @@ index of ENCODINGS. An item of a text is an offset, followed by `!` where conda 
 line); an item of a binary is the offsets of one string's occurrences and its end, joined by `.`.
 """
 
+import codecs
 import re
 import sys
 
@@ -115,11 +116,12 @@ class Relocation(object):
 
     def _encoded(self, encoding, prefix):
         # type: (int, bytes) -> Tuple[bytes, bytes]
-        name = ENCODINGS[encoding]
         if encoding == 0:
-            return self.placeholder.encode(name), prefix
+            return self.placeholder.encode("utf-8"), prefix
+        # Not by name: to find a codec, 3.13.0 needs a working directory that is there.
+        encode = getattr(codecs, ENCODINGS[encoding].replace("-", "_") + "_encode")
         try:
-            return self.placeholder.encode(name), prefix.decode("utf-8").encode(name)
+            return encode(self.placeholder)[0], encode(prefix.decode("utf-8"))[0]
         except UnicodeDecodeError:
             raise HostUnfit("a package needs a place whose path is UTF-8", prefix, "name one in COEX_ROOT")
 

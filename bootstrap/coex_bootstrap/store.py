@@ -11,6 +11,7 @@ from .errors import StoreUnusable
 from .format import entry_files
 from .leftovers import discard, remove, set_aside, sweep, was_ready
 from .shell import check_line, is_filled, quote, write_file
+from .working_directory import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ class Store(object):
         It is asked when no other process is about to use the room.
         """
         volume = os.statvfs(self.path)
-        free, needed = volume.f_bavail * volume.f_frsize, manifest.unpacked["bytes"] - linked[1]
-        if free < needed:
+        free = volume.f_bavail * (volume.f_frsize or volume.f_bsize)
+        needed = manifest.unpacked["bytes"] - linked[1]
+        if volume.f_blocks and free < needed:  # a file system without a size of its own says 0 of 0
             return "%d MB are free, %d MB are needed" % (free >> 20, needed >> 20)
         files = manifest.unpacked["files"] - linked[0]
         if volume.f_files and volume.f_favail < files:
@@ -172,7 +174,7 @@ def stores(environ):
     """Return the places to try, best first: COEX_ROOT alone, or the user's cache and then the temporary directories."""
     explicit = environ.get(EXPLICIT)
     if explicit:
-        return [Store(os.path.abspath(explicit), explicit=True)]
+        return [Store(absolute(explicit), explicit=True)]
     found = []
     cache, home = environ.get(b"XDG_CACHE_HOME", b""), environ.get(b"HOME", b"")
     if cache.startswith(b"/"):

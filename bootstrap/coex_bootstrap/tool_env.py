@@ -15,6 +15,7 @@ from .report import Outcome, quoted
 from .store import find_ready, stores
 from .trace import Trace
 from .verb import Verb
+from .working_directory import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def execute(path, options, environ):
     activation = root.path + b"/activate.sh"
     shell = needed_shell(activation, root.path, environ)
     after = _environment_after([shell, b"-p"] if shell else [b"/bin/sh"], activation, environ)
-    after[b"COEX_FILE"] = os.path.abspath(path)
+    after[b"COEX_FILE"] = absolute(path)
     names = [name for name in sorted(set(environ) | set(after)) if _can_be_set(name)]
     changed = [(text(name), text(after[name])) for name in names if name in after and after[name] != environ.get(name)]
     gone = [text(name) for name in names if name not in after]

@@ -21,6 +21,7 @@ from .store import TAG, Store, find_ready, make_store
 from .trace import Trace
 from .unpack import unpack
 from .verb import Verb
+from .working_directory import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def execute(path, options, environ):
     with closing(Archive(path)) as archive:
         check_host(archive.manifest)
         if options.store:
-            return _into_store(archive, os.path.abspath(path_bytes(options.store)), environ)
-        prefix = os.path.abspath(path_bytes(options.prefix))
-        app = os.path.abspath(path_bytes(options.app)) if options.app else None
+            return _into_store(archive, absolute(path_bytes(options.store)), environ)
+        prefix = absolute(path_bytes(options.prefix))
+        app = absolute(path_bytes(options.app)) if options.app else None
         for left in _left_behind(prefix):
             _remove_unfinished(left, prefix)
         _check_targets(archive, prefix, app)

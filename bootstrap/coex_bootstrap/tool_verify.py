@@ -14,6 +14,7 @@ from .root_check import ALTERED, MODE, RootCheck
 from .state import STATE, same_but_for
 from .store import find_ready, stores
 from .verb import Verb
+from .working_directory import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _places(manifest, options, environ):
     # type: (Any, Any, Dict[bytes, bytes]) -> Optional[Tuple[bytes, Dict[bytes, bytes]]]
     """Return what to look at, and where its `prefix` and `app` stand; raises CoexError where it has to be there."""
     if options.prefix:
-        prefix = os.path.abspath(path_bytes(options.prefix))
+        prefix = absolute(path_bytes(options.prefix))
         if not os.path.isdir(prefix + b"/conda-meta"):
             raise CoexError("no environment is there", prefix)
         return prefix, {form.PREFIX: prefix}

@@ -78,6 +78,35 @@ def test_from_a_directory_that_is_gone(place, directory, monkeypatch):
     os.rmdir(place + b"/here")
     directory.write(b"start", b"mine")
     assert read(place + b"/one/start") == b"mine"
+    assert os.stat(b".").st_nlink == 0  # it is still this process's
+
+
+@pytest.mark.parametrize("name", [b"start", b"x" * 300])
+def test_from_a_directory_that_cannot_be_opened(place, directory, monkeypatch, name):
+    # type: (bytes, Directory, Any, bytes) -> None
+    """There is no way back into such a directory, so the process does not leave it."""
+    real, fchdir, own = os.open, os.fchdir, os.getpid()
+
+    def leave(descriptor):
+        # type: (int) -> None
+        assert os.getpid() != own
+        fchdir(descriptor)
+
+    def refuse(path, *arguments, **named):
+        # type: (bytes, *Any, **Any) -> int
+        if path == b".":
+            raise OSError(errno.EACCES, "Permission denied")
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "fchdir", leave)
+    if len(name) < 100:
+        directory.write(name, b"mine")
+        assert read(place + b"/one/start") == b"mine"
+    else:
+        with pytest.raises(EnvironmentError) as caught:
+            directory.write(name, b"mine")
+        assert caught.value.errno == errno.ENAMETOOLONG
 
 
 def test_close(place):

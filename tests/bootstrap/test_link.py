@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from contextlib import closing
 
 import pytest
@@ -138,6 +139,20 @@ def test_what_differs_is_written(started, what):
         contents[1] = b"SECOND"
     second = started(index, contents)
     assert shared(first, second) == [path for path in PLAIN if (path == b"prefix/lib/second") != (row == 4)]
+
+
+def test_a_file_that_was_not_used_for_long_counts_as_used(started):
+    # type: (Started) -> None
+    first = started(*package())
+    before = states(first)
+    for path in PLAIN:
+        os.utime(first + b"/" + path, (5, os.stat(first + b"/" + path).st_mtime))
+    second = started(*package(b"other"))
+    assert shared(first, second) == PLAIN
+    assert min(os.stat(second + b"/" + path).st_atime for path in PLAIN) > time.time() - 3600
+    for old, new in zip(before, states(second)):
+        assert abs(old[2] - new[2]) < 2e-6
+        assert (old[:2], old[3]) == (new[:2], new[3])
 
 
 @pytest.mark.parametrize("what", ["content", "time", "mode", "gone", "link", "directory"])

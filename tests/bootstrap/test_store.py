@@ -9,6 +9,7 @@ import pytest
 from coex_bootstrap import compat
 from coex_bootstrap.claim import Claim
 from coex_bootstrap.directory import Directory
+from coex_bootstrap.errors import CoexError
 from coex_bootstrap.leftovers import remove
 from coex_bootstrap.shell import check_line, quote
 from coex_bootstrap.store import NOEXEC, Store, find_ready, no_place, stores
@@ -77,6 +78,19 @@ def test_relative_coex_root_is_absolute(place, monkeypatch):
     assert (store.path, store.explicit) == (os.path.realpath(place) + b"/here/below", True)
 
 
+def test_relative_coex_root_below_a_directory_that_was_removed(place, monkeypatch):
+    # type: (bytes, Any) -> None
+    os.mkdir(place + b"/here")
+    monkeypatch.chdir(compat.native(place))
+    os.chdir(place + b"/here")
+    os.rmdir(place + b"/here")
+    with pytest.raises(CoexError) as caught:
+        stores({b"COEX_ROOT": b"below"})
+    words = "below: this path is relative, and the working directory was removed; give the path from / on"
+    assert str(caught.value) == words
+    assert [store.path for store in stores({b"COEX_ROOT": b"/mine"})] == [b"/mine"]
+
+
 def test_store_is_made_for_this_user_alone(place):
     # type: (bytes) -> None
     store = Store(place + b"/a/b/coex")
@@ -134,17 +148,21 @@ def test_refuses_what_is_read_only(place):
     assert refusal(place + b"/s/below") == "Permission denied"
 
 
-Volume = collections.namedtuple("Volume", "f_flag f_bavail f_frsize f_files f_favail")
+Volume = collections.namedtuple("Volume", "f_flag f_bavail f_frsize f_files f_favail f_blocks f_bsize")
 
 
 @pytest.mark.parametrize(
     ("volume", "why"),
     [
-        (Volume(NOEXEC, 1 << 30, 4096, 0, 0), "mounted noexec"),
-        (Volume(0, 100, 1 << 20, 0, 0), "100 MB are free, 102 MB are needed"),
-        (Volume(0, 102, 1 << 20, 0, 0), None),
-        (Volume(0, 102, 1 << 20, 90, 8), "8 files (inodes) are free, 9 are needed"),
-        (Volume(0, 102, 1 << 20, 90, 9), None),
+        (Volume(NOEXEC, 1 << 30, 4096, 0, 0, 1 << 40, 4096), "mounted noexec"),
+        (Volume(0, 100, 1 << 20, 0, 0, 1 << 40, 4096), "100 MB are free, 102 MB are needed"),
+        (Volume(0, 102, 1 << 20, 0, 0, 1 << 40, 4096), None),
+        (Volume(0, 102, 1 << 20, 90, 8, 1 << 40, 4096), "8 files (inodes) are free, 9 are needed"),
+        (Volume(0, 102, 1 << 20, 90, 9, 1 << 40, 4096), None),
+        (Volume(0, 0, 4096, 0, 0, 0, 4096), None),
+        (Volume(0, 0, 0, 0, 0, 0, 0), None),
+        (Volume(0, 102, 0, 0, 0, 1 << 40, 1 << 20), None),
+        (Volume(0, 100, 0, 0, 0, 1 << 40, 1 << 20), "100 MB are free, 102 MB are needed"),
     ],
 )
 def test_volume(place, monkeypatch, volume, why):

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from contextlib import closing
 
 import pytest
@@ -102,6 +103,8 @@ def test_times(unpacked):
     assert os.stat(work + b"/app/empty").st_mtime == 12
     assert os.stat(work + b"/app/before").st_mtime == -12
     assert os.stat(work + b"/app/relocated").st_mtime > 1500000000
+    used = [os.stat(work + b"/app/" + name).st_atime for name in os.listdir(work + b"/app")]
+    assert min(used) > time.time() - 3600  # cleaners remove what was not used for long
 
 
 def test_links(unpacked):

@@ -136,6 +136,18 @@ def test_cache_that_is_hopeless(survivor: Survivor, home: Path, store: Path, how
     works(survivor, temporary()[0], f"STORE={cache}; {HOPELESS[how][0]}", HOME=home)
 
 
+def test_file_system_that_counts_nothing(survivor: Survivor, home: Path, store: Path) -> None:
+    """It says that 0 of 0 blocks and inodes are free, as some of FUSE do."""
+    mount = f"mount -t tmpfs -o mode=700,uid={USER},size=0,nr_inodes=0 none {store}"
+    done = start(survivor, mount, COEX_ROOT=store)
+    assert (done.returncode, done.stdout, done.stderr) == (0, survivor.expected, "")
+    for words in (f"unpack -p {store}/environment", f"unpack --store {store}/store"):
+        script = f'{mount} && COEX_TOOLS=1 "$0" {words}'
+        command = ["unshare", "-m", "sh", "-c", script, survivor.archive]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), words
+
+
 def test_every_place_is_hopeless(survivor: Survivor, home: Path) -> None:
     for place in temporary():
         squat(place, "directory", home)
