@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap import compat, tool_cache
 from coex_bootstrap.host_cache import find_roots
-from coex_bootstrap.report import Outcome, show
+from coex_bootstrap.report import counted, show, write_text
 from coex_bootstrap.store import stores
 
 from . import conda_api
-from .errors import InputError, OutputError
+from .errors import InputError, Misuse, OutputError
 from .fetch import frame_directory
 from .frame_cache import entries, open_entry, size_of, unfinished
 from .report import human, table
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def cache(arguments: Namespace) -> int:
-    """Do what was asked: `list` shows frames and roots, the others mean frames where nothing says roots."""
+    """Do what was asked: `list` shows frames and roots, the others mean frames if nothing says roots."""
     if arguments.frames and tool_cache.has_condition(arguments):
         raise InputError("conditions choose roots, --frames means those of builds", remedy="leave one of them out")
     if arguments.action != "clean" and tool_cache.has_condition(arguments):
-        raise InputError("conditions go with clean")
+        raise Misuse("conditions go with clean")
     if arguments.roots or tool_cache.has_condition(arguments):
         return _roots(arguments.action, arguments)
     if arguments.action == "list":
@@ -49,13 +49,11 @@ def _roots(action: str, arguments: Namespace) -> int:
         return show(outcome, context.json)
     roots = _find_roots()
     chosen = tool_cache.choose(roots, arguments, time.time())
-    if not context.json:
-        for line in tool_cache.list_lines(chosen):
-            print(line)
     if context.dry_run:
-        found = [tool_cache.fields(root) for root in chosen]
-        return show(Outcome({"dry_run": True, "removed": found, "kept": []}, [], 0), context.json)
+        return show(tool_cache.would_remove(chosen), context.json)
     if chosen and not context.json:
+        if not (context.quiet and context.always_yes):
+            _say(*tool_cache.list_lines(chosen))
         conda_api.confirm_yn()
     return show(tool_cache.clean(roots, chosen), context.json)
 
@@ -70,20 +68,18 @@ def _directory() -> Path:
 def show_path() -> int:
     """Print where the frames are kept."""
     from conda.base.context import context
-    from conda.cli.common import stdout_json_success
 
     directory = str(_directory())
     if context.json:
-        stdout_json_success(path=directory)
+        conda_api.print_json(path=directory)
     else:
-        print(directory)
+        _say(directory)
     return 0
 
 
 def show_list(*, with_roots: bool) -> int:
     """Print the frames that are kept, largest first, and the roots."""
     from conda.base.context import context
-    from conda.cli.common import stdout_json_success
 
     rows = [(*_describe(path), size_of(path), path.name) for path in entries(_directory())]
     roots = _find_roots() if with_roots else None
@@ -91,13 +87,15 @@ def show_list(*, with_roots: bool) -> int:
         names = ("owner", "level", "size", "file")
         more = {} if roots is None else {"roots": [tool_cache.fields(root) for root in roots]}
         entries_found = [dict(zip(names, row, strict=True)) for row in rows]
-        stdout_json_success(path=str(_directory()), entries=entries_found, **more)
+        conda_api.print_json(path=str(_directory()), entries=entries_found, **more)
         return 0
     lines = [(owner, str(level), human(size)) for owner, level, size, _ in rows]
-    print("\n".join(table(("frames of", "level", "size"), lines)))
-    print(f"{len(rows)} entries, {human(sum(size for _, _, size, _ in rows))}")
+    _say(*table(("frames of", "level", "size"), lines))
+    total = human(sum(size for _, _, size, _ in rows))
+    noun = "entry" if len(rows) == 1 else "entries"
+    _say(f"{len(rows)} {noun}, {total}, in {_directory()}" if rows else "no frames are kept")
     if roots is not None:
-        print("", *tool_cache.list_lines(roots), sep="\n")
+        _say("", *tool_cache.list_lines(roots))
     return 0
 
 
@@ -113,20 +111,31 @@ def _describe(path: Path) -> tuple[str, int]:
 def clean() -> int:
     """Remove everything that is kept, after asking; builds under way go on."""
     from conda.base.context import context
-    from conda.cli.common import stdout_json_success
 
     found = [*entries(_directory()), *unfinished(_directory())]
     size = sum(size_of(path) for path in found)
-    if not context.json:
-        print(f"{len(found)} files, {human(size)}, in {_directory()}")
-    if found and not context.json:
-        conda_api.confirm_yn()
-    if context.dry_run:
-        stdout_json_success(dry_run=True, files=len(found), size=size)
+    files = f"{counted(len(found), 'file')} of frames, {human(size)}, in {_directory()}"
+    if context.json and context.dry_run:
+        conda_api.print_json(dry_run=True, files=len(found), size=size)
         return 0
+    if not found and not context.json:
+        _say("no frames are kept: nothing to remove")
+        return 0
+    if context.dry_run:
+        _say(f"would remove {files}")
+        return 0
+    if not context.json:
+        if not (context.quiet and context.always_yes):
+            _say(files)
+        conda_api.confirm_yn()
     for path in found:
         path.unlink(missing_ok=True)
     if context.json:
-        stdout_json_success(removed=len(found), size=size)
+        conda_api.print_json(removed=len(found), size=size)
+    else:
+        _say(f"removed {files}")
     return 0
 
+
+def _say(*lines: str) -> None:
+    write_text("".join(f"{line}\n" for line in lines))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cli_options import BUILD_MORE, add_archive, add_sources, add_verb, take_paths_anywhere
+from .cli_options import BUILD_MORE, add_archive, add_existing, add_output, add_sources, describe, entry_points
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _SubParsersAction
+    from argparse import ArgumentParser, Namespace
 
-CREATE = "Create an executable archive of an environment and an application."
 ABOUT = """\
 The environment is one of these: environment files and packages (-f,
 --package), which are solved as for `conda create`; a lock file (-f), whose
@@ -33,19 +32,17 @@ examples:
 """
 
 
-def configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
-    """Add the verb."""
+def configure_create(parser: ArgumentParser) -> None:
+    """Add the options."""
     from conda.cli.helpers import (
-        add_output_and_prompt_options,
         add_parser_channels,
         add_parser_networking,
         add_parser_platform,
-        add_parser_prefix,
         add_parser_solver,
         add_parser_solver_mode,
     )
 
-    parser = add_verb(verbs, "create", CREATE, ABOUT, EXAMPLES, *BUILD_MORE)
+    describe(parser, "create", ABOUT, EXAMPLES, *BUILD_MORE)
     add_sources(
         parser,
         "Files and directories of the application, which keep the names they are given by, or get the one behind "
@@ -53,16 +50,14 @@ def configure_create(verbs: _SubParsersAction[ArgumentParser]) -> None:
     )
     add_archive(parser)
     _add_environment(parser)
-    add_parser_prefix(parser)
     add_parser_platform(add_parser_channels(parser))
     add_parser_solver(add_parser_solver_mode(parser))
     add_parser_networking(parser)
-    add_output_and_prompt_options(parser)
-    take_paths_anywhere(parser)
+    add_output(parser, asks=True)
 
 
 def _add_environment(parser: ArgumentParser) -> None:
-    """Add what an environment is made of; where conda looks for it, conda's own options say."""
+    """Add what an environment is made of; conda's own options say where conda looks for packages."""
     inputs = parser.add_argument_group("Environment")
     inputs.add_argument(
         "-f", "--file", action="append", default=[], metavar="FILE",
@@ -81,6 +76,7 @@ def _add_environment(parser: ArgumentParser) -> None:
         "--lock-category", action="append", default=[], dest="lock_categories", metavar="NAME",
         help="A category to take of a conda-lock.yml, beside main. May be repeated.",
     )  # fmt: skip
+    add_existing(inputs, "The exact packages of an existing environment")
 
 
 def execute_create(arguments: Namespace) -> int:
@@ -92,7 +88,7 @@ def execute_create(arguments: Namespace) -> int:
             files=tuple(arguments.file),
             specs=tuple(arguments.package_specs),
             existing=bool(arguments.name or arguments.prefix),
-            entry_points=tuple(arguments.entrypoint),
+            entry_points=entry_points(arguments),
             variables=tuple(arguments.env),
             sources=tuple(arguments.sources),
             output=arguments.output,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cli_options import add_verb
+from .cli_options import describe
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _SubParsersAction
+    from argparse import ArgumentParser, Namespace
 
-INSPECT = "Show what an archive holds and asks of a host, where its megabytes are, or how two archives differ."
 ABOUT = """\
 Of one archive: platform, entry points, variables, size, needs of the host,
 digest, every package with its sizes, and the files of the application. Of two:
@@ -31,11 +30,11 @@ exit status:
 """
 
 
-def configure_inspect(verbs: _SubParsersAction[ArgumentParser]) -> None:
-    """Add the verb."""
+def configure_inspect(parser: ArgumentParser) -> None:
+    """Add the options."""
     from conda.cli.helpers import add_parser_json
 
-    parser = add_verb(verbs, "inspect", INSPECT, ABOUT, MORE)
+    describe(parser, "inspect", ABOUT, MORE)
     parser.add_argument("archive", metavar="ARCHIVE", help="The archive.")
     parser.add_argument("other", nargs="?", metavar="OTHER", help="A second one, to compare it with.")
     parser.add_argument("--sizes", action="store_true", help="Show where the megabytes are, by package and file.")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .errors import Misuse
+from .verb_parser import VERBS
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, _SubParsersAction
+    from argparse import ArgumentParser, Namespace, _ArgumentGroup
 
 DEFAULT_LEVEL = 9
 FAST_LEVEL = 3
+QUIET = "Print the result alone, without progress and without the plan."
 BUILD_STATUS = """\
 exit status:
   0 the archive was written, or a dry run ended well; 1 something failed, and
@@ -28,17 +32,12 @@ environment variables:
 BUILD_MORE = (BUILD_STATUS, BUILD_VARIABLES)
 
 
-def add_verb(
-    verbs: _SubParsersAction[ArgumentParser], name: str, summary: str, about: str, *more: str
-) -> ArgumentParser:
-    """Add a verb whose help begins with its summary and what it does, and ends with `more`."""
-    from argparse import RawDescriptionHelpFormatter
+def describe(parser: ArgumentParser, verb: str, about: str, *more: str) -> None:
+    """Have the help of a verb begin with its summary and what it does, and end with `more`."""
     from textwrap import fill
 
-    return verbs.add_parser(
-        name, help=summary, description=f"{fill(summary, 79)}\n\n{about}", epilog="\n".join(more),
-        formatter_class=RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser.description = f"{fill(VERBS[verb], 79)}\n\n{about}"
+    parser.epilog = "\n".join(more)
 
 
 def add_sources(parser: ArgumentParser, text: str) -> None:
@@ -49,7 +48,7 @@ def add_sources(parser: ArgumentParser, text: str) -> None:
 def add_archive(parser: ArgumentParser) -> None:
     """Add what a new archive is to be: entry points, variables, where it goes, how hard zstd tries."""
     parser.add_argument(
-        "--entrypoint", required=True, action="append", metavar="[NAME=]COMMAND",
+        "--entrypoint", action="append", default=[], metavar="[NAME=]COMMAND",
         help="What to run, with arguments: a command of the environment, a file of the application, or "
         "package.module:function. May be repeated: the first is the default, a link to the archive that is "
         "called NAME runs the one of that name.",
@@ -75,13 +74,29 @@ def add_archive(parser: ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def take_paths_anywhere(parser: ArgumentParser) -> None:
-    """Have `sources` also after an option that follows others: argparse takes a list of arguments in one piece."""
-    parse = parser.parse_known_args
+def add_existing(group: _ArgumentGroup, text: str) -> None:
+    """Add -n and -p, which conda offers under a heading that is for the environment to be made."""
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("-n", "--name", metavar="ENVIRONMENT", help=f"{text}, by its name.")
+    which.add_argument("-p", "--prefix", metavar="PATH", help=f"{text}, by its path.")
 
-    def gather(args: Any = None, namespace: Any = None) -> Any:
-        found, left = parse(args, namespace)
-        found.sources += [word for word in left if not word.startswith("-")]
-        return found, [word for word in left if word.startswith("-")]
 
-    parser.parse_known_args = gather  # type: ignore[method-assign]
+def add_output(parser: ArgumentParser, *, asks: bool) -> None:
+    """Add conda's options for output and prompts; a verb that never asks takes `--yes`, and does not offer it."""
+    from argparse import SUPPRESS
+
+    from conda.cli.helpers import add_output_and_prompt_options
+
+    add_output_and_prompt_options(parser)
+    for action in parser._actions:
+        if "--yes" in action.option_strings and not asks:
+            action.help = SUPPRESS
+        if "--quiet" in action.option_strings:
+            action.help = QUIET
+
+
+def entry_points(arguments: Namespace) -> tuple[str, ...]:
+    """Return the entry points of a new archive; raises Misuse if there is none."""
+    if not arguments.entrypoint:
+        raise Misuse("no entry point", remedy="name the command to run, such as --entrypoint python")
+    return tuple(arguments.entrypoint)

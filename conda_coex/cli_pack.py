@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .cli_options import BUILD_MORE, add_archive, add_sources, add_verb, take_paths_anywhere
+from .cli_options import BUILD_MORE, add_archive, add_existing, add_output, add_sources, describe, entry_points
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _SubParsersAction
+    from argparse import ArgumentParser, Namespace
 
-PACK = "Pack a live environment as it is: conda's packages, what was changed in them, pip's, and files of nobody."
 ABOUT = """\
 Without --from-prefix PREFIX, -n or -p it is the active environment. Paths of
 the environment in its files become the host's; what cannot come along as it
@@ -27,16 +26,18 @@ examples:
 """
 
 
-def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
-    """Add the verb."""
-    from conda.cli.helpers import add_output_and_prompt_options, add_parser_networking, add_parser_prefix
+def configure_pack(parser: ArgumentParser) -> None:
+    """Add the options."""
+    from conda.cli.helpers import add_parser_networking
 
-    parser = add_verb(verbs, "pack", PACK, ABOUT, EXAMPLES, *BUILD_MORE)
+    describe(parser, "pack", ABOUT, EXAMPLES, *BUILD_MORE)
     add_sources(parser, "Files and directories of the application, as for create.")
-    parser.add_argument(
+    environment = parser.add_argument_group("Environment")
+    environment.add_argument(
         "--from-prefix", nargs="?", const="", metavar="PREFIX",
         help="The environment's path. Without PREFIX it is the active one.",
     )  # fmt: skip
+    add_existing(environment, "The environment")
     add_archive(parser)
     parser.add_argument(
         "--missing", choices=("ignore", "restore", "refuse"), default="ignore",
@@ -61,10 +62,8 @@ def configure_pack(verbs: _SubParsersAction[ArgumentParser]) -> None:
         help="Leave out compiled Python files, static libraries, headers, documentation and tests; say what that "
         "saved.",
     )  # fmt: skip
-    add_parser_prefix(parser)
     add_parser_networking(parser)
-    add_output_and_prompt_options(parser)
-    take_paths_anywhere(parser)
+    add_output(parser, asks=False)
 
 
 def execute_pack(arguments: Namespace) -> int:
@@ -81,7 +80,7 @@ def execute_pack(arguments: Namespace) -> int:
         files=(),
         specs=(),
         existing=True,
-        entry_points=tuple(arguments.entrypoint),
+        entry_points=entry_points(arguments),
         variables=tuple(arguments.env),
         sources=tuple(arguments.sources),
         output=arguments.output,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cli_options import BUILD_STATUS, add_sources, add_verb, take_paths_anywhere
+from .cli_options import BUILD_STATUS, add_output, add_sources, describe
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _SubParsersAction
+    from argparse import ArgumentParser, Namespace
 
-REPACK = "Replace the app, the entry points or the variables of an archive; its packages stay, byte for byte."
 ABOUT = """\
 What is not named stays. Frames of packages are copied as they are, each
 compared with its sha256, and nothing is solved or downloaded. The new archive
@@ -25,11 +24,9 @@ examples:
 """
 
 
-def configure_repack(verbs: _SubParsersAction[ArgumentParser]) -> None:
-    """Add the verb."""
-    from conda.cli.helpers import add_output_and_prompt_options
-
-    parser = add_verb(verbs, "repack", REPACK, ABOUT, EXAMPLES, BUILD_STATUS)
+def configure_repack(parser: ArgumentParser) -> None:
+    """Add the options."""
+    describe(parser, "repack", ABOUT, EXAMPLES, BUILD_STATUS)
     parser.add_argument("archive", metavar="ARCHIVE", help="The archive to take the packages of.")
     add_sources(parser, "Files and directories, as for create: the whole new app, unless --keep-app is given.")
     parser.add_argument(
@@ -54,8 +51,7 @@ def configure_repack(verbs: _SubParsersAction[ArgumentParser]) -> None:
         "--compression-level", type=int, metavar="N",
         help="How hard zstd tries at the app, 1 to 19. The default is what the archive was made with.",
     )  # fmt: skip
-    add_output_and_prompt_options(parser)
-    take_paths_anywhere(parser)
+    add_output(parser, asks=False)
 
 
 def execute_repack(arguments: Namespace) -> int:

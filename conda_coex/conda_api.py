@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from typing import TYPE_CHECKING, Any
+
+from coex_bootstrap.report import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +34,15 @@ def requested(spec: str | None) -> dict[str, Any]:
     return {"requested_spec": str(spec)}  # of a dependency "None", by its `CreatePrefixRecordAction`
 
 
+def print_json(**fields: Any) -> None:
+    """Print conda's document of a success; raises if it cannot be written, which conda's own logging does not."""
+    from conda.cli.common import stdout_json_success
+
+    with contextlib.redirect_stdout(io.StringIO()) as document:
+        stdout_json_success(**fields)
+    write_text(document.getvalue())
+
+
 def confirm_yn() -> None:
     """Ask to proceed; raises conda's DryRunExit or CondaSystemExit."""
     try:
@@ -45,7 +57,7 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
     """Yield a function that takes the fraction done, 0 to 1; drawn by conda, where conda would draw."""
     from conda.base.context import context
 
-    shown = sys.stdout.isatty() and not (context.json or context.quiet)
+    shown = bool(sys.stdout) and sys.stdout.isatty() and not (context.json or context.quiet)
     try:
         from conda.reporters import get_progress_bar, get_progress_bar_context_manager
 

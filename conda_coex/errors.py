@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from coex_bootstrap.errors import CoexError
+from coex_bootstrap.errors import CoexError, Misuse
 
 __all__ = [
     "AppError",
@@ -18,6 +18,7 @@ __all__ = [
     "InputError",
     "Interrupted",
     "LockMismatch",
+    "Misuse",
     "OutputError",
     "PackageDamaged",
     "PackageRefused",

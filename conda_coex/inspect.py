@@ -7,9 +7,10 @@ from contextlib import closing
 from typing import Any
 
 from coex_bootstrap.archive import Archive
+from coex_bootstrap.report import write_text
 from coex_bootstrap.tool_info import describe, render
 
-from . import compare, file_differences, sizes
+from . import compare, conda_api, file_differences, sizes
 from .size_page import write_page
 
 
@@ -19,7 +20,6 @@ def inspect(path: str, other: str | None = None, *, bars: bool = False, page: st
     `bars` and `page` (a file) ask for the size report. Raises ArchiveDamaged or FormatUnknown.
     """
     from conda.base.context import context
-    from conda.cli.common import stdout_json_success
 
     from .errors import InputError
 
@@ -41,9 +41,9 @@ def inspect(path: str, other: str | None = None, *, bars: bool = False, page: st
             for each in measured
         ]
     if context.json:
-        stdout_json_success(**document)
+        conda_api.print_json(**document)
     else:
-        print("\n".join(lines))
+        write_text("".join(f"{line}\n" for line in lines))
     return 0
 
 

@@ -1,9 +1,15 @@
-"""Let a signal end a build as an exception does: everything cleans up, and the status says which signal it was."""
+"""End as a program of the system does: by signals, after everything is cleaned up, and with any streams."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import logging
+import os
+import select
 import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import Interrupted
@@ -39,3 +45,41 @@ def interruptible() -> Iterator[None]:
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
     # no Exception and no SystemExit: conda goes on after some of those
     raise KeyboardInterrupt(number)
+
+
+def open_closed_streams() -> None:
+    """Give this process the streams that its caller has closed: conda writes to them unseen."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+
+
+def let_conda_say(error: BaseException) -> None:
+    """Prepare for the end with an error, which conda prints.
+
+    If nobody reads, this process ends as a signal ends any program in a pipe whose reader, such as `head`, has read
+    enough. Only now: while a build downloads, a connection that breaks must be an error. And a document that cannot
+    be written is no reason for logging to add its own traceback.
+    """
+    from conda.base.context import context
+
+    logging.raiseExceptions = False
+    atexit.register(_discard_unwritten)
+    if (isinstance(error, BrokenPipeError) and _nobody_reads(1, 2)) or (context.json and _nobody_reads(1)):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGPIPE)
+
+
+def _nobody_reads(*descriptors: int) -> bool:
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _discard_unwritten() -> None:
+    """Keep Python from a second try at its end, which would change the status."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conda.plugins import hookimpl
 from conda.plugins.types import CondaSubcommand
@@ -20,17 +20,17 @@ def conda_subcommands() -> Iterator[CondaSubcommand]:
 
 
 def configure_parser(parser: ArgumentParser) -> None:
-    """Have the verbs added when `parser` is first used: conda asks for them on every one of its runs."""
-    parse = parser.parse_known_args
+    """Add the verbs, which get their options when they are looked at: conda calls this on every one of its runs."""
+    from .verb_parser import add_verbs
 
-    def configure_and_parse(*arguments: Any, **options: Any) -> Any:
-        from .cli import configure_parser
+    add_verbs(parser, configure_verb)
 
-        parser.parse_known_args = parse  # type: ignore[method-assign]
-        configure_parser(parser)
-        return parse(*arguments, **options)
 
-    parser.parse_known_args = configure_and_parse  # type: ignore[method-assign]
+def configure_verb(parser: ArgumentParser, verb: str) -> None:
+    """Give the parser of a verb its options."""
+    from .cli import configure
+
+    configure(parser, verb)
 
 
 def execute(arguments: Namespace) -> int:

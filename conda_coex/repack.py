@@ -22,7 +22,7 @@ from .layout import Layout
 from .manifest import unpacked_size
 from .payload import Payload
 from .plan import Content
-from .report import human, notify
+from .report import human, notify, say_made, write_text
 
 if TYPE_CHECKING:
     from typing import IO
@@ -61,10 +61,11 @@ def repack(request: Request) -> int:
         points = resolve(request, old, layout)
         env = variables(request, old)
         if context.dry_run:
-            report(output, {"entry_points": points}, layout)
+            report(output, {"entry_points": points}, layout, old.manifest.platform)
             raise DryRunExit
         fields = write(request, old, layout, kept, {"entry_points": points, "env": env}, output)
-    report(output, fields, layout)
+        platform = old.manifest.platform
+    report(output, fields, layout, platform)
     return 0
 
 
@@ -181,19 +182,21 @@ def seal(stream: IO[bytes], old: Archive, layout: Layout, payload: Payload, fiel
     fields.update(digest=manifest.digest)
 
 
-def report(output: Path, fields: dict[str, Any], layout: Layout) -> None:
+def report(output: Path, fields: dict[str, Any], layout: Layout, platform: str) -> None:
     """Say what was made, or in a dry run what would be."""
     from conda.base.context import context
-    from conda.cli.common import stdout_json_success
 
     names = [entry["name"] for entry in fields["entry_points"]]
     count = sum(path.startswith("app/") for path in layout.entries)
     notes = [*app.leaving(layout.links()), *layout.notes]
     made = {"dry_run": True} if context.dry_run else {"digest": fields["digest"], "size": output.stat().st_size}
     if context.json:
-        stdout_json_success(archive=str(output), **made, entry_points=names, app_files=count, warnings=notes)
+        conda_api.print_json(archive=str(output), **made, entry_points=names, app_files=count, warnings=notes)
         return
     notify(notes)
-    if not context.quiet:
-        size = "" if context.dry_run else f"{human(made['size'])}, "
-        print(f"{output}: {size}{count} app file{'s' * (count != 1)}, entry points: {', '.join(names)}")
+    facts = f"{count} app file{'s' * (count != 1)}, entry points: {', '.join(names)}"
+    if context.dry_run:
+        write_text(f"{output}: {facts}\n")
+        notify(["nothing was written: this was a dry run"])
+        return
+    say_made(output, f"{human(made['size'])}, {facts}", is_for_here=platform == context._native_subdir())

@@ -91,19 +91,19 @@ def _retryable() -> tuple[type[BaseException], ...]:
 def _show(transaction: Any, pip: Sequence[str]) -> None:
     """Show what conda would install and ask, as conda does; raises DryRunExit in a dry run."""
     from conda.base.context import context
-    from conda.cli.common import stdout_json_success
     from conda.exceptions import DryRunExit
 
     if context.json:
         if context.dry_run:
             actions = transaction._make_legacy_action_groups()[0]
-            stdout_json_success(dry_run=True, actions={**actions, "PIP": list(pip)} if pip else actions)
+            conda_api.print_json(dry_run=True, actions={**actions, "PIP": list(pip)} if pip else actions)
             raise DryRunExit
         return
-    transaction.print_transaction_summary()
-    if pip:
-        print("The following will be installed by pip:\n")
-        print("\n".join(f"  {line}" for line in pip) + "\n")
+    if not (context.quiet and context.always_yes) or context.dry_run:  # a question needs its subject
+        transaction.print_transaction_summary()
+        if pip:
+            print("The following will be installed by pip:\n")
+            print("\n".join(f"  {line}" for line in pip) + "\n")
     conda_api.confirm_yn()
 
 

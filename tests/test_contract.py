@@ -26,7 +26,7 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 NOUNS = {
     BUILDER: {
         "conda_api", "distribution", "environment", "errors", "frames", "layout", "lock_file", "placeholders", "plan",
-        "report", "yaml_text",
+        "report", "verb_parser", "yaml_text",
     },
     BOOTSTRAP: {
         "compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting", "working_directory",
@@ -82,6 +82,7 @@ EDGES = {
         ("specifiers", "environment_file"),
         ("unmanaged", "live_file"),
         ("unmanaged", "live_prefix"),
+        ("verb_parser", "interrupt"),
         ("wanted", "baked"),
         ("wanted", "specifiers"),
     },
@@ -256,8 +257,10 @@ for name in [name for name in sys.modules if name.startswith(("conda_coex", "coe
 known = set(sys.modules)
 import conda_coex.plugin
 list(conda_coex.plugin.conda_subcommands())
-conda_coex.plugin.configure_parser(argparse.ArgumentParser())
+parser = argparse.ArgumentParser()
+conda_coex.plugin.configure_parser(parser)
+assert "create" in parser.format_help()
 print(" ".join(sorted(set(sys.modules) - known)))
 """
     done = subprocess.run([testbed.python, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["conda_coex", "conda_coex.plugin"]
+    assert done.stdout.split() == ["conda_coex", "conda_coex.plugin", "conda_coex.verb_parser"]

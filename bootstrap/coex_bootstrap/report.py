@@ -1,11 +1,14 @@
 """Show what a tool found: lines for a person, or one JSON document for a program."""
 
+import errno
 import json
+import os
 import re
 import sys
 from collections import namedtuple
 
 from .compat import text, utf8
+from .errors import CoexError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +50,9 @@ def counted(number, thing):
 
 def table(head, rows):
     # type: (Sequence[str], Sequence[Sequence[str]]) -> Iterator[str]
-    """Yield aligned lines; columns of numbers stand to the right."""
+    """Yield aligned lines; columns of numbers stand to the right. A table without rows has no head either."""
+    if not rows:
+        return
     widths = [max(len(row[column]) for row in [head] + list(rows)) for column in range(len(head))]
     lines = [head, ["-" * width for width in widths]]  # type: List[Sequence[str]]
     for row in lines + list(rows):
@@ -73,8 +78,16 @@ def show_json(fields):
 
 def write_text(text):
     # type: (str) -> None
-    """Write text as UTF-8, whatever the locale."""
-    sys.stdout.flush()
-    stream = getattr(sys.stdout, "buffer", sys.stdout)  # type: Any
-    stream.write(utf8(text))
-    stream.flush()
+    """Write text to standard output as UTF-8, whatever the locale, with all that was printed before it."""
+    if sys.stdout is None:  # the caller has closed it
+        return
+    try:
+        sys.stdout.flush()
+        stream = getattr(sys.stdout, "buffer", sys.stdout)  # type: Any
+        stream.write(utf8(text))
+        stream.flush()
+    except EnvironmentError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python tries once more at its end
+        raise CoexError("cannot be written: %s" % error.strerror, b"standard output")

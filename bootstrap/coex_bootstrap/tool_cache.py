@@ -91,9 +91,17 @@ def execute(path, options, environ):
     if chosen and not options.dry_run and not options.yes:
         _ask(chosen)
     if options.dry_run:
-        lines = ["would remove %s" % _words(root) for root in chosen]
-        return Outcome({"dry_run": True, "removed": [fields(root) for root in chosen], "kept": []}, lines, 0)
+        return would_remove(chosen)
     return clean(roots, chosen)
+
+
+def would_remove(chosen):
+    # type: (List[Unpacked]) -> Outcome
+    """Return what a dry run says."""
+    lines = ["would remove %s" % _words(root) for root in chosen]
+    if not chosen:
+        lines = ["would remove no root"]
+    return Outcome({"dry_run": True, "removed": [fields(root) for root in chosen], "kept": []}, lines, 0)
 
 
 def has_condition(options):
@@ -189,6 +197,8 @@ def list_lines(roots):
         pids = ", ".join(map(str, root.pids[:3])) + (", ..." if len(root.pids) > 3 else "")
         shared = human(root.shared) if root.shared else ""
         cells.append((root.name, human(root.size), shared, used, pids, shown(root.path)))
+    if not roots:
+        return ["no roots: no archive is unpacked"]
     lines = list(table(("root of", "size", "shared", "last start", "in use by", "path"), cells))
     return lines + ["%s, %s" % (counted(len(roots), "root"), human(total_size(roots)))]
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from conda.cli.conda_argparse import ArgumentParser
 
-from conda_coex.cli import TOOLS, configure_parser
+from conda_coex.plugin import configure_parser
+from conda_coex.verb_parser import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-BUILDERS = ("create", "inspect", "pack", "repack", "cache")
 
 
 def help_of(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
@@ -33,7 +32,7 @@ def options(text: str) -> Iterator[tuple[str, str]]:
         yield found[1], " ".join(found[2].split())
 
 
-@pytest.mark.parametrize("verb", [*BUILDERS, *TOOLS])
+@pytest.mark.parametrize("verb", VERBS)
 def test_help(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     text = help_of(verb, monkeypatch, capsys)
     assert text.startswith(f"usage: conda coex {verb} ")
@@ -45,7 +44,7 @@ def test_help(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert [option for option, said in found.items() if len(said.split()) < 2] == []
 
 
-@pytest.mark.parametrize("verb", [*BUILDERS, *TOOLS])
+@pytest.mark.parametrize("verb", VERBS)
 def test_width(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     lines = help_of(verb, monkeypatch, capsys).splitlines()
     assert [line for line in lines if len(line) > 80] == []

@@ -14,6 +14,7 @@ from dockerfile_parse import DockerfileParser
 from end_to_end.archives import OF_THE_SHELL, only_root, ready_roots
 
 from conda_coex.cli import TOOLS
+from conda_coex.verb_parser import VERBS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ def ask(archive: Archive, *words: str | Path, store: Path, status: int = 0) -> s
 def test_conda_knows_every_verb() -> None:
     verbs = {name: verb.summary for name, verb in tools.VERBS.items()}
     assert verbs.pop("cache")  # conda's has the frames of builds too
-    assert verbs == TOOLS
+    assert verbs == {verb: VERBS[verb] for verb in TOOLS}
 
 
 @pytest.mark.parametrize("verb", ["info", "files", "verify", "lock", "sbom", "dockerfile"])

@@ -62,7 +62,7 @@ NEITHER = (
 )
 
 ENTRY_POINTS = [
-    Case("no entry point", CPROG, "the following arguments are required: --entrypoint", status=2),
+    Case("no entry point", CPROG, "no entry point; name the command to run, such as --entrypoint python", status=2),
     Case("empty", (*CPROG, "--entrypoint", ""), "the entry point is empty; name a command, as in --entrypoint python"),
     Case("blank", (*CPROG, "--entrypoint", " '' "), "the entry point is empty"),
     Case(
