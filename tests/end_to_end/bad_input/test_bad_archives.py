@@ -86,7 +86,7 @@ VERBS = [
 
 OPTIONS = [
     Case("unknown verb", ("creaet",), "conda coex has no verb 'creaet' (did you mean create?)", status=2),
-    Case("unknown option of no verb", ("--no-such-option",), "unrecognized arguments: --no-such-option;", status=2),
+    Case("unknown option of no verb", ("--no-such-option",), "unrecognized arguments: --no-such-option", status=2),
     Case("nothing to inspect", ("inspect",), "the following arguments are required: ARCHIVE", status=2),
     Case("unknown option", (*CPROG, *RUN, "--no-such-option"), "unrecognized arguments: --no-such-option", status=2),
     Case(
