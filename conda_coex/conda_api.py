@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from coex_bootstrap.report import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
 
@@ -23,6 +23,17 @@ def prefix_data(prefix: str, *, pip: bool) -> Any:
     names = signature(PrefixData.__init__).parameters
     keyword = "interoperability" if "interoperability" in names else "pip_interop_enabled"
     return PrefixData(prefix, **{keyword: pip})
+
+
+def link_order(records: Iterable[Any]) -> tuple[Any, ...]:
+    """Return records, dependencies first, by conda's own graph, which fails on menuinst without python."""
+    from conda.models.prefix_graph import PrefixGraph
+
+    records = tuple(records)
+    apart: list[Any] = []
+    if not any(record.name == "python" for record in records):
+        apart = [record for record in records if record.name == "menuinst"]
+    return (*PrefixGraph(tuple(record for record in records if record not in apart)).graph, *apart)
 
 
 def requested(spec: str | None) -> dict[str, Any]:

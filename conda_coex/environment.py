@@ -16,6 +16,7 @@ class PipSection:
     directory: str
     lines: tuple[str, ...]
     pinned: bool = False  # from a lock, which has their dependencies too
+    file: str | None = None  # that they are in
 
     @property
     def shown(self) -> list[str]:
@@ -38,6 +39,7 @@ class Wanted:
     pip: tuple[PipSection, ...] = ()
     pinned: tuple[Any, ...] = ()  # records that need no solve
     notes: tuple[str, ...] = ()
+    implied: tuple[str, ...] = ()  # specs that nobody wrote, taken if the channels have them
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,4 @@ class Environment:
     foreign: tuple[str, ...] = ()  # packages of other installers, which have no conda package
     pip: tuple[PipSection, ...] = ()
     notes: tuple[str, ...] = ()  # what deserves the user's attention
+    solved: bool = False  # from channels, which the user can add to

@@ -21,7 +21,6 @@ def read_existing(prefix: str, *, pip: bool = True) -> Environment:
     from conda.base.context import context
     from conda.exceptions import DryRunExit, EnvironmentLocationNotFound
     from conda.history import History
-    from conda.models.prefix_graph import PrefixGraph
 
     if not Path(prefix, "conda-meta", "history").is_file():
         raise EnvironmentLocationNotFound(prefix)
@@ -35,7 +34,7 @@ def read_existing(prefix: str, *, pip: bool = True) -> Environment:
     platform = next((record.subdir for record in mine if record.subdir != "noarch"), context.subdir)
     return Environment(
         platform=platform,
-        records=tuple(PrefixGraph(mine).graph),
+        records=conda_api.link_order(mine),
         specs=tuple(str(spec) for spec in specs),
         channels=tuple(dict.fromkeys(record.channel.base_url or record.channel.canonical_name for record in mine)),
         variables=_read_state(Path(prefix, "conda-meta", "state")),

@@ -1,22 +1,38 @@
-"""Read `@EXPLICIT` lists: a URL or path of a package in each line, with its md5 or sha256 behind a `#`."""
+"""Read `@EXPLICIT` lists: a URL or path of a package in each line, with its md5 or sha256 behind a `#`.
+
+Lines `# pip NAME @ URL` are the pip packages of such a list, as conda-lock and the archives' own `lock` write them.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
-from .lock_file import Choice, Lock, LockedPackage, LockFile, check_platform
+from .lock_file import check_platform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .lock_file import Choice, Lock, LockedPackage, LockFile
 
 PLATFORM = re.compile(r"^#\s*platform:\s*(\S+)\s*$", re.MULTILINE)
 # conda's `misc.url_pat`, with the sha256 of newer versions
 HASHES = re.compile(r"(?P<md5>[0-9a-fA-F]{32})|(?:sha256:)?(?P<sha256>[0-9a-fA-F]{64})")
 
+PIP = re.compile(r"#\s*pip\s+(?P<rest>\S.*)")
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[A-Za-z0-9._,-]*\])?"
+AT_URL = re.compile(rf"(?P<name>{NAME})\s*@\s*(?P<location>\S+?)(?P<hash>\s+--hash=sha256:\S+)?")
+VERSION = re.compile(rf"{NAME}\s*===?\s*[A-Za-z0-9._+!-]+(?:\s+--hash=[a-z0-9]+:[0-9a-f]+)*")
+NOT_LISTED = re.compile(r"# not in this list, pip installed it: (.+)")  # of the archives' own `lock`
+
 
 def read(file: LockFile, choice: Choice) -> Lock:
-    """Return what a list pins; raises InputError for a line that is no package, and for another platform."""
+    """Return what a list pins; raises InputError for a line that is not a package, and for another platform."""
     try:
         text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise file.wrong("is no UTF-8 text") from error
+        raise file.wrong("is not UTF-8 text") from error
     lines = [line.strip() for line in text.splitlines()]
     packages = [_package(file, line) for line in lines if line and not line.startswith("#") and line != "@EXPLICIT"]
     said = PLATFORM.search(text)
@@ -25,7 +41,31 @@ def read(file: LockFile, choice: Choice) -> Lock:
         platforms = {said.group(1)}
     for platform in platforms:  # one package of another is enough to make no environment
         check_platform(file.path, choice.platform, {platform})
-    return file.lock(choice.platform, packages)
+    pip = [line for found in map(PIP.fullmatch, lines) if found for line in _requirement(file, found["rest"])]
+    return file.lock(choice.platform, packages, pip=pip, notes=list(_notes(file, lines)))
+
+
+def _requirement(file: LockFile, rest: str) -> Iterator[str]:
+    """Yield the line of a requirements file for a pip package; nothing for a remark of a person that begins so."""
+    found = AT_URL.fullmatch(rest)
+    if found:
+        location, mark, fragment = found["location"].partition("#")
+        fields = dict(parse_qsl(fragment))
+        sha256 = (found["hash"] or "").rpartition(":")[2] or fields.pop("sha256", None)
+        kept = "&".join(f"{key}={value}" for key, value in fields.items())
+        yield file.requirement(found["name"], f"{location}#{kept}" if mark and kept else location, sha256)
+    elif VERSION.fullmatch(rest):
+        yield rest
+
+
+def _notes(file: LockFile, lines: Sequence[str]) -> Iterator[str]:
+    """Yield what the list says of pip packages that it does not pin."""
+    missing = [found[1] for found in map(NOT_LISTED.fullmatch, lines) if found]
+    if missing:
+        yield f"pip installed these, and {file.path} does not pin them: {', '.join(missing)}"
+    for found in map(PIP.fullmatch, lines):
+        if found and not (AT_URL.fullmatch(found["rest"]) or VERSION.fullmatch(found["rest"])):
+            yield f"not read as a pip package, it is not pinned: {found[0]}"
 
 
 def _is_platform(name: str) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import existing, lock, pinned, pip_packages, solve, wanted
+from .document import read_document
+from .errors import InputError
+from .lock_file import SUPPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +23,18 @@ def read(
     """Return the records to pack, in link order, with what pip has to add; `prefix` is an existing environment's."""
     if prefix is not None:
         return existing.read_existing(prefix)
-    found = lock.find_lock(files, specs, choice)
+    _check_platform(choice.platform)
+    documents = [read_document(path) for path in files]
+    found = lock.find_lock(documents, specs, choice)
     if found is not None:
         pip_packages.check(found.platform, found.pip)
         return pinned.resolve(found)
-    asked = wanted.merge_inputs(files, specs)
+    asked = wanted.merge_inputs(documents, specs)
     pip_packages.check(choice.platform, asked.pip)
     return pinned.order(asked) if asked.pinned else solve.solve(asked, str(output.absolute()))
+
+
+def _check_platform(platform: str) -> None:
+    if not platform.startswith(SUPPORTED):
+        what = f"archives are for Linux and macOS, not for {platform}"
+        raise InputError(what, remedy="choose one with --platform, such as linux-64")

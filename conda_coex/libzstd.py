@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,9 @@ NAMES = {"linux": "lib/libzstd.so.1", "osx": "lib/libzstd.1.dylib"}
 
 
 def find_libzstd(
-    platform: str, packages: Sequence[Package], channels: Sequence[str], solve: Solve, base: Path | None
-) -> tuple[bytes, str]:
+    platform: str, packages: Sequence[Package], channels: Sequence[str], solve: Solve, base: Path | None,
+    remedy: str | None = None,
+) -> tuple[bytes, str]:  # fmt: skip
     """Return the library and the name of what it came from: the environment, else a solve, else the base.
 
     `solve` returns the packages of zstd from channels, here the environment's; `base` is the prefix of a base of the
@@ -35,7 +37,7 @@ def find_libzstd(
             return _load(package.directory, name), package.dist
     if base is not None and (base / name).exists():
         return _load(base, name), "base"
-    raise DecoderNotFound(f"no libzstd for {platform} was found")
+    raise DecoderNotFound(f"no libzstd for {platform} was found", remedy=remedy)
 
 
 def solve_quietly(
@@ -50,7 +52,8 @@ def solve_quietly(
     from conda import CondaError
 
     for asked in dict.fromkeys([tuple(channels), *((channel,) for channel in channels)]):
-        with contextlib.suppress(CondaError, SystemExit):
+        # the user asked for another solve than this, and conda would show a prefix that does not exist
+        with contextlib.suppress(CondaError, SystemExit), contextlib.redirect_stdout(io.StringIO()):
             return solve(asked)
     return ()
 

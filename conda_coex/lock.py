@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from . import conda_lock, explicit_list, pixi_lock
 from .errors import InputError
 from .lock_file import Choice, Lock, LockFile, not_alone, wrong
-from .yaml_text import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .document import Document
 
 EXPLICIT = re.compile(rb"^(?:\xef\xbb\xbf)?@EXPLICIT\s*$", re.MULTILINE)
 KEYS = {"pixi": {"environments", "packages", "version"}, "conda-lock": {"metadata", "package"}}
@@ -24,40 +25,32 @@ NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write
 READERS = {"explicit": explicit_list.read, "conda-lock": conda_lock.read, "pixi": pixi_lock.read}
 
 
-def find_lock(files: Sequence[str], specs: Sequence[str], choice: Choice) -> Lock | None:
-    """Return the lock among the files, which must be all that was asked for, or None where there is none."""
-    for path in files:
-        file = recognize(path)
+def find_lock(files: Sequence[Document], specs: Sequence[str], choice: Choice) -> Lock | None:
+    """Return the lock among the files, which must be all that was asked for, or None if there is none."""
+    for document in files:
+        file = recognize(document)
         if file is not None:
             if len(files) + len(specs) > 1:
-                raise not_alone(path)
+                raise not_alone(document.path)
             return read_lock(file, choice)
     if choice.environment is not None or choice.categories:
         raise InputError("--lock-environment and --lock-category choose from a lock file", remedy="name it with -f")
     return None
 
 
-def recognize(path: str) -> LockFile | None:
-    """Return a lock file, told by what it holds, or None for another; its name counts where it holds nothing."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError:
-        return None  # who reads it for what it is gives the reason
-    if EXPLICIT.search(data):
-        return LockFile(path, "explicit", data)
-    named = Path(path).name.endswith(NAMES)
-    try:
-        found = load(data, lambda reason: wrong(path, reason))
-    except InputError:
-        if named:
-            raise
-        return None
-    keys = found.keys() if isinstance(found, dict) else set()
+def recognize(document: Document) -> LockFile | None:
+    """Return a lock file, which is recognized by content, or None; its name counts if it has no content of one."""
+    path = document.path
+    if EXPLICIT.search(document.data):
+        return LockFile(path, "explicit", document.data)
     for kind, wanted in KEYS.items():
-        if wanted <= keys:
-            return LockFile(path, kind, data, found)
-    if named and "dependencies" not in keys:
-        raise wrong(path, "is none: it pins no packages", "give the file that conda-lock or pixi has written")
+        if wanted <= document.keys:
+            return LockFile(path, kind, document.data, document.found)
+    if Path(path).name.endswith(NAMES):
+        if document.problem is not None:
+            raise wrong(path, document.problem)
+        if "dependencies" not in document.keys:
+            raise wrong(path, "pins no packages", "give the file that conda-lock or pixi has written")
     return None
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from .environment import PipSection
 from .errors import InputError
+from .yaml_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 HEXADECIMAL = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
 COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 SUFFIXES = (".conda", ".tar.bz2")
-KINDS = {dict: "mapping", list: "list", str: "text", int: "number"}
+A = {"md5": "an", "sha256": "a"}
+KINDS: dict[type, str] = {dict: "mapping", list: "list", str: "text"}
+TRUE = ("true", "yes", "on")
+SUPPORTED = ("linux-", "osx-")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     channels: tuple[str, ...] = ()
     pip: tuple[PipSection, ...] = ()
+    notes: tuple[str, ...] = ()  # of what it names and does not pin
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,36 @@ class LockFile:
         """Return the error of this file."""
         return wrong(self.path, what, remedy)
 
-    def check_version(self, known: Sequence[int], whose: str) -> None:
+    @property
+    def version(self) -> str:
+        """The version of the format, as it is written."""
+        return str(self.found.get("version"))
+
+    def check_version(self, known: Sequence[str], whose: str) -> None:
         """Refuse a version of the format that is not known."""
-        version = self.found.get("version")
-        if version not in known:
-            raise self.wrong(f"is of version {version!r} of {whose} format", f"make one of version {known[-1]}")
+        if self.version not in known:
+            listed = " and ".join(known)
+            what = f"is of {whose} format {self.version}, and {listed} can be read"
+            raise self.wrong(what, f"lock in format {known[-1]}")
 
     def take(self, key: str, kind: type, mapping: Any = None, where: str = "the file") -> Any:
-        """Return `mapping[key]`, of the file's mapping where none is given, which must be a `kind`."""
+        """Return `mapping[key]`, of the file's mapping if none is given, which must be a `kind`."""
         mapping = self.found if mapping is None else mapping
+        self.check_has(key, kind, mapping, where)
+        self.check_once(mapping, where, key)
+        return mapping[key]
+
+    def check_has(self, key: str, kind: type, mapping: Any, where: str) -> None:
+        """Refuse what is not a mapping with a `kind` at this key."""
         if not isinstance(mapping, dict) or not isinstance(mapping.get(key), kind):
             raise self.wrong(f"has no {KINDS[kind]} `{key}` in {where}")
-        return mapping[key]
+
+    def check_once(self, mapping: Any, where: str, key: str | None = None) -> None:
+        """Refuse a mapping that has this key twice, or any; what is not used may have what it likes."""
+        repeated: dict[str, int] = getattr(mapping, "repeated", {})
+        for name, line in repeated.items():
+            if key in (None, name):
+                raise self.wrong(f"has `{name}` twice in {where}" + (f", again in line {line}" if line else ""))
 
     def rows(self, value: Any, where: str) -> list[dict[str, Any]]:
         """Return what may be missing, and is a list of mappings else."""
@@ -91,17 +114,24 @@ class LockFile:
             raise self.wrong(f"has no list of mappings in {where}")
         return list(value or ())
 
+    def texts(self, value: Any, where: str) -> list[str]:
+        """Return what may be missing, and is a list of texts else."""
+        if not isinstance(value or [], list) or not all(isinstance(row, str) for row in value or ()):
+            raise self.wrong(f"has no list of texts in {where}")
+        return [str(row) for row in value or ()]
+
     def package(self, url: Any, hashes: dict[str, Any], fields: dict[str, Any] | None = None) -> LockedPackage:
         """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
         if not isinstance(url, str) or not url.endswith(SUFFIXES) or "://" not in url:
-            raise self.wrong(f"has {url!r}, which is no URL of a conda package")
+            raise self.wrong(f"has {shown(url)}, which is not the URL of a conda package")
         found: dict[str, str] = {}
         for kind, pattern in HEXADECIMAL.items():
             value = hashes.get(kind)
             if value is None or value == "":
                 continue
             if not isinstance(value, str) or not pattern.match(value.lower()):
-                raise self.wrong(f"has {value!r} for {url.rpartition('/')[2]}, which is no {kind}")
+                file_name = url.rpartition("/")[2]
+                raise self.wrong(f"has {shown(value)} for {file_name}, which is not {A[kind]} {kind}")
             found[kind] = value.lower()
         return LockedPackage(url, found.get("md5"), found.get("sha256"), fields or {})
 
@@ -112,19 +142,20 @@ class LockFile:
         none that pip could compare: a directory is as it is now, a commit names its content.
         """
         if any(mark.isspace() for mark in name + location) or location.startswith("-") or not location:
-            raise self.wrong(f"has {location!r}, which is no URL and no path of a pip package")
-        if sha256 is not None and not HEXADECIMAL["sha256"].match(str(sha256)):
-            raise self.wrong(f"has {sha256!r} for {name or location}, which is no sha256")
+            raise self.wrong(f"has {location!r}, which is neither the URL nor the path of a pip package")
         if "+" in location.partition("://")[0]:
-            # before 24.1, pip takes `NAME @ URL` for a path where the URL names no host
+            # before 24.1, pip takes `NAME @ URL` for a path if the URL names no host
             return f"{name} @ {_repository(location)}" if urlsplit(location).netloc else _repository(location)
-        if "://" not in location or location.startswith("file:"):
-            path = self._beside(location)
-            return f"{path} --hash=sha256:{sha256}" if sha256 and path.is_file() else str(path)
-        line = f"{name} @ {location}" if name else location
-        return f"{line} --hash=sha256:{sha256}" if sha256 else line
+        path = self.beside(location) if "://" not in location or location.startswith("file:") else None
+        if path is not None and not path.is_file():
+            return str(path)
+        if sha256 and not HEXADECIMAL["sha256"].match(str(sha256).lower()):
+            raise self.wrong(f"has {shown(sha256)} for {name or location}, which is not a sha256")
+        line = str(path) if path is not None else f"{name} @ {location}" if name else location
+        return f"{line} --hash=sha256:{str(sha256).lower()}" if sha256 else line
 
-    def _beside(self, location: str) -> Path:
+    def beside(self, location: str) -> Path:
+        """Return the path of what lies beside the lock file."""
         given = unquote(urlsplit(location).path) if location.startswith("file:") else location
         path = Path(os.path.normpath(Path(self.path).absolute().parent / given))
         if not path.exists():
@@ -132,18 +163,19 @@ class LockFile:
         return path
 
     def lock(
-        self, platform: str, packages: Iterable[LockedPackage], channels: Iterable[str] = (), pip: Sequence[str] = ()
-    ) -> Lock:
+        self, platform: str, packages: Iterable[LockedPackage], channels: Iterable[str] = (), pip: Sequence[str] = (),
+        notes: Sequence[str] = (),
+    ) -> Lock:  # fmt: skip
         """Return what the file pins: conda packages, each once, and lines for pip.
 
-        Those are in two sections where only some have hashes: pip wants hashes of all in a file, or of none.
+        Those are in two sections if only some have hashes: pip wants hashes of all in a file, or of none.
         """
         hashed = tuple(line for line in pip if "--hash=" in line)
         plain = tuple(line for line in pip if "--hash=" not in line)
         directory = str(Path(self.path).absolute().parent)
         sections = tuple(PipSection(directory, part, pinned=True) for part in (hashed, plain) if part)
         once = {package.url: package for package in packages}
-        return Lock(self.path, platform, tuple(once.values()), tuple(channels), sections)
+        return Lock(self.path, platform, tuple(once.values()), tuple(channels), sections, tuple(notes))
 
 
 def _repository(location: str) -> str:
@@ -163,12 +195,15 @@ def _repository(location: str) -> str:
 
 
 def check_platform(path: str, wanted: str, available: Iterable[str]) -> None:
-    """Raise InputError, naming the platforms that a lock has, where the wanted one is not among them."""
+    """Raise InputError, naming the platforms that a lock has, if the wanted one is not among them."""
     found = sorted(set(available))
     if wanted not in found:
         listed = ", ".join(found) or "no platform"
-        remedy = f"choose with --platform {found[0]}" if found else None
-        raise wrong(path, f"is for {listed}, not for {wanted}", remedy)
+        usable = [platform for platform in found if platform.startswith(SUPPORTED)]
+        if usable or not found:
+            remedy = f"choose with --platform {usable[0]}" if usable else None
+            raise wrong(path, f"is for {listed}, not for {wanted}", remedy)
+        raise wrong(path, f"is for {listed} alone, and archives are for Linux and macOS", f"lock for {wanted}, too")
 
 
 def wrong(path: str, what: str, remedy: str | None = None) -> InputError:

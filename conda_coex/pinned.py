@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .conda_api import link_order
 from .environment import Environment
 from .errors import LockMismatch
 from .fetch import download
@@ -27,7 +28,6 @@ def resolve(lock: Lock) -> Environment:
     """
     from conda.base.context import context
     from conda.exceptions import DryRunExit
-    from conda.models.prefix_graph import PrefixGraph
 
     if context.dry_run:
         show_records([_named(package) for package in lock.packages], [line for part in lock.pip for line in part.shown])
@@ -39,20 +39,20 @@ def resolve(lock: Lock) -> Environment:
         records = tuple(pool.map(lambda package: _record(lock, package), lock.packages))
     return Environment(
         platform=lock.platform,
-        records=tuple(PrefixGraph(records).graph),
+        records=link_order(records),
         specs=_exact(records),
         channels=lock.channels or channels_of(records),
         variables={},
         pip=lock.pip,
+        notes=lock.notes,
     )
 
 
 def order(wanted: Wanted) -> Environment:
     """Return the records that a plugin of conda has read of a lock file, in link order."""
     from conda.base.context import context
-    from conda.models.prefix_graph import PrefixGraph
 
-    records = tuple(PrefixGraph(wanted.pinned).graph)
+    records = link_order(wanted.pinned)
     return Environment(
         platform=context.subdir,
         records=records,
@@ -109,7 +109,7 @@ def _check_local(lock: Lock, package: LockedPackage) -> None:
     if package.url.startswith("file:/"):
         path = Path(url_to_path(package.url))
         if not path.is_file():
-            raise wrong(lock.path, f"names {path}, which does not exist")
+            raise wrong(lock.path, f"names {path}, which {'is not a file' if path.exists() else 'does not exist'}")
         _compare(lock, package, path)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from .lock_file import check_platform
+from .lock_file import SUFFIXES, check_platform
+from .yaml_text import shown
 
 if TYPE_CHECKING:
     from .lock_file import Choice, Lock, LockedPackage, LockFile
 
 DEFAULT = "default"
-FIELDS = ("license", "license_family", "timestamp")
+FIELDS = ("license", "license_family")
 MANAGERS = ("conda", "conda_source", "pypi")
 
 
 def read(file: LockFile, choice: Choice) -> Lock:
     """Return what the lock pins for the chosen platform in the chosen environment, `default` where none was."""
-    file.check_version((6, 7), "pixi's")
+    if file.version in ("4", "5"):
+        raise file.wrong(f"is of pixi's format {file.version}, which is too old", "run `pixi lock` of a newer pixi")
+    file.check_version(("6", "7"), "pixi's")
     environments = file.take("environments", dict)
     name = choice.environment or DEFAULT
     if name not in environments:
@@ -57,18 +61,34 @@ def _location(file: LockFile, entry: Any) -> tuple[str, str]:
     for manager in MANAGERS:
         if isinstance(entry, dict) and isinstance(entry.get(manager), str):
             return manager, entry[manager]
-    raise file.wrong(f"has {entry!r} in `packages`, which is neither a conda nor a pypi package")
+    raise file.wrong(f"has {shown(entry)} in `packages`, which is neither a conda nor a pypi package")
 
 
 def _package(file: LockFile, entry: dict[str, Any]) -> LockedPackage:
-    location = entry.get("conda_source", entry.get("conda"))
-    if "conda_source" in entry or "://" not in entry["conda"]:
+    url = entry.get("conda", "")
+    if not url.endswith(SUFFIXES):
+        location = entry.get("conda_source", url)
         raise file.wrong(f"has {location!r}, a package that pixi builds from source", "publish it to a channel")
+    where = f"the package {url.rpartition('/')[2]}"
+    file.check_once(entry, where)
+    if "://" not in url:
+        url = file.beside(url).as_uri()
     # Of a record all of whose dependencies are gone, the lock has none: it is left out, not unknown.
-    fields = {key: list(entry.get(key) or ()) for key in ("depends", "constrains")}
-    fields.update({key: entry[key] for key in FIELDS if entry.get(key) is not None})
-    return file.package(entry["conda"], entry, fields)
+    fields: dict[str, Any] = {
+        key: file.texts(entry.get(key), f"`{key}` of {where}") for key in ("depends", "constrains")
+    }
+    fields.update({key: file.take(key, str, entry, where) for key in FIELDS if entry.get(key) is not None})
+    if entry.get("timestamp") is not None:
+        fields["timestamp"] = _number(file, file.take("timestamp", str, entry, where), where)
+    return file.package(url, entry, fields)
+
+
+def _number(file: LockFile, text: str, where: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise file.wrong(f"has {text!r} as `timestamp` of {where}, which is not a number")
+    return int(text)
 
 
 def _requirement(file: LockFile, entry: dict[str, Any]) -> str:
-    return file.requirement(str(entry.get("name", "")), entry["pypi"], entry.get("sha256"))
+    file.check_once(entry, f"the package {entry['pypi']}")
+    return file.requirement(str(entry.get("name") or ""), entry["pypi"], entry.get("sha256"))

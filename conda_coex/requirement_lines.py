@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,29 +36,42 @@ def gather(sections: Iterable[PipSection]) -> list[str]:
     for section in sections:
         home = Path(section.directory)
         for text in section.lines:
-            found += _text(text, home, home, ())
+            found += _text(text, _Place(home, home, section.file))
     return found
 
 
-def _text(text: str, home: Path, near: Path, within: tuple[Path, ...]) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Place:
+    """Where a line stands."""
+
+    home: Path  # of the environment file
+    near: Path  # the directory of the file that the line is in
+    file: str | None  # that file, if it has a name
+    within: tuple[Path, ...] = ()  # the requirements files around it, its own last
+
+    def included(self, path: Path) -> _Place:
+        return _Place(self.home, path.parent, str(path), (*self.within, path))
+
+
+def _text(text: str, place: _Place) -> Iterator[str]:
     """Yield the lines of a text, as one finds them in a file."""
     for line in CONTINUED.sub("", text.replace("\r\n", "\n")).split("\n"):
         plain = COMMENT.sub("", line).strip()
         if plain:
-            yield from _line(plain, home, near, within)
+            yield from _line(plain, place)
 
 
-def _line(line: str, home: Path, near: Path, within: tuple[Path, ...]) -> Iterator[str]:
-    """Yield what becomes of a line; `near` is the directory of the file that it is in, `within` that and its like."""
+def _line(line: str, place: _Place) -> Iterator[str]:
+    """Yield what becomes of a line."""
     if not line.startswith("-"):
-        yield _package(line, home)
+        yield _package(line, place.home)
         return
     words: list[str] = []
     for option, value in _options(line):
         if option in FILES and value is not None and "://" not in value:
-            yield from _included(Path(near, _expanded(value)), home, within)
+            yield from _included(Path(place.near, _expanded(value)), place)
         elif option in PATHS and value is not None and "://" not in value:
-            words += [option, str(_place(option, value, home, near))]
+            words += [option, str(_located(option, value, place))]
         else:
             words += [option] if value is None else [option, value]
     if words:
@@ -83,31 +97,33 @@ def _options(line: str) -> Iterator[tuple[str, str | None]]:
             yield word, None
 
 
-def _included(path: Path, home: Path, within: tuple[Path, ...]) -> Iterator[str]:
+def _included(path: Path, place: _Place) -> Iterator[str]:
     path = Path(os.path.normpath(path))
-    if path in within:
+    if path in place.within:
         raise InputError("the requirements file includes itself", os.fsencode(path), "leave out that line")
-    yield from _text(_read(path), home, path.parent, (*within, path))
+    yield from _text(_read(path, place), place.included(path))
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, place: _Place) -> str:
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError("the requirements file is no UTF-8 text", os.fsencode(path)) from error
+        raise InputError("the requirements file is not UTF-8 text", os.fsencode(path), "save it as UTF-8") from error
     except OSError as error:
-        raise InputError(f"the requirements file cannot be read: {error.strerror}", os.fsencode(path)) from error
+        what = f"the requirements file cannot be read: {error.strerror}"
+        remedy = f"{place.file} names it; paths there are relative to {place.near}" if place.file else None
+        raise InputError(what, os.fsencode(path), remedy) from error
 
 
-def _place(option: str, value: str, home: Path, near: Path) -> str | Path:
+def _located(option: str, value: str, place: _Place) -> str | Path:
     """Return the absolute form of an option's path."""
     if option in ("-e", "--editable"):
-        return value if value.startswith("file:") else f"{home}/{value}" if not value.startswith("/") else value
-    path = Path(near, _expanded(value))
+        return value if value.startswith("file:") else f"{place.home}/{value}" if not value.startswith("/") else value
+    path = Path(place.near, _expanded(value))
     if option in CONSTRAINTS:
-        _read(path)
+        _read(path, place)
         return path
-    return path if path.exists() else value if value.startswith("~") else Path(home, _expanded(value))
+    return path if path.exists() else value if value.startswith("~") else Path(place.home, _expanded(value))
 
 
 def _package(line: str, home: Path) -> str:

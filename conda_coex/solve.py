@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +31,28 @@ def solve(wanted: Wanted, location: str) -> Environment:
     from conda.base.context import context
     from conda.models.match_spec import MatchSpec
 
-    transaction = solve_transaction(wanted.specs, wanted.channels, location)
+    transaction, asked, notes = _solve_implied(wanted, location)
     _show(transaction, [line for section in wanted.pip for line in section.shown])
-    specs = tuple(str(MatchSpec(spec)) for spec in wanted.specs)
-    records = _link_records(transaction)
+    specs = tuple(str(MatchSpec(spec)) for spec in asked)
     return Environment(
-        context.subdir, records, specs, wanted.channels, wanted.variables, pip=wanted.pip, notes=wanted.notes
-    )
+        context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables, pip=wanted.pip,
+        notes=(*wanted.notes, *notes), solved=True,
+    )  # fmt: skip
+
+
+def _solve_implied(wanted: Wanted, location: str) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """Return the transaction with what is implied, or without it if the channels have it not; specs; a note of that."""
+    if not wanted.implied:
+        return solve_transaction(wanted.specs, wanted.channels, location), wanted.specs, ()
+    asked = (*wanted.implied, *wanted.specs)
+    try:
+        return solve_transaction(asked, wanted.channels, location), asked, ()
+    except _retryable() as error:
+        with contextlib.suppress(*_retryable()):
+            transaction = solve_transaction(wanted.specs, wanted.channels, location)
+            names = ", ".join(wanted.implied)
+            return transaction, wanted.specs, (f"no channel has a fitting package {names}: the one in Python serves",)
+        raise error from None
 
 
 def solve_records(specs: Sequence[str], channels: Sequence[str]) -> tuple[Any, ...]:

@@ -1,47 +1,41 @@
-"""Read an environment file by conda's own readers: the one place that knows their differences, 24.7 to 26.x."""
+"""Read an environment file, of other formats than ours by conda's plugins: 25.7 to 26.x differ here, and here alone."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .environment_file import check_shape
+from .environment_file import SUFFIXES, EnvironmentFile, read, wrong
 from .errors import InputError
 from .lock_file import check_platform
+from .mistaken import check_kind
 from .report import show_dry_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-
-@dataclass(frozen=True)
-class EnvironmentFile:
-    """What an environment file asks for; `pinned` are the records of a lock file that a plugin has read."""
-
-    name: str | None
-    channels: tuple[str, ...]
-    specs: tuple[str, ...]
-    pip: tuple[str, ...]
-    variables: dict[str, str | None]
-    pinned: tuple[Any, ...] = field(default=())
+    from .document import Document
 
 
-def read_environment_file(path: str, platform: str) -> EnvironmentFile:
-    """Read an environment file by conda's own specifiers (environment.yml, requirements.txt, plugins' formats).
+def read_environment_file(document: Document, platform: str) -> EnvironmentFile:
+    """Read an environment file; formats of other names by the specifiers of conda's plugins.
 
-    Raises InputError where it is missing, or not readable by any of them.
+    Raises InputError if nothing can read it.
     """
     from conda import CondaError
     from conda.exceptions import DryRunExit
 
-    check_shape(path)
+    path = document.path
+    check_kind(document)
+    found = read(document)
+    if found is not None:
+        return found
     try:
         # conda prints remarks on unknown keys to stdout, where --json has its document
         with contextlib.redirect_stdout(sys.stderr):
-            return _read_by_plugin(path, platform) if _has_specifier_plugins() else _read_by_env(path)
+            if _has_specifier_plugins():
+                return _read_by_plugin(path, platform)
     except InputError:
         raise
     except DryRunExit:  # a plugin fetches what a lock names, and ends there, without a word, in a dry run
@@ -50,9 +44,13 @@ def read_environment_file(path: str, platform: str) -> EnvironmentFile:
     except (CondaError, ValueError, TypeError, AttributeError, KeyError, yaml_error()) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         reason = reason.partition(" Please add to your prior command:")[0]  # options that are not ours
-        raise InputError(f"the environment file cannot be understood: {reason}", os.fsencode(path)) from error
+        raise wrong(path, f"cannot be understood: {reason}") from error
     except OSError as error:
-        raise InputError(f"the environment file cannot be read: {error.strerror}", os.fsencode(path)) from error
+        raise wrong(path, f"cannot be read: {error.strerror}") from error
+    if path.endswith(SUFFIXES):
+        raise wrong(path, "asks for no package", "list some under `dependencies:`")
+    remedy = "name it `.yml` if it has `dependencies:`, `.txt` if it is a list of specs"
+    raise wrong(path, "is of an unknown format", remedy)
 
 
 def yaml_error() -> type[Exception]:
@@ -66,21 +64,6 @@ def _has_specifier_plugins() -> bool:
     from conda.base.context import context
 
     return hasattr(context.plugin_manager, "get_environment_specifier")
-
-
-def _read_by_env(path: str) -> EnvironmentFile:
-    """conda up to 25.5: `conda.env.specs.detect`."""
-    from conda.env.specs import detect
-
-    found = detect(filename=path, name="coex").environment
-    dependencies = found.dependencies
-    return EnvironmentFile(
-        name=found.name,
-        channels=_texts(found.channels),
-        specs=_texts(dependencies.get("conda")),
-        pip=_texts(dependencies.get("pip")),
-        variables=_variables(found.variables),
-    )
 
 
 def _read_by_plugin(path: str, platform: str) -> EnvironmentFile:
@@ -97,7 +80,6 @@ def _read_by_plugin(path: str, platform: str) -> EnvironmentFile:
         found = specifier.env
     external = found.external_packages or {}
     return EnvironmentFile(
-        name=found.name,
         channels=_texts(found.config.channels if found.config else ()),
         specs=_texts(found.requested_packages),
         pip=(*_texts(external.get("pip")), *_texts(external.get("pypi"))),

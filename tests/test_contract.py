@@ -25,8 +25,8 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 # What stages hand on or all of them use; a stage may import these.
 NOUNS = {
     BUILDER: {
-        "conda_api", "distribution", "environment", "errors", "frames", "layout", "lock_file", "placeholders", "plan",
-        "report", "verb_parser", "yaml_text",
+        "conda_api", "distribution", "document", "environment", "errors", "frames", "layout", "lock_file",
+        "placeholders", "plan", "report", "verb_parser", "yaml_text",
     },
     BOOTSTRAP: {
         "compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting", "working_directory",
@@ -82,6 +82,7 @@ EDGES = {
         ("specifiers", "environment_file"),
         ("unmanaged", "live_file"),
         ("unmanaged", "live_prefix"),
+        ("specifiers", "mistaken"),
         ("verb_parser", "interrupt"),
         ("wanted", "baked"),
         ("wanted", "specifiers"),

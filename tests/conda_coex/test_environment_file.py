@@ -1,77 +1,214 @@
-"""What can be wrong with an environment.yml is said before conda reads it."""
+"""What an environment.yml asks for: as conda's own reader has it, and what is wrong with it, with the line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
+from conda.env.env import from_file
+from conda.models.match_spec import MatchSpec
 
-from conda_coex.environment_file import check_shape
+from conda_coex.document import read_document
+from conda_coex.environment_file import EnvironmentFile, read
 from conda_coex.errors import InputError
+from conda_coex.wanted import merge_inputs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+def taken(directory: Path, content: bytes | str, name: str = "environment.yml") -> EnvironmentFile | None:
+    file = directory / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read(read_document(str(file)))
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        pytest.param(b"name: x\ndependencies: [cprog\n", "is no YAML in line 3: expected ',' or ']'", id="open list"),
-        pytest.param(b"dependencies:\n\t- cprog\n", r"is no YAML in line 2: found character '\t'", id="tab"),
-        pytest.param(b"channels: []\nchannels: []\n", "is no YAML in line 2: found duplicate key", id="twice"),
-        pytest.param(b"\0\1\2", "is no YAML: unacceptable character #x0000", id="control characters"),
-        pytest.param(b"a: caf\xe9\n", "is no YAML: unacceptable character #x00e9", id="other encoding"),
-        pytest.param(b"- cprog\n", "is no mapping; list packages under `dependencies:`", id="list"),
-        pytest.param(b"cprog\n", "is no mapping; list packages under `dependencies:`", id="prose"),
+        pytest.param(b"name: x\ndependencies: [cprog\n", "is not YAML in line 3: did not find", id="open list"),
+        pytest.param(b"dependencies:\n\t- cprog\n", "is not YAML in line 2: found character that cannot", id="tab"),
+        pytest.param(b"channels: []\nchannels: []\n", "has `channels` twice, again in line 2; keep one", id="twice"),
+        pytest.param(b"dependencies: [x, {pip: [a], pip: [b]}]\n", "has `pip` twice, again in line 1", id="pip"),
+        pytest.param(b"dependencies: [x]\nvariables: {A: 1, A: 2}\n", "has `A` twice, again in line 2", id="variable"),
+        pytest.param(b"\0\1\2", "is not YAML", id="control characters"),
+        pytest.param(b"a: 1\n# caf\xe9\n", "is not UTF-8 text in line 2; save it as UTF-8", id="other encoding"),
+        pytest.param(b"- cprog\n", "is not a mapping; list packages under `dependencies:`", id="list"),
+        pytest.param(b"cprog\n", "is not a mapping; list packages under `dependencies:`", id="prose"),
         pytest.param(b"", "is empty; list packages under `dependencies:`", id="empty"),
         pytest.param(b"# nothing\n", "is empty; list packages under `dependencies:`", id="comment"),
+        pytest.param(b"a: 1\n---\nb: 1\n", "is not YAML in line 2: a second document begins there", id="documents"),
+        pytest.param(b"a: !x 1\n", "is not YAML in line 1: the tag '!x' is unknown", id="tag"),
+        pytest.param(b"a: *x\n", "is not YAML in line 1: nothing before has the anchor 'x'", id="alias"),
+        pytest.param(b"a: &x [*x]\n", "is not YAML in line 1: nothing before has the anchor 'x'", id="alias of itself"),
         pytest.param(b"dependencies:\n", "asks for no package; list some under `dependencies:`", id="nothing"),
-        pytest.param(b"dependencies: x\n", "has `dependencies` that are no list; begin each with `- `", id="text"),
-        pytest.param(b"dependencies: {x: 1}\n", "has `dependencies` that are no list", id="mapping"),
+        pytest.param(b"dependencies: [{pip: [x]}]\n", "asks for no package of conda; list some", id="nothing but pip"),
+        pytest.param(b"dependencies: x\n", "has `dependencies` that are not a list, in line 1; begin each", id="text"),
+        pytest.param(b"dependencies:\n  x: 1\n", "has `dependencies` that are not a list, in line 2", id="mapping"),
+        pytest.param(b"dependencies: [x, null]\n", "has an empty item in `dependencies`, which is not text", id="gap"),
+        pytest.param(b"dependencies:\n- x\n-\n", "has an empty item in `dependencies`, which is not text", id="dash"),
+        pytest.param(b"dependencies: [[x]]\n", "has ['x'] in `dependencies`, which is not text", id="list in it"),
         pytest.param(
-            b"dependencies: [3]\n", "has 3 in `dependencies`, which is no text; put it in quotes", id="number"
+            b"dependencies:\n- python: 3.10\n",
+            "has the mapping 'python' in `dependencies`, in line 2; `pip:` alone is one; write `- python=3.10`",
+            id="colon",
         ),
-        pytest.param(b"dependencies: [x, null]\n", "has None in `dependencies`, which is no text", id="gap"),
-        pytest.param(b'dependencies: ["x\\0"]\n', r"has 'x\x00' in `dependencies`, which is no text", id="zero in it"),
+        pytest.param(b'dependencies: ["x\\0"]\n', r"has 'x\x00' in `dependencies`, which is not text", id="zero in it"),
+        pytest.param(b"dependencies: [{pip: x}]\n", "has a `pip:` that is not a list of texts", id="pip as text"),
+        pytest.param(b"dependencies: [x, {pip: [{a: b}]}]\n", "has {'a': 'b'} in `pip`", id="mapping in pip"),
+        pytest.param(b"dependencies: [x]\nchannels: x\n", "has `channels` that are not a list", id="channel as text"),
+        pytest.param(b"dependencies: [x]\nchannels: [[1]]\n", "has ['1'] in `channels`", id="list as channel"),
         pytest.param(
-            b'dependencies: [{pip: ["\\ud800"]}]\n', "has a `pip:` that is no list of texts", id="surrogate in pip"
+            b"dependencies: [x]\nvariables: [A]\n",
+            "has `variables` that are not a mapping; write them as `NAME: value`",
+            id="variables",
         ),
-        pytest.param(b"channels: x\n", "has `channels` that are no list", id="channel as text"),
-        pytest.param(b"channels: [1]\n", "has 1 in `channels`, which is no text", id="number as channel"),
         pytest.param(
-            b"variables: [A]\n", "has `variables` that are no mapping; write them as `NAME: value`", id="variables"
+            b"dependencies: [x]\nvariables: {A-B: x}\n", "has the variable 'A-B', and no shell can set", id="dash in it"
         ),
-        pytest.param(b"variables: {A-B: x}\n", "has the variable 'A-B', and no shell can set one of that", id="dash"),
-        pytest.param(b"variables: {1: x}\n", "has the variable 1, and no shell", id="number as variable"),
-        pytest.param("variables: {\u017c: x}\n".encode(), "has the variable '\u017c', and no shell", id="letter"),
-        pytest.param(b"variables: {'': x}\n", "has the variable '', and no shell can", id="no name"),
-        pytest.param(b"variables: {A: [1]}\n", "has [1] as the value of A, which is no text", id="list as value"),
-        pytest.param(b'variables: {A: "x\\0"}\n', r"has a value of A that no variable can have, 'x\x00'", id="zero"),
-        pytest.param(b'variables: {A: "\\ud800"}\n', r"has a value of A that no variable can have", id="surrogate"),
+        pytest.param(b"dependencies: [x]\nvariables: {1: x}\n", "has the variable '1', and no shell", id="number"),
+        pytest.param(
+            "dependencies: [x]\nvariables: {\u017c: x}\n".encode(), "has the variable '\u017c', and no", id="letter"
+        ),
+        pytest.param(b"dependencies: [x]\nvariables: {'': x}\n", "has the variable '', and no shell", id="no name"),
+        pytest.param(b"dependencies: [x]\nvariables: {A: [1]}\n", "has a value of A that is not text", id="a list"),
+        pytest.param(
+            b'dependencies: [x]\nvariables: {A: "x\\0"}\n', r"has a value of A that no variable can have", id="zero"
+        ),
+        pytest.param(
+            b"name: x\ndependencies:\n- x={{ v }}\n", "is a template, as 'x={{ v }}' shows, in line 3", id="template"
+        ),
+        pytest.param(b"{% set v = 1 %}\ndependencies: [x]\n", "is a template, as line 1 shows", id="jinja"),
+        pytest.param(b"name: {{ x }}\ndependencies: [x]\n", "is a template, as line 1 shows", id="name of jinja"),
+        pytest.param(b"[" * 5000 + b"]" * 5000, "is", id="deep"),
     ],
 )
 def test_wrong_files(tmp_path: Path, content: bytes, says: str) -> None:
-    file = tmp_path / "environment.yml"
-    file.write_bytes(content)
     with pytest.raises(InputError) as error:
-        check_shape(str(file))
-    assert str(error.value).startswith(f"{file}: the environment file {says}")
+        taken(tmp_path, content)
+    assert str(error.value).startswith(f"{tmp_path / 'environment.yml'}: the environment file {says}")
+
+
+ANCHORS = """\
+x: &common [python, "zlib >=1"]
+dependencies: *common
+variables: &v {A: b}
+"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("dependencies: [x >=1, {pip: [y]}]\nchannels: [c]\nvariables: {A: 1}\n", id="everything"),
+        pytest.param("name: 3\nprefix: 4\ndependencies: [x]\n", id="a number as name"),
+        pytest.param("dependencies: [x]\nvariables:\nother: [1]\n", id="empty and unknown keys"),
+        pytest.param("dependencies: ['x=1.10', y=012, z=2023e1, 'w 1:30']\n", id="versions"),
+        pytest.param("dependencies: [on, off, yes, no, y]\n", id="words of YAML 1.1"),
+        pytest.param("dependencies:\n- x  # [linux]\n- y # of mine\n- pip\n- pip:\n  - a==1 # b\n", id="comments"),
+        pytest.param(
+            "dependencies: [x]\nvariables: {A: , B: '', C: true, D: 2020-01-01, E: \"\\n'\", F: 1.10, G: 012, H: off,\n"
+            " I: 1:30, J: 1e3, K: 0o17, L: 1_0, M: '1.10', N: 0x10, O: .inf, P: 'null'}\n",
+            id="values",
+        ),
+        pytest.param(ANCHORS, id="anchors"),
+        pytest.param("base: &b {A: x, C: z}\ndependencies: [x]\nvariables: {<<: *b, A: y}\n", id="merged"),
+        pytest.param('{"dependencies": ["x", {"pip": ["y"]}], "channels": ["c"], "variables": {"A": true}}', id="JSON"),
+        pytest.param("\ufeffdependencies:\r\n- x\r\n- y >=1\r\n", id="of another editor"),
+        pytest.param("--- # first\ndependencies: [x]\n...\n", id="marks of a document"),
+        pytest.param("dependencies: [c::x, 'c/linux-64::y=1']\nchannels: [$CHANNEL/a, '${CHANNEL}']\n", id="channels"),
+    ],
+)
+def test_as_conda_reads_it(tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHANNEL", "https://example.com")
+    found = taken(tmp_path, content)
+    assert found is not None
+    oracle = from_file(str(tmp_path / "environment.yml"))
+    specs = ["pip"] * found.lacks_pip + [str(MatchSpec(spec)) for spec in found.specs]
+    assert sorted(specs) == sorted(oracle.dependencies["conda"])
+    assert list(found.pip) == oracle.dependencies.get("pip", [])
+    assert list(found.channels) == oracle.channels
+    expected = {name: None if value is None else str(value) for name, value in (oracle.variables or {}).items()}
+    assert found.variables == expected
+
+
+def test_more_than_conda_reads(tmp_path: Path) -> None:
+    """Channels that are null, UTF-16, escapes of JSON, `pip:` twice: both count."""
+    content = "channels:\nplatforms: [a]\ndependencies: [pip, {pip: [a]}, {pip: [b]}]\nvariables: {V: 1.10}\n"
+    found = taken(tmp_path, content.encode("utf-16"))
+    assert found is not None
+    assert (found.channels, found.specs, found.pip) == ((), ("pip",), ("a", "b"))
+    file = tmp_path / "environment.yml"
+    assert found.notes == (
+        f"{file}: not read, as conda does not: platforms",
+        f"{file}: `pip:` is there 2 times; all are taken (conda takes the last)",
+        f"{file}: the variable V is '1.1', as conda reads '1.10' without quotes",
+    )
+    found = taken(tmp_path, '{"dependencies": ["x"], "variables": {"A": "\\ud83d\\ude00"}}', "any.name")
+    assert found is not None
+    assert found.variables == {"A": "\U0001f600"}
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        pytest.param(
-            "e.yml", b"dependencies: [x >=1, {pip: [y]}]\nchannels: [c]\nvariables: {A: 1}\n", id="everything"
-        ),
-        pytest.param("e.yaml", b"dependencies: [x]\nchannels:\nvariables:\nother: [1]\n", id="empty and unknown keys"),
-        pytest.param(
-            "e.yml", b"dependencies: [x]\nvariables: {A: , B: '', C: true, D: 2020-01-01, E: \"\\n'\"}\n", id="values"
-        ),
         pytest.param("conda-lock.yml", b"version: 1\nmetadata: {}\npackage: []\n", id="lock file, for a plugin"),
-        pytest.param("spec.txt", b"\xff\0 @EXPLICIT [", id="no YAML, for conda"),
+        pytest.param("some.file", b"\xff\0 @EXPLICIT [", id="neither YAML nor text"),
+        pytest.param("some.file", b"numpy\n", id="text"),
     ],
 )
-def test_right_files(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    check_shape(str(tmp_path / name))
+def test_other_formats(tmp_path: Path, name: str, content: bytes) -> None:
+    assert taken(tmp_path, content, name) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        pytest.param("p[all]", r"environment.yml: 'p\[all\]' is a line for pip, .*, in line 3; list it", id="extra"),
+        pytest.param("x==", r"environment.yml: .*x==.*, in line 3", id="no version"),
+        pytest.param("*", r"environment.yml: the specification '\*' names no package, in line 3", id="no name"),
+    ],
+)
+def test_specs_that_are_none(tmp_path: Path, spec: str, says: str) -> None:
+    file = tmp_path / "environment.yml"
+    file.write_text(f"dependencies:\n- python\n- '{spec}'\n")
+    with pytest.raises(InputError, match=says):
+        merge_inputs([read_document(str(file))], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("pixi.toml", "this is the manifest of pixi, not an environment file or a lock file; run `pixi lock`"),
+        ("pyproject.toml", "this is the project file of a Python package"),
+        ("uv.lock", "this is a lock file of uv.*uv export > requirements.txt.*-r requirements.txt"),
+        ("poetry.lock", "this is a lock file of Poetry"),
+        ("Pipfile", "this is a file of pipenv"),
+        ("meta.yaml", "this is the recipe of a package"),
+        ("x-1.0-0.conda", "this is an archive"),
+    ],
+)
+def test_other_files_by_mistake(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / name).write_text("[x]\ny = 1\n")
+    with pytest.raises(InputError, match=says):
+        merge_inputs([read_document(str(tmp_path / name))], [])
+
+
+def test_list_of_specs(tmp_path: Path) -> None:
+    """As `conda create --file` and `conda list --export` have it."""
+    content = "\ufeff# platform: linux-64\r\nx=1.10=0\r\n\r\n  y >=2 # why\n"
+    found = taken(tmp_path, content, "spec.txt")
+    assert found is not None
+    assert found.specs == ("x=1.10=0", "y >=2 # why")
+    assert merge_inputs([read_document(str(tmp_path / "spec.txt"))], []).specs == found.specs
+    (tmp_path / "spec.txt").write_text("x=1.0=pypi_0\n")
+    with pytest.raises(InputError, match=r"'x=1.0=pypi_0' was installed by pip, in line 1; list it below `- pip:`"):
+        merge_inputs([read_document(str(tmp_path / "spec.txt"))], [])
+    (tmp_path / "spec").write_text("x\n")
+    with pytest.raises(InputError, match=r"is of an unknown format; name it"):
+        merge_inputs([read_document(str(tmp_path / "spec"))], [])
+
+
+def test_requirements_of_pip(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("x==1 \\\n --hash=sha256:ab\n")
+    with pytest.raises(InputError, match=r"requirements.txt: .* is a line for pip, .*by `-r FILE`"):
+        merge_inputs([read_document(str(tmp_path / "requirements.txt"))], [])

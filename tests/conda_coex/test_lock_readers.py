@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ruamel.yaml import YAML
 
+from conda_coex.document import read_document
 from conda_coex.errors import InputError
 from conda_coex.lock import find_lock
 from conda_coex.lock_file import Choice
@@ -81,7 +82,7 @@ STYLES: dict[str, Callable[[dict[str, Any]], str]] = {
 def read(directory: Path, lock: Any, name: str = "some.file", choice: Choice = PLAIN) -> Lock | None:
     text = lock if isinstance(lock, str) else json.dumps(lock)
     (directory / name).write_text(text, encoding="utf-8")
-    return find_lock([str(directory / name)], [], choice)
+    return find_lock([read_document(str(directory / name))], [], choice)
 
 
 def names(lock: Lock | None) -> list[str]:
@@ -120,16 +121,16 @@ def test_style(tmp_path: Path, lock: dict[str, Any], style: str) -> None:
 )
 def test_no_lock(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text) is None
-    assert find_lock([str(tmp_path / "missing")], [], PLAIN) is None
+    assert find_lock([], [], PLAIN) is None
 
 
 @pytest.mark.parametrize("name", ["conda-lock.yml", "my.conda-lock.yml", "pixi.lock"])
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("{a: [", "is no YAML in line 1", id="no YAML"),
-        pytest.param("version: 6\n", "is none: it pins no packages", id="other keys"),
-        pytest.param("", "is none: it pins no packages", id="empty"),
+        pytest.param("{a: [", "is not YAML in line", id="no YAML"),
+        pytest.param("version: 6\n", "pins no packages", id="other keys"),
+        pytest.param("", "pins no packages", id="empty"),
     ],
 )
 def test_named_like_one(tmp_path: Path, name: str, text: str, says: str) -> None:
@@ -157,8 +158,8 @@ def test_explicit_of_another_editor(tmp_path: Path) -> None:
     assert found is not None
     assert [(package.url, package.md5) for package in found.packages] == [(URL.format(HERE, "a"), MD5)]
     (tmp_path / "latin").write_bytes(b"@EXPLICIT\n# caf\xe9\n")
-    with pytest.raises(InputError, match="is no UTF-8 text"):
-        find_lock([str(tmp_path / "latin")], [], PLAIN)
+    with pytest.raises(InputError, match="is not UTF-8 text"):
+        find_lock([read_document(str(tmp_path / "latin"))], [], PLAIN)
 
 
 def test_pipe(tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_pipe(tmp_path: Path) -> None:
         os.mkfifo(fifo)
         with ThreadPoolExecutor(1) as pool:
             written = pool.submit(fifo.write_text, text)
-            found = find_lock([str(fifo)], [], PLAIN)
+            found = find_lock([read_document(str(fifo))], [], PLAIN)
             written.result()
         assert names(found) == ["a"]
         fifo.unlink()
@@ -252,14 +253,133 @@ def test_pip_sections(tmp_path: Path) -> None:
     assert names(found) == ["tool"]
 
 
+def test_commit_as_a_sum(tmp_path: Path) -> None:
+    """conda-lock has the commit of a repository where other packages have their sha256."""
+    of_git = locked("p", manager="pip", url=f"{GIT}@{COMMIT}", hash={"sha256": COMMIT})
+    assert lines(read(tmp_path, conda_lock(locked("tool"), of_git)), tmp_path) == [f"p @ {GIT}@{COMMIT}"]
+
+
+UNQUOTED = """\
+version: 1
+metadata:
+  platforms: [linux-64]
+package:
+- name: on
+  version: 2023e1
+  manager: conda
+  platform: linux-64
+  optional: no
+  url: https://example.com/main/linux-64/on-2023e1-0.conda
+  hash:
+    md5: 46062e28451234567890123456789012
+    sha256: 1111111111111111111111111111111111111111111111111111111111111111
+- {name: 1.10, version: 2.1, manager: conda, platform: linux-64, optional: off, category: 2020-01-01,
+   url: https://example.com/main/linux-64/1.10-2.1-0.conda, hash: {md5: 012345678901234567890123456701, sha256: ~}}
+- {name: 1:30, version: 0o17, manager: conda, platform: linux-64, optional: yes,
+   url: https://example.com/main/linux-64/x-1-0.conda, hash: {md5: "null", sha256: .inf}}
+"""
+
+
+def test_text_stays_text(tmp_path: Path) -> None:
+    """What YAML takes for numbers, dates and truth values, in this version of it or that, is text in a lock."""
+    text = UNQUOTED.replace("012345678901234567890123456701", "01234567890123456789012345670123")
+    found = read(tmp_path, text, choice=Choice(HERE, None, ("2020-01-01",)))
+    assert names(found) == ["on-2023e1-0.conda", "1.10-2.1-0.conda"]
+    assert found is not None
+    assert [(p.md5, p.sha256) for p in found.packages] == [
+        ("46062e28451234567890123456789012", "1" * 64), ("01234567890123456789012345670123", None),
+    ]  # fmt: skip
+
+
+def test_numbers_of_a_record(tmp_path: Path) -> None:
+    """A record has a number where the lock has one."""
+    for style in STYLES.values():
+        found = read(tmp_path, style(pixi(of_pixi("tool", timestamp=1700000000000, license=3, depends=["a 2.10"]))))
+        assert found is not None
+        assert found.packages[0].fields == {
+            "depends": ["a 2.10"], "constrains": [], "timestamp": 1700000000000, "license": "3",
+        }  # fmt: skip
+
+
+def test_repeated_keys(tmp_path: Path) -> None:
+    """They are refused in what is used, and passed over elsewhere."""
+    lock = conda_lock(locked("tool"), locked("other", THERE))
+    text = in_yaml(lock, flow=False).replace("package:\n", "package: []\npackage:\n")
+    with pytest.raises(InputError, match="the lock file has `package` twice in the file, again in line"):
+        read(tmp_path, text)
+    text = in_yaml(lock, flow=False).replace("metadata:\n", "metadata:\n  sources: [a]\n  sources: [b]\n")
+    assert names(read(tmp_path, text)) == ["tool"]
+    twice = "  url: https://example.com/x.conda\n"
+    before, url, after = in_yaml(lock, flow=False).rpartition(f"  url: {URL.format(THERE, 'other')}\n")
+    assert names(read(tmp_path, before + twice + url + after, choice=PLAIN)) == ["tool"]
+    with pytest.raises(InputError, match="has `url` twice in the package 'other'"):
+        read(tmp_path, before + twice + url + after, choice=Choice(THERE, None, ()))
+
+
+@pytest.mark.parametrize("place", ["./pkgs/x-1.0-0.conda", "pkgs/x-1.0-0.conda", "HERE/pkgs/x-1.0-0.conda"])
+def test_package_beside_a_pixi_lock(tmp_path: Path, place: str) -> None:
+    place = place.replace("HERE", str(tmp_path))
+    with pytest.raises(InputError, match=f"the lock file names {re.escape(place)}, and there is no {tmp_path}/pkgs/x"):
+        read(tmp_path, pixi(of_pixi("tool", conda=place)))
+    (tmp_path / "pkgs").mkdir()
+    (tmp_path / "pkgs/x-1.0-0.conda").touch()
+    found = read(tmp_path, pixi(of_pixi("tool", conda=place)))
+    assert found is not None
+    assert [(p.url, p.sha256) for p in found.packages] == [((tmp_path / "pkgs/x-1.0-0.conda").as_uri(), SHA256)]
+
+
+def test_pip_lines_of_a_list(tmp_path: Path) -> None:
+    """As conda-lock and archives write them; what a person remarks is named, not refused."""
+    wheel = tmp_path / "pure tool-1.2.whl"
+    wheel.touch()
+    text = "\n".join([
+        "@EXPLICIT", URL.format(HERE, "a"), f"# pip pure @ {WHEEL}#sha256={SHA256}", f"# pip b[x] @ {WHEEL}",
+        f"# pip c @ {wheel.as_uri()}#sha256={SHA256.upper()}", f"# pip d @ {GIT}@{COMMIT}#subdirectory=x",
+        f"# pip e @ {WHEEL} --hash=sha256:{SHA256}", "# pip f==1.0", f"# pip g ==1.0 --hash=sha256:{SHA256}",
+        f"# pip h @ {WHEEL}#egg=h&sha256={SHA256}", "# pip install z", "# pipx is not pip",
+        "# not in this list, pip installed it: y==1 from y.whl",
+    ])  # fmt: skip
+    found = read(tmp_path, text)
+    hashed = f" --hash=sha256:{SHA256}"
+    assert lines(found, tmp_path) == [
+        f"pure @ {WHEEL}{hashed}", f"HERE/pure tool-1.2.whl{hashed}", f"e @ {WHEEL}{hashed}", f"g ==1.0{hashed}",
+        f"h @ {WHEEL}#egg=h{hashed}", f"b[x] @ {WHEEL}", f"d @ {GIT}@{COMMIT}#subdirectory=x", "f==1.0",
+    ]  # fmt: skip
+    assert found is not None
+    assert found.notes == (
+        f"pip installed these, and {tmp_path / 'some.file'} does not pin them: y==1 from y.whl",
+        "not read as a pip package, it is not pinned: # pip install z",
+    )
+
+
+def test_windows_alone(tmp_path: Path) -> None:
+    lock = conda_lock(locked("a", "win-64"), platforms=["win-64"])
+    with pytest.raises(InputError, match="is for win-64 alone, and archives are for Linux and macOS; lock for"):
+        read(tmp_path, lock)
+
+
+def test_shared_values_are_not_written_out(tmp_path: Path) -> None:
+    """Aliases of aliases: the error shows a part."""
+    levels = "".join(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in range(40))
+    text = f"a0: &a0 x\n{levels}version: 6\nenvironments: {{default: {{packages: {{{HERE}: []}}}}}}\npackages: [*a40]\n"
+    with pytest.raises(InputError, match="which is neither a conda nor a pypi package") as error:
+        read(tmp_path, text)
+    assert len(str(error.value)) < 2000
+
+
 @pytest.mark.parametrize(
     ("lock", "says"),
     [
-        pytest.param(pixi(TOOL, {"pypi": "./gone", "name": "p"}), "names ./gone, and there is no", id="gone"),
-        pytest.param(pixi(TOOL, {"pypi": "-e x", "name": "p"}), "has '-e x', which is no URL and no path", id="option"),
-        pytest.param(pixi(TOOL, {"pypi": "", "name": "p"}), "has '', which is no URL and no path", id="nothing"),
         pytest.param(
-            pixi(TOOL, {"pypi": WHEEL, "name": "p", "sha256": "ab"}), "has 'ab' for p, which is no sha256", id="sum"
+            pixi(TOOL, {"conda": f"{GIT}?rev=main#{COMMIT}"}), "has 'git+.*', a package that pixi builds", id="of git"
+        ),
+        pytest.param(pixi(of_pixi("x", timestamp="now")), "has 'now' as `timestamp` of the package x", id="time"),
+        pytest.param(pixi(of_pixi("x", depends={"a": 1})), "has no list of texts in `depends` of the", id="depends"),
+        pytest.param(pixi(TOOL, {"pypi": "./gone", "name": "p"}), "names ./gone, and there is no", id="gone"),
+        pytest.param(pixi(TOOL, {"pypi": "-e x", "name": "p"}), "has '-e x', which is neither the URL", id="option"),
+        pytest.param(pixi(TOOL, {"pypi": "", "name": "p"}), "has '', which is neither the URL nor", id="nothing"),
+        pytest.param(
+            pixi(TOOL, {"pypi": WHEEL, "name": "p", "sha256": "ab"}), "has 'ab' for p, which is not a sha256", id="sum"
         ),
         pytest.param(
             pixi(TOOL, {"conda_source": "x[ab] @ ."}, version=7),
@@ -267,20 +387,31 @@ def test_pip_sections(tmp_path: Path) -> None:
             id="source of format 7",
         ),
         pytest.param(pixi(TOOL, {"conda": "./x"}), "has './x', a package that pixi builds from source", id="source"),
-        pytest.param(pixi(TOOL, version=8), "is of version 8 of pixi's format; make one of version 7", id="version"),
-        pytest.param(pixi(of_pixi("x", md5="0")), "has '0' for x-1.0-0.conda, which is no md5", id="md5"),
+        pytest.param(
+            pixi(TOOL, version=8), "is of pixi's format 8, and 6 and 7 can be read; lock in format 7", id="version"
+        ),
+        pytest.param(
+            pixi(TOOL, version=5), "is of pixi's format 5, which is too old; run `pixi lock` of a newer pixi", id="old"
+        ),
+        pytest.param(
+            {**conda_lock(locked("x")), "version": 3}, "is of pixi's format 3, which is too old; run", id="older"
+        ),
+        pytest.param(
+            {**conda_lock(locked("x")), "version": 4}, "is of conda-lock's format 4, and 1 can be read", id="newer"
+        ),
+        pytest.param(pixi(of_pixi("x", md5="0")), "has '0' for x-1.0-0.conda, which is not an md5", id="md5"),
         pytest.param(pixi(), f"pins no conda package for {HERE}", id="empty"),
         pytest.param(conda_lock(locked("x", hash=["md5"])), "has no mapping `hash` in the package 'x'", id="hash"),
-        pytest.param(conda_lock(locked("x", url="x.conda")), "has 'x.conda', which is no URL", id="no URL"),
+        pytest.param(conda_lock(locked("x", url="x.conda")), "has 'x.conda', which is not the URL", id="no URL"),
         pytest.param(
             conda_lock(locked("x"), locked("x", url=URL.format("noarch", "x"))), "pins two packages named x", id="twins"
         ),
-        pytest.param(conda_lock(locked("x", category=3)), "has 3 as category of the package 'x'", id="category"),
+        pytest.param(conda_lock(locked("x", category=[3])), "has a category of the package 'x'", id="category"),
         pytest.param(conda_lock(locked("x"), channels=3), "has no list of mappings in `channels`", id="channels"),
-        pytest.param(conda_lock(channels=[{"used_env_vars": 3}]), "has `used_env_vars` that are no list", id="names"),
+        pytest.param(conda_lock(channels=[{"used_env_vars": 3}]), "has `used_env_vars` that are not", id="names"),
         pytest.param({**pixi(TOOL), "platforms": ["x"]}, "has no list of mappings in `platforms`", id="platforms"),
-        pytest.param(conda_lock({"name": 3}), "has no text `name` in the package 3", id="number"),
-        pytest.param(conda_lock("x"), "has no text `name` in the package None", id="text"),  # type: ignore[arg-type]
+        pytest.param(conda_lock({"name": [3]}), "has no text `name` in a package", id="number"),
+        pytest.param(conda_lock("x"), "has no text `name` in a package", id="text"),  # type: ignore[arg-type]
     ],
 )
 def test_refused(tmp_path: Path, lock: dict[str, Any], says: str) -> None:

@@ -97,7 +97,7 @@ def test_refused(home: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.txt: the requirements file cannot be read: No such file"):
         gathered(home, "-r gone.txt")
     (home / "latin.txt").write_bytes(b"caf\xe9\n")
-    with pytest.raises(InputError, match=r"latin\.txt: the requirements file is no UTF-8 text"):
+    with pytest.raises(InputError, match=r"latin\.txt: the requirements file is not UTF-8 text"):
         gathered(home, "-rlatin.txt")
     with pytest.raises(InputError, match="cannot be split into words"):
         gathered(home, "-r 'open")

@@ -9,6 +9,7 @@ from conda.base.context import context
 from conda.exceptions import DryRunExit
 
 from conda_coex import specifiers
+from conda_coex.document import read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +24,13 @@ def test_dry_run_of_a_plugin(
         raise DryRunExit
 
     file = tmp_path / "some.lock"
-    file.touch()
+    file.write_text("{{")
     monkeypatch.setattr(specifiers, "_has_specifier_plugins", lambda: True)
     monkeypatch.setattr(specifiers, "_read_by_plugin", end)
     documents: list[dict[str, object]] = []
     monkeypatch.setattr("conda.cli.common.stdout_json_success", lambda **fields: documents.append(fields))
     with context._override("json", in_json), pytest.raises(DryRunExit):
-        specifiers.read_environment_file(str(file), "linux-64")
+        specifiers.read_environment_file(read_document(str(file)), "linux-64")
     said = f"{file} is a lock file, whose reader does not say in a dry run what it pins"
     assert documents == ([{"dry_run": True, "message": said}] if in_json else [])
     assert capsys.readouterr() == ("", "" if in_json else f"coex: note: {said}\n")

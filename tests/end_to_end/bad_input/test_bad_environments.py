@@ -39,33 +39,31 @@ def spec_case(name: str, spec: str, says: str) -> Case:
 
 
 FILES = [
-    Case(
-        "missing file", (*GOOD, *RUN, "-f", "environment.yml"), "environment.yml: the environment file does not exist"
-    ),
+    Case("missing file", (*GOOD, *RUN, "-f", "environment.yml"), "environment.yml: the file does not exist"),
     Case(
         "directory",
         (*GOOD, *RUN, "-f", "environment.yml"),
-        "environment.yml: the environment file is no file",
+        "environment.yml: the file is a directory",
         lambda work: (work / "environment.yml").mkdir(),
     ),
     Case(
         "unreadable file",
         (*GOOD, *RUN, "-f", "environment.yml"),
-        "environment.yml: the environment file cannot be read: Permission denied",
+        "environment.yml: the file cannot be read: Permission denied",
         unreadable,
         powerless=True,
     ),
     Case(
         "unknown suffix",
         (*GOOD, *RUN, "-f", "environment.json"),
-        "environment.json: the environment file cannot be understood: 'environment.json' file extension must be one of",
-        text("{}", "environment.json"),
+        "environment.json: the environment file is of an unknown format; name it `.yml` if it has `dependencies:`",
+        text("[]", "environment.json"),
     ),
-    file_case("pip text", "dependencies: [pip, {pip: requests}]\n", "has a `pip:` that is no list of texts"),
-    file_case("pip number", "dependencies: [pip, {pip: [1.0]}]\n", "has a `pip:` that is no list of texts"),
-    file_case("npm section", "dependencies: [{npm: [x]}]\n", "has 'npm' below `dependencies`"),
-    file_case("no YAML", "name: x\ndependencies: [cprog\n", "is no YAML in line 3: expected ',' or ']'"),
-    file_case("list", "- cprog\n", "is no mapping; list packages under `dependencies:`"),
+    file_case("pip text", "dependencies: [pip, {pip: requests}]\n", "has a `pip:` that is not a list of texts"),
+    file_case("pip list", "dependencies: [pip, {pip: [[1.0]]}]\n", "has ['1.0'] in `pip`, which is not text"),
+    file_case("npm section", "dependencies: [{npm: [x]}]\n", "has the mapping 'npm' in `dependencies`, in line 1"),
+    file_case("no YAML", "name: x\ndependencies: [cprog\n", "is not YAML in line 3: did not find expected ',' or ']'"),
+    file_case("list", "- cprog\n", "is not a mapping; list packages under `dependencies:`"),
     file_case("without anything", "name: x\n", "asks for no package; list some under `dependencies:`"),
     file_case(
         "without dependencies", "name: x\nchannels: []\n", "asks for no package; list some under `dependencies:`"
