@@ -302,7 +302,7 @@ def test_sources_of_a_pixi_lock(
     ("old", "new", "says"),
     [
         pytest.param('", "hash": {"sha256": "', '", "hash": {"sha256": "0', "which is not a sha256", id="no hash"),
-        pytest.param(".whl", " --index-url=x.whl", "which is neither the URL nor the path of a pip package", id="option"),
+        pytest.param(".whl", " --index-url=x.whl", "which is neither the URL nor the path", id="option"),
         pytest.param("SHA256", "0" * 64, "THESE PACKAGES DO NOT MATCH THE HASHES", id="altered"),
     ],
 )

@@ -48,7 +48,7 @@ def pixi(name: str, old: str, new: str, says: str, *options: str) -> Case:
 
 CASES = [
     explicit("empty", "", f"pins no conda package for {HERE}"),
-    explicit("no package", "https://example.com/x.zip", "has 'https://example.com/x.zip', which is not the URL of a conda"),
+    explicit("no package", "https://example.com/x.zip", "has 'https://example.com/x.zip', which is not the URL of"),
     explicit("short sum", URL + "#abc", "has 'abc' for cprog-1.0-0.conda, which is neither an md5 nor a sha256"),
     explicit("other platform", URL.replace(HERE, "osx-arm64"), f"is for osx-arm64, not for {HERE}; choose with --plat"),
     explicit("twins", URL + "\n" + URL.replace("1.0-0", "2.0-0"), "pins two packages named cprog; keep one"),
