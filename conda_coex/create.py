@@ -95,10 +95,8 @@ def write(
     layout.notes += app.leaving(layout.links())
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request))
     packages = [each.package for each in plans]
-    library, library_from = libzstd.find_libzstd(
-        environment.platform, packages, environment.channels, solve_zstd, native_base(environment.platform),
-        None if environment.solved else "add the package zstd to the environment or to the lock file",
-    )  # fmt: skip
+    base = native_base(environment.platform)
+    library, library_from = libzstd.find_libzstd(environment, packages, solve_zstd, base)
     with archive.output_file(output) as stream:
         stream.seek(archive.prelude_size(environment.platform))
         payload = write_payload(stream, layout, cache)

@@ -13,30 +13,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from .environment import Environment
     from .packages import Package
 
     Solve = Callable[[Sequence[str]], Sequence[Package]]
 
+FIXED = "add the package zstd to the environment or to the lock file"
 NAMES = {"linux": "lib/libzstd.so.1", "osx": "lib/libzstd.1.dylib"}
 
 
 def find_libzstd(
-    platform: str, packages: Sequence[Package], channels: Sequence[str], solve: Solve, base: Path | None,
-    remedy: str | None = None,
-) -> tuple[bytes, str]:  # fmt: skip
+    environment: Environment, packages: Sequence[Package], solve: Solve, base: Path | None
+) -> tuple[bytes, str]:
     """Return the library and the name of what it came from: the environment, else a solve, else the base.
 
     `solve` returns the packages of zstd from channels, here the environment's; `base` is the prefix of a base of the
     same platform. Raises DecoderNotFound.
     """
+    platform = environment.platform
     name = NAMES.get(platform.partition("-")[0])
     if name is None:
         raise DecoderNotFound(f"the platform {platform} is not supported", remedy="use linux-* or osx-*")
-    for package in [*packages, *solve_quietly(packages, name, channels, solve)]:
+    for package in [*packages, *solve_quietly(packages, name, environment.channels, solve)]:
         if _has(package, name):
             return _load(package.directory, name), package.dist
     if base is not None and (base / name).exists():
         return _load(base, name), "base"
+    remedy = None if environment.solved else FIXED  # no channel of the command line counts
     raise DecoderNotFound(f"no libzstd for {platform} was found", remedy=remedy)
 
 
