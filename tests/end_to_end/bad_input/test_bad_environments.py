@@ -62,7 +62,7 @@ FILES = [
     file_case("pip text", "dependencies: [pip, {pip: requests}]\n", "has a `pip:` that is not a list of texts"),
     file_case("pip list", "dependencies: [pip, {pip: [[1.0]]}]\n", "has ['1.0'] in `pip`, which is not text"),
     file_case("npm section", "dependencies: [{npm: [x]}]\n", "has the mapping 'npm' in `dependencies`, in line 1"),
-    file_case("no YAML", "name: x\ndependencies: [cprog\n", "is not YAML in line 3: did not find expected ',' or ']'"),
+    file_case("no YAML", "name: x\ndependencies: [cprog\n", "is not YAML in line 3: "),
     file_case("list", "- cprog\n", "is not a mapping; list packages under `dependencies:`"),
     file_case("without anything", "name: x\n", "asks for no package; list some under `dependencies:`"),
     file_case(
