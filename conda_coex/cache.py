@@ -12,8 +12,8 @@ from coex_bootstrap.store import stores
 
 from . import conda_api
 from .errors import InputError, Misuse, OutputError
-from .fetch import frame_directory
 from .frame_cache import entries, open_entry, size_of, unfinished
+from .package_cache import frame_directory
 from .report import human, table
 
 if TYPE_CHECKING:

@@ -15,6 +15,8 @@ from .cli_repack import configure_repack, execute_repack
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from .errors import CoexError
+
 # What every archive answers itself, see coex_bootstrap.tools: listed here, so that conda need not load that.
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile")
 CACHE_ABOUT = """\
@@ -89,7 +91,7 @@ def execute(arguments: Namespace) -> int:
         raise  # before OSError, which some of them are too
     except CoexError as error:
         let_conda_say(error)
-        raise _for_conda(error, str(error)) from error
+        raise _for_conda(error, str(_advised(error))) from error
     except OSError as error:
         let_conda_say(error)
         raise _for_conda(error, f"{error.filename or 'the system'}: {error.strerror or error}") from error
@@ -114,6 +116,16 @@ def _show_help() -> int:
 
     generate_parser().parse_args(["coex", "--help"])
     return 0
+
+
+def _advised(error: CoexError) -> CoexError:
+    """Return the error with advice that takes a look at conda's package caches."""
+    from conda.base.context import context
+
+    from .damage import with_advice
+    from .errors import PackageDamaged
+
+    return with_advice(error, context.pkgs_dirs) if isinstance(error, PackageDamaged) else error
 
 
 def _for_conda(error: Exception, text: str) -> Exception:

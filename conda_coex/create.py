@@ -12,11 +12,12 @@ from coex_bootstrap.index import Directory, Index
 from coex_bootstrap.index import Link as IndexLink
 
 from . import app, archive, baked, bytecode, conda_api, entry_point, inputs, libzstd, pip_stage, records, solve
-from .fetch import fetch, frame_directory, package_cache, settle
+from .fetch import fetch, settle
 from .frame_cache import FrameCache
 from .layout import Group, Layout
 from .lock_file import Choice
 from .manifest import make_manifest
+from .package_cache import frame_directory, package_cache
 from .payload import Payload
 from .pip_packages import OWNER
 from .plan import broken_commands, find_python, links_outside, plan_package

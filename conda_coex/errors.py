@@ -47,9 +47,7 @@ class FetchFailed(CoexError):
 
 
 class PackageDamaged(CoexError):
-    """A package in conda's cache is not what its record says."""
-
-    advice = "run `conda clean --packages --tarballs` and try again"
+    """A package in conda's cache is not what its record says; `damage` knows what helps there."""
 
 
 class FramesDamaged(CoexError):
@@ -85,7 +83,7 @@ class PipFailed(CoexError):
 class DecoderNotFound(CoexError):
     """No package offers a libzstd for the target platform."""
 
-    advice = "add the package zstd to the environment, or a channel that has it with -c"
+    advice = "add the package zstd: with --package, in the file that -f names, or by `conda install` before packing"
 
 
 class Interrupted(CoexError):

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
+import logging
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import FetchFailed, PackageDamaged
-from .frame_cache import DIRECTORY
+from .errors import FetchFailed
+from .package_cache import RECORD, alone, read_cache
+from .package_file import fault_of
 from .packages import Package, read_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-LOCK = ".coex-fetch"
-_seen: dict[str, int] = {}  # the time of each cache when conda read it
 
 
 def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
@@ -34,18 +33,16 @@ def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
         try:
             entry = PackageCacheData.get_entry_to_link(record)
         except Exception as error:
-            raise PackageDamaged(f"{record.dist_str()} is not in conda's cache: {error}") from error
+            what = f"conda's cache did not keep {record.dist_str()}: {error}"
+            raise FetchFailed(what, remedy="run the command again") from error
         found.append(read_package(record, entry, asked.get(record.name)))
     return tuple(found)
 
 
 def settle() -> None:
-    """Have conda read its package cache while no build extracts into it, before anything else does.
-
-    conda extracts in place, and whoever reads its cache takes for whole what has its `info/index.json`.
-    """
-    with _alone():
-        _read_cache()
+    """Have conda read its package cache while no build extracts into it, before anything else does."""
+    with alone():
+        read_cache()
 
 
 def download(records: tuple[Any, ...]) -> None:
@@ -53,69 +50,93 @@ def download(records: tuple[Any, ...]) -> None:
 
     What it raises may hold errors that it cannot print, and a signal.
     """
-    with _alone():
-        _read_cache()
+    with alone():
+        read_cache()
         _execute(records)
 
 
-def _read_cache() -> None:
-    """Have conda read its cache where it changed, without what a build that was killed has begun to extract.
+def _execute(records: tuple[Any, ...]) -> None:
+    from conda import CondaMultiError
+    from conda.base.context import context
+    from conda.core.package_cache_data import ProgressiveFetchExtract
 
-    Its `ExtractPackageAction` writes `info/repodata_record.json` last; `_make_single_record` would write it as well.
-    """
-    from conda.core.package_cache_data import PackageCacheData
-
-    for cache in PackageCacheData.writable_caches():
-        for directory in _unfinished(Path(cache.pkgs_dir)):
-            shutil.rmtree(directory, ignore_errors=True)
-    now = {cache.pkgs_dir: Path(cache.pkgs_dir).stat().st_mtime_ns for cache in PackageCacheData.writable_caches()}
-    if now != _seen:
-        PackageCacheData.clear()
-        for cache in PackageCacheData.writable_caches():
-            cache.values()
-            _seen[cache.pkgs_dir] = Path(cache.pkgs_dir).stat().st_mtime_ns
-
-
-def _unfinished(cache: Path) -> Iterator[Path]:
-    names = set(os.listdir(cache))  # noqa: PTH208
-    for name in names:
-        stem = name.removesuffix(".conda").removesuffix(".tar.bz2")
-        if stem != name and stem in names and not (cache / stem / "info/repodata_record.json").is_file():
-            yield cache / stem
+    fetcher = ProgressiveFetchExtract(records)
+    try:
+        # conda prints that a package is corrupt to stdout, where --json has its document
+        with _without_traces(), contextlib.redirect_stdout(sys.stderr) if context.json else contextlib.nullcontext():
+            fetcher.execute()
+    except CondaMultiError as errors:
+        _raise_interrupt(errors)
+        if any(f"[Errno {errno.ENOSPC}]" in str(error) for error in errors.errors):
+            raise _no_room() from errors
+        _refuse_bad(fetcher)
+        _raise_as_one(errors)
+    except SystemExit:  # with which conda 26 ends for a package without metadata
+        _refuse_bad(fetcher)
+        raise
+    _refuse_bad(fetcher)
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the lock of conda's package cache that builds fetch by, where it can be held."""
-    cache = package_cache()
-    with contextlib.ExitStack() as stack:
-        if cache is not None:
-            with contextlib.suppress(OSError):
-                descriptor = os.open(cache / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-                stack.callback(os.close, descriptor)
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+def _without_traces() -> Iterator[None]:
+    """Keep quiet of the thread in which conda 24 calls `sys.exit`: for a package without metadata."""
+    logger = logging.getLogger("concurrent.futures")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
         yield
+    finally:
+        logger.setLevel(level)
 
 
-def _execute(records: tuple[Any, ...]) -> None:
-    from conda import CondaError, CondaMultiError
-    from conda.core.package_cache_data import ProgressiveFetchExtract
+def _refuse_bad(fetcher: Any) -> None:
+    """Raise FetchFailed for what was fetched and is not a package; it does not stay in conda's cache.
+
+    conda fails there whenever it reads its cache, or warns of it.
+    """
+    bad = {}
+    for _, extraction in fetcher.paired_actions.values():
+        if extraction is None or Path(extraction.target_full_path, RECORD).is_file():
+            continue
+        file = Path(extraction.source_full_path)
+        with contextlib.suppress(OSError):
+            why = fault_of(file)
+            if why is not None:
+                url = _public_url(extraction.record_or_spec)
+                bad[url] = why
+                if url != file.as_uri():
+                    file.unlink()
+                shutil.rmtree(extraction.target_full_path, ignore_errors=True)
+    if bad:
+        (first, why), others = next(iter(bad.items())), [*bad][1:]
+        what = f"not a conda package: {why}" + (f" (nor are {', '.join(others)})" if others else "")
+        raise FetchFailed(what, os.fsencode(first), "get another copy of it, or use another build of the package")
+
+
+def _public_url(record: Any) -> str:
+    from conda.common.url import mask_anaconda_token, remove_auth
+
+    url = record.get_raw_value("url") if hasattr(record, "get_raw_value") else record.get("url")
+    return str(remove_auth(mask_anaconda_token(str(url))))
+
+
+def _raise_interrupt(errors: Any) -> None:
     from conda.exceptions import CondaSignalInterrupt
 
-    try:
-        ProgressiveFetchExtract(records).execute()
-    except CondaMultiError as errors:
-        for error in errors.errors:
-            if isinstance(error, KeyboardInterrupt):
-                raise error from errors
-            if isinstance(error, CondaSignalInterrupt):
-                raise KeyboardInterrupt(error.dump_map()["signum"]) from errors
-        if any(f"[Errno {errno.ENOSPC}]" in str(error) for error in errors.errors):
-            raise _no_room() from errors
-        distinct = {" ".join(str(error).split()): error for error in errors.errors}
-        if not all(isinstance(error, CondaError) for error in errors.errors):
-            raise FetchFailed("; ".join(distinct)) from errors
-        raise errors if len(distinct) > 1 else errors.errors[0] from errors
+    for error in errors.errors:
+        if isinstance(error, KeyboardInterrupt):
+            raise error from errors
+        if isinstance(error, CondaSignalInterrupt):
+            raise KeyboardInterrupt(error.dump_map()["signum"]) from errors
+
+
+def _raise_as_one(errors: Any) -> None:
+    from conda import CondaError
+
+    distinct = {" ".join(str(error).split()): error for error in errors.errors}
+    if not all(isinstance(error, CondaError) for error in errors.errors):
+        raise FetchFailed("; ".join(distinct)) from errors
+    raise errors if len(distinct) > 1 else errors.errors[0] from errors
 
 
 def _no_room() -> FetchFailed:
@@ -125,20 +146,3 @@ def _no_room() -> FetchFailed:
     where = PackageCacheData.first_writable().pkgs_dir
     what = f"no room for the packages: {os.strerror(errno.ENOSPC)}"
     return FetchFailed(what, os.fsencode(where), "make room there, or name another place in CONDA_PKGS_DIRS")
-
-
-def frame_directory() -> Path | None:
-    """Return the directory under conda's package cache where frames are kept, or None where none is writable."""
-    cache = package_cache()
-    return cache / DIRECTORY if cache is not None else None
-
-
-def package_cache() -> Path | None:
-    """Return the package cache that conda writes to, if there is one."""
-    from conda.core.package_cache_data import PackageCacheData
-    from conda.exceptions import NoWritablePkgsDirError
-
-    try:
-        return Path(PackageCacheData.first_writable().pkgs_dir)
-    except NoWritablePkgsDirError:
-        return None

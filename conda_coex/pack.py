@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import bytecode, create, direct_url, editable, elf, existing, pack_notes, pointers, records
 from .errors import InputError
-from .fetch import frame_directory
 from .frame_cache import FrameCache
 from .installed import behind_links, installed_package, lacking, read_records, rows_of
 from .layout import Group, Layout
 from .live_distribution import distributions
 from .live_plan import plan_all
 from .live_prefix import is_environment, walk
+from .package_cache import frame_directory
 from .pip_record import blank_hashes
 from .plan import Content, find_python
 from .report import report

@@ -93,14 +93,17 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
     Raises PackageDamaged where a listed file is missing, PackageRefused for a path that leaves the prefix.
     The rules are those of conda's `gateways/disk/read.py`.
     """
+    from conda import CondaError
     from conda.gateways.disk.read import read_package_metadata
 
     directory = Path(entry.extracted_package_dir)
     try:
         metadata = read_package_metadata(str(directory))
         rows = read_rows(directory)
-        index = json.loads((directory / "info" / "index.json").read_text("utf-8"))
-    except (OSError, ValueError, KeyError) as error:
+        site_packages = json.loads((directory / "info/index.json").read_text("utf-8")).get("python_site_packages_path")
+    except CondaError:
+        raise
+    except Exception as error:  # conda's readers have no errors of their own for metadata of other shapes
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
     noarch, entry_points = _noarch(record, metadata, directory)
     paths = tuple(_read_path(directory, row) for row in rows)
@@ -112,7 +115,7 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
         noarch=noarch,
         entry_points=entry_points,
         paths=tuple(_with_mode(path, modes) for path in paths),
-        site_packages=index.get("python_site_packages_path"),
+        site_packages=site_packages,
         requested=requested,
     )
 
@@ -175,7 +178,7 @@ def _read_path(directory: Path, fields: dict[str, Any]) -> PackagePath:
     try:
         state = os.lstat(f"{directory}/{path}")
     except (OSError, ValueError) as error:
-        raise PackageDamaged(f"{path} is missing from the package", os.fsencode(directory)) from error
+        raise PackageDamaged("missing from the package", os.fsencode(f"{directory}/{path}")) from error
     kind = str(fields["path_type"])
     if kind != "directory":
         kind = "softlink" if stat.S_ISLNK(state.st_mode) else "hardlink"
@@ -183,7 +186,8 @@ def _read_path(directory: Path, fields: dict[str, Any]) -> PackagePath:
         raise PackageRefused(f"{path} is no file, directory or link", os.fsencode(directory))
     recorded = fields.get("size_in_bytes")
     if kind == "hardlink" and recorded is not None and recorded != state.st_size:
-        raise PackageDamaged(f"{path} has {state.st_size} bytes, its record says {recorded}", os.fsencode(directory))
+        what = f"has {state.st_size} bytes, its record says {recorded}"
+        raise PackageDamaged(what, os.fsencode(f"{directory}/{path}"))
     return PackagePath(
         path=path,
         kind=kind,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, CREATE, OUTPUT, RUN, Case, assert_refused, with_json
+from cases import CPROG, CREATE, GOOD, OUTPUT, RUN, Case, assert_refused, with_json, words
+from testbed.package import Package
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from cases import Bench, Outcome
 
-AGAIN = "run `conda clean --packages --tarballs` and try again"
+ITSELF = "has it like this: get another copy of it, or use another build of the package"
 
 
 def bad(name: str) -> tuple[str, ...]:
@@ -56,11 +59,13 @@ CASES = [
         bad("escape-through-link"),
         "the link share/outside of escape-link-1.0-0 leads out of the environment, and a file lies behind it",
     ),
-    Case("forged file", bad("bad-hash"), f"share/bad-hash/file.txt: differs from what its package recorded; {AGAIN}"),
+    Case("forged file", bad("bad-hash"), "share/bad-hash/file.txt: differs from what its package recorded; "),
+    Case("forged package file", bad("bad-hash"), f"bad-hash-1.0-0.conda {ITSELF}"),
     Case(
         "truncated",
         bad("truncated"),
-        "truncated-1.0-0.conda. You probably need to delete and re-download or re-create this file",
+        "noarch/truncated-1.0-0.conda: not a conda package: File is not a zip file; "
+        "get another copy of it, or use another build of the package",
     ),
     Case(
         "missing from its channel",
@@ -76,7 +81,8 @@ CASES = [
     Case(
         "other platform without libzstd",
         (*OTHER_PLATFORM, "osx-arm64"),
-        "no libzstd for osx-arm64 was found; add the package zstd to the environment, or a channel that has it with -c",
+        "no libzstd for osx-arm64 was found; add the package zstd: with --package, in the file that -f names, or by "
+        "`conda install` before packing",
         lambda work: (work / "run.sh").write_text("#!/bin/sh\n"),
     ),
     Case(
@@ -93,7 +99,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", [*CASES, *with_json(CASES[:6])[6:]], ids=str)
+@pytest.mark.parametrize("case", [*CASES, *with_json(CASES[:7])[7:]], ids=str)
 def test_package_is_refused(case: Case, outcomes: dict[Case, Future[Outcome]]) -> None:
     assert_refused(case, outcomes[case].result())
 
@@ -123,9 +129,9 @@ def shorten(package: Path) -> None:
     ("damage", "says"),
     [
         pytest.param(change, "bin/cprog: differs from what its package recorded", id="changed"),
-        pytest.param(shorten, "bin/cprog has ", id="shorter"),
+        pytest.param(shorten, "bin/cprog: has ", id="shorter"),
         pytest.param(
-            lambda package: (package / "bin/cprog").unlink(), "bin/cprog is missing from the package", id="removed"
+            lambda package: (package / "bin/cprog").unlink(), "bin/cprog: missing from the package", id="removed"
         ),
         pytest.param(
             lambda package: (package / "info/paths.json").write_text("{"), "the package cannot be read", id="paths.json"
@@ -135,11 +141,105 @@ def shorten(package: Path) -> None:
 def test_damage_in_the_cache(
     bench: Bench, work: Path, damaged: Path, damage: Callable[[Path], object], says: str
 ) -> None:
-    damage(damaged / "cprog-1.0-0")
+    """What the error advises mends it, done literally, even where an environment has the same files by hard links."""
+    package = damaged / "cprog-1.0-0"
+    os.link(package / "bin/cprog", damaged.parent / "linked")
+    damage(package)
     case = Case("", (*CPROG, *RUN), says, env={"CONDA_PKGS_DIRS": str(damaged)})
     outcome = bench.run(case, work)
     assert_refused(case, outcome)
-    assert AGAIN in outcome.done.stderr
+    advised = re.search(r"; run `(.*)` and try again", words(outcome.done.stderr))
+    assert advised, outcome.done.stderr
+    subprocess.run(["sh", "-c", advised.group(1)], check=True)
+    assert bench.run(case, work).done.returncode == 0
+
+
+def without_index(root: Path) -> None:
+    (root / "info/index.json").unlink()
+
+
+def index_without_name(root: Path) -> None:
+    (root / "info/index.json").write_text("{}", encoding="utf-8")
+
+
+def make_package(scratch: Path, tamper: Callable[[Path], None] | None = None, extension: str = ".conda") -> Path:
+    """Return a package file that holds what its name says, or not."""
+    from conda_package_handling import api
+
+    package = Package(scratch, "noarch", "odd")
+    package.noarch = "generic"
+    package.text("share/odd.txt", "odd\n")
+    package.tamper, package.extension = tamper, extension
+    package.seal()
+    files = [*package.paths(), *sorted(f"info/{path.name}" for path in (package.root / "info").iterdir())]
+    (scratch / "channel/noarch").mkdir(parents=True)
+    api.create(str(package.root), files, package.filename, str(scratch / "channel/noarch"))
+    return scratch / "channel/noarch" / package.filename
+
+
+def test_damage_in_a_cache_of_another_user(bench: Bench, work: Path, tmp_path: Path) -> None:
+    made = [make_package(tmp_path), *bench.testbed.channel.glob("*/zstd-*.conda")]
+    (work / "list.txt").write_text("\n".join(["@EXPLICIT", *(file.as_uri() for file in made)]), encoding="utf-8")
+    theirs, arguments = tmp_path / "theirs", (*GOOD, "-f", "list.txt", "--entrypoint", "sh=/bin/sh")
+    done = bench.run(Case("", arguments, "", env={"CONDA_PKGS_DIRS": str(theirs)}), work).done
+    assert done.returncode == 0, done.stderr
+    (theirs / "odd-1.0-0/share/odd.txt").write_text("even", encoding="utf-8")
+    for path in (theirs, *theirs.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o555)
+    advice = f"; ask the owner of {theirs} to run `rm -r {theirs / 'odd-1.0-0'}`"
+    case = Case("", arguments, advice, env={"CONDA_PKGS_DIRS": f"{theirs},{tmp_path / 'mine'}"}, powerless=True)
+    assert_refused(case, bench.run(case, work))
+
+
+def renamed(file: Path) -> Path:
+    return file.rename(file.with_name("other-1.0-0.conda"))
+
+
+def cut(file: Path) -> Path:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    return file
+
+
+UNREADABLE = [
+    pytest.param(lambda path: make_package(path, without_index), "it has no info/index.json", id="without index"),
+    pytest.param(
+        lambda path: make_package(path, without_index, ".tar.bz2"), "it has no info/index.json", id="bz2 without index"
+    ),
+    pytest.param(
+        lambda path: make_package(path, index_without_name), "its info/index.json has no name", id="index without name"
+    ),
+    pytest.param(lambda path: renamed(make_package(path)), "it holds odd-1.0-0, not other-1.0-0", id="renamed"),
+    pytest.param(lambda path: cut(make_package(path)), "File is not a zip file", id="cut"),
+    pytest.param(lambda path: cut(make_package(path, None, ".tar.bz2")), "Compressed file ended", id="bz2, cut"),
+]
+
+
+@pytest.mark.parametrize(("make", "says"), UNREADABLE)
+def test_file_that_is_not_a_package(
+    bench: Bench, work: Path, tmp_path: Path, make: Callable[[Path], Path], says: str
+) -> None:
+    """It is named with its fault, and does not stay in conda's cache: conda could not read the cache any more."""
+    file = make(tmp_path)
+    (work / "list.txt").write_text(f"@EXPLICIT\n{file.as_uri()}\n", encoding="utf-8")
+    env = {"CONDA_PKGS_DIRS": str(tmp_path / "pkgs")}
+    words = f"{file.as_uri()}: not a conda package: {says}"
+    case = Case("", (*GOOD, "-f", "list.txt", *RUN), words, env=env)
+    assert_refused(case, bench.run(case, work))
+    assert file.is_file()
+    assert bench.run(Case("", (*CPROG, *RUN), "", env=env), work).done.returncode == 0
+
+
+@pytest.mark.parametrize(("make", "says"), UNREADABLE)
+def test_cache_with_a_file_that_is_not_a_package(
+    bench: Bench, work: Path, tmp_path: Path, make: Callable[[Path], Path], says: str
+) -> None:
+    (tmp_path / "pkgs").mkdir()
+    (tmp_path / "pkgs/urls.txt").touch()
+    file = make(tmp_path)
+    shutil.copy2(file, tmp_path / "pkgs")
+    done = bench.run(Case("", (*CPROG, *RUN), "", env={"CONDA_PKGS_DIRS": str(tmp_path / "pkgs")}), work).done
+    assert done.returncode == 0, f"{says}: {done.stderr}"
 
 
 def replace_by_pipe(package: Path) -> None:
