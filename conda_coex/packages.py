@@ -93,7 +93,6 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
     Raises PackageDamaged where a listed file is missing, PackageRefused for a path that leaves the prefix.
     The rules are those of conda's `gateways/disk/read.py`.
     """
-    from conda import CondaError
     from conda.gateways.disk.read import read_package_metadata
 
     directory = Path(entry.extracted_package_dir)
@@ -101,9 +100,7 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
         metadata = read_package_metadata(str(directory))
         rows = read_rows(directory)
         site_packages = json.loads((directory / "info/index.json").read_text("utf-8")).get("python_site_packages_path")
-    except CondaError:
-        raise
-    except Exception as error:  # conda's readers have no errors of their own for metadata of other shapes
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # as metadata of other shapes gives
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
     noarch, entry_points = _noarch(record, metadata, directory)
     paths = tuple(_read_path(directory, row) for row in rows)
