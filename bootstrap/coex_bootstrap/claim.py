@@ -26,6 +26,7 @@ NOTICE = 1  # seconds of waiting after which it is said
 EVERY = 5  # tries between two looks at the owner
 
 HELD = (errno.EEXIST, errno.ENOTEMPTY)
+REFUSALS = 3  # of one rename, with nothing in its way, that are not chance
 
 
 def this_host():
@@ -88,6 +89,7 @@ class Claim(object):
         self.identity = self.own[len(self.path) + 1 :]
         self.mark = self.path + b"/" + self.identity
         self._beaten = 0.0
+        self._refusals = 0
 
     def new_name(self, kind):
         # type: (bytes) -> bytes
@@ -161,10 +163,17 @@ class Claim(object):
                 if self.held():
                     return True
                 self._prepare()
-            elif error.errno not in HELD:
+            elif error.errno not in HELD and self._is_refused():
                 raise
         owner = self._owner() if look else None
         return owner is not None and self._is_dead(owner) and self._take_over(owner)
+
+    def _is_refused(self):
+        # type: () -> bool
+        """Return whether a rename failed with nothing in its way: servers have errors of their own for what is (sshfs: EPERM)."""
+        _ignore_errors(os.rmdir, self.path)  # if its owner ended between two steps; they rename over no directory
+        self._refusals = 0 if os.path.lexists(self.path) else self._refusals + 1
+        return self._refusals >= REFUSALS
 
     def _owner(self):
         # type: () -> Optional[bytes]

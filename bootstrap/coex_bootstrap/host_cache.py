@@ -1,12 +1,13 @@
 """Know the roots in the stores of this user: whose they are, how large, when used last, and by which processes."""
 
+import errno
 import json
 import os
 import re
 import stat
 
 from .claim import Claim
-from .leftovers import DAY, remove, set_aside, sweep, used_paths
+from .leftovers import DAY, remove, remove_in_place, set_aside, sweep, used_paths
 from .store import Store
 
 TYPE_CHECKING = False
@@ -165,7 +166,12 @@ def remove_root(root):
     try:
         if not claim.wait(lambda: True, lambda: None):
             return False
-        aside = set_aside(root.path, claim)
+        try:
+            aside = set_aside(root.path, claim)
+        except EnvironmentError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return _remove_in_place(root.path, claim)
         if users_of([aside])[aside] or claim.now() - last_use(aside) < MOMENT:
             if not os.path.lexists(root.path):
                 os.rename(aside, root.path)
@@ -174,6 +180,21 @@ def remove_root(root):
         return True
     finally:
         claim.release()
+
+
+def _remove_in_place(path, claim):
+    # type: (bytes, Claim) -> bool
+    """Remove a root that cannot be renamed; while it is looked at, nobody can start it."""
+    start, hidden = path + b"/start", path + b"/start.removed"
+    used = last_use(path)
+    if os.path.lexists(start):
+        os.rename(start, hidden)
+    if users_of([path])[path] or claim.now() - used < MOMENT:
+        if os.path.lexists(hidden):
+            os.rename(hidden, start)
+        return False
+    remove_in_place(path)
+    return True
 
 
 def remove_leftovers(path):

@@ -3,9 +3,11 @@
 Such a thing is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENTITY by the process that made it.
 """
 
+import errno
 import os
 
 from .claim import gone, last_change, touch
+from .errors import StoreUnusable
 from .format import ID_LENGTH
 
 TYPE_CHECKING = False
@@ -97,13 +99,52 @@ def set_aside(path, claim):
     return aside
 
 
+def clear_away(path, claim):
+    # type: (bytes, Claim) -> None
+    """Make room for a new root at a path; raises EnvironmentError if what is there has to stay.
+
+    A root that was ready may be in use: it is set aside, and removed a day later.
+    """
+    ready = was_ready(path)
+    try:
+        aside = set_aside(path, claim)
+    except EnvironmentError as error:
+        if error.errno == errno.ENOENT:  # somebody else did
+            return
+        if not _cannot_be_moved(error):
+            raise
+        if ready and in_use(path):
+            why = "a damaged root is in use there, and in a layer where it cannot be renamed"
+            raise StoreUnusable(why, path, "end the programs that run from it")
+        remove_in_place(path)
+        return
+    if not ready:
+        remove(aside)
+
+
 def discard(path, claim):
     # type: (bytes, Claim) -> None
     """Remove a directory whole: who still writes into it by its path finds it gone."""
     try:
         remove(set_aside(path, claim))
-    except EnvironmentError:  # it is gone already, or not this user's
-        pass
+    except EnvironmentError as error:  # it is gone already, not this user's, or in a layer below
+        if _cannot_be_moved(error):
+            remove_in_place(path)
+
+
+def _cannot_be_moved(error):
+    # type: (EnvironmentError) -> bool
+    """Return whether a directory cannot be renamed because it is in a layer below this one, as images have them (overlayfs)."""
+    return error.errno == errno.EXDEV
+
+
+def remove_in_place(path):
+    # type: (bytes) -> None
+    """Remove a root file by file, first of all what makes it one that can start."""
+    for name in (b"/start", b"/used"):
+        if os.path.lexists(path + name):
+            os.unlink(path + name)
+    remove(path)
 
 
 def remove(path):

@@ -1,11 +1,12 @@
 """Make files, links and directories of a root again, each beside its place and then renamed."""
 
+import errno
 import hashlib
 import os
 from binascii import hexlify
 
 from . import compat
-from .leftovers import set_aside
+from .leftovers import remove, set_aside
 from .root_check import MODE
 
 TYPE_CHECKING = False
@@ -73,8 +74,17 @@ class Mender(object):
     def _clear(self, path):
         # type: (bytes) -> None
         """Take what stands at a path out of the way; it may hold what somebody wants to see again."""
-        if os.path.lexists(path):
+        if not os.path.lexists(path):
+            return
+        try:
             set_aside(path, self.claim)
+        except EnvironmentError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            import shutil  # a directory of a layer below (overlayfs) cannot be renamed, only copied
+
+            shutil.copytree(compat.native(path), compat.native(self.claim.new_name(b"gone")), symlinks=True)
+            remove(path)
 
     def _place(self, new, path):
         # type: (bytes, bytes) -> None

@@ -9,7 +9,7 @@ from . import compat
 from .claim import HELD
 from .errors import StoreUnusable
 from .format import entry_files
-from .leftovers import discard, remove, set_aside, sweep, was_ready
+from .leftovers import clear_away, discard, remove, sweep, was_ready
 from .shell import check_line, is_filled, quote, write_file
 from .working_directory import absolute
 
@@ -144,8 +144,8 @@ class Root(object):
         # type: (bytes, Claim) -> bool
         """Give the unpacked directory its final place by one rename, which fails where a root is.
 
-        Return whether it has it: a ready root stays, and one who lost the claim leaves it to another. A
-        damaged root may be in use: it is set aside, and removed a day later.
+        Return whether it has it: a ready root stays, and one who lost the claim leaves it to another. Why the
+        rename failed is told by what stands there, not by its error: servers have errors of their own for that.
         """
         os.chmod(work, 0o755)  # mkdir was for this user alone
         while claim.held() and not self.ready():
@@ -153,12 +153,9 @@ class Root(object):
                 os.rename(work, self.path)
                 return True
             except EnvironmentError as error:
-                if error.errno not in HELD + (errno.ENOTDIR,):
+                if error.errno not in HELD + (errno.ENOTDIR,) and not os.path.lexists(self.path):
                     raise
-            if was_ready(self.path):
-                set_aside(self.path, claim)
-            else:
-                discard(self.path, claim)
+            clear_away(self.path, claim)
         return False
 
     def withdraw(self, work, directory, claim):

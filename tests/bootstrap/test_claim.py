@@ -1,5 +1,6 @@
 """The claim of a root: one of many has it, the dead lose it, on this host at once and on others when they are silent."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -65,6 +66,40 @@ def test_is_for_one(place, root):
     assert (first.held(), second.held()) == (False, True)
     second.release()
     assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("odd", [errno.EPERM, errno.EACCES, errno.EBUSY])
+def test_a_server_with_errors_of_its_own(place, root, monkeypatch, odd):
+    # type: (bytes, bytes, Any, int) -> None
+    """It says so of each rename over a directory, an empty one too."""
+    real = os.rename
+
+    def rename(old, new):
+        # type: (bytes, bytes) -> None
+        if os.path.isdir(new):
+            raise OSError(odd, os.strerror(odd))
+        real(old, new)
+
+    monkeypatch.setattr(os, "rename", rename)
+    first, second = taken(root), Claim(root)
+    assert waits(second)
+    assert first.held()
+    first.release()
+    os.mkdir(root + b".claim")  # of one who was killed between two steps
+    assert second.wait(never, nothing)
+    second.release()
+    assert os.listdir(place) == []
+
+
+def test_a_rename_that_is_never_allowed_ends_it(root, monkeypatch):
+    # type: (bytes, Any) -> None
+    def rename(old, new):
+        # type: (bytes, bytes) -> None
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(EnvironmentError, match="Operation not permitted"):
+        Claim(root).wait(never, nothing)
 
 
 def test_is_kept(root):

@@ -1,15 +1,16 @@
 """Where an archive unpacks: the ladder of places, why each is refused, and the life of a root."""
 
 import collections
+import errno
 import os
 import stat
 import sys
 
 import pytest
 from coex_bootstrap import compat
-from coex_bootstrap.claim import Claim
+from coex_bootstrap.claim import HELD, Claim
 from coex_bootstrap.directory import Directory
-from coex_bootstrap.errors import CoexError
+from coex_bootstrap.errors import CoexError, StoreUnusable
 from coex_bootstrap.leftovers import remove
 from coex_bootstrap.shell import check_line, quote
 from coex_bootstrap.store import NOEXEC, Store, find_ready, no_place, stores
@@ -332,6 +333,97 @@ def test_a_damaged_root_is_set_aside(place, claimed):
     (aside,) = [name for name in os.listdir(place) if name != NAME]
     assert aside.startswith(NAME + b".gone-")
     assert os.path.exists(place + b"/" + aside + b"/used-by-a-process")
+
+
+ODD = [errno.EPERM, errno.EACCES, errno.EBUSY, errno.EIO]  # what servers say of a directory that is not empty
+
+
+def refuse(monkeypatch, odd):
+    # type: (Any, int) -> None
+    """Have rename(2) fail over a directory that is not empty as some server has it, and never otherwise."""
+    real = os.rename
+
+    def rename(old, new):
+        # type: (bytes, bytes) -> None
+        try:
+            real(old, new)
+        except OSError as error:
+            if error.errno not in HELD:
+                raise
+            raise OSError(odd, os.strerror(odd))
+
+    monkeypatch.setattr(os, "rename", rename)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_server_with_errors_of_its_own(place, claimed, monkeypatch, odd):
+    # type: (bytes, Tuple[Root, Claim], Any, int) -> None
+    root, claim = claimed
+    refuse(monkeypatch, odd)
+    write(root.path + b"/prefix/half", b"half")
+    assert root.publish(make_work(claim), claim)
+    assert os.path.exists(root.path + b"/prefix/file")
+    make_ready(root.store)
+    assert not root.publish(make_work(claim), claim)
+
+
+@pytest.mark.parametrize("there", [b"/prefix/half", b"/start", None])
+def test_what_can_neither_be_replaced_nor_moved_ends_it(claimed, monkeypatch, there):
+    # type: (Tuple[Root, Claim], Any, Optional[bytes]) -> None
+    root, claim = claimed
+    if there:
+        write(root.path + there, b"x")
+    work = make_work(claim)
+
+    def rename(old, new):
+        # type: (bytes, bytes) -> None
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(EnvironmentError, match="Operation not permitted"):
+        root.publish(work, claim)
+
+
+def below(monkeypatch, path):
+    # type: (Any, bytes) -> None
+    """Have a directory be of a lower layer of an overlay, where none can be renamed."""
+    real = os.rename
+
+    def rename(old, new):
+        # type: (bytes, bytes) -> None
+        if old == path:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        real(old, new)
+
+    monkeypatch.setattr(os, "rename", rename)
+
+
+@pytest.mark.parametrize("damage", [b"/activate.sh", b"/start"])
+def test_a_damaged_root_in_a_layer_below(place, claimed, monkeypatch, damage):
+    # type: (bytes, Tuple[Root, Claim], Any, bytes) -> None
+    root, claim = claimed
+    make_ready(root.store)
+    os.unlink(root.path + damage)
+    below(monkeypatch, root.path)
+    root.clear(claim)
+    assert root.publish(make_work(claim), claim)
+    claim.release()
+    assert os.listdir(place) == [NAME]
+    assert os.listdir(root.path) == [b"prefix"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="processes can be seen by proc(5) alone")
+def test_a_damaged_root_in_a_layer_below_that_is_in_use(claimed, monkeypatch):
+    # type: (Tuple[Root, Claim], Any) -> None
+    root, claim = claimed
+    make_ready(root.store)
+    write(root.path + b"/activate.sh", b"")
+    below(monkeypatch, root.path)
+    work = make_work(claim)
+    with open(root.start, "rb"):
+        with pytest.raises(StoreUnusable, match="in use there, and in a layer"):
+            root.publish(work, claim)
+    assert os.path.exists(root.start)
 
 
 @pytest.mark.parametrize("published", [False, True])

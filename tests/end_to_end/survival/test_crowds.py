@@ -76,6 +76,39 @@ def test_locks_that_lie(survivor: Survivor, tmp_path: Path, lie: str) -> None:
     assert runs(tmp_path / "count") == 1
 
 
+# sshfs: over a directory that is not empty, the server's refusal arrives as another one.
+RENAME = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int rename(const char *old, const char *new) {
+    int done = syscall(SYS_renameat2, -100, old, -100, new, 0);
+    if (done < 0 && (errno == ENOTEMPTY || errno == EEXIST)) errno = %s;
+    return done;
+}
+"""
+
+
+@pytest.mark.parametrize("odd", ["EPERM", "EACCES", "EBUSY"])
+def test_rename_that_says_something_else(survivor: Survivor, tmp_path: Path, odd: str) -> None:
+    source, library = tmp_path / "rename.c", tmp_path / "rename.so"
+    source.write_text(RENAME % odd)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    preload = {"LD_PRELOAD": str(library)}
+    (tmp_path / "full/below").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    probe = "import errno, os\ntry: os.rename('other', 'full')\nexcept OSError as e: print(errno.errorcode[e.errno])"
+    said = subprocess.check_output(["python3", "-c", probe], env={**os.environ, **preload}, cwd=tmp_path, text=True)
+    assert said == f"{odd}\n"
+    survivor.crowd(12, POST_LINK_COUNT=str(tmp_path / "count"), POST_LINK_SLEEP="0.2", **preload)
+    check(survivor)
+    assert runs(tmp_path / "count") == 1
+    assert list(survivor.store.iterdir()) == ready_roots(survivor.store)
+
+
 def on_host(name: str) -> tuple[str, ...]:
     """Return the command that runs another one as on a host of this name."""
     return ("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name)
