@@ -56,6 +56,19 @@ def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
 
 
 @contextlib.contextmanager
+def mapped(source: Path | bytes) -> Iterator[bytes | mmap.mmap]:
+    """Yield the bytes of a file; a large one is not read as a whole."""
+    if isinstance(source, bytes):
+        yield source
+        return
+    try:
+        with source.open("rb") as stream, _content(stream.fileno(), os.fstat(stream.fileno()).st_size) as data:
+            yield data
+    except OSError as error:
+        raise FileChanged(f"cannot be read: {error.strerror or error}", os.fsencode(source)) from error
+
+
+@contextlib.contextmanager
 def _content(stream: int, size: int) -> Iterator[bytes | mmap.mmap]:
     if size < MAPPED:
         yield os.read(stream, MAPPED)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .placeholders import Buffer
 
-OBJECTS = (  # formats in which a path is a C string: ELF, Mach-O (thin and fat), ar
+OBJECTS = (  # ELF, Mach-O (thin and fat; a Java class begins as that), ar
     b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"!<arch>\n",
 )  # fmt: skip
 MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # byte order marks of UTF-16 and UTF-32
@@ -50,9 +50,22 @@ def find_prefix(data: Buffer, prefix: str) -> Found | None:
         return None
     if _is_text(data, prefix, named):
         return Found("text", find_edits(data, prefix, "text", is_path), 0, len(named))
-    edits = find_edits(data, prefix, "binary", is_path if data[:8].startswith(OBJECTS) else _is_string)
+    if is_object(data):
+        edits = find_edits(data, prefix, "paths", is_path)
+        return Found("binary", edits, len(named.keys() - set(offsets(edits))), len(named))
+    edits = find_edits(data, prefix, "binary", _is_string)
     changed = {int(offset) for item in re.findall(r"[\d.]+(?=[+/]|\Z)", edits) for offset in item.split(".")[:-1]}
     return Found("binary", edits, len(named.keys() - changed), len(named))
+
+
+def is_object(data: Buffer) -> bool:
+    """Return whether a file is an object of a compiler: other bytes may know where a string in it is, and how long."""
+    return data[:8].startswith(OBJECTS)
+
+
+def offsets(edits: str) -> list[int]:
+    """Return the places of EDITS of the mode "paths"."""
+    return [int(offset) for offset in re.findall(r"\d+(?=[+/]|\Z)", edits)]
 
 
 def respell(data: bytes, names: Iterable[str], name: str) -> bytes:

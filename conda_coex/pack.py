@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import bytecode, create, direct_url, editable, elf, existing, pack_notes, pointers, records
+from . import bytecode, compiled, create, direct_url, editable, existing, pack_notes, pointers, records
 from .errors import InputError
 from .frame_cache import FrameCache
 from .installed import behind_links, installed_package, lacking, read_records, rows_of
@@ -73,7 +73,8 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     pointers.refuse(found.items, names, brought=bring)
     planned = plan_packages(installed, prefix, found, selection, scratch if choices.missing == "restore" else None)
     pip = distributions(found.items)
-    kept, gone = direct_url.settle(list(map(with_room, found.items)), names, brought.moved)
+    stay = compiled.Kept(found.stay)
+    kept, gone = direct_url.settle(compiled.settle(found.items, names, stay), names, brought.moved)
     found.items = list(blank_hashes(kept, gone))
     missing = [path for drift in planned.drifts for path in drift.missing if selection.leaves_out(path) is None]
     if missing and choices.missing == "refuse":
@@ -81,12 +82,12 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
         raise InputError(what, os.fsencode(prefix), "reinstall these, or take them from the cache: --missing restore")
     date = create.build_date(tuple(plan.package for plan in planned.plans))
     cache = FrameCache(frame_directory(), request.level)
-    plans = [replace(plan, files=tuple(map(with_room, plan.files))) for plan in planned.plans]
+    plans = [replace(plan, files=tuple(compiled.settle(plan.files, names, stay))) for plan in planned.plans]
     if selection.leaves_out("x.pyc") is not None:
         plans = [without_compiled(plan) for plan in plans]
     layout, sources = lay_out(environment, plans, found, cache, date)
     said = [*brought.notes, *pack_notes.notes(found, planned.drifts, missing, planned.restored, selection)]
-    said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
+    said += [*pack_notes.kept_paths(stay), *pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
     # post-link scripts ran in the prefix
     fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
     fields.update({"pip": pip} if pip else {})
@@ -157,8 +158,8 @@ def plan_packages(
         restored = restore_all(installed, packages, live, selection, scratch)
     plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names_of(prefix))
     files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
-    compiled = {item.path for item in files if item.compiled}
-    found.sources = [source for source in found.sources if source.path not in compiled]
+    noarch = {item.path for item in files if item.compiled}
+    found.sources = [source for source in found.sources if source.path not in noarch]
     own = {item.path.removeprefix("prefix/") for item in files if item.package_path is not None}
     found.stay = {path: count for path, count in found.stay.items() if path not in own}
     return Planned(plans, drifts, sorted(restored))
@@ -182,16 +183,6 @@ def restore_all(
     return restored
 
 
-def with_room(item: Content | Link) -> Content | Link:
-    """Return a binary that is no package's own without the prefix in what does not need it, where that is short."""
-    if not isinstance(item, Content) or item.package_path is not None:
-        return item
-    if item.file_mode == "binary" and isinstance(item.source, Path):
-        is_short = len(item.placeholder or "") < pack_notes.ROOMY
-        return elf.free(item, item.source.read_bytes()) if is_short and elf.is_elf(item.source) else item
-    return item
-
-
 def without_compiled(plan: PackagePlan) -> PackagePlan:
     """Return a plan by which nothing is compiled."""
     files = (replace(item, compiled=None) if isinstance(item, Content) else item for item in plan.files)
@@ -212,8 +203,8 @@ def lay_out(
     layout.place(OWNER, found.items)
     python = find_python([plan.package for plan in plans])
     native = environment.platform == context._native_subdir()
-    compiled, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
-    for made in compiled:
+    groups, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
+    for made in groups:
         layout.place(made.group, made.contents)
     left += compile_unmanaged(python, found, layout, native=native)
     for path, mode in found.directories.items():

@@ -5,18 +5,20 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from .compiled import ROOMY
+from .errors import InputError
 from .plan import Content, Link
 from .report import human
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from .compiled import Kept
     from .layout import Layout
     from .live_plan import Drift
     from .selection import Selection
     from .unmanaged import Unmanaged
 
-ROOMY = 100  # bytes of a prefix that the usual places to unpack do not reach
 SHORTEST = len("/c/0123456789abcdef01234567/prefix")  # of the prefix in a store that can be
 LISTED = 5  # paths that a note names
 
@@ -39,8 +41,22 @@ def notes(
         yield f"left out: {kind}, {files} files, {human(size)}"
 
 
+def kept_paths(kept: Kept) -> Iterator[str]:
+    """Yield which compiled files go on naming the builder's path."""
+    if kept.pieces:
+        yield (
+            f"puts the environment's path together from constants, and so keeps the builder's: {shown(kept.pieces)}; "
+            "compile it without optimization, or let it find its place when it runs"
+        )
+    if kept.sources:
+        yield f"keeps the builder's path, for which it has no room, as that of its sources: {shown(kept.sources)}"
+
+
 def limits(layout: Layout) -> Iterator[str]:
-    """Yield which binaries have room for no longer path than the prefix's, where that is a short one."""
+    """Yield which binaries have room for no longer path than the prefix's, where that is a short one.
+
+    Raises InputError where that is so short that the archive could start nowhere.
+    """
     rooms = {
         path.removeprefix("prefix/"): len(item.placeholder.encode())
         for path, item in layout.entries.items()
@@ -50,15 +66,12 @@ def limits(layout: Layout) -> Iterator[str]:
     if not short:
         return
     room = rooms[short[0]]
-    where = (
-        f"the archive unpacks only where its prefix has at most {room} bytes"
-        if room >= SHORTEST
-        else f"no store is at so short a path that the archive could start: its prefix has to have at most {room} bytes"
-    )
-    yield (
-        f"{where}, because of {shown(short)}: leave these out with --exclude, or make them again in an environment "
-        "at a longer path"
-    )
+    remedy = "leave these out with --exclude, or make them again in an environment at a longer path"
+    if room < SHORTEST:
+        nowhere = [path for path in short if rooms[path] < SHORTEST]
+        what = f"no host has so short a path that the archive could start: {shown(nowhere)} has room for {room} bytes"
+        raise InputError(f"{what}, and the shortest place takes {SHORTEST}", remedy=remedy)
+    yield f"the archive unpacks only where its prefix has at most {room} bytes, because of {shown(short)}: {remedy}"
 
 
 def leaving(links: Iterable[Link]) -> Iterator[str]:

@@ -25,9 +25,9 @@ def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = 
 
     The result is right for any prefix: conda searches encoding by encoding, so bytes that an earlier one
     takes are out of a later one's reach. `accept` says of the bytes from `start` to `end`, in an encoding,
-    whether they are meant.
+    whether they are meant. The mode "paths" is for a binary in which nothing after a path may move.
     """
-    find = _text_items if file_mode == "text" else _binary_items
+    find = FINDERS[file_mode]
     taken: list[tuple[int, int]] = []
     edits = []
     for number, encoding in enumerate(ENCODINGS):
@@ -69,3 +69,16 @@ def _binary_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) 
         if offsets:
             # The NUL at the end stays one, and may be the first byte of a string in another encoding.
             yield ".".join(str(n) for n in [*offsets, found.end()]), offsets[0], found.end() - len(zeros)
+
+
+def _path_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) -> Iterator[tuple[str, int, int]]:
+    """Every occurrence, whatever follows."""
+    start = data.find(searched)
+    while start >= 0:
+        end = start + len(searched)
+        if accept(data, start, end, encoding):
+            yield str(start), start, end
+        start = data.find(searched, end)
+
+
+FINDERS = {"text": _text_items, "binary": _binary_items, "paths": _path_items}

@@ -3,13 +3,14 @@
 A RELOCATION of the index says what to do with one file's content:
 
     t:P:EDITS      text: every occurrence is replaced, the length may change, then the #! line is checked
-    b:P:EDITS      binary: every C string that holds the placeholder is padded with NULs to its old length
+    b:P:EDITS      binary: no byte moves; a C string is padded with NULs to its old length, a path with slashes
     e:PYTHON       a console script: the #! line that conda writes for PREFIX/PYTHON goes in front
     h:ROW@OFFSET,... the sha256, in hexadecimal, of the relocated file in ROW of the index stands at OFFSET
 
 P numbers a placeholder of the index. EDITS are `ENCODING=ITEM+ITEM...` joined by `/`, ENCODING being an
 index of ENCODINGS. An item of a text is an offset, followed by `!` where conda escapes blanks (a `#!`
-line); an item of a binary is the offsets of one string's occurrences and its end, joined by `.`.
+line); an item of a binary is the offsets of one string's occurrences and its end, joined by `.`, or the
+offset of one path alone, where the length of the string or its end may be in use elsewhere.
 """
 
 import codecs
@@ -100,6 +101,11 @@ class Relocation(object):
                     prefix, "name a shorter directory in COEX_ROOT",
                 )
             for item in items:
+                if len(item) == 1:
+                    if item[0] + len(old) > size or read(item[0], item[0] + len(old)) != old:
+                        raise misplaced()
+                    yield item[0], self._padded(prefix, encoding, len(old))
+                    continue
                 offsets, end = item[:-1], item[-1]
                 start = offsets[0]
                 if end > size:
@@ -113,6 +119,14 @@ class Relocation(object):
                     last = offset - start + len(old)
                 pieces.append(string[last:])
                 yield start, b"".join(pieces) + b"\0" * ((len(old) - len(new)) * len(offsets))
+
+    def _padded(self, prefix, encoding, size):
+        # type: (bytes, int, int) -> bytes
+        """Return a path of `size` bytes: with more slashes before its last name, where several count as one."""
+        above, _, name = prefix.rpartition(b"/")
+        first, last = self._encoded(encoding, above + b"/")[1], self._encoded(encoding, name)[1]
+        slash = self._encoded(encoding, b"/")[1]
+        return first + slash * ((size - len(first) - len(last)) // len(slash)) + last
 
     def _encoded(self, encoding, prefix):
         # type: (int, bytes) -> Tuple[bytes, bytes]
@@ -141,11 +155,11 @@ def count(digits):
 
 def read_item(kind, item):
     # type: (bytes, bytes) -> List[int]
-    """Return an ITEM: of a text, offset and whether blanks are escaped; of a binary, offsets and end."""
+    """Return an ITEM: of a text, offset and whether blanks are escaped; of a binary, offsets and end, or one offset."""
     if kind == b"t":
         return [count(item[:-1] if item.endswith(b"!") else item), int(item.endswith(b"!"))]
     numbers = [count(number) for number in item.split(b".")]
-    if len(numbers) < 2 or numbers != sorted(numbers):
+    if numbers != sorted(numbers):
         raise ValueError(item)
     return numbers
 

@@ -74,6 +74,24 @@ def test_binary_string_with_two_occurrences():
     assert relocate(b"b:1:0=1.18.35", data, b"/p") == b"\0/p/a:/p/b\0" + padding + b"tail"
 
 
+@pytest.mark.parametrize("encoding", range(len(ENCODINGS)))
+@pytest.mark.parametrize("prefix", FITTING)
+def test_path_of_a_binary_keeps_its_length(prefix, encoding):
+    # type: (bytes, int) -> None
+    """What is read by its length, or from its middle on, is as it was; the path is the same to every system."""
+    def encode(text):
+        # type: (bytes) -> bytes
+        return text.decode("utf-8").encode(ENCODINGS[encoding])
+
+    first, last = encode(b"ab"), encode(b"/lib") + b"xyz"
+    text = ("b:1:%d=%d" % (encoding, len(first))).encode("ascii")
+    data = relocate(text, first + encode(OLD) + last, prefix)
+    assert (len(data), data.startswith(first), data.endswith(last)) == (len(first + encode(OLD) + last), True, True)
+    path = data[len(first) : -len(last)].decode(ENCODINGS[encoding]).encode("utf-8")
+    assert b"/".join(part for part in path.split(b"/") if part) == prefix[1:]
+    assert path.startswith(b"/") and not path.endswith(b"/")
+
+
 def test_binary_with_two_strings():
     # type: () -> None
     data = OLD + b"\0" + OLD + b"x\0"
@@ -185,7 +203,7 @@ def test_console_script_at_the_limit(length):
 MISPLACED = [
     b"", b"q:1", b"t", b"t:2:0=0", b"t:-1:0=0", b"t:x:0=0", b"t:1:9=0", b"t:1:-1=0", b"t:1:0=", b"t:1:0=x", b"t:1:0=1",
     b"t:1:0=0+0", b"t:1:0=-14", b"t:1:0=0+14", b"t:1:0=99999999999999999999999", b"t:1:0=0!!", b"t:1:0", b"t:1:0=0//",
-    b"b:1:0=0", b"b:1:0=0.", b"b:1:0=14.0", b"b:1:0=0.21", b"b:1:0=1.20", b"b:1:0=0.0.20", b"b:1:0=0.5.20",
+    b"b:1:0=1", b"b:1:0=9", b"b:1:0=0.", b"b:1:0=14.0", b"b:1:0=0.21", b"b:1:0=1.20", b"b:1:0=0.0.20", b"b:1:0=0.5.20",
     b"b:1:0=0.99999999999", b"b:1:0=0.10", b"b:1:0=-20.20", b"e", b"e:", b"e:x\ny", b"h:0@0",
 ]
 

@@ -1,21 +1,31 @@
-"""A library that was compiled in an environment at a short path needs no room for a longer one."""
+"""A library that was compiled in an environment at a short path needs no room for a longer one; programs stay right."""
 
 from __future__ import annotations
 
 import ctypes
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from coex_bootstrap.relocate import Relocation
 
-from conda_coex.elf import free, read_sections
+from conda_coex.compiled import Kept, settle
+from conda_coex.elf import read_sections
 from conda_coex.live_file import read_live
 from conda_coex.plan import Content
 
 CODE = '#include "answer.h"\nint asked(void) { return answer(); }\nconst char *place = PLACE;\n'
 HEADER = "int answer(void);\nstatic inline int half(void) { return answer() / 2; }\n"
 TARGET = "prefix/lib/deep/asked.so"
+
+
+def free(content: Content, prefix: Path) -> Content:
+    """Return a file of a live prefix with the edits that a host can make."""
+    (settled,) = settle([content], [str(prefix)], Kept())
+    assert isinstance(settled, Content)
+    return settled
 
 
 def compiled(prefix: Path, place: str) -> Content:
@@ -37,7 +47,7 @@ def compiled(prefix: Path, place: str) -> Content:
 
 def test_finds_its_library_from_another_place(tmp_path: Path) -> None:
     content = compiled(tmp_path / "env", "nowhere")
-    freed = free(content, (tmp_path / "env/lib/deep/asked.so").read_bytes())
+    freed = free(content, tmp_path / "env")
     assert (freed.edits, freed.placeholder, freed.file_mode) == (None, None, None)
     assert isinstance(freed.source, bytes)
     assert b"$ORIGIN/..:/usr/none\0" in freed.source
@@ -53,7 +63,7 @@ def test_finds_its_library_from_another_place(tmp_path: Path) -> None:
 def test_what_the_code_names_is_still_relocated(tmp_path: Path) -> None:
     prefix = tmp_path / "env"
     content = compiled(prefix, f"{prefix}/share")
-    freed = free(content, (prefix / "lib/deep/asked.so").read_bytes())
+    freed = free(content, prefix)
     assert freed.placeholder == str(prefix)
     assert freed.edits
     assert content.edits
@@ -69,7 +79,7 @@ def test_name_of_a_symbol_that_is_the_end_of_the_path(tmp_path: Path) -> None:
     subprocess.run(command, check=True)
     reading = read_live(target, "prefix/x.so", [str(prefix)])
     assert reading is not None
-    freed = free(reading.content, target.read_bytes())
+    freed = free(reading.content, prefix)
     data = freed.source if isinstance(freed.source, bytes) else target.read_bytes()
     moved = tmp_path / "moved.so"
     moved.write_bytes(data)
@@ -81,4 +91,95 @@ def test_what_is_no_whole_elf_file(tmp_path: Path, size: int) -> None:
     data = Path("/bin/sh").read_bytes()[:size]
     assert read_sections(data) == []
     content = Content("prefix/x", 0o644, "0", data, len(data), "", str(tmp_path), "binary", edits="0=1.2")
-    assert free(content, data) is content
+    assert free(content, tmp_path).edits in (None, "0=1.2")
+
+
+C = """#include <stdio.h>
+int main(void) {{ puts("{0}/etc/app.conf"); puts("/etc/app.conf"); puts("conf"); puts("{0}"); return 0; }}
+"""
+SHARED = """#include <stdio.h>
+int main(void) {{ puts("{0}"); puts("{0}" + 1 + sizeof "{0}" - sizeof "/env"); puts("env"); return 0; }}
+"""
+CXX = """#include <string>
+#include <cstdio>
+static std::string all = "{0}";
+int main() {{
+    std::string one = "{0}/etc/app.conf", two = all + "/" + "x.conf";
+    one += ".d";
+    printf("%s|%zu\\n%s|%zu\\n", one.c_str(), one.size(), two.c_str(), two.size());
+}}
+"""
+COPIED = """#include <cstring>
+#include <cstdio>
+void copy(char *to) {{ std::strcpy(to, "{0}/etc/y"); }}
+int main() {{ char place[999]; copy(place); std::puts(place); }}
+"""
+OPTIONS = ["-O0", "-O1", "-O2", "-O3", "-Os", "-Os -static", "-Os -no-pie -fno-pie"]
+
+
+def moved(target: Path, prefix: Path, host: str) -> tuple[Path, Kept]:
+    """Return a program as a host makes it, and in which form it still names the builder's path."""
+    reading = read_live(target, f"prefix/bin/{target.name}", [str(prefix)])
+    assert reading is not None
+    kept = Kept()
+    (content,) = settle([reading.content], [str(prefix)], kept)
+    assert isinstance(content, Content)
+    data = content.source if isinstance(content.source, bytes) else target.read_bytes()
+    if content.edits:
+        data = Relocation(f"b:0:{content.edits}".encode(), [str(prefix).encode()]).apply(data, host.encode())
+    there = target.with_name("moved")
+    there.write_bytes(data)
+    there.chmod(0o755)
+    return there, kept
+
+
+def printed(program: Path) -> str:
+    done = subprocess.run([program], capture_output=True, text=True, check=True)
+    return re.sub("/+", "/", done.stdout)
+
+
+@pytest.mark.parametrize("length", [83, 150])
+@pytest.mark.parametrize(
+    ("compiler", "text", "may_stay"),
+    [pytest.param("cc", C, False, id="c"), pytest.param("cc", SHARED, True, id="shared"),
+     pytest.param("c++", CXX, True, id="c++"), pytest.param("c++", COPIED, True, id="copied")],
+)  # fmt: skip
+def test_no_program_is_wrong_in_silence(
+    tmp_path_factory: pytest.TempPathFactory, compiler: str, text: str, length: int, *, may_stay: bool
+) -> None:
+    """A program prints what it printed, for the other path; or the file is named."""
+    place = tmp_path_factory.mktemp("x")
+    prefix = place / ("_" * max(1, length - len(f"{place}//env"))) / "env"
+    prefix.mkdir(parents=True)
+    suffix = ".c" if compiler == "cc" else ".cc"
+    (prefix / f"x{suffix}").write_text(text.format(prefix))
+    host, right = f"{place}/p", 0
+    for options in OPTIONS:
+        target = prefix / "x"
+        subprocess.run([compiler, *options.split(), prefix / f"x{suffix}", "-o", target], check=True)
+        expected = printed(target).replace(str(prefix), host)
+        program, kept = moved(target, prefix, host)
+        is_named = bool(kept.fixed or kept.pieces)
+        assert is_named or printed(program) == expected, options
+        assert may_stay or not is_named, options
+        right += not is_named
+    assert right > 0 or text in (COPIED, SHARED)
+
+
+def test_paths_of_sources_need_no_room(tmp_path: Path) -> None:
+    prefix = tmp_path / "env"
+    (prefix / "include").mkdir(parents=True)
+    (prefix / "include/h.h").write_text("static const char *where(void) { return __FILE__; }\n")
+    (prefix / "x.c").write_text('#include "h.h"\n#include <stdio.h>\nint main(void) { return puts(where()) < 0; }\n')
+    subprocess.run(["cc", "-I", prefix / "include", "-o", prefix / "x", prefix / "x.c"], check=True)
+    program, kept = moved(prefix / "x", prefix, f"/{'longer' * 30}")
+    assert (kept.sources, kept.pieces, kept.fixed) == (["bin/x"], [], {})
+    assert printed(program) == f"{prefix}/include/h.h\n"
+
+
+def test_what_is_behind_a_program_stays(tmp_path: Path) -> None:
+    """An archive behind it has sums of its bytes."""
+    (tmp_path / "x").write_bytes(Path("/bin/true").read_bytes() + f"PK\x01{tmp_path}/y\0".encode())
+    program, kept = moved(tmp_path / "x", tmp_path, "/p")
+    assert program.read_bytes() == (tmp_path / "x").read_bytes()
+    assert kept.fixed == {"bin/x": 1}

@@ -51,9 +51,11 @@ def test_c_strings_keep_their_length(encoding: str) -> None:
     assert changed[8 : 8 + len(expected)] == expected
 
 
-def test_object_has_only_c_strings() -> None:
-    data = b"\x7fELF\x02\0\0\0/opt/extra:/opt/e/lib:/opt/e\0"
-    assert moved(data, SHORTER) == b"\x7fELF\x02\0\0\0/opt/extra:/e/lib:/e" + b"\0" * 9
+@pytest.mark.parametrize("start", [b"\x7fELF\x02", b"!<arch>\n", b"\xca\xfe\xba\xbe\0"])
+def test_no_byte_of_an_object_moves(start: bytes) -> None:
+    """Not even where no NUL ends a string: its length may stand elsewhere, as in a Java class."""
+    data = start + b"\0\0\0/opt/extra:/opt/e/lib:/opt/e\x12\0"
+    assert moved(data, SHORTER) == start + b"\0\0\0/opt/extra://///e/lib://///e\x12\0"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from conda_coex.errors import InputError
 from conda_coex.layout import Layout
 from conda_coex.pack_notes import LISTED, leaving, limits, shown
 from conda_coex.plan import Content, Link
@@ -22,11 +25,14 @@ def test_long_prefix_limits_nothing() -> None:
 
 def test_shortest_comes_first() -> None:
     envs = "/home/me/miniconda3/envs"
-    (said,) = limits(layout(a=f"{envs}/some-project", b=f"{envs}/project", c="/x" * 70))
-    assert said.startswith("no store is at so short a path")
-    assert "at most 32 bytes, because of b, a:" in said
-    (said,) = limits(layout(a=f"{envs}/some-project"))
-    assert said.startswith("the archive unpacks only where its prefix has at most 37 bytes, because of a:")
+    (said,) = limits(layout(a=f"{envs}/some-project", b=f"{envs}/a-project", c="/x" * 70))
+    assert said.startswith("the archive unpacks only where its prefix has at most 34 bytes, because of b, a:")
+
+
+def test_what_starts_nowhere_is_refused() -> None:
+    with pytest.raises(InputError, match=r"b has room for 32 bytes.*takes 34") as refused:
+        list(limits(layout(a="/home/me/miniconda3/envs/some-project", b="/home/me/miniconda3/envs/project")))
+    assert "--exclude" in str(refused.value)
 
 
 def test_links_that_lead_out() -> None:
