@@ -14,6 +14,7 @@ from coex_bootstrap.index import Link as IndexLink
 from . import app, archive, baked, bytecode, conda_api, entry_point, inputs, libzstd, pip_stage, records, solve
 from .fetch import fetch, settle
 from .frame_cache import FrameCache
+from .host_notes import same_names
 from .layout import Group, Layout
 from .lock_file import Choice
 from .manifest import make_manifest
@@ -93,11 +94,10 @@ def write(
     layout.place("app", files)
     for directory in directories:
         layout.make_directory(directory)
-    layout.notes += app.leaving(layout.links())
+    layout.notes += [*app.leaving(layout.links()), *same_names(layout, environment.platform)]
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request))
     packages = [each.package for each in plans]
-    base = native_base(environment.platform)
-    library, library_from = libzstd.find_libzstd(environment, packages, solve_zstd, base)
+    library, library_from = libzstd.find_libzstd(environment, packages, solve_zstd, native_base(environment.platform))
     with archive.output_file(output) as stream:
         stream.seek(archive.prelude_size(environment.platform))
         payload = write_payload(stream, layout, cache)

@@ -12,7 +12,7 @@ from coex_bootstrap.archive import Archive
 from coex_bootstrap.format import FORMAT_VERSION, LIBZSTD
 from coex_bootstrap.manifest_check import FUNCTION
 
-from . import __version__, app, archive, baked, conda_api, entry_point
+from . import __version__, app, archive, baked, conda_api, entry_point, host_notes
 from .create import make_index
 from .entry_function import check_function, module_of, pth_files
 from .errors import AppError, EntryPointNotFound, InputError
@@ -188,7 +188,7 @@ def report(output: Path, fields: dict[str, Any], layout: Layout, platform: str) 
 
     names = [entry["name"] for entry in fields["entry_points"]]
     count = sum(path.startswith("app/") for path in layout.entries)
-    notes = [*app.leaving(layout.links()), *layout.notes]
+    notes = [*app.leaving(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
     made = {"dry_run": True} if context.dry_run else {"digest": fields["digest"], "size": output.stat().st_size}
     if context.json:
         conda_api.print_json(archive=str(output), **made, entry_points=names, app_files=count, warnings=notes)

@@ -120,6 +120,7 @@ EDGES = {
         ("store", "leftovers"),
         ("unpack", "codesign"),
         ("unpack", "large_file"),
+        ("unpack", "refused"),
         ("unpack", "relocate"),
         ("unpack", "workers"),
         ("workers", "cores"),

@@ -19,9 +19,10 @@ from .link import LIST, Neighbours
 from .post_link import compile_sources, run_post_link
 from .process import Interrupted, Process
 from .progress import Progress
+from .refused import unusable
 from .store import find_ready, no_place, stores
 from .trace import Trace
-from .unpack import unpack, unusable
+from .unpack import unpack
 from .zstd import open_decoder
 
 TYPE_CHECKING = False

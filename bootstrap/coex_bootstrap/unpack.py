@@ -6,12 +6,14 @@ Files are made exclusively in directories that this process made, links last: no
 import errno
 import hashlib
 import os
+import stat
 import sys
 
 from . import compat, workers
 from .codesign import codesign
-from .errors import ArchiveDamaged, StoreUnusable
+from .errors import ArchiveDamaged
 from .large_file import relocate_file
+from .refused import refusal
 from .relocate import Relocation, misplaced, read_slots
 from .waiting import nothing
 
@@ -40,7 +42,7 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
     umask = os.umask(0)  # modes are those of the index
     try:
         for directory in index.directories:
-            os.mkdir(work + b"/" + directory.path, 0o755)
+            make_directory(work + b"/" + directory.path)
         writer = Writer(archive, work, root, decoder, link(work) if link else ())
         writer.prefix = prefix or writer.prefix
         writer.prepare()
@@ -53,9 +55,19 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
             if directory.mode != 0o755:
                 os.chmod(work + b"/" + directory.path, directory.mode)
     except EnvironmentError as error:
-        raise unusable(error, work)
+        raise refusal(index, work, error)
     finally:
         os.umask(umask)
+
+
+def make_directory(path):
+    # type: (bytes) -> None
+    """Make a directory, or share one of another name that the file system takes for this one."""
+    try:
+        os.mkdir(path, 0o755)
+    except EnvironmentError as error:
+        if error.errno != errno.EEXIST or not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise
 
 
 class Writer(object):
@@ -108,7 +120,7 @@ class Writer(object):
                     if row in self.files.relocations:
                         self.hashes[row] = relocate_file(self._path(row), self._relocation(row), self.prefix)
         except EnvironmentError as error:
-            raise unusable(error, self.work)
+            raise refusal(self.archive.index, self.work, error)
         return self.hashes
 
     def _write_frame(self, number):
@@ -221,13 +233,3 @@ def write_all(stream, content):
     written = os.write(stream, content)
     while written < len(content):
         written += os.write(stream, content[written:])
-
-
-def unusable(error, place):
-    # type: (EnvironmentError, bytes) -> Exception
-    """Return what the system refused while writing below `place`, in words."""
-    if error.errno == errno.EEXIST:
-        return ArchiveDamaged("its index names a path twice, as this file system sees it")
-    why = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up"}
-    what = why.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
-    return StoreUnusable(what, place, "name another directory in COEX_ROOT")

@@ -12,13 +12,14 @@ from coex_bootstrap import workers
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.errors import ArchiveDamaged, CoexError, StoreUnusable
 from coex_bootstrap.index import Directory, Link
-from coex_bootstrap.unpack import unpack, unusable
+from coex_bootstrap.refused import alike, unusable
+from coex_bootstrap.unpack import unpack
 
 from bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, read, write, write_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Sequence
+    from typing import Any, Callable, Sequence, Tuple
 
     from coex_bootstrap.index import Index
 
@@ -189,6 +190,55 @@ def test_a_damaged_frame_of_a_worker(unpacked):
     with pytest.raises(ArchiveDamaged) as caught:
         unpacked(index, [b"one", b"two", b"thr", b"fou", b"bad", b"six"], fail)
     assert "a.coex: not a complete coex archive (a frame cannot be decoded)" in str(caught.value)
+
+
+@pytest.fixture
+def no_case(monkeypatch):
+    # type: (Any) -> None
+    """Have the file system not tell upper from lower case below a directory `work`."""
+
+    def blind(function):
+        # type: (Any) -> Any
+        def call(path, *arguments, **named):
+            # type: (Any, *Any, **Any) -> Any
+            if isinstance(path, int):
+                return function(path, *arguments, **named)
+            start, mark, rest = path.partition(b"/work/")
+            try:
+                return function(start + mark + rest.lower(), *arguments, **named)
+            except EnvironmentError as error:
+                error.filename = path
+                raise
+
+        return call
+
+    for name in ("open", "mkdir", "lstat", "chmod", "utime"):
+        monkeypatch.setattr(os, name, blind(getattr(os, name)))
+
+
+@pytest.mark.parametrize("names", [(b"app/x/Name", b"app/x/nAME"), (b"app/Below/name", b"app/below/name")])
+def test_names_that_are_not_told_apart(unpacked, no_case, names):
+    # type: (Unpacked, None, Tuple[bytes, bytes]) -> None
+    rows = [file_row(name, 0, 0, 1) for name in (b"app/other",) + names]
+    with pytest.raises(StoreUnusable) as caught:
+        unpacked(make_index(rows), [b"x"])
+    assert caught.value.what == "its file system does not tell %s and %s apart" % tuple(
+        name.decode("ascii") for name in names
+    )
+
+
+def test_directories_that_are_not_told_apart_are_one(unpacked, no_case):
+    # type: (Unpacked, None) -> None
+    work = unpacked(make_index([file_row(b"app/Below/one", 0, 0, 1), file_row(b"app/below/two", 0, 0, 1)]), [b"x"])
+    assert sorted(os.listdir(work + b"/app/below")) == [b"one", b"two"]
+
+
+def test_alike():
+    # type: () -> None
+    accents = [u"app/\xe9".encode("utf-8"), u"app/e\u0301".encode("utf-8")]
+    paths = [b"app/One", b"app/one", b"app/two", b"app/D", b"app/\xff"] + accents
+    found = set(map(frozenset, alike(paths, [b"app", b"app/d", b"app/X", b"app/x"])))
+    assert found == set(map(frozenset, [(b"app/One", b"app/one"), (b"app/d", b"app/D"), accents]))
 
 
 def test_what_is_in_the_way(unpacked, place):

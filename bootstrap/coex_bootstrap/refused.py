@@ -1,0 +1,54 @@
+"""Say why a place cannot hold what an archive unpacks."""
+
+import errno
+
+from . import compat
+from .errors import StoreUnusable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, Iterator, Tuple
+
+    from .index import Index
+
+
+def unusable(error, place):
+    # type: (EnvironmentError, bytes) -> StoreUnusable
+    """Return what the system refused while writing below `place`, in words."""
+    why = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up"}
+    what = why.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
+    return StoreUnusable(what, place, "name another directory in COEX_ROOT")
+
+
+def refusal(index, work, error):
+    # type: (Index, bytes, EnvironmentError) -> StoreUnusable
+    """Return what the system refused while the index was unpacked into `work`, which this process made, in words."""
+    if error.errno != errno.EEXIST:
+        return unusable(error, work)
+    there = compat.path_bytes(error.filename or b"")[len(work) + 1 :]
+    paths = [index.files.path(row) for row in range(len(index.files))] + [link.path for link in index.links]
+    pairs = list(alike(paths, [directory.path for directory in index.directories]))
+    for pair in [pair for pair in pairs if there in pair] + pairs:
+        return StoreUnusable("its file system does not tell %s and %s apart" % tuple(map(compat.one_line, pair)), work)
+    return StoreUnusable("another process writes there: %s" % compat.one_line(there), work)
+
+
+def alike(paths, directories):
+    # type: (Iterable[bytes], Iterable[bytes]) -> Iterator[Tuple[bytes, bytes]]
+    """Yield pairs of paths that some file systems do not tell apart; of two directories one serves for both."""
+    known = {}  # type: Dict[str, bytes]
+    for path in sorted(directories):
+        known.setdefault(_folded(path), path)
+    for path in sorted(paths):
+        first = known.setdefault(_folded(path), path)
+        if first != path:
+            yield first, path
+
+
+def _folded(path):
+    # type: (bytes) -> str
+    """Return what paths have in common that differ in upper and lower case, or in how accents are written."""
+    import unicodedata
+
+    text = unicodedata.normalize("NFD", compat.text(path))
+    return text.casefold() if hasattr(text, "casefold") else text.lower()

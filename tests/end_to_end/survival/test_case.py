@@ -1,0 +1,95 @@
+"""A place whose file system does not tell upper from lower case, as macOS and many file servers have it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from end_to_end.archives import Archive, ready_roots
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from end_to_end.archives import Coex
+
+# Opens every file below $BLIND by its name in lower case.
+BLIND = """
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static int blind(const char *path, int flags, int mode) {
+    char low[4096], *name;
+    const char *below = getenv("BLIND");
+    strncpy(low, path, sizeof low - 1);
+    low[sizeof low - 1] = 0;
+    if (below && !strncmp(path, below, strlen(below)))
+        for (name = strrchr(low, '/'); name && *name; name++) *name = tolower(*name);
+    return syscall(SYS_openat, -100, low, flags, mode);
+}
+#define OPEN(name) int name(const char *path, int flags, ...) { \\
+    va_list rest; va_start(rest, flags); int mode = va_arg(rest, int); va_end(rest); return blind(path, flags, mode); }
+OPEN(open)
+OPEN(open64)
+"""
+SHOW = '#!/bin/sh\ncat "$COEX_APP/Data/Name" "$COEX_APP/Data/name"\n'
+PAIR = "app/Data/Name and app/Data/name"
+
+
+@pytest.fixture(scope="module")
+def archive(coex: Coex, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    directory = tmp_path_factory.mktemp("case")
+    (directory / "Data").mkdir()
+    for name in ("Name", "name"):
+        (directory / "Data" / name).write_text(f"{name}\n")
+    (directory / "show.sh").write_text(SHOW)
+    done = coex(directory, "-q", "--entrypoint", "./show.sh", "-o", "app.coex", "show.sh", "Data", packages=("zstd",))
+    return Archive(directory / "app.coex", done.stderr)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("library")
+    (directory / "blind.c").write_text(BLIND)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "blind.so", "blind.c"], cwd=directory, check=True)
+    return directory / "blind.so"
+
+
+def test_note(archive: Archive) -> None:
+    said = "unpacks only on a file system that tells upper from lower case, which many of macOS do not, because of "
+    assert [line for line in archive.said.splitlines() if PAIR in line] == [f"coex: note: {said}{PAIR}"]
+
+
+def test_the_next_place_serves(archive: Archive, library: Path, tmp_path: Path) -> None:
+    """With COEX_ROOT there is no other: it is said why."""
+    blind, other = tmp_path / "blind", tmp_path / "other"
+    for directory in (blind, other):
+        directory.mkdir(mode=0o700)
+    env = {"BLIND": str(blind), "LD_PRELOAD": str(library), "HOME": str(blind), "TMPDIR": str(other), "COEX_ROOT": ""}
+    assert archive.start(store=blind, env=env) == "Name\nname\n"
+    (root,) = other.glob("coex-*/*/start")
+    assert not ready_roots(blind / ".cache/coex")
+    done = archive.run(store=blind, env={**env, "COEX_ROOT": str(blind / "named")})
+    assert done.returncode == 125
+    assert done.stderr == (
+        f"coex: no place to unpack: {blind}/named: its file system does not tell {PAIR} apart; "
+        "name a directory of yours in COEX_ROOT\n"
+    )
+    shutil.rmtree(root.parent)
+
+
+def test_unpack(archive: Archive, library: Path, tmp_path: Path) -> None:
+    env = {"BLIND": str(tmp_path), "LD_PRELOAD": str(library), "COEX_TOOLS": "1"}
+    for words in (("-p", f"{tmp_path}/env", "--app", f"{tmp_path}/app"), ("--store", f"{tmp_path}/store")):
+        done = archive.run("unpack", *words, "--json", store=tmp_path, env=env)
+        assert done.returncode == 1
+        assert f"does not tell {PAIR} apart" in json.loads(done.stdout)["error"]
+        assert [path for path in tmp_path.iterdir() if path.name != "store"] == []
+        assert list(tmp_path.glob("store/*/")) == []
