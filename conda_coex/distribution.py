@@ -22,10 +22,14 @@ def origin(download: Row) -> Row:
     parts = urlsplit(str(download.get("url", "")))
     archive = download.get("archive_info") or {}
     sha256 = (archive.get("hashes") or {}).get("sha256") or str(archive.get("hash", "")).partition("sha256=")[2]
-    commit = (download.get("vcs_info") or {}).get("commit_id")
+    repository = download.get("vcs_info") or {}
     row: Row = {"sha256": sha256} if sha256 else {}
-    if commit:
-        row["commit"] = commit
+    if repository.get("commit_id"):
+        row["commit"] = repository["commit_id"]
+        if repository.get("vcs", "git") != "git":
+            row["vcs"] = repository["vcs"]
+    if download.get("subdirectory"):
+        row["subdirectory"] = download["subdirectory"]
     if parts.scheme == "file":
         return {**row, "file": posixpath.basename(unquote(parts.path).rstrip("/"))}
     if parts.scheme:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +21,6 @@ from .requirement_lines import gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from .environment import PipSection
 
@@ -27,11 +28,12 @@ OPTIONS = (
     "install", "--no-input", "--disable-pip-version-check", "--no-compile", "--no-warn-script-location",
     "--progress-bar=off", "--exists-action=b",
 )  # fmt: skip
-REPORT_SINCE = (22, 2)
+REPORT_SINCE, DOWNLOADS_V2_SINCE = (22, 2), (23, 3)
 # What a pip.conf or the caller's environment must not decide, because the place is given.
 REFUSED = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", "PIP_PYTHON", "__PYVENV_LAUNCHER__")
 # No debugging information by default: it names directories of the builder, whose names differ each time.
-SCRIPT = 'set -e; . "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
+# The status of the activation says nothing: many scripts end in a test that fails.
+SCRIPT = '. "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,30 @@ class Pip:
     def __init__(self, prefix: Path, program: Program, date: int, offline: bool) -> None:
         self.prefix, self.scratch = prefix, prefix.parent
         self.arguments = [f"{prefix}/{program.wheel}/pip"] if program.wheel else ["-m", "pip"]
-        self.reports = tuple(map(int, re.findall(r"\d+", program.version)[:2])) >= REPORT_SINCE
+        version = tuple(map(int, re.findall(r"\d+", program.version)[:2]))
+        self.reports = version >= REPORT_SINCE
         self.environ = _environ(date, offline)
         self.activation = write_activation(os.fsencode(prefix.parent))
         environ = {os.fsencode(name): os.fsencode(value) for name, value in self.environ.items()}
         self.shell = os.fsdecode(needed_shell(self.activation, os.fsencode(prefix.parent), environ) or b"/bin/sh")
+        self.environ["PIP_CACHE_DIR"] = str(self._cache("http-v2" if version >= DOWNLOADS_V2_SINCE else "http"))
+
+    def _cache(self, downloads: str) -> Path:
+        """Return a cache that has what the user's pip downloaded, and keeps that, but nothing that it built.
+
+        A wheel that was built here, for another environment, is not what every builder would get.
+        """
+        cache = self.scratch / "pip-cache"
+        cache.mkdir()
+        try:
+            theirs = Path(self._run(["cache", "dir"], str(self.scratch)).rstrip().rpartition("\n")[2]) / downloads
+        except PipFailed:  # it has no such command yet, or is told to keep nothing
+            return cache
+        with contextlib.suppress(OSError):
+            theirs.mkdir(0o700, parents=True, exist_ok=True)
+            if theirs.is_absolute() and theirs.stat().st_uid == os.geteuid():  # pip uses no other's
+                (cache / downloads).symlink_to(theirs)
+        return cache
 
     def install(self, sections: Sequence[PipSection]) -> list[dict[str, Any]]:
         """Install sections in one run, so that they agree; return what pip reports, nothing where it is too old to.
@@ -74,7 +95,8 @@ class Pip:
         """Install an editable package for good: the archive cannot point at the builder's sources."""
         self._run([*OPTIONS, "--no-deps", "--force-reinstall", source], source)
 
-    def _run(self, options: Sequence[str], directory: str) -> None:
+    def _run(self, options: Sequence[str], directory: str) -> str:
+        """Return what pip said; raises PipFailed."""
         command = [self.shell, "-c", SCRIPT, "sh", os.fsdecode(self.activation), "python", *self.arguments, *options]
         with subprocess.Popen(
             command, cwd=directory, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -88,6 +110,7 @@ class Pip:
         if process.returncode:
             shown = without_credentials(out.replace(f"{self.scratch}/", "")).rstrip()
             raise PipFailed(f"pip ended with status {process.returncode} and said:\n{shown}")
+        return out
 
 
 def _environ(date: int, offline: bool) -> dict[str, str]:

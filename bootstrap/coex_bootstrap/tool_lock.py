@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 ABOUT = """\
 An `@EXPLICIT` file: one URL a package, in link order, with its md5, or its sha256 where the package has no other or
 --sha256 asks for it, which conda 25 and newer read. No URL has credentials: a channel that needs some gets them from
-the configuration of the conda that reads the file. What pip installed is named in comments, and not made again.
+the configuration of the conda that reads the file. What pip installed from a URL with a known sha256, or from a commit, is
+pinned by lines `# pip NAME @ URL`, which conda-lock and `conda coex create` install; of the rest the names are there.
 
 examples:
   CALL > explicit.txt
   conda create -n again --file explicit.txt
 """
 CREDENTIALS = re.compile(r"(?<=://)[^/@]*@|/t/[^/]+(?=/)")  # user:password@, and the tokens of anaconda.org
+PLACE = re.compile(r"[a-z][a-z0-9.-]*://[^\s#@]+\Z")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+DIRECTORY = re.compile(r"[A-Za-z0-9._/-]+\Z")
 PACKAGE_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s#]+\.(?:conda|tar\.bz2)\Z")
 
 
@@ -40,10 +44,27 @@ def execute(path, options, environ):
     lines = ["# This file may be used to create an environment using:", "# $ conda create --name <env> --file <this file>"]
     lines += ["# platform: %s" % manifest.platform]
     pip = manifest.fields.get("pip", [])
-    lines += ["# not in this list, pip installed it: %s" % " ".join(_named(package)) for package in pip]
-    lines += ["@EXPLICIT"] + [package["line"] for package in packages]
+    pinned = [(package, _pinned(package)) for package in pip]
+    lines += ["# not in this list, pip installed it: %s" % " ".join(_named(package)) for package, line in pinned if not line]
+    lines += ["@EXPLICIT"] + [package["line"] for package in packages] + [line for _, line in pinned if line]
     fields = {"archive": text(path), "platform": manifest.platform, "packages": packages, "pip": pip}
     return Outcome(fields, lines, 0)
+
+
+def _pinned(package):
+    # type: (Dict[str, Any]) -> Optional[str]
+    """Return the line that pins what pip installed, None where its source or content is unknown."""
+    url, commit, sha256 = CREDENTIALS.sub("", package.get("url") or ""), package.get("commit"), _hex(package.get("sha256"), 64)
+    directory = package.get("subdirectory")
+    is_one = directory is None or (isinstance(directory, type(u"")) and DIRECTORY.match(directory))
+    if not (PLACE.match(url) and NAME.match(package["name"]) and is_one):
+        return None
+    if commit is not None:
+        if not _hex(commit, 40) or package.get("vcs", "git") != "git":
+            return None
+        return "# pip %s @ git+%s@%s" % (package["name"], url, commit) + ("#subdirectory=" + directory if directory else "")
+    line = "# pip %s @ %s#sha256=%s" % (package["name"], url, sha256) + ("&subdirectory=" + directory if directory else "")
+    return line if sha256 else None
 
 
 def _named(package):

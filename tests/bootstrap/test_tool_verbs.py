@@ -48,6 +48,31 @@ def test_lock_names_what_pip_installed(archive, environ):
     assert len(listed.splitlines()) == 1
 
 
+def test_lock_pins_what_pip_installed(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """By URL and sha256, or by a commit, where no word of the line could be another one."""
+    url, commit = "https://u:secret@host/p.whl", "0123456789" * 4
+    pip = [
+        {"name": "p", "version": "2", "url": url, "sha256": SHA256},
+        {"name": "q", "version": "2", "url": "https://host/q", "commit": commit, "subdirectory": "a/b"},
+        {"name": "r", "version": "2", "url": "https://host/r.zip", "sha256": SHA256, "subdirectory": "a"},
+        {"name": "s", "version": "2", "url": "https://host/s", "commit": commit, "vcs": "hg"},
+        {"name": "t --x", "version": "2", "url": url, "sha256": SHA256},
+        {"name": "v", "version": "2", "url": "https://host/v#egg=x", "sha256": SHA256},
+        {"name": "w", "version": "2", "url": "https://host/w", "commit": commit, "subdirectory": "a b"},
+        {"name": "x", "version": "2", "url": "https://host/x", "sha256": "0"},
+    ]
+    write_archive(archive, demo_index(), [CONTENT], packages=[package()], pip=pip)
+    out = subprocess.check_output([PYTHON, archive, b"lock"], env=asking(environ)).decode("ascii")
+    head, _, listed = out.partition("@EXPLICIT\n")
+    assert listed.splitlines()[1:] == [
+        "# pip p @ https://host/p.whl#sha256=" + SHA256,
+        "# pip q @ git+https://host/q@%s#subdirectory=a/b" % commit,
+        "# pip r @ https://host/r.zip#sha256=%s&subdirectory=a" % SHA256,
+    ]
+    assert [line.split(": ")[1][0] for line in head.splitlines() if "pip installed it" in line] == list("stvwx")
+
+
 @pytest.mark.parametrize("url", [None, "https://host/x.conda#evil", "/etc/x.conda", "https://host/a b.conda"])
 def test_lock_of_what_has_no_url(archive, environ, url):
     # type: (bytes, Dict[bytes, bytes], Any) -> None

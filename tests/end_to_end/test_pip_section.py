@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
+import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from end_to_end.archives import Archive, only_root
 from end_to_end.lock_texts import as_yaml
+from end_to_end.small_channel import copy_without, make_package
 from end_to_end.wheel_files import committed, make_extension, make_project, make_wheel, pack_sdist
 from testbed.layout import native_subdir
 
 if TYPE_CHECKING:
     from conftest import Conda
+    from testbed.layout import Layout
 
 TOOL = """\
 import sys
@@ -317,6 +323,109 @@ def test_lock_file_is_refused(
     done = conda(*words, cwd=tmp_path, env=ENV, check=False)
     assert (done.returncode, says in done.stderr) == (1, True), done.stderr
     assert not (tmp_path / "app.coex").exists()
+
+
+def test_nothing_that_pip_built_before(
+    tmp_path: Path, conda: Conda, conda_home: Path, channel: tuple[str, ...], store: Path
+) -> None:
+    """A wheel of the same source, built here for another environment, is in pip's cache and not in the archive."""
+    make_project(tmp_path / "demo", "demo")
+    setup = (tmp_path / "demo/setup.py").read_text()
+    (tmp_path / "demo/setup.py").write_text(
+        f"import sys\n{setup}\n".replace("setup(", "open('demo.py', 'w').write(f'BUILT_BY = {sys.prefix!r}')\nsetup(")
+    )
+    (tmp_path / "found").mkdir()
+    pack_sdist(tmp_path / "demo", "demo-1.0").rename(tmp_path / "found/demo-1.0.tar.gz")
+    cache = conda_home / ".cache/pip"
+    before = ("-m", "pip", "install", "-q", "--no-index", "--no-build-isolation", "--find-links", tmp_path / "found")
+    conda("create", "-q", "-y", "--offline", *channel, "-p", tmp_path / "other", "python", "pip", "setuptools")
+    other = [tmp_path / "other/bin/python", *before, "--cache-dir", cache, "demo"]
+    subprocess.run(other, check=True, capture_output=True)
+    assert list(cache.glob("wheels/**/demo-1.0*.whl"))
+    lines = ["--no-index", "--find-links ./found", "demo"]
+    needed = ["python", "pip", "setuptools", "zstd"]
+    (tmp_path / "environment.yml").write_text(json.dumps({"dependencies": [*needed, {"pip": lines}]}))
+    conda(*CREATE, *channel, "-f", "environment.yml", "--entrypoint", "python", cwd=tmp_path, env=ENV)
+    found = Archive(tmp_path / "app.coex").start("-c", "import demo; print(demo.BUILT_BY)", store=store)
+    assert found == f"{only_root(store)}/prefix\n"
+    shutil.rmtree(cache)
+
+
+def test_activation_that_ends_false(
+    work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...], store: Path
+) -> None:
+    """As conda takes it: the status of a script means nothing."""
+    make_package(tmp_path / "mine", "act-false", {"etc/conda/activate.d/z.sh": "[ -d /nonexistent ] && export X=1\n"})
+    wheel = str(work / "wheels/pip_lib-1.5-py3-none-any.whl")
+    rows = {"dependencies": ["python", "pip", "zstd", "act-false", {"pip": ["--no-index", wheel]}]}
+    (tmp_path / "environment.yml").write_text(json.dumps(rows))
+    options = (*channel, "-c", tmp_path / "mine", "-f", "environment.yml", "--entrypoint", "python")
+    conda(*CREATE, *options, cwd=tmp_path, env=ENV)
+    found = Archive(tmp_path / "app.coex").start("-c", "import pip_lib; print(pip_lib.greeting())", store=store)
+    assert found == "greetings\n"
+
+
+def test_channels_without_pip(work: Path, tmp_path: Path, conda: Conda, testbed: Layout, store: Path) -> None:
+    """conda adds pip to what a section asks for; if no channel has it, the one that Python carries serves."""
+    copy_without(tmp_path / "channel", testbed.channel, "pip")
+    wheel = str(work / "wheels/pip_lib-1.5-py3-none-any.whl")
+    create = [word for word in CREATE if word != "--offline"]  # with which conda takes what its cache has, too
+    for asked, status in ((["python", "zstd"], 0), (["python", "zstd", "pip"], 1)):
+        (tmp_path / "environment.yml").write_text(json.dumps({"dependencies": [*asked, {"pip": [wheel]}]}))
+        options = ("--override-channels", "-c", tmp_path / "channel", "-f", "environment.yml", "--entrypoint", "python")
+        done = conda(*create, *options, cwd=tmp_path, env=ENV, check=False)
+        assert done.returncode == status, done.stderr
+        if status:
+            assert "not available from current channels" in " ".join(done.stderr.split())
+        else:
+            assert "no channel has a fitting package pip: the one in Python serves" in done.stderr
+    found = Archive(tmp_path / "app.coex").start("-c", "import pip_lib; print(pip_lib.greeting())", store=store)
+    assert found == "greetings\n"
+
+
+def test_lock_of_an_archive_makes_it_again(
+    work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...], store: Path
+) -> None:
+    """What pip installed from a URL is pinned by the archive's own list; what came from a path is named."""
+    for name in ("pip_tool-2.0", "pip_lib-1.5"):
+        wheel = work / f"wheels/{name}-py3-none-any.whl"
+        directory = tmp_path / "index" / name.partition("-")[0].replace("_", "-")
+        directory.mkdir(parents=True)
+        os.link(wheel, directory / wheel.name)
+    make_wheel(tmp_path / "local", "alone", "1.0", {"alone.py": "NAME = 'alone'\n"})
+    handler = functools.partial(QuietHandler, directory=str(tmp_path / "index"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(server.serve_forever)
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            lines = [f"--index-url {url}", "pip-tool", "./local/alone-1.0-py3-none-any.whl"]
+            needed = ["python", "pip", "zstd"]
+            (tmp_path / "environment.yml").write_text(json.dumps({"dependencies": [*needed, {"pip": lines}]}))
+            create = tuple(word for word in CREATE if word != "--offline")
+            conda(*create, *channel, "-f", "environment.yml", "--entrypoint", "pip-tool", cwd=tmp_path)
+            first = tmp_path / "first.coex"
+            (tmp_path / "app.coex").rename(first)
+            listed = conda("coex", "lock", first).stdout
+            (tmp_path / "list.txt").write_text(listed)
+            assert f"# pip pip_tool @ {url}/pip-tool/pip_tool-2.0-py3-none-any.whl#sha256=" in listed
+            done = conda(*create, "-f", "list.txt", "--entrypoint", "pip-tool", cwd=tmp_path)
+        finally:
+            server.shutdown()
+    assert "and list.txt does not pin them: alone==1.0 from alone-1.0-py3-none-any.whl" in done.stderr
+    again = Archive(tmp_path / "app.coex")
+    assert again.run("x", store=store).stdout == f"greetings ['x'] {only_root(store)}/prefix\n"
+    one, two = (json.loads(conda("coex", "inspect", "--json", path).stdout) for path in (first, again.path))
+    assert {row["url"] for row in two["packages"]} == {row["url"] for row in one["packages"]}
+    assert {(row["name"], row["sha256"]) for row in two["pip"]} == {
+        (row["name"], row["sha256"]) for row in one["pip"] if row["name"] != "alone"
+    }
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves a directory as a simple index, without a word."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 def test_other_platform(tmp_path: Path, conda: Conda, channel: tuple[str, ...]) -> None:
