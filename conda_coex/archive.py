@@ -144,11 +144,11 @@ def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: by
     stream.write(prelude)
 
 
-def check_written(stream: IO[bytes]) -> None:
-    """Read a finished archive through its descriptor as a host does; raises ArchiveDamaged."""
+def open_written(stream: IO[bytes]) -> Archive:
+    """Return a finished archive as a host reads it, through its descriptor; raises ArchiveDamaged."""
+    stream.flush()
     descriptor = f"{DESCRIPTORS if Path(DESCRIPTORS).is_dir() else '/dev/fd'}/{stream.fileno()}"
-    with contextlib.closing(Archive(os.fsencode(descriptor))) as written:
-        assert written.index.frames is not None
+    return Archive(os.fsencode(descriptor))
 
 
 def zip_bytes(members: dict[str, bytes], date: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import posixpath
 import subprocess
@@ -62,12 +63,14 @@ class Compiler:
 
     def __init__(self, python: Python | None, native: bool, cache: FrameCache) -> None:
         self.python, self.native, self.cache = python, native, cache
+        self.interpreter: str | None = None  # what names the Python's files
 
     def compile_plans(self, plans: Sequence[PackagePlan]) -> tuple[list[Compiled], list[str]]:
         """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
 
         A source with a placeholder is compiled on the host: its text, and so its code, differ there.
         """
+        self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
         jobs = [(plan, [c for c in plan.files if isinstance(c, Content) and c.compiled]) for plan in plans]
         sources = [item for _, group in jobs for item in group]
         if self.python is None or not sources:
@@ -84,7 +87,7 @@ class Compiler:
         return made, sorted(_relative(item) for item in sources if item.placeholder)
 
     def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
-        group = Group(f"{plan.package.dist} compiled", self._identity(plan), packaged=True)
+        group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), packaged=True)
         entry = self.cache.open(group.identity)
         if entry is None:
             return Compiled(group, compile_with(interpreters, sources))
@@ -93,12 +96,13 @@ class Compiler:
         found = [Content(path, MODE, times[source_of(path)], None, place.size) for path, place in entry.places.items()]
         return Compiled(group, found)
 
-    def _identity(self, plan: PackagePlan) -> str | None:
+    def _identity(self, plan: PackagePlan, sources: list[Content]) -> str | None:
+        """Return what names the .pyc files, in which the times of their sources stand."""
         assert self.python is not None
-        package, python = plan.package.identity, self.python.package.identity
-        if package is None or python is None:
+        if plan.identity is None or self.interpreter is None:
             return None
-        return f"compiled {package} by {python} in {self.python.site_packages}"
+        times = hashlib.sha256("\0".join(item.mtime for item in sources).encode()).hexdigest()
+        return f"compiled {plan.identity} of {times} by {self.interpreter} in {self.python.site_packages}"
 
 
 def _relative(item: Content) -> str:

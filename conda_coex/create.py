@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.index import Directory, Index
-from coex_bootstrap.index import Link as IndexLink
-
 from . import app, archive, baked, bytecode, conda_api, entry_point, inputs, libzstd, pip_stage, records, solve
 from .fetch import fetch, settle
 from .frame_cache import FrameCache
@@ -19,9 +16,10 @@ from .layout import Group, Layout
 from .lock_file import Choice
 from .manifest import make_manifest
 from .package_cache import frame_directory, package_cache
-from .payload import Payload
+from .payload import Payload, make_index
 from .pip_packages import OWNER
 from .plan import broken_commands, find_python, links_outside, plan_package
+from .read_back import read_back
 from .report import report
 
 if TYPE_CHECKING:
@@ -108,6 +106,7 @@ def write(
         manifest.fields.update(libzstd=library_from, env=baked.parse(request.variables), level=request.level)
         manifest.fields.update(fields)
         archive.finish(stream, manifest, index, library)
+        read_back(stream, output, payload)
     return manifest
 
 
@@ -172,7 +171,7 @@ def plan(
     plans = [plan_package(package, python, date) for package in packages]
     layout = Layout()
     for each in plans:
-        layout.place(Group(each.package.dist, each.package.identity, packaged=True), each.files)
+        layout.place(Group(each.package.dist, each.identity, packaged=True), each.files)
     for each in plans:
         layout.place(SCRIPTS, each.entry_points)
     layout.notes += broken_commands(plans)
@@ -232,19 +231,3 @@ def write_payload(stream: IO[bytes], layout: Layout, cache: FrameCache) -> Paylo
         payload.add(groups)
     cache.sweep()
     return payload
-
-
-def make_index(payload: Payload, layout: Layout) -> Index:
-    """Return the index: rows as the payload has them, directories and links sorted."""
-    index = Index()
-    index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
-    index.frames, index.files = payload.frames, payload.rows
-    index.packaged = payload.packaged
-    index.directories = [
-        Directory(layout.modes.get(path, 0o755), os.fsencode(path)) for path in sorted(layout.directories)
-    ]
-    index.links = [
-        IndexLink(os.fsencode(link.path), os.fsencode(link.target))
-        for link in sorted(layout.links(), key=lambda x: x.path)
-    ]
-    return index

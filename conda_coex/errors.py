@@ -23,6 +23,7 @@ __all__ = [
     "PackageDamaged",
     "PackageRefused",
     "PipFailed",
+    "ReadBackFailed",
 ]
 
 
@@ -84,6 +85,13 @@ class DecoderNotFound(CoexError):
     """No package offers a libzstd for the target platform."""
 
     advice = "add the package zstd: with --package, in the file that -f names, or by `conda install` before packing"
+
+
+class ReadBackFailed(CoexError):
+    """A host would refuse the archive that was made."""
+
+    wording = "is not written, because a host would refuse it (%s)"
+    advice = "this is a fault of conda-coex: please report it, with the command"
 
 
 class Interrupted(CoexError):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
-MARK = b"coexfrm3"
+MARK = b"coexfrm4"
 ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
 
 
@@ -45,13 +45,12 @@ class Entry:
         self.level = int(described["level"])
 
     def check(self) -> None:
-        """Compare the frames with their hashes, in any thread; raises FramesDamaged, and removes the entry then."""
-        place = 0
-        for size, _, sha256 in self.frames:
-            if hashlib.sha256(os.pread(self.stream.fileno(), size, place)).hexdigest() != sha256:
-                self.path.unlink(missing_ok=True)
-                raise FramesDamaged(f"the frames kept of {self.owner} were altered", os.fsencode(self.path))
-            place += size
+        """Compare the frames with their hashes; raises FramesDamaged, and removes the entry then."""
+        with self.path.open("rb") as stream:
+            for size, _, sha256 in self.frames:
+                if hashlib.sha256(stream.read(size)).hexdigest() != sha256:
+                    self.path.unlink(missing_ok=True)
+                    raise FramesDamaged(f"the frames kept of {self.owner} were altered", os.fsencode(self.path))
 
     def read(self) -> Iterator[bytes]:
         """Yield the bytes of all frames, in order."""

@@ -7,7 +7,7 @@ import mmap
 import os
 import posixpath
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,12 +39,16 @@ class Piece:
 
 
 class Place(NamedTuple):
-    """Where a file lies in the frames of its group, and the EDITS of its placeholder; None: nothing to relocate."""
+    """Where a file lies in the frames of its group, and the EDITS of its placeholder; None: nothing to relocate.
+
+    `mtime` is that of the file when it was read: one with another time may have been changed since.
+    """
 
     frame: int
     offset: int
     size: int
     edits: str | None
+    mtime: str
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,14 @@ def _unreadable(content: Content, why: str) -> AppError | FileChanged | PackageD
     unpackaged = AppError if content.path.startswith("app/") else FileChanged
     kind = PackageDamaged if content.package_path is not None else unpackaged
     return kind(f"cannot be packed: {why}", os.fsencode(str(content.source)))
+
+
+def check_source(content: Content) -> None:
+    """Raise, as `pack` does, for a file that is not what is known of it."""
+    try:
+        _examine_large(replace(content, placeholder=None))
+    except (OSError, ValueError) as error:
+        raise _unreadable(content, str(error)) from error
 
 
 def _examine_large(content: Content) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import zstandard
 from coex_bootstrap.errors import ArchiveDamaged
-from coex_bootstrap.index import Frame
 
 from .plan import Content, Link
 
@@ -67,16 +67,17 @@ def checked_frame(old: Archive, number: int) -> bytes:
 
 
 def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -> None:
-    """Copy the frames of what stays, byte for byte, and make the rows again that tell of it."""
+    """Copy the frames of what stays, byte for byte, and make the rows again that tell of it.
+
+    They are compared with their sha256 where the new archive is read back.
+    """
     rows = list(old.index.files)
     staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
     numbers = sorted({number for n in staying for number in old.index.frames_of(n)})
     for number in numbers:
-        data, frame = checked_frame(old, number), old.index.frames[number]
-        payload.frames.append(Frame(payload.size, frame.size, frame.content, frame.sha256))
-        payload.stream.write(data)
-        payload.size += frame.size
-        payload.progress(frame.content)
+        frame = old.index.frames[number]._replace(offset=payload.size)
+        payload.append(KEPT, old.frame(number), frame)
+        payload.origins.append((len(payload.frames) - 1, partial(checked_frame, old, number)))
     frames = {number: new for new, number in enumerate(numbers)}
     payload.packaged += [frames[number] for number in old.index.packaged if number in frames]
     moved = {n: new for new, n in enumerate(staying)}

@@ -197,7 +197,7 @@ def lay_out(
 
     layout = Layout()
     for plan in plans:
-        layout.place(Group(plan.package.dist, plan.package.identity, packaged=True), plan.files)
+        layout.place(Group(plan.package.dist, plan.identity, packaged=True), plan.files)
     for plan in plans:
         layout.place(create.SCRIPTS, plan.entry_points)
     layout.place(OWNER, found.items)

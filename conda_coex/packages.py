@@ -76,13 +76,6 @@ class Package:
         return tuple(path for path in self.paths if path.kind != "directory")
 
     @property
-    def identity(self) -> str | None:
-        """What names the package's content, where every file of it can be checked; None where that cannot be."""
-        known = self.record.get("sha256") or self.record.get("md5")
-        checked = all(path.sha256 for path in self.paths if path.kind == "hardlink")
-        return f"{self.dist} {known}" if known and checked and not self.altered else None
-
-    @property
     def dist(self) -> str:
         return "-".join(str(self.record[key]) for key in ("name", "version", "build"))
 

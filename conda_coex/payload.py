@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.cores import usable_cores
-from coex_bootstrap.index import File, Frame
+from coex_bootstrap.index import Directory, File, Frame, Index
+from coex_bootstrap.index import Link as IndexLink
 
-from .frames import Packed, Place, cut, frame_size, ordered, pack
+from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .frame_cache import Entry, EntryWriter, FrameCache
-    from .layout import Group
+    from .layout import Group, Layout
     from .plan import Content
 
 
@@ -31,6 +33,7 @@ class Payload:
         self.packaged: list[int] = []  # frames of packages
         self.placeholders: list[str] = []
         self.compressed: dict[str, int] = {}  # bytes of an owner's frames
+        self.origins: list[tuple[int, Callable[[], object]]] = []  # a frame that was taken as it is, and a check of it
         self._numbers: dict[str, int] = {}  # row of a path
         self._fillings: list[Filling] = []  # not yet finished
 
@@ -54,7 +57,8 @@ class Payload:
         """Start the work on a group and queue what finishes it, in order; do what is queued too far ahead."""
         entry = group.entry or self.cache.open(group.identity)
         if entry is not None and {c.origin for c in group.contents if c.size} <= entry.places.keys():
-            checked = pool.submit(entry.check)
+            changed = [c for c in group.contents if c.size and entry.places[c.origin].mtime != c.mtime]
+            checked = [pool.submit(check_source, content) for content in changed if isinstance(content.source, Path)]
             steps.append(lambda: self._take_entry(group, entry, checked))
             while len(steps) > ahead:
                 steps.popleft()()
@@ -66,38 +70,51 @@ class Payload:
             steps.append(lambda future=future: self._take_frame(filling, future))  # type: ignore[misc]
             while len(steps) > ahead:
                 steps.popleft()()
+        for twin, _ in filling.twins:
+            if isinstance(twin.source, Path):  # which no frame reads
+                steps.append(pool.submit(check_source, twin).result)
         steps.append(lambda: self._finish(filling))
 
-    def _take_entry(self, group: Group, entry: Entry, checked: Future[None]) -> None:
-        checked.result()
+    def _take_entry(self, group: Group, entry: Entry, checked: list[Future[None]]) -> None:
+        for future in checked:
+            future.result()
         first = len(self.frames)
         for (size, content, sha256), data in zip(entry.frames, entry.read(), strict=True):
-            self._append(group.owner, data, size, content, sha256)
+            self.append(group.owner, data, Frame(self.size, size, content, sha256.encode()))
         entry.close()
+        self.origins.append((first, entry.check))
         self._add_rows(group, first, entry.places)
 
     def _take_frame(self, filling: Filling, future: Future[Packed]) -> None:
         packed = future.result()
         filling.take(packed)
-        self._append(filling.group.owner, packed.data, len(packed.data), packed.content, packed.sha256)
+        frame = Frame(self.size, len(packed.data), packed.content, packed.sha256.encode())
+        self.append(filling.group.owner, packed.data, frame)
 
     def _finish(self, filling: Filling) -> None:
         filling.finish()
         self._fillings.remove(filling)
         self._add_rows(filling.group, len(self.frames) - len(filling.frames), filling.places)
 
-    def _append(self, owner: str, data: bytes, size: int, content: int, sha256: str) -> None:
-        self.frames.append(Frame(self.size, size, content, sha256.encode()))
+    def append(self, owner: str, data: bytes, frame: Frame) -> None:
+        """Append a frame, whose offset is the size of the payload."""
+        self.frames.append(frame)
         self.stream.write(data)
-        self.size += size
-        self.compressed[owner] = self.compressed.get(owner, 0) + size
-        self.progress(content)
+        self.size += frame.size
+        self.compressed[owner] = self.compressed.get(owner, 0) + frame.size
+        self.progress(frame.content)
+
+    def blame(self, number: int) -> None:
+        """Raise the error for a frame that is not what it should be, where it was so in the place that it came from."""
+        check = next((check for first, check in reversed(self.origins) if first <= number), None)
+        if check is not None:
+            check()
 
     def _add_rows(self, group: Group, first: int, places: dict[str, Place]) -> None:
         """Append the rows of a group's files, in the order of their places."""
         if group.packaged:
             self.packaged += range(first, len(self.frames))
-        nowhere = Place(-first, 0, 0, None)
+        nowhere = Place(-first, 0, 0, None, "")
         found = [(places[c.origin] if c.size else nowhere, c) for c in group.contents]
         for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
             self._numbers[content.path] = len(self.rows)
@@ -125,7 +142,7 @@ class Filling:
         self.writer, self.group = writer, group
         self.frames: list[tuple[int, int, str]] = []
         self.places: dict[str, Place] = {}
-        self.twins: list[tuple[str, str]] = []  # origin, and origin of the same content before it
+        self.twins: list[tuple[Content, str]] = []  # and origin of the same content before it
         self.contents = list(self._once(ordered(group.all)))
 
     def _once(self, contents: Iterable[Content]) -> Iterable[Content]:
@@ -134,9 +151,10 @@ class Filling:
             if not content.size:
                 continue
             if content.sha256 is not None:
-                key = (content.sha256, content.size, content.placeholder, content.file_mode)
+                moved = content.placeholder, content.file_mode, content.edits, content.python
+                key = (content.sha256, content.size, *moved)
                 if key in seen:
-                    self.twins.append((content.origin, seen[key]))
+                    self.twins.append((content, seen[key]))
                     continue
                 seen[key] = content.origin
             yield content
@@ -147,16 +165,16 @@ class Filling:
         self.frames.append((len(packed.data), packed.content, packed.sha256))
         for piece in packed.pieces:
             if not piece.start:
-                origin = piece.content.origin
-                self.places[origin] = Place(number, offset, piece.content.size, packed.edits[origin])
+                content, edits = piece.content, packed.edits[piece.content.origin]
+                self.places[content.origin] = Place(number, offset, content.size, edits, content.mtime)
             offset += piece.length
         if self.writer is not None:
             self.writer.write(packed)
 
     def finish(self) -> None:
         """Place the twins, and commit the frames to the cache."""
-        for origin, first in self.twins:
-            self.places[origin] = self.places[first]
+        for twin, first in self.twins:
+            self.places[twin.origin] = self.places[first]._replace(mtime=twin.mtime)
         if self.writer is not None:
             self.writer.commit(self.frames, self.places)
 
@@ -164,3 +182,19 @@ class Filling:
         """Leave nothing in the cache."""
         if self.writer is not None:
             self.writer.abandon()
+
+
+def make_index(payload: Payload, layout: Layout) -> Index:
+    """Return the index: rows as the payload has them, directories and links sorted."""
+    index = Index()
+    index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
+    index.frames, index.files = payload.frames, payload.rows
+    index.packaged = payload.packaged
+    index.directories = [
+        Directory(layout.modes.get(path, 0o755), os.fsencode(path)) for path in sorted(layout.directories)
+    ]
+    index.links = [
+        IndexLink(os.fsencode(link.path), os.fsencode(link.target))
+        for link in sorted(layout.links(), key=lambda x: x.path)
+    ]
+    return index

@@ -5,10 +5,12 @@ The rules are those of conda's `core/path_actions.py`; where each stands is said
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .errors import PackageRefused
@@ -72,6 +74,19 @@ class PackagePlan:
     package: Package
     files: tuple[Content | Link, ...]
     entry_points: tuple[Content, ...]
+
+    @cached_property
+    def identity(self) -> str | None:
+        """What names the content of all files, each of which can be checked; None where one cannot be.
+
+        It does not rest on the sum of the package, which conda takes from a channel and does not always compare.
+        """
+        contents = [item for item in self.files if isinstance(item, Content)]
+        if self.package.altered or not all(item.sha256 for item in contents):
+            return None
+        rows = [f"{c.origin}\0{c.sha256}\0{c.size}\0{c.placeholder}\0{c.file_mode}\0" for c in contents]
+        digest = hashlib.sha256("".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+        return f"{self.package.dist} {digest}"
 
     @property
     def compiled(self) -> list[str]:

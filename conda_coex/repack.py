@@ -13,15 +13,15 @@ from coex_bootstrap.format import FORMAT_VERSION, LIBZSTD
 from coex_bootstrap.manifest_check import FUNCTION
 
 from . import __version__, app, archive, baked, conda_api, entry_point, host_notes
-from .create import make_index
 from .entry_function import check_function, module_of, pth_files
 from .errors import AppError, EntryPointNotFound, InputError
 from .frame_cache import FrameCache
 from .kept import copy, give_sources, keep
 from .layout import Layout
 from .manifest import unpacked_size
-from .payload import Payload
+from .payload import Payload, make_index
 from .plan import Content
+from .read_back import read_back
 from .report import human, notify, say_made, write_text
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def variables(request: Request, old: Archive) -> list[dict[str, object]]:
 def write(
     request: Request, old: Archive, layout: Layout, kept: dict[str, int], asked: dict[str, Any], output: Path
 ) -> dict[str, Any]:
-    """Write the archive, and read it as a host will before it takes its place; return the manifest's new fields."""
+    """Write the archive; return the manifest's new fields."""
     level = request.level or int(old.manifest.fields.get("level") or 9)
     total = sum(item.size for item in layout.entries.values() if isinstance(item, Content)) or 1
     done = 0
@@ -167,18 +167,17 @@ def write(
         if request.entry_points:
             fields["name"] = entry_point.name_of(request.entry_points[0])
         seal(stream, old, layout, payload, fields)
+        read_back(stream, output, payload)
     return fields
 
 
 def seal(stream: IO[bytes], old: Archive, layout: Layout, payload: Payload, fields: dict[str, Any]) -> None:
-    """Finish the archive, and check what was written; adds its digest to the fields."""
+    """Finish the archive; adds its digest to the fields."""
     index = make_index(payload, layout)
     modes = {directory.path: directory.mode for directory in old.index.directories}
     index.directories = [each._replace(mode=modes.get(each.path, each.mode)) for each in index.directories]
     manifest = type(old.manifest)({**old.manifest.fields, **fields, "unpacked": unpacked_size(index)})
     archive.finish(stream, manifest, index, old.members.get(LIBZSTD, b""))
-    stream.flush()
-    archive.check_written(stream)
     fields.update(digest=manifest.digest)
 
 

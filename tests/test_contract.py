@@ -85,6 +85,8 @@ EDGES = {
         ("pip_packages", "staging"),
         ("pip_packages", "unmanaged"),
         ("pack_notes", "compiled"),
+        ("read_back", "archive"),
+        ("read_back", "sizes"),
         ("restore", "live_file"),
         ("restore", "packages"),
         ("specifiers", "environment_file"),

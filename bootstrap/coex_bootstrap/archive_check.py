@@ -54,10 +54,15 @@ def check_archive(archive, decoder, look=None):
     `look` is called with number and content of each whole frame, in any process; what it returned is returned, too.
     """
     frames, seen = check_frames(archive, decoder, look)
-    found = archive.damages + frames + list(_check_gaps(archive))
-    if not found:  # else it only says again that something is
-        found += _check_seal(archive)
-    return found, seen
+    found = archive.damages + frames
+    return found + check_rest(archive, sealed=not found), seen
+
+
+def check_rest(archive, sealed):
+    # type: (Archive, bool) -> List[Damage]
+    """Return what is damaged around the frames; the seal only says again that something else is."""
+    found = list(_check_gaps(archive))
+    return found + _check_seal(archive) if sealed and not found else found
 
 
 def check_frames(archive, decoder, look):
@@ -71,7 +76,7 @@ def check_frames(archive, decoder, look):
         refused, seen = [], []  # type: List[Tuple[int, str]], List[Any]
         for number in numbers:
             try:
-                content = _content(archive, number, decoder)
+                content = read_frame(archive, number, decoder)
             except ArchiveDamaged as error:
                 refused.append((number, error.what))
                 continue
@@ -87,7 +92,7 @@ def check_frames(archive, decoder, look):
     return damages, [each for _, seen in parts for each in seen]
 
 
-def _content(archive, number, decoder):
+def read_frame(archive, number, decoder):
     # type: (Archive, int, Optional[Decoder]) -> Optional[bytes]
     """Return what a frame holds, where there is a decoder; raises ArchiveDamaged."""
     data, frame = archive.frame(number), archive.index.frames[number]

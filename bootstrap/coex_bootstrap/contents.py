@@ -81,6 +81,11 @@ class Contents(object):
         # type: (int) -> Relocation
         return Relocation(self.relocations[row], self.archive.index.placeholders)
 
+    def whole(self, row):
+        # type: (int) -> bytes
+        """Return the content of a file that spans frames, before it is relocated; hashes in it are open."""
+        return b"".join(map(self.decode, self.archive.index.frames_of(row)))
+
     def write_large(self, row, stream):
         # type: (int, BinaryIO) -> None
         """Write the content of a file that spans frames into an empty file."""

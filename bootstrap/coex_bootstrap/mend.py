@@ -95,7 +95,7 @@ class Mender(object):
     def _write_files(self, rows):
         # type: (Set[int]) -> None
         hashed = [row for row in rows if row in self.contents.hashed]
-        for row in sorted(rows & self.contents.large):
+        for row in sorted(rows & self.contents.large - set(hashed)):
             self._write_large(row)
         plain = rows - self.contents.large - set(hashed)
         for row, content in self._contents(plain):
@@ -109,7 +109,7 @@ class Mender(object):
 
     def _contents(self, rows):
         # type: (Set[int]) -> List[Tuple[int, bytes]]
-        found = []
+        found = [(row, self.contents.whole(row)) for row in sorted(rows & self.contents.large)]
         for number in sorted(set(self.files.frames[row] for row in rows if self.files.sizes[row])):
             self.claim.beat()
             found += [pair for pair in self.contents.of_frame(number) if pair[0] in rows]

@@ -54,7 +54,9 @@ def _records(contents):
     found = [row for row in range(len(files)) if files.paths[files.directories[row]] + b"/" == META]
     wanted = dict((row, files.names[row]) for row in found if files.names[row].endswith(b".json"))
     for number in sorted(set(files.frames[row] for row in wanted)):
-        for row, content in contents.of_frame(number):
+        first, last = files.rows_of(number)
+        large = [(row, contents.whole(row)) for row in range(first, last) if row in wanted and row in contents.large]
+        for row, content in large + list(contents.of_frame(number)):
             if row in wanted:
                 try:
                     paths = json.loads(content.decode("utf-8"))["files"]

@@ -89,7 +89,7 @@ class RootCheck(object):
             self.found.update(different)
             hashes.update(known)
         self.found.update(self._check_empty())
-        for row in sorted(self.contents.large & self.files.relocated):
+        for row in sorted(self.contents.large & self.files.relocated - self.contents.hashed):
             hashes[row] = self.contents.hash_large(row)
             self.found.update(self._compare_hash(row, hashes[row]))
         self.found.update(self._check_hashed(hashes))
@@ -170,6 +170,9 @@ class RootCheck(object):
     def _check_hashed(self, hashes):
         # type: (Dict[int, bytes]) -> Iterator[Difference]
         """Compare the files that hold hashes of others, when those are known."""
+        for row in sorted(self.contents.large & self.contents.hashed):
+            for difference in self._compare(row, self.contents.fill(row, self.contents.whole(row), hashes)):
+                yield difference
         for number in sorted(set(self.files.frames[row] for row in self.contents.hashed)):
             for row, content in self.contents.of_frame(number):
                 if row in self.contents.hashed:

@@ -19,7 +19,7 @@ from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Container, Dict, Iterable, List, Optional, Sequence, Set, Tuple, Union
+    from typing import Callable, Container, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
     from .archive import Archive
     from .zstd import Decoder
@@ -99,7 +99,7 @@ class Writer(object):
             for frame in frames:
                 self.parts.setdefault(frame, []).append((row, done))
                 done += self.archive.index.frames[frame].content
-            if row in self.files.relocations and frames[0] not in taken:
+            if row in self.files.relocations and row not in self.later and frames[0] not in taken:
                 together.append(frames)
                 taken.update(frames)
         relocated = set(self.files.frames[row] for row in self.files.relocations)
@@ -117,7 +117,7 @@ class Writer(object):
                 for frame in self.units[number]:
                     self._write_frame(frame)
                 for row, _ in self.parts.get(self.units[number][0], ()):
-                    if row in self.files.relocations:
+                    if row in self.files.relocations and row not in self.later:
                         self.hashes[row] = relocate_file(self._path(row), self._relocation(row), self.prefix)
         except EnvironmentError as error:
             raise refusal(self.archive.index, self.work, error)
@@ -203,11 +203,13 @@ class Writer(object):
         """Complete the files that span frames, then write the files that hold hashes of others, then sign."""
         for row in sorted(self.large):
             path = self._path(row)
-            if row not in self.files.relocations:
+            if row in self.later:
+                self._fill(path, row)
+            if row not in self.files.relocations or row in self.later:
                 compat.set_times(path, None, self.files.seconds[row], self.files.nanoseconds[row])
             os.chmod(path, self.files.modes[row])
         number, content = -1, memoryview(b"")
-        for row in sorted(self.later):
+        for row in sorted(self.later - self.large):
             if self.files.frames[row] != number:
                 number = self.files.frames[row]
                 content = memoryview(bytes(self._content(number)) if not compat.PY2 else self._content(number))
@@ -219,13 +221,27 @@ class Writer(object):
     def _write_hashes(self, row, content):
         # type: (int, memoryview) -> None
         data = bytearray(content[self.files.offsets[row] :][: self.files.sizes[row]].tobytes())
-        for other, offset in read_slots(self.files.relocations[row]):
-            known = self.hashes.get(other)
-            if known is None or offset + len(known) > len(data):
-                raise misplaced()
+        for offset, known in self._slots(row):
             data[offset : offset + len(known)] = known
         self._write_file(row, bytes(data))
         compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
+
+    def _fill(self, path, row):
+        # type: (bytes, int) -> None
+        """Write the hashes of others into a large file that is there."""
+        with open(path, "r+b") as stream:
+            for offset, known in self._slots(row):
+                stream.seek(offset)
+                stream.write(known)
+
+    def _slots(self, row):
+        # type: (int) -> Iterator[Tuple[int, bytes]]
+        """Yield offset and sha256 for each hash that a file holds."""
+        for other, offset in read_slots(self.files.relocations[row]):
+            known = self.hashes.get(other)
+            if known is None or offset + len(known) > self.files.sizes[row]:
+                raise misplaced()
+            yield offset, known
 
 
 def write_all(stream, content):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SIZE = 1000  # bytes of a frame
 LONG = PLACEHOLDER + b"_placehold" * 15  # for a string of the length that packages have
 MAIN = b"#!/bin/sh\n"
+LONG_RECORD = b"prefix/conda-meta/long-1-0.json"
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def archive(place, environ):
     # type: (bytes, Dict[bytes, bytes]) -> bytes
     """Return an archive of a binary of four frames whose strings cross them, a text of two, and a record with their sha256.
 
-    The binary and a plain file of two frames have a twin each, which is in the same frames.
+    The binary and a plain file of two frames have a twin each, which is in the same frames. Another record spans two.
     """
     environ[b"COEX_ROOT"] = place + b"/store"
     string = LONG + b"/lib\0"
@@ -35,6 +36,8 @@ def archive(place, environ):
     record = b"0" * 64 * 3
     frames = [bytes(binary[at : at + SIZE]) for at in range(0, 4 * SIZE, SIZE)] + [text[:SIZE], text[SIZE:], record + MAIN]
     frames += [b"2" * SIZE, b"3" * 10]
+    long_record = b'{"files": ["lib/binary"], "sums": "' + b"0" * SIZE + b'"}'
+    frames += [long_record[:SIZE], long_record[SIZE:]]
     index = make_index([
         file_row(b"prefix/lib/binary", 0, 0, 4 * SIZE, b"b:0:0=" + words, mode=0o755),
         file_row(b"prefix/lib/twin", 0, 0, 4 * SIZE, b"b:0:0=" + words),
@@ -44,8 +47,10 @@ def archive(place, environ):
         file_row(b"prefix/plain", 7, 0, SIZE + 10, mode=0o755),
         file_row(b"prefix/share/equal", 7, 0, SIZE + 10),
         file_row(b"app/equal", 7, 0, SIZE + 10, mode=0o600, mtime=b"5"),
+        file_row(LONG_RECORD, 9, 0, len(long_record), b"h:0@%s,2@%s" % (number(100), number(SIZE - 30)), mode=0o640),
     ], placeholders=[LONG])
-    write_archive(place + b"/large.coex", index, frames)
+    package = {"name": "long", "version": "1", "build": "0", "compressed": 1, "unpacked": 1, "files": 1}
+    write_archive(place + b"/large.coex", index, frames, packages=[package])
     return place + b"/large.coex"
 
 
@@ -69,6 +74,14 @@ def test_large_relocated_files(archive, environ):
     assert (status, found["damages"], found["root"]["differences"]) == (0, [], [])
     sums = [hashlib.sha256(read(prefix + name)).hexdigest() for name in (b"/lib/binary", b"/lib/text", b"/lib/twin")]
     assert sums[0] == sums[2]
+    filled = read(root + b"/" + LONG_RECORD).decode("ascii")
+    assert (filled[100:164], filled[SIZE - 30 : SIZE + 34], filled[-2:]) == (sums[0], sums[1], '"}')
+    assert (len(filled), filled[:100].count("0") + filled[164 : SIZE - 30].count("0")) == (SIZE + 37, SIZE - 30 - 64 - 35)
+    state = os.stat(root + b"/" + LONG_RECORD)
+    assert (state.st_mode & 0o7777, state.st_mtime) == (0o640, 1000000000)
+    _, found, _ = ask(archive, environ, b"files")
+    owned = [row["path"] for row in found["files"] if row["package"] == "long-1-0"]
+    assert owned == [LONG_RECORD.decode("ascii"), "prefix/lib/binary"]
     for name, mode in ((b"/prefix/plain", 0o755), (b"/prefix/share/equal", 0o644), (b"/app/equal", 0o600)):
         assert read(root + name) == b"2" * SIZE + b"3" * 10
         assert os.stat(root + name).st_mode & 0o7777 == mode
@@ -80,7 +93,9 @@ def test_large_relocated_files(archive, environ):
         (b"/lib/text", lambda path: flip(path, 0)), (b"/lib/text", os.unlink), (b"/lib/text", lambda path: os.chmod(path, 0o600)),
         (b"/conda-meta/record", lambda path: flip(path, 70)), (b"/lib/twin", os.unlink), (b"/share/equal", os.unlink),
         (b"/lib/twin", lambda path: flip(path, 2 * SIZE)), (b"/share/equal", lambda path: flip(path, SIZE + 1)),
-        (b"/plain", lambda path: flip(path, SIZE + 1)), (b"/plain", lambda path: os.chmod(path, 0o644)),
+        (LONG_RECORD[6:], lambda path: flip(path, SIZE + 3)), (LONG_RECORD[6:], lambda path: flip(path, 101)),
+        (LONG_RECORD[6:], os.unlink), (b"/plain", lambda path: flip(path, SIZE + 1)),
+        (b"/plain", lambda path: os.chmod(path, 0o644)),
     ]:
         harm(prefix + name)
         inside = "prefix" + name.decode("ascii")

@@ -1,0 +1,135 @@
+"""Read a finished archive as a host will, before it is announced as made."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from stat import S_IXUSR
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.archive_check import check_rest, read_frame
+from coex_bootstrap.contents import load_decoder
+from coex_bootstrap.cores import usable_cores
+from coex_bootstrap.errors import ArchiveDamaged, DecoderMissing
+from coex_bootstrap.host import host_platform
+from coex_bootstrap.relocate import Relocation, misplaced, read_slots
+
+from .archive import open_written
+from .errors import ReadBackFailed
+from .sizes import decode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import IO
+
+    from coex_bootstrap.archive import Archive
+    from coex_bootstrap.index import Index
+    from coex_bootstrap.zstd import Decoder
+
+    from .payload import Payload
+
+TOPS = ("prefix", "app")
+LINKS = 40  # in one path, as the kernel allows
+SHA256 = 64  # bytes that a slot of a record takes
+
+
+def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
+    """Read all of the archive in `stream` but the content of its frames, with the readers that it carries.
+
+    Raises ReadBackFailed for what a host would refuse, or the error of an earlier build or archive whose frames were
+    taken, where these were damaged there.
+    """
+    try:
+        with closing(open_written(stream)) as written:
+            altered = altered_frame(written)
+            check_relocations(written.index)
+            for entry in written.manifest.entry_points:
+                check_command(written.index, entry["command"])
+            if altered is None:
+                check_decoder(written)
+            for damage in check_rest(written, sealed=True):
+                raise ArchiveDamaged(str(damage["what"]))
+    except ArchiveDamaged as error:
+        raise ReadBackFailed(error.what, os.fsencode(output)) from error
+    if altered is not None:
+        payload.blame(altered)
+        raise ReadBackFailed(f"the sha256 of frame {altered} is not the one in its index", os.fsencode(output))
+
+
+def altered_frame(written: Archive) -> int | None:
+    """Return the first frame whose bytes do not have the sha256 that is in the index, None where all have."""
+
+    def is_whole(number: int) -> bool:
+        with suppress(ArchiveDamaged):
+            read_frame(written, number, None)
+            return True
+        return False
+
+    numbers = range(len(written.index.frames))
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        whole = list(pool.map(is_whole, numbers))
+    return next((number for number in numbers if not whole[number]), None)
+
+
+def check_relocations(index: Index) -> None:
+    """Raise ArchiveDamaged for a relocation that a host cannot read, or that is about another file than it has."""
+    files = index.files
+    for row, words in files.relocations.items():
+        if not words.startswith(b"h"):
+            Relocation(words, index.placeholders)
+            continue
+        for other, offset in read_slots(words):
+            if files.relocations.get(other, b"h").startswith(b"h") or offset + SHA256 > files.sizes[row]:
+                raise misplaced()
+
+
+def check_command(index: Index, command: list[list[str]]) -> None:
+    """Raise ArchiveDamaged where an entry point names a file that is not in the root, or runs one that is no program.
+
+    A file that a link takes from outside of the root is the host's, and not looked at.
+    """
+    links = {os.fsdecode(link.path): os.fsdecode(link.target) for link in index.links}
+    for number, (kind, word) in enumerate(command):
+        at = follow(f"{kind}/{word}", links) if kind in TOPS else None
+        if at is not None:
+            mode = mode_of(index, os.fsencode(at))
+            if mode is None and (not number or os.fsencode(at) not in index.files.paths):
+                raise ArchiveDamaged(f"it has no {word}, which its entry point names")
+            if not number and mode is not None and not mode & S_IXUSR:
+                raise ArchiveDamaged(f"its entry point runs {word}, which is not executable")
+
+
+def mode_of(index: Index, path: bytes) -> int | None:
+    """Return the mode of a file of the root, None where there is none."""
+    parent, _, name = path.rpartition(b"/")
+    if parent not in index.files.paths:
+        return None
+    wanted = index.files.paths.index(parent), name
+    rows = zip(index.files.directories, index.files.names, index.files.modes, strict=True)
+    return next((mode for directory, its, mode in rows if (directory, its) == wanted), None)
+
+
+def follow(path: str, links: dict[str, str]) -> str | None:
+    """Return where a path of the root leads, None where that is outside of it; raises ArchiveDamaged for a circle."""
+    for _ in range(LINKS):
+        parts = path.split("/")
+        above = next((at for n in range(1, len(parts) + 1) if (at := "/".join(parts[:n])) in links), None)
+        if above is None:
+            return path
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(above), links[above])) + path[len(above) :]
+        if path.partition("/")[0] not in TOPS:
+            return None
+    raise ArchiveDamaged("an entry point's links lead in a circle")
+
+
+def check_decoder(written: Archive) -> None:
+    """Decode the smallest frame with what the archive carries, where that runs here, else with the builder's own."""
+    frames = written.index.frames
+    number = min(range(len(frames)), key=lambda number: frames[number].content)
+    decoder: Decoder = decode
+    if written.manifest.platform == host_platform():
+        with suppress(DecoderMissing):
+            decoder = load_decoder(written)
+    read_frame(written, number, decoder)

@@ -1,0 +1,197 @@
+"""Whatever files an archive is made of, a host reads, unpacks, verifies and repairs them as they were."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from bootstrap.building import make_manifest
+from coex_bootstrap.archive import Archive
+from coex_bootstrap.contents import Contents
+from coex_bootstrap.root_check import RootCheck
+from coex_bootstrap.unpack import unpack
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from conda_coex import archive, payload
+from conda_coex.frame_cache import FrameCache
+from conda_coex.kept import copy, keep
+from conda_coex.layout import Group, Layout
+from conda_coex.manifest import unpacked_size
+from conda_coex.payload import Payload, make_index
+from conda_coex.placeholders import find_edits
+from conda_coex.plan import Content, Link
+from conda_coex.read_back import read_back
+from conda_coex.sizes import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FRAME = 64  # bytes of content: frames are as small as the files are
+HOLDER = "/opt/placehold_placehold_placehold"
+PREFIX = b"/srv/root/prefix"
+SIZES = (0, 1, FRAME - 1, FRAME, FRAME + 1, 2 * FRAME, 2 * FRAME + 1, 3 * FRAME)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file as it is drawn: which of a few contents it has, and what is special about it."""
+
+    size: int
+    seed: int
+    kind: str  # plain, unchecked (without a sha256), text, binary, script or record
+    mode: int
+
+    @property
+    def data(self) -> bytes:
+        body = bytes((self.seed + n * n) % 7 + 1 for n in range(self.size))
+        if self.kind in ("text", "binary") and self.size > 2:
+            return body[:1] + HOLDER.encode() + b"/x\0" + body[1:]
+        return body
+
+
+files = st.builds(
+    Made, st.sampled_from(SIZES), st.integers(0, 1),
+    st.sampled_from(["plain", "plain", "plain", "unchecked", "text", "binary", "script"]),
+    st.sampled_from([0o644, 0o755, 0o600, 0o4755]),
+)  # fmt: skip
+groups = st.lists(st.lists(files, max_size=7), max_size=5)
+TWINS = [Made(FRAME + 1, 0, kind, mode) for kind in ("plain", "binary") for mode in (0o644, 0o755, 0o600)]
+EMPTY = [Made(0, 0, "plain", 0o644)] * 3
+
+
+def content(made: Made, path: str) -> Content:
+    data = made.data
+    known = None if made.kind == "unchecked" else hashlib.sha256(data).hexdigest()
+    placed = made.kind if made.kind in ("text", "binary") else None
+    python = "bin/python" if made.kind == "script" else None
+    holder = HOLDER if placed else None
+    return Content(path, made.mode, "1000000000.5", data, len(data), known, holder, placed, python)
+
+
+def lay_out(drawn: list[list[Made]]) -> tuple[Layout, dict[bytes, tuple[int, bytes]]]:
+    """Return a layout of these groups, and what each path of the root has to be: mode and content."""
+    layout, expected = Layout(), {}
+    for number, group in enumerate(drawn):
+        items: list[Content | Link] = []
+        for count, made in enumerate(group):
+            path = f"prefix/d{number % 2}/{number}-{count}"
+            items.append(content(made, path))
+            expected[path.encode()] = made.mode, relocated(made)
+        items.append(Link(f"prefix/l{number}", "d0"))
+        layout.place(Group(f"group {number}", f"identity {number}", packaged=number % 3 != 2), items)
+    moved = [path for path in sorted(expected) if path not in (b"prefix/bin/demo",)]
+    layout.place("conda-meta", records(layout, moved, expected))
+    start = Content("prefix/bin/demo", 0o755, "5", b"#!/bin/sh\n", 10)
+    layout.place("app", [start])
+    expected[b"prefix/bin/demo"] = 0o755, b"#!/bin/sh\n"
+    return layout, expected
+
+
+def relocated(made: Made) -> bytes:
+    """Return a file as it is in the root; of a text or binary the placeholder becomes the prefix, as in conda."""
+    data = made.data
+    if made.kind == "script":
+        return b"#!" + PREFIX + b"/bin/python\n" + data
+    if made.kind == "text":
+        return data.replace(HOLDER.encode(), PREFIX)
+    if made.kind == "binary" and made.size > 2:
+        at = data.index(HOLDER.encode())
+        end = data.index(b"\0", at)
+        return data[:at] + (PREFIX + data[at + len(HOLDER) : end]).ljust(end - at, b"\0") + data[end:]
+    return data
+
+
+def records(layout: Layout, paths: list[bytes], expected: dict[bytes, tuple[int, bytes]]) -> Iterable[Content]:
+    """Yield a file like the records of conda, which holds the sha256 of each file that is relocated."""
+    moved = [
+        path.decode() for path in paths
+        if isinstance(entry := layout.entries[path.decode()], Content) and find_moved(entry)
+    ]  # fmt: skip
+    text = b"{" + b"0" * 64 * len(moved) + b"}"
+    slots = tuple((1 + 64 * number, path) for number, path in enumerate(moved))
+    sums = "".join(hashlib.sha256(expected[path.encode()][1]).hexdigest() for path in moved)
+    expected[b"prefix/conda-meta/record.json"] = 0o644, b"{" + sums.encode() + b"}"
+    yield Content("prefix/conda-meta/record.json", 0o644, "7", text, len(text), slots=slots)
+
+
+def find_moved(entry: Content) -> bool:
+    assert isinstance(entry.source, bytes)
+    found = entry.placeholder and entry.file_mode and find_edits(entry.source, entry.placeholder, entry.file_mode)
+    return bool(found and entry.size)
+
+
+def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = None) -> Archive:
+    """Write an archive of a layout, or with the frames of an old one, read it back, and open it as a host does."""
+    with path.open("w+b") as stream:
+        stream.seek(archive.prelude_size("linux-64"))
+        made = Payload(stream, cache, lambda _size: None)
+        if old is None:
+            made.add(layout.groups())
+        else:
+            made.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
+            copy(old, layout, keep(old, Layout(), app_stays=True), made)
+        index = make_index(made, layout)
+        fields = {"payload": made.size, "unpacked": unpacked_size(index), "platform": "linux-64"}
+        manifest = make_manifest(prelude=archive.prelude_size("linux-64"), **fields)
+        archive.finish(stream, manifest, index, b"no library")
+        read_back(stream, path, made)
+    return Archive(os.fsencode(path))
+
+
+def check_root(opened: Archive, root: Path, expected: dict[bytes, tuple[int, bytes]]) -> None:
+    """Unpack an archive, compare every file, and have the archive verify them and each one that is altered."""
+    root.mkdir()
+    with patch("coex_bootstrap.workers.usable_cores", lambda: 1):
+        unpack(opened, os.fsencode(root), PREFIX.removesuffix(b"/prefix"), decode)
+    found = {}
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            found[os.fsencode(path.relative_to(root))] = path.stat().st_mode & 0o7777, path.read_bytes()
+    assert {path: row for path, row in found.items() if b"/l" not in path} == expected
+    places = {name: os.fsencode(root) + b"/" + name for name in (b"prefix", b"app")}
+    contents = Contents(opened, PREFIX, decode)
+    with patch("coex_bootstrap.workers.usable_cores", lambda: 1):
+        assert RootCheck(contents, places).differences() == []
+        for path in sorted(expected)[::3]:
+            file = root / os.fsdecode(path)
+            file.chmod(0o644)
+            data = file.read_bytes()
+            file.write_bytes(data[:-1] + b"?" if data else b"?")
+            assert path in {differs for _, differs in RootCheck(contents, places).differences()}
+            file.write_bytes(data)
+
+
+@settings(max_examples=60)
+@given(groups)
+@example([TWINS])
+@example([TWINS * 2, TWINS])
+@example([[*TWINS, *[replace(made, size=3 * FRAME) for made in TWINS]]])
+@example([EMPTY, [Made(5, 0, "plain", 0o644)]])
+@example([[Made(5, 0, "plain", 0o644)], EMPTY, EMPTY, [Made(FRAME, 0, "plain", 0o644)]])
+@example([[Made(5, 0, "plain", 0o644)], [], EMPTY])
+@example([EMPTY, EMPTY])
+@example([])
+def test_any_files(drawn: list[list[Made]]) -> None:
+    """First with nothing kept, then from the frames that the first build has kept, then copied into another archive."""
+    with TemporaryDirectory() as scratch, patch.object(payload, "frame_size", lambda _level: FRAME):
+        directory = Path(scratch)
+        cache = FrameCache(directory / "frames", 1)
+        for name in ("first", "again"):
+            layout, expected = lay_out(drawn)
+            with closing(write(directory / f"{name}.coex", layout, cache)) as opened:
+                check_root(opened, directory / name, expected)
+        assert (directory / "first.coex").read_bytes() == (directory / "again.coex").read_bytes()
+        shutil.rmtree(directory / "again")
+        with closing(Archive(os.fsencode(directory / "first.coex"))) as old:
+            kept = Layout()
+            keep(old, kept, app_stays=True)
+            with closing(write(directory / "kept.coex", kept, FrameCache(None, 1), old)) as opened:
+                check_root(opened, directory / "again", expected)
