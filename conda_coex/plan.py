@@ -84,8 +84,11 @@ class PackagePlan:
         contents = [item for item in self.files if isinstance(item, Content)]
         if self.package.altered or not all(item.sha256 for item in contents):
             return None
-        rows = [f"{c.origin}\0{c.sha256}\0{c.size}\0{c.placeholder}\0{c.file_mode}\0" for c in contents]
-        digest = hashlib.sha256("".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+        words: list[str] = []
+        for item in contents:
+            words += (item.package_path or item.path, str(item.sha256))
+            words += (f"{item.size} {item.file_mode}", item.placeholder) if item.placeholder else (str(item.size),)
+        digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
         return f"{self.package.dist} {digest}"
 
     @property
