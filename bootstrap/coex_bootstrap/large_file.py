@@ -5,7 +5,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import BinaryIO, Iterable, Tuple
 
     from .relocate import Relocation
 
@@ -45,6 +45,15 @@ def patch(stream, relocation, prefix):
     for start, string in list(relocation.strings(prefix, size, read)):
         stream.seek(start)
         stream.write(string)
+
+
+def fill(path, pieces):
+    # type: (bytes, Iterable[Tuple[int, bytes]]) -> None
+    """Write what `pieces` have, offset and bytes, over what the file at `path` has there."""
+    with open(path, "r+b") as stream:
+        for offset, data in pieces:
+            stream.seek(offset)
+            stream.write(data)
 
 
 def sha256_of(stream):

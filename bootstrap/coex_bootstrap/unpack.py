@@ -12,7 +12,7 @@ import sys
 from . import compat, workers
 from .codesign import codesign
 from .errors import ArchiveDamaged
-from .large_file import relocate_file
+from .large_file import fill, relocate_file
 from .refused import refusal
 from .relocate import Relocation, misplaced, read_slots
 from .waiting import nothing
@@ -204,7 +204,7 @@ class Writer(object):
         for row in sorted(self.large):
             path = self._path(row)
             if row in self.later:
-                self._fill(path, row)
+                fill(path, self._slots(row))
             if row not in self.files.relocations or row in self.later:
                 compat.set_times(path, None, self.files.seconds[row], self.files.nanoseconds[row])
             os.chmod(path, self.files.modes[row])
@@ -225,14 +225,6 @@ class Writer(object):
             data[offset : offset + len(known)] = known
         self._write_file(row, bytes(data))
         compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
-
-    def _fill(self, path, row):
-        # type: (bytes, int) -> None
-        """Write the hashes of others into a large file that is there."""
-        with open(path, "r+b") as stream:
-            for offset, known in self._slots(row):
-                stream.seek(offset)
-                stream.write(known)
 
     def _slots(self, row):
         # type: (int) -> Iterator[Tuple[int, bytes]]
