@@ -43,6 +43,13 @@ def collect(sources: Sequence[str], date: int, output: Path) -> tuple[list[Conte
     return [files[path] for path in sorted(files)], sorted(directories)
 
 
+def places(sources: Iterable[str]) -> set[str]:
+    """Return the one name of everything here that the sources put into the app."""
+    items = [item for source, name in expand(list(sources)) for _, item in _walk(source, name)]
+    known = {parent: parent.resolve() for parent in {item.parent for item in items}}
+    return {str(known[item.parent] / item.name) for item in items}
+
+
 def leaving(links: Iterable[Link]) -> Iterator[str]:
     """Yield a note on each link of the app that leads out of the archive."""
     for link in sorted(links, key=lambda link: link.path):

@@ -88,11 +88,9 @@ def write(
     fields: dict[str, object],
 ) -> Manifest:
     """Add the app to what was laid out and write the archive; `fields` are added to its manifest."""
-    files, directories = app.collect(app_sources(request, layout), date, output)
-    layout.place("app", files)
-    for directory in directories:
-        layout.make_directory(directory)
+    layout.place_app(*app.collect(app_sources(request, layout), date, output))
     layout.notes += [*app.leaving(layout.links()), *same_names(layout, environment.platform)]
+    layout.platform = environment.platform
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request))
     packages = [each.package for each in plans]
     library, library_from = libzstd.find_libzstd(environment, packages, solve_zstd, native_base(environment.platform))
@@ -124,7 +122,9 @@ def check(request: Request) -> Path:
         raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
     output = Path(name)
     archive.check_output(output)
-    app.collect(app_sources(request, Layout()), 0, output)
+    layout = Layout()
+    layout.place_app(*app.collect(app_sources(request, layout), 0, output))
+    entry_point.check_here(request.entry_points, layout, existing_prefix(request))
     return output
 
 

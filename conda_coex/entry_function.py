@@ -25,18 +25,40 @@ PLACES = (
 )  # fmt: skip
 PTH = re.compile(r"prefix/lib/(?:python|pypy)[^/]*/site-packages/[^/]+\.pth")
 SUFFIXES = r"(/__init__)?(\.py|\.pyc|\.so|\.[^/]*\.so)"
+RUNNABLE = r"(/__main__)?(\.py|\.pyc)"  # of what `python -m` runs
 # With these, names come to a module in ways that its source does not show.
 DYNAMIC = {"exec", "globals", "setattr", "__getattr__", "vars", "locals", "modules"}
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
-def module_of(word: str, layout: Layout) -> str | None:
-    """Return the path of the root that the module of `module:function` has, if any; the app's own comes first."""
+def module_of(word: str, layout: Layout, suffixes: str = SUFFIXES) -> str | None:
+    """Return the path of the root that the module of `module:function` has, if any; the app's own comes first.
+
+    If no Python would find it, it is the one that a directory of the app has, such as `src`.
+    """
     module = word.split(":")[0].replace(".", "/")
     places = "|".join([*PLACES, *(re.escape(directory) for directory in _of_pth_files(layout))])
-    pattern = re.compile(f"(?:{places}){re.escape(module)}{SUFFIXES}")
-    found = filter(pattern.fullmatch, layout.entries)
+    pattern = re.compile(f"(?:{places}){re.escape(module)}{suffixes}")
+    found = list(filter(pattern.fullmatch, layout.entries))
+    if not found:
+        deep = re.compile(f"(app/(?:.+/)?){re.escape(module)}{suffixes}")
+        matches = [match for match in map(deep.fullmatch, layout.entries) if match]
+        directories = {match[1] for match in matches}
+        chosen = "app/src/" if "app/src/" in directories else min(directories, default="")
+        found = [match[0] for match in matches if match[1] == chosen]
+        if chosen != "app/src/" and len(directories) > 1:
+            shown = ", ".join(sorted(each.removeprefix("app/").rstrip("/") for each in directories))
+            raise EntryPointNotFound(
+                f"the module {module.replace('/', '.')} is in several directories of the app ({shown})",
+                remedy="give the one that is meant the place of the app itself, as in DIRECTORY=.",
+            )
     return min(found, key=_precedence, default=None)
+
+
+def directory_of(module: str, path: str) -> str | None:
+    """Return the directory of the app that Python has to import from to find a module at this path of the root."""
+    name = module.split(":")[0].replace(".", "/")
+    return path[: path.rindex(f"/{name}")] if path.startswith("app/") else None
 
 
 def pth_files(layout: Layout) -> list[str]:
@@ -56,9 +78,24 @@ def _of_pth_files(layout: Layout) -> Iterator[str]:
                 yield posixpath.normpath(posixpath.join(posixpath.dirname(path), line.strip())) + "/"
 
 
+def find_runnable(module: str, layout: Layout) -> str:
+    """Return the path of what `python -m` runs; raises EntryPointNotFound if there is nothing."""
+    package = module_of(module, layout)
+    found = module_of(module, layout, RUNNABLE)
+    if package is not None and "/__init__." in package:
+        found = module_of(f"{module}.__main__", layout)
+    if found is None:
+        what, remedy = "is neither in the environment nor in the app", "add its package, or name its directory"
+        if package is not None:
+            what, remedy = f"has no __main__.py beside {package.split('/', 1)[1]}", "write one, or name another module"
+        raise EntryPointNotFound(f"the entry point runs the module {module}, which {what}", remedy=remedy)
+    return found
+
+
 def _precedence(path: str) -> tuple[bool, bool, bool, str]:
     """Order modules of one name as Python's import does: packages first, and extensions before sources."""
-    return not path.startswith("app/"), "/__init__." not in path, not path.endswith(".so"), path
+    in_package = "/__init__." in path or "/__main__." in path
+    return not path.startswith("app/"), not in_package, not path.endswith(".so"), path
 
 
 def find_module(word: str, layout: Layout) -> str:
@@ -67,11 +104,18 @@ def find_module(word: str, layout: Layout) -> str:
     if found is None:
         raise EntryPointNotFound(
             f"the entry point {word!r} names a module that is neither in the environment nor in the app",
-            remedy="add its package to the environment, or its directory to the app",
+            remedy=_remedy(word),
         )
     if "prefix/bin/python" not in layout.entries:
         raise EntryPointNotFound(f"the environment has no Python to run {word!r}", remedy="add python")
     return found
+
+
+def _remedy(word: str) -> str:
+    module, _, function = word.partition(":")
+    if module.endswith(".py"):
+        return f"write {module.removesuffix('.py')}:{function}"
+    return "add its package to the environment, or its directory to the app"
 
 
 def check_function(word: str, layout: Layout) -> None:

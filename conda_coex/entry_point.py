@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import shlex
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.manifest_check import FUNCTION
 
-from .app import app_name
-from .entry_function import check_function
+from .app import app_name, places
+from .entry_arguments import Arguments, check_script, own_files
+from .entry_files import Names, is_program, place, similar
+from .entry_function import check_function, directory_of, find_module
+from .entry_script import INTERPRETERS, SYSTEM, commands, run_app_file
+from .entry_words import SHELLS
 from .errors import EntryPointNotFound
-from .plan import Link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .layout import Layout
 
-# What runs a file of the app that has no #! line, by its suffix.
-INTERPRETERS = {
-    ".py": "python", ".pyw": "python", ".R": "Rscript", ".r": "Rscript", ".js": "node", ".mjs": "node",
-    ".cjs": "node", ".sh": "sh", ".bash": "bash", ".pl": "perl", ".rb": "ruby", ".jl": "julia", ".lua": "lua",
+EXTRAS = re.compile(r"\[[\w.,\s-]*\]")  # behind module:function, as in the metadata of Python packages
+PLACE = re.compile(r"\$\{COEX_(APP|PREFIX)\}/([^:]+)")
+# What people write that begins no command, and what it means here.
+MEANT = {
+    "cd": "it runs where the caller is: name files as they are in the app", "exec": "leave out exec",
+    "source": "write a script", ".": "write a script", "export": "set variables with --env",
+    "env": "set variables with --env",
 }  # fmt: skip
-BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ def parse(value: str) -> Named:
         value.encode()
     except ValueError as error:
         raise EntryPointNotFound(f"the entry point {value!r} cannot be split into words: {error}") from error
+    if words[1:2] == ["="]:  # NAME = COMMAND, as in the metadata of Python packages
+        words[:3] = [f"{words[0]}={''.join(words[2:3])}"]
     name, equals, rest = words[0].partition("=") if words else ("", "", "")
     if equals and "/" not in name:
         if not name or not name.isprintable():
@@ -80,92 +88,133 @@ def resolve_all(values: Sequence[str], layout: Layout, prefix: str | None) -> li
     for number, name in enumerate(names):
         if name in names[:number]:
             raise EntryPointNotFound(f"two entry points are called {name!r}", remedy="name one, as in NAME=COMMAND")
+    known = Names(layout, prefix)
     return [
-        {"name": name, "named": parse(value).given is not None, "command": resolve(value, layout, prefix)}
+        {"name": name, "named": parse(value).given is not None, **resolve(value, known)}
         for name, value in zip(names, values, strict=True)
     ]
 
 
-def local_file(command: str, prefix: str | None) -> str | None:
-    """Return the path of the local file that an entry point names, if it does, outside the existing environment."""
-    word = split(command)[0]
-    return word if Path(word).is_file() and _inside(word, prefix) is None else None
-
-
 def with_own_files(sources: Sequence[str], values: Sequence[str], layout: Layout, prefix: str | None) -> list[str]:
-    """Return the sources of the app with the local files that entry points name, unless `layout` has that command."""
+    """Return the sources of the app with the local files that entry points run, unless `layout` has that command."""
     found = list(sources)
+    names = Names(layout, prefix)
+    named: set[str] | None = None
     for value in values:
-        local = local_file(value, prefix)
-        if local is None or is_command(value, layout):
-            continue
-        if app_name(local) not in map(app_name, found):
-            found.append(local)
+        word, *arguments = split(value)
+        own = [word] if is_program(word) and names.in_prefix(word) is None and _command(word, layout) is None else []
+        for local in [*own, *own_files(word, arguments, names)]:
+            if app_name(local) in map(app_name, found):
+                continue
+            if named is None:
+                named = places(sources)
+            if place(local) not in named:
+                found.append(local)
     return found
+
+
+def check_here(values: Sequence[str], layout: Layout, prefix: str | None) -> None:
+    """Raise EntryPointNotFound for files that are nowhere, when `layout` has the app and no environment yet."""
+    names = Names(layout, prefix)
+    for value in values:
+        word, *arguments = split(value)
+        is_path = word.startswith(("./", "../", "/")) and names.in_prefix(word) is None
+        if is_path and names.in_app(word) is None and not is_program(word) and _host_shell(word) is None:
+            if word.startswith(SYSTEM):
+                continue  # the environment may have it
+            near = similar(word)
+            remedy = f"did you mean {near}?" if near else "name a file, or a command of the environment"
+            raise EntryPointNotFound("no such file for the entry point", os.fsencode(word), remedy)
+        check_script(word, arguments, names)
 
 
 def is_command(command: str, layout: Layout) -> bool:
     """Return whether an entry point names a command of the environment."""
-    word = split(command)[0]
-    return "/" not in word and f"prefix/bin/{word}" in layout.entries
+    return _command(split(command)[0], layout) is not None
 
 
-def _inside(word: str, prefix: str | None) -> str | None:
-    """Return the path in the existing environment that a word leads into, relative to its prefix."""
-    path = posixpath.abspath(word)
-    return posixpath.relpath(path, prefix) if prefix and "/" in word and path.startswith(prefix + "/") else None
+def _command(word: str, layout: Layout) -> str | None:
+    """Return the command of the environment that a word names, as `python` or as `/usr/bin/python`."""
+    name = posixpath.basename(word) if word.startswith(SYSTEM) else word
+    return name if name and "/" not in name and f"prefix/bin/{name}" in layout.entries else None
 
 
-def resolve(command: str, layout: Layout, prefix: str | None) -> list[list[str]]:
-    """Return the words of the entry point as pairs [prefix|app|text|function, word], for the manifest.
+def _host_shell(word: str) -> str | None:
+    name = posixpath.basename(word) if word.startswith(SYSTEM) else word
+    return name if name in SHELLS else None
 
-    `prefix` is the path of the existing environment that is packed, if any. An app's file is made
-    executable. Raises EntryPointNotFound where the first word is nowhere, or is a file that nothing runs.
+
+def resolve(value: str, names: Names) -> dict[str, Any]:
+    """Return an entry point's command as pairs [kind, word] for the manifest, and where its modules come from.
+
+    An app's file is made executable. Raises EntryPointNotFound if the first word is nowhere, or is a file that
+    nothing runs, and for files that are here and not in the app.
     """
-    word, *arguments = split(command)
-    rest = [["text", argument] for argument in arguments]
-    if is_command(command, layout):
-        return [["prefix", f"bin/{word}"], *rest]
-    inside = _inside(word, prefix)
+    word, *rest = split(value)
+    command = _program(word, rest, names)
+    arguments = Arguments(name_of(value), word, rest, names)
+    imports = arguments.imports
+    if command[-1][0] == "function":
+        function = command[-1][1]
+        directory = directory_of(function, find_module(function, names.layout)) or "app"
+        imports += [directory] if directory not in ("app", *imports) else []
+    return {"command": [*command, *arguments.words], **({"imports": imports} if imports else {})}
+
+
+def _program(word: str, rest: list[str], names: Names) -> list[list[str]]:
+    """Return the words that begin a command; takes extras of a function from the `rest`."""
+    layout = names.layout
+    name = _command(word, layout)
+    if name is not None:
+        if name != word:
+            layout.notes.append(f"the entry point {word} is {name} of the environment")
+        return [["prefix", f"bin/{name}"]]
+    inside = names.in_prefix(word)
     if inside is not None and f"prefix/{inside}" in layout.entries:
-        return [["prefix", inside], *rest]
-    in_app = posixpath.join("app", app_name(word))
-    if in_app in layout.entries:
-        return [*_run_app_file(in_app, layout), *rest]
+        return [["prefix", inside]]
+    in_app = names.in_app(word)
+    if in_app is not None and (f"app/{in_app}" in layout.entries or f"app/{in_app}/__main__.py" in layout.entries):
+        return run_app_file(f"app/{in_app}", layout)
     if "/" in word and f"prefix/{word}" in layout.entries:
-        return [["prefix", word], *rest]
-    if FUNCTION.match(word):
-        check_function(word, layout)
-        return [["prefix", "bin/python"], ["function", word], *rest]
+        return [["prefix", word]]
+    shell = _host_shell(word)
+    if shell is not None:
+        return [["host", shell]]
+    function = EXTRAS.sub("", word)
+    if FUNCTION.match(function):
+        check_function(function, layout)
+        if function == word and rest and EXTRAS.fullmatch(rest[0]):
+            rest.pop(0)
+        return [["prefix", "bin/python"], ["function", function]]
     raise EntryPointNotFound(
         f"the entry point {word!r} is neither a command of the environment nor a file of the app",
-        remedy="add its package to the environment, or name the file",
+        remedy=_remedy(word, layout),
     )
 
 
-def _run_app_file(path: str, layout: Layout) -> list[list[str]]:
-    entry = layout.entries[path]
-    relative = path.removeprefix("app/")
-    if isinstance(entry, Link):
-        return [["app", relative]]
-    if isinstance(entry.source, Path):
-        with entry.source.open("rb") as stream:
-            start = stream.read(4)
-    else:
-        start = (entry.source or b"")[:4]
-    if start.startswith(BINARIES):
-        layout.entries[path] = replace(entry, mode=0o755)
-        return [["app", relative]]
-    suffix = posixpath.splitext(path)[1]
-    interpreter = INTERPRETERS.get(suffix)
-    if interpreter is None:
-        raise EntryPointNotFound(
-            "the entry point is no program: it has no #! line and no suffix of a known language",
-            os.fsencode(relative), "begin it with a line such as #!/usr/bin/env python",
-        )  # fmt: skip
-    if f"prefix/bin/{interpreter}" not in layout.entries:
-        raise EntryPointNotFound(
-            f"the environment has no {interpreter} to run it", os.fsencode(relative),
-            "add a package that has it, or begin the file with a #! line",
-        )  # fmt: skip
-    return [["prefix", f"bin/{interpreter}"], ["app", relative]]
+def _remedy(word: str, layout: Layout) -> str:
+    """Return what to do about a word that is no program."""
+    if word in MEANT:
+        return MEANT[word]
+    if re.fullmatch(r"[\w/]+\.py:[\w.]+", word):  # as servers write an application
+        return f"write {word.replace('.py:', ':').replace('/', '.')}"
+    close = get_close_matches(word, commands(layout), 1)
+    return f"did you mean {close[0]}?" if close else "add its package to the environment, or name the file"
+
+
+def program_of(value: str) -> str:
+    """Return the first word of an entry point, without the extras of a function."""
+    return EXTRAS.sub("", split(value)[0])
+
+
+def files_of(kind: str, word: str) -> list[str]:
+    """Return the paths of the root that a word of a manifest's entry point is about, as far as it says."""
+    if kind in ("app", "prefix"):
+        return [f"{kind}/{word}"]
+    if kind == "module":
+        place, _, module = word.rpartition(":")
+        path = posixpath.join("app", place, module.replace(".", "/"))
+        return [f"{path}.py", f"{path}/__main__.py"]
+    if kind == "expanded":
+        return [f"{mark.lower()}/{path}" for mark, path in PLACE.findall(word)]
+    return []

@@ -39,6 +39,7 @@ class Layout:
         self.directories: set[str] = {"prefix", "app"}
         self.modes: dict[str, int] = {}  # of directories that do not have the usual one
         self.notes: list[str] = []  # what deserves the user's attention
+        self.platform: str | None = None  # that the archive is for, if it is known
 
     def place(self, owner: Group | str, items: Iterable[Content | Link]) -> None:
         """Put files and links of a package, or of another owner, where their paths lead, over what stands there."""
@@ -54,6 +55,12 @@ class Layout:
             if isinstance(item, Content):
                 group.all.append(item)
             self._make_parents(path)
+
+    def place_app(self, files: Iterable[Content | Link], directories: Iterable[str]) -> None:
+        """Put the app's files and directories, which stay if they are empty."""
+        self.place("app", files)
+        for directory in directories:
+            self.make_directory(directory)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Take files and links away that another owner has placed."""

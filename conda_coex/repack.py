@@ -55,6 +55,7 @@ def repack(request: Request) -> int:
     check(request, output)
     with closing(Archive(os.fsencode(request.archive))) as old:
         layout = Layout()
+        layout.platform = old.manifest.platform
         kept = keep(old, layout, app_stays=(request.keep_app or not request.sources) and not request.no_app)
         place_app(request, old, layout, output)
         read_sources(request, old, layout)
@@ -93,14 +94,12 @@ def place_app(request: Request, old: Archive, layout: Layout, output: Path) -> N
         if above is not None:
             what = f"cannot be put behind {above.removeprefix('app/')}, which is a link in the archive's app"
             raise AppError(what, os.fsencode(path.removeprefix("app/").rstrip("/")), "give it another place")
-    layout.place(APP, files)
-    for directory in directories:
-        layout.make_directory(directory)
+    layout.place_app(files, directories)
 
 
 def read_sources(request: Request, old: Archive, layout: Layout) -> None:
     """Read the files that stay and whose content decides about an entry point; .pth files say where a module is."""
-    words = [entry_point.split(value)[0] for value in request.entry_points]
+    words = [entry_point.program_of(value) for value in request.entry_points]
     own = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
     functions = [word for word in (words or own) if FUNCTION.match(word)]
     give_sources(old, layout, pth_files(layout) if functions else ())
@@ -112,18 +111,19 @@ def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, An
     """Return the new entry points, or the old ones, whose files must be there still."""
     if request.entry_points:
         return entry_point.resolve_all(request.entry_points, layout, None)
+    there = {os.fsdecode(row.path) for row in [*old.index.files, *old.index.links, *old.index.directories]}
     for entry in old.manifest.entry_points:
         for kind, word in entry["command"]:
             if kind == "function":
                 check_function(word, layout)
-            path = f"{kind}/{word}"
-            if kind in ("app", "prefix") and path not in layout.entries:
-                raise EntryPointNotFound(
-                    f"the entry point {entry['name']!r} runs {word}, which is not in the new app",
-                    os.fsencode(request.archive), "name it among the paths, use --keep-app, or give --entrypoint",
-                )  # fmt: skip
+            for path in entry_point.files_of(kind, word):
+                if path in there and path not in layout.entries and path not in layout.directories:
+                    needed = path.partition("/")[2]
+                    what = f"the entry point {entry['name']!r} needs {needed}, which is not in the new app"
+                    remedy = "name it among the paths, use --keep-app, or give --entrypoint"
+                    raise EntryPointNotFound(what, os.fsencode(request.archive), remedy)
         kind, word = entry["command"][0]
-        first = layout.entries[f"{kind}/{word}"]
+        first = layout.entries.get(f"{kind}/{word}")
         if kind == "app" and isinstance(first, Content):
             layout.entries[first.path] = replace(first, mode=0o755)
     points: list[dict[str, Any]] = old.manifest.entry_points

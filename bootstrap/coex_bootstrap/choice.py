@@ -4,7 +4,10 @@ It is builtins of sh alone. What `COEX_ENTRYPOINT` needs stands after the usual 
 parsed by a start that nobody asks.
 """
 
+import json
+
 from . import compat
+from .activate import put_places
 from .format import APP, PREFIX
 from .shell import fill, quote
 
@@ -26,6 +29,21 @@ sys.path.insert(0, os.environ['COEX_APP'])
 sys.argv[0] = os.environ['COEX_FILE']
 from %s import %s
 sys.exit(%s())"""
+
+# What a module of the app runs by, as `python -m` in its directory would: the caller's directory is no place here.
+MODULE = """\
+import sys
+if sys.path[:1] == ['']: del sys.path[0]
+import os
+place = os.path.join(os.environ['COEX_APP'], %s).rstrip('/')
+if sys.path[:1] != [place]: sys.path.insert(0, place)
+sys.argv[0] = '-m'
+del os, place, sys
+__import__('runpy')._run_module_as_main('%s')"""
+# What stands after the activation if an entry point has modules of the app to import.
+IMPORTS = b"""\
+[ -z "$_coex_imports" ] || export PYTHONPATH="$_coex_imports${PYTHONPATH:+:$PYTHONPATH}"
+"""
 
 # Splits a command line as a shell does, and expands nothing: the words of the caller come last, as they are.
 ASKED = b"""\
@@ -119,9 +137,31 @@ def asked(manifest, root):
     return fill(ASKED, fields)
 
 
+def imports(manifest):
+    # type: (Manifest) -> Dict[bytes, bytes]
+    """Return the lines before and after the activation by which entry points import modules of the app."""
+    any_imports = any(entry.get("imports") for entry in manifest.entry_points)
+    return {b"no_imports": b"_coex_imports=\n" * any_imports, b"imports": IMPORTS * any_imports}
+
+
 def set_line(entry, root):
     # type: (Dict[str, Any], bytes) -> bytes
-    return b"set -- " + b" ".join(quote(word) for word in command_words(entry["command"], root)) + b' "$@"'
+    words = []  # type: List[bytes]
+    for kind, text in entry["command"]:
+        if kind == "expanded":
+            words.append(_expanded(compat.path_bytes(text), root))
+        else:
+            words += map(quote, command_words([[kind, text]], root))
+    places = b":".join(root + b"/" + compat.path_bytes(place) for place in entry.get("imports", ()))
+    line = b"_coex_imports=" + quote(places) + b"; " if places else b""
+    return line + b"set -- " + b" ".join(words) + b' "$@"'
+
+
+def _expanded(text, root):
+    # type: (bytes, bytes) -> bytes
+    """Return a word of sh in which the places of the root, and the caller's directory, are paths."""
+    places = dict((place, root + b"/" + place) for place in (PREFIX, APP))
+    return b'"$PWD"'.join(quote(put_places(part, places)) for part in text.split(b"${PWD}"))
 
 
 def command_words(command, root):
@@ -136,5 +176,11 @@ def command_words(command, root):
             module, _, function = text.partition(":")
             words.append(b"-c")
             word = compat.utf8(FUNCTION % (module, function.split(".")[0], function))
+        elif kind == "module":
+            place, _, module = text.rpartition(":")
+            words.append(b"-c")
+            word = compat.utf8(MODULE % ("u" + json.dumps(place) if place else "''", module))
+        elif text == "sh" and kind == "host":
+            word = b"/bin/sh"  # that of the prelude; others are found on PATH
         words.append(word)
     return words

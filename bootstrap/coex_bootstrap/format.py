@@ -41,8 +41,10 @@ class Manifest(object):
     """`coex.json`: what an archive is, in words that a person can read.
 
     Fields: format (int), digest (64 hex digits), name, platform (conda subdir), date (seconds since
-    1970), builder, entry_points [{name, named (bool: not after its program), command [[kind, text]]} with
-    kind prefix|app|text|function], the first being the default, env [{name, value, default}], packages in
+    1970), builder, entry_points [{name, named (bool: not after its program), command [[kind, text]], imports
+    [directories of the root, which come first in PYTHONPATH]} with kind prefix|app (a file), text, expanded (text with
+    ${COEX_APP}, ${COEX_PREFIX}, ${PWD}), function, module ([directory in the app:]module, as `python -m`), host (a
+    shell)], the first being the default, env [{name, value, default}], packages in
     link order, requires {virtual package: [version and build constraint]}, prefix_limit (bytes, or null),
     libzstd (what it came from), post_link [{name, version, build_number}], compile {python, sources}
     or null, prelude and payload (bytes), unpacked {files, bytes}; pip [{name, version, requested, url or file,

@@ -4,7 +4,7 @@ import os
 import signal
 
 from . import compat
-from .choice import asked, called
+from .choice import asked, called, imports
 from .format import entry_files
 from .shell import check_line, fill, is_filled, quote, write_file
 
@@ -20,14 +20,14 @@ TEMPLATE = b"""\
 [ -f %(start)s ] || return 0
 %(checks)s%(shell)s{ true >%(used)s; } 2>/dev/null
 export COEX_FILE="$_coex_file"
-if [ -z "${COEX_ENTRYPOINT-}" ]; then
+%(no_imports)sif [ -z "${COEX_ENTRYPOINT-}" ]; then
 %(called)s
 . %(activation)s
-exec "$@"
+%(imports)sexec "$@"
 fi
 %(asked)s
 . %(activation)s
-exec "$@"
+%(imports)sexec "$@"
 """
 # bash, which -p keeps from reading the caller's BASH_ENV and functions.
 OTHER_SHELL = b"""\
@@ -61,6 +61,7 @@ def write_start(manifest, root, activation, shell, write=write_file):
         b"called": called(manifest, root),
         b"asked": asked(manifest, root),
     }
+    fields.update(imports(manifest))
     write(start, fill(TEMPLATE, fields))
 
 

@@ -7,7 +7,7 @@ from .errors import ArchiveDamaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Dict, List
 
 TEXT, WHOLE = type(u""), (int, type(1 << 64))
 DIGEST = re.compile(u"[0-9a-f]{64}\\Z")
@@ -15,7 +15,9 @@ SUBDIR = re.compile(u"[a-z0-9]+-[a-z0-9_]+\\Z")
 LAST_DATE = 253402300799  # 9999-12-31, the last that time.gmtime(3) of every Python knows
 LONGEST = 1 << 16  # characters of one text
 VARIABLE = re.compile(u"[A-Za-z_][A-Za-z0-9_]*\\Z")
-FUNCTION = re.compile(u"{0}(\\.{0})*:{0}(\\.{0})*\\Z".format(VARIABLE.pattern[:-2]))  # as packages write entry points
+MODULE = re.compile(u"{0}(\\.{0})*\\Z".format(VARIABLE.pattern[:-2]))
+FUNCTION = re.compile(u"{0}:{0}\\Z".format(MODULE.pattern[:-2]))  # as packages write entry points
+HOST_SHELLS = (u"sh", u"bash", u"dash", u"zsh", u"ksh")
 CONTROL = re.compile(u"[\\x00-\\x1f\\x7f-\\x9f]")
 
 
@@ -94,21 +96,35 @@ def is_pip_package(row):
 
 def is_entry_point(entry):
     # type: (Any) -> bool
-    """Return whether this is {name, command}: a command begins with a file of the root."""
+    """Return whether this is {name, command, imports}: a command begins with a program."""
     if not isinstance(entry, dict) or not is_name(entry.get("name")):
         return False
-    command = entry.get("command")
-    return isinstance(command, list) and all(map(is_word, command)) and [w[0] for w in command[:1]] in (["prefix"], ["app"])
+    command, imports = entry.get("command"), entry.get("imports", [])
+    if not isinstance(command, list) or not all(map(is_word, command)) or not is_program([w[0] for w in command]):
+        return False
+    return isinstance(imports, list) and all(is_path(path) and path.split(u"/")[0] == u"app" for path in imports)
+
+
+def is_program(kinds):
+    # type: (List[str]) -> bool
+    """Return whether words of these kinds begin with a file of the root, or a shell of the host, and have no other."""
+    return kinds[:1] in (["prefix"], ["app"], ["host"]) and "host" not in kinds[1:]
 
 
 def is_word(word):
     # type: (Any) -> bool
     """Return whether this is [kind, text] of a command line."""
-    if not isinstance(word, list) or len(word) != 2 or word[0] not in ("prefix", "app", "text", "function"):
+    if not isinstance(word, list) or len(word) != 2 or not is_text(word[1]):
         return False
-    if word[0] == "function":
-        return is_text(word[1]) and bool(FUNCTION.match(word[1]))
-    return is_text(word[1]) if word[0] == "text" else is_path(word[1])
+    kind, text = word
+    if kind in ("text", "expanded"):
+        return True
+    if kind in ("prefix", "app"):
+        return is_path(text)
+    if kind == "module":
+        place, colon, module = text.rpartition(u":")
+        return bool(MODULE.match(module)) and (is_path(place) or not colon)
+    return kind == "function" and bool(FUNCTION.match(text)) or kind == "host" and text in HOST_SHELLS
 
 
 def is_variable(variable):

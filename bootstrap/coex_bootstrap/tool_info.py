@@ -60,9 +60,12 @@ def _app_files(archive):
 def command_line(entry):
     # type: (Dict[str, Any]) -> str
     """Return an entry point as a person would type it."""
-    return " ".join(
-        quoted("%s/%s" % (kind, word) if kind in ("prefix", "app") else word) for kind, word in entry["command"]
-    )
+    words = []  # type: List[str]
+    for kind, word in entry["command"]:
+        words += ["-m", word.rpartition(":")[2]] if kind == "module" else [word]
+        if kind in ("prefix", "app"):
+            words[-1] = "%s/%s" % (kind, word)
+    return " ".join(map(quoted, words))
 
 
 def render(path, found):

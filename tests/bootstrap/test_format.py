@@ -64,6 +64,11 @@ POINTS = [
     {"name": "x", "command": [["app"]]},
     {"name": "x", "command": [["app", "x"], ["text", "a\0"]]}, {"name": "x", "command": [["app", "x"], ["other", "a"]]},
     {"name": "x/y", "command": [["app", "x"]]}, {"name": "x", "command": [["app", "x"], ["function", "a:b;c"]]}, "x", None,
+    {"name": "x", "command": [["app", "x"], ["module", "a;b"]]}, {"name": "x", "command": [["app", "x"], ["module", "../x:a"]]},
+    {"name": "x", "command": [["app", "x"], ["host", "sh"]]}, {"name": "x", "command": [["host", "ls"]]},
+    {"name": "x", "command": [["expanded", "x"]]}, {"name": "x", "command": [["app", "x"], ["expanded", "a\0"]]},
+    {"name": "x", "command": [["app", "x"]], "imports": ["../x"]}, {"name": "x", "command": [["app", "x"]], "imports": ["lib"]},
+    {"name": "x", "command": [["app", "x"]], "imports": "app"}, {"name": "x", "command": [["app", "x"], ["module", ":a"]]},
 ]
 VARIABLES = [
     {}, {"name": "A", "value": "b"}, {"name": "A-B", "value": "", "default": True}, {"name": "A", "value": 1, "default": True}, 1,

@@ -11,7 +11,7 @@ from coex_bootstrap import compat
 from coex_bootstrap.activate import write_activation
 from coex_bootstrap.choice import command_words
 from coex_bootstrap.launch import write_start
-from coex_bootstrap.shell import quote
+from coex_bootstrap.shell import quote, write_file
 
 from bootstrap.building import make_manifest, read, write
 
@@ -67,6 +67,69 @@ def test_sourced(shell, root, environ):
     words = [b"fixed $x 'y'", root + b"/app/file name"] + ARGUMENTS
     expected = [root + b"/prefix/bin/show", str(len(words)).encode("ascii")] + words + [b"/the/archive", root + b"/prefix"]
     assert found[: len(expected)] == expected
+
+
+def test_places_in_words(shell, root, environ):
+    # type: (List[str], bytes, Dict[bytes, bytes]) -> None
+    """The root's and the caller's directory, in words that ask for it alone, whatever these paths have in them."""
+    marks = "--x=${COEX_APP}/a'b:${COEX_PREFIX}:${PWD}/y:$PWD:${HOME}"
+    start = finish(root, [["prefix", "bin/show"], ["expanded", marks], ["text", marks]])
+    here = os.path.dirname(root)
+    code = b'cd "$1" && shift && _coex_file=/x && . ' + quote(start)
+    command = [word.encode("ascii") for word in shell] + [b"-c", code, b"sh", here]
+    found = subprocess.check_output(command, env=environ).split(b"|")
+    app, prefix = root + b"/app/a'b:", root + b"/prefix:"
+    assert found[2:4] == [b"--x=" + app + prefix + here + b"/y:$PWD:${HOME}", marks.encode("ascii")]
+
+
+PATHS = b'#!/bin/sh\nprintf "%s|" "${PYTHONPATH-unset}" "$@"\n'
+
+
+@pytest.mark.parametrize("baked", [None, "/mine"])
+def test_modules_of_the_app(shell, root, environ, baked):
+    # type: (List[str], bytes, Dict[bytes, bytes], Optional[str]) -> None
+    """Only an entry point that names them has their directories on PYTHONPATH, before those of the archive."""
+    write(root + b"/prefix/bin/show", PATHS, 0o755)
+    entries = [
+        {"name": "x", "named": True, "command": [["prefix", "bin/show"]], "imports": ["app", "app/src"]},
+        {"name": "y", "named": True, "command": [["prefix", "bin/show"], ["text", "y"]]},
+    ]
+    env = [{"name": "PYTHONPATH", "value": baked, "default": False}] if baked else []
+    activation = write_activation(root, write_file, env)
+    write_start(make_manifest(entry_points=entries), root, activation, None)
+    environ.update({b"PYTHONPATH": b"/callers", b"_coex_imports": b"/evil"})
+    own = root + b"/app:" + root + b"/app/src"
+    after = baked.encode("ascii") if baked else b"unset"
+    with_own = own + b":/mine" if baked else own
+    for asked, file, expected in (
+        (None, b"/x", [with_own]), (None, b"/y", [after, b"y"]), (b"x", b"/y", [with_own]), (b"y", b"/x", [after, b"y"]),
+        (b"show z", b"/x", [after, b"z"]),
+    ):
+        environ.pop(b"COEX_ENTRYPOINT", None)
+        environ.update({b"COEX_ENTRYPOINT": asked} if asked else {})
+        command = [word.encode("ascii") for word in shell] + [b"-c", b"_coex_file=$0; . " + quote(root + b"/start"), file]
+        assert subprocess.check_output(command, env=environ).split(b"|")[:-1] == expected
+
+
+def test_module_as_python_runs_it(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """It is `__main__`, with its path as the program's name, and nothing of the caller's directory is imported."""
+    code = b"import sys, os, json, pkg.other\nprint((sys.argv[1:], __name__, os.path.basename(sys.argv[0]), __package__))\n"
+    code += b"print((sys.path[0] == os.environ['COEX_APP'] + '/my src', sorted(n for n in globals() if n[0] != '_')))\n"
+    for name, text in ((b"__init__", b""), (b"other", b""), (b"__main__", code)):
+        write(root + b"/app/my src/pkg/" + name + b".py", text)
+    for name in (b"json", b"os", b"runpy", b"pkg"):
+        write(root + b"/here/" + name + b".py", b"raise SystemExit('of the caller')")
+    words = command_words([["app", "x"], ["text", "-u"], ["module", "my src:pkg"], ["text", "a"]], root)
+    environ[b"COEX_APP"] = root + b"/app"
+    python = [compat.path_bytes(sys.executable), b"-B"] + words[1:]
+    said = subprocess.check_output(python, env=environ, cwd=compat.native(root + b"/here")).decode("utf-8")
+    assert said.splitlines() == [str((["a"], "__main__", "__main__.py", "pkg")), str((True, ["json", "os", "pkg", "sys"]))]
+
+
+def test_shells_of_the_host():
+    # type: () -> None
+    assert command_words([["host", "sh"]], b"/r") + command_words([["host", "bash"]], b"/r") == [b"/bin/sh", b"bash"]
 
 
 TWO = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.entry_function import check_function
+from conda_coex.entry_function import check_function, directory_of, find_module, find_runnable
 from conda_coex.errors import EntryPointNotFound
 from conda_coex.layout import Layout
 from conda_coex.plan import Content
@@ -126,4 +126,32 @@ def test_modules(tmp_path: Path) -> None:
     with pytest.raises(EntryPointNotFound):
         check_function("mod:main", layout_of(("app/mod.py", b""), (f"{inside}mod.py", b"def main(): pass")))
     with pytest.raises(EntryPointNotFound, match="names a module that is neither"):
-        check_function("mod:main", layout_of(("app/sub/mod.py", b"def main(): pass")))
+        check_function("mod:main", layout_of(("app/sub/mods.py", b"def main(): pass")))
+
+
+def test_modules_of_one_directory_of_the_app() -> None:
+    """Where no Python looks: `src` before others; of two others none can be said to be meant."""
+    source = b"def main(): pass"
+    places = {"app/lib/python/pkg/mod.py": "app/lib/python", "app/src/pkg/mod.py": "app/src", "app/pkg/mod.py": "app"}
+    layout = layout_of()
+    for path, directory in places.items():
+        layout.place("more", [Content(path, 0o644, "0", source, len(source))])
+        found = find_module("pkg.mod:main", layout)
+        assert (found, directory_of("pkg.mod:main", found)) == (path, directory)
+    found = find_module("mod:main", layout_of(("app/sub/mod.py", source), ("prefix/lib/python3.11/mod.py", source)))
+    assert directory_of("mod:main", found) is None
+    with pytest.raises(EntryPointNotFound, match=r"the module mod is in several directories of the app \(a, b\)"):
+        find_module("mod:main", layout_of(("app/a/mod.py", source), ("app/b/mod.py", source)))
+
+
+def test_what_python_runs_as_a_module() -> None:
+    names = ("a.py", "b/__init__.py", "c/__init__.py", "c/__main__.py", "d/__main__.py", "b/sub.py", "c.py")
+    packages = layout_of(*((f"app/{name}", b"") for name in names))
+    assert find_runnable("a", packages) == "app/a.py"
+    assert find_runnable("b.sub", packages) == "app/b/sub.py"
+    assert find_runnable("c", packages) == "app/c/__main__.py"
+    assert find_runnable("d", packages) == "app/d/__main__.py"
+    with pytest.raises(EntryPointNotFound, match=r"module b, which has no __main__.py beside b/__init__.py; write one"):
+        find_runnable("b", packages)
+    with pytest.raises(EntryPointNotFound, match=r"module e, which is neither in the environment nor in the app"):
+        find_runnable("e", packages)

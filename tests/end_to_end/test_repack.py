@@ -99,8 +99,8 @@ def test_app_is_replaced_kept_or_left_out(conda: Conda, work: Path, store: Path)
     ("arguments", "says"),
     [
         ((), "nothing is asked for"),
-        (("data",), "the entry point 'main' runs main.py, which is not in the new app"),
-        (("--no-app",), "the entry point 'main' runs main.py, which is not in the new app"),
+        (("data",), "the entry point 'main' needs main.py, which is not in the new app"),
+        (("--no-app",), "the entry point 'main' needs main.py, which is not in the new app"),
         (("--no-app", "data"), "--no-app leaves the app out"),
         (("--unset", "B"), "the archive sets no variable 'B'; it has: A"),
         (("--no-env", "--unset", "A"), "the archive sets no variable 'A'; it has: none"),

@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, OUTPUT, RUN, Case, assert_refused, with_json
+from cases import CPROG, CREATE, OUTPUT, RUN, Case, assert_refused, with_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,48 @@ ENTRY_POINTS = [
         (*CPROG, "--entrypoint", "no-such-program -x"),
         f"the entry point 'no-such-program' {NEITHER}",
     ),
-    Case("missing file", (*CPROG, "--entrypoint", "./tool.py"), f"the entry point './tool.py' {NEITHER}"),
+    Case(
+        "mistyped command",
+        (*CPROG, "--entrypoint", "cprgo -x"),
+        "neither a command of the environment nor a file of the app; did you mean cprog?",
+    ),
+    Case(
+        "missing file",
+        (*CREATE, "-c", "{work}/no-channel", "--package", "cprog", "--entrypoint", "./tol.py"),
+        "./tol.py: no such file for the entry point; did you mean ./tool.py?",
+        files(tool_py=""),
+    ),
+    Case(
+        "missing script",
+        (*CREATE, "-c", "{work}/no-channel", "--package", "cprog", "--entrypoint", "x=python -u tol.py"),
+        "tol.py: no such file here or in the app, for the entry point; did you mean tool.py?",
+        files(tool_py=""),
+    ),
+    Case(
+        "word that is a file here",
+        (*CPROG, "--entrypoint", "cprog --config=conf.yml"),
+        "conf.yml: the entry point names it, and it is not in the app; name it among the paths of the app, or write "
+        "${PWD}/conf.yml if the caller's is meant",
+        files(conf_yml="a"),
+    ),
+    Case(
+        "line of a shell",
+        (*CPROG, "--entrypoint", "cprog a && cprog b"),
+        "the entry point is a line of a shell, with &&",
+    ),
+    Case("directory of the caller", (*CPROG, "--entrypoint", "cd app"), "of the app; it runs where the caller is"),
+    Case(
+        "line of Windows",
+        (*CPROG, "--entrypoint", "./tool"),
+        "tool: the entry point has a #! line that ends with CR, as on Windows; change its line ends: sed",
+        files(tool="#!/bin/sh\r\necho\r\n"),
+    ),
+    Case(
+        "interpreter of the builder",
+        (*CPROG, "--entrypoint", "./tool"),
+        "begins with #!/opt/x/bin/cprog, which another host does not have; write #!/usr/bin/env cprog",
+        files(tool="#!/opt/x/bin/cprog\n"),
+    ),
     Case("library of the environment", (*CPROG, "--entrypoint", "libcgreet"), f"the entry point 'libcgreet' {NEITHER}"),
     Case(
         "directory",
@@ -106,7 +147,7 @@ ENTRY_POINTS = [
     Case(
         "empty file",
         (*CPROG, "--entrypoint", "./tool"),
-        "tool: the entry point is no program",
+        "tool: the entry point is empty; write it first",
         files(tool=""),
     ),
     Case(

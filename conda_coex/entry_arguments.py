@@ -1,0 +1,236 @@
+"""Resolve the words after an entry point's program: files and modules of the app get their place on the host."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.manifest_check import MODULE
+
+from .entry_files import OF_THE_HOST, is_bare, is_of_the_builder, is_program, is_source, similar
+from .entry_function import directory_of, find_runnable, module_of
+from .entry_script import INTERPRETERS
+from .entry_words import CLASS_PATH, SHELLS, Word, family, words_of
+from .errors import EntryPointNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .entry_files import Names
+
+APP, PREFIX = "${COEX_APP}", "${COEX_PREFIX}"
+PLACES = (APP, PREFIX, "${PWD}")
+VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
+# A module, or what a module has, as servers and frameworks take it: `pkg.main:app`, `app:create_app()`.
+ATTRIBUTE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(:[^\W\d][\w.]*(?:\(.*\))?)?")
+MODULE_OPTIONS = {"--app", "-A", "-m", "--module", "--wsgi", "--pyargs", "--package"}
+CALLERS = "write ${PWD}/%s if the caller's is meant"
+OPERATORS = {"&&", "||"}
+
+
+class Arguments:
+    """The words of one command after its program, for the manifest, and the directories its modules come from."""
+
+    def __init__(self, name: str, program: str, arguments: Sequence[str], names: Names) -> None:
+        self.name = name
+        self.program = program
+        self.names = names
+        self.imports: list[str] = []
+        self.words = [pair for word in words_of(program, arguments) for pair in self._resolved(word)]
+
+    def _resolved(self, word: Word) -> Iterator[list[str]]:
+        if word.text in OPERATORS:
+            raise EntryPointNotFound(
+                f"the entry point is a line of a shell, with {word.text}: it has to be one command",
+                remedy="write a script, or sh -c '...'",
+            )
+        if word.role == "module":
+            yield from self._module(word.text)
+        elif word.role == "script":
+            yield self._script(word.text)
+        elif word.role == "code":
+            self._look_into(word.text)
+            yield ["text", word.text]
+        elif word.option in CLASS_PATH and posixpath.basename(self.program) == "java":
+            yield _text(":".join(self._of_class_path(word, part) for part in word.text.split(":")))
+        else:
+            before, value = word.parts
+            if self.names.in_app(word.text) is not None:
+                before, value = "", word.text
+            yield _text(before + (value if word.role == "option" and not before else self._value(word, value)))
+
+    def _module(self, name: str) -> Iterator[list[str]]:
+        if not MODULE.match(name):
+            raise EntryPointNotFound(f"the entry point runs the module {name!r}, which is no module's name")
+        path = find_runnable(name, self.names.layout)
+        directory = directory_of(name, path)
+        if directory is None:
+            yield from (["text", "-m"], ["text", name])
+            return
+        self._import_from(directory)
+        place = directory.removeprefix("app").lstrip("/")
+        yield ["module", f"{place}:{name}" if place else name]
+
+    def _import_from(self, directory: str) -> None:
+        if directory not in self.imports:
+            self.imports.append(directory)
+
+    def _script(self, word: str) -> list[str]:
+        names = self.names
+        for mark, kind in ((APP, "app"), (PREFIX, "prefix")):
+            path = f"{kind}/{posixpath.normpath(word[len(mark) :].lstrip('/'))}"
+            if word.startswith(mark + "/") and names.stands(path):
+                return [kind, path.partition("/")[2]]
+            if word.startswith(mark):
+                raise EntryPointNotFound(f"the entry point runs {word}, which the archive does not have")
+        inside = names.in_prefix(word)
+        if inside is not None and names.stands(f"prefix/{inside}"):
+            return ["prefix", inside]
+        in_app = names.in_app(word)
+        if in_app is not None:
+            return ["app", in_app] if in_app != "." else ["expanded", APP]
+        refuse_missing(self.program, word)
+        if word.startswith("/") and not word.startswith("/dev/"):
+            self._note(f"{word} is a file of the host: the archive does not have it")
+        return _text(word)
+
+    def _value(self, word: Word, value: str) -> str:
+        """Return a word, or the value of an option, with the place of what it names in the archive."""
+        names = self.names
+        if any(mark in value for mark in PLACES):
+            self._check_place(value)
+        if any(mark in value for mark in PLACES) or word.is_output or not value.strip("./") or "://" in value:
+            return value
+        path = names.in_app(value)
+        if self._is_module(word, value) and is_bare(value):
+            return value
+        if path is not None and not is_bare(value):
+            return f"{APP}/{path}" if path != "." else APP
+        inside = names.in_prefix(value)
+        if inside is not None and names.stands(f"prefix/{inside}"):
+            return f"{PREFIX}/{inside}"
+        if path is not None:
+            self._note(f"'{value}' is handed on as it is; write ./{value} if that of the app is meant")
+        elif value.startswith("/"):
+            self._absolute(value)
+        elif os.path.lexists(value) and not is_bare(value):
+            remedy = f"name it among the paths of the app, or {CALLERS % value}"
+            raise EntryPointNotFound("the entry point names it, and it is not in the app", os.fsencode(value), remedy)
+        elif Path(value).is_file() and not value.startswith("-"):
+            self._note(f"'{value}' is handed on as it is; write ./{value} if the file here is meant")
+        else:
+            self._unexpanded(value)
+        return value
+
+    def _of_class_path(self, word: Word, part: str) -> str:
+        directory = part.removesuffix("/*")  # of all archives in a directory
+        path = self.names.in_app(directory)
+        return f"{APP}/{path}{part[len(directory) :]}" if path not in (None, ".") else self._value(word, part)
+
+    def _absolute(self, value: str) -> None:
+        if not os.path.lexists(value):
+            return
+        if is_of_the_builder(value):
+            remedy = "name it among the paths of the app"
+            raise EntryPointNotFound("the entry point names it, and it is not in the app", os.fsencode(value), remedy)
+        if not any(f"{value}/".startswith(f"{directory}/") for directory in OF_THE_HOST):
+            self._note(f"{value} is a path of this machine; another host may not have it")
+
+    def _unexpanded(self, value: str) -> None:
+        """Leave a note on what a shell would expand, and a start does not."""
+        paths = [path.removeprefix("app/") for path in self.names.layout.entries if path.startswith("app/")]
+        is_pattern = set(value) & set("*?[") and any(fnmatchcase(path, posixpath.normpath(value)) for path in paths)
+        if VARIABLE.search(value) or value.startswith("~") or is_pattern:
+            self._note(f"'{value}' is handed on as it is: no shell expands it; sh -c '...' has one do so")
+
+    def _check_place(self, value: str) -> None:
+        if value.startswith(APP + "/") and not self.names.stands(f"app/{posixpath.normpath(value[len(APP) + 1 :])}"):
+            self._note(f"{value} is not in the app now")
+
+    def _is_module(self, word: Word, value: str) -> bool:
+        """Have Python import from the app if this may be a module of it; raise for one that is here and not in it."""
+        layout = self.names.layout
+        match = ATTRIBUTE.fullmatch(value)
+        if match is None or "prefix/bin/python" not in layout.entries:
+            return False
+        module, path = match[1], f"app/{match[1].replace('.', '/')}"
+        if f"{path}.py" in layout.entries or f"{path}/__init__.py" in layout.entries:
+            self._import_from("app")
+            return True
+        if match[2] or word.option in MODULE_OPTIONS or word.parts[0].rstrip("=") in MODULE_OPTIONS:
+            found = module_of(module, layout)
+            directory = directory_of(module, found) if found is not None else None
+            local = local_module(module) if found is None else None
+            if directory is not None:
+                self._import_from(directory)
+            if local is not None:
+                what = f"the entry point names its module {module}, and it is not in the app"
+                raise EntryPointNotFound(what, os.fsencode(local), "name it among the paths of the app")
+            return found is not None
+        return False
+
+    def _look_into(self, code: str) -> None:
+        """Leave a note on files of the app that a line of a shell names: it is not looked into."""
+        if family(self.program) != "shell":
+            return
+        words = re.split(r"[\s'\"|&;<>()]+", code)
+        found = [word for word in words if "." in word and self.names.in_app(word) is not None]
+        if found:
+            self._note(f"a line of sh looks for {found[0]} where the caller is; write \"$COEX_APP/{found[0]}\" in it")
+
+    def _note(self, text: str) -> None:
+        note = f"entry point {self.name}: {text}"
+        if note not in self.names.layout.notes:
+            self.names.layout.notes.append(note)
+
+
+def _text(word: str) -> list[str]:
+    return ["expanded" if any(mark in word for mark in PLACES) else "text", word]
+
+
+def own_files(program: str, arguments: Sequence[str], names: Names) -> Iterator[str]:
+    """Yield the files here that are the work of a command's program, and so are in the app without being named."""
+    for word in words_of(program, arguments):
+        value = word.text if word.role in ("script", "module") or os.path.lexists(word.text) else word.parts[1]
+        if names.in_prefix(value) is not None:
+            continue
+        if word.role == "module":
+            found = local_module(value) if MODULE.match(value) and module_of(value, names.layout) is None else None
+            yield from [found] if found is not None else []
+        elif (word.role == "script" and is_program(value)) or (
+            word.role in ("word", "option") and is_source(value) and not word.is_output
+        ):
+            yield value
+
+
+def local_module(name: str) -> str | None:
+    """Return the file or the directory here that a module is in."""
+    path, top = name.replace(".", "/"), name.split(".")[0]
+    for found in (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py"):
+        if Path(found).is_file():
+            return top if "/" in found else found
+    return None
+
+
+def refuse_missing(program: str, word: str) -> None:
+    """Raise EntryPointNotFound for a script that an interpreter cannot find: neither here nor, as a path, on a host."""
+    kind = family(program)
+    of_suffix = INTERPRETERS.get(posixpath.splitext(word)[1])
+    strict = kind == "python" or posixpath.basename(program) in SHELLS or (kind is not None and of_suffix == kind)
+    if not strict or word.startswith("/") or any(mark in word for mark in PLACES):
+        return
+    near = similar(word)
+    remedy = f"did you mean {near}?" if near else f"name it as it is in the app, or {CALLERS % word}"
+    raise EntryPointNotFound("no such file here or in the app, for the entry point", os.fsencode(word), remedy)
+
+
+def check_script(program: str, arguments: Sequence[str], names: Names) -> None:
+    """Raise EntryPointNotFound for a script that is nowhere, before there is an environment to look into."""
+    for word in words_of(program, arguments):
+        if word.role == "script" and names.in_app(word.text) is None and names.in_prefix(word.text) is None:
+            refuse_missing(program, word.text)
+

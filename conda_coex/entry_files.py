@@ -1,0 +1,112 @@
+"""Find what a word of an entry point names: a file of the app, of the environment, or of this machine."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .entry_script import INTERPRETERS
+from .plan import Content
+
+if TYPE_CHECKING:
+    from .layout import Layout
+
+# Files that a program runs or opens as its work, so that one of them here is meant.
+SOURCES = {*INTERPRETERS, ".ipynb", ".jar", ".qmd", ".Rmd", ".smk", ".nf", ".jnlp", ".war"}
+# What is there on every host, or is a host's own.
+OF_THE_HOST = ("/dev", "/proc", "/sys", "/tmp", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/var")  # noqa: S108
+
+
+class Names:
+    """What words can name: the root as far as it is laid out, the existing environment, and the files that are here."""
+
+    def __init__(self, layout: Layout, prefix: str | None) -> None:
+        self.layout = layout
+        self.prefix = prefix
+        self._origins: dict[str, str] | None = None
+
+    def in_app(self, word: str) -> str | None:
+        """Return the path in the app that a word names, by that path or by where the file comes from."""
+        if not word:
+            return None
+        name = posixpath.normpath(word)
+        if not name.startswith(("/", "..")) and name != "." and self.stands(f"app/{name}"):
+            return name
+        return self._by_origin(word) if os.path.lexists(word) else None
+
+    def in_prefix(self, word: str) -> str | None:
+        """Return the path in the existing environment that an absolute or relative path leads into."""
+        if not self.prefix or "/" not in word:
+            return None
+        path = posixpath.abspath(word)
+        return posixpath.relpath(path, self.prefix) if path.startswith(self.prefix + "/") else None
+
+    def stands(self, path: str) -> bool:
+        """Return whether a file, link or directory is at a path of the root."""
+        return path in self.layout.entries or path in self.layout.directories
+
+    def _by_origin(self, word: str) -> str | None:
+        if self._origins is None:
+            self._origins = origins(self.layout)
+        if not os.path.isdir(word):  # noqa: PTH112
+            return self._origins.get(place(word))
+        above = os.path.realpath(word) + "/"
+        for origin, target in self._origins.items():
+            inner = origin.removeprefix(above)
+            if inner != origin and f"/{target}".endswith(f"/{inner}"):
+                return target.removesuffix(inner).rstrip("/") or "."
+        return None
+
+
+def origins(layout: Layout) -> dict[str, str]:
+    """Return the path in the app of each file of it that is here, by where it is."""
+    known: dict[str, str] = {}
+    return {
+        place(os.fspath(entry.source), known): path.removeprefix("app/")
+        for path, entry in layout.entries.items()
+        if path.startswith("app/") and isinstance(entry, Content) and isinstance(entry.source, Path)
+    }
+
+
+def place(path: str, known: dict[str, str] | None = None) -> str:
+    """Return the one name of a file or link, however it was reached; `known` are directories that were asked for."""
+    known = {} if known is None else known
+    path = path.rstrip("/")
+    directory, name = os.path.split(path)
+    if directory not in known:
+        known[directory] = os.path.realpath(directory or ".")
+    return os.path.join(known[directory], name)  # noqa: PTH118
+
+
+def is_program(path: str) -> bool:
+    """Return whether a path here is a file, or a directory that Python runs."""
+    return os.path.isfile(path) or os.path.isfile(os.path.join(path, "__main__.py"))  # noqa: PTH113, PTH118
+
+
+def is_source(path: str) -> bool:
+    """Return whether a path here is a file of a kind that programs run or open as their work."""
+    return posixpath.splitext(path)[1] in SOURCES and os.path.isfile(path)  # noqa: PTH113
+
+
+def is_bare(word: str) -> bool:
+    """Return whether a word is as likely a word of the command as a file: without a slash and a dot."""
+    return "/" not in word and "." not in word.strip(".")
+
+
+def is_of_the_builder(path: str) -> bool:
+    """Return whether an absolute path is in this directory or in the home of who builds."""
+    home = Path("~").expanduser()
+    return any(str(above) != "/" and Path(path).is_relative_to(above) for above in (Path.cwd(), home))
+
+
+def similar(path: str) -> str | None:
+    """Return the file here whose name is most like that of one which is not."""
+    directory, name = os.path.split(path)
+    try:
+        close = get_close_matches(name, [path.name for path in Path(directory or ".").iterdir()], 1)
+    except OSError:
+        return None
+    return os.path.join(directory, close[0]) if close else None  # noqa: PTH118

@@ -1,0 +1,179 @@
+"""The words of a command: their roles, as the interpreters themselves take them, and what they name."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conda_coex.entry_files import Names
+from conda_coex.entry_point import parse, resolve, with_own_files
+from conda_coex.entry_words import words_of
+from conda_coex.errors import EntryPointNotFound
+from conda_coex.layout import Layout
+from conda_coex.plan import Content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("command", "roles"),
+    [
+        ("python app.py --x y", "script:app.py option:--x word:y"),
+        ("python3.11 -um pkg.mod -v", "option:-u module:pkg.mod option:-v"),
+        ("python -mpkg", "module:pkg"),
+        ("python -W error -X dev -Wignore a.py", "option:-W word:error option:-X word:dev option:-Wignore script:a.py"),
+        ("python -c 'import x' a.py", "option:-c code:import+x word:a.py"),
+        ("python - a.py", "option:- word:a.py"),
+        ("python -- -a.py b", "option:-- script:-a.py word:b"),
+        ("python", ""),
+        ("python -m", "module:"),
+        ("bash -euo pipefail run.sh -c x", "option:-euo word:pipefail script:run.sh option:-c word:x"),
+        ("sh -ec 'a b' sh c", "option:-ec code:a+b word:sh word:c"),
+        ("bash -lc -x 'a'", "option:-lc option:-x code:a"),
+        ("node -r x/config --inspect app.js x", "option:-r word:x/config option:--inspect script:app.js word:x"),
+        ("node -e 'a()' x", "option:-e code:a() word:x"),
+        ("perl -MData::Dumper -ne 'print' x.txt", "option:-MData::Dumper option:-ne code:print word:x.txt"),
+        ("ruby -rjson -Ilib a.rb", "option:-rjson option:-Ilib script:a.rb"),
+        ("Rscript --vanilla x.R data.csv", "option:--vanilla script:x.R word:data.csv"),
+        ("julia -t 4 --project=. a.jl", "option:-t word:4 option:--project=. script:a.jl"),
+        ("gunicorn -w 4 app:app", "option:-w word:4 word:app:app"),
+    ],
+)
+def test_roles(command: str, roles: str) -> None:
+    program, *arguments = shlex.split(command)
+    found = words_of(program, arguments)
+    assert " ".join(f"{word.role}:{word.text.replace(' ', '+')}" for word in found) == roles
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """Return the root of an app, part of whose files are here, in the current directory."""
+    layout = Layout()
+    for command in ("python", "tool", "java", "node"):
+        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, "0", b"", 0)])
+    here = tmp_path / "here"
+    for name in (
+        "app.py", "conf/a.yml", "conf/deep/b.yml", "pkg/__init__.py", "pkg/main.py", "run/x.txt", "a b/c=d.txt",
+        "Makefile", "lib/a.jar", "old/c.csv", "two.sh", "é.yml",
+    ):  # fmt: skip
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text("text")
+        target = {"old/c.csv": "new/c.csv", "two.sh": "bin/two"}.get(name, name)
+        layout.place("app", [Content(f"app/{target}", 0o644, "0", here / name, 4)])
+    for name in ("other.yml", "local.py", "notin/__init__.py", "out.csv", "lone"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).write_text("text")
+    monkeypatch.chdir(here)
+    return layout
+
+
+A = "${COEX_APP}/"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("tool conf/a.yml ./conf/deep/b.yml é.yml", [A + "conf/a.yml", A + "conf/deep/b.yml", A + "é.yml"]),
+        ("tool --c=conf/a.yml key=conf/a.yml @conf/a.yml", [f"{n}{A}conf/a.yml" for n in ("--c=", "key=", "@")]),
+        ("tool conf/ conf/deep", [A + "conf", A + "conf/deep"]),
+        ("tool {here}/conf/a.yml ../here/conf/deep", [A + "conf/a.yml", A + "conf/deep"]),
+        ("tool old/c.csv two.sh new/c.csv bin/two", [A + p for p in ("new/c.csv", "bin/two", "new/c.csv", "bin/two")]),
+        ("tool 'a b/c=d.txt' '--x=a b/c=d.txt'", [f"{A}a b/c=d.txt", f"--x={A}a b/c=d.txt"]),
+        ("tool ./Makefile ./run", [A + "Makefile", A + "run"]),
+        ("java -cp lib/a.jar:other:lib/* x.Main", ["-cp", f"{A}lib/a.jar:other:{A}lib/*", "x.Main"]),
+        ("java -jar lib/a.jar", ["-jar", A + "lib/a.jar"]),
+        # left as they are
+        ("tool 8000 --port - . .. '' / http://x/app.py sqlite:///x.db 0.0.0.0:80", None),
+        ("tool -o conf/a.yml --output=out.csv --out-file out.csv --pidfile conf/a.yml", None),
+        ("tool out/new.csv new.txt 'a c' /dev/stdin /etc/passwd /tmp /no/such/file 3.11 --x=", None),
+        ("tool '${PWD}/other.yml' '${COEX_PREFIX}/share' '${COEX_APP}/conf/a.yml'", None),
+    ],
+)  # fmt: skip
+def test_files(layout: Layout, tmp_path: Path, value: str, words: list[str] | None) -> None:
+    """What is in the app is named there, in whatever way; nothing is refused or noted that only looks like a file."""
+    value = value.replace("{here}", str(tmp_path / "here"))
+    found = resolve(value, Names(layout, None))
+    assert [word for _, word in found["command"][1:]] == (words if words is not None else shlex.split(value)[1:])
+    assert all((kind == "expanded") == ("${" in word) for kind, word in found["command"][1:])
+    assert layout.notes == []
+
+
+@pytest.mark.parametrize(
+    ("value", "note"),
+    [
+        ("tool run app.py", "'run' is handed on as it is; write ./run if that of the app is meant"),
+        ("tool -f Makefile", "'Makefile' is handed on as it is; write ./Makefile if that of the app is meant"),
+        ("tool lone", "'lone' is handed on as it is; write ./lone if the file here is meant"),
+        ("tool ~/x", "'~/x' is handed on as it is: no shell expands it; sh -c '...' has one do so"),
+        ("tool --port $PORT", "'$PORT' is handed on as it is: no shell expands it; sh -c '...' has one do so"),
+        ("tool conf/*.yml", "'conf/*.yml' is handed on as it is: no shell expands it; sh -c '...' has one do so"),
+        ("tool ${COEX_APP}/nothing", "${COEX_APP}/nothing is not in the app now"),
+        ("python /srv/app.py", "/srv/app.py is a file of the host: the archive does not have it"),
+        ("sh -c 'cat app.py|x'", 'a line of sh looks for app.py where the caller is; write "$COEX_APP/app.py" in it'),
+    ],
+)  # fmt: skip
+def test_notes(layout: Layout, value: str, note: str) -> None:
+    found = resolve(value, Names(layout, None))
+    assert [word for _, word in found["command"][1:] if not word.endswith("app.py")] == [
+        word for word in shlex.split(value)[1:] if not word.endswith("app.py")
+    ]
+    assert layout.notes == [f"entry point {value.split()[0]}: {note}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("tool other.yml", r"other.yml: the entry point names it, and it is not in the app; name it among the paths"),
+        ("tool --x=./other.yml", r"\./other.yml: the entry point names it"),
+        ("tool notin/", r"notin/: the entry point names it"),
+        ("tool {here}/other.yml", r"/other.yml: the entry point names it, and it is not in the app"),
+        ("tool notin:main", r"notin: the entry point names its module notin, and it is not in the app"),
+        ("tool --app local", r"local.py: the entry point names its module local"),
+        ("python nothing.py", r"nothing.py: no such file here or in the app"),
+        ("bash nothing", r"nothing: no such file here or in the app"),
+        ("python ap.py", r"ap.py: no such file here or in the app, for the entry point; did you mean app.py\?"),
+        ("node nothing.js", r"nothing.js: no such file here or in the app"),
+        ("python ${COEX_APP}/nothing.py", r"runs \${COEX_APP}/nothing.py, which the archive does not have"),
+        ("python -m nothing", r"the module nothing, which is neither in the environment nor in the app"),
+        ("python -m a/b", r"the module 'a/b', which is no module's name"),
+        ("tool a && tool b", r"a line of a shell, with &&"),
+        ("exec tool", r"leave out exec"),
+        ("app.py:main", r"write app:main"),
+        ("pkg/main.py:run", r"write pkg.main:run"),
+    ],
+)  # fmt: skip
+def test_refused(layout: Layout, tmp_path: Path, value: str, says: str) -> None:
+    with pytest.raises(EntryPointNotFound, match=says):
+        resolve(value.replace("{here}", str(tmp_path / "here")), Names(layout, None))
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "imports"),
+    [
+        ("python -m pkg.main x", [["module", "pkg.main"], ["text", "x"]], ["app"]),
+        ("tool pkg.main:app", [["text", "pkg.main:app"]], ["app"]),
+        ("tool pkg.main:make()", [["text", "pkg.main:make()"]], ["app"]),
+        ("tool -A pkg worker", [["text", "-A"], ["text", "pkg"], ["text", "worker"]], ["app"]),
+        ("tool --app=app run.x", [["text", "--app=app"], ["text", "run.x"]], ["app"]),
+        ("tool other:app json", [["text", "other:app"], ["text", "json"]], None),
+    ],
+)
+def test_modules(layout: Layout, value: str, words: list[list[str]], imports: list[str] | None) -> None:
+    found = resolve(value, Names(layout, None))
+    assert (found["command"][1:], found.get("imports")) == (words, imports)
+    assert layout.notes == []
+
+
+def test_added_by_itself(layout: Layout) -> None:
+    """The work of a program, not its data, nor what it writes, nor what is in the app by another name."""
+    values = ["python local.py other.yml", "tool --file=local.py", "python -m notin x", "tool -o app.py"]
+    values.append("python two.sh")
+    assert with_own_files(["two.sh=bin/two"], values, layout, None) == ["two.sh=bin/two", "local.py", "notin"]
+    assert with_own_files([], ["tool notin:main", "tool notin", "python -m json.tool"], layout, None) == []
+
+
+def test_names_as_in_metadata_of_packages() -> None:
+    assert parse("tool = pkg.cli:main x") == parse("tool=pkg.cli:main x")
