@@ -51,8 +51,8 @@ def add_archive(parser: ArgumentParser) -> None:
         "--entrypoint", action="append", default=[], metavar="[NAME=]COMMAND",
         help="What to run, with arguments: a command of the environment, a file of the application, or "
         "package.module:function. Words that name files of the application become their paths on the host, and "
-        "${COEX_APP} and ${COEX_PREFIX} are expanded. May be repeated: the first is the default, a link to the archive that is "
-        "called NAME runs the one of that name.",
+        "${COEX_APP} and ${COEX_PREFIX} are expanded. May be repeated: the first is the default, a link to the archive "
+        "that is called NAME runs the one of that name.",
     )  # fmt: skip
     parser.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE",

@@ -22,7 +22,7 @@ FILES = {
     "pkg/other.py": "import subprocess, sys\ndef run():\n    subprocess.run([sys.executable, '-m', 'pkg', 'child'])\n",
     "code/src/lib2/__init__.py": "",
     "code/src/lib2/cli.py": SHOW + "def main():\n    print('lib2')\n",
-    "serve.py": "import importlib, sys\nmod, name = sys.argv[1].split(':')\ngetattr(importlib.import_module(mod), name)()\n",
+    "serve.py": "import sys, importlib as i\nmod, at = sys.argv[1].split(':')\ngetattr(i.import_module(mod), at)()\n",
     "conf/a.yml": "a",
     "run.sh": 'echo run "$@" in "$PWD"\n',
     "x.js": "console.log('js', process.argv.slice(2).map(x => x.replace(process.env.COEX_APP, 'APP')).join())\n",
