@@ -11,6 +11,7 @@ from .cli_inspect import configure_inspect, execute_inspect
 from .cli_options import add_output, describe
 from .cli_pack import configure_pack, execute_pack
 from .cli_repack import configure_repack, execute_repack
+from .libraries import check_libraries
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # What every archive answers itself, see coex_bootstrap.tools: listed here, so that conda need not load that.
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile")
+BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": configure_repack}
 CACHE_ABOUT = """\
 Builds keep the frames of compressed packages under conda's package cache.
 Archives unpack to roots below COEX_ROOT or the user's caches. `list` shows
@@ -49,12 +51,12 @@ def configure(parser: ArgumentParser, verb: str) -> None:
     from conda.cli.helpers import add_parser_help
 
     add_parser_help(parser)
-    own = {
-        "create": configure_create, "pack": configure_pack, "repack": configure_repack, "inspect": configure_inspect,
-        "cache": _configure_cache,
-    }  # fmt: skip
-    if verb in own:
-        own[verb](parser)
+    if verb in BUILDERS:
+        BUILDERS[verb](parser)
+    elif verb == "inspect":
+        configure_inspect(parser)
+    elif verb == "cache":
+        _configure_cache(parser)
     else:
         from .ask import configure as configure_tool
 
@@ -151,5 +153,10 @@ def _execute(arguments: Namespace) -> int:
         from .cache import cache
 
         return cache(arguments)
+    check_libraries()
+    if arguments.coex_verb in BUILDERS:
+        from .cli_config import fill
+
+        arguments = fill(arguments, BUILDERS[arguments.coex_verb])
     verbs = {"create": execute_create, "inspect": execute_inspect, "pack": execute_pack, "repack": execute_repack}
     return verbs[arguments.coex_verb](arguments)

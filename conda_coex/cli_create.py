@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from .cli_options import BUILD_MORE, add_archive, add_existing, add_output, add_sources, describe, entry_points
+from .errors import AppError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Namespace
+    from collections.abc import Sequence
 
+# What conda takes for a package: a name, with a channel before it, and a version or conditions behind it.
+SPEC = re.compile(r"([\w.:/-]+::)?[A-Za-z0-9_][\w.-]*( ?[=<>!~].*|\[.*\])?", re.DOTALL)
 ABOUT = """\
 The environment is one of these: environment files and packages (-f,
 --package), which are solved as for `conda create`; a lock file (-f), whose
@@ -80,9 +88,10 @@ def _add_environment(parser: ArgumentParser) -> None:
 
 
 def execute_create(arguments: Namespace) -> int:
-    """Run the verb."""
+    """Run the verb; raises AppError with a better command line for packages that are named like files."""
     from .create import Request, create
 
+    refuse_packages(arguments)
     return create(
         Request(
             files=tuple(arguments.file),
@@ -97,3 +106,29 @@ def execute_create(arguments: Namespace) -> int:
             lock_categories=tuple(arguments.lock_categories),
         )
     )
+
+
+def refuse_packages(arguments: Namespace) -> None:
+    """Raise AppError for words that are no files and look like packages, with the command that was meant."""
+    found = [word for word in arguments.sources if SPEC.fullmatch(word) and not os.path.lexists(word)]
+    if not found:
+        return
+    values = _values_of_options(arguments.coex_words)
+    words: list[str] = []
+    for number, word in enumerate(arguments.coex_words):
+        words += ["--package", word] if word in found and number not in values else [word]
+    command = shlex.join(["conda", "coex", "create", *words])
+    what = "no such file or directory for the app"
+    raise AppError(what, os.fsencode(", ".join(found)), f"packages are named with --package: {command}")
+
+
+def _values_of_options(words: Sequence[str]) -> set[int]:
+    """Return the numbers of the words that are values of the options before them."""
+    parser = ArgumentParser(add_help=False)
+    configure_create(parser)
+    options = parser._option_string_actions
+    return {
+        number
+        for number, word in enumerate(words[:-1], start=1)
+        if word.startswith("-") and "=" not in word and not (word in options and options[word].nargs == 0)
+    }

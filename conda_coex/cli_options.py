@@ -45,8 +45,18 @@ def add_sources(parser: ArgumentParser, text: str) -> None:
     parser.add_argument("sources", nargs="*", metavar="PATH[=TARGET]", help=text)
 
 
+def add_config(parser: ArgumentParser) -> None:
+    """Add the option that names a file of options."""
+    parser.add_argument(
+        "--config", metavar="FILE", dest="coex_config",
+        help="Read options from FILE: coex.toml, or [tool.coex] of pyproject.toml. The default is the one in this "
+        "directory. Options of the command line win.",
+    )  # fmt: skip
+
+
 def add_archive(parser: ArgumentParser) -> None:
     """Add what a new archive is to be: entry points, variables, where it goes, how hard zstd tries."""
+    add_config(parser)
     parser.add_argument(
         "--entrypoint", action="append", default=[], metavar="[NAME=]COMMAND",
         help="What to run, with arguments: a command of the environment, a file of the application, or "
@@ -99,5 +109,5 @@ def add_output(parser: ArgumentParser, *, asks: bool) -> None:
 def entry_points(arguments: Namespace) -> tuple[str, ...]:
     """Return the entry points of a new archive; raises Misuse if there is none."""
     if not arguments.entrypoint:
-        raise Misuse("no entry point", remedy="name the command to run, such as --entrypoint python")
+        raise Misuse("no entry point", remedy="name the command to run, such as --entrypoint python, or in coex.toml")
     return tuple(arguments.entrypoint)

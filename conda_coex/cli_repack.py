@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cli_options import BUILD_STATUS, add_output, add_sources, describe
+from .cli_options import BUILD_STATUS, add_config, add_output, add_sources, describe
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -51,6 +51,7 @@ def configure_repack(parser: ArgumentParser) -> None:
         "--compression-level", type=int, metavar="N",
         help="How hard zstd tries at the app, 1 to 19. The default is what the archive was made with.",
     )  # fmt: skip
+    add_config(parser)
     add_output(parser, asks=False)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "FramesDamaged",
     "InputError",
     "Interrupted",
+    "LibraryMissing",
     "LockMismatch",
     "Misuse",
     "OutputError",
@@ -25,6 +26,10 @@ __all__ = [
     "PipFailed",
     "ReadBackFailed",
 ]
+
+
+class LibraryMissing(CoexError):
+    """A library that a build needs is not installed beside conda."""
 
 
 class InputError(CoexError):

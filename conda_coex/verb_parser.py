@@ -58,6 +58,7 @@ class VerbParser(argparse.ArgumentParser):
         if "sources" in found:  # argparse takes a list of arguments in one piece
             found.sources += [word for word in left if not word.startswith("-")]
             left = [word for word in left if word.startswith("-")]
+            found.coex_words = tuple(args)
         if left:
             options = [option for option in self._option_string_actions if option.startswith("--")]
             self.error(f"unrecognized arguments: {' '.join(left)}{did_you_mean(left[0].partition('=')[0], options)}")
