@@ -62,8 +62,9 @@ class _Parser(ArgumentParser):
 def _given(parser: ArgumentParser, words: tuple[str, ...]) -> set[str]:
     """Return the names of the options that the command line has."""
     names = [action.dest for action in parser._actions]
-    found, left = parser.parse_known_args(list(words), Namespace(**dict.fromkeys(names)))
-    return {name for name in names if getattr(found, name) not in (None, [])} | ({"sources"} if left else set())
+    options = words[: words.index("--")] if "--" in words else words
+    found, left = parser.parse_known_args(options, Namespace(**dict.fromkeys(names)))
+    return {name for name in names if getattr(found, name) not in (None, [])} | ({"sources"} if left or len(options) + 1 < len(words) else set())
 
 
 def _has(parser: ArgumentParser, key: str) -> bool:

@@ -119,7 +119,7 @@ def refuse_packages(arguments: Namespace) -> None:
         words += ["--package", word] if word in found and number not in values else [word]
     command = shlex.join(["conda", "coex", "create", *words])
     what = "no such file or directory for the app"
-    raise AppError(what, os.fsencode(", ".join(found)), f"packages are named with --package: {command}")
+    raise AppError(what, os.fsencode(", ".join(found)), f"if packages were meant: {command}")
 
 
 def _values_of_options(words: Sequence[str]) -> set[int]:

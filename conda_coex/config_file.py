@@ -152,7 +152,7 @@ def _text(value: Any) -> str | None:
 def _refuse_outside(config: Config) -> None:
     """Raise InputError for a path that leaves the file's directory: a project is data, and takes nothing else along."""
     top = os.path.realpath(config.directory)
-    for key in ("app", "file", "output", "prefix", "channel", "entrypoint"):
+    for key in ("app", "file", "output", "prefix", "entrypoint"):
         value = config.values.get(key, [])
         for word in value if isinstance(value, list) else [value]:
             for path in _paths(key, word, config.directory):
@@ -172,8 +172,6 @@ def _paths(key: str, word: str, directory: str) -> list[str]:
         if os.path.lexists(os.path.join(directory, word)):  # noqa: PTH118
             path = word
         return [re.split(r"[*?[]", path)[0], *glob.glob(path, root_dir=directory, recursive=True)]  # noqa: PTH207
-    if key == "channel":
-        return [os.path.expanduser(word)] if word.startswith((".", "/", "~")) else []  # noqa: PTH111
     if key == "entrypoint":
         name, equals, rest = word.partition("=")
         try:

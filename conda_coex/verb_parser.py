@@ -54,11 +54,16 @@ class VerbParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; a verb that takes paths takes them in any place, and what is left is an error of this verb."""
-        found, left = super().parse_known_args(args, namespace)
-        if "sources" in found:  # argparse takes a list of arguments in one piece
-            found.sources += [word for word in left if not word.startswith("-")]
-            left = [word for word in left if word.startswith("-")]
+        words: list[str] = list(args)
+        paths: list[str] = []
+        takes_paths = any(action.dest == "sources" for action in self._actions)
+        if takes_paths and "--" in words:
+            words, paths = words[: words.index("--")], words[words.index("--") + 1 :]
+        found, left = super().parse_known_args(words, namespace)
+        if takes_paths:  # argparse takes a list of arguments in one piece
+            found.sources += [*(word for word in left if not word.startswith("-")), *paths]
             found.coex_words = tuple(args)
+            left = [word for word in left if word.startswith("-")]
         if left:
             options = [option for option in self._option_string_actions if option.startswith("--")]
             self.error(f"unrecognized arguments: {' '.join(left)}{did_you_mean(left[0].partition('=')[0], options)}")
@@ -74,7 +79,7 @@ class VerbParser(argparse.ArgumentParser):
 
 def add_verbs(parser: argparse.ArgumentParser, configure: Callable[[argparse.ArgumentParser, str], None]) -> None:
     """Add the verbs to the parser of `conda coex`; `configure` gives the parser of a verb its options."""
-    parser.epilog = EXAMPLES
+    parser.prog, parser.epilog = "conda coex", EXAMPLES  # however it was called
     parser.add_argument(
         "-V", "--version", action="version", version=f"conda-coex {__version__}", help="Show the version and exit."
     )

@@ -1,0 +1,108 @@
+"""The verbs as conda's own parser has them: all at once, each filled when somebody looks into it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from argparse import ArgumentParser, _SubParsersAction
+from typing import Any
+
+import pytest
+from conda.cli.conda_argparse import generate_parser
+from conda.exceptions import ArgumentError
+
+from conda_coex import __version__
+from conda_coex.plugin import configure_parser
+from conda_coex.verb_parser import VERBS
+
+
+def verbs_of(parser: ArgumentParser) -> dict[str, Any]:
+    """Return the parsers below a parser, as a program for completion finds them."""
+    found = next(action for action in parser._actions if isinstance(action, _SubParsersAction))
+    return dict(found.choices)
+
+
+@pytest.fixture
+def parser() -> ArgumentParser:
+    made = ArgumentParser(prog="conda coex")
+    configure_parser(made)
+    return made
+
+
+def test_conda_knows_the_verbs() -> None:
+    coex = verbs_of(generate_parser())["coex"]
+    assert set(verbs_of(coex)) == set(VERBS)
+
+
+def test_a_walk_finds_all_options(parser: ArgumentParser) -> None:
+    found = {verb: {o for a in below._actions for o in a.option_strings} for verb, below in verbs_of(parser).items()}
+    assert found.keys() == VERBS.keys()
+    assert all({"--help", "--json"} <= options for options in found.values())
+    assert {"--entrypoint", "--package", "--name", "--config", "--channel"} <= found["create"]
+    assert {"--prefix", "--store"} <= found["unpack"]
+    assert all(below.description for below in verbs_of(parser).values())
+
+
+def test_only_the_verb_that_is_asked_for_is_filled() -> None:
+    code = """
+import sys
+from argparse import ArgumentParser
+from conda_coex.plugin import configure_parser
+parser = ArgumentParser()
+configure_parser(parser)
+parser.format_help()
+loaded = [name for name in sys.modules if name.startswith(("conda_coex.", "coex_bootstrap"))]
+assert sorted(loaded) == ["conda_coex.plugin", "conda_coex.verb_parser"], loaded
+parser.parse_args(["inspect", "x.coex"])
+assert "conda_coex.cli" in sys.modules
+assert "coex_bootstrap.tools" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["creat"], "conda coex has no verb 'creat' (did you mean create?); see `conda coex --help`"),
+        (["nothing-alike"], "conda coex has no verb 'nothing-alike'; see `conda coex --help`"),
+        (["create", "--entry-point", "x"], "--entry-point (did you mean --entrypoint?); see `conda coex create --help`"),
+        (["create", "--fiel=x"], "--fiel=x (did you mean --file?)"),
+        (["verify", "x.coex", "--rot"], "--rot (did you mean --root?); see `conda coex verify --help`"),
+        (["inspect"], "the following arguments are required: ARCHIVE; see `conda coex inspect --help`"),
+        (["cache", "lst"], "argument action: invalid choice: 'lst'"),
+        (["--jsn", "create"], "unrecognized arguments: --jsn; see `conda coex --help`"),
+    ],
+)
+def test_wrong_command_line(parser: ArgumentParser, words: list[str], says: str) -> None:
+    with pytest.raises(ArgumentError) as error:
+        parser.parse_args(words)
+    assert says in str(error.value)
+    assert error.value.return_code == 2
+
+
+def test_version(parser: ArgumentParser, capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("--version", "-V"):
+        with pytest.raises(SystemExit) as ended:
+            parser.parse_args([word])
+        assert ended.value.code == 0
+        assert capsys.readouterr().out == f"conda-coex {__version__}\n"
+
+
+def test_paths_stand_anywhere(parser: ArgumentParser) -> None:
+    words = ["create", "a", "--fast", "b", "-f", "e.yml", "--", "c"]
+    assert parser.parse_args(words).sources == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("verb", ["pack", "repack", "create", "cache"])
+def test_yes_is_offered_by_verbs_that_ask(parser: ArgumentParser, verb: str) -> None:
+    text = verbs_of(parser)[verb].format_help()
+    assert ("--yes" in text) is (verb in ("create", "cache"))
+    needed = {"repack": ["x"], "cache": ["clean"]}.get(verb, [])
+    assert parser.parse_args([verb, *needed, "-y"]).yes is True
+
+
+@pytest.mark.parametrize("verb", ["create", "pack"])
+def test_environments_to_take_have_no_heading_for_one_to_make(parser: ArgumentParser, verb: str) -> None:
+    text = verbs_of(parser)[verb].format_help()
+    assert "Target Environment" not in text
+    assert "-n ENVIRONMENT, --name ENVIRONMENT" in text.partition("\nEnvironment:\n")[2]
