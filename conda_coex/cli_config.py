@@ -62,9 +62,10 @@ class _Parser(ArgumentParser):
 def _given(parser: ArgumentParser, words: tuple[str, ...]) -> set[str]:
     """Return the names of the options that the command line has."""
     names = [action.dest for action in parser._actions]
-    options = words[: words.index("--")] if "--" in words else words
-    found, left = parser.parse_known_args(options, Namespace(**dict.fromkeys(names)))
-    return {name for name in names if getattr(found, name) not in (None, [])} | ({"sources"} if left or len(options) + 1 < len(words) else set())
+    end = words.index("--") if "--" in words else len(words)
+    found, paths = parser.parse_known_args(words[:end], Namespace(**dict.fromkeys(names)))
+    given = {name for name in names if getattr(found, name) not in (None, [])}
+    return given | {"sources"} if paths or words[end + 1 :] else given
 
 
 def _has(parser: ArgumentParser, key: str) -> bool:

@@ -88,7 +88,7 @@ def test_nothing_is_read_from_above(project: Path, monkeypatch: pytest.MonkeyPat
 )
 def test_refused(project: Path, text: str, says: str) -> None:
     write(project, text)
-    with pytest.raises(InputError, match="coex.toml") as error:
+    with pytest.raises(InputError, match=r"coex\.toml") as error:
         config_file.find()
     assert says in str(error.value)
 
@@ -138,7 +138,7 @@ def test_paths_inside(project: Path) -> None:
 def test_file_that_others_may_write(project: Path) -> None:
     write(project, 'output = "x.coex"\n')
     (project / "coex.toml").chmod(0o666)
-    with pytest.raises(InputError, match="use --config coex.toml"):
+    with pytest.raises(InputError, match=r"use --config coex\.toml"):
         config_file.find()
     assert config_file.read("coex.toml").values == {"output": "x.coex"}
 

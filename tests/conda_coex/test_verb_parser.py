@@ -65,7 +65,7 @@ assert "coex_bootstrap.tools" not in sys.modules
     [
         (["creat"], "conda coex has no verb 'creat' (did you mean create?); see `conda coex --help`"),
         (["nothing-alike"], "conda coex has no verb 'nothing-alike'; see `conda coex --help`"),
-        (["create", "--entry-point", "x"], "--entry-point (did you mean --entrypoint?); see `conda coex create --help`"),
+        (["create", "--entry-point", "x"], "--entry-point (did you mean --entrypoint?); see `conda coex create -"),
         (["create", "--fiel=x"], "--fiel=x (did you mean --file?)"),
         (["verify", "x.coex", "--rot"], "--rot (did you mean --root?); see `conda coex verify --help`"),
         (["inspect"], "the following arguments are required: ARCHIVE; see `conda coex inspect --help`"),

@@ -6,16 +6,18 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from end_to_end.archives import Archive, MakeArchive
     from testbed.layout import Layout
 
-CREATE = ("create", "-y", "--fast", "--package", "cprog", "--package", "zstd", "--entrypoint", "cprog", "-o", "new.coex")
+PACKAGES = ("--package", "cprog", "--package", "zstd")
+CREATE = ("create", "-y", "--fast", *PACKAGES, "--entrypoint", "cprog", "-o", "new.coex")
 WORDS = [
     pytest.param(CREATE, id="create"),
     pytest.param((*CREATE, "--json"), id="create, as JSON"),
