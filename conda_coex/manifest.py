@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap import format as form
@@ -85,9 +86,8 @@ def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for package in packages:
         for depend in package.record.get("depends", ()):
-            if depend.startswith("__"):
-                name, _, constraint = depend.partition(" ")
-                found.setdefault(name, set()).add(constraint.strip())
+            if parts := re.match(r"(__[\w-]+)\s*(.*)", depend):  # `__glibc >=2.17`, `__glibc>=2.17`
+                found.setdefault(parts[1], set()).add(parts[2].strip())
     return {name: sorted(constraints) for name, constraints in sorted(found.items())}
 
 

@@ -116,6 +116,7 @@ EDGES = {
         ("contents", "unpack"),
         ("contents", "zstd"),
         ("format", "manifest_check"),
+        ("host", "microarchitecture"),
         ("host_cache", "claim"),
         ("host_cache", "leftovers"),
         ("host_cache", "store"),

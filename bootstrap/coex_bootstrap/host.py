@@ -5,6 +5,7 @@ import re
 import sys
 
 from .errors import HostUnfit
+from .microarchitecture import unmet_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ MACHINES = {
     "x86_64": "64", "amd64": "64", "i386": "32", "i686": "32", "aarch64": "aarch64", "arm64": "arm64",
     "ppc64le": "ppc64le", "s390x": "s390x", "armv7l": "armv7l", "armv6l": "armv6l", "riscv64": "riscv64",
 }
+ARCHSPEC = "__archspec"
+
 
 def check_host(manifest):
     # type: (Manifest) -> None
@@ -30,13 +33,26 @@ def check_host(manifest):
         raise HostUnfit("this archive is for %s, this host is %s" % (manifest.platform, here))
     for name in sorted(manifest.requires):
         for constraint in manifest.requires[name]:
-            found = virtual_package(name)
-            if name in KNOWN and (found is None or not matches(found, constraint)):
+            found = unfit(name, constraint)
+            if found is not None:
+                override = re.split("[ =]", constraint)[-1] if name == ARCHSPEC else "VERSION"
                 raise HostUnfit(
                     "this archive needs %s%s, this host has %s"
-                    % (name, " " + constraint if constraint else "", found or "none"),
-                    remedy="CONDA_OVERRIDE_%s=VERSION starts it all the same" % name[2:].upper(),
+                    % (name, " " + constraint if constraint else "", found),
+                    remedy="CONDA_OVERRIDE_%s=%s starts it all the same" % (name[2:].upper(), override),
                 )
+
+
+def unfit(name, constraint):
+    # type: (str, str) -> Optional[str]
+    """Return what this host has of a virtual package whose constraint it does not meet; None if it does."""
+    if name == ARCHSPEC:
+        override = os.environ.get("CONDA_OVERRIDE_ARCHSPEC")
+        return "none" if override == "" else unmet_by(constraint, override)
+    if name not in KNOWN:
+        return None
+    found = virtual_package(name)
+    return found or "none" if found is None or not matches(found, constraint) else None
 
 
 def host_platform():
@@ -84,11 +100,25 @@ def _linux():
     return found.group() if found and sys.platform.startswith("linux") else None
 
 
+def _freebsd():
+    # type: () -> Optional[str]
+    found = re.match(r"\d+(\.\d+)*", os.uname()[2])
+    return found.group() if found and sys.platform.startswith("freebsd") else None
+
+
 def _osx():
     # type: () -> Optional[str]
     import platform
 
-    return platform.mac_ver()[0] or None
+    version = platform.mac_ver()[0]
+    if version.startswith("10.16"):  # what macOS 11 and newer say to a Python that was made for older ones
+        import subprocess
+
+        environ = dict(os.environ, SYSTEM_VERSION_COMPAT="0")
+        with open(os.devnull, "rb") as nothing:
+            said = subprocess.check_output(["/usr/bin/sw_vers", "-productVersion"], env=environ, stdin=nothing)
+        version = str(said.decode("ascii").strip())
+    return version or None
 
 
 def _unix():
@@ -98,7 +128,7 @@ def _unix():
 
 def _cuda():
     # type: () -> Optional[str]
-    for name in ("libcuda.so.1", "libcuda.dylib"):
+    for name in CUDA_LIBRARIES:
         try:
             import ctypes
 
@@ -110,7 +140,20 @@ def _cuda():
     return None
 
 
-KNOWN = {"__glibc": _glibc, "__linux": _linux, "__osx": _osx, "__unix": _unix, "__cuda": _cuda}
+def _absent():
+    # type: () -> Optional[str]
+    return None
+
+
+CUDA_LIBRARIES = (  # as conda looks for it
+    "libcuda.so.1", "libcuda.so", "/usr/lib64/nvidia/libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.1",
+    "/usr/lib/wsl/lib/libcuda.so.1", "libcuda.dylib", "/usr/local/cuda/lib/libcuda.dylib",
+)
+# Not here: `__conda`, the conda that installs, and what only other installers know.
+KNOWN = {
+    "__glibc": _glibc, "__linux": _linux, "__osx": _osx, "__unix": _unix, "__cuda": _cuda, "__win": _absent,
+    "__freebsd": _freebsd,
+}
 
 
 def matches(version, constraint):
