@@ -35,7 +35,7 @@ def read_existing(prefix: str, *, pip: bool = True) -> Environment:
     return Environment(
         platform=platform,
         records=conda_api.link_order(mine),
-        specs=tuple(str(spec) for spec in specs),
+        specs=tuple(sorted(str(spec) for spec in specs)),
         channels=tuple(dict.fromkeys(record.channel.base_url or record.channel.canonical_name for record in mine)),
         variables=_read_state(Path(prefix, "conda-meta", "state")),
         foreign=tuple(sorted(foreign)),

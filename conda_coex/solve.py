@@ -33,7 +33,7 @@ def solve(wanted: Wanted, location: str) -> Environment:
 
     transaction, asked, notes = _solve_implied(wanted, location)
     _show(transaction, [line for section in wanted.pip for line in section.shown])
-    specs = tuple(str(MatchSpec(spec)) for spec in asked)
+    specs = tuple(sorted({str(MatchSpec(spec)) for spec in asked}))  # in any order they ask for the same
     return Environment(
         context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables, pip=wanted.pip,
         notes=(*wanted.notes, *notes), solved=True,

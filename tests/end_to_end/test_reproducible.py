@@ -68,6 +68,21 @@ def test_other_circumstances(coex: Coex, first: Path, tmp_path: Path) -> None:
         assert build(coex, directory, env) == digest(first)
 
 
+def test_other_order_and_spelling(coex: Coex, tmp_path: Path) -> None:
+    """Of specs, variables, and files of the app, which ask for the same."""
+    asked = [
+        (("cprog", "zstd=1.5", "legacy-pkg"), ("A=1", "B=2"), ("data",)),
+        (("legacy-pkg ", "zstd 1.5.*", "cprog", "Legacy-Pkg"), ("B=2", "A=1"), ("main.sh", "data/c", "./data/")),
+    ]
+    digests = set()
+    for number, (packages, variables, sources) in enumerate(asked):
+        directory = checkout(tmp_path / str(number))
+        env = [word for variable in variables for word in ("--env", variable)]
+        coex(directory, "-q", "--entrypoint", "./main.sh", *env, *sources, packages=packages)
+        digests.add(digest(directory))
+    assert len(digests) == 1
+
+
 def test_caches_filled_under_any_umask(conda: Conda, uncached_channel: tuple[str, ...], tmp_path: Path) -> None:
     """conda extracts packages through the umask: what that took comes from the package files."""
     wanted = [word for name in ("awkward-files", "cprog", "legacy-pkg", "zstd") for word in ("--package", name)]
