@@ -20,7 +20,10 @@ def read(file: LockFile, choice: Choice) -> Lock:
     file.check_version(("1",), "conda-lock's")
     metadata = file.take("metadata", dict)
     check_platform(file.path, choice.platform, map(str, file.take("platforms", list, metadata, "`metadata`")))
-    channels = file.rows(metadata.get("channels"), "`channels`")
+    listed = metadata.get("channels")
+    if isinstance(listed, list):  # once by name alone
+        listed = [{"url": each} if isinstance(each, str) else each for each in listed]
+    channels = file.rows(listed, "`channels`")
     secrets = _secrets(file, channels)
     entries = [_checked(file, entry) for entry in file.take("package", list)]
     known = {_category(entry) for entry in entries}

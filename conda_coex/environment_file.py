@@ -87,11 +87,8 @@ class _Reader:
                 pip += self.pip_lines(item)
             else:
                 specs.append(self.text(item, "dependencies"))
-        if not specs:
-            remedy = "list some under `dependencies:`"
-            if pip:
-                raise self.wrong("asks for no package of conda", f"{remedy}, such as python")
-            raise self.wrong("asks for no package", remedy)
+        if not (specs or pip):
+            raise self.wrong("asks for no package", "list some under `dependencies:`")
         channels = tuple(os.path.expandvars(self.text(item, "channels")) for item in self.listed("channels"))
         variables = self.variables()
         return EnvironmentFile(channels, tuple(specs), tuple(pip), variables, notes=tuple(self.notes()))

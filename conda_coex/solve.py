@@ -42,9 +42,9 @@ def solve(wanted: Wanted, location: str) -> Environment:
 
 def _solve_implied(wanted: Wanted, location: str) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
     """Return the transaction with what is implied, or without it if the channels have it not; specs; a note of that."""
-    if not wanted.implied:
-        return solve_transaction(wanted.specs, wanted.channels, location), wanted.specs, ()
     asked = (*wanted.implied, *wanted.specs)
+    if not (wanted.implied and wanted.specs):
+        return solve_transaction(asked, wanted.channels, location), asked, ()
     try:
         return solve_transaction(asked, wanted.channels, location), asked, ()
     except _retryable() as error:

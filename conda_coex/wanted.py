@@ -33,7 +33,7 @@ def merge_inputs(files: Sequence[Document], specs: Sequence[str]) -> Wanted:
     for path, found in zip(paths, read, strict=True):
         if found.pinned and len(files) + len(specs) > 1:
             raise not_alone(path)
-        if not (found.specs or found.pinned):
+        if not (found.specs or found.pip or found.pinned):
             raise InputError(
                 "the environment file asks for no package", os.fsencode(path), "list some under `dependencies:`"
             )
@@ -51,7 +51,7 @@ def merge_inputs(files: Sequence[Document], specs: Sequence[str]) -> Wanted:
     kept = [name for name in variables if baked.KEPT.fullmatch(name.upper())]
     variables = {name: value for name, value in variables.items() if name not in kept}
     pinned = tuple(record for found in read for record in found.pinned)
-    if not (wanted or pinned):
+    if not (wanted or pinned or any(found.pip for found in read)):
         raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
     of_files = [channel for found in read for channel in found.channels]
     pip = tuple(_section(path, found) for path, found in zip(paths, read, strict=True) if found.pip)

@@ -50,7 +50,6 @@ def taken(directory: Path, content: bytes | str, name: str = "environment.yml") 
         pytest.param(b"a: *x\n", "is not YAML in line 1: nothing before has the anchor 'x'", id="alias"),
         pytest.param(b"a: &x [*x]\n", "is not YAML in line 1: nothing before has the anchor 'x'", id="alias of itself"),
         pytest.param(b"dependencies:\n", "asks for no package; list some under `dependencies:`", id="nothing"),
-        pytest.param(b"dependencies: [{pip: [x]}]\n", "asks for no package of conda; list some", id="nothing but pip"),
         pytest.param(b"dependencies: x\n", "has `dependencies` that are not a list, in line 1; begin each", id="text"),
         pytest.param(b"dependencies:\n  x: 1\n", "has `dependencies` that are not a list, in line 2", id="mapping"),
         pytest.param(b"dependencies: [x, null]\n", "has an empty item in `dependencies`, which is not text", id="gap"),
@@ -108,6 +107,7 @@ variables: &v {A: b}
     "content",
     [
         pytest.param("dependencies: [x >=1, {pip: [y]}]\nchannels: [c]\nvariables: {A: 1}\n", id="everything"),
+        pytest.param("dependencies: [{pip: [y]}]\n", id="nothing but pip"),
         pytest.param("name: 3\nprefix: 4\ndependencies: [x]\n", id="a number as name"),
         pytest.param("dependencies: [x]\nvariables:\nother: [1]\n", id="empty and unknown keys"),
         pytest.param("dependencies: ['x=1.10', y=012, z=2023e1, 'w 1:30']\n", id="versions"),

@@ -195,6 +195,13 @@ def test_conda_lock_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         read(tmp_path, lock, choice=Choice(HERE, None, ("test",)))
 
 
+def test_channels_by_name(tmp_path: Path) -> None:
+    """As conda-lock's first locks of this format have them."""
+    found = read(tmp_path, conda_lock(locked("a"), channels=["conda-forge", {"url": "main", "used_env_vars": []}]))
+    assert found is not None
+    assert found.channels == ("conda-forge", "main")
+
+
 def test_pixi_choices(tmp_path: Path) -> None:
     """Environments and platforms of one lock; of format 7 also platforms with names of their own."""
     both = {"channels": [], "packages": {HERE: [{"conda": TOOL["conda"]}], "gpu": [{"conda": of_pixi("b")["conda"]}]}}
