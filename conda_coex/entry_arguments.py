@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.manifest_check import MODULE
 
-from .entry_files import OF_THE_HOST, is_bare, is_of_the_builder, is_program, is_source, similar
+from .entry_files import APP, OF_THE_HOST, PLACES, PREFIX, is_bare, is_of_the_builder
 from .entry_function import directory_of, find_runnable, module_of
-from .entry_script import INTERPRETERS
-from .entry_words import CLASS_PATH, SHELLS, Word, family, words_of
+from .entry_local import CALLERS, local_module, refuse_missing
+from .entry_words import CLASS_PATH, Word, family, words_of
 from .errors import EntryPointNotFound
 
 if TYPE_CHECKING:
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
 
     from .entry_files import Names
 
-APP, PREFIX = "${COEX_APP}", "${COEX_PREFIX}"
-PLACES = (APP, PREFIX, "${PWD}")
 VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
 # A module, or what a module has, as servers and frameworks take it: `pkg.main:app`, `app:create_app()`.
 ATTRIBUTE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(:[^\W\d][\w.]*(?:\(.*\))?)?")
 MODULE_OPTIONS = {"--app", "-A", "-m", "--module", "--wsgi", "--pyargs", "--package"}
-CALLERS = "write ${PWD}/%s if the caller's is meant"
 OPERATORS = {"&&", "||"}
 
 
@@ -94,6 +91,10 @@ class Arguments:
         if in_app is not None:
             return ["app", in_app] if in_app != "." else ["expanded", APP]
         refuse_missing(self.program, word)
+        end = self._of_image(word)
+        if end is not None:
+            what = "the entry point runs it, and it is not here"
+            raise EntryPointNotFound(what, os.fsencode(word), f"write {end} if the file of the app is meant")
         if word.startswith("/") and not word.startswith("/dev/"):
             self._note(f"{word} is a file of the host: the archive does not have it")
         return _text(word)
@@ -131,7 +132,16 @@ class Arguments:
         path = self.names.in_app(directory)
         return f"{APP}/{path}{part[len(directory) :]}" if path not in (None, ".") else self._value(word, part)
 
+    def _of_image(self, path: str) -> str | None:
+        """Return the file of the app whose path ends a path that is not here, as `/code/app.py` of an image does."""
+        parts = path.split("/")[1:] if path.startswith("/") and not os.path.lexists(path) else []
+        ends = ("/".join(parts[number:]) for number in range(len(parts)))
+        return next((end for end in ends if f"app/{posixpath.normpath(end)}" in self.names.layout.entries), None)
+
     def _absolute(self, value: str) -> None:
+        end = self._of_image(value)
+        if end is not None:
+            self._note(f"{value} is a file of the host; write {end} if that of the app is meant")
         if not os.path.lexists(value):
             return
         if is_of_the_builder(value):
@@ -167,18 +177,20 @@ class Arguments:
             local = local_module(module) if found is None else None
             if directory is not None:
                 self._import_from(directory)
-            if local is not None:
+            if local is not None and word.role != "code":
                 what = f"the entry point names its module {module}, and it is not in the app"
                 raise EntryPointNotFound(what, os.fsencode(local), "name it among the paths of the app")
             return found is not None
         return False
 
     def _look_into(self, code: str) -> None:
-        """Leave a note on files of the app that a line of a shell names: it is not looked into."""
+        """Have a line of a shell import from the app, and leave a note on files that it looks for elsewhere."""
         if family(self.program) != "shell":
             return
-        words = re.split(r"[\s'\"|&;<>()]+", code)
+        words = re.split(r"[\s'\"|&;<>]+", code)
         found = [word for word in words if "." in word and self.names.in_app(word) is not None]
+        for word in words:
+            self._is_module(Word("code", word), word)
         if found:
             self._note(f"a line of sh looks for {found[0]} where the caller is; write \"$COEX_APP/{found[0]}\" in it")
 
@@ -190,47 +202,3 @@ class Arguments:
 
 def _text(word: str) -> list[str]:
     return ["expanded" if any(mark in word for mark in PLACES) else "text", word]
-
-
-def own_files(program: str, arguments: Sequence[str], names: Names) -> Iterator[str]:
-    """Yield the files here that are the work of a command's program, and so are in the app without being named."""
-    for word in words_of(program, arguments):
-        value = word.text if word.role in ("script", "module") or os.path.lexists(word.text) else word.parts[1]
-        if names.in_prefix(value) is not None:
-            continue
-        if word.role == "module":
-            found = local_module(value) if MODULE.match(value) and module_of(value, names.layout) is None else None
-            yield from [found] if found is not None else []
-        elif (word.role == "script" and is_program(value)) or (
-            word.role in ("word", "option") and is_source(value) and not word.is_output
-        ):
-            yield value
-
-
-def local_module(name: str) -> str | None:
-    """Return the file or the directory here that a module is in."""
-    path, top = name.replace(".", "/"), name.split(".")[0]
-    for found in (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py"):
-        if Path(found).is_file():
-            return top if "/" in found else found
-    return None
-
-
-def refuse_missing(program: str, word: str) -> None:
-    """Raise EntryPointNotFound for a script that an interpreter cannot find: neither here nor, as a path, on a host."""
-    kind = family(program)
-    of_suffix = INTERPRETERS.get(posixpath.splitext(word)[1])
-    strict = kind == "python" or posixpath.basename(program) in SHELLS or (kind is not None and of_suffix == kind)
-    if not strict or word.startswith("/") or any(mark in word for mark in PLACES):
-        return
-    near = similar(word)
-    remedy = f"did you mean {near}?" if near else f"name it as it is in the app, or {CALLERS % word}"
-    raise EntryPointNotFound("no such file here or in the app, for the entry point", os.fsencode(word), remedy)
-
-
-def check_script(program: str, arguments: Sequence[str], names: Names) -> None:
-    """Raise EntryPointNotFound for a script that is nowhere, before there is an environment to look into."""
-    for word in words_of(program, arguments):
-        if word.role == "script" and names.in_app(word.text) is None and names.in_prefix(word.text) is None:
-            refuse_missing(program, word.text)
-

@@ -14,6 +14,8 @@ from .plan import Content
 if TYPE_CHECKING:
     from .layout import Layout
 
+APP, PREFIX = "${COEX_APP}", "${COEX_PREFIX}"
+PLACES = (APP, PREFIX, "${PWD}")  # what is expanded in words
 # Files that a program runs or opens as its work, so that one of them here is meant.
 SOURCES = {*INTERPRETERS, ".ipynb", ".jar", ".qmd", ".Rmd", ".smk", ".nf", ".jnlp", ".war"}
 # What is there on every host, or is a host's own.

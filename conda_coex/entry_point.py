@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from coex_bootstrap.manifest_check import FUNCTION
 
 from .app import app_name, places
-from .entry_arguments import Arguments, check_script, own_files
+from .entry_arguments import Arguments
 from .entry_files import Names, is_program, place, similar
 from .entry_function import check_function, directory_of, find_module
-from .entry_script import INTERPRETERS, SYSTEM, commands, run_app_file
+from .entry_local import check_script, own_files
+from .entry_script import INTERPRETERS, SYSTEM, commands, faulty_programs, run_app_file
 from .entry_words import SHELLS
 from .errors import EntryPointNotFound
 
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
 EXTRAS = re.compile(r"\[[\w.,\s-]*\]")  # behind module:function, as in the metadata of Python packages
 PLACE = re.compile(r"\$\{COEX_(APP|PREFIX)\}/([^:]+)")
+ACTIVE = "leave out what runs it in an environment: that of the archive is active"
 # What people write that begins no command, and what it means here.
 MEANT = {
+    "conda": ACTIVE, "mamba": ACTIVE, "micromamba": ACTIVE, "pixi": ACTIVE, "poetry": ACTIVE, "uv": ACTIVE,
     "cd": "it runs where the caller is: name files as they are in the app", "exec": "leave out exec",
     "source": "write a script", ".": "write a script", "export": "set variables with --env",
     "env": "set variables with --env",
@@ -49,7 +53,7 @@ def parse(value: str) -> Named:
     Raises EntryPointNotFound for what is empty, unbalanced, or no text.
     """
     try:
-        words = shlex.split(value)
+        words = _exec_form(value) or shlex.split(value)
         value.encode()
     except ValueError as error:
         raise EntryPointNotFound(f"the entry point {value!r} cannot be split into words: {error}") from error
@@ -63,6 +67,14 @@ def parse(value: str) -> Named:
     if not words or not words[0]:
         raise EntryPointNotFound("the entry point is empty", remedy="name a command, as in --entrypoint python")
     return Named(name if equals and "/" not in name else None, tuple(words))
+
+
+def _exec_form(value: str) -> list[str]:
+    """Return the words of a command that is written as in a Dockerfile: `["python", "app.py"]`."""
+    if not value.lstrip().startswith('["'):
+        return []
+    words = json.loads(value)
+    return words if all(isinstance(word, str) for word in words) else []
 
 
 def split(value: str) -> tuple[str, ...]:
@@ -89,10 +101,12 @@ def resolve_all(values: Sequence[str], layout: Layout, prefix: str | None) -> li
         if name in names[:number]:
             raise EntryPointNotFound(f"two entry points are called {name!r}", remedy="name one, as in NAME=COMMAND")
     known = Names(layout, prefix)
-    return [
+    points = [
         {"name": name, "named": parse(value).given is not None, **resolve(value, known)}
         for name, value in zip(names, values, strict=True)
     ]
+    layout.notes += faulty_programs(layout, {"/".join(point["command"][0]) for point in points})
+    return points
 
 
 def with_own_files(sources: Sequence[str], values: Sequence[str], layout: Layout, prefix: str | None) -> list[str]:

@@ -17,6 +17,8 @@ from .errors import EntryPointNotFound
 from .plan import Content, Link
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
     from .layout import Layout
 
 # What runs a file of the app that has no #! line, by its suffix.
@@ -27,8 +29,10 @@ INTERPRETERS = {
 }  # fmt: skip
 ELF, FAT, BOM = b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xef\xbb\xbf"
 MACHO = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", FAT)
+PROGRAMS = (b"#!", ELF, *MACHO)
 MACHINES = {"x86_64": 62, "64": 62, "32": 3, "aarch64": 183, "ppc64le": 21, "ppc64": 21, "s390x": 22, "armv6l": 40,
             "armv7l": 40, "riscv64": 243, "riscv32": 243}  # fmt: skip
+LOADER = 3  # the type of a program header
 LONGEST = 127  # bytes of a #! line that every kernel reads
 SYSTEM = ("/bin/", "/usr/bin/", "/usr/local/bin/", "/sbin/", "/usr/sbin/", "/opt/homebrew/bin/")
 EVERYWHERE = {"sh", "bash", "env", "awk", "sed", "make", "cat"}  # what a host has, as long as it is no bare image
@@ -46,8 +50,7 @@ def run_app_file(path: str, layout: Layout) -> list[list[str]]:
     start = beginning(entry)
     suffix = posixpath.splitext(path)[1]
     interpreter = INTERPRETERS.get(suffix)
-    is_program = start.startswith((b"#!", ELF, *MACHO))
-    if is_program:
+    if start.startswith(PROGRAMS):
         found = fault(start, layout)
         if found is not None and found.fatal:
             raise _refused(relative, found.what, found.remedy)
@@ -66,6 +69,19 @@ def run_app_file(path: str, layout: Layout) -> list[list[str]]:
     if interpreter in ("sh", "bash") and f"prefix/bin/{interpreter}" not in layout.entries:
         return [["host", interpreter], ["app", relative]]
     return [["prefix", f"bin/{_needed(interpreter, relative, layout)}"], ["app", relative]]
+
+
+def faulty_programs(layout: Layout, entry_files: Container[str]) -> Iterator[str]:
+    """Yield a note on programs of the app, beside the entry points, that another host cannot run as they are."""
+    found = []
+    for path, entry in sorted(layout.entries.items()):
+        if path.startswith("app/") and isinstance(entry, Content) and entry.mode & 0o100 and path not in entry_files:
+            start = beginning(entry)
+            why = fault(start, layout) if start.startswith(PROGRAMS) else None
+            found += [f"{path.removeprefix('app/')} {why.what}; {why.remedy}"] if why is not None else []
+    if found:
+        more = f" (and {len(found) - 1} more such files)" if len(found) > 1 else ""
+        yield f"the app's {found[0]}{more}"
 
 
 def beginning(entry: Content) -> bytes:
@@ -106,11 +122,29 @@ def fault(start: bytes, layout: Layout) -> Fault | None:
     system, _, machine = layout.platform.partition("-")
     if start.startswith(ELF) != (system == "linux"):
         return Fault(f"is a program of another system than {layout.platform}", "compile it for that")
-    if start.startswith(ELF) and len(start) >= 20:
-        found = struct.unpack_from("<H" if start[5] == 1 else ">H", start, 18)[0]
-        if found != MACHINES.get(machine, found):
-            return Fault(f"is a program of another machine than {layout.platform}", "compile it for that")
+    if not start.startswith(ELF) or len(start) < 64:
+        return None
+    order = "<" if start[5] == 1 else ">"
+    if struct.unpack_from(f"{order}H", start, 18)[0] not in (MACHINES.get(machine), None):
+        return Fault(f"is a program of another machine than {layout.platform}", "compile it for that")
+    loader = _loader(start, order)
+    if loader and not loader.startswith(("/lib/", "/lib64/", "/lib32/", "/usr/lib")):
+        return Fault(f"has the loader {loader}, which another host does not have", "link it with that of the system")
+    if "musl" in loader:
+        return Fault(f"has the loader {loader}, which few hosts have", "link it with glibc, or statically", fatal=False)
     return None
+
+
+def _loader(start: bytes, order: str) -> str:
+    """Return the path of the loader that the program headers of an ELF file name, if it is near the beginning."""
+    wide = start[4] == 2
+    table = struct.unpack_from(f"{order}Q" if wide else f"{order}I", start, 32 if wide else 28)[0]
+    size, count = struct.unpack_from(f"{order}HH", start, 54 if wide else 42)
+    for at in range(table, min(table + size * count, len(start) - 56), size or 1):
+        if struct.unpack_from(f"{order}I", start, at)[0] == LOADER:
+            place = struct.unpack_from(f"{order}Q" if wide else f"{order}I", start, at + (8 if wide else 4))[0]
+            return start[place:].split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+    return ""
 
 
 def _line_fault(line: bytes, layout: Layout) -> Fault | None:

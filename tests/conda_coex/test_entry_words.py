@@ -111,14 +111,15 @@ def test_files(layout: Layout, tmp_path: Path, value: str, words: list[str] | No
         ("tool --port $PORT", "'$PORT' is handed on as it is: no shell expands it; sh -c '...' has one do so"),
         ("tool conf/*.yml", "'conf/*.yml' is handed on as it is: no shell expands it; sh -c '...' has one do so"),
         ("tool ${COEX_APP}/nothing", "${COEX_APP}/nothing is not in the app now"),
-        ("python /srv/app.py", "/srv/app.py is a file of the host: the archive does not have it"),
+        ("python /x/other.py", "/x/other.py is a file of the host: the archive does not have it"),
+        ("tool --c=/x/conf/a.yml", "/x/conf/a.yml is a file of the host; write conf/a.yml if that of the app is meant"),
         ("sh -c 'cat app.py|x'", 'a line of sh looks for app.py where the caller is; write "$COEX_APP/app.py" in it'),
     ],
 )  # fmt: skip
 def test_notes(layout: Layout, value: str, note: str) -> None:
     found = resolve(value, Names(layout, None))
-    assert [word for _, word in found["command"][1:] if not word.endswith("app.py")] == [
-        word for word in shlex.split(value)[1:] if not word.endswith("app.py")
+    assert [word for _, word in found["command"][1:] if word != A + "app.py"] == [
+        word for word in shlex.split(value)[1:] if word != "app.py"
     ]
     assert layout.notes == [f"entry point {value.split()[0]}: {note}"]
 
@@ -141,6 +142,8 @@ def test_notes(layout: Layout, value: str, note: str) -> None:
         ("python -m a/b", r"the module 'a/b', which is no module's name"),
         ("tool a && tool b", r"a line of a shell, with &&"),
         ("exec tool", r"leave out exec"),
+        ("conda run -n x python app.py", r"leave out what runs it in an environment: that of the archive is active"),
+        ("python /x/pkg/main.py", r"/x/pkg/main.py: the entry point runs it, and it is not here; write pkg/main.py"),
         ("app.py:main", r"write app:main"),
         ("pkg/main.py:run", r"write pkg.main:run"),
     ],
@@ -159,6 +162,8 @@ def test_refused(layout: Layout, tmp_path: Path, value: str, says: str) -> None:
         ("tool -A pkg worker", [["text", "-A"], ["text", "pkg"], ["text", "worker"]], ["app"]),
         ("tool --app=app run.x", [["text", "--app=app"], ["text", "run.x"]], ["app"]),
         ("tool other:app json", [["text", "other:app"], ["text", "json"]], None),
+        ("sh -c 'exec tool $PORT app:app'", [["text", "-c"], ["text", "exec tool $PORT app:app"]], ["app"]),
+        ('["tool", "-A pkg", "pkg.main:app"]', [["text", "-A pkg"], ["text", "pkg.main:app"]], ["app"]),
     ],
 )
 def test_modules(layout: Layout, value: str, words: list[list[str]], imports: list[str] | None) -> None:
