@@ -89,7 +89,7 @@ class PipFailed(CoexError):
 class DecoderNotFound(CoexError):
     """No package offers a libzstd for the target platform."""
 
-    advice = "add the package zstd: with --package, in the file that -f names, or by `conda install` before packing"
+    advice = "add the package zstd to the environment, or a channel that has it with -c"
 
 
 class ReadBackFailed(CoexError):

@@ -55,7 +55,7 @@ def test_channel_that_is_gone(tmp_path: Path) -> None:
 
     assert find_libzstd(environment("gone", "there"), [], solve, None) == (b"other", "zstd-1-1")
     assert asked == [("gone", "there"), ("gone",), ("there",)]
-    with pytest.raises(DecoderNotFound, match="add the package zstd: with --package, in the file that -f names"):
+    with pytest.raises(DecoderNotFound, match="to the environment, or a channel that has it with -c"):
         find_libzstd(environment("gone"), [], solve, None)
     with pytest.raises(DecoderNotFound, match="add the package zstd to the environment or to the lock file"):
         find_libzstd(environment("gone", solved=False), [], solve, None)

@@ -81,8 +81,7 @@ CASES = [
     Case(
         "other platform without libzstd",
         (*OTHER_PLATFORM, "osx-arm64"),
-        "no libzstd for osx-arm64 was found; add the package zstd: with --package, in the file that -f names, or by "
-        "`conda install` before packing",
+        "no libzstd for osx-arm64 was found; add the package zstd to the environment, or a channel that has it with -c",
         lambda work: (work / "run.sh").write_text("#!/bin/sh\n"),
     ),
     Case(
