@@ -66,6 +66,14 @@ def bootstrap(session: nox.Session) -> None:
 
 
 @nox.session
+def recipe(session: nox.Session) -> None:
+    """Build the wheel, the source archive and the conda package, and have conda install that beside itself."""
+    python = _prepare(session)
+    words = [str(TESTS / "packaging"), *session.posargs]
+    session.run(python, "-m", "pytest", *words, external=True, env=_environment())
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure archives against other ways, and write benchmarks/README.md (-- --quick: some minutes, kept apart)."""
     python = _prepare(session)

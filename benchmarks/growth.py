@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from testbed.channel import assemble
 from testbed.stamps import digest, is_fresh
+from testbed.wheel_package import finish
 from testbed.workshop import Workshop
 
-from benchmarks import archives, wheel_channel
+from benchmarks import archives
 from benchmarks.build import first_build
 from benchmarks.memory import peak_of
 from benchmarks.runner import measure_undisturbed, remove
@@ -151,7 +152,7 @@ def _package(bench: Bench, name: str, count: int) -> None:
             text = b" ".join(source.choices(words, k=size // 11 + 1))
             content = text if number % 3 else source.randbytes(size // 2) + text[: size // 2]
             package.data(f"share/{name}/{number // 500}/{number}.dat", content)
-        wheel_channel.write_package(package, directory)
+        finish(package, directory)
     (directory / "stamp").write_text(digest(name, str(count), "1"), encoding="utf-8")
 
 

@@ -10,14 +10,12 @@ import sysconfig
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed import wheels
-from testbed.bytecode import compile_modules
 from testbed.package import PLACEHOLDER
 from testbed.stamps import digest, is_fresh
+from testbed.wheel_package import finish, lay_out
 from testbed.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -39,16 +37,6 @@ REST = ("test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip")
 TEXTS, BINARIES = 17, 4
 RECIPE = 1  # to be counted up where packages are to be made anew
 _TEXT_SUFFIXES = (".h", ".hpp", ".pyi", ".pxd", ".pyx", ".txt", ".cmake", ".pc", ".cfg", ".toml", ".md")
-_SCHEMES = {"purelib": None, "platlib": None, "data": ".", "headers": "include", "scripts": "scripts"}
-_CONSOLE_SCRIPT = """\
-#!{prefix}/bin/{python}
-import sys
-
-from {module} import {first}
-
-if __name__ == "__main__":
-    sys.exit({function}())
-"""
 
 
 @dataclass(frozen=True)
@@ -90,7 +78,7 @@ def _build_wheel(home: Path, wheel: Path) -> Made:
     if not is_fresh(stamp, value):
         shutil.rmtree(directory, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=home) as scratch:
-            write_package(_lay_out(Workshop(Path(scratch), home), wheel), directory)
+            finish(_lay_out(Workshop(Path(scratch), home), wheel), directory)
         stamp.write_text(value, encoding="utf-8")
     (file,) = directory.glob("*/*.conda")
     name, version, _ = file.name.rsplit("-", 2)
@@ -110,8 +98,7 @@ def _build_rest(home: Path) -> Made:
                 if source.is_dir():
                     left_out = shutil.ignore_patterns("__pycache__")
                     shutil.copytree(source, package.root / "lib" / name / part, ignore=left_out, symlinks=True)
-            compile_modules(package)
-            write_package(package, directory)
+            finish(package, directory)
         stamp.write_text(digest(sys.version, *REST), encoding="utf-8")
     (file,) = directory.glob("*/*.conda")
     return Made("bench-stdlib", "1.0", file)
@@ -126,69 +113,17 @@ def _build_whole(home: Path, environment: str, made: list[Made]) -> Made:
         with tempfile.TemporaryDirectory(dir=home) as scratch:
             package = Workshop(Path(scratch), home).noarch(f"bench-{environment}", depends=depends)
             package.text(f"share/bench-{environment}/packages.txt", "".join(f"{depend}\n" for depend in depends))
-            write_package(package, directory)
+            finish(package, directory)
         stamp.write_text(digest(*depends), encoding="utf-8")
     (file,) = directory.glob("*/*.conda")
     return Made(f"bench-{environment}", "1.0", file)
 
 
-def write_package(package: Package, directory: Path) -> None:
-    """Complete a package and write its file, quickly compressed."""
-    from conda_package_handling import api
-
-    package.seal()
-    target = directory / package.subdir
-    target.mkdir(parents=True, exist_ok=True)
-    files = [*package.paths(), *sorted(f"info/{path.name}" for path in (package.root / "info").iterdir())]
-    api.create(str(package.root), files, package.filename, str(target), compression_level=3)
-
-
 def _lay_out(workshop: Workshop, wheel: Path) -> Package:
-    unpacked = workshop.directory / "wheel"
-    wheels.unpack(wheel, unpacked)
-    (dist_info,) = unpacked.glob("*.dist-info")
-    metadata = HeaderParser().parsestr((dist_info / "METADATA").read_text(encoding="utf-8"))
-    name = metadata["Name"].lower().replace("_", "-").replace(".", "-")
-    scripts = wheels.console_scripts(unpacked)
-    (dist_info / "INSTALLER").write_text("conda\n", encoding="utf-8")
-    if wheel.stem.endswith("-none-any"):
-        package = workshop.noarch_python(name, metadata["Version"])
-        package.entry_points = [f"{command} = {target.split('[')[0].strip()}" for command, target in scripts.items()]
-        _spread(unpacked, package.root, "site-packages", "python-scripts")
-        return package
-    package = workshop.python_extension(name, metadata["Version"])
-    _spread(unpacked, package.root, workshop.site_packages, "bin")
-    for command, target in scripts.items():
-        package.script(f"bin/{command}", _console_script(workshop.python_name, target))
-    _add_placeholders(package.root)
-    compile_modules(package)
+    package, _ = lay_out(workshop, wheel)
+    if package.noarch is None:
+        _add_placeholders(package.root)
     return package
-
-
-def _spread(unpacked: Path, root: Path, site_packages: str, scripts: str) -> None:
-    """Move a wheel's files to where an installer puts them."""
-    for data in unpacked.glob("*.data"):
-        for scheme in sorted(data.iterdir()):
-            place = _SCHEMES[scheme.name] or site_packages
-            _merge(scheme, root / (scripts if place == "scripts" else place))
-        shutil.rmtree(data)
-    _merge(unpacked, root / site_packages)
-    for library in root.rglob("*.so*"):
-        library.chmod(0o755)
-
-
-def _merge(source: Path, target: Path) -> None:
-    for path in sorted(source.rglob("*")):
-        if path.is_file() and not (path.parts[len(source.parts)].endswith(".data") and source.name == "wheel"):
-            destination = target / path.relative_to(source)
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(str(path), str(destination))
-
-
-def _console_script(python: str, target: str) -> str:
-    module, function = target.split("[")[0].strip().split(":")
-    fields = {"module": module.strip(), "function": function.strip(), "first": function.strip().split(".")[0]}
-    return _CONSOLE_SCRIPT.format(prefix=PLACEHOLDER, python=python, **fields)
 
 
 def _add_placeholders(root: Path) -> None:

@@ -55,6 +55,16 @@ class Layout:
         return self.root / "bad-channel"
 
     @property
+    def plugin_channel(self) -> Path:
+        """The channel in which the recipe of this project finds what it asks for."""
+        return self.root / "plugin-channel"
+
+    @property
+    def builders(self) -> Path:
+        """The environment of the tools that build distributions."""
+        return self.root / "builders"
+
+    @property
     def pkgs(self) -> Path:
         """The base conda's package cache."""
         return self.root / "pkgs"
