@@ -270,7 +270,9 @@ def test_archive_carries_the_bootstrap_byte_for_byte(conda: Conda, testbed: Layo
     conda("coex", "create", "-y", *options, "--package", "cprog", "--entrypoint", "cprog", cwd=tmp_path)
     with zipfile.ZipFile(tmp_path / "cprog.coex") as tail:
         carried = {name: tail.read(name) for name in tail.namelist()}
-    expected = {f"{BOOTSTRAP.name}/{path.name}": path.read_bytes() for path in BOOTSTRAP.iterdir() if path.is_file()}
+    running = [path for path in BOOTSTRAP.iterdir() if path.suffix in (".py", ".sh")]
+    assert [path.name for path in BOOTSTRAP.iterdir() if path.is_file() and path not in running] == ["py.typed"]
+    expected = {f"{BOOTSTRAP.name}/{path.name}": path.read_bytes() for path in running}
     expected["__main__.py"] = (BOOTSTRAP / "__main__.py").read_bytes()
     assert {name: carried.pop(name, None) for name in expected} == expected
     assert carried.keys() == {"coex.json", "index", "libzstd", "sbom.json"}
