@@ -74,7 +74,7 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
 
         manager: AbstractContextManager[Any] = get_progress_bar_context_manager()
         with manager as holder:
-            bar = get_progress_bar(description, context_manager=holder, enabled=shown)
+            bar = get_progress_bar(f"{description} ", context_manager=holder, enabled=shown)
             try:
                 yield bar.update_to
             finally:
@@ -82,7 +82,7 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
     except ImportError:
         from conda.common.io import ProgressBar
 
-        bar = ProgressBar(description, enabled=shown, json=context.json)
+        bar = ProgressBar(f"{description} ", enabled=shown, json=context.json)
         try:
             yield bar.update_to
         finally:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 START = b"<!doctype html>"
 SHOWN = 150  # files of an owner that have a rectangle of their own; the rest have one together
+ALL_SHOWN = 20_000  # of all owners: a page with more is slow
 
 
 def write_page(output: str, name: str, owned: Sequence[Owned]) -> None:
@@ -48,21 +49,27 @@ def page(name: str, owned: Sequence[Owned]) -> str:
     """Return the page."""
     template = files(__package__).joinpath("size_page.html").read_text(encoding="utf-8")
     packed, unpacked = (sum(getattr(each, kind) for each in owned) for kind in ("packed", "unpacked"))
+    least = _least(owned)
     fields = {
         "NAME": html.escape(name),
         "PACKED": human(round(packed)),
         "UNPACKED": human(unpacked),
         "COUNT": str(sum(len(each.files) for each in owned)),
-        "DATA": json.dumps([_tree(each) for each in owned]).replace("<", "\\u003c"),
+        "DATA": json.dumps([_tree(each, least) for each in owned]).replace("<", "\\u003c"),
     }
     return re.sub("@([A-Z]+)@", lambda mark: fields[mark[1]], template)
 
 
-def _tree(owned: Owned) -> dict[str, Any]:
-    children = [
-        {"n": shown(file.path), "p": round(file.packed), "u": file.unpacked} for file in owned.files[:SHOWN]
-    ]
-    rest = owned.files[SHOWN:]
+def _least(owned: Sequence[Owned]) -> float:
+    """Return the size in the archive below which a file has no rectangle."""
+    sizes = sorted((file.packed for each in owned for file in each.files[:SHOWN]), reverse=True)
+    return sizes[ALL_SHOWN] if len(sizes) > ALL_SHOWN else -1.0
+
+
+def _tree(owned: Owned, least: float) -> dict[str, Any]:
+    shown_files = [file for file in owned.files[:SHOWN] if file.packed > least]
+    children = [{"n": shown(file.path), "p": round(file.packed), "u": file.unpacked} for file in shown_files]
+    rest = owned.files[len(shown_files) :]
     if rest:
         children.append({
             "n": f"{len(rest)} smaller files", "p": round(sum(file.packed for file in rest)),

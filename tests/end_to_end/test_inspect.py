@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -10,6 +11,9 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from conda_coex.size_page import page as page_of
+from conda_coex.sizes import Owned, Sized
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,22 +116,81 @@ def test_page_in_a_browser(conda: Conda, made: Path, tmp_path: Path) -> None:
     conda("coex", "inspect", "new.coex", "--html", page, cwd=made)
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"https?:|src=|href=|@import|url\(", text)
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("this machine has no chromium")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    done = subprocess.run(
-        [*command, "--window-size=1280,1000", "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    body = done.stdout.partition("<script>")[0]
+    body = opened(page, tmp_path, "1280,1000")
     assert "<h1>new.coex</h1>" in body
     assert len(re.findall(r'class="box owner"', body)) >= 4
     assert len(re.findall(r'class="box"', body)) > 50
     boxes = re.findall(r"left: (-?[\d.]+)px; top: (-?[\d.]+)px; width: ([\d.]+)px; height: ([\d.]+)px", body)
     assert all(float(x) >= 0 and float(y) >= 0 and float(w) > 0 and float(h) > 0 for x, y, w, h in boxes)
     owned = document(conda, made, "new.coex", "--sizes")["sizes"]
-    assert re.findall(r"<tr><td>([^<]+)</td>", body) == [each["name"] for each in owned]
+    names = re.findall(r'<tr><th scope="row">(?:<button type="button">)?([^<]+)<', body)
+    assert names == [each["name"] for each in owned]
+
+
+def opened(page: Path, scratch: Path, size: str, script: str = "") -> str:
+    """Return the page as a browser has it in a window of a size, after a script of the test; skips without one."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("this machine has no chromium")
+    scripted = scratch / "scripted.html"
+    scripted.write_text(page.read_text(encoding="utf-8") + f"<script>{{ {script} }}</script>", encoding="utf-8")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={scratch / 'profile'}"]
+    done = subprocess.run(
+        [*command, f"--window-size={size}", "--dump-dom", scripted.as_uri()],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return re.sub(r"<script>.*?</script>", "", done.stdout, flags=re.DOTALL)
+
+
+KEYS = """
+const key = name => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+const label = () => document.activeElement.getAttribute("aria-label");
+const search = find("search"), found = { stops: map.querySelectorAll('[tabindex="0"]').length };
+found.wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
+const isCut = (a, b) => a.right > b.right || a.bottom > b.bottom;
+const place = element => element.getBoundingClientRect();
+found.cut = [...map.querySelectorAll("b")].filter(b => isCut(place(b), place(b.parentElement))).length;
+found.names = Math.min(...[...document.querySelectorAll("tbody th")].map(cell => cell.clientWidth));
+map.firstChild.focus(); found.first = label();
+key("ArrowRight"); key("ArrowDown"); key("End"); key("Home"); found.home = label();
+document.activeElement.click(); found.inside = label();
+found.files = document.querySelectorAll("tbody tr").length;
+key("Escape"); found.back = label();
+search.value = "LIBPYTHON"; search.dispatchEvent(new Event("input"));
+found.matches = [...document.querySelectorAll("tbody th")].map(cell => cell.textContent);
+found.dim = document.querySelectorAll(".owner.dim").length;
+found.status = find("found").textContent;
+document.body.replaceChildren("FOUND" + JSON.stringify(found) + "FOUND");
+"""
+
+
+@pytest.mark.parametrize("size", ["500,900", "1280,1000"])
+def test_page_by_keyboard(conda: Conda, made: Path, tmp_path: Path, size: str) -> None:
+    """One stop for the tab key, arrows from there; search; nothing cut, and no scrolling to the side."""
+    page = tmp_path / "sizes.html"
+    conda("coex", "inspect", "new.coex", "--html", page, cwd=made)
+    found = json.loads(html.unescape(opened(page, tmp_path, size, KEYS).split("FOUND")[1]))
+    assert (found["stops"], found["wide"], found["cut"]) == (1, False, 0)
+    assert found["names"] > 90
+    assert found["first"] == found["home"] == found["back"]
+    assert found["first"].startswith("python: ")
+    assert found["inside"] != found["first"]
+    assert found["files"] == 100
+    assert found["matches"][0] == "python"
+    assert all("libpython" in name for name in found["matches"][1:])
+    assert found["dim"] >= 3
+    assert found["status"].startswith("found: 1 package, ")
+
+
+def test_page_of_a_large_environment() -> None:
+    """Its size has a limit, and every byte an owner."""
+    sizes = [Sized(b"prefix/lib/%d" % n, "x", 2 * n, n) for n in range(400, 0, -1)]
+    owned = [Owned(f"package-{n}", 160400, 80200, tuple(sizes)) for n in range(2000)]
+    text = page_of("big.coex", owned)
+    assert len(text) < 4_000_000
+    data = json.loads(text.partition("const DATA = ")[2].partition(";\n")[0])
+    assert len(data) == 2000
+    assert all(sum(file["p"] for file in each["c"]) == each["p"] == 80200 for each in data)
 
 
 @pytest.mark.parametrize(
