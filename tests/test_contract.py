@@ -132,6 +132,7 @@ EDGES = {
         ("leftovers", "claim"),
         ("mend", "leftovers"),
         ("mend", "root_check"),
+        ("relocate", "shebang"),
         ("root_check", "large_file"),
         ("root_check", "workers"),
         ("state", "activate"),

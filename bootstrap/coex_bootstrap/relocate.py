@@ -14,20 +14,15 @@ offset of one path alone, where the length of the string or its end may be in us
 """
 
 import codecs
-import re
-import sys
 
 from .errors import ArchiveDamaged, HostUnfit
+from .shebang import console_shebang, shorten_shebang
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Iterator, List, Tuple
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-SHEBANG_LIMIT = 512 if sys.platform == "darwin" else 127  # as conda: of the running system, older kernels
-
-# conda's SHEBANG_REGEX: whole line, executable with its escaped blanks, the rest of the line.
-SHEBANG = re.compile(br"^(#!(?:[ ]*)(/(?:\\ |[^ \n\r\t])*)(.*))$", re.MULTILINE)
 
 
 class Relocation(object):
@@ -172,25 +167,3 @@ def read_slots(text):
         return [(count(row), count(offset)) for row, offset in slots]
     except ValueError:
         raise misplaced()
-
-
-def shorten_shebang(data):
-    # type: (bytes) -> bytes
-    """Return `data` with a #! line that is too long, or has an escaped blank, going through env(1), as conda does."""
-    found = SHEBANG.match(data) if data.startswith(b"#!") else None
-    if found is None:
-        return data
-    line, executable, options = found.groups()
-    directory, _, name = executable.rpartition(b"/")
-    if len(line) > SHEBANG_LIMIT or b"\\ " in directory:
-        return data.replace(line, b"#!/usr/bin/env " + name + options)
-    return data
-
-
-def console_shebang(executable):
-    # type: (bytes) -> bytes
-    """Return the first lines of a console script (conda's `generate_shebang_for_entry_point`)."""
-    line = b"#!" + executable + b"\n"
-    if len(line) > SHEBANG_LIMIT or b" " in executable:
-        return b"#!/bin/sh\n'''exec' \"" + executable + b"\" \"$0\" \"$@\" #'''\n"
-    return line

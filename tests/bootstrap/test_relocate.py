@@ -2,7 +2,8 @@
 
 import pytest
 from coex_bootstrap.errors import ArchiveDamaged, HostUnfit
-from coex_bootstrap.relocate import ENCODINGS, SHEBANG_LIMIT, Relocation, console_shebang, read_slots, shorten_shebang
+from coex_bootstrap.relocate import ENCODINGS, Relocation, read_slots
+from coex_bootstrap.shebang import LIMIT, console_shebang, shorten_shebang
 
 OLD = b"/opt/placehold"
 PREFIXES = [b"/p", b"/with a blank", OLD, b"/longer/than/the/placeholder", b"/w\xc3\xb6rk"]
@@ -143,7 +144,8 @@ def test_shebang_is_escaped_then_goes_through_env():
     # type: () -> None
     data = b"#!" + OLD + b"/bin/python -I\n" + OLD + b"\n"
     assert relocate(b"t:1:0=2!+31", data, b"/p") == b"#!/p/bin/python -I\n/p\n"
-    assert relocate(b"t:1:0=2!+31", data, b"/a b") == b"#!/usr/bin/env python -I\n/a b\n"
+    by_sh = b"#!/bin/sh\n'''exec' \"/a b/bin/python\" -I \"$0\" \"$@\" #'''"
+    assert relocate(b"t:1:0=2!+31", data, b"/a b") == by_sh + b"\n/a b\n"
 
 
 def test_shebang_of_another_kind_of_line_is_not_escaped():
@@ -152,12 +154,12 @@ def test_shebang_of_another_kind_of_line_is_not_escaped():
     assert relocate(b"t:1:0=11", data, b"/a b") == b"#! /bin/sh /a b\n"
 
 
-@pytest.mark.parametrize("length", [SHEBANG_LIMIT, SHEBANG_LIMIT + 1])
+@pytest.mark.parametrize("length", [LIMIT, LIMIT + 1])
 def test_shebang_at_the_limit(length):
     # type: (int) -> None
     line = b"#!/" + b"d" * (length - len(b"#!//python")) + b"/python"
     assert len(line) == length
-    expected = line if length <= SHEBANG_LIMIT else b"#!/usr/bin/env python"
+    expected = line if length <= LIMIT else b"#!/usr/bin/env python"
     assert shorten_shebang(line + b"\nprint()\n") == expected + b"\nprint()\n"
 
 
@@ -167,7 +169,19 @@ def test_shebang_at_the_limit(length):
         (b"#!/bin/sh\n", b"#!/bin/sh\n"),
         (b"text\n#!/a\\ b/c\n", b"text\n#!/a\\ b/c\n"),
         (b"#!relative\\ x/y\n", b"#!relative\\ x/y\n"),
-        (b"#!/a\\ b/python3.11 -u -s\ncode", b"#!/usr/bin/env python3.11 -u -s\ncode"),
+        (
+            b"#!/a\\ b/python3.11 -u -s\ncode",
+            b"#!/bin/sh\n'''exec' \"/a b/python3.11\" -u -s \"$0\" \"$@\" #'''\ncode",
+        ),
+        (b"#!/a\\ b/python -u\n'x'\n", b"#!/usr/bin/env -S python -u\n'x'\n"),
+        (b"#!/a\\ b/python -u\n\n# c\n\nur\"x\"\n", b"#!/usr/bin/env -S python -u\n\n# c\n\nur\"x\"\n"),
+        (b"#!/a\\ b/python -u\n# coding: x\n", b"#!/usr/bin/env -S python -u\n# coding: x\n"),
+        (b"#!/a\\ $b/python -u\nx\n", b"#!/usr/bin/env -S python -u\nx\n"),
+        (b"#!/a\\ \xc3\xa9/python -u\nx\n", b"#!/usr/bin/env -S python -u\nx\n"),
+        (b"#!/a\\ b/perl -w -T\n#!/a\\ b/perl -w -T\n", b"#!/usr/bin/env -S perl -w -T\n#!/a\\ b/perl -w -T\n"),
+        (b"#!/a\\ b/Rscript --vanilla\r\n", b"#!/usr/bin/env -S Rscript --vanilla\n"),
+        (b"#!/a\\ b/perl -I '\\$x\n", b"#!/usr/bin/env -S perl '-I \\'\\\\$x'\n"),
+        (b"#!/a\\ b/python\r\n", b"#!/usr/bin/env python\r\n"),
         (b"#! /a\\ b/perl\n", b"#!/usr/bin/env perl\n"),
         (b"#!/b/pro\\ gram\n", b"#!/b/pro\\ gram\n"),
         (b"#!/a\\ b/c", b"#!/usr/bin/env c"),
@@ -187,17 +201,24 @@ def test_console_script():
 
 def test_console_script_of_a_long_or_blank_prefix():
     # type: () -> None
-    long = b"/" + b"d" * SHEBANG_LIMIT
+    long = b"/" + b"d" * LIMIT
     for prefix in (long, b"/a b"):
         line = b"#!/bin/sh\n'''exec' \"" + prefix + b"/bin/python\" \"$0\" \"$@\" #'''\n"
         assert relocate(b"e:bin/python", b"code\n", prefix) == line + b"code\n"
 
 
-@pytest.mark.parametrize("length", [SHEBANG_LIMIT, SHEBANG_LIMIT + 1])
+@pytest.mark.parametrize("name", [b'"', b"$x", b"`x`", b"\\", b"'''"])
+def test_console_script_of_a_prefix_that_is_not_itself_in_quotation_marks(name):
+    # type: (bytes) -> None
+    assert relocate(b"e:bin/python3.11", b"code\n", b"/a b/" + name) == b"#!/usr/bin/env python3.11\ncode\n"
+    assert relocate(b"e:bin/python3.11", b"code\n", b"/a/" + name) == b"#!/a/" + name + b"/bin/python3.11\ncode\n"
+
+
+@pytest.mark.parametrize("length", [LIMIT, LIMIT + 1])
 def test_console_script_at_the_limit(length):
     # type: (int) -> None
     executable = b"/" + b"x" * (length - len(b"#!/\n"))
-    assert console_shebang(executable).startswith(b"#!/bin/sh") is (length > SHEBANG_LIMIT)
+    assert console_shebang(executable).startswith(b"#!/bin/sh") is (length > LIMIT)
 
 
 MISPLACED = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from coex_bootstrap.errors import HostUnfit
-from coex_bootstrap.relocate import ENCODINGS, Relocation, console_shebang
+from coex_bootstrap.relocate import ENCODINGS, Relocation
+from coex_bootstrap.shebang import ODD, console_shebang
 from conda.core.portability import (
     _PaddingError,
     generate_shebang_for_entry_point,
@@ -60,7 +61,15 @@ def test_text(data: bytes, prefix: str) -> None:
         expected = replace_long_shebang(FileMode.text, replaced)
     except (UnicodeDecodeError, ValueError):  # conda cannot link such a file
         return
-    assert relocated(data, "text", prefix) == expected
+    found = relocated(data, "text", prefix)
+    line = expected.partition(b"\n")[0]
+    if line.startswith(b"#!/usr/bin/env ") and len(line.split()) > 2 and expected != replaced:
+        # env looks for a program whose name has the options in it: nothing can be started by conda's line
+        rest = replaced.partition(b"\n")
+        assert found.endswith(rest[1] + rest[2])
+        assert found.startswith((b"#!/usr/bin/env -S ", b"#!/bin/sh\n'''exec' "))
+        return
+    assert found == expected
 
 
 @given(binary_files, prefixes)
@@ -86,4 +95,6 @@ def test_a_binary_at_its_own_placeholder_stays(data: bytes) -> None:
 @given(prefixes)
 def test_console_script(prefix: str) -> None:
     executable = f"{prefix}/bin/python3.11"
+    if ODD.search(executable.encode()) and " " in executable:  # sh takes conda's line for another path
+        return
     assert console_shebang(executable.encode()) == generate_shebang_for_entry_point(executable).encode()
