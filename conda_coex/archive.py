@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap import format as form
-from coex_bootstrap.archive import PRELUDE_START, Archive
+from coex_bootstrap.archive import OLD_START, Archive, is_start
 
 from .errors import OutputError
 from .sbom import make_sbom
@@ -113,7 +113,8 @@ def _is_archive(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as stream:
-            return stream.read(len(PRELUDE_START)) in (PRELUDE_START, b"")
+            start = stream.read(len(OLD_START))
+            return is_start(start) or not start
     except PermissionError:
         return False
 

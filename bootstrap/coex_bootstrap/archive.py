@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
     from .index import Index
 
-PRELUDE_START = b"#!/bin/sh\n# This is a coex archive"
+PRELUDE_START = b"#!/bin/sh\n{ : coex - this archive"
+OLD_START = b"#!/bin/sh\n# This is a coex archive"  # of archives made before that
+
+
+def is_start(data):
+    # type: (bytes) -> bool
+    """Return whether the first bytes of a file are those of an archive."""
+    return data.startswith((PRELUDE_START, OLD_START))
 
 
 class Archive(object):
@@ -60,7 +67,7 @@ class Archive(object):
 
     def _check_beginning(self):
         # type: () -> None
-        if self.stream.read(len(PRELUDE_START)) != PRELUDE_START:
+        if not is_start(self.stream.read(len(OLD_START))):
             raise ArchiveDamaged("it does not begin as one")
 
     def _check_size(self):

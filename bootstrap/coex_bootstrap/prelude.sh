@@ -1,10 +1,9 @@
 #!/bin/sh
+{ : coex - this archive is not complete, get a fresh copy of the file ]
 # This is a coex archive: a conda environment and an application in one file. Run it, or: python3 FILE
 # These lines start its unpacked root, or find a Python that unpacks it. The rest of the file is data.
-# A Python that finds no zip at the end of this file shows the next line, a shell passes over it. A shell
-# reads to the last brace before it does anything: of a file that is cut in these lines it runs none.
-: coex - this archive is not complete, get a fresh copy of the file ]
-{
+# A Python that finds no zip at the end of this file shows the second line. A shell reads to the last brace before it
+# does anything: of a file that is cut in these lines it runs none, and says so.
 case $0 in
   /*) _coex_file=$0 ;;
   */*) _coex_file=$PWD/${0#./} ;;

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 from coex_bootstrap import compat
 from coex_bootstrap import format as form
-from coex_bootstrap.archive import Archive
+from coex_bootstrap.archive import OLD_START, PRELUDE_START, Archive
 from coex_bootstrap.errors import ArchiveDamaged, CoexError, FormatUnknown
 from coex_bootstrap.index import Frame
 
@@ -186,3 +186,20 @@ def test_manifest_keeps_the_name_of_its_root(path):
     assert manifest.root_name == manifest.digest[:24].encode("ascii")
     assert manifest.root_name in read(path)[: manifest.prelude]
     assert make_manifest().root_name not in read(path)[: manifest.prelude]
+
+
+def test_start_of_archives_made_before(place):
+    # type: (bytes) -> None
+    """Their first lines were in another order; they are read as any."""
+    name = form.PACKAGE + "/" + form.PRELUDE
+    now = bootstrap_members()[name]
+    assert now.startswith(PRELUDE_START)
+    before = OLD_START + b"\n: coex ]\n{\n" + now[now.index(b"\n#") :]
+    write_archive(place + b"/old.coex", make_index([file_row(b"prefix/x", 0, 0, 1)]), [b"x"], {name: before})
+    assert read(place + b"/old.coex").startswith(OLD_START)
+    with closing(Archive(place + b"/old.coex")) as archive:
+        assert len(archive.index.files) == 1
+    for start in (b"", b"#!/bin/sh\n", OLD_START[:-1], b"#!/bin/sh\n{ : other"):
+        write(place + b"/old.coex", start)
+        with pytest.raises(ArchiveDamaged):
+            Archive(place + b"/old.coex")

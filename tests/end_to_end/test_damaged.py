@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WAYS = ("./file", "sh", "oldest", "newest")
 REMEDY = "get a fresh copy of the file"
 # What a Python of the host says of a file that is no zip, and so no program of its own.
-NO_ZIP = ": coex - this archive is not complete, " + REMEDY
+NO_ZIP = "{ : coex - this archive is not complete, " + REMEDY
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +95,30 @@ def test_truncated(
 def test_truncated_in_its_prelude(
     data: bytes, marks: dict[str, int], way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
 ) -> None:
-    first = data.index(b"\n{\n") + 2
-    for length in [*range(first, marks["payload"] - 2, 97), marks["payload"] - 2]:
+    """From the first byte behind the #! line, which alone is an empty program to every shell and Python."""
+    first, last = len("#!/bin/sh\n") + 1, marks["payload"] - 2
+    step = 5 if way in ("./file", "sh") else 61
+    for length in [*range(first, 200, step), *range(200, last, 97), last]:
         done = start(write(tmp_path / "cut.coex", data[:length]), way, store, host_pythons)
         assert done.returncode != 0, length
-        assert len(done.stderr.splitlines()) == (1 if way in ("./file", "sh") else 4)
-        assert way in ("./file", "sh") or NO_ZIP in done.stderr
+        if way in ("./file", "sh"):
+            assert len(done.stderr.splitlines()) == 1
+        else:
+            assert "SyntaxError" in done.stderr.splitlines()[-1]
+            assert NO_ZIP in done.stderr or length < first + len(NO_ZIP)
+
+
+@pytest.mark.parametrize("way", ["dash", "bash", "busybox"])
+def test_truncated_in_its_first_lines(
+    data: bytes, way: str, shells: dict[str, list[str]], store: Path, tmp_path: Path
+) -> None:
+    if way not in shells:
+        pytest.skip(f"missing on this machine: {way}")
+    for length in range(len("#!/bin/sh\n") + 1, 800, 13):
+        path = write(tmp_path / "cut.coex", data[:length])
+        done = subprocess.run([*shells[way], path], capture_output=True, text=True, check=False)
+        assert (done.returncode != 0, done.stdout, list(store.iterdir())) == (True, "", []), length
+        assert 1 <= len(done.stderr.splitlines()) <= 2
 
 
 def flipped(data: bytes, offset: int) -> bytes:
