@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import bytecode, compiled, create, direct_url, editable, existing, pack_notes, pointers, records
+from .aliases import find_aliases
 from .errors import InputError
 from .frame_cache import FrameCache
 from .installed import behind_links, installed_package, lacking, read_records, rows_of
@@ -26,6 +27,8 @@ from .restore import restore
 from .unmanaged import Unmanaged, collect_unmanaged, emptied, names_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .environment import Environment
     from .live_plan import Drift
     from .packages import Package
@@ -61,17 +64,19 @@ def pack(request: create.Request, selection: Selection, choices: Choices) -> int
 def _pack(request: create.Request, selection: Selection, choices: Choices, scratch: contextlib.ExitStack) -> int:
     output = create.check(request)
     prefix = checked_prefix(request)
-    names = names_of(prefix)
     known = read_records(prefix)
+    others = find_aliases(prefix, known.values())
+    names = names_of(prefix, [*others.names, *others.former])
     environment = existing.read_existing(str(prefix), pip=False)
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
     installed = [known[dist] for dist in dists]
-    found = read(prefix, selection, installed, output)
+    found = read(prefix, selection, installed, output, names)
     pointers.refuse_rebuilding(found.items)
     bring = choices.editable == "bring"
     brought = editable.bring(found, names, selection, output) if bring else editable.Brought()
     pointers.refuse(found.items, names, brought=bring)
-    planned = plan_packages(installed, prefix, found, selection, scratch if choices.missing == "restore" else None)
+    restoring = scratch if choices.missing == "restore" else None
+    planned = plan_packages(installed, prefix, found, selection, restoring, names)
     pip = distributions(found.items)
     stay = compiled.Kept(found.stay)
     kept, gone = direct_url.settle(compiled.settle(found.items, names, stay), names, brought.moved)
@@ -87,7 +92,8 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
         plans = [without_compiled(plan) for plan in plans]
     layout, sources = lay_out(environment, plans, found, cache, date)
     said = [*brought.notes, *pack_notes.notes(found, planned.drifts, missing, planned.restored, selection)]
-    said += [*pack_notes.kept_paths(stay), *pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
+    said += [*pack_notes.of_names(others), *pack_notes.kept_paths(stay)]
+    said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
     # post-link scripts ran in the prefix
     fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
     fields.update({"pip": pip} if pip else {})
@@ -108,7 +114,9 @@ def checked_prefix(request: create.Request) -> Path:
     return prefix
 
 
-def read(prefix: Path, selection: Selection, installed: list[dict[str, Any]], output: Path) -> Unmanaged:
+def read(
+    prefix: Path, selection: Selection, installed: list[dict[str, Any]], output: Path, names: Sequence[str]
+) -> Unmanaged:
     """Return all files of the prefix that are wanted: those of packages whatever they are called."""
     own = os.path.relpath(os.path.realpath(output), os.path.realpath(prefix))
     managed = {target for record in installed for target, _ in rows_of(record)}
@@ -131,7 +139,7 @@ def read(prefix: Path, selection: Selection, installed: list[dict[str, Any]], ou
     tree.files, tree.links = files, links
     rows = (row for record in installed for row in rows_of(record))
     of_packages = {target for target, row in rows if target.endswith(".pyc") and row.get("path_type") != "pyc_file"}
-    return collect_unmanaged(prefix, (), tree=tree, of_packages=of_packages)
+    return collect_unmanaged(prefix, (), names, tree, of_packages)
 
 
 def plan_packages(
@@ -140,6 +148,7 @@ def plan_packages(
     found: Unmanaged,
     selection: Selection,
     scratch: contextlib.ExitStack | None,
+    names: tuple[str, ...],
 ) -> Planned:
     """Return the packages as they are in the prefix; what is theirs is taken from `found`.
 
@@ -156,7 +165,7 @@ def plan_packages(
     restored: dict[str, Content | Link] = {}
     if scratch is not None:
         restored = restore_all(installed, packages, live, selection, scratch)
-    plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names_of(prefix))
+    plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names)
     files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
     noarch = {item.path for item in files if item.compiled}
     found.sources = [source for source in found.sources if source.path not in noarch]

@@ -13,6 +13,7 @@ from .report import human
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from .aliases import Aliases
     from .compiled import Kept
     from .layout import Layout
     from .live_plan import Drift
@@ -39,6 +40,17 @@ def notes(
         yield f"names the environment's path in a form that cannot be changed: {shown(list(found.stay))}"
     for kind, (files, size) in selection.saved.items():
         yield f"left out: {kind}, {files} files, {human(size)}"
+
+
+def of_names(others: Aliases) -> Iterator[str]:
+    """Yield by which paths the environment was known before, and which of its commands run another one."""
+    if others.former:
+        yield f"was at another path before, and still names it, which is replaced as well: {shown(others.former)}"
+    by_place: dict[str, list[str]] = {}
+    for path, place in others.foreign.items():
+        by_place.setdefault(place, []).append(path)
+    for place, paths in by_place.items():
+        yield f"run the programs of another environment, {place}, and will not work without it: {shown(paths)}"
 
 
 def kept_paths(kept: Kept) -> Iterator[str]:

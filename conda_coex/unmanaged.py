@@ -73,10 +73,13 @@ def collect_unmanaged(
     return found
 
 
-def names_of(prefix: Path) -> tuple[str, ...]:
-    """Return the paths by which the files of a prefix may name it: as it is given, really, as in URLs and in JSON."""
+def names_of(prefix: Path, others: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the paths by which the files of a prefix may name it: as it is given, really, as in URLs and in JSON.
+
+    `others` are more names of it.
+    """
     given = os.path.abspath(prefix)  # noqa: PTH100  # links are kept
-    plain = [given, os.path.realpath(given)]
+    plain = [given, os.path.realpath(given), *others]
     encoded = [quote(name, safe) for name in plain for safe in ("/", UNRESERVED)]
     lower = [re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), name) for name in encoded]
     escaped = [json.dumps(name)[1:-1] for name in plain]

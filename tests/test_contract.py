@@ -43,6 +43,8 @@ ORCHESTRATORS = {
 # What else a module may import of its own package.
 EDGES = {
     BUILDER: {
+        ("aliases", "installed"),
+        ("aliases", "live_file"),
         ("bytecode", "fetch"),
         ("direct_url", "live_file"),
         ("damage", "package_file"),
