@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 START = 4 << 10  # bytes of a file that are looked at
 FILES = 200  # files of packages that are looked at
+BLANKS = 9  # in a path of a command line
 TOKEN = re.compile(r"(?<![\w.~+%-])/[^\s\"'`<>|;:,=()\[\]{}$*?\\\0]+")
 INSIDE = re.compile(r"/(?=(?:bin|lib|libexec|include|share|etc|ssl|conda-meta)(?:/|\Z))")
 
@@ -38,7 +38,7 @@ def find_aliases(prefix: Path, records: Iterable[dict[str, Any]]) -> Aliases:
     """
     found = Aliases()
     known = {os.path.abspath(prefix), os.path.realpath(prefix)}  # noqa: PTH100  # links are kept
-    written = [(name, True) for name in _of_history(prefix)]
+    written = [(name, False) for name in _of_history(prefix)]
     for path, row in islice(_of_conda(records), FILES):
         data = _data(prefix / path)
         written += [(name, _is_proved(name, data, row)) for name in _heads(prefix, os.fsdecode(data[:START]))]
@@ -61,22 +61,14 @@ def find_aliases(prefix: Path, records: Iterable[dict[str, Any]]) -> Aliases:
 
 
 def _of_history(prefix: Path) -> Iterator[str]:
-    """Yield the prefixes that conda was told on its command line, which its history has."""
+    """Yield what may be a prefix of the command lines that conda's history has."""
     try:
         text = (prefix / "conda-meta/history").read_text("utf-8", "replace")
     except OSError:
         return
-    for line in re.findall(r"^# cmd: (.*)$", text, re.MULTILINE):
-        try:
-            words = shlex.split(line)
-        except ValueError:
-            continue
-        if not {"create", "install", "update", "remove"} & {*words}:
-            continue
-        for option, value in zip(words, [*words[1:], ""], strict=True):
-            name = value if option in ("-p", "--prefix") else option.partition("--prefix=")[2]
-            if name.startswith("/") and name.strip("/"):
-                yield os.path.normpath(name)
+    for words in re.findall(r"^# cmd: .*?(?: -p |--prefix[= ])(/.*)$", text, re.MULTILINE):
+        parts = words.split(" ")  # conda does not quote them, and a path may have blanks
+        yield from (os.path.normpath(" ".join(parts[:end])) for end in range(1, min(len(parts), BLANKS) + 1))
 
 
 def _of_conda(records: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

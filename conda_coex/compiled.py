@@ -65,7 +65,7 @@ def decide(item: Content, data: Buffer, names: Sequence[str], kept: Kept) -> Con
     if any(in_pieces(data, sections, name) for name in names):
         kept.pieces.append(path)
     prefix = item.placeholder
-    if prefix is None:
+    if prefix is None or prefix not in names:  # none, or a placeholder of a package
         return item
     is_short = len(prefix.encode()) < ROOMY
     if is_short and sections:

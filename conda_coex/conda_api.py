@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from coex_bootstrap.report import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
     from contextlib import AbstractContextManager
 
 
@@ -23,6 +23,38 @@ def prefix_data(prefix: str, *, pip: bool) -> Any:
     names = signature(PrefixData.__init__).parameters
     keyword = "interoperability" if "interoperability" in names else "pip_interop_enabled"
     return PrefixData(prefix, **{keyword: pip})
+
+
+def prefix_record(fields: dict[str, Any]) -> Any:
+    """Return the record of an installed package; raises ValueError for fields that conda does not take."""
+    from conda.auxlib.entity import ValidationError
+    from conda.models.records import PrefixRecord
+
+    try:
+        return PrefixRecord(**{"build_number": 0} | {key: value for key, value in fields.items() if value is not None})
+    except ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+def requested_specs(prefix: str, names: Container[str]) -> list[str]:
+    """Return the specs that the history says were asked for, of packages of these names.
+
+    conda's `get_requested_specs_map` reads all records again, and fails on odd files beside them.
+    """
+    from conda import CondaError
+    from conda.history import History
+    from conda.models.match_spec import MatchSpec
+
+    found: dict[str, str] = {}
+    for request in History(prefix).get_user_requests():
+        for action in ("remove_specs", "update_specs", "neutered_specs"):
+            for text in request.get(action, ()):
+                with contextlib.suppress(CondaError):
+                    spec = MatchSpec(text)
+                    found.pop(spec.name, None)
+                    if action != "remove_specs":
+                        found[spec.name] = str(spec)
+    return [spec for name, spec in found.items() if name in names]
 
 
 def link_order(records: Iterable[Any]) -> tuple[Any, ...]:

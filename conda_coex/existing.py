@@ -10,6 +10,7 @@ from typing import Any
 from . import conda_api
 from .environment import Environment
 from .errors import InputError
+from .installed import UNKNOWN, UNSAID, damaged, read_records
 from .report import show_records
 
 
@@ -20,40 +21,54 @@ def read_existing(prefix: str, *, pip: bool = True) -> Environment:
     """
     from conda.base.context import context
     from conda.exceptions import DryRunExit, EnvironmentLocationNotFound
-    from conda.history import History
 
-    if not Path(prefix, "conda-meta", "history").is_file():
+    mine = [record for record in _condas(Path(prefix)) if _is_conda(record)]
+    if not mine and not Path(prefix, "conda-meta", "history").is_file():  # which other installers do not write
         raise EnvironmentLocationNotFound(prefix)
-    mine, foreign = _records(prefix) if pip else (_condas(prefix), [])
     if not mine:
         raise InputError("the environment has no conda packages", os.fsencode(prefix))
     if context.dry_run:
         show_records(mine)
         raise DryRunExit
-    specs = History(prefix).get_requested_specs_map().values()
+    specs = conda_api.requested_specs(prefix, {record.name for record in mine})
     platform = next((record.subdir for record in mine if record.subdir != "noarch"), context.subdir)
     return Environment(
         platform=platform,
         records=conda_api.link_order(mine),
-        specs=tuple(sorted(str(spec) for spec in specs)),
-        channels=tuple(dict.fromkeys(record.channel.base_url or record.channel.canonical_name for record in mine)),
+        specs=tuple(sorted(specs)),
+        channels=tuple(dict.fromkeys(filter(None, map(_channel, mine)))),
         variables=_read_state(Path(prefix, "conda-meta", "state")),
-        foreign=tuple(sorted(foreign)),
+        foreign=tuple(sorted(_foreign(prefix))) if pip else (),
     )
 
 
-def _condas(prefix: str) -> list[Any]:
-    return [record for record in conda_api.prefix_data(prefix, pip=False).iter_records() if _is_conda(record)]
+def _condas(prefix: Path) -> list[Any]:
+    """Return the records of packages; raises PackageDamaged. Files that are no records are passed over, as by conda."""
+    found = {}
+    for fields in read_records(prefix).values():
+        small = {key: value for key, value in fields.items() if key not in UNSAID}
+        try:
+            found[fields["name"]] = conda_api.prefix_record(small)
+        except (ValueError, TypeError) as error:
+            name = "-".join(fields[key] for key in ("name", "version", "build"))
+            raise damaged(prefix / f"conda-meta/{name}.json", error) from error
+    return list(found.values())
 
 
-def _records(prefix: str) -> tuple[list[Any], list[str]]:
-    """Return conda's records, and the names of what others installed; conda 25.5 and newer fail on a wrong RECORD."""
+def _channel(record: Any) -> str | None:
+    name = record.channel.base_url or record.channel.canonical_name
+    return None if name == UNKNOWN else str(name)
+
+
+def _foreign(prefix: str) -> list[str]:
+    """Return the names of what others than conda installed; conda 25.5 and newer fail on a wrong RECORD."""
+    from conda import CondaError
+
     try:
         found = list(conda_api.prefix_data(prefix, pip=True).iter_records())
-    except ValueError as error:
-        return _condas(prefix), [f"what pip installed (conda cannot read its records: {error})"]
-    foreign = [f"{record.name} {record.version}" for record in found if not _is_conda(record)]
-    return [record for record in found if _is_conda(record)], foreign
+    except (ValueError, CondaError) as error:
+        return [f"what pip installed (conda cannot read its records: {error})"]
+    return [f"{record.name} {record.version}" for record in found if not _is_conda(record)]
 
 
 def _read_state(path: Path) -> dict[str, str | None]:

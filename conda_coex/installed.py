@@ -20,13 +20,23 @@ if TYPE_CHECKING:
 OF_LINKING = ("pyc_file", "unix_python_entry_point")  # rows of a record that are no files of the package
 NO_FILE = ("pyc_file", "directory")  # rows that a prefix may lack
 IN_SITE_PACKAGES = re.compile(r"lib/python[^/]+/(site-packages/.*)")
+UNKNOWN = "<unknown>"  # conda's name of the channel of a package that has neither channel nor URL
 UNSAID = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
 
 
 def read_records(prefix: Path) -> dict[str, dict[str, Any]]:
-    """Return the records of installed packages by dist, as conda wrote them; raises PackageDamaged."""
-    found = (_read_record(path) for path in sorted(prefix.glob("conda-meta/*.json")))
-    return {f"{record['name']}-{record['version']}-{record['build']}": record for record in found}
+    """Return the records of installed packages by dist, as they were written; raises PackageDamaged.
+
+    Files whose name begins with a dot, or is not that of a package, are no records, as for conda.
+    """
+    found = {}
+    for path in sorted(prefix.glob("conda-meta/[!.]*.json")):
+        named = path.stem.rsplit("-", 2)
+        if len(named) == 3 and path.is_file():
+            fields = _read_record(path)
+            if named == [fields["name"], fields["version"], fields["build"]]:
+                found[path.stem] = fields
+    return found
 
 
 def _read_record(path: Path) -> dict[str, Any]:
@@ -36,19 +46,32 @@ def _read_record(path: Path) -> dict[str, Any]:
             return fields
         raise ValueError("it is no record")
     except (OSError, ValueError) as error:
-        what = f"the record of an installed package cannot be read: {error}"
-        raise PackageDamaged(what, os.fsencode(path), "reinstall the package") from error
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> PackageDamaged:
+    """Return the error that says why a record cannot be read."""
+    what = f"the record of an installed package cannot be read: {error}"
+    return PackageDamaged(what, os.fsencode(path), "reinstall the package")
 
 
 def rows_of(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the target path and the fields of every row of a record; records of old have target paths alone.
 
-    mamba and rattler write target paths for noarch packages, where conda has those of the package: these are returned.
+    Some have both, and neither is whole. mamba and rattler write target paths for noarch packages, where conda has
+    those of the package: these are returned.
     """
-    paths = (record.get("paths_data") or {}).get("paths") or [{"_path": path} for path in record.get("files", ())]
-    targets = {_tail(path): path for path in record.get("files", ())}
+    files = record.get("files") or ()
+    paths = (record.get("paths_data") or {}).get("paths") or ()
+    targets = {_tail(path): path for path in files}
     rows = [(targets.get(_tail(str(row["_path"])), str(row["_path"])), row) for row in paths if row.get("_path")]
-    if record.get("noarch") != "python":
+    known = {target for target, _ in rows}
+    is_python = record.get("noarch") == "python"
+    for path in files:
+        if path not in known:
+            made = {"path_type": "pyc_file"} if is_python and paths and path.endswith(".pyc") else {}
+            rows.append((path, {"_path": path, **made}))
+    if not is_python:
         return rows
     return [
         (target, {**row, "_path": _tail(target)} if IN_SITE_PACKAGES.match(str(row["_path"])) else row)
@@ -68,8 +91,11 @@ def _tail(path: str) -> str:
 def installed_package(prefix: Path, record: dict[str, Any], requested: str | None) -> Package:
     """Return a package without its paths, read from its record in the prefix."""
     from conda.common.url import mask_anaconda_token, remove_auth
+    from conda.models.channel import Channel
 
-    fields = {name: value for name, value in record.items() if name not in UNSAID}
+    fields = {name: value for name, value in record.items() if name not in UNSAID and value is not None}
+    fields.setdefault("build_number", 0)
+    fields.setdefault("channel", str(Channel(fields["url"])) if fields.get("url") else UNKNOWN)
     for key in ("url", "channel"):
         if fields.get(key):
             fields[key] = remove_auth(mask_anaconda_token(fields[key]))

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from .installed import NO_FILE, OF_LINKING, is_missing, rows_of
 from .live_file import digest
 from .packages import Package, PackagePath, check_path
+from .placeholders import find_edits
 from .plan import NOARCH_SOURCE, Content, Link, PackagePlan, compiled_path
+
+LONGEST = 255  # bytes by which a placeholder is longer than a prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -122,7 +125,7 @@ def _path_row(target: str, row: dict[str, Any], item: Content | Link) -> Package
     own = isinstance(item, Content) and item.package_path is not None
     kind = "hardlink" if isinstance(item, Content) else "softlink"
     sha256 = item.sha256 if isinstance(item, Content) and not (item.placeholder and not own) else None
-    fields = {key: value for key, value in row.items() if key != "sha256_in_prefix"}
+    fields = {"path_type": kind, **{key: value for key, value in row.items() if key != "sha256_in_prefix"}}
     size = item.size if isinstance(item, Content) else 0
     return PackagePath(target, kind, None, None, sha256, size, 0o644, 0, fields)
 
@@ -131,7 +134,7 @@ def _pristine(item: Content, package: Package, target: str, row: dict[str, Any],
     """Return a live file as its package had it, where that can be proved by its sha256."""
     known, placeholder = row.get("sha256"), row.get("prefix_placeholder")
     if not known:
-        return item
+        return _with_room(item, package.directory / target)
     if item.sha256 == known:
         return replace(item, placeholder=None, file_mode=None, edits=None, package_path=row["_path"])
     if not placeholder:
@@ -148,6 +151,25 @@ def _pristine(item: Content, package: Package, target: str, row: dict[str, Any],
                 package_path=row["_path"],
             )  # fmt: skip
     return item
+
+
+def _with_room(item: Content, path: Path) -> Content:
+    """Return a binary of a package that no sums are known of with the room that its placeholder has left in it.
+
+    conda fills a string up with NULs, which show how much longer the placeholder was.
+    """
+    prefix = item.placeholder
+    if prefix is None or item.file_mode != "binary":
+        return item
+    data, name = path.read_bytes(), prefix.encode()
+    strings = re.findall(rb"(" + re.escape(name) + rb"[^\0]*)(\0+)", data)
+    room = min(((len(zeros) - 1) // string.count(name) for string, zeros in strings), default=0)
+    if room == 0:
+        return item
+    longer = prefix + "_" * min(room, LONGEST)
+    original = unrelocate(data, name, longer.encode(), "binary")
+    edits = find_edits(original, longer, "binary")
+    return replace(item, source=original, sha256=digest(original), placeholder=longer, edits=edits)
 
 
 def _cached(dist: str, path: str) -> Iterator[bytes]:
