@@ -67,6 +67,7 @@ EDGES = {
         ("entry_local", "entry_function"),
         ("entry_local", "entry_script"),
         ("entry_local", "entry_words"),
+        ("existing", "installed"),
         ("entry_point", "app"),
         ("entry_point", "entry_arguments"),
         ("entry_point", "entry_files"),
