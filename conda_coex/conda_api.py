@@ -86,6 +86,34 @@ def print_json(**fields: Any) -> None:
     write_text(document.getvalue())
 
 
+def repodata_names() -> tuple[str, ...]:
+    """Return the names of the files with a channel's packages that conda would try, in order."""
+    from conda.base.context import context
+
+    names = () if context.use_only_tar_bz2 else context.repodata_fns
+    return tuple(dict.fromkeys([*names, "repodata.json"]))
+
+
+def unread_channels(channels: Iterable[str]) -> tuple[str, ...]:
+    """Return the channels whose packages conda neither knows nor may ask for, being offline."""
+    from conda.base.context import context
+    from conda.core.subdir_data import SubdirData
+    from conda.models.channel import Channel
+
+    def known(url: str) -> bool:
+        names = repodata_names()
+        return any(SubdirData(Channel(url), repodata_fn=name).cache_path_json.is_file() for name in names)
+
+    if not context.offline:
+        return ()
+    found = []
+    for channel in map(Channel, channels):
+        urls = channel.urls(with_credentials=True, subdirs=(context.subdir, "noarch"))
+        if not all(url.startswith("file:") or known(url) for url in urls):
+            found.append(str(channel.base_url or channel.canonical_name))
+    return tuple(found)
+
+
 def confirm_yn() -> None:
     """Ask to proceed; raises conda's DryRunExit or CondaSystemExit."""
     try:

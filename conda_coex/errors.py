@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.errors import CoexError, Misuse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "AppError",
@@ -25,6 +29,7 @@ __all__ = [
     "PackageRefused",
     "PipFailed",
     "ReadBackFailed",
+    "RepodataMissing",
 ]
 
 
@@ -84,6 +89,16 @@ class LockMismatch(CoexError):
 
 class PipFailed(CoexError):
     """pip could not install what was asked of it."""
+
+
+class RepodataMissing(CoexError):
+    """conda does not know what a channel has, and may not ask."""
+
+    advice = "run the command once without --offline, or name channels that conda has read before"
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        what = "conda's cache has no repodata of it, and --offline keeps conda from fetching it"
+        super().__init__(what, os.fsencode(", ".join(channels)))
 
 
 class DecoderNotFound(CoexError):

@@ -7,7 +7,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from .errors import DecoderNotFound
+from .errors import DecoderNotFound, RepodataMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ def solve_quietly(
 
     for asked in dict.fromkeys([tuple(channels), *((channel,) for channel in channels)]):
         # the user asked for another solve than this, and conda would show a prefix that does not exist
-        with contextlib.suppress(CondaError, SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.suppress(CondaError, RepodataMissing, SystemExit), contextlib.redirect_stdout(io.StringIO()):
             return solve(asked)
     return ()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import conda_api
 from .environment import Environment
+from .errors import RepodataMissing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,15 +66,23 @@ def _link_records(transaction: Any) -> tuple[Any, ...]:
 
 
 def solve_transaction(specs: Sequence[str], channels: Sequence[str], prefix: str = NOWHERE) -> Any:
-    """Return conda's transaction for a new environment, trying each repodata file that conda would."""
-    from conda.base.context import context
+    """Return conda's transaction for a new environment; raises RepodataMissing if --offline made it fail."""
+    try:
+        return _try_each_repodata(specs, channels, prefix)
+    except _failures() as error:
+        unread = conda_api.unread_channels(channels)
+        if unread:
+            raise RepodataMissing(unread) from error
+        raise
+
+
+def _try_each_repodata(specs: Sequence[str], channels: Sequence[str], prefix: str) -> Any:
     from conda.exceptions import PackagesNotFoundError, ResolvePackageNotFound
     from conda.models.match_spec import MatchSpec
 
     assume_platform()
     parsed = tuple(MatchSpec(spec) for spec in specs)
-    names = () if context.use_only_tar_bz2 else context.repodata_fns
-    names = tuple(dict.fromkeys([*names, "repodata.json"]))
+    names = conda_api.repodata_names()
     for name in names:
         last = name == names[-1]
         try:
@@ -96,6 +105,11 @@ def _transaction(prefix: str, channels: Sequence[str], specs: Sequence[Any], rep
     return solver.solve_for_transaction(
         deps_modifier=context.deps_modifier, update_modifier=context.update_modifier, should_retry_solve=not last
     )
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """Return what a solve ends with; OSError is that of the rattler solver, for repodata that is not there."""
+    return (OSError, *_retryable())
 
 
 def _retryable() -> tuple[type[BaseException], ...]:

@@ -74,6 +74,11 @@ CASES = [
         list_missing_package,
     ),
     Case(
+        "offline, of a channel that was never read",
+        (*CREATE, "-c", "https://example.invalid/channel", "--offline", "--package", "unseen", *RUN),
+        "https://example.invalid/channel: conda's cache has no repodata of it, and --offline keeps conda from fetching",
+    ),
+    Case(
         "Python package without a Python",
         (*CREATE, "-c", "{channel}", "--package", "hello-noarch", "--no-deps", *RUN),
         "hello-noarch-1.0-pyh1_0 needs a Python, and the environment has none; add python",
