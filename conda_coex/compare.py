@@ -54,7 +54,7 @@ def compare(
     found["files"] = {owner: paths for owner, paths in sorted(files.items()) if owner not in known}
     found["sizes"] = {
         "file": [old["size"], new["size"]],
-        "unpacked": [old["unpacked"]["bytes"], new["unpacked"]["bytes"]],
+        "unpacked": [old["unpacked"]["content"], new["unpacked"]["content"]],
         "packages": {
             name: [sizes.get(name, 0) for sizes in _package_sizes(old, new)]
             for name in [n for kind in SIGNS for n in found["packages"][kind]]

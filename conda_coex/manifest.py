@@ -61,9 +61,10 @@ def make_manifest(
 
 
 def unpacked_size(index: Index) -> dict[str, int]:
-    """Return how many files and bytes an archive takes on a host."""
+    """Return how many files and bytes an archive takes on the disk of a host, and the bytes that its files contain."""
     blocks = sum(-(-row.size // BLOCK) * BLOCK for row in index.files)
-    return {"files": len(index.files), "bytes": blocks + BLOCK * len(index.directories)}
+    content = sum(row.size for row in index.files)
+    return {"files": len(index.files), "bytes": blocks + BLOCK * len(index.directories), "content": content}
 
 
 def _identity(package: Package) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def report(
         return
     notify(warnings)
     count = len(manifest.packages)
-    unpacked = manifest.fields["unpacked"]["bytes"]
+    unpacked = manifest.fields["unpacked"]["content"]
     say_made(
         output,
         f"{human(size)} for {manifest.platform}, {count} package{'s' * (count != 1)}, {human(unpacked)} unpacked",

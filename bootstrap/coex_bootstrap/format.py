@@ -47,8 +47,8 @@ class Manifest(object):
     shell)], the first being the default, env [{name, value, default}], packages in
     link order, requires {virtual package: [version and build constraint]}, prefix_limit (bytes, or null),
     libzstd (what it came from), post_link [{name, version, build_number}], compile {python, sources}
-    or null, prelude and payload (bytes), unpacked {files, bytes}; pip [{name, version, requested, url or file,
-    sha256}] where pip installed something.
+    or null, prelude and payload (bytes), unpacked {files, bytes (on a disk), content (bytes in files)}; pip [{name,
+    version, requested, url or file, sha256}] where pip installed something.
     """
 
     def __init__(self, fields):

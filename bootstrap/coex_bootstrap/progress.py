@@ -11,7 +11,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, Union
+    from typing import Any, Callable, Dict, Iterable, Tuple, Union
 
     from .archive import Archive
     from .zstd import Decoder
@@ -71,7 +71,7 @@ class Progress(object):
             if self.thread is None:
                 import threading
 
-                self.total = sum(frame.content for frame in self.archive.index.frames) - self.left_out
+                self.total, self.factor = self._measure()
                 self.ended = threading.Event()
                 self.thread = threading.Thread(target=self._show)
                 self.thread.daemon = True
@@ -80,13 +80,20 @@ class Progress(object):
 
         return start
 
+    def _measure(self):
+        # type: () -> Tuple[float, float]
+        """Return the bytes of files that are to be written, about, and how many a byte of a frame is: equal files share."""
+        frames = sum(frame.content for frame in self.archive.index.frames)
+        factor = float(sum(self.archive.index.files.sizes)) / max(frames, 1)
+        return (frames - self.left_out) * factor, factor
+
     def _show(self):
         # type: () -> None
         self.ended.wait(DELAY)
         while not self.ended.is_set():
             self._count()
             spent = time.time() - self.began
-            done = min(self.done, self.total)  # a frame of records is decoded again at the end
+            done = min(self.done * self.factor, self.total)  # a frame of records is decoded again at the end
             line = "coex: unpacking, %.1f of %.1f MB, %.1f s" % (done / 1e6, self.total / 1e6, spent)
             _write("\r" + line.ljust(self.width))
             self.width = len(line)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What a verb hands on: the fields of its JSON document, the lines that a person reads, the status to end with.
 Outcome = namedtuple("Outcome", "fields lines status")
-RIGHT = ("compressed", "unpacked", "size", "mode")  # columns that stand to the right
+RIGHT = ("compressed", "unpacked", "size", "on disk", "mode")  # columns that stand to the right
 
 
 def human(size):

@@ -199,7 +199,7 @@ def list_lines(roots):
         cells.append((root.name, human(root.size), shared, used, pids, shown(root.path)))
     if not roots:
         return ["no roots: no archive is unpacked"]
-    lines = list(table(("root of", "size", "shared", "last start", "in use by", "path"), cells))
+    lines = list(table(("root of", "on disk", "shared", "last start", "in use by", "path"), cells))
     return lines + ["%s, %s" % (counted(len(roots), "root"), human(total_size(roots)))]
 
 

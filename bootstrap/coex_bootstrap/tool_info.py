@@ -43,6 +43,7 @@ def describe(archive):
         size=os.stat(archive.path).st_size,
         app=list(_app_files(archive)),
         libzstd={"from": fields["libzstd"], "size": len(library)},
+        unpacked=dict(fields["unpacked"], content=sum(archive.index.files.sizes)),  # older manifests have it not
     )
     return fields
 
@@ -77,7 +78,8 @@ def render(path, found):
     facts = [
         ("platform", found["platform"]),
     ] + _entry_points(found) + [
-        ("size", "%s, unpacked %s in %d files" % (human(found["size"]), human(unpacked["bytes"]), unpacked["files"])),
+        ("size", "%s, unpacked %s in %d files" % (human(found["size"]), human(unpacked["content"]), unpacked["files"])),
+        ("on disk", "%s at least" % human(unpacked["bytes"])),
         ("host needs", ", ".join(_needs(found))),
         ("post-link", ", ".join(package["name"] for package in found["post_link"]) or "none"),
         ("libzstd", "%s (%s)" % (found["libzstd"]["from"], human(found["libzstd"]["size"]))),

@@ -27,6 +27,13 @@ class Frames(object):
         # type: () -> List[Any]
         return [self, self]
 
+    @property
+    def files(self):
+        # type: () -> Frames
+        return self
+
+    sizes = [1500000, 2500000]  # of files, some of which are equal and share frames
+
 
 @pytest.fixture
 def written(monkeypatch):
@@ -52,13 +59,13 @@ def test_counts_what_a_child_decodes(written):
     os.waitpid(child, 0)
     shown.beating(lambda: beats.append(1))()
     for _ in range(500):
-        if any(" 1.0 of 2.0 MB" in line for line in written):
+        if any(" 2.0 of 4.0 MB" in line for line in written):
             break
         time.sleep(0.01)
     pipe = os.fstat(shown.reading)
     shown.stop()
     shown.stop()
-    assert any(line.startswith("\rcoex: unpacking, 1.0 of 2.0 MB, ") for line in written)
+    assert any(line.startswith("\rcoex: unpacking, 2.0 of 4.0 MB, ") for line in written)
     assert written[-1].strip("\r ") == ""
     assert len(written[-1]) - 2 >= len(written[-2].strip())
     assert beats == [1]

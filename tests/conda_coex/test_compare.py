@@ -9,7 +9,7 @@ from conda_coex.compare import LISTED, compare, render
 
 SAME: dict[str, dict[str, list[str]]] = {}
 OLD: dict[str, Any] = {
-    "digest": "a", "size": 1000, "unpacked": {"bytes": 5000}, "platform": "linux-64", "builder": "conda-coex 1",
+    "digest": "a", "size": 1000, "unpacked": {"content": 5000}, "platform": "linux-64", "builder": "conda-coex 1",
     "packages": [
         {"name": "kept", "version": "1", "build": "0", "compressed": 10},
         {"name": "newer", "version": "1", "build": "0", "compressed": 20},

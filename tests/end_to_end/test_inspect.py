@@ -11,6 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from coex_bootstrap.report import human
 
 from conda_coex.size_page import page as page_of
 from conda_coex.sizes import Owned, Sized
@@ -106,6 +107,9 @@ def test_sizes(conda: Conda, made: Path) -> None:
     for package in found["packages"]:
         assert by_name[package["name"]]["unpacked"] >= package["unpacked"]
         assert by_name[package["name"]]["packed"] >= package["compressed"] - 1
+    unpacked = sum(each["unpacked"] for each in found["sizes"])
+    assert unpacked == found["unpacked"]["content"] < found["unpacked"]["bytes"]
+    assert f"unpacked {human(unpacked)} in" in conda("coex", "inspect", "new.coex", cwd=made).stdout
     shown = conda("coex", "inspect", "new.coex", "--sizes", cwd=made).stdout.splitlines()
     assert shown[1].startswith("python")
     assert any(line.endswith("prefix/bin/cprog") or "prefix/lib/" in line for line in shown)
