@@ -113,7 +113,7 @@ def lacking(record: Mapping[str, Any], live: Container[str], prefix: Path) -> di
 def is_missing(path: str, live: Container[str], prefix: Path) -> bool:
     """Return whether nothing stands at a path of the prefix, nor a file of another package where it has directories."""
     parents = (str(parent) for parent in PurePosixPath(path).parents)
-    return not os.path.lexists(prefix / path) and not any(parent in live for parent in parents)
+    return not os.path.exists(prefix / path) and not any(parent in live for parent in parents)  # noqa: PTH110
 
 
 def behind_links(

@@ -125,7 +125,8 @@ def _path_row(target: str, row: dict[str, Any], item: Content | Link) -> Package
     own = isinstance(item, Content) and item.package_path is not None
     kind = "hardlink" if isinstance(item, Content) else "softlink"
     sha256 = item.sha256 if isinstance(item, Content) and not (item.placeholder and not own) else None
-    fields = {"path_type": kind, **{key: value for key, value in row.items() if key != "sha256_in_prefix"}}
+    fields = {key: value for key, value in row.items() if key != "sha256_in_prefix"}
+    fields["path_type"] = kind
     size = item.size if isinstance(item, Content) else 0
     return PackagePath(target, kind, None, None, sha256, size, 0o644, 0, fields)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import bytecode, compiled, create, direct_url, editable, existing, pack_notes, pointers, records
 from .aliases import find_aliases
+from .cached_files import follow
 from .errors import InputError
 from .frame_cache import FrameCache
 from .installed import behind_links, installed_package, lacking, read_records, rows_of
@@ -118,28 +119,31 @@ def read(
     prefix: Path, selection: Selection, installed: list[dict[str, Any]], output: Path, names: Sequence[str]
 ) -> Unmanaged:
     """Return all files of the prefix that are wanted: those of packages whatever they are called."""
-    own = os.path.relpath(os.path.realpath(output), os.path.realpath(prefix))
-    managed = {target for record in installed for target, _ in rows_of(record)}
-    managed |= {above for target in managed for above in accumulate(target.split("/"), posixpath.join)}
+    archive = os.path.relpath(os.path.realpath(output), os.path.realpath(prefix))
+    known = {target: row for record in installed for target, row in rows_of(record)}
+    managed = {above for target in known for above in accumulate(target.split("/"), posixpath.join)}
 
     def wanted(path: str) -> bool:
         if path not in managed and not (is_environment(path) and is_environment(posixpath.dirname(path))):
             return False
-        if path == own:
+        if path == archive:
             return False
         if selection.leaves_out(path) != "excluded":
             return True
         return bool(selection.include) and os.access(prefix / path, os.R_OK)  # something in it may be asked for
 
     tree = walk(prefix, wanted)
+    cached = follow(tree, known)
     files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}
     links = {path: target for path, target in tree.links.items() if selection.wanted(path, 0)}
     for path in emptied(tree, files.keys() | links.keys()):
         del tree.directories[path]
     tree.files, tree.links = files, links
-    rows = (row for record in installed for row in rows_of(record))
-    of_packages = {target for target, row in rows if target.endswith(".pyc") and row.get("path_type") != "pyc_file"}
-    return collect_unmanaged(prefix, (), names, tree, of_packages)
+    own = (target for target, row in known.items() if row.get("path_type") != "pyc_file")
+    of_packages = {target for target in own if target.endswith(".pyc")}
+    found = collect_unmanaged(prefix, (), names, tree, of_packages)
+    found.cached = [path for path in cached if path in files]
+    return found
 
 
 def plan_packages(

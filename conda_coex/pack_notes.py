@@ -32,6 +32,8 @@ def notes(
     yield from (f"{path} is a {what} and is left out" for path, what in found.left_out)
     if modified:
         yield f"modified since conda installed them, and kept as they are now: {shown(modified)}"
+    if found.cached:
+        yield f"are links to files outside of the environment, whose content is taken: {shown(found.cached)}"
     if restored:
         yield f"missing from packages, and taken from conda's package cache: {shown(restored)}"
     if missing:

@@ -34,6 +34,7 @@ class Unmanaged:
     directories: dict[str, int] = field(default_factory=dict)  # path of the root, mode
     sources: list[Content] = field(default_factory=list)  # whose .pyc was there, and is to be made anew
     left_out: list[tuple[str, str]] = field(default_factory=list)  # path, what it is
+    cached: list[str] = field(default_factory=list)  # that were links to files outside
     stay: dict[str, int] = field(default_factory=dict)  # places that name the prefix, and cannot be changed
 
     @property

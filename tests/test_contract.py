@@ -53,6 +53,7 @@ EDGES = {
         ("editable", "live_prefix"),
         ("editable", "pointers"),
         ("editable", "unmanaged"),
+        ("cached_files", "live_prefix"),
         ("compiled", "elf"),
         ("compiled", "elf_references"),
         ("compiled", "live_file"),

@@ -138,3 +138,33 @@ def test_no_environment(conda: Conda, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Not a conda environment" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["conda-meta"]
+
+
+def test_links_into_caches(conda: Conda, channel: tuple[str, ...], tmp_path: Path) -> None:
+    """What is a file for those who use the environment is a file in the archive: of conda's cache, or of another."""
+    prefix, cache = tmp_path / "env", tmp_path / "cache"
+    always = {"CONDA_ALWAYS_SOFTLINK": "1"}
+    conda("create", "-q", "-y", "--offline", *channel, "-p", prefix, "python", "hello-noarch", "zstd", env=always)
+    site = prefix / "lib/python3.11/site-packages"
+    assert (site / "hello_noarch/__init__.py").is_symlink()
+    texts = {"six.py": "A = 'six'", "deep/__init__.py": "B = 'deep'", "s-1.dist-info/RECORD": "six.py,,\n"}
+    for name, text in texts.items():
+        (cache / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / name).write_text(text)
+        (site / name).parent.mkdir(exist_ok=True)
+        (site / name).symlink_to(cache / name)
+    (site / "deep/data").symlink_to(cache)
+    said, root = start(conda, prefix, tmp_path)
+    assert "are links to files outside of the environment, whose content is taken: " in said
+    assert "to what the archive does not have: lib/python3.11/site-packages/deep/data" in said
+    assert "modified" not in said
+    assert "missing" not in said
+    links = [path for path in root.rglob("*") if path.is_symlink() and not path.resolve().is_relative_to(root)]
+    assert links == [root / "lib/python3.11/site-packages/deep/data"]
+    program = "import six, deep, hello_noarch; print(six.A, deep.B, hello_noarch.__file__)"
+    env = {"COEX_ENTRYPOINT": "python"}
+    printed = Archive(tmp_path / "x.coex").start("-c", program, store=tmp_path / "store", env=env)
+    assert printed.split() == ["six", "deep", str(root / "lib/python3.11/site-packages/hello_noarch/__init__.py")]
+    (record,) = root.glob("conda-meta/hello-noarch-*.json")
+    rows = json.loads(record.read_text())["paths_data"]["paths"]
+    assert not [row for row in rows if row["path_type"] == "softlink"]
