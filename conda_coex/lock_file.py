@@ -141,6 +141,7 @@ class LockFile:
         A word of a lock cannot be more than a word. The hash that a lock has of a directory or a repository is
         none that pip could compare: a directory is as it is now, a commit names its content.
         """
+        location = location.removeprefix("direct+")  # of uv, and pixi with it: from no index
         if any(mark.isspace() for mark in name + location) or location.startswith("-") or not location:
             raise self.wrong(f"has {location!r}, which is neither the URL nor the path of a pip package")
         if "+" in location.partition("://")[0]:

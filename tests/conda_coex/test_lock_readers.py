@@ -225,6 +225,11 @@ def test_pixi_choices(tmp_path: Path) -> None:
     ("location", "line"),
     [
         pytest.param(WHEEL, f"p @ {WHEEL} --hash=sha256:{SHA256}", id="wheel"),
+        pytest.param(f"direct+{WHEEL}", f"p @ {WHEEL} --hash=sha256:{SHA256}", id="wheel of no index"),
+        pytest.param(
+            f"{WHEEL}#sha256={SHA256}", f"p @ {WHEEL}#sha256={SHA256} --hash=sha256:{SHA256}", id="sum in the URL"
+        ),
+        pytest.param(f"{GIT}?subdirectory=a%2Fb&rev=x%2F#{COMMIT}", f"p @ {GIT}@{COMMIT}#subdirectory=a/b", id="%"),
         pytest.param("./wheels/x.whl", f"HERE/wheels/x.whl --hash=sha256:{SHA256}", id="local wheel"),
         pytest.param("wheels/x.whl", f"HERE/wheels/x.whl --hash=sha256:{SHA256}", id="local wheel, no dot"),
         pytest.param("./", "HERE", id="the project itself"),
