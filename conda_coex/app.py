@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from .plan import Content, Link
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+CONTROLLED = re.compile(r"app/((?:.*/)?\.(?:git|hg|svn|bzr))(?:/|$)")
 LEFT_OUT = ("__pycache__",)  # compiled by another Python, for other times
 
 
@@ -57,6 +59,13 @@ def leaving(links: Iterable[Link]) -> Iterator[str]:
         if link.path.startswith("app/") and not (aim + "/").startswith(("app/", "prefix/")):
             name = link.path.removeprefix("app/")
             yield f"the app's {name} is a link to {link.target} and stays one; what it leads to is not in the archive"
+
+
+def version_control(paths: Iterable[str]) -> Iterator[str]:
+    """Yield a note on version control in the app: it is large, and may hold what nobody else is to have."""
+    found = sorted({match[1] for match in map(CONTROLLED.match, paths) if match})
+    if found:
+        yield f"the app has {found[0]}, the history of a project; name files or a pattern to leave it out"
 
 
 def _refuse_other(first: Path, second: Path) -> None:

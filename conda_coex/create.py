@@ -91,7 +91,7 @@ def write(
     layout.place_app(*app.collect(app_sources(request, layout), date, output))
     layout.notes += [*app.leaving(layout.links()), *same_names(layout, environment.platform)]
     layout.platform = environment.platform
-    points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request))
+    points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request), request.variables)
     packages = [each.package for each in plans]
     library, library_from = libzstd.find_libzstd(environment, packages, solve_zstd, native_base(environment.platform))
     with archive.output_file(output) as stream:

@@ -6,12 +6,13 @@ import os
 import posixpath
 import re
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.manifest_check import MODULE
 
-from .entry_files import APP, OF_THE_HOST, PLACES, PREFIX, is_bare, is_of_the_builder
+from .entry_files import APP, IMAGES, OF_THE_HOST, PLACES, PREFIX, is_bare, is_of_the_builder
 from .entry_function import directory_of, find_runnable, module_of
 from .entry_local import CALLERS, local_module, refuse_missing
 from .entry_words import CLASS_PATH, Word, family, words_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from .entry_files import Names
 
+LOGIN = re.compile(r"--login|-[a-z]*l[a-z]*")  # of a shell
 VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
 # A module, or what a module has, as servers and frameworks take it: `pkg.main:app`, `app:create_app()`.
 ATTRIBUTE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(:[^\W\d][\w.]*(?:\(.*\))?)?")
@@ -37,7 +39,11 @@ class Arguments:
         self.program = program
         self.names = names
         self.imports: list[str] = []
-        self.words = [pair for word in words_of(program, arguments) for pair in self._resolved(word)]
+        words = words_of(program, arguments)
+        own = list(takewhile(lambda word: word.role == "option", words)) if family(program) == "shell" else []
+        for login in (word.text for word in own if LOGIN.fullmatch(word.text)):
+            self._note(f"{login} has the host's profile read, which may hide the environment's commands; leave it out")
+        self.words = [pair for word in words for pair in self._resolved(word)]
 
     def _resolved(self, word: Word) -> Iterator[list[str]]:
         if word.text in OPERATORS:
@@ -143,6 +149,8 @@ class Arguments:
         if end is not None:
             self._note(f"{value} is a file of the host; write {end} if that of the app is meant")
         if not os.path.lexists(value):
+            if posixpath.normpath(value) in IMAGES:
+                self._note(f"{value} is a directory of the host; write {APP} if that of the app is meant")
             return
         if is_of_the_builder(value):
             remedy = "name it among the paths of the app"
@@ -184,15 +192,16 @@ class Arguments:
         return False
 
     def _look_into(self, code: str) -> None:
-        """Have a line of a shell import from the app, and leave a note on files that it looks for elsewhere."""
-        if family(self.program) != "shell":
-            return
+        """Leave a note on files that code looks for elsewhere, and have a line of a shell import from the app."""
         words = re.split(r"[\s'\"|&;<>]+", code)
         found = [word for word in words if "." in word and self.names.in_app(word) is not None]
+        if found:
+            here = f"code looks for {found[0]} where the caller is"
+            self._note(f"{here}; in it, COEX_APP is the variable for the app's place")
+        if family(self.program) != "shell":
+            return
         for word in words:
             self._is_module(Word("code", word), word)
-        if found:
-            self._note(f"a line of sh looks for {found[0]} where the caller is; write \"$COEX_APP/{found[0]}\" in it")
 
     def _note(self, text: str) -> None:
         note = f"entry point {self.name}: {text}"

@@ -12,12 +12,16 @@ from .entry_script import INTERPRETERS
 from .plan import Content
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from .layout import Layout
 
 APP, PREFIX = "${COEX_APP}", "${COEX_PREFIX}"
 PLACES = (APP, PREFIX, "${PWD}")  # what is expanded in words
 # Files that a program runs or opens as its work, so that one of them here is meant.
 SOURCES = {*INTERPRETERS, ".ipynb", ".jar", ".qmd", ".Rmd", ".smk", ".nf", ".jnlp", ".war"}
+# Where images have an app, as people write it in a Dockerfile.
+IMAGES = {"/app", "/code", "/src", "/workspace", "/usr/src/app", "/usr/src", "/opt/app", "/home/app", "/srv/app"}
 # What is there on every host, or is a host's own.
 OF_THE_HOST = ("/dev", "/proc", "/sys", "/tmp", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/var")  # noqa: S108
 
@@ -112,3 +116,13 @@ def similar(path: str) -> str | None:
     except OSError:
         return None
     return os.path.join(directory, close[0]) if close else None  # noqa: PTH118
+
+
+def notes_on_variables(variables: Iterable[str], names: Names) -> Iterator[str]:
+    """Yield a note on each `NAME=VALUE` whose value is a path that the app has in another place."""
+    for variable in variables:
+        name, _, value = variable.partition("=")
+        path = names.in_app(value) if not is_bare(value) and value.strip("./") else None
+        if path is not None or posixpath.normpath(value) in IMAGES:
+            place = f"{APP}/{path}" if path not in (None, ".") else APP
+            yield f"{name.rstrip('?')}={value} is no path of the app on a host; write {place} if that is meant"

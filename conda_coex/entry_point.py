@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.manifest_check import FUNCTION
 
-from .app import app_name, places
+from .app import app_name, places, version_control
 from .entry_arguments import Arguments
-from .entry_files import Names, is_program, place, similar
+from .entry_files import Names, is_program, notes_on_variables, place, similar
 from .entry_function import check_function, directory_of, find_module
 from .entry_local import check_script, own_files
 from .entry_script import INTERPRETERS, SYSTEM, commands, faulty_programs, run_app_file
@@ -23,7 +23,7 @@ from .entry_words import SHELLS
 from .errors import EntryPointNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .layout import Layout
 
@@ -94,7 +94,9 @@ def name_of(value: str) -> str:
     return stem if suffix in INTERPRETERS else name
 
 
-def resolve_all(values: Sequence[str], layout: Layout, prefix: str | None) -> list[dict[str, Any]]:
+def resolve_all(
+    values: Sequence[str], layout: Layout, prefix: str | None, variables: Iterable[str] = ()
+) -> list[dict[str, Any]]:
     """Return the entry points for the manifest, the default one first; raises EntryPointNotFound for one name twice."""
     names = [name_of(value) for value in values]
     for number, name in enumerate(names):
@@ -105,6 +107,8 @@ def resolve_all(values: Sequence[str], layout: Layout, prefix: str | None) -> li
         {"name": name, "named": parse(value).given is not None, **resolve(value, known)}
         for name, value in zip(names, values, strict=True)
     ]
+    layout.notes += version_control(layout.entries)
+    layout.notes += notes_on_variables(variables, known)
     layout.notes += faulty_programs(layout, {"/".join(point["command"][0]) for point in points})
     return points
 

@@ -110,7 +110,7 @@ def read_sources(request: Request, old: Archive, layout: Layout) -> None:
 def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, Any]]:
     """Return the new entry points, or the old ones, whose files must be there still."""
     if request.entry_points:
-        return entry_point.resolve_all(request.entry_points, layout, None)
+        return entry_point.resolve_all(request.entry_points, layout, None, request.variables)
     there = {os.fsdecode(row.path) for row in [*old.index.files, *old.index.links, *old.index.directories]}
     for entry in old.manifest.entry_points:
         for kind, word in entry["command"]:

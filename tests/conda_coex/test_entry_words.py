@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.entry_files import Names
+from conda_coex.entry_files import Names, notes_on_variables
 from conda_coex.entry_point import parse, resolve, with_own_files
 from conda_coex.entry_words import words_of
 from conda_coex.errors import EntryPointNotFound
@@ -71,6 +71,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 
 A = "${COEX_APP}/"
+CODE = "code looks for app.py where the caller is; in it, COEX_APP is the variable for the app's place"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,10 @@ def test_files(layout: Layout, tmp_path: Path, value: str, words: list[str] | No
         ("tool ${COEX_APP}/nothing", "${COEX_APP}/nothing is not in the app now"),
         ("python /x/other.py", "/x/other.py is a file of the host: the archive does not have it"),
         ("tool --c=/x/conf/a.yml", "/x/conf/a.yml is a file of the host; write conf/a.yml if that of the app is meant"),
-        ("sh -c 'cat app.py|x'", 'a line of sh looks for app.py where the caller is; write "$COEX_APP/app.py" in it'),
+        ("sh -c 'cat app.py|x'", CODE),
+        ("node -e 'require(\"./app.py\")'", CODE.replace("app.py", "./app.py")),
+        ("bash -lc tool", "-lc has the host's profile read, which may hide the environment's commands; leave it out"),
+        ("tool --chdir /app", "/app is a directory of the host; write ${COEX_APP} if that of the app is meant"),
     ],
 )  # fmt: skip
 def test_notes(layout: Layout, value: str, note: str) -> None:
@@ -178,6 +182,15 @@ def test_added_by_itself(layout: Layout) -> None:
     values.append("python two.sh")
     assert with_own_files(["two.sh=bin/two"], values, layout, None) == ["two.sh=bin/two", "local.py", "notin"]
     assert with_own_files([], ["tool notin:main", "tool notin", "python -m json.tool"], layout, None) == []
+
+
+def test_variables(layout: Layout) -> None:
+    variables = ["A=app.py", "B?=conf", "C=./conf", "D=${COEX_APP}/app.py", "E=/app", "F=.", "G=no.py", "H="]
+    assert list(notes_on_variables(variables, Names(layout, None))) == [
+        "A=app.py is no path of the app on a host; write ${COEX_APP}/app.py if that is meant",
+        "C=./conf is no path of the app on a host; write ${COEX_APP}/conf if that is meant",
+        "E=/app is no path of the app on a host; write ${COEX_APP} if that is meant",
+    ]
 
 
 def test_names_as_in_metadata_of_packages() -> None:

@@ -43,6 +43,16 @@ def work(tmp_path: Path) -> Path:
     return work
 
 
+def test_history_of_a_project_is_named(coex: Coex, work: Path, prefix: Path) -> None:
+    (work / "data/sub/.git").mkdir(parents=True)
+    (work / "data/sub/.git/config").write_text("token")
+    (work / "data/.gitignore").write_text("x")
+    done = coex(work, "-q", "-p", prefix, "--entrypoint", "./show.sh", "data")
+    said = [line for line in done.stderr.splitlines() if line]
+    what = "the app has data/sub/.git, the history of a project"
+    assert said == [f"coex: note: {what}; name files or a pattern to leave it out"]
+
+
 def test_names_are_kept(coex: Coex, work: Path, prefix: Path, store: Path) -> None:
     coex(work, "-p", prefix, "--entrypoint", "./show.sh", "data/", "./tools/show", "../beside/lib.txt")
     Archive(work / "show.coex").start(store=store)
