@@ -108,9 +108,14 @@ def execute_create(arguments: Namespace) -> int:
     )
 
 
+def _paths(word: str) -> tuple[str, str]:
+    """Return the paths that a word may be about: itself, or PATH of `PATH=TARGET`."""
+    return word, word.rpartition("=")[0]
+
+
 def refuse_packages(arguments: Namespace) -> None:
     """Raise AppError for words that are no files and look like packages, with the command that was meant."""
-    found = [word for word in arguments.sources if SPEC.fullmatch(word) and not os.path.lexists(word)]
+    found = [word for word in arguments.sources if SPEC.fullmatch(word) and not any(map(os.path.lexists, _paths(word)))]
     if not found:
         return
     values = _values_of_options(arguments.coex_words)
