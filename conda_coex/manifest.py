@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from coex_bootstrap import format as form
 
 from . import __version__
+from .activation import check_variables, portable_scripts
 from .archive import prelude_size
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def make_manifest(
     date: int,
 ) -> form.Manifest:
     """Return the manifest without its digest, libzstd and compile, which come last."""
+    check_variables(layout)
     sizes = {group.owner: group.contents for group in layout.groups()}
     packages = []
     for plan in plans:
@@ -53,6 +55,7 @@ def make_manifest(
         "specs": list(environment.specs),
         "requires": virtual_packages(plan.package for plan in plans),
         "prefix_limit": _prefix_limit(index),
+        "portable": portable_scripts(layout),
         "post_link": [_identity(plan.package) for plan in plans if _has_post_link(plan)],
         "prelude": prelude_size(environment.platform),
         "payload": payload.size,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from coex_bootstrap.activate import needed_shell, write_activation
+from coex_bootstrap.shell import OPTIONS as SHELL_OPTIONS
 
 from .environment import without_credentials
 from .errors import PipFailed
@@ -30,10 +31,13 @@ OPTIONS = (
 )  # fmt: skip
 REPORT_SINCE, DOWNLOADS_V2_SINCE = (22, 2), (23, 3)
 # What a pip.conf or the caller's environment must not decide, because the place is given.
-REFUSED = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", "PIP_PYTHON", "__PYVENV_LAUNCHER__")
+REFUSED = (
+    "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", "PIP_PYTHON", "__PYVENV_LAUNCHER__",
+    "COEX_KEEP",
+)  # fmt: skip
 # No debugging information by default: it names directories of the builder, whose names differ each time.
 # The status of the activation says nothing: many scripts end in a test that fails.
-SCRIPT = '. "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
+SCRIPT = SHELL_OPTIONS.decode() + '; . "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class Pip:
         self.reports = version >= REPORT_SINCE
         self.environ = _environ(date, offline)
         self.activation = write_activation(os.fsencode(prefix.parent))
-        environ = {os.fsencode(name): os.fsencode(value) for name, value in self.environ.items()}
-        self.shell = os.fsdecode(needed_shell(self.activation, os.fsencode(prefix.parent), environ) or b"/bin/sh")
+        bash = needed_shell({}, os.fsencode(prefix), dict(os.environb))
+        self.shell = [os.fsdecode(bash), "-p"] if bash else ["/bin/sh"]
         self.environ["PIP_CACHE_DIR"] = str(self._cache("http-v2" if version >= DOWNLOADS_V2_SINCE else "http"))
 
     def _cache(self, downloads: str) -> Path:
@@ -97,7 +101,8 @@ class Pip:
 
     def _run(self, options: Sequence[str], directory: str) -> str:
         """Return what pip said; raises PipFailed."""
-        command = [self.shell, "-c", SCRIPT, "sh", os.fsdecode(self.activation), "python", *self.arguments, *options]
+        python = f"{self.prefix}/bin/python"
+        command = [*self.shell, "-c", SCRIPT, "sh", os.fsdecode(self.activation), python, *self.arguments, *options]
         with subprocess.Popen(
             command, cwd=directory, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True, close_fds=False,

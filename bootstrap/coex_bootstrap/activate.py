@@ -12,7 +12,7 @@ from collections import OrderedDict
 
 from . import compat
 from .errors import CoexError
-from .shell import fill, find_program, quote, write_file
+from .shell import fill, find_bash, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,68 +20,110 @@ if TYPE_CHECKING:
 
 UNSET = "***unset***"  # conda's mark of a variable that is switched off
 
-# What the caller's environment would otherwise decide inside the archive.
-REMOVED = (
-    "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__",
-    "COEX_ENTRYPOINT",  # was for this start, not for an archive that the entry point starts
+# What leads into libraries of the caller's own: always Python's, of other languages when the environment has them.
+REMOVED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
+LANGUAGES = (
+    ("R", "R_HOME R_LIBS R_LIBS_USER R_LIBS_SITE R_PROFILE R_PROFILE_USER R_ENVIRON R_ENVIRON_USER"),
+    ("perl", "PERL5LIB PERLLIB PERL5OPT PERL_LOCAL_LIB_ROOT PERL_MM_OPT PERL_MB_OPT"),
+    ("ruby", "RUBYLIB RUBYOPT GEM_HOME GEM_PATH BUNDLE_GEMFILE BUNDLE_PATH"),
+    ("node", "NODE_PATH"),
+    ("julia", "JULIA_LOAD_PATH JULIA_DEPOT_PATH JULIA_PROJECT"),
+    ("lua", "LUA_INIT LUA_PATH LUA_PATH_5_2 LUA_PATH_5_3 LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_2 LUA_CPATH_5_3 LUA_CPATH_5_4"),
+    ("tclsh", "TCLLIBPATH TCL_LIBRARY TK_LIBRARY"),
+    ("java", "CLASSPATH JAVA_HOME"),
 )
 FIXED = {"PYTHONNOUSERSITE": "1"}
 # What no environment can set: it is the archive's own, or a shell ends over the try.
 KEPT = re.compile(r"(PATH|COEX_(FILE|PREFIX|APP)|PPID|E?UID|(BASH|SHELL)OPTS|BASH_VERSINFO)\Z")
 
+# `export NAME=$VALUE` is split into words by some shells: values of others stand in quotes.
 TEMPLATE = b"""\
 # Activation of a coex prefix, to be sourced by a POSIX shell: . %(file)s
-unset %(removed)s
+unset COEX_ENTRYPOINT  # was for this start, not for an archive that the entry point starts
+if [ -z "${COEX_KEEP-}" ]; then
+  unset %(removed)s
+else
+  case $COEX_KEEP in *[!A-Za-z0-9_,]*)
+    printf '%%s\\n' "coex: COEX_KEEP: '$COEX_KEEP' is not a list of variables; write COEX_KEEP=NAME,NAME" >&2
+    exit 125 ;;
+  esac
+  for _coex_name in %(removed)s; do
+    case ,$COEX_KEEP, in *,"$_coex_name",*) ;; *) unset "$_coex_name" ;; esac
+  done
+  unset _coex_name
+fi
 %(fixed)s
 export COEX_PREFIX=%(prefix)s COEX_APP=%(app)s
-if [ "${CONDA_PREFIX-}" = %(prefix)s ] && [ -n "${CONDA_SHLVL-}" ]; then
-  _coex_level=$((CONDA_SHLVL - 1))
+case ${CONDA_SHLVL-} in
+  ''|*[!0123456789]*|??????????*) _coex_level=0 ;;
+  *) _coex_level=${CONDA_SHLVL#"${CONDA_SHLVL%%%%[!0]*}"} ;;
+esac
+_coex_level=${_coex_level:-0}
+if [ "${CONDA_PREFIX-}" = %(prefix)s ] && [ "$_coex_level" -gt 0 ]; then
+  _coex_level=$((_coex_level - 1))
 else
-  case ${CONDA_SHLVL-} in ''|*[!0-9]*) _coex_level=0 ;; *) _coex_level=$CONDA_SHLVL ;; esac
   if [ "$_coex_level" -gt 0 ]; then
-    eval "export CONDA_PREFIX_$_coex_level=\\${CONDA_PREFIX-} CONDA_STACKED_$((_coex_level + 1))=true"
+    eval "export CONDA_PREFIX_$_coex_level=\\"\\${CONDA_PREFIX-}\\" CONDA_STACKED_$((_coex_level + 1))=true"
   fi
-  PATH=%(prefix)s/bin:${PATH-/usr/bin:/bin}
+  PATH=%(prefix)s/bin:${PATH:-/usr/bin:/bin}
 fi
-export PATH CONDA_PREFIX=%(prefix)s CONDA_SHLVL=$((_coex_level + 1))
+export PATH CONDA_PREFIX=%(prefix)s CONDA_SHLVL="$((_coex_level + 1))"
 export CONDA_DEFAULT_ENV=%(name)s CONDA_PROMPT_MODIFIER=%(prompt)s
 %(variables)s
-_coex_scripts() {
-:
 %(scripts)s
-}
-_coex_scripts
 %(after)s
-unset -f _coex_scripts
 unset _coex_level
-"""
+""".replace(b"%%", b"%")
+# The scripts are sourced in a function, so that they neither see nor change the arguments. Standard input and output
+# are the entry point's alone, and so is the directory.
+SCRIPTS = b"""\
+_coex_directory=${PWD-}
+_coex_scripts() {
+%(sourced)s
+}
+if true >&2; then _coex_scripts </dev/null >&2; else _coex_scripts </dev/null >/dev/null; fi
+[ "${PWD-}" = "$_coex_directory" ] || [ -z "$_coex_directory" ] || command cd "$_coex_directory" || :
+unset -f _coex_scripts
+unset _coex_directory"""
 
 
-def write_activation(root, write=write_file, baked=(), prefix=None):
-    # type: (bytes, Callable[[bytes, bytes], None], Sequence[Dict[str, Any]], Optional[bytes]) -> bytes
+def write_activation(root, write=write_file, baked=(), prefix=None, keep=()):
+    # type: (bytes, Callable[[bytes, bytes], None], Sequence[Dict[str, Any]], Optional[bytes], Sequence[str]) -> bytes
     """Write `activate.sh` of the root from what its prefix holds now; return its path.
 
-    `baked` are the archive's own variables, as in its manifest; a `prefix` is where the environment is, if elsewhere.
+    `baked` are the archive's own variables, and `keep` names that are not removed, as in its manifest; a `prefix` is
+    where the environment is, if elsewhere.
     """
     prefix, path = prefix or root + b"/prefix", root + b"/activate.sh"
     name = _default_env(prefix)
+    sourced = b"\n".join(b". " + quote(script) for script in scripts(prefix))
     fields = {
         b"file": quote(path),
         b"prefix": quote(prefix),
         b"app": quote(root + b"/app"),
         b"name": quote(name),
         b"prompt": quote(b"(" + name + b") "),
-        b"removed": compat.utf8(" ".join(REMOVED)),
+        b"removed": compat.utf8(" ".join(each for each in removed(prefix) if each not in keep)),
         b"fixed": compat.utf8("\n".join("export %s=%s" % pair for pair in sorted(FIXED.items()))),
         b"variables": b"\n".join(
             [_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())]
             + [_baked_line(variable, root) for variable in baked]
         ),
         b"after": b"\n".join(_baked_line(variable, root) for variable in baked if not variable["default"]),
-        b"scripts": b"\n".join(b". " + quote(script) for script in scripts(prefix)),
+        b"scripts": fill(SCRIPTS, {b"sourced": sourced}) if sourced else b"",
     }
     write(path, fill(TEMPLATE, fields))
     return path
+
+
+def removed(prefix):
+    # type: (bytes) -> List[str]
+    """Return the caller's variables that an environment does not want: they lead its programs outside."""
+    found = list(REMOVED)
+    for program, names in LANGUAGES:
+        if os.path.lexists(prefix + b"/bin/" + compat.utf8(program)):
+            found += names.split()
+    return found
 
 
 def _default_env(prefix):
@@ -96,7 +138,7 @@ def _assignment(name, value):
     """Export a variable, or unset it; the caller's other value is kept where `conda deactivate` looks for it."""
     upper = name.upper()
     kept = b"__CONDA_SHLVL_${_coex_level}_" + upper
-    keep = b'[ -z "${' + name + b'+x}" ] || eval "export ' + kept + b'=\\$' + name + b'"'
+    keep = b'[ -z "${' + name + b'+x}" ] || eval "export ' + kept + b'=\\"\\$' + name + b'\\""'
     return keep + b"\n" + (b"unset " + upper if value is None else b"export " + upper + b"=" + quote(value))
 
 
@@ -128,7 +170,7 @@ def environment_variables(prefix):
     """
     found = {}  # type: Dict[str, Any]
     directory = prefix + b"/etc/conda/env_vars.d"
-    for entry in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
+    for entry in shown_names(directory):
         found.update(load_json(directory + b"/" + entry))
     state = prefix + b"/conda-meta/state"
     if os.path.exists(state):
@@ -150,7 +192,16 @@ def load_json(path):
     """Return what a file of conda's with variables holds, in its order; raises CoexError."""
     try:
         with open(path, "rb") as stream:
-            found = json.loads(stream.read().decode("utf-8"), object_pairs_hook=OrderedDict)
+            data = stream.read()
+    except EnvironmentError as error:
+        raise CoexError("cannot be read as variables of the environment: %s" % error.strerror, path)
+    return parse_variables(data, path)
+
+
+def parse_variables(data, path):
+    # type: (bytes, bytes) -> Dict[str, Any]
+    try:
+        found = json.loads(data.decode("utf-8"), object_pairs_hook=OrderedDict)
         if not isinstance(found, OrderedDict):
             raise ValueError("no mapping")
         return found
@@ -171,39 +222,24 @@ def scripts(prefix):
     # type: (bytes) -> List[bytes]
     """Return the activate.d scripts of the prefix in the order in which conda sources them."""
     directory = prefix + b"/etc/conda/activate.d"
-    if not os.path.isdir(directory):
-        return []
-    return [directory + b"/" + name for name in sorted(os.listdir(directory)) if name.endswith(b".sh")]
+    return [directory + b"/" + name for name in shown_names(directory) if name.endswith(b".sh")]
 
 
-def needed_shell(activation, root, environ):
-    # type: (bytes, bytes, Dict[bytes, bytes]) -> Optional[bytes]
-    """Return the path of bash where sh makes something else of the activate.d scripts, else None.
+def shown_names(directory):
+    # type: (bytes) -> List[bytes]
+    """Return the names in a directory of conda's, sorted: one with a leading dot belongs to another program."""
+    names = os.listdir(directory) if os.path.isdir(directory) else []
+    return sorted(name for name in names if not name.startswith(b"."))
 
-    People write these scripts in the language of their own shell. Both shells try; where they leave the
-    same environment, sh serves, which starts faster.
+
+def needed_shell(portable, prefix, environ):
+    # type: (Dict[str, int], bytes, Dict[bytes, bytes]) -> Optional[bytes]
+    """Return the path of bash when it has to source the activate.d scripts, None when any sh may; b"" when there is none.
+
+    People write these scripts in the language of bash. `portable` are those that the builder found to mean the
+    same to every shell: sizes by name. It does not depend on who asks.
     """
-    bash = find_program(b"bash", environ)
-    if bash is None or not scripts(root + b"/prefix"):
-        return None
-    # -p: without the caller's BASH_ENV and functions
-    seen = [_environment_after(shell, activation, environ) for shell in ([b"/bin/sh"], [bash, b"-p"])]
-    return bash if seen[1] is not None and seen[0] != seen[1] else None
-
-
-def _environment_after(shell, activation, environ):
-    # type: (List[bytes], bytes, Dict[bytes, bytes]) -> Optional[List[bytes]]
-    """Return the environment that the activation leaves in a shell, without what the shell itself counts."""
-    import subprocess
-
-    command = b'. "$1" >/dev/null && exec env -0'
-    with open(os.devnull, "r+b") as nothing:
-        process = subprocess.Popen(
-            shell + [b"-c", command, b"sh", activation],
-            env=environ, stdin=nothing, stderr=nothing, stdout=subprocess.PIPE,
-        )
-        out = process.communicate()[0]
-    if process.returncode:
-        return None
-    own = (b"_=", b"SHLVL=", b"OLDPWD=", b"SHELLOPTS=", b"BASHOPTS=")
-    return sorted(pair for pair in out.split(b"\0") if not pair.startswith(own))
+    for path in scripts(prefix):
+        if portable.get(compat.text(os.path.basename(path))) != os.path.getsize(path):
+            return find_bash(prefix, environ) or b""
+    return None

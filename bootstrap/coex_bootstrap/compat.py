@@ -70,6 +70,8 @@ def environ_bytes():
     still has the block as it was handed over, and the entry point gets that one.
     """
     now = dict(os.environ.items()) if PY2 else dict(os.environb.items())  # type: ignore[misc,unused-ignore]
+    for name in [name for name in now if not name]:  # `=x` can be handed over to a process, but not on
+        del now[name]  # type: ignore[arg-type,unused-ignore]
     if PY2 or b"LC_CTYPE" not in now:
         return now  # type: ignore[return-value]
     try:

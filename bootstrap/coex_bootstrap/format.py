@@ -48,7 +48,9 @@ class Manifest(object):
     link order, requires {virtual package: [version and build constraint]}, prefix_limit (bytes, or null),
     libzstd (what it came from), post_link [{name, version, build_number}], compile {python, sources}
     or null, prelude and payload (bytes), unpacked {files, bytes (on a disk), content (bytes in files)}; pip [{name,
-    version, requested, url or file, sha256}] where pip installed something.
+    version, requested, url or file, sha256}] where pip installed something; portable
+    {name: size} of the activate.d scripts that mean the same to every shell; keep_env [name] of the caller's variables
+    that are not removed.
     """
 
     def __init__(self, fields):
@@ -67,6 +69,16 @@ class Manifest(object):
         # type: () -> bytes
         """The name of this archive's root in a store."""
         return str(self.fields["digest"])[:ID_LENGTH].encode("ascii")
+
+    @property
+    def portable(self):
+        # type: () -> Dict[str, int]
+        return self.fields.get("portable") or {}
+
+    @property
+    def kept_variables(self):
+        # type: () -> List[str]
+        return self.fields.get("keep_env") or []
 
     def dumps(self):
         # type: () -> bytes

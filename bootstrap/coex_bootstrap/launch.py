@@ -4,9 +4,10 @@ import os
 import signal
 
 from . import compat
+from .activate import scripts
 from .choice import asked, called, imports
 from .format import entry_files
-from .shell import check_line, fill, is_filled, quote, write_file
+from .shell import OPTIONS, check_line, fill, is_filled, quote, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 TEMPLATE = b"""\
 # Start of a coex root, sourced with $_coex_file and the caller's arguments set.
 [ -f %(start)s ] || return 0
-%(checks)s%(shell)s{ true >%(used)s; } 2>/dev/null
+%(checks)s%(shell)s{ true >|%(used)s; } 2>/dev/null
 export COEX_FILE="$_coex_file"
 %(no_imports)sif [ -z "${COEX_ENTRYPOINT-}" ]; then
 %(called)s
@@ -29,18 +30,24 @@ fi
 . %(activation)s
 %(imports)sexec "$@"
 """
-# bash, which -p keeps from reading the caller's BASH_ENV and functions.
+# bash, which -p keeps from reading the caller's BASH_ENV and functions. It warns of a locale that the host does not
+# have before it reads anything: descriptor 9 is standard error meanwhile, if nobody has it.
 OTHER_SHELL = b"""\
-if [ -z "${_coex_shell-}" ]; then
+if [ "${_coex_shell-}" != $$ ] && [ -x %(shell)s ]; then
+  if [ -n "${LC_ALL-}${LC_CTYPE-}${LC_COLLATE-}${LC_MESSAGES-}${LC_NUMERIC-}${LC_TIME-}" ] \\
+    && [ -d /dev/fd/ ] && [ ! -e /dev/fd/9 ] && true >&2; then
+    exec %(shell)s -p -c %(quiet)s "$_coex_file" "$@" 9>&2 2>/dev/null
+  fi
   exec %(shell)s -p -c %(again)s "$_coex_file" "$@"
 fi
 """
-AGAIN = b"_coex_shell=other; _coex_file=$0; . "
+QUIET = b"exec 2>&9 9>&-; "
+AGAIN = b"_coex_shell=$$; _coex_file=$0; . "
 # What `start` returns to finds a root that was ready a moment ago, and is no more.
 LOST = b"""
 echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
 exit 125"""
-HAND_OVER = b'_coex_file=$1; _coex_start=$2; shift 2; if [ -r "$_coex_start" ]; then . "$_coex_start"; fi' + LOST
+HAND_OVER = OPTIONS + b'; _coex_file=$1; _coex_start=$2; shift 2; if [ -r "$_coex_start" ]; then . "$_coex_start"; fi' + LOST
 
 
 def write_start(manifest, root, activation, shell, write=write_file):
@@ -50,8 +57,9 @@ def write_start(manifest, root, activation, shell, write=write_file):
     `shell` is the one that has to source the activation, where the prelude's would make something else of it.
     """
     start = root + b"/start"
-    other = {b"shell": quote(shell), b"again": quote(AGAIN + quote(start) + LOST)} if shell else None
-    needs = [activation] + [root + b"/" + name for name in entry_files(manifest)]
+    again = AGAIN + quote(start) + LOST
+    other = {b"shell": quote(shell), b"again": quote(again), b"quiet": quote(QUIET + again)} if shell else None
+    needs = [activation] + scripts(root + b"/prefix") + [root + b"/" + name for name in entry_files(manifest)]
     fields = {
         b"start": quote(start),
         b"checks": b"".join(check_line(path) for path in needs if is_filled(path)),

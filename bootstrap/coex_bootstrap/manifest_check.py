@@ -38,6 +38,10 @@ def check_manifest(fields):
     need(all(map(is_post_link, fields["post_link"])), "post-link script")
     pip = fields.get("pip", [])
     need(isinstance(pip, list) and all(map(is_pip_package, pip)), "pip package")
+    portable = fields.get("portable", {})
+    need(isinstance(portable, dict) and all(is_name(n) and is_size(size) for n, size in portable.items()), "shell script")
+    kept = fields.get("keep_env", [])
+    need(isinstance(kept, list) and all(is_text(name) and VARIABLE.match(name) for name in kept), "variable to keep")
     need(fields["compile"] is None or is_compile(fields["compile"]), "source to compile")
 
 

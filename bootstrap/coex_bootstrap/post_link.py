@@ -78,6 +78,7 @@ def _run_script(package, prefix, environ, activation, beat):
         return
     shell = find_program(b"bash", environ) or b"/bin/sh"
     variables = dict(environ)
+    variables.pop(b"COEX_KEEP", None)  # what a script does is for all who start the archive
     variables.update({
         b"PREFIX": prefix,
         b"ROOT_PREFIX": prefix,

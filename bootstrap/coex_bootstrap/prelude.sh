@@ -4,6 +4,8 @@
 # These lines start its unpacked root, or find a Python that unpacks it. The rest of the file is data.
 # A Python that finds no zip at the end of this file shows the second line. A shell reads to the last brace before it
 # does anything: of a file that is cut in these lines it runs none, and says so.
+# The options of a caller's `sh -e FILE` are for no line below.
+set +o allexport +o errexit +o noclobber +o noglob +o nounset
 case $0 in
   /*) _coex_file=$0 ;;
   */*) _coex_file=$PWD/${0#./} ;;

@@ -155,14 +155,17 @@ def finish(manifest, root, directory, claim, environ, trace):
 
     def activation(path):
         # type: (bytes) -> bytes
-        return write_activation(path, directory.write, manifest.env)
+        return write_activation(path, directory.write, manifest.env, keep=manifest.kept_variables)
 
     run_post_link(manifest, root.path, environ, activation, claim.beat)
     trace.done("post-link scripts")
     compile_sources(manifest, root.path, environ, claim.beat)
     trace.done("compile")
     path = activation(root.path)
-    write_start(manifest, root.path, path, needed_shell(path, root.path, environ), directory.write)
+    shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
+    if shell == b"":
+        sys.stderr.write("coex: note: no bash is here, for which activation scripts of the packages are; sh runs them\n")
+    write_start(manifest, root.path, path, shell, directory.write)
     trace.done("write the start")
     return directory.is_at(root.path)
 

@@ -3,9 +3,12 @@
 import os
 import re
 
+# For the first line of what a shell runs: the caller's `sh -e`, or SHELLOPTS of a bash, are not meant for it.
+OPTIONS = b"set +o allexport +o errexit +o noclobber +o noglob +o nounset"
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional
+    from typing import Dict, Optional, Sequence
 
 
 def find_program(name, environ):
@@ -13,6 +16,16 @@ def find_program(name, environ):
     """Return where a program of the host is, on the caller's PATH or in the usual places."""
     for directory in environ.get(b"PATH", b"").split(b":") + [b"/bin", b"/usr/bin", b"/usr/local/bin"]:
         path = directory + b"/" + name
+        if directory.startswith(b"/") and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def find_bash(prefix, environ, places=(b"/bin", b"/usr/bin", b"/usr/local/bin")):
+    # type: (bytes, Dict[bytes, bytes], Sequence[bytes]) -> Optional[bytes]
+    """Return where bash is: where hosts have it, so that who asks makes no difference, else on PATH, else in the prefix."""
+    for directory in list(places) + environ.get(b"PATH", b"").split(b":") + [prefix + b"/bin"]:
+        path = directory + b"/bash"
         if directory.startswith(b"/") and os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return None

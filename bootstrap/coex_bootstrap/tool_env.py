@@ -12,6 +12,7 @@ from .compat import text
 from .errors import CoexError
 from .host import check_host
 from .report import Outcome, quoted
+from .shell import OPTIONS, find_program
 from .store import find_ready, stores
 from .trace import Trace
 from .verb import Verb
@@ -30,7 +31,7 @@ examples:
   eval "$(CALL)"
   CALL --json
 """
-COMMAND = b'. "$1" >/dev/null && exec env -0'
+COMMAND = OPTIONS + b'; . "$1" && exec "$2" -0'
 OF_THE_SHELL = (b"_", b"SHLVL", b"OLDPWD", b"PWD", b"SHELLOPTS", b"BASHOPTS")
 
 
@@ -43,11 +44,12 @@ def execute(path, options, environ):
     # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
     """Return the variables that are set and unset for the archive at `path`."""
     with closing(Archive(path)) as archive:
-        check_host(archive.manifest)
+        manifest = archive.manifest
+        check_host(manifest)
         places = stores(environ)
-        root = find_ready(places, archive.manifest) or run.make_ready(places, archive, environ, Trace(environ))
+        root = find_ready(places, manifest) or run.make_ready(places, archive, environ, Trace(environ))
     activation = root.path + b"/activate.sh"
-    shell = needed_shell(activation, root.path, environ)
+    shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
     after = _environment_after([shell, b"-p"] if shell else [b"/bin/sh"], activation, environ)
     after[b"COEX_FILE"] = absolute(path)
     names = [name for name in sorted(set(environ) | set(after)) if _can_be_set(name)]
@@ -65,9 +67,10 @@ def _can_be_set(name):
 def _environment_after(shell, activation, environ):
     # type: (Any, bytes, Dict[bytes, bytes]) -> Dict[bytes, bytes]
     """Return the environment that the activation leaves in a shell."""
+    env = find_program(b"env", environ) or b"env"  # a script may change PATH
     with open(os.devnull, "rb") as nothing:
         process = subprocess.Popen(
-            shell + [b"-c", COMMAND, b"sh", activation], env=environ, stdin=nothing, stdout=subprocess.PIPE,
+            shell + [b"-c", COMMAND, b"sh", activation, env], env=environ, stdin=nothing, stdout=subprocess.PIPE,
         )
         out = process.communicate()[0]
     if process.returncode:

@@ -120,8 +120,8 @@ def _repair(contents, root, claim, environ):
 def _is_current(contents, root):
     # type: (Contents, Root) -> bool
     """Return whether the activation of the root is the one that its prefix asks for."""
-    written = {}  # type: Dict[bytes, bytes]
-    path = write_activation(root.path, written.__setitem__, contents.archive.manifest.env)
+    written, manifest = {}, contents.archive.manifest  # type: Dict[bytes, bytes], form.Manifest
+    path = write_activation(root.path, written.__setitem__, manifest.env, keep=manifest.kept_variables)
     try:
         with open(path, "rb") as stream:
             return stream.read() == written[path]
@@ -180,8 +180,9 @@ def _write_start(contents, root, environ):
     """Write activation and start as the first start did: the root is ready from then on."""
     manifest = contents.archive.manifest
     with closing(Directory(root.path)) as directory:
-        path = write_activation(root.path, directory.write, manifest.env)
-        write_start(manifest, root.path, path, needed_shell(path, root.path, environ), directory.write)
+        path = write_activation(root.path, directory.write, manifest.env, keep=manifest.kept_variables)
+        shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
+        write_start(manifest, root.path, path, shell, directory.write)
 
 
 VERB = Verb("repair", "Repair what an archive was unpacked to.", ABOUT, configure, execute)

@@ -4,15 +4,16 @@ import os
 import subprocess
 
 import pytest
-from coex_bootstrap.activate import environment_variables, needed_shell, scripts, write_activation
+from coex_bootstrap import compat
+from coex_bootstrap.activate import LANGUAGES, environment_variables, needed_shell, scripts, write_activation
 from coex_bootstrap.errors import CoexError
-from coex_bootstrap.shell import find_program, quote
+from coex_bootstrap.shell import find_bash, find_program, quote
 
 from bootstrap.building import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List
+    from typing import Dict, List, Tuple
 
 AWKWARD = [
     b"plain", b"with blank", b"it's", b'"double"', b"$HOME `id` $(id)", b"back\\slash", b"new\nline", b"\xff\xfe", b"*?[a]",
@@ -147,24 +148,148 @@ def test_scripts_in_order(shell, root, environ):
     assert b"local_only" not in found
 
 
+def test_shell_that_the_scripts_need(root, place):
+    # type: (bytes, bytes) -> None
+    """bash, unless the builder found all scripts to be the same to every sh; who asks makes no difference."""
+    prefix, folder = root + b"/prefix", root + b"/prefix/etc/conda/activate.d/"
+    assert needed_shell({}, prefix, {}) is None
+    write(folder + b"a.sh", b"export A=1\n")
+    assert needed_shell({"a.sh": 11}, prefix, {}) is None
+    mine = write(place + b"/mine/bash", b"#!/bin/sh\n", 0o755)
+    here = find_bash(prefix, {}) or b""
+    if here:
+        assert needed_shell({"a.sh": 10}, prefix, {}) == here  # a post-link script wrote it anew
+        assert needed_shell({}, prefix, {b"PATH": place + b"/mine"}) == here
+    write(folder + b"b.sh", b"export B=1\n")
+    assert needed_shell({"a.sh": 11}, prefix, {}) == here
+    assert find_bash(prefix, {b"PATH": b"mine:" + place + b"/mine"}, places=[]) == mine
+    assert find_bash(prefix, {b"PATH": b"mine"}, places=[]) is None
+    assert find_bash(prefix, {}, places=[place, root]) is None
+    write(prefix + b"/bin/bash", b"", 0o755)
+    assert find_bash(prefix, {}, places=[]) == prefix + b"/bin/bash"
+
+
+def test_names_with_a_leading_dot(shell, root, environ):
+    # type: (List[str], bytes, Dict[bytes, bytes]) -> None
+    """What another system leaves beside scripts and variables is neither."""
+    write(root + b"/prefix/etc/conda/activate.d/._a.sh", b"\0\5\026\7Mac OS X")
+    write(root + b"/prefix/etc/conda/activate.d/.b.sh", b"export B=1\n")
+    write(root + b"/prefix/etc/conda/env_vars.d/._a.json", b"\0\5\026\7Mac OS X")
+    assert scripts(root + b"/prefix") == []
+    assert environment_variables(root + b"/prefix") == {}
+    assert b"B" not in after(shell, root, environ)
+    assert needed_shell({}, root + b"/prefix", environ) is None
+
+
+def run(shell, root, environ, text=b"", before=b"", after=b""):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes, bytes, bytes) -> Tuple[int, bytes, bytes]
+    """Source the activation with a script in it, as a start does, with one argument; return status, output, errors."""
+    if text:
+        write(root + b"/prefix/etc/conda/activate.d/a.sh", text)
+    code = before + b'\n. "$0"\n' + after
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [word.encode("ascii") for word in shell] + [b"-c", code, write_activation(root), b"argument"]
+    process = subprocess.Popen(command, env=environ, **streams)  # type: ignore[call-overload]
+    out, said = process.communicate(b"first\nsecond\n")
+    return process.returncode, out, said
+
+
+LAST = b"""exec /bin/sh -c 'read -r line; printf "%s|" "$line" "$#" "$1" "$PWD"' sh "$@"\n"""
+
+
 @pytest.mark.parametrize(
-    ("text", "needs_bash"),
+    "text",
     [
-        (b"export SAME=1\n", False),
-        (b"if [[ -n $HOME ]]; then export ONLY_BASH=1; fi\n", True),
-        (b"words=(a b); export ONLY_BASH=${words[1]}\n", True),
-        (b"export RANDOM_PLACE=$HOME/x\n", False),
+        b"echo said", b"cat >/dev/null; read -r x", b"set -- a b c", b"false", b"return 3", b"[ -d /nonexistent ] && A=1",
+        b"cd /", b"cd /; unset PWD", b"PATH=/nonexistent", b"unset PATH", b"IFS=0123456789/", b"unset IFS", b"set -u", b"set -f",
+        b"set -C", b"set -e", b"exec <&-", b"exec >&-", b"exec >/dev/null </dev/null", b"exec 3>&1", b"f() { :; }; x=1",
+        b"umask 077", b"trap 'echo trapped' EXIT INT", b"CONDA_PREFIX=/x; CONDA_SHLVL=9", b"echo said >&2", b"(exit 5)",
+    ],
+)  # fmt: skip
+def test_script_leaves_the_entry_points_own_alone(shell, root, environ, text):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes) -> None
+    """Standard input and output, arguments and directory; whatever its status."""
+    status, out, said = run(shell, root, environ, text, after=LAST)
+    here = compat.path_bytes(os.getcwd())
+    assert (status, out) == (0, b"|".join([b"first", b"1", b"argument", here, b""]))
+    assert said == (b"said\n" if b"said" in text else b"")
+
+
+@pytest.mark.parametrize(
+    "text, status", [(b"exit 0", 0), (b"exit 7", 7), (b"set -e; false", 1), (b"exec sh -c 'exit 9'", 9)]
+)
+def test_script_that_ends_the_shell(shell, root, environ, text, status):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes, int) -> None
+    """It ends the start, as it ends `conda run`."""
+    assert run(shell, root, environ, text, after=b"echo ran")[:2] == (status, b"")
+
+
+@pytest.mark.parametrize("closed", [b"<&-", b">&-", b"2>&-", b"<&- >&- 2>&-"])
+def test_closed_streams_stay_closed(shell, root, environ, place, closed):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes, bytes) -> None
+    look = b"for n in 0 1 2; do [ ! -e /dev/fd/$n ] || printf $n >&7; done; echo ' '${RAN-} >&7\n"
+    before = b"exec 7>" + quote(place + b"/seen") + b"; exec " + closed + b"\n" + look
+    run(shell, root, environ, b"export RAN=ran; echo said\n", before, look)
+    with open(place + b"/seen", "rb") as stream:
+        first, second = stream.read().splitlines()
+    assert second == first + b"ran"
+    assert len(first) == 4 - closed.count(b"-")
+
+
+@pytest.mark.parametrize("options", ["-e", "-u", "-C", "-f", "-a", "-euCfa"])
+def test_activation_under_options(shell, root, environ, options):
+    # type: (List[str], bytes, Dict[bytes, bytes], str) -> None
+    set_state(root, b'{"A": "1", "GONE": null}')
+    environ[b"GONE"] = b"x"
+    assert run(shell + [options], root, environ, after=b'echo "$A${GONE-}$CONDA_SHLVL"') == (0, b"11\n", b"")
+
+
+@pytest.mark.parametrize(
+    "level, found",
+    [
+        (b"0", b"1"), (b"00", b"1"), (b"08", b"9"), (b"1", b"2"), (b"0010", b"11"), (b"12345678901234567890", b"1"),
+        (b"a[$(echo x >&2)]", b"1"), (b"1\n", b"1"), (b"-2", b"1"), (b"0x2", b"1"),
     ],
 )
-def test_shell_that_the_scripts_need(root, environ, text, needs_bash):
-    # type: (bytes, Dict[bytes, bytes], bytes, bool) -> None
-    if find_program(b"bash", environ) is None:
-        pytest.skip("this machine has no bash")
-    if b"dash" not in os.path.realpath(b"/bin/sh"):
-        pytest.skip("/bin/sh of this machine knows bash's language")
-    write(root + b"/prefix/etc/conda/activate.d/a.sh", text)
-    needed = needed_shell(write_activation(root), root, environ)
-    assert (needed is not None and needed.endswith(b"/bash")) is needs_bash
+def test_level_of_the_caller(shell, root, environ, level, found):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes, bytes) -> None
+    """Digits only, in tens: what stands in an arithmetic expression of bash may run a command."""
+    for prefix, expected in ((b"/other", found), (root + b"/prefix", str(max(1, int(found) - 1)).encode("ascii"))):
+        environ.update({b"CONDA_SHLVL": level, b"CONDA_PREFIX": prefix})
+        assert run(shell, root, environ, after=b'printf %s "$CONDA_SHLVL"') == (0, expected, b"")
+
+
+def test_variables_of_languages(shell, root, environ):
+    # type: (List[str], bytes, Dict[bytes, bytes]) -> None
+    """Those of a language that the environment has; the caller may keep some by name, and so may the archive."""
+    mine = dict((name.encode("ascii"), b"/mine") for _, names in LANGUAGES for name in names.split())
+    environ.update(mine)
+    environ[b"PYTHONPATH"] = b"/mine"
+    assert set(after(shell, root, environ)) & set(environ) == set(environ) - set([b"PYTHONPATH"])
+    for program, names in LANGUAGES:
+        path = write(root + b"/prefix/bin/" + program.encode("ascii"), b"", 0o755)
+        gone = set(environ) - set(after(shell, root, environ))
+        assert gone == set([b"PYTHONPATH"] + [name.encode("ascii") for name in names.split()])
+        os.unlink(path)
+    write(root + b"/prefix/bin/R", b"", 0o755)
+    environ[b"COEX_KEEP"] = b"R_LIBS,OTHER,PYTHONPATH"
+    found = after(shell, root, environ)
+    assert (found[b"R_LIBS"], found[b"PYTHONPATH"], found[b"COEX_KEEP"]) == (b"/mine", b"/mine", environ[b"COEX_KEEP"])
+    assert b"R_LIBS_USER" not in found
+    assert b"_coex_name" not in found
+    del environ[b"COEX_KEEP"]
+    path = write_activation(root, keep=["R_LIBS_USER"])
+    command = [word.encode("ascii") for word in shell] + [b"-c", b'. "$0"; echo ${R_LIBS_USER-} ${R_LIBS-}', path]
+    out = subprocess.check_output(command, env=environ)
+    assert out == b"/mine\n"
+
+
+@pytest.mark.parametrize("value", [b"A B", b"*", b"$(id)", b"A;B", b"A,B\n"])
+def test_names_to_keep_that_are_none(shell, root, environ, value):
+    # type: (List[str], bytes, Dict[bytes, bytes], bytes) -> None
+    environ[b"COEX_KEEP"] = value
+    said = b"coex: COEX_KEEP: '" + value + b"' is not a list of variables; write COEX_KEEP=NAME,NAME\n"
+    assert run(shell, root, environ, after=b"echo ran") == (125, b"", said)
 
 
 @pytest.mark.parametrize("value", AWKWARD + [bytes(bytearray(range(1, 256))), b"", b"'", b"''", b"a'b'c\n\n"])
