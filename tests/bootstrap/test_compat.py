@@ -1,9 +1,9 @@
 """The differences between Python 2 and 3."""
 
 import os
-import time
 import subprocess
 import sys
+import time
 
 import pytest
 from coex_bootstrap import compat
@@ -86,3 +86,19 @@ def test_error_is_one_line():
     """A file name may hold anything: a newline or an escape in it does not reach the terminal."""
     shown = str(CoexError("is damaged", b"/a\nb\x1b[2J\x7f\xc2\x9b \xc3\xa9"))
     assert shown == "/a\\x0ab\\x1b[2J\\x7f\\x9b " + compat.readable(b"\xc3\xa9") + ": is damaged"
+
+
+def test_environment_with_an_empty_name():
+    # type: () -> None
+    """It can be handed over, and no Python hands it on."""
+    code = "from coex_bootstrap import compat; e = compat.environ_bytes(); assert e[b'A'] == b'1'; assert b'' not in e"
+    hand_over = """
+import ctypes, sys
+words = [word.encode("ascii") for word in sys.argv[1:]]
+argv = (ctypes.c_char_p * (len(words) + 1))(*words)
+envp = (ctypes.c_char_p * 4)(b"=x", b"A=1", b"PYTHONPATH=" + words.pop())
+ctypes.CDLL(None).execve(words[0], argv, envp)
+"""
+    place = os.path.dirname(os.path.dirname(os.path.abspath(compat.__file__)))
+    command = [sys.executable, "-c", hand_over, sys.executable, "-B", "-c", code, place]
+    assert subprocess.call(command) == 0

@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from coex_bootstrap.activate import LANGUAGES
 from end_to_end.archives import OF_THE_SHELL, only_root
 from testbed.layout import REPOSITORY
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from end_to_end.archives import Archive, MakeArchive
 
-SHOW = "#!/bin/sh\nexec env -0\n"
+SHOW = "#!/bin/sh\nexec cat /proc/$$/environ\n"  # what the kernel was given
 
 
 def row(first: str) -> list[str]:
@@ -23,7 +24,7 @@ def row(first: str) -> list[str]:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     table = text.split("### What the entry point sees")[1].split("\n## ")[0]
     line = next(line for line in table.splitlines() if line.startswith(f"| {first} |"))
-    return re.findall(r"`([A-Z_]+)(?:=[^`]*)?`", line)
+    return re.findall(r"`([A-Z0-9_]+)(?:=[^`]*)?`", line)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,25 @@ def test_removed(show: Archive, store: Path) -> None:
         mine["COEX_ENTRYPOINT"] = "show"
     for found in seen(show, store, mine):
         assert set(found) & set(removed) == set()
+
+
+def test_removed_with_a_language() -> None:
+    """The rows of the languages name what the activation does (`test_activate.py` has each of them removed)."""
+    rows = [row(f"… {names}") for names in ("Perl, Ruby", "node, Julia, Lua", "Tcl, Java")]
+    told = {*row("removed, if the environment has R"), *(name for names in rows for name in names)}
+    known = {name for _, names in LANGUAGES for name in names.split()}
+    assert told == {*(name for name in known if not re.search(r"_5_\d$", name)), "_5_2", "_5_4"}
+
+
+def test_names_that_no_shell_can_set(show: Archive, store: Path, shells: dict[str, list[str]]) -> None:
+    mine = {"MY-VAR": "1", "spring.profile": "2", "BASH_FUNC_m%%": "() {  :\n}"}
+    known = {"PATH": "/usr/bin:/bin", "COEX_ROOT": str(store), **mine}
+    for name in ("dash", "dash", "busybox", "bash"):
+        command = [*shells.get(name, ["bash"]), show.path]
+        done = subprocess.run(command, env=known, capture_output=True, text=True, check=True)
+        found = dict(pair.split("=", 1) for pair in done.stdout.split("\0") if pair)
+        lost = name in ("dash", "busybox") and name in shells
+        assert {name: found[name] for name in mine if name in found} == ({} if lost else mine)
 
 
 def test_set(show: Archive, store: Path) -> None:
