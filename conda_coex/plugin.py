@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conda.plugins import hookimpl
 from conda.plugins.types import CondaSubcommand
@@ -13,10 +13,43 @@ if TYPE_CHECKING:
 
 SUMMARY = "Turn a conda environment and an application into one executable file."
 
+VIRTUAL = ("__archspec", "__cuda", "__glibc", "__linux", "__osx")
+OVERRIDE = "This machine is solved for: CONDA_OVERRIDE_CUDA, CONDA_OVERRIDE_GLIBC and so on say what other hosts have."
+
 
 @hookimpl  # type: ignore[untyped-decorator]
 def conda_subcommands() -> Iterator[CondaSubcommand]:
     yield CondaSubcommand(name="coex", summary=SUMMARY, action=execute, configure_parser=configure_parser)
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def conda_environment_specifiers() -> Iterator[Any]:
+    """Let `conda create -f` and `conda env create -f` read archives, where conda has a model of environments."""
+    from dataclasses import fields
+
+    from conda.plugins import types
+
+    if not hasattr(getattr(types, "EnvironmentSpecBase", None), "env"):
+        return
+    from .archive_spec import ArchiveSpec
+
+    known = {field.name for field in fields(types.CondaEnvironmentSpecifier)}
+    more = {"default_filenames": ("*.coex",), "description": "archives of conda-coex: their packages alone"}
+    yield types.CondaEnvironmentSpecifier(
+        name="coex",
+        environment_spec=ArchiveSpec,
+        **{name: value for name, value in more.items() if name in known},
+    )
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def conda_error_hints(error: Exception) -> Iterator[Any]:
+    """Name the variables with which packages are found that this machine cannot run, and others can."""
+    from conda.base.context import context
+    from conda.plugins import types
+
+    if "coex_verb" in (context._argparse_args or {}) and any(name in str(error) for name in VIRTUAL):
+        yield types.CondaErrorHint(text=OVERRIDE, hint_code="coex_virtual_packages")
 
 
 def configure_parser(parser: ArgumentParser) -> None:

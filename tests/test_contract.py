@@ -90,6 +90,7 @@ EDGES = {
         ("lock", "pixi_lock"),
         ("activation", "portable"),
         ("archive", "sbom"),
+        ("archive_spec", "kept"),
         ("manifest", "activation"),
         ("manifest", "archive"),
         ("package_cache", "frame_cache"),
