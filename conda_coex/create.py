@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from . import app, archive, baked, bytecode, conda_api, entry_point, inputs, libzstd, pip_stage, records, solve
 from .fetch import fetch, settle
 from .frame_cache import FrameCache
-from .host_notes import same_names
+from .host_notes import fetching_scripts, same_names
 from .layout import Group, Layout
 from .lock_file import Choice
 from .manifest import make_manifest
@@ -174,7 +174,7 @@ def plan(
         layout.place(Group(each.package.dist, each.identity, packaged=True), each.files)
     for each in plans:
         layout.place(SCRIPTS, each.entry_points)
-    layout.notes += broken_commands(plans)
+    layout.notes += [*broken_commands(plans), *fetching_scripts(plans)]
     native = environment.platform == context._native_subdir()
     compiled, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
     for made in compiled:

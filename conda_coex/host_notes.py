@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.refused import alike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .layout import Layout
+    from .plan import PackagePlan
 
+# Where a command stands in a line of sh: at its start, behind what joins and opens commands, behind what runs another.
+COMMAND = r"""(?:^|[;&|({!`]|\b(?:then|do|else|if|elif|while|until|exec|time|sudo|command|nohup|xargs|env|eval)\s)\s*
+    (?:\w+=\S*\s+)*["']?(?:[^\s"'=;&|()]*/)?"""
+FETCHES = re.compile(
+    COMMAND + r"""(?P<name>curl|wget|aria2c|axel|lftp|ftp|rsync|scp|sftp|gdown|gsutil|installBiocDataPackage\.sh
+    |git(?:\s+-\S+(?:\s+\S+)?)*?\s+(?:clone|fetch|pull|submodule)
+    |svn\s+(?:co|checkout|export|update)|hg\s+(?:clone|pull)|aws\s+s3|docker\s+pull
+    |(?:python[\d.]*["']?\s+(?:-\w+\s+)*-m\s+)?pip[\d.]*["']?\s+(?:install|download)
+    |(?:conda|mamba|micromamba)["']?\s+(?:install|create|update|env)
+    |(?:apt|apt-get|yum|dnf|brew|gem|cargo|luarocks|opam|tlmgr)["']?\s+(?:-\S+\s+)*install
+    |npm\s+(?:install|i|ci)|npx|yarn|go\s+(?:get|install)|cpanm?|playwright\s+install|rfbrowser\s+init)(?![\w.-])""",
+    re.VERBOSE | re.MULTILINE,
+)
+# Functions of R, Python and Julia, wherever they stand.
+CALLS = re.compile(
+    r"install\.packages\(|BiocManager::install\(|biocLite\(|download\.file\(|install_tinytex\("
+    r"|(?:remotes|devtools|pak)::\w*install\w*\(|urlretrieve\(|urlopen\(|requests\.get\(|nltk\.download\("
+    r"|Pkg\.(?:add|instantiate|build|update)\("
+)
+SPEAKS = re.compile(
+    r"^[ \t]*(?:echo|printf)[ \t](?:[^\n\"'$|`]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\$(?!\())*", re.MULTILINE
+)
+MESSAGE = re.compile(r"^[^\n#]*\bcat\b[^\n]*<<-?\s*[\"']?(\w+)[\"']?.*?^\s*\1\s*$", re.MULTILINE | re.DOTALL)
 NAMED = 3  # pairs of paths
 TERMINALS = "prefix/share/terminfo/"
 
@@ -34,3 +60,29 @@ def same_names(layout: Layout, platform: str) -> Iterator[str]:
             "unpacks only on a file system that tells upper from lower case, which many of macOS do not, because of "
             f"{named}{more}"
         )
+
+
+def fetching_scripts(plans: Iterable[PackagePlan]) -> Iterator[str]:
+    """Yield a note on each post-link script that needs the network: a host may have none at the first start."""
+    for plan in plans:
+        path = f"prefix/bin/.{plan.package.name}-post-link.sh"
+        for item in plan.files:
+            source = getattr(item, "source", None)
+            if item.path == path and isinstance(source, Path | bytes):
+                data = source.read_bytes() if isinstance(source, Path) else source
+                if commands := fetches(data.decode("utf-8", "replace")):
+                    yield (
+                        f"the post-link script of {plan.package.name} runs {', '.join(commands)} on the host, at the "
+                        "first start, which so needs the network; `conda coex pack` of an environment with it does not"
+                    )
+
+
+def fetches(script: str) -> list[str]:
+    """Return the commands and functions of a script of sh that download something."""
+    found: dict[str, None] = {}
+    text = re.sub(r"^\s*#.*$", "", script.replace("\\\n", " "), flags=re.MULTILINE)
+    text = SPEAKS.sub(lambda said: said[0] if "$(" in said[0] else "", MESSAGE.sub("", text))
+    for each in FETCHES.finditer(re.sub(r"\s#.*", "", text)):
+        found[" ".join(re.sub("[\"']", "", each["name"]).split())] = None
+    found.update({each[0].rstrip("("): None for each in CALLS.finditer(text)})
+    return list(found)

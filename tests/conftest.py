@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from testbed.layout import Layout
 
 
-# What was started in the background by a shell ignores these, and so would all that tests start.
+# What was started in the background by a shell, or by nohup, ignores these, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Conda(Protocol):

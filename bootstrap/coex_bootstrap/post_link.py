@@ -5,7 +5,7 @@ import signal
 
 from . import compat
 from .errors import ScriptFailed
-from .shell import find_program
+from .shell import find_program, quote
 from .waiting import nothing, read_all
 
 TYPE_CHECKING = False
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from .format import Manifest
 
-# conda's `core/link.py: run_script`: sourced by bash in the activated prefix, from its bin/.
-RUN = b'. "$1" && cd "$PREFIX/bin" && . "$2"'
+IGNORED = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")  # by Python, 2.7 leaves that to its children
+REMEDY = (
+    "start it again if the network, or a program of the host, was missing; or build it with `conda coex pack` from an "
+    "environment where the script has run"
+)
 
 # A command in a session of its own, that ends when this process does, however that ends: nothing may still
 # write into a prefix that another process makes anew. Standard input is a pipe that only this process can close.
@@ -50,6 +53,9 @@ def run_guarded(command, environ, directory, beat):
     def begin():
         # type: () -> None
         os.setsid()
+        for name in IGNORED:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_DFL)
         os.umask(0o022)  # what others could write to, others could make this user run
 
     process = subprocess.Popen(
@@ -86,14 +92,15 @@ def _run_script(package, prefix, environ, activation, beat):
         b"PKG_VERSION": compat.utf8(package["version"]),
         b"PKG_BUILDNUM": compat.utf8(str(package["build_number"])),
     })
-    status, output = run_guarded([shell, b"-c", RUN, shell, activation, script], variables, None, beat)
+    # As conda's `core/link.py: run_script`: sourced without arguments, in the activated prefix, from its bin/.
+    lines = b". " + quote(activation) + b"\n. " + quote(script)
+    status, output = run_guarded([shell, b"-c", lines], variables, prefix + b"/bin", beat)
     messages = _take_messages(prefix)
     if status:
         said = compat.readable((messages + output).rstrip())
-        raise ScriptFailed(
-            "the post-link script of %s ended with status %d" % (package["name"], status),
-            script, "its output was:\n" + said,
-        )
+        said = "its output was:\n" + said if said else "it printed nothing"
+        what = "the post-link script of %s ended with status %d" % (package["name"], status)
+        raise ScriptFailed(what, script, REMEDY + "; " + said)
     os.write(2, messages)
 
 

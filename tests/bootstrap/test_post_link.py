@@ -82,8 +82,41 @@ def test_failure(root, environ, script):
     with pytest.raises(ScriptFailed) as caught:
         run(root, environ, b'echo to stdout\necho "to stderr \xff" >&2; echo said > "$PREFIX/.messages.txt"\n' + script)
     text = str(caught.value)
-    assert "/prefix/bin/.demo-post-link.sh: the post-link script of demo ended with status 3; its output was:\n" in text
+    assert "/prefix/bin/.demo-post-link.sh: the post-link script of demo ended with status 3; " in text
+    assert "start it again if the network" in text
+    assert "; its output was:\n" in text
     assert [word for word in ("said", "to stdout", "to stderr") if word not in text] == []
+
+
+def test_failure_without_a_word(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    with pytest.raises(ScriptFailed) as caught:
+        run(root, environ, b"exit 7")
+    text = str(caught.value)
+    assert "the post-link script of demo ended with status 7; " in text
+    assert text.endswith("; it printed nothing")
+    assert "\n" not in text
+
+
+def test_no_arguments(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    run(root, environ, b'printf %s "$#$*|${_coex_file-}" > "$PREFIX/seen"\n')
+    assert read(root + b"/prefix/seen") == b"0|"
+
+
+def test_an_activation_that_ends_false(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """conda goes on to the script."""
+    write(root + b"/prefix/etc/conda/activate.d/x.sh", b"[ -d /nonexistent ] && export X=1\n")
+    run(root, environ, b': > "$PREFIX/seen"\n')
+    assert os.path.exists(root + b"/prefix/seen")
+
+
+def test_a_broken_pipe_is_no_error_that_is_shown(root, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """Python ignores the signal, and 2.7 has its children ignore it too."""
+    run(root, environ, b'(while :; do echo y; done) 2>"$PREFIX/said" | head -n 1 >"$PREFIX/seen"\n')
+    assert (read(root + b"/prefix/seen"), read(root + b"/prefix/said")) == (b"y\n", b"")
 
 
 def test_no_standard_input(root, environ):

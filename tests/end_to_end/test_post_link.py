@@ -7,12 +7,14 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from end_to_end.archives import Archive, MakeArchive, only_root, ready_roots
+from end_to_end.archives import Archive, Coex, MakeArchive, only_root, ready_roots
+from end_to_end.own_channel import put, workshop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Conda
+    from testbed.layout import Layout as TestbedLayout
 
 SAY = '#!/bin/sh\necho "the app runs"\nexec cat\n'
 
@@ -47,6 +49,52 @@ def test_runs_in_the_final_prefix(demo: Archive, conda: Conda, channel: tuple[st
     # conda activates the prefix for the script
     assert found["CONDA_PREFIX"] == str(prefix)
     assert found["PATH"].split(":")[0] == f"{prefix}/bin"
+
+
+SEEN = r"""
+exec >"$PREFIX/seen"
+echo "arguments $# $*"; echo "options ${-/c/}"; echo "here $PWD"; echo "level $SHLVL"
+echo "input $(cat | wc -c)"; echo "shell $BASH"; shopt; set -o
+trap; ulimit -a; echo "name $PKG_NAME $PKG_VERSION $PKG_BUILDNUM"; echo "source ${BASH_SOURCE[0]}"
+(yes; echo $? >&2) 2>"$PREFIX/pipe" | head -n 1; cat "$PREFIX/pipe"
+"""
+
+
+def test_sees_what_conda_shows(
+    coex: Coex, conda: Conda, channel: tuple[str, ...], testbed: TestbedLayout, store: Path, tmp_path: Path
+) -> None:
+    """Arguments, options, directories, input, limits, signals: as conda's, but for the place."""
+    package = workshop(testbed, tmp_path).noarch("seer")
+    package.script("bin/.seer-post-link.sh", SEEN)
+    extra = put(tmp_path / "channel", [package])
+    (tmp_path / "say.sh").write_text(SAY)
+    coex(tmp_path, *extra, "-q", "--entrypoint", "./say.sh", "-o", "app.coex", "say.sh", packages=("seer", "zstd"))
+    Archive(tmp_path / "app.coex").start(store=store, input="")
+    prefix = only_root(store) / "prefix"
+    conda("create", "-q", "-y", *channel, *extra, "-p", store / "conda", "seer")
+    condas = (store / "conda/seen").read_text().replace(str(store / "conda"), str(prefix))
+    ours = (prefix / "seen").read_text()
+    levels = [line for text in (ours, condas) for line in text.splitlines() if line.startswith("level ")]
+    assert len(levels) == 2
+    assert [line for line in ours.splitlines() if not line.startswith("level ")] == [
+        line for line in condas.splitlines() if not line.startswith("level ")
+    ]
+
+
+def test_download_is_named_by_the_build(coex: Coex, testbed: TestbedLayout, store: Path, tmp_path: Path) -> None:
+    """And the start that fails says which package it was, and what to do."""
+    package = workshop(testbed, tmp_path).noarch("loader")
+    package.script("bin/.loader-post-link.sh", "curl -fsL file:///nonexistent/data -o x 2>/dev/null || exit 1\n")
+    extra = put(tmp_path / "channel", [package])
+    (tmp_path / "say.sh").write_text(SAY)
+    done = coex(tmp_path, *extra, "--entrypoint", "./say.sh", "-o", "app.coex", "say.sh", packages=("loader", "zstd"))
+    notes = [line for line in done.stderr.splitlines() if "loader" in line]
+    assert len(notes) == 1
+    assert notes[0].startswith("coex: note: the post-link script of loader runs curl on the host, at the first start, ")
+    failed = Archive(tmp_path / "app.coex").run(store=store, input="")
+    assert failed.returncode == 125
+    assert "the post-link script of loader ended with status 1; start it again if the network" in failed.stderr
+    assert failed.stderr.endswith("; it printed nothing\n")
 
 
 def test_runs_once_and_speaks_once(demo: Archive, store: Path) -> None:
