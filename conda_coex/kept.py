@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import zstandard
 from coex_bootstrap.errors import ArchiveDamaged
+from coex_bootstrap.relocate import read_slots
 
 from .plan import Content, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterator
 
     from coex_bootstrap.archive import Archive
+    from coex_bootstrap.relocate import Source
 
     from .layout import Layout
     from .payload import Payload
@@ -73,7 +75,9 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
     """
     rows = list(old.index.files)
     staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
-    numbers = sorted({number for n in staying for number in old.index.frames_of(n)})
+    wanted = {*old.index.packaged, *(number for n in staying for number in old.index.frames_of(n))}
+    wanted.update(number for n in staying for number in _sources(old, rows[n].relocation))
+    numbers = sorted(wanted)
     for number in numbers:
         frame = old.index.frames[number]._replace(offset=payload.size)
         payload.append(KEPT, old.frame(number), frame)
@@ -87,9 +91,26 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
         assert isinstance(entry, Content)
         relocation = row.relocation
         if relocation.startswith(b"h:"):
-            slots = (slot.partition(b"@") for slot in relocation[2:].split(b","))
-            relocation = b"h:" + b",".join(b"%d@%s" % (moved[int(slot[0])], slot[2]) for slot in slots)
+            relocation = b"h:" + b",".join(_slot(*slot, moved, frames) for slot in read_slots(relocation))
         payload.rows.append(row._replace(frame=frames.get(row.frame, 0), mode=entry.mode, relocation=relocation))
+
+
+def _sources(old: Archive, relocation: bytes) -> Iterator[int]:
+    """Yield the frames of contents that are no files, whose sha256 a record holds."""
+    for source, _ in read_slots(relocation) if relocation.startswith(b"h:") else ():
+        if not isinstance(source, int):
+            number, start, size, _ = source
+            while size > 0:
+                yield number
+                size, number, start = size - (old.index.frames[number].content - start), number + 1, 0
+
+
+def _slot(source: Source, offset: int, rows: dict[int, int], frames: dict[int, int]) -> bytes:
+    """Return a slot of a record where rows and frames have new numbers."""
+    if isinstance(source, int):
+        return b"%d@%d" % (rows[source], offset)
+    number, start, size, relocation = source
+    return b"%d.%d.%d;%s@%d" % (frames[number] if size else 0, start, size, relocation, offset)
 
 
 def is_kept(entry: Content | Link | None) -> bool:

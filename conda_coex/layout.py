@@ -98,13 +98,16 @@ class Layout:
             self.directories.add(parent)
 
     def groups(self) -> list[Group]:
-        """Return the files by owner, owners in the order in which they were placed."""
+        """Return the files by owner, owners in the order in which they were placed.
+
+        An owner is among them also where others have overwritten all its files, if the sha256 of one can be asked for.
+        """
         for group in self._groups.values():
             group.contents = []
         for path, entry in self.entries.items():
             if isinstance(entry, Content):
                 self._owners[path].contents.append(entry)
-        return [group for group in self._groups.values() if group.contents]
+        return [each for each in self._groups.values() if each.contents or any(item.placeholder for item in each.all)]
 
     def links(self) -> list[Link]:
         return [entry for entry in self.entries.values() if isinstance(entry, Link)]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .plan import Content
 
 
+UNMOVED = "-"  # the relocation of what is the same everywhere
+
+
 class Payload:
     """The payload of an archive while it is written to `stream`; collects frames, rows and placeholders."""
 
@@ -34,7 +37,7 @@ class Payload:
         self.placeholders: list[str] = []
         self.compressed: dict[str, int] = {}  # bytes of an owner's frames
         self.origins: list[tuple[int, Callable[[], object]]] = []  # a frame that was taken as it is, and a check of it
-        self._numbers: dict[str, int] = {}  # row of a path
+        self._sources: dict[tuple[str, str], str] = {}  # by owner and origin: where relocated files are, for a slot
         self._fillings: list[Filling] = []  # not yet finished
 
     def add(self, groups: Iterable[Group]) -> None:
@@ -117,19 +120,25 @@ class Payload:
         nowhere = Place(-first, 0, 0, None, "")
         found = [(places[c.origin] if c.size else nowhere, c) for c in group.contents]
         for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
-            self._numbers[content.path] = len(self.rows)
-            relocation = self._relocation(content, place).encode()
+            relocation = self._relocation(content, place)
+            if relocation != UNMOVED:
+                self._sources[group.owner, content.origin] = str(len(self.rows))
             path, mtime = os.fsencode(content.path), content.mtime.encode()
             number = first + place.frame
-            self.rows.append(File(content.mode, mtime, number, place.offset, content.size, relocation, path))
+            self.rows.append(File(content.mode, mtime, number, place.offset, content.size, relocation.encode(), path))
+        for content in group.all:
+            if content.placeholder and (group.owner, content.origin) not in self._sources:
+                place = places[content.origin] if content.size else nowhere
+                where = f"{first + place.frame}.{place.offset}.{content.size}"
+                self._sources[group.owner, content.origin] = f"{where};{self._relocation(content, place)}"
 
     def _relocation(self, content: Content, place: Place) -> str:
         if content.python is not None:
             return f"e:{content.python}"
         if content.slots:
-            return "h:" + ",".join(f"{self._numbers[path]}@{offset}" for offset, path in content.slots)
+            return "h:" + ",".join(f"{self._sources[owned]}@{offset}" for offset, owned in content.slots)
         if place.edits is None or content.placeholder is None or content.file_mode is None:
-            return "-"
+            return UNMOVED
         if content.placeholder not in self.placeholders:
             self.placeholders.append(content.placeholder)
         return f"{content.file_mode[0]}:{self.placeholders.index(content.placeholder)}:{place.edits}"

@@ -49,7 +49,7 @@ class Content:
     file_mode: str | None = None  # text or binary, with a placeholder
     python: str | None = None  # of a console script: the interpreter, relative to the prefix
     compiled: str | None = None  # of a noarch source: the .pyc that conda makes of it, relative to the prefix
-    slots: tuple[tuple[int, str], ...] = ()  # of a record: offset, and path of the file whose sha256 goes there
+    slots: tuple[tuple[int, tuple[str, str]], ...] = ()  # of a record: offset, owner and origin of what has the sha256
     package_path: str | None = None  # its path in its package
     edits: str | None = None  # of a file of a live prefix: where the placeholder stands, which is known already
 

@@ -14,6 +14,7 @@ from coex_bootstrap.contents import load_decoder
 from coex_bootstrap.cores import usable_cores
 from coex_bootstrap.errors import ArchiveDamaged, DecoderMissing
 from coex_bootstrap.host import host_platform
+from coex_bootstrap.index import NOTHING
 from coex_bootstrap.relocate import Relocation, misplaced, read_slots
 
 from .archive import open_written
@@ -80,9 +81,12 @@ def check_relocations(index: Index) -> None:
         if not words.startswith(b"h"):
             Relocation(words, index.placeholders)
             continue
-        for other, offset in read_slots(words):
-            if files.relocations.get(other, b"h").startswith(b"h") or offset + SHA256 > files.sizes[row]:
+        for source, offset in read_slots(words):
+            relocation = files.relocations.get(source, b"h") if isinstance(source, int) else source[3]
+            if relocation.startswith(b"h") or offset + SHA256 > files.sizes[row]:
                 raise misplaced()
+            if relocation != NOTHING:
+                Relocation(relocation, index.placeholders)
 
 
 def check_command(index: Index, command: list[list[str]]) -> None:

@@ -39,11 +39,11 @@ def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
     }
     text = dump_record(fields).encode()
     relocated = sorted(
-        (str(path.fields["_path"]), item.path)
+        (str(path.fields["_path"]), item.origin)
         for path, item in zip(plan.package.linked, plan.files, strict=True)
         if isinstance(item, Content) and item.placeholder and item.path not in gone
     )
-    slots = _find_slots(text, dict(relocated))
+    slots = _find_slots(text, plan.package.dist, dict(relocated))
     return Content(f"prefix/conda-meta/{plan.package.dist}.json", 0o644, str(date), text, len(text), slots=slots)
 
 
@@ -91,14 +91,17 @@ def _paths(plan: PackagePlan, scripts: Sequence[str], gone: Container[str]) -> l
     return rows
 
 
-def _find_slots(text: bytes, relocated: dict[str, str]) -> tuple[tuple[int, str], ...]:
-    """Return where in a record the sha256 of which file goes: the file whose `_path` was named last before it."""
+def _find_slots(text: bytes, dist: str, relocated: dict[str, str]) -> tuple[tuple[int, tuple[str, str]], ...]:
+    """Return where in a record the sha256 of which file goes: the file whose `_path` was named last before it.
+
+    It is the package's own file, whatever stands at its path: conda writes the record when it has linked the package.
+    """
     slots = []
     start = text.find(SLOT.encode())
     while start >= 0:
         name = text.rfind(b'"_path": ', 0, start) + len(b'"_path": ')
         path = json.loads(text[name : text.index(b"\n", name)].rstrip(b",\n"))
-        slots.append((start, relocated[path]))
+        slots.append((start, (dist, relocated[path])))
         start = text.find(SLOT.encode(), start + len(SLOT))
     return tuple(slots)
 

@@ -7,7 +7,7 @@ import tempfile
 from .compat import path_bytes
 from .errors import ArchiveDamaged
 from .format import LIBZSTD
-from .relocate import Relocation
+from .relocate import Relocation, hash_content, read_slots
 from .large_file import relocate, sha256_of
 from .zstd import open_decoder
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO, Dict, Iterator, List, Optional, Tuple
 
     from .archive import Archive
+    from .relocate import Source
     from .zstd import Decoder
 
 
@@ -105,12 +106,16 @@ class Contents(object):
         # type: (int, bytes, Dict[int, bytes]) -> bytes
         """Return the content of a file with the sha256 of relocated files, by row, where it has them."""
         data = bytearray(content)
-        for other, offset in self.slots(row):
-            data[offset : offset + len(hashes[other])] = hashes[other]
+        for source, offset in self.slots(row):
+            known = hashes[source] if isinstance(source, int) else self._hash_content(source)
+            data[offset : offset + len(known)] = known
         return bytes(data)
 
+    def _hash_content(self, source):
+        # type: (Tuple[int, int, int, bytes]) -> bytes
+        return hash_content(source, self.decode, self.archive.index.placeholders, self.prefix)
+
     def slots(self, row):
-        # type: (int) -> List[Tuple[int, int]]
-        """Return (row, offset) for each hash that a file holds."""
-        pairs = [slot.partition(b"@") for slot in self.relocations[row][2:].split(b",")]
-        return [(int(other), int(offset)) for other, _, offset in pairs]
+        # type: (int) -> List[Tuple[Source, int]]
+        """Return (source, offset) for each hash that a file holds."""
+        return read_slots(self.relocations[row])

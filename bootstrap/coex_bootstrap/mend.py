@@ -100,7 +100,8 @@ class Mender(object):
         plain = rows - self.contents.large - set(hashed)
         for row, content in self._contents(plain):
             self._write(row, content)
-        needed = set(other for row in hashed for other, _ in self.contents.slots(row))
+        slots = [slot for row in hashed for slot in self.contents.slots(row)]
+        needed = set(source for source, _ in slots if isinstance(source, int))
         hashes = dict((row, _sha256(content)) for row, content in self._contents(needed - self.contents.large))
         for row in needed & self.contents.large:
             hashes[row] = self.contents.hash_large(row)

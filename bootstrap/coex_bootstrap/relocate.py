@@ -5,7 +5,8 @@ A RELOCATION of the index says what to do with one file's content:
     t:P:EDITS      text: every occurrence is replaced, the length may change, then the #! line is checked
     b:P:EDITS      binary: no byte moves; a C string is padded with NULs to its old length, a path with slashes
     e:PYTHON       a console script: the #! line that conda writes for PREFIX/PYTHON goes in front
-    h:ROW@OFFSET,... the sha256, in hexadecimal, of the relocated file in ROW of the index stands at OFFSET
+    h:SOURCE@OFFSET,... the sha256, in hexadecimal, of the relocated file in SOURCE stands at OFFSET: a row of the
+                    index, or FRAME.START.SIZE;RELOCATION of a content that is no file, or that stays as it is (`-`)
 
 P numbers a placeholder of the index. EDITS are `ENCODING=ITEM+ITEM...` joined by `/`, ENCODING being an
 index of ENCODINGS. An item of a text is an offset, followed by `!` where conda escapes blanks (a `#!`
@@ -14,13 +15,16 @@ offset of one path alone, where the length of the string or its end may be in us
 """
 
 import codecs
+import hashlib
 
 from .errors import ArchiveDamaged, HostUnfit
 from .shebang import console_shebang, shorten_shebang
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterator, List, Tuple
+    from typing import Callable, Iterator, List, Tuple, Union
+
+    Source = Union[int, Tuple[int, int, int, bytes]]
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 
@@ -160,10 +164,37 @@ def read_item(kind, item):
 
 
 def read_slots(text):
-    # type: (bytes) -> List[Tuple[int, int]]
-    """Return (row, offset) of every hash of a RELOCATION of kind h; raises ArchiveDamaged for what is none."""
+    # type: (bytes) -> List[Tuple[Source, int]]
+    """Return (SOURCE, offset) of every hash of a RELOCATION of kind h; raises ArchiveDamaged for what is none."""
     try:
         slots = [slot.split(b"@") for slot in text[2:].split(b",")]
-        return [(count(row), count(offset)) for row, offset in slots]
+        return [(read_source(source), count(offset)) for source, offset in slots]
     except ValueError:
         raise misplaced()
+
+
+def read_source(text):
+    # type: (bytes) -> Source
+    """Return a SOURCE: a row, or (frame, start, size, RELOCATION)."""
+    if b";" not in text:
+        return count(text)
+    place, _, words = text.partition(b";")
+    frame, start, size = place.split(b".")
+    return count(frame), count(start), count(size), words
+
+
+def hash_content(source, frames, placeholders, prefix):
+    # type: (Tuple[int, int, int, bytes], Callable[[int], bytes], List[bytes], bytes) -> bytes
+    """Return the sha256, in hexadecimal, of the content in a SOURCE as it is in `prefix`; `frames` decodes one."""
+    number, start, left, words = source
+    pieces = []
+    while left > 0:
+        try:
+            pieces.append(frames(number)[start : start + left])
+        except IndexError:
+            raise misplaced()
+        left, number, start = left - len(pieces[-1]), number + 1, 0
+    data = b"".join(pieces)
+    if words != b"-":
+        data = Relocation(words, placeholders).apply(data, prefix)
+    return hashlib.sha256(data).hexdigest().encode("ascii")

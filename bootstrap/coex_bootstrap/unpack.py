@@ -14,7 +14,7 @@ from .codesign import codesign
 from .errors import ArchiveDamaged
 from .large_file import fill, relocate_file
 from .refused import refusal
-from .relocate import Relocation, misplaced, read_slots
+from .relocate import Relocation, hash_content, misplaced, read_slots
 from .waiting import nothing
 
 TYPE_CHECKING = False
@@ -229,8 +229,12 @@ class Writer(object):
     def _slots(self, row):
         # type: (int) -> Iterator[Tuple[int, bytes]]
         """Yield offset and sha256 for each hash that a file holds."""
-        for other, offset in read_slots(self.files.relocations[row]):
-            known = self.hashes.get(other)
+        index = self.archive.index
+        for source, offset in read_slots(self.files.relocations[row]):
+            if isinstance(source, int):
+                known = self.hashes.get(source)
+            else:
+                known = hash_content(source, lambda number: bytes(self._content(number)), index.placeholders, self.prefix)
             if known is None or offset + len(known) > self.files.sizes[row]:
                 raise misplaced()
             yield offset, known

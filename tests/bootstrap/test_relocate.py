@@ -1,8 +1,10 @@
 """Relocation at known offsets: every kind, every encoding, the rules of #! lines."""
 
+import hashlib
+
 import pytest
 from coex_bootstrap.errors import ArchiveDamaged, HostUnfit
-from coex_bootstrap.relocate import ENCODINGS, Relocation, read_slots
+from coex_bootstrap.relocate import ENCODINGS, Relocation, hash_content, read_slots, read_source
 from coex_bootstrap.shebang import LIMIT, console_shebang, shorten_shebang
 
 OLD = b"/opt/placehold"
@@ -240,5 +242,28 @@ def test_relocation_of_what_is_not_there(text):
 def test_slots_that_are_none(text):
     # type: (bytes) -> None
     assert read_slots(b"h:1@2,3@4") == [(1, 2), (3, 4)]
+    assert read_slots(b"h:1@2,0.5.30;t:0:0=1+2!@4,7.8.9;-@0") == [(1, 2), ((0, 5, 30, b"t:0:0=1+2!"), 4), ((7, 8, 9, b"-"), 0)]
     with pytest.raises(ArchiveDamaged):
         read_slots(text)
+
+
+def test_hash_of_a_content_that_is_no_file():
+    # type: () -> None
+    frames = [b"ab/old/lib", b"cd", b""]
+
+    def known(text):
+        # type: (bytes) -> bytes
+        source = read_source(text)
+        assert not isinstance(source, int)
+        return hash_content(source, frames.__getitem__, [b"/old"], b"/new/place")
+
+    for text, content in {
+        b"0.1.3;-": b"b/o", b"0.8.4;-": b"ibcd", b"9.9.0;-": b"", b"0.0.10;t:0:0=2": b"ab/new/place/lib",
+    }.items():
+        assert known(text) == hashlib.sha256(content).hexdigest().encode("ascii")
+    for text in (b"0.0.13;-", b"1.0.3;-", b"3.0.1;-", b"0.0.10;t:0:0=3", b"0.0.10;t:1:0=2", b"0.0.10;h:1@2", b"0.0.1;"):
+        with pytest.raises(ArchiveDamaged):
+            known(text)
+    for text in (b"0.1;-", b"0.1.2.3;-", b";-", b"-1.0.1;-", b"0.x.1;-"):
+        with pytest.raises(ArchiveDamaged):
+            read_slots(b"h:" + text + b"@0")

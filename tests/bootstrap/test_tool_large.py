@@ -38,6 +38,8 @@ def archive(place, environ):
     frames += [b"2" * SIZE, b"3" * 10]
     long_record = b'{"files": ["lib/binary"], "sums": "' + b"0" * SIZE + b'"}'
     frames += [long_record[:SIZE], long_record[SIZE:]]
+    slots = [b"0@100", b"2@" + number(SIZE - 30)]  # and of contents that are no files: one is relocated, one is not
+    slots += [b"0.0.%s;b:0:0=%s@200" % (number(4 * SIZE), words), b"6.192.%s;-@300" % number(len(MAIN))]
     index = make_index([
         file_row(b"prefix/lib/binary", 0, 0, 4 * SIZE, b"b:0:0=" + words, mode=0o755),
         file_row(b"prefix/lib/twin", 0, 0, 4 * SIZE, b"b:0:0=" + words),
@@ -47,7 +49,7 @@ def archive(place, environ):
         file_row(b"prefix/plain", 7, 0, SIZE + 10, mode=0o755),
         file_row(b"prefix/share/equal", 7, 0, SIZE + 10),
         file_row(b"app/equal", 7, 0, SIZE + 10, mode=0o600, mtime=b"5"),
-        file_row(LONG_RECORD, 9, 0, len(long_record), b"h:0@%s,2@%s" % (number(100), number(SIZE - 30)), mode=0o640),
+        file_row(LONG_RECORD, 9, 0, len(long_record), b"h:" + b",".join(slots), mode=0o640),
     ], placeholders=[LONG])
     package = {"name": "long", "version": "1", "build": "0", "compressed": 1, "unpacked": 1, "files": 1}
     write_archive(place + b"/large.coex", index, frames, packages=[package])
@@ -76,7 +78,8 @@ def test_large_relocated_files(archive, environ):
     assert sums[0] == sums[2]
     filled = read(root + b"/" + LONG_RECORD).decode("ascii")
     assert (filled[100:164], filled[SIZE - 30 : SIZE + 34], filled[-2:]) == (sums[0], sums[1], '"}')
-    assert (len(filled), filled[:100].count("0") + filled[164 : SIZE - 30].count("0")) == (SIZE + 37, SIZE - 30 - 64 - 35)
+    assert (filled[200:264], filled[300:364]) == (sums[0], hashlib.sha256(MAIN).hexdigest())
+    assert (len(filled), filled[36:100] + filled[164:200] + filled[364 : SIZE - 30]) == (SIZE + 37, "0" * (SIZE - 294))
     state = os.stat(root + b"/" + LONG_RECORD)
     assert (state.st_mode & 0o7777, state.st_mtime) == (0o640, 1000000000)
     _, found, _ = ask(archive, environ, b"files")
@@ -94,7 +97,8 @@ def test_large_relocated_files(archive, environ):
         (b"/conda-meta/record", lambda path: flip(path, 70)), (b"/lib/twin", os.unlink), (b"/share/equal", os.unlink),
         (b"/lib/twin", lambda path: flip(path, 2 * SIZE)), (b"/share/equal", lambda path: flip(path, SIZE + 1)),
         (LONG_RECORD[6:], lambda path: flip(path, SIZE + 3)), (LONG_RECORD[6:], lambda path: flip(path, 101)),
-        (LONG_RECORD[6:], os.unlink), (b"/plain", lambda path: flip(path, SIZE + 1)),
+        (LONG_RECORD[6:], lambda path: flip(path, 205)), (LONG_RECORD[6:], os.unlink),
+        (b"/plain", lambda path: flip(path, SIZE + 1)),
         (b"/plain", lambda path: os.chmod(path, 0o644)),
     ]:
         harm(prefix + name)

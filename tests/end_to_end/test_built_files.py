@@ -164,6 +164,59 @@ def test_record_longer_than_a_frame(coex: Coex, conda: Conda, testbed: Layout, w
     assert json.loads(conda("list", "--json", "-p", prefix, "many").stdout)[0]["version"] == "1.0"
 
 
+def test_records_of_files_that_others_overwrite(
+    coex: Coex, conda: Conda, channel: tuple[str, ...], testbed: Layout, work: Path
+) -> None:
+    """The sha256 in them are conda's: of a package's own file, also if it is not there, is behind a link, or stays."""
+    place = f"place={PLACEHOLDER}\n"
+    names = ("first", "later", "linking", "through", "wrong")
+    first, later, linking, through, wrong = (workshop(testbed, work).noarch(name) for name in names)
+    for name in ("by-text", "by-link", "by-relocated", "own", "below/in"):
+        first.text(f"etc/{name}.conf", place)
+    later.text("etc/by-text.conf", "no place\n")
+    later.link("etc/by-link.conf", "own.conf")
+    later.text("etc/by-relocated.conf", place * 2)
+    later.text("etc/below", "over a directory\n")
+    linking.text("lib/real/a.txt", "a")
+    linking.link("lib64", "lib")
+    through.text("lib64/real/b.txt", place)
+    through.depends = ["linking"]
+    for name, data in {"text": b"no place", "script": b"#!/bin/sh\n", "binary": b"\0bin", "empty": b""}.items():
+        wrong.data(f"share/wrong/{name}", data)
+    wrong.tamper = say_that_all_are_relocated
+    more = put(work / "channel", [first, later, linking, through, wrong])
+    coex(work, "-q", *RUN, "-o", "out.coex", *more, packages=(*names, "zstd"))
+    assert Archive(work / "out.coex").start(store=work / "store") == "started\n"
+    assert ask(work / "out.coex", work / "store", "verify")["root"]["differences"] == []
+    prefix = only_root(work / "store") / "prefix"
+    found = {name: sums_in_prefix(prefix, name) for name in names}
+    record = prefix / "conda-meta/first-1.0-0.json"
+    whole = record.read_bytes()
+    record.write_bytes(b"")
+    ask(work / "out.coex", work / "store", "repair")
+    assert record.read_bytes() == whole
+    conda("coex", "repack", work / "out.coex", "--env", "A=b", "-o", work / "other.coex")
+    assert Archive(work / "other.coex").start(store=work / "other") == "started\n"
+    prefix.rename(work / "made")
+    conda("create", "-q", "-y", "--copy", "--offline", "-p", prefix, *channel, *more, *names, "zstd")
+    assert {name: sums_in_prefix(prefix, name) for name in names} == found
+
+
+def say_that_all_are_relocated(root: Path) -> None:
+    file = root / "info/paths.json"
+    found = json.loads(file.read_text())
+    for row in found["paths"]:
+        row.update(prefix_placeholder=PLACEHOLDER, file_mode="binary" if row["_path"].endswith("binary") else "text")
+    file.write_text(json.dumps(found))
+
+
+def sums_in_prefix(prefix: Path, name: str) -> dict[str, str | None]:
+    """Return what the record of a package has as the sha256 of each of its files there."""
+    (record,) = prefix.glob(f"conda-meta/{name}-*.json")
+    rows = json.loads(record.read_text())["paths_data"]["paths"]
+    return {row["_path"]: row.get("sha256_in_prefix") for row in rows}
+
+
 @pytest.mark.parametrize("content", ["B" * 10, "another size"])
 def test_replaced_package_of_a_channel_that_says_otherwise(
     coex: Coex, testbed: Layout, work: Path, content: str

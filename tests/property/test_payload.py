@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from bootstrap.building import make_manifest
@@ -26,13 +25,9 @@ from conda_coex.kept import copy, keep
 from conda_coex.layout import Group, Layout
 from conda_coex.manifest import unpacked_size
 from conda_coex.payload import Payload, make_index
-from conda_coex.placeholders import find_edits
 from conda_coex.plan import Content, Link
 from conda_coex.read_back import read_back
 from conda_coex.sizes import decode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 FRAME = 64  # bytes of content: frames are as small as the files are
 HOLDER = "/opt/placehold_placehold_placehold"
@@ -46,8 +41,9 @@ class Made:
 
     size: int
     seed: int
-    kind: str  # plain, unchecked (without a sha256), text, binary, script or record
+    kind: str  # plain, unchecked (without a sha256), text, binary or script
     mode: int
+    shared: bool = False  # at a path that others have, too: the last wins
 
     @property
     def data(self) -> bytes:
@@ -60,7 +56,7 @@ class Made:
 files = st.builds(
     Made, st.sampled_from(SIZES), st.integers(0, 1),
     st.sampled_from(["plain", "plain", "plain", "unchecked", "text", "binary", "script"]),
-    st.sampled_from([0o644, 0o755, 0o600, 0o4755]),
+    st.sampled_from([0o644, 0o755, 0o600, 0o4755]), st.sampled_from([False, False, True]),
 )  # fmt: skip
 groups = st.lists(st.lists(files, max_size=7), max_size=5)
 TWINS = [Made(FRAME + 1, 0, kind, mode) for kind in ("plain", "binary") for mode in (0o644, 0o755, 0o600)]
@@ -78,17 +74,18 @@ def content(made: Made, path: str) -> Content:
 
 def lay_out(drawn: list[list[Made]]) -> tuple[Layout, dict[bytes, tuple[int, bytes]]]:
     """Return a layout of these groups, and what each path of the root has to be: mode and content."""
-    layout, expected = Layout(), {}
+    layout, expected, moved = Layout(), {}, []
     for number, group in enumerate(drawn):
         items: list[Content | Link] = []
         for count, made in enumerate(group):
-            path = f"prefix/d{number % 2}/{number}-{count}"
+            path = f"prefix/shared/{count}" if made.shared else f"prefix/d{number % 2}/{number}-{count}"
             items.append(content(made, path))
+            if made.kind in ("text", "binary"):
+                moved.append(((f"group {number}", path), relocated(made)))
             expected[path.encode()] = made.mode, relocated(made)
         items.append(Link(f"prefix/l{number}", "d0"))
         layout.place(Group(f"group {number}", f"identity {number}", packaged=number % 3 != 2), items)
-    moved = [path for path in sorted(expected) if path not in (b"prefix/bin/demo",)]
-    layout.place("conda-meta", records(layout, moved, expected))
+    layout.place("conda-meta", [record(moved, expected)])
     start = Content("prefix/bin/demo", 0o755, "5", b"#!/bin/sh\n", 10)
     layout.place("app", [start])
     expected[b"prefix/bin/demo"] = 0o755, b"#!/bin/sh\n"
@@ -109,23 +106,13 @@ def relocated(made: Made) -> bytes:
     return data
 
 
-def records(layout: Layout, paths: list[bytes], expected: dict[bytes, tuple[int, bytes]]) -> Iterable[Content]:
-    """Yield a file like the records of conda, which holds the sha256 of each file that is relocated."""
-    moved = [
-        path.decode() for path in paths
-        if isinstance(entry := layout.entries[path.decode()], Content) and find_moved(entry)
-    ]  # fmt: skip
+def record(moved: list[tuple[tuple[str, str], bytes]], expected: dict[bytes, tuple[int, bytes]]) -> Content:
+    """Return a file like the records of conda: it has the sha256 of each file with a placeholder, lost or not."""
     text = b"{" + b"0" * 64 * len(moved) + b"}"
-    slots = tuple((1 + 64 * number, path) for number, path in enumerate(moved))
-    sums = "".join(hashlib.sha256(expected[path.encode()][1]).hexdigest() for path in moved)
+    slots = tuple((1 + 64 * number, owned) for number, (owned, _) in enumerate(moved))
+    sums = "".join(hashlib.sha256(data).hexdigest() for _, data in moved)
     expected[b"prefix/conda-meta/record.json"] = 0o644, b"{" + sums.encode() + b"}"
-    yield Content("prefix/conda-meta/record.json", 0o644, "7", text, len(text), slots=slots)
-
-
-def find_moved(entry: Content) -> bool:
-    assert isinstance(entry.source, bytes)
-    found = entry.placeholder and entry.file_mode and find_edits(entry.source, entry.placeholder, entry.file_mode)
-    return bool(found and entry.size)
+    return Content("prefix/conda-meta/record.json", 0o644, "7", text, len(text), slots=slots)
 
 
 def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = None) -> Archive:
@@ -179,6 +166,8 @@ def check_root(opened: Archive, root: Path, expected: dict[bytes, tuple[int, byt
 @example([[Made(5, 0, "plain", 0o644)], [], EMPTY])
 @example([EMPTY, EMPTY])
 @example([])
+@example([[Made(FRAME + 1, 0, kind, 0o644, shared=True) for kind in ("text", "binary", "text")]] * 2)
+@example([[Made(0, 0, "text", 0o644, shared=True)], [Made(5, 0, "text", 0o644, shared=True)], EMPTY])
 def test_any_files(drawn: list[list[Made]]) -> None:
     """First with nothing kept, then from the frames that the first build has kept, then copied into another archive."""
     with TemporaryDirectory() as scratch, patch.object(payload, "frame_size", lambda _level: FRAME):
