@@ -23,7 +23,8 @@ ALLOC, CODE = 2, 4  # flags of a section that is loaded, and of one with instruc
 OBJECT, EXECUTABLE, SHARED = 1, 2, 3  # types of files
 X86_64 = 62
 RPATH, RUNPATH = 15, 29  # tags of the dynamic section
-NAMES = (1, 14, RPATH, RUNPATH)  # those with a string: NEEDED and SONAME too
+NEEDED = 1
+NAMES = (NEEDED, 14, RPATH, RUNPATH)  # those with a string: SONAME too
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,23 @@ def with_origin(data: bytes, sections: list[Section], prefix: str, directory: st
     return data
 
 
+def needed(data: Buffer, sections: list[Section]) -> list[str]:
+    """Return the names of the libraries that the loader has to find."""
+    found = []
+    for section in sections:
+        if section.kind == DYNAMIC and section.link < len(sections):
+            strings = sections[section.link]
+            table = data[strings.offset : strings.offset + strings.size]
+            for tag, value in _rows(data, section, _dynamic(data)):
+                if tag == NEEDED:
+                    found.append(os.fsdecode(table[value : table.find(b"\0", value)]))
+    return found
+
+
+def _dynamic(data: Buffer) -> struct.Struct:
+    return struct.Struct(("<" if data[5] == 1 else ">") + ("qQ" if data[4] == 2 else "iI"))
+
+
 def names_in(data: Buffer, sections: list[Section], strings: Section) -> set[int]:
     """Return where in the file the names are that a section of strings has for the loader."""
     order, wide = "<" if data[5] == 1 else ">", data[4] == 2
@@ -86,7 +104,7 @@ def names_in(data: Buffer, sections: list[Section], strings: Section) -> set[int
             if section.kind in shapes:
                 named.update(number for (number,) in _rows(data, section, shapes[section.kind]))
             elif section.kind == DYNAMIC:
-                rows = _rows(data, section, struct.Struct(order + ("qQ" if wide else "iI")))
+                rows = _rows(data, section, _dynamic(data))
                 named.update(value for tag, value in rows if tag in NAMES)
     return {strings.offset + number for number in named}
 
@@ -96,14 +114,13 @@ def _search_paths(data: bytes, sections: list[Section]) -> list[tuple[int, int]]
 
     One whose end is a name of something else, too, is left out: linkers store such a name once.
     """
-    order, wide = "<" if data[5] == 1 else ">", data[4] == 2
     found = []
     for section in sections:
         if section.kind != DYNAMIC or section.link >= len(sections):
             continue
         strings = sections[section.link]
         named = names_in(data, sections, strings)
-        for tag, value in _rows(data, section, struct.Struct(order + ("qQ" if wide else "iI"))):
+        for tag, value in _rows(data, section, _dynamic(data)):
             start = strings.offset + value
             end = data.find(b"\0", start)
             if tag not in (RPATH, RUNPATH) or not start <= end < strings.offset + strings.size:

@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import bytecode, compiled, create, direct_url, editable, existing, pack_notes, pointers, records
+from . import builder_paths, bytecode, compiled, create, direct_url, editable, existing, pack_notes, pointers, records
 from .aliases import find_aliases
 from .cached_files import follow
 from .errors import InputError
@@ -94,6 +94,10 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     layout, sources = lay_out(environment, plans, found, cache, date)
     said = [*brought.notes, *pack_notes.notes(found, planned.drifts, missing, planned.restored, selection)]
     said += [*pack_notes.of_names(others), *pack_notes.kept_paths(stay)]
+    entries = layout.entries.values()
+    outside = builder_paths.files_outside(found.items, [*names, *others.foreign.values()])
+    outside |= builder_paths.of_variables(environment.variables, names)
+    said += pack_notes.of_builder(outside, builder_paths.libraries(entries))
     said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
     # post-link scripts ran in the prefix
     fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
@@ -142,6 +146,7 @@ def read(
     own = (target for target, row in known.items() if row.get("path_type") != "pyc_file")
     of_packages = {target for target in own if target.endswith(".pyc")}
     found = collect_unmanaged(prefix, (), names, tree, of_packages)
+    found.privileged = list(builder_paths.privileged(prefix, files))
     found.cached = [path for path in cached if path in files]
     return found
 

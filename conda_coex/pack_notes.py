@@ -11,7 +11,7 @@ from .plan import Content, Link
 from .report import human
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .aliases import Aliases
     from .compiled import Kept
@@ -34,6 +34,8 @@ def notes(
         yield f"modified since conda installed them, and kept as they are now: {shown(modified)}"
     if found.cached:
         yield f"are links to files outside of the environment, whose content is taken: {shown(found.cached)}"
+    if found.privileged:
+        yield f"have no more rights than whoever unpacks them (set-user-ID, capabilities): {shown(found.privileged)}"
     if restored:
         yield f"missing from packages, and taken from conda's package cache: {shown(restored)}"
     if missing:
@@ -53,6 +55,22 @@ def of_names(others: Aliases) -> Iterator[str]:
         by_place.setdefault(place, []).append(path)
     for place, paths in by_place.items():
         yield f"run the programs of another environment, {place}, and will not work without it: {shown(paths)}"
+
+
+def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str]) -> Iterator[str]:
+    """Yield what files of nobody need that a host may not have."""
+    if outside:
+        pairs = [f"{path} ({place})" for path, place in outside.items()]
+        yield (
+            f"name files of this machine that a host does not have: {shown(pairs)}; add these to the app, or say with "
+            "--env where they are"
+        )
+    if libraries:
+        pairs = [f"{name} (of {path})" for name, path in libraries.items()]
+        yield (
+            f"needs libraries that the environment does not have, and a host may not: {shown(pairs)}; install the "
+            "packages that have them"
+        )
 
 
 def kept_paths(kept: Kept) -> Iterator[str]:

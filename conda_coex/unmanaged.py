@@ -35,6 +35,7 @@ class Unmanaged:
     sources: list[Content] = field(default_factory=list)  # whose .pyc was there, and is to be made anew
     left_out: list[tuple[str, str]] = field(default_factory=list)  # path, what it is
     cached: list[str] = field(default_factory=list)  # that were links to files outside
+    privileged: list[str] = field(default_factory=list)  # that run with more rights than their caller's
     stay: dict[str, int] = field(default_factory=dict)  # places that name the prefix, and cannot be changed
 
     @property

@@ -45,6 +45,9 @@ EDGES = {
     BUILDER: {
         ("aliases", "installed"),
         ("aliases", "live_file"),
+        ("builder_paths", "elf"),
+        ("builder_paths", "live_file"),
+        ("builder_paths", "occurrences"),
         ("bytecode", "fetch"),
         ("direct_url", "live_file"),
         ("damage", "package_file"),
