@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.manifest_check import MODULE
 
-from .entry_files import APP, IMAGES, OF_THE_HOST, PLACES, PREFIX, is_bare, is_of_the_builder
+from .entry_files import APP, IMAGES, OF_THE_HOST, PLACES, PREFIX, SOURCES, is_bare, is_of_the_builder
 from .entry_function import directory_of, find_runnable, module_of
 from .entry_local import CALLERS, local_module, refuse_missing
+from .entry_script import refuse_line_ends
 from .entry_words import CLASS_PATH, Word, family, words_of
 from .errors import EntryPointNotFound
 
@@ -95,12 +96,11 @@ class Arguments:
             return ["prefix", inside]
         in_app = names.in_app(word)
         if in_app is not None:
+            if family(self.program) == "shell":
+                refuse_line_ends(f"app/{in_app}", names.layout)
             return ["app", in_app] if in_app != "." else ["expanded", APP]
         refuse_missing(self.program, word)
-        end = self._of_image(word)
-        if end is not None:
-            what = "the entry point runs it, and it is not here"
-            raise EntryPointNotFound(what, os.fsencode(word), f"write {end} if the file of the app is meant")
+        self._refuse_of_image(word)
         if word.startswith("/") and not word.startswith("/dev/"):
             self._note(f"{word} is a file of the host: the archive does not have it")
         return _text(word)
@@ -144,7 +144,15 @@ class Arguments:
         ends = ("/".join(parts[number:]) for number in range(len(parts)))
         return next((end for end in ends if f"app/{posixpath.normpath(end)}" in self.names.layout.entries), None)
 
+    def _refuse_of_image(self, path: str) -> None:
+        end = self._of_image(path)
+        if end is not None:
+            what = "the entry point runs it, and it is not here"
+            raise EntryPointNotFound(what, os.fsencode(path), f"write {end} if the file of the app is meant")
+
     def _absolute(self, value: str) -> None:
+        if posixpath.splitext(value)[1] in SOURCES:
+            self._refuse_of_image(value)
         end = self._of_image(value)
         if end is not None:
             self._note(f"{value} is a file of the host; write {end} if that of the app is meant")
@@ -194,10 +202,13 @@ class Arguments:
     def _look_into(self, code: str) -> None:
         """Leave a note on files that code looks for elsewhere, and have a line of a shell import from the app."""
         words = re.split(r"[\s'\"|&;<>]+", code)
-        found = [word for word in words if "." in word and self.names.in_app(word) is not None]
-        if found:
-            here = f"code looks for {found[0]} where the caller is"
-            self._note(f"{here}; in it, COEX_APP is the variable for the app's place")
+        parts = [part for word in words for part in re.split("[=()]", word)]
+        paths = [word for word in parts if "." in word and not word.startswith("/")]
+        found = [word for word in paths if self.names.in_app(word) is not None]
+        of_image = [word for word in parts if word in IMAGES or self._of_image(word) is not None]
+        if found or of_image:
+            where = f"{found[0]} where the caller is" if found else f"{of_image[0]}, which is not here"
+            self._note(f"code looks for {where}; in it, COEX_APP is the variable for the app's place")
         if family(self.program) != "shell":
             return
         for word in words:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.manifest_check import FUNCTION
+from coex_bootstrap.manifest_check import FUNCTION, MODULE
 
 from .app import app_name, places, version_control
 from .entry_arguments import Arguments
@@ -19,7 +19,7 @@ from .entry_files import Names, is_program, notes_on_variables, place, similar
 from .entry_function import check_function, directory_of, find_module
 from .entry_local import check_script, own_files
 from .entry_script import INTERPRETERS, SYSTEM, commands, faulty_programs, run_app_file
-from .entry_words import SHELLS
+from .entry_words import SHELLS, words_of
 from .errors import EntryPointNotFound
 
 if TYPE_CHECKING:
@@ -83,13 +83,18 @@ def split(value: str) -> tuple[str, ...]:
 
 
 def name_of(value: str) -> str:
-    """Return the name of an entry point: as given, or of its program or function, without a source's suffix."""
+    """Return the name of an entry point: as given, or of its script, module, function or program, without a suffix."""
     named = parse(value)
     if named.given is not None:
         return named.given
     if FUNCTION.match(named.words[0]):
         return named.words[0].split(":")[0].split(".")[0]
     name = posixpath.basename(named.words[0].rstrip("/"))
+    for word in words_of(named.words[0], named.words[1:]):
+        if word.role == "module" and MODULE.match(word.text):
+            return word.text.split(".")[0]
+        if word.role == "script" and posixpath.basename(word.text).strip(".").isprintable():
+            name = posixpath.basename(word.text).strip(".") or name
     stem, suffix = posixpath.splitext(name)
     return stem if suffix in INTERPRETERS else name
 

@@ -59,13 +59,9 @@ def run_app_file(path: str, layout: Layout) -> list[list[str]]:
         layout.entries[path] = replace(entry, mode=0o755)
         return [["app", relative]]
     if interpreter is None:
-        what = "is no program: it has no #! line and no suffix of a known language"
-        remedy = "begin it with a line such as #!/usr/bin/env python"
-        if start.startswith(BOM + b"#!"):
-            what, remedy = "is no program: a byte order mark stands before its #! line", "save it as UTF-8 without one"
-        elif not start:
-            what, remedy = "is empty", "write it first"
-        raise _refused(relative, what, remedy)
+        raise _no_program(relative, start)
+    if interpreter in ("sh", "bash"):
+        refuse_line_ends(path, layout)
     if interpreter in ("sh", "bash") and f"prefix/bin/{interpreter}" not in layout.entries:
         return [["host", interpreter], ["app", relative]]
     return [["prefix", f"bin/{_needed(interpreter, relative, layout)}"], ["app", relative]]
@@ -90,6 +86,24 @@ def beginning(entry: Content) -> bytes:
         with entry.source.open("rb") as stream:
             return stream.read(4096)
     return (entry.source or b"")[:4096]
+
+
+def _no_program(relative: str, start: bytes) -> EntryPointNotFound:
+    if not start:
+        return _refused(relative, "is empty", "write it first")
+    if start.startswith(BOM + b"#!"):
+        what = "is no program: a byte order mark stands before its #! line"
+        return _refused(relative, what, "save it as UTF-8 without one")
+    what = "is no program: it has no #! line and no suffix of a known language"
+    return _refused(relative, what, "begin it with a line such as #!/usr/bin/env python")
+
+
+def refuse_line_ends(path: str, layout: Layout) -> None:
+    """Raise EntryPointNotFound for a script whose lines end as on Windows: a shell takes the CR as part of each."""
+    entry = layout.entries.get(path)
+    if isinstance(entry, Content) and b"\r\n" in beginning(entry):
+        what = "is a script of a shell whose lines end with CR, as on Windows"
+        raise _refused(path.removeprefix("app/"), what, "change its line ends: sed -i 's/\\r$//' FILE")
 
 
 def _needed(interpreter: str, relative: str, layout: Layout) -> str:

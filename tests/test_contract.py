@@ -65,6 +65,7 @@ EDGES = {
         ("entry_arguments", "entry_files"),
         ("entry_arguments", "entry_function"),
         ("entry_arguments", "entry_local"),
+        ("entry_arguments", "entry_script"),
         ("entry_arguments", "entry_words"),
         ("entry_files", "entry_script"),
         ("entry_local", "entry_files"),

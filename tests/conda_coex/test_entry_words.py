@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conda_coex.entry_files import Names, notes_on_variables
-from conda_coex.entry_point import parse, resolve, with_own_files
+from conda_coex.entry_point import name_of, parse, resolve, with_own_files
 from conda_coex.entry_words import words_of
 from conda_coex.errors import EntryPointNotFound
 from conda_coex.layout import Layout
@@ -116,6 +116,8 @@ def test_files(layout: Layout, tmp_path: Path, value: str, words: list[str] | No
         ("tool --c=/x/conf/a.yml", "/x/conf/a.yml is a file of the host; write conf/a.yml if that of the app is meant"),
         ("sh -c 'cat app.py|x'", CODE),
         ("node -e 'require(\"./app.py\")'", CODE.replace("app.py", "./app.py")),
+        ("sh -c 'PYTHONPATH=/app exec x'", CODE.replace("app.py where the caller is", "/app, which is not here")),
+        ("sh -c 'x /code/app.py'", CODE.replace("app.py where the caller is", "/code/app.py, which is not here")),
         ("bash -lc tool", "-lc has the host's profile read, which may hide the environment's commands; leave it out"),
         ("tool --chdir /app", "/app is a directory of the host; write ${COEX_APP} if that of the app is meant"),
     ],
@@ -125,7 +127,7 @@ def test_notes(layout: Layout, value: str, note: str) -> None:
     assert [word for _, word in found["command"][1:] if word != A + "app.py"] == [
         word for word in shlex.split(value)[1:] if word != "app.py"
     ]
-    assert layout.notes == [f"entry point {value.split()[0]}: {note}"]
+    assert layout.notes == [f"entry point {name_of(value)}: {note}"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +138,7 @@ def test_notes(layout: Layout, value: str, note: str) -> None:
         ("tool notin/", r"notin/: the entry point names it"),
         ("tool {here}/other.yml", r"/other.yml: the entry point names it, and it is not in the app"),
         ("tool notin:main", r"notin: the entry point names its module notin, and it is not in the app"),
+        ("java -jar /x/lib/a.jar", r"/x/lib/a.jar: the entry point runs it, and it is not here; write lib/a.jar if"),
         ("tool --app local", r"local.py: the entry point names its module local"),
         ("python nothing.py", r"nothing.py: no such file here or in the app"),
         ("bash nothing", r"nothing: no such file here or in the app"),
@@ -191,6 +194,44 @@ def test_variables(layout: Layout) -> None:
         "C=./conf is no path of the app on a host; write ${COEX_APP}/conf if that is meant",
         "E=/app is no path of the app on a host; write ${COEX_APP} if that is meant",
     ]
+
+
+def test_words_in_the_existing_environment(layout: Layout, tmp_path: Path) -> None:
+    prefix = str(tmp_path / "here/env")
+    value = f"tool {prefix}/bin/tool --x=env/bin/tool {prefix}/bin"
+    (tmp_path / "here/env/bin").mkdir(parents=True)
+    (tmp_path / "here/env/bin/tool").touch()
+    found = resolve(value, Names(layout, prefix))
+    assert [word for _, word in found["command"][1:]] == [
+        "${COEX_PREFIX}/bin/tool", "--x=${COEX_PREFIX}/bin/tool", "${COEX_PREFIX}/bin"
+    ]  # fmt: skip
+    assert resolve(f"python {prefix}/bin/tool", Names(layout, prefix))["command"] == [
+        ["prefix", "bin/python"], ["prefix", "bin/tool"]
+    ]  # fmt: skip
+    assert with_own_files([], [f"python {prefix}/bin/tool"], layout, prefix) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("python -u report.py x", "report"), ("python -m pkg.cli", "pkg"), ("python -c x", "python"),
+        ("python", "python"), ("python -X dev", "python"),
+        ("python .", "python"), ("python - x.py", "python"), ("bash bin/run", "run"), ("Rscript a/b.R", "b"),
+        ("./x.py", "x"), ("gunicorn app:app", "gunicorn"), ("pkg.cli:main", "pkg"), ("a=python b.py", "a"),
+    ],
+)  # fmt: skip
+def test_name(value: str, name: str) -> None:
+    assert name_of(value) == name
+
+
+def test_scripts_with_line_ends_of_windows(layout: Layout, tmp_path: Path) -> None:
+    for name in ("two.sh", "app.py"):
+        (tmp_path / "here" / name).write_bytes(b"echo\r\n")
+    for value in ("bash two.sh", "./bin/two.sh"):
+        layout.place("app", [Content("app/bin/two.sh", 0o644, "0", tmp_path / "here/two.sh", 6)])
+        with pytest.raises(EntryPointNotFound, match=r"is a script of a shell whose lines end with CR"):
+            resolve(value, Names(layout, None))
+    assert resolve("python app.py", Names(layout, None))["command"][1] == ["app", "app.py"]
 
 
 def test_names_as_in_metadata_of_packages() -> None:
