@@ -1,9 +1,11 @@
-"""Read `--env`: variables that an archive sets for its entry points."""
+"""Read `--env` and `--keep-env`: variables that an archive sets, and those of the caller that it leaves."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+
+from coex_bootstrap.activate import LANGUAGES, REMOVED
 
 from .errors import InputError
 
@@ -38,3 +40,11 @@ def parse(values: Sequence[str]) -> list[dict[str, object]]:
     return [found[name] for name in sorted(found)]
 
 
+def parse_kept(names: Sequence[str]) -> list[str]:
+    """Return, for the manifest, variables that a start does not remove; raises InputError for one that none removes."""
+    known = {*REMOVED, *(name for _, of_language in LANGUAGES for name in of_language.split())}
+    for name in names:
+        if name not in known:
+            remedy = f"those are: {', '.join(sorted(known))}"
+            raise InputError(f"--keep-env {name!r} is not a variable that a start removes", remedy=remedy)
+    return sorted(set(names))

@@ -99,6 +99,7 @@ def execute_create(arguments: Namespace) -> int:
             existing=bool(arguments.name or arguments.prefix),
             entry_points=entry_points(arguments),
             variables=tuple(arguments.env),
+            kept_variables=tuple(arguments.keep_env),
             sources=tuple(arguments.sources),
             output=arguments.output,
             level=arguments.compression_level,

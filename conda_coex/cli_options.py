@@ -71,6 +71,11 @@ def add_archive(parser: ArgumentParser) -> None:
         "repeated.",
     )  # fmt: skip
     parser.add_argument(
+        "--keep-env", action="append", default=[], metavar="NAME",
+        help="A variable of the caller's, such as PYTHONPATH or R_LIBS, that the archive's start is not to remove. May "
+        "be repeated.",
+    )  # fmt: skip
+    parser.add_argument(
         "-o", "--output", metavar="FILE", help="The archive to write. The default is the entry point's name and .coex."
     )
     level = parser.add_mutually_exclusive_group()

@@ -82,6 +82,7 @@ def execute_pack(arguments: Namespace) -> int:
         existing=True,
         entry_points=entry_points(arguments),
         variables=tuple(arguments.env),
+        kept_variables=tuple(arguments.keep_env),
         sources=tuple(arguments.sources),
         output=arguments.output,
         level=arguments.compression_level,

@@ -44,6 +44,11 @@ def configure_repack(parser: ArgumentParser) -> None:
         "--unset", action="append", default=[], metavar="NAME", help="Leave a variable out. May be repeated."
     )
     parser.add_argument("--no-env", action="store_true", help="Leave out all variables that the archive has now.")
+    parser.add_argument(
+        "--keep-env", action="append", default=[], metavar="NAME",
+        help="As for create: one variable more that is not removed. --unset and --no-env count for these, too. May be "
+        "repeated.",
+    )  # fmt: skip
     app = parser.add_mutually_exclusive_group()
     app.add_argument("--keep-app", action="store_true", help="Add the paths to the app, over files of the same place.")
     app.add_argument("--no-app", action="store_true", help="Leave the app out.")
@@ -66,6 +71,7 @@ def execute_repack(arguments: Namespace) -> int:
             sources=tuple(arguments.sources),
             entry_points=tuple(arguments.entrypoint),
             variables=tuple(arguments.env),
+            kept_variables=tuple(arguments.keep_env),
             unset=tuple(arguments.unset),
             keep_app=arguments.keep_app,
             no_app=arguments.no_app,

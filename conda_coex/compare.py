@@ -31,7 +31,11 @@ def compare(
         "app": [{f["path"]: f.get("sha256") or f"-> {f.get('target')}" for f in each["app"]} for each in (old, new)],
         "entry_points": [{e["name"]: command_line(e) for e in each["entry_points"]} for each in (old, new)],
         "env": [
-            {v["name"]: f"{'?' * v['default']}={v['value']}" for v in each["env"]} for each in (old, new)
+            {
+                **dict.fromkeys(each.get("keep_env") or (), "the caller's is kept"),
+                **{v["name"]: f"{'?' * v['default']}={v['value']}" for v in each["env"]},
+            }
+            for each in (old, new)
         ],
         "compile": [
             dict.fromkeys((each.get("compile") or {}).get("sources", ()), "") for each in (old, new)

@@ -52,6 +52,7 @@ class Request:
     lock_environment: str | None = None
     lock_categories: tuple[str, ...] = ()
     prefix: str | None = None  # the live prefix to pack
+    kept_variables: tuple[str, ...] = ()  # of the caller, which a start would remove
 
 
 def create(request: Request) -> int:
@@ -102,6 +103,7 @@ def write(
             entry_point.name_of(request.entry_points[0]), points, environment, plans, layout, payload, index, date
         )
         manifest.fields.update(libzstd=library_from, env=baked.parse(request.variables), level=request.level)
+        manifest.fields.update(keep_env=baked.parse_kept(request.kept_variables))
         manifest.fields.update(fields)
         archive.finish(stream, manifest, index, library)
         read_back(stream, output, payload)
@@ -117,6 +119,7 @@ def check(request: Request) -> Path:
     if not 1 <= request.level <= 19:
         raise InputError(f"the compression level {request.level} is not between 1 and 19")
     baked.parse(request.variables)
+    baked.parse_kept(request.kept_variables)
     name = request.output or entry_point.name_of(request.entry_points[0]) + ".coex"
     if name.endswith("/"):
         raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")

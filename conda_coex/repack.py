@@ -38,6 +38,7 @@ class Request:
     sources: tuple[str, ...]
     entry_points: tuple[str, ...]
     variables: tuple[str, ...]  # over those that the archive has
+    kept_variables: tuple[str, ...]  # beside those that the archive keeps
     unset: tuple[str, ...]
     keep_app: bool  # also where sources are named
     no_app: bool
@@ -60,11 +61,11 @@ def repack(request: Request) -> int:
         place_app(request, old, layout, output)
         read_sources(request, old, layout)
         points = resolve(request, old, layout)
-        env = variables(request, old)
+        env, left = variables(request, old)
         if context.dry_run:
             report(output, {"entry_points": points}, layout, old.manifest.platform)
             raise DryRunExit
-        fields = write(request, old, layout, kept, {"entry_points": points, "env": env}, output)
+        fields = write(request, old, layout, kept, {"entry_points": points, "env": env, "keep_env": left}, output)
         platform = old.manifest.platform
     report(output, fields, layout, platform)
     return 0
@@ -73,11 +74,13 @@ def repack(request: Request) -> int:
 def check(request: Request, output: Path) -> None:
     """Raise for what can be seen to be wrong before any work."""
     baked.parse(request.variables)
+    baked.parse_kept(request.kept_variables)
     if request.level is not None and not 1 <= request.level <= 19:
         raise InputError(f"the compression level {request.level} is not between 1 and 19")
     if request.no_app and (request.keep_app or request.sources):
         raise InputError("--no-app leaves the app out", remedy="leave out --no-app, or --keep-app and the paths")
-    asked = (request.sources, request.entry_points, request.variables, request.unset, request.no_app, request.no_env)
+    changes = (*request.variables, *request.unset, *request.kept_variables)
+    asked = (request.sources, request.entry_points, changes, request.no_app, request.no_env)
     if not any(asked):
         remedy = "name app files, --entrypoint, --env, --unset, --no-app or --no-env"
         raise InputError("nothing is asked for", remedy=remedy)
@@ -130,15 +133,17 @@ def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, An
     return points
 
 
-def variables(request: Request, old: Archive) -> list[dict[str, object]]:
-    """Return the archive's variables: the old ones without what is unset, and what was given over them."""
+def variables(request: Request, old: Archive) -> tuple[list[dict[str, object]], list[str]]:
+    """Return the archive's variables, and those that it keeps: the old without what is unset, and what was given."""
     stay = {} if request.no_env else {each["name"]: each for each in old.manifest.env}
+    left = set() if request.no_env else set(old.manifest.kept_variables)
     for name in request.unset:
-        if stay.pop(name, None) is None:
-            known = ", ".join(sorted(stay)) or "none"
+        if stay.pop(name, None) is None and name not in left:
+            known = ", ".join(sorted({*stay, *left})) or "none"
             raise InputError(f"the archive sets no variable {name!r}", os.fsencode(request.archive), f"it has: {known}")
+        left.discard(name)
     found = {**stay, **{str(each["name"]): each for each in baked.parse(request.variables)}}
-    return [found[name] for name in sorted(found)]
+    return [found[name] for name in sorted(found)], sorted({*left, *request.kept_variables})
 
 
 def write(

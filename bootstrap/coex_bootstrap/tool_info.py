@@ -116,6 +116,7 @@ def _entry_points(found):
     else:
         rows = [("entry points", shown(utf8(point["name"] + " = ")) + command_line(point)) for point in points]
     rows += [("env", shown(utf8(v["name"] + "?" * v["default"] + "=" + v["value"]))) for v in found["env"]]
+    rows += [("keeps", ", ".join(found["keep_env"]))] if found.get("keep_env") else []
     return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from testbed.layout import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conftest import Conda
     from end_to_end.archives import Archive, MakeArchive
 
 SHOW = "#!/bin/sh\ncat /proc/$$/environ\n"  # what the kernel was given for it
@@ -60,6 +62,36 @@ def test_removed_with_a_language() -> None:
     told = {*row("removed, if the environment has R"), *(name for names in rows for name in names)}
     known = {name for _, names in LANGUAGES for name in names.split()}
     assert told == {*(name for name in known if not re.search(r"_5_\d$", name)), "_5_2", "_5_4"}
+
+
+def test_kept_by_the_caller(show: Archive, store: Path, conda: Conda) -> None:
+    """For every start, and for the shell that evaluates what `env` prints."""
+    mine = {"PYTHONPATH": "/mine", "PYTHONSTARTUP": "/mine", "COEX_KEEP": "R_LIBS,PYTHONPATH"}
+    for found in seen(show, store, mine):
+        assert (found["PYTHONPATH"], found["COEX_KEEP"]) == ("/mine", mine["COEX_KEEP"])
+        assert "PYTHONSTARTUP" not in found
+    told = json.loads(conda("coex", "env", show.path, "--json", env={"COEX_ROOT": str(store), **mine}).stdout)
+    assert "PYTHONSTARTUP" in told["unset"]
+    assert "PYTHONPATH" not in told["unset"]
+    done = show.run(store=store, env={"COEX_KEEP": "PYTHONPATH; id"})
+    assert (done.returncode, done.stdout) == (125, "")
+    assert done.stderr == (
+        "coex: COEX_KEEP: 'PYTHONPATH; id' is not a list of variables; write COEX_KEEP=NAME,NAME\n"
+    )
+
+
+def test_kept_by_the_archive(make_archive: MakeArchive, store: Path, conda: Conda) -> None:
+    kept = make_archive("./show.sh", "--keep-env", "PYTHONPATH", packages=("zstd",), show=SHOW)
+    mine = {"PYTHONPATH": "/mine", "PYTHONSTARTUP": "/mine"}
+    for found in seen(kept, store, mine):
+        assert found["PYTHONPATH"] == "/mine"
+        assert "PYTHONSTARTUP" not in found
+    assert re.search(r"^ +keeps +PYTHONPATH$", conda("coex", "info", kept.path).stdout, re.MULTILINE)
+    other = kept.path.with_name("other.coex")
+    conda("coex", "repack", kept.path, "--keep-env", "R_LIBS", "--unset", "PYTHONPATH", "-o", other)
+    assert json.loads(conda("coex", "info", "--json", other).stdout)["keep_env"] == ["R_LIBS"]
+    wrong = conda("coex", "repack", kept.path, "--keep-env", "HOME", check=False)
+    assert "--keep-env 'HOME' is not a variable that a start removes; those are: BUNDLE_GEMFILE, " in wrong.stderr
 
 
 def test_names_that_no_shell_can_set(show: Archive, store: Path, shells: dict[str, list[str]]) -> None:
