@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import logging
+import io
 import os
 import select
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from .errors import Interrupted
 
@@ -58,16 +57,18 @@ def let_conda_say(error: BaseException) -> None:
     """Prepare for the end with an error, which conda prints.
 
     If nobody reads, this process ends as a signal ends any program in a pipe whose reader, such as `head`, has read
-    enough. Only now: while a build downloads, a connection that breaks must be an error. And a document that cannot
-    be written is no reason for logging to add its own traceback.
+    enough. Only now: while a build downloads, a connection that breaks must be an error. And if conda's document on
+    the error cannot be written, that is no other error.
     """
     from conda.base.context import context
 
-    logging.raiseExceptions = False
-    atexit.register(_discard_unwritten)
     if (isinstance(error, BrokenPipeError) and _nobody_reads(1, 2)) or (context.json and _nobody_reads(1)):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)
+    last = _LastWords(sys.stdout)
+    last.write("")  # with what conda has printed until now
+    if context.json:
+        sys.stdout = last
 
 
 def _nobody_reads(*descriptors: int) -> bool:
@@ -77,9 +78,16 @@ def _nobody_reads(*descriptors: int) -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-def _discard_unwritten() -> None:
-    """Keep Python from a second try at its end, which would change the status."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+class _LastWords(io.TextIOBase):
+    """A stream for what may be lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python tries once more at its end
+        return len(text)
