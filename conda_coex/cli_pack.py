@@ -74,6 +74,10 @@ def execute_pack(arguments: Namespace) -> int:
     from .selection import Selection
 
     named = bool(arguments.name or arguments.prefix)
+    for word in arguments.sources:
+        if os.path.isdir(f"{word}/conda-meta"):  # noqa: PTH112
+            remedy = f"to pack it, use --from-prefix {word}"
+            raise InputError("is a conda environment, and no part of the app", os.fsencode(word), remedy)
     if arguments.from_prefix and named:
         raise InputError("--from-prefix names an environment, and so does -n or -p", remedy="leave out one")
     request = Request(

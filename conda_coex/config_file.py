@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from coex_bootstrap.report import did_you_mean
+
 from .errors import InputError
 
 if sys.version_info >= (3, 11):
@@ -122,8 +124,6 @@ def _checked(path: str, table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _guess(key: str) -> str:
-    from .verb_parser import did_you_mean
-
     known = OTHER_WORDS.get(key.lower())
     return f" (did you mean {known}?)" if known else did_you_mean(key, KEYS)
 

@@ -104,10 +104,9 @@ def add_verbs(parser: argparse.ArgumentParser, configure: Callable[[argparse.Arg
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a question that names what is closest to a mistyped word, or nothing."""
-    from difflib import get_close_matches
+    from coex_bootstrap.report import did_you_mean
 
-    close = get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    return did_you_mean(word, known)
 
 
 def _refuse(text: str) -> NoReturn:

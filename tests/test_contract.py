@@ -119,7 +119,6 @@ EDGES = {
         ("unmanaged", "live_file"),
         ("unmanaged", "live_prefix"),
         ("specifiers", "mistaken"),
-        ("config_file", "verb_parser"),
         ("verb_parser", "interrupt"),
         ("wanted", "baked"),
         ("wanted", "specifiers"),

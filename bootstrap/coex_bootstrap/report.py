@@ -12,7 +12,7 @@ from .errors import CoexError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Sequence
+    from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
 # What a verb hands on: the fields of its JSON document, the lines that a person reads, the status to end with.
 Outcome = namedtuple("Outcome", "fields lines status")
@@ -46,6 +46,15 @@ def counted(number, thing):
     # type: (int, str) -> str
     """Return a number of things as a person says it."""
     return "%d %s%s" % (number, thing, "" if number == 1 else "s")
+
+
+def did_you_mean(word, known):
+    # type: (str, Iterable[str]) -> str
+    """Return a question that names what is closest to a mistyped word, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=1)
+    return " (did you mean %s?)" % close[0] if close else ""
 
 
 def table(head, rows):

@@ -44,7 +44,7 @@ def age(words):
     """Return the seconds of an age such as 12h or 30d."""
     found = re.match(r"(\d+)([smhdw])\Z", words)
     if not found:
-        raise argparse.ArgumentTypeError("%r is no age: write 12h, 30d, 8w" % words)
+        raise argparse.ArgumentTypeError("%r is not an age: write 12h, 30d, 8w" % words)
     return int(found.group(1)) * AGES[found.group(2)]
 
 
@@ -53,7 +53,7 @@ def size(words):
     """Return the bytes of a size such as 500MB."""
     found = re.match(r"(\d+(?:\.\d+)?) ?([kmgt]?)b?\Z", words.lower())
     if not found:
-        raise argparse.ArgumentTypeError("%r is no size: write 500MB, 10GB" % words)
+        raise argparse.ArgumentTypeError("%r is not a size: write 500MB, 10GB" % words)
     return int(float(found.group(1)) * SIZES[found.group(2)])
 
 

@@ -15,7 +15,7 @@ from . import compat, tool_cache, tool_dockerfile, tool_env, tool_files, tool_in
 from . import tool_sbom, tool_unpack, tool_verify
 from .errors import CoexError, Misuse
 from .process import Interrupted, Process
-from .report import quoted, show, show_json
+from .report import did_you_mean, quoted, show, show_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,10 +83,18 @@ def _run(path, arguments, environ):
         raise Misuse("say which verb: " + ", ".join(VERBS), remedy="see %s -h" % call)
     if arguments[0] == b"--json":  # conda takes it before the verb, too
         arguments = arguments[1:] + arguments[:1]
-    options, unknown = make_parser(call).parse_known_args([compat.native(word) for word in arguments])
+    first = compat.one_line(arguments[0])
+    if first.startswith("-") and first not in ("-h", "--help"):
+        raise Misuse("unrecognized arguments: " + quoted(first), remedy="see %s -h" % call)
+    if not first.startswith("-") and first not in VERBS:
+        what = "there is no verb %s%s" % (quoted(first), did_you_mean(first, VERBS))
+        raise Misuse("%s: %s" % (what, ", ".join(VERBS)), remedy="see %s -h" % call)
+    parser = make_parser(call)
+    options, unknown = parser.parse_known_args([compat.native(word) for word in arguments])
     if unknown:
         words = " ".join(quoted(compat.one_line(compat.path_bytes(word))) for word in unknown)
-        raise Misuse("unrecognized arguments: " + words, remedy="see %s %s -h" % (call, options.verb))
+        guess = did_you_mean(unknown[0].partition("=")[0], long_options(parser, options.verb))
+        raise Misuse("unrecognized arguments: %s%s" % (words, guess), remedy="see %s %s -h" % (call, options.verb))
     return show(VERBS[options.verb].execute(path, options, environ), options.json)
 
 
@@ -102,6 +110,13 @@ def make_parser(call):
         below = verbs.add_parser(verb.name, help=verb.summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         configure(below, verb, "%s %s" % (call, verb.name))
     return parser
+
+
+def long_options(parser, verb):
+    # type: (Any, str) -> List[str]
+    """Return the options of a verb, without those of one letter."""
+    verbs = next(action for action in parser._actions if action.dest == "verb")
+    return [option for option in verbs.choices[verb]._option_string_actions if option.startswith("--")]
 
 
 def fold(paragraph):

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from coex_bootstrap import tools
+from coex_bootstrap import report, tool_cache, tools
 from coex_bootstrap.index import Link
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
@@ -318,3 +318,37 @@ def test_json_before_the_verb(archive, environ):
     )]
     assert said[0] == said[1]
     assert json.loads(said[0].decode("utf-8"))["files"] == []
+
+
+@pytest.mark.parametrize("words, says", [
+    ([b"verfy"], "there is no verb verfy (did you mean verify?): info, files, verify"),
+    ([b"nothing"], "there is no verb nothing: info"),
+    ([b"info", b"--jsn"], "unrecognized arguments: --jsn (did you mean --json?)"),
+    ([b"unpack", b"--prefx=x"], "unrecognized arguments: --prefx=x (did you mean --prefix?)"),
+    ([b"--version"], "unrecognized arguments: --version"),
+], ids=repr)
+def test_mistyped_words(archive, environ, words, says):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], str) -> None
+    status, found, error = ask(archive, environ, *words)
+    assert (status, error, found["error"].startswith(says)) == (2, b"", True), found
+    assert found["error"].endswith(" -h")
+    assert " None " not in found["error"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_full_standard_output(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    with open("/dev/full", "wb") as full:
+        command = [PYTHON, archive, b"info"]
+        process = subprocess.Popen(command, env=asking(environ), stdout=full, stderr=subprocess.PIPE)
+        error = process.communicate()[1]
+    assert process.returncode == 1
+    assert error.startswith(b"coex: standard output: cannot be written: "), error
+    assert len(error.splitlines()) == 1
+
+
+def test_tables_without_rows():
+    # type: () -> None
+    assert list(report.table(("a", "b"), [])) == []
+    assert tool_cache.list_lines([]) == ["no roots: no archive is unpacked"]
+    assert tool_cache.would_remove([]).lines == ["would remove no root"]
