@@ -39,6 +39,8 @@ ARCHIVES = (".conda", ".tar.bz2", ".whl", ".coex", ".zip", ".tar.gz")
 
 def check_kind(document: Document) -> None:
     """Raise InputError if a file is known not to be an environment."""
+    if "dependencies" in document.keys:
+        return
     name = Path(document.path).name
     for pattern, (kind, remedy) in NAMES.items():
         if re.fullmatch(pattern, name):

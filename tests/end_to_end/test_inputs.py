@@ -119,7 +119,7 @@ def test_says_what_it_did_unless_quiet(coex: Coex, work: Path, existing: Path) -
     assert line.startswith("run.coex: ")
     assert line.endswith("unpacked")
     quiet = coex(work, "-p", existing, "-q", *SH)
-    assert quiet.stdout == quiet.stderr == loud.stderr == ""
+    assert (quiet.stdout, quiet.stderr, loud.stderr) == (f"{line}\n", "", "")
     assert names(work) == {"run.sh", "run.coex"}
 
 
