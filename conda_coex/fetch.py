@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import FetchFailed
 from .package_cache import RECORD, alone, read_cache
-from .package_file import fault_of
+from .package_file import SUFFIXES, fault_of
 from .packages import Package, read_package
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def _refuse_bad(fetcher: Any) -> None:
         if extraction is None or Path(extraction.target_full_path, RECORD).is_file():
             continue
         file = Path(extraction.source_full_path)
+        if not file.name.endswith(SUFFIXES):  # a wheel, of which a plugin of conda knows more
+            continue
         with contextlib.suppress(OSError):
             why = fault_of(file)
             if why is not None:

@@ -17,8 +17,8 @@ REQUIRED = ("name", "version", "build", "build_number")  # of conda's records
 
 
 def stem_of(name: str) -> str:
-    """Return the name of the directory that conda extracts a package file to."""
-    return name.removesuffix(".conda").removesuffix(".tar.bz2")
+    """Return the name of the directory that conda extracts a package file to, or a plugin of it a wheel."""
+    return name.removesuffix(".conda").removesuffix(".tar.bz2").removesuffix(".whl")
 
 
 def fault_of(file: Path) -> str | None:

@@ -17,7 +17,8 @@ ABOUT = """\
 An `@EXPLICIT` file: one URL a package, in link order, with its md5, or its sha256 where the package has no other or
 --sha256 asks for it, which conda 25 and newer read. No URL has credentials: a channel that needs some gets them from
 the configuration of the conda that reads the file. What pip installed from a URL with a known sha256, or from a commit, is
-pinned by lines `# pip NAME @ URL`, which conda-lock and `conda coex create` install; of the rest the names are there.
+pinned by lines `# pip NAME @ URL`, which conda-lock and `conda coex create` install, and so is what conda made of a wheel;
+of the rest the names are there.
 
 examples:
   CALL > explicit.txt
@@ -40,15 +41,22 @@ def execute(path, options, environ):
     """Return the list of the archive at `path`; raises CoexError for a package without a URL."""
     with closing(Archive(path)) as archive:
         manifest = archive.manifest
-    packages = [dict(_locked(package, path, options.sha256)) for package in manifest.packages]
+    wheels = [package for package in manifest.packages if (package.get("url") or "").endswith(".whl")]
+    packages = [dict(_locked(package, path, options.sha256)) for package in manifest.packages if package not in wheels]
     lines = ["# This file may be used to create an environment using:", "# $ conda create --name <env> --file <this file>"]
     lines += ["# platform: %s" % manifest.platform]
-    pip = manifest.fields.get("pip", [])
+    # conda 26 makes packages of wheels, and reads none of them in such a list
+    pip = [_as_pip_has_it(wheel) for wheel in wheels] + manifest.fields.get("pip", [])
     pinned = [(package, _pinned(package)) for package in pip]
     lines += ["# not in this list, pip installed it: %s" % " ".join(_named(package)) for package, line in pinned if not line]
     lines += ["@EXPLICIT"] + [package["line"] for package in packages] + [line for _, line in pinned if line]
     fields = {"archive": text(path), "platform": manifest.platform, "packages": packages, "pip": pip}
     return Outcome(fields, lines, 0)
+
+
+def _as_pip_has_it(wheel):
+    # type: (Dict[str, Any]) -> Dict[str, Any]
+    return dict((name, wheel.get(name)) for name in ("name", "version", "url", "sha256"))
 
 
 def _pinned(package):

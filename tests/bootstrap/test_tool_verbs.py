@@ -73,6 +73,19 @@ def test_lock_pins_what_pip_installed(archive, environ):
     assert [line.split(": ")[1][0] for line in head.splitlines() if "pip installed it" in line] == list("stvwx")
 
 
+def test_lock_pins_wheels_as_pip_does(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """conda 26 makes packages of wheels in a channel, and reads none of them in an explicit list."""
+    wheel = "https://u:secret@host/chan/noarch/demo-1-py3-none-any.whl"
+    packages = [package(), package(url=wheel, sha256=SHA256), package(name="bare", url=wheel)]
+    write_archive(archive, demo_index(), [CONTENT], packages=packages)
+    status, found, _ = ask(archive, environ, b"lock")
+    assert (status, len(found["packages"]), [each["name"] for each in found["pip"]]) == (0, 1, ["demo", "bare"])
+    out = subprocess.check_output([PYTHON, archive, b"lock"], env=asking(environ)).decode("ascii")
+    assert out.splitlines()[-1] == "# pip demo @ https://host/chan/noarch/demo-1-py3-none-any.whl#sha256=" + SHA256
+    assert "# not in this list, pip installed it: bare==1 from https://host" in out
+
+
 @pytest.mark.parametrize("url", [None, "https://host/x.conda#evil", "/etc/x.conda", "https://host/a b.conda"])
 def test_lock_of_what_has_no_url(archive, environ, url):
     # type: (bytes, Dict[bytes, bytes], Any) -> None
