@@ -132,6 +132,8 @@ EDGES = {
         ("contents", "unpack"),
         ("contents", "zstd"),
         ("format", "manifest_check"),
+        ("destination", "claim"),
+        ("destination", "leftovers"),
         ("host", "microarchitecture"),
         ("host_cache", "claim"),
         ("host_cache", "leftovers"),

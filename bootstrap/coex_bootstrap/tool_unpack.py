@@ -1,19 +1,20 @@
 """Unpack an archive to stay: as an environment at a path of the user's choice, or into a store for many."""
 
+import errno
 import os
-from binascii import hexlify
 from contextlib import closing
 
 from . import run
 from .activate import write_activation
 from .archive import Archive
-from .claim import gone, this_host, this_process
 from .compat import native, path_bytes, text
 from .contents import load_decoder
+from .destination import Destination, mark_unfinished, remove_unfinished
 from .errors import CoexError, Misuse, StoreUnusable
 from .host import check_host
 from .leftovers import remove
 from .post_link import compile_sources, run_post_link
+from .progress import Progress
 from .report import Outcome, counted, quoted, shown
 from .shell import write_file
 from .state import set_variables
@@ -21,16 +22,18 @@ from .store import TAG, Store, find_ready, make_store
 from .trace import Trace
 from .unpack import unpack
 from .verb import Verb
+from .waiting import nothing
 from .working_directory import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional
+    from typing import Any, Dict, List, Optional
 
 ABOUT = """\
 With --prefix, an ordinary conda environment: `conda activate PREFIX`, `conda install -p PREFIX` and the others work
-on it, and it needs the archive no more. Post-link scripts run in it. PREFIX must not be there yet, or be empty; it is
-made beside its place and renamed, so it is whole or not there. --app puts the files of the application beside it.
+on it, and it needs the archive no more. Post-link scripts run in it. PREFIX must not be there yet: it is made beside
+its place and renamed, so it is whole or not there. An empty directory, which may be a mount point, is filled. What was
+killed is begun anew by the same command. --app puts the files of the application elsewhere.
 The archive's own variables (--env) become variables of the environment, as `conda env config vars set` makes them.
 
 With --store, a root as a start makes it, in a store that may be read-only from then on: whoever has COEX_ROOT=DIR in
@@ -41,9 +44,6 @@ examples:
   CALL -p /opt/tool/env --app /opt/tool/app
   CALL --store /shared/coex
 """
-MARK = b".coex-"
-UNFINISHED = b"/unfinished"  # in the work directory: which directory is an environment only when that is gone
-
 
 def configure(parser):
     # type: (Any) -> None
@@ -65,11 +65,10 @@ def execute(path, options, environ):
             return _into_store(archive, absolute(path_bytes(options.store)), environ)
         prefix = absolute(path_bytes(options.prefix))
         app = absolute(path_bytes(options.app)) if options.app else None
-        for left in _left_behind(prefix):
-            _remove_unfinished(left, prefix)
-        _check_targets(archive, prefix, app)
-        environment = Environment(archive, prefix, app, environ)
         try:
+            remove_unfinished([prefix] + ([app] if app else []))
+            _check_targets(archive, prefix, app)
+            environment = Environment(archive, prefix, app, environ)
             environment.make()
         except StoreUnusable as error:
             raise CoexError(error.what, prefix)
@@ -110,13 +109,13 @@ def _check_targets(archive, prefix, app):
     if b"\n" in prefix or b":" in prefix:
         raise CoexError("its path has a newline or a colon, which PATH cannot hold", prefix)
     for target in [prefix] + ([app] if app else []):
-        if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target) or os.listdir(target)):
+        if not Destination(target).is_free():
             raise CoexError("is there already, and not an empty directory", target, "name another place")
         if not os.path.isdir(os.path.dirname(target)):
             raise CoexError("the directory that it is to be in does not exist", target)
     if app and (app + b"/").startswith(prefix + b"/") or app and (prefix + b"/").startswith(app + b"/"):
         raise CoexError("the application and the environment cannot be in each other", app)
-    why = Store(os.path.dirname(prefix)).lack(archive.manifest)
+    why = Store(Destination(prefix).space()).lack(archive.manifest)
     if why:
         raise CoexError(why, prefix)
 
@@ -127,85 +126,61 @@ class Environment(object):
     def __init__(self, archive, prefix, app, environ):
         # type: (Archive, bytes, Optional[bytes], Dict[bytes, bytes]) -> None
         self.archive, self.prefix, self.app, self.environ = archive, prefix, app, environ
-        self.placed = []  # type: List[bytes]
-        self.works = [_new_name(prefix)]
+        self.at, self.app_at = Destination(prefix), Destination(app) if app else None
         self.variables, self.notes = [], []  # type: List[Any], List[str]
 
     def make(self):
         # type: () -> None
-        """Unpack beside the place, rename, and run what has to run in it."""
-        work, manifest = self.works[0], self.archive.manifest
-        done = False
+        """Unpack, give it its place, and run what has to run in it."""
+        work, manifest, done = self.at.new_work(), self.archive.manifest, False
+        destinations = [self.at] + ([self.app_at] if self.app_at else [])
         try:
             os.mkdir(work, 0o700)
-            unpack(self.archive, work, work, load_decoder(self.archive), prefix=self.prefix)
+            self._unpack(work)
             self.variables, self.notes = set_variables(work + b"/prefix", manifest.env, self.prefix, self.app)
-            write_file(work + UNFINISHED, _identity(work + b"/prefix"))
-            self._place(work + b"/prefix", self.prefix)
+            identity = self.at.identity(work + b"/prefix")
+            mark_unfinished(work, [identity])
+            self.at.place(work + b"/prefix")
             run_post_link(manifest, work, self.environ, self._activation, prefix=self.prefix)
             compile_sources(manifest, work, self.environ, prefix=self.prefix)
-            if self.app:
-                self._place_app(work + b"/app", self.app)
+            if self.app_at:
+                source = self._near(work + b"/app", self.app_at)
+                mark_unfinished(work, [identity, self.app_at.identity(source)])
+                self.app_at.place(source)
             done = True
         finally:
-            for path in self.works + ([] if done else self.placed):
-                remove(path)
+            for destination in destinations:
+                if not done:
+                    destination.withdraw()
+            for destination in reversed(destinations):  # the mark of what is not finished is the last to go
+                destination.remove_works()
+
+    def _unpack(self, work):
+        # type: (bytes) -> None
+        decoder, progress = load_decoder(self.archive), Progress(self.archive, self.environ)
+        try:
+            beat = progress.beating(nothing)
+            unpack(self.archive, work, work, progress.counted(decoder), beat, prefix=self.prefix)
+        finally:
+            progress.stop()
 
     def _activation(self, work):
         # type: (bytes) -> bytes
         return write_activation(work, write_file, prefix=self.prefix)
 
-    def _place(self, path, target):
-        # type: (bytes, bytes) -> None
-        os.rename(path, target)  # over nothing, or an empty directory
-        self.placed.append(target)
-
-    def _place_app(self, path, target):
-        # type: (bytes, bytes) -> None
-        """Move the app where it is to be, which may be in another file system."""
-        if os.stat(path).st_dev != os.stat(os.path.dirname(target)).st_dev:
+    def _near(self, path, destination):
+        # type: (bytes, Destination) -> bytes
+        """Return where a directory is now that it can be renamed from there to its destination."""
+        near = destination.new_work()
+        try:
+            os.rename(path, near)
+        except EnvironmentError as error:
+            if error.errno != errno.EXDEV:  # of another file system, or mount
+                raise
             import shutil
 
-            work = _new_name(target)
-            self.works.append(work)
-            shutil.copytree(native(path), native(work), symlinks=True)
-            path = work
-        self._place(path, target)
-
-
-def _new_name(target):
-    # type: (bytes) -> bytes
-    """Return a path beside a target that no other process uses, and by which a dead one's is known."""
-    directory, name = os.path.split(target)
-    return directory + b"/." + name + MARK + this_process() + b"-" + hexlify(os.urandom(8))
-
-
-def _identity(path):
-    # type: (bytes) -> bytes
-    state = os.stat(path)
-    return ("%d %d" % (state.st_dev, state.st_ino)).encode("ascii")
-
-
-def _remove_unfinished(left, prefix):
-    # type: (bytes, bytes) -> None
-    """Remove what a process that was killed left, with the environment where its scripts had not all run."""
-    try:
-        with open(left + UNFINISHED, "rb") as stream:
-            if stream.read() == _identity(prefix):
-                remove(prefix)
-    except EnvironmentError:
-        pass
-    remove(left)
-
-
-def _left_behind(target):
-    # type: (bytes) -> Iterator[bytes]
-    """Yield what processes that were killed left beside a target."""
-    directory, name = os.path.split(target)
-    start = b"." + name + MARK
-    for entry in sorted(os.listdir(directory)) if os.access(directory, os.R_OK) else ():
-        if entry.startswith(start) and gone(entry[len(start) :], this_host()):
-            yield directory + b"/" + entry
+            shutil.copytree(native(path), native(near), symlinks=True)
+        return near
 
 
 VERB = Verb("unpack", "Unpack to stay: an ordinary environment, or a root in a shared store.", ABOUT, configure, execute)

@@ -1,11 +1,12 @@
 """Verbs that make or print something: unpack, env, lock, dockerfile. In the Python of the host, on small archives."""
 
+import argparse
 import json
 import os
 import subprocess
 
 import pytest
-from coex_bootstrap import report, tool_cache, tools
+from coex_bootstrap import compat, report, tool_cache, tool_unpack, tools
 from coex_bootstrap.index import Link
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
@@ -13,7 +14,7 @@ from bootstrap.test_tools import CONTENT, PYTHON, archive, ask, asking, demo_ind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, Sequence
 
 __all__ = ["archive"]  # a fixture
 MD5, SHA256 = "d" * 32, "e" * 64
@@ -208,9 +209,86 @@ def test_unpack_writes_through_no_link(archive, environ, place):
 
 def test_unpack_into_an_empty_directory(archive, environ, place):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
-    os.mkdir(place + b"/empty")
-    assert ask(archive, environ, b"unpack", b"-p", place + b"/empty")[0] == 0
+    """It stays the directory that it is: it may be a mount point, with what a new file system has in it."""
+    os.makedirs(place + b"/empty/lost+found")
+    os.chmod(place + b"/empty", 0o751)
+    os.mkdir(place + b"/app")
+    before = [os.stat(place + name).st_ino for name in (b"/empty", b"/app")]
+    assert ask(archive, environ, b"unpack", b"-p", place + b"/empty", b"--app", place + b"/app")[0] == 0
     assert read(place + b"/empty/share/plain") == b"plain\n"
+    assert [os.stat(place + name).st_ino for name in (b"/empty", b"/app")] == before
+    assert os.stat(place + b"/empty").st_mode & 0o7777 == 0o751
+    assert [name for name in os.listdir(place + b"/empty") + os.listdir(place + b"/app") if b".coex" in name] == []
+    assert ask(archive, environ, b"verify", b"-p", place + b"/empty")[0] == 0
+
+
+def unpack_and_die(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """Unpack in another process, where something that was patched ends it with status 9."""
+    child = os.fork()
+    if not child:
+        prefix, app = compat.native(place + b"/env"), compat.native(place + b"/app")
+        try:
+            tool_unpack.execute(archive, argparse.Namespace(prefix=prefix, app=app, store=None), environ)
+        finally:
+            os._exit(1)
+    assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("there", [(), (b"/env",), (b"/app",), (b"/env", b"/app")], ids=repr)
+@pytest.mark.parametrize("function", ["unpack", "mark_unfinished", "run_post_link", "compile_sources"])
+def test_unpack_that_was_killed_is_begun_anew(archive, environ, place, monkeypatch, there, function):
+    # type: (bytes, Dict[bytes, bytes], bytes, Any, Sequence[bytes], str) -> None
+    for name in there:
+        os.makedirs(place + name + b"/lost+found")
+    with monkeypatch.context() as patched:
+        patched.setattr(tool_unpack, function, lambda *words, **named: os._exit(9))
+        unpack_and_die(archive, environ, place)
+    words = (b"unpack", b"-p", place + b"/env", b"--app", place + b"/app")
+    status, found, _ = ask(archive, environ, *words)
+    assert status == 0, found
+    assert ask(archive, environ, b"verify", b"-p", place + b"/env")[0] == 0
+    assert sorted(os.listdir(place)) == [b"app", b"demo.coex", b"env"]
+    names = os.listdir(place) + os.listdir(place + b"/env") + os.listdir(place + b"/app")
+    assert [name for name in names if b".coex-" in name] == []
+    assert all(os.path.isdir(place + name + b"/lost+found") for name in there)
+    assert ask(archive, environ, *words)[0] == 1
+
+
+def test_unpack_that_was_killed_while_it_placed_the_app(archive, environ, place, monkeypatch):
+    # type: (bytes, Dict[bytes, bytes], bytes, Any) -> None
+    index = demo_index()
+    index = make_index(list(index.files) + [file_row(b"app/main", 0, 0, 1)])
+    write_archive(archive, index, [CONTENT])
+    os.mkdir(place + b"/app")
+    real = os.rename
+
+    def rename(old, new):
+        # type: (bytes, bytes) -> None
+        real(old, new)
+        if new.startswith(place + b"/app/"):
+            os._exit(9)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", rename)
+        unpack_and_die(archive, environ, place)
+    assert os.path.isdir(place + b"/env/conda-meta")
+    assert ask(archive, environ, b"unpack", b"-p", place + b"/env", b"--app", place + b"/app")[0] == 0
+    assert ask(archive, environ, b"verify", b"-p", place + b"/env")[0] == 0
+
+
+def test_unpack_that_fails_leaves_the_directory_that_was_there(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    os.makedirs(place + b"/env/lost+found")
+    os.chmod(place + b"/env", 0o751)
+    script = b"exit 3\n"
+    index = demo_index()
+    index.files.append(file_row(b"prefix/bin/.demo-post-link.sh", 1, 0, len(script), mode=0o755))
+    post_link = [{"name": "demo", "version": "1", "build_number": 0}]
+    write_archive(archive, make_index(index.files), [CONTENT, script], post_link=post_link)
+    assert ask(archive, environ, b"unpack", b"-p", place + b"/env")[0] == 1
+    assert os.listdir(place + b"/env") == [b"lost+found"]
+    assert os.stat(place + b"/env").st_mode & 0o7777 == 0o751
 
 
 @pytest.mark.parametrize("words", [

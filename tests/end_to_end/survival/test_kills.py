@@ -189,13 +189,16 @@ def test_root_in_use_stays(survivor: Survivor) -> None:
     check(survivor)
 
 
-def test_killed_environment_is_made_again(survivor: Survivor, tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", [False, True])
+def test_killed_environment_is_made_again(survivor: Survivor, tmp_path: Path, there: bool) -> None:
     """`unpack -p` killed in a post-link script: the same command makes the environment, as it was not finished."""
     prefix = tmp_path / "env"
+    if there:
+        prefix.mkdir()
     command = [str(survivor.archive), "unpack", "-p", str(prefix)]
     environment = {**survivor.environment, "COEX_TOOLS": "1"}
     process = subprocess.Popen(command, env={**environment, "POST_LINK_SLEEP": "30"}, start_new_session=True)
-    while not prefix.exists():
+    while not (prefix / "conda-meta").exists():
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
