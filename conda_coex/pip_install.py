@@ -73,9 +73,11 @@ class Pip:
             theirs = Path(self._run(["cache", "dir"], str(self.scratch)).rstrip().rpartition("\n")[2]) / downloads
         except PipFailed:  # it has no such command yet, or is told to keep nothing
             return cache
+        if not theirs.is_absolute():  # some remark, or nothing
+            return cache
         with contextlib.suppress(OSError):
             theirs.mkdir(0o700, parents=True, exist_ok=True)
-            if theirs.is_absolute() and theirs.stat().st_uid == os.geteuid():  # pip uses no other's
+            if theirs.stat().st_uid == os.geteuid():  # pip uses no other's
                 (cache / downloads).symlink_to(theirs)
         return cache
 
@@ -93,7 +95,9 @@ class Pip:
         if self.reports:
             options += ["--report", str(report)]
         self._run([*OPTIONS, *options], sections[0].directory)
-        return list(json.loads(report.read_text("utf-8"))["install"]) if report.is_file() else []
+        if self.reports and not report.is_file():
+            raise PipFailed("pip did not run: a script in etc/conda/activate.d ends the shell that reads it")
+        return list(json.loads(report.read_text("utf-8"))["install"]) if self.reports else []
 
     def settle(self, source: str) -> None:
         """Install an editable package for good: the archive cannot point at the builder's sources."""

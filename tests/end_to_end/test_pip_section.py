@@ -365,6 +365,20 @@ def test_activation_that_ends_false(
     assert found == "greetings\n"
 
 
+def test_activation_that_ends_the_shell(
+    work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...]
+) -> None:
+    """With status 0 before pip ran: that is no success."""
+    make_package(tmp_path / "mine", "act-exit", {"etc/conda/activate.d/z.sh": "[ -d /nonexistent ] || exit 0\n"})
+    wheel = str(work / "wheels/pip_lib-1.5-py3-none-any.whl")
+    rows = {"dependencies": ["python", "pip", "zstd", "act-exit", {"pip": ["--no-index", wheel]}]}
+    (tmp_path / "environment.yml").write_text(json.dumps(rows))
+    options = (*channel, "-c", tmp_path / "mine", "-f", "environment.yml", "--entrypoint", "python")
+    done = conda(*CREATE, *options, cwd=tmp_path, env=ENV, check=False)
+    assert (done.returncode, list(tmp_path.glob("*.coex"))) == (1, [])
+    assert "pip did not run: a script in etc/conda/activate.d ends the shell" in " ".join(done.stderr.split())
+
+
 def test_channels_without_pip(work: Path, tmp_path: Path, conda: Conda, testbed: Layout, store: Path) -> None:
     """conda adds pip to what a section asks for; if no channel has it, the one that Python carries serves."""
     copy_without(tmp_path / "channel", testbed.channel, "pip")
