@@ -143,5 +143,7 @@ def assume_platform() -> None:
 
     if context.subdir == context._native_subdir():
         return
+    configured = getattr(context, "override_virtual_packages", {})  # of 25.11, after which the variables come first
     for name, value in ASSUMED.get(context.subdir.partition("-")[0], {}).items():
-        os.environ.setdefault(name, value)
+        if name.removeprefix("CONDA_OVERRIDE_").lower() not in configured:
+            os.environ.setdefault(name, value)
