@@ -11,7 +11,6 @@ from coex_bootstrap.report import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
-    from contextlib import AbstractContextManager
 
 
 def prefix_data(prefix: str, *, pip: bool) -> Any:
@@ -129,21 +128,15 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
     from conda.base.context import context
 
     shown = bool(sys.stdout) and sys.stdout.isatty() and not (context.json or context.quiet)
-    try:
-        from conda.reporters import get_progress_bar, get_progress_bar_context_manager
-
-        manager: AbstractContextManager[Any] = get_progress_bar_context_manager()
-        with manager as holder:
-            bar = get_progress_bar(f"{description} ", context_manager=holder, enabled=shown)
-            try:
-                yield bar.update_to
-            finally:
-                bar.close()
-    except ImportError:
-        from conda.common.io import ProgressBar
-
-        bar = ProgressBar(f"{description} ", enabled=shown, json=context.json)
+    with contextlib.ExitStack() as stack:
         try:
-            yield bar.update_to
-        finally:
-            bar.close()
+            from conda.reporters import get_progress_bar, get_progress_bar_context_manager
+        except ImportError:
+            from conda.common.io import ProgressBar
+
+            bar = ProgressBar(f"{description} ", enabled=shown, json=context.json)
+        else:
+            holder = stack.enter_context(get_progress_bar_context_manager())
+            bar = get_progress_bar(f"{description} ", context_manager=holder, enabled=shown)
+        stack.callback(bar.close)
+        yield bar.update_to
