@@ -24,9 +24,9 @@ BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": config
 CACHE_ABOUT = """\
 Builds keep the frames of compressed packages under conda's package cache.
 Archives unpack to roots below COEX_ROOT or the user's caches. `list` shows
-both; `path` and `clean` mean the frames, with --roots or a condition the
-roots. Of roots, `clean` removes those that all conditions fit and that nobody
-uses, without a condition only leftovers.
+both. `path` and `clean` mean the frames, or with --roots or a condition the
+roots. `clean` removes the roots that fit all conditions and that nobody uses;
+without a condition it removes leftovers alone.
 """
 CACHE_MORE = """\
 examples:
@@ -41,8 +41,8 @@ exit status:
 environment variables:
   COEX_ROOT                     the store of unpacked archives, in the place of
                                 the user's caches
-  XDG_CACHE_HOME, HOME, TMPDIR  where else stores are looked for
-  CONDA_PKGS_DIRS               conda's package caches, where frames are kept
+  XDG_CACHE_HOME, HOME, TMPDIR  other places of stores
+  CONDA_PKGS_DIRS               conda's package caches, which hold the frames
 """
 
 

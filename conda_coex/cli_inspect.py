@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 Of one archive: platform, entry points, variables, size, needs of the host,
-digest, every package with its sizes, and the files of the application. Of two:
-what came, went or changed of all that, and which files differ in packages of
-the same version and build, among the files of no package, and in the
-application; where an environment lay when it was packed, and how hard it was
-compressed, makes no difference.
+digest, every package with its sizes, and the files of the application. Of two
+archives: additions, removals and changes of all that, and the files that
+differ in packages of the same version and build, in the application, and among
+the files of no package. The path of a packed environment and the compression
+level make no difference.
 """
 MORE = """\
 examples:

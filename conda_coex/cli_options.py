@@ -24,9 +24,9 @@ environment variables:
                      that of the newest package
   CONDA_*            conda's settings, as for its other commands, such as
                      CONDA_PKGS_DIRS, CONDA_CHANNELS, CONDA_OVERRIDE_GLIBC
-  CONDA_PREFIX       the active environment, which `pack` takes where none is
+  CONDA_PREFIX       the active environment, which `pack` takes if none is
                      named
-  PIP_*, CFLAGS      settings of pip and of a compiler, where a pip section is
+  PIP_*, CFLAGS      settings of pip and of a compiler, if a pip section is
                      installed
 """
 BUILD_MORE = (BUILD_STATUS, BUILD_VARIABLES)
@@ -66,7 +66,7 @@ def add_archive(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE",
-        help="A variable to set for the entry points, over the packages' and the caller's; NAME?=VALUE sets it where"
+        help="A variable to set for the entry points, over the packages' and the caller's; NAME?=VALUE sets it if"
         " they have none. ${COEX_APP} and ${COEX_PREFIX} in VALUE stand for the unpacked places. May be "
         "repeated.",
     )  # fmt: skip

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 Without --from-prefix PREFIX, -n or -p it is the active environment. Paths of
-the environment in its files become the host's; what cannot come along as it
-is, is named. Post-link scripts are not run again: what they did is in the
-environment. The application is the files that are named, as for `conda coex
-create`, which takes the exact packages of an environment.
+the environment in its files become the host's, and a note names each file that
+cannot come along as it is. Post-link scripts do not run again: their results
+are in the environment. The application is the files that are named, as for
+`conda coex create`, which takes the exact packages of an environment.
 """
 EXAMPLES = """\
 examples:

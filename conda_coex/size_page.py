@@ -29,7 +29,7 @@ def write_page(output: str, name: str, owned: Sequence[Owned]) -> None:
     """Write the page beside `output`, then rename; raises OutputError where something else is or nothing can be."""
     path = Path(output)
     if path.is_dir() or (path.exists() and not _is_page(path)):
-        raise OutputError("would replace what is no page of HTML", os.fsencode(path), "name another file")
+        raise OutputError("is not an HTML page, and would be replaced", os.fsencode(path), "name another file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         temporary.write_text(page(name, owned), encoding="utf-8")

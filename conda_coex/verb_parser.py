@@ -16,16 +16,16 @@ VERBS = {
     "pack": "Pack a live environment as it is: packages, changes to them, pip's packages, and all other files.",
     "repack": "Replace the app, the entry points or the variables of an archive; its packages stay, byte for byte.",
     "inspect": "Show what an archive holds, which packages are large, or how two archives differ.",
-    "info": "Show what an archive holds, and what it asks of a host.",
+    "info": "Show the contents of an archive, and its needs of a host.",
     "files": "List the files of an archive.",
-    "verify": "Verify every byte of an archive, and of what it was unpacked to.",
-    "repair": "Repair what an archive was unpacked to.",
+    "verify": "Verify every byte of an archive and of its unpacked files.",
+    "repair": "Repair the unpacked files of an archive.",
     "unpack": "Unpack to stay: an ordinary environment, or a root in a shared store.",
-    "env": "Print what activating the environment changes, for a shell to evaluate.",
+    "env": "Print the variables of the activated environment, for a shell to evaluate.",
     "lock": "Print the explicit list of the packages, from which conda makes them again.",
     "sbom": "Print the software bill of materials, in CycloneDX.",
     "dockerfile": "Print the recipe of a container image that has the archive unpacked in it.",
-    "cache": "See or clear what builds keep (frames of packages) and what archives were unpacked to (roots).",
+    "cache": "List or remove the frames that builds keep of packages, and the roots of unpacked archives.",
 }
 EXAMPLES = """\
 examples:

@@ -25,8 +25,8 @@ All archives of a user unpack below one directory, COEX_ROOT or the user's cache
 of other archives than this one: size on the disk, how much of it other roots share, last start, and the processes that
 run from it. `path` prints the directory. `clean` removes the roots that all of the given conditions fit, and what
 processes that were killed left; without a condition only the latter. What roots share goes with the last of them. A
-root in use is never removed; on a network file system, and where processes cannot be seen, neither is one that was
-started within a day.
+root in use is never removed. On a network file system, or if processes cannot be seen, a root that was started within a
+day stays as well.
 
 examples:
   CALL list
@@ -208,4 +208,4 @@ def _words(root):
     return "%s of %s, %s" % (shown(root.path), root.name, human(root.size))
 
 
-VERB = Verb("cache", "List and clean what archives were unpacked to on this host.", ABOUT, configure, execute)
+VERB = Verb("cache", "List and remove unpacked archives on this host.", ABOUT, configure, execute)

@@ -63,9 +63,9 @@ def execute(path, options, environ):
         manifest = archive.manifest
     for image in (options.base, options.unpack_image):
         if not image or image.split() != [image]:
-            raise CoexError("%r is no name of an image" % image)
+            raise CoexError("%r is not the name of an image" % image)
     if manifest.platform not in PLATFORMS:
-        raise CoexError("containers do not run what is for %s" % manifest.platform, path)
+        raise CoexError("containers cannot run an archive for %s" % manifest.platform, path)
     fields = {
         "name": manifest.name, "platform": PLATFORMS[manifest.platform], "sha256": _sha256(path),
         "copy": json.dumps([_pattern(os.path.basename(path)), "/opt/coex/app.coex"]), "override": _override(manifest),

@@ -79,4 +79,4 @@ def _environment_after(shell, activation, environ):
     return dict((name, value) for name, _, value in pairs)
 
 
-VERB = Verb("env", "Print what activating the environment changes, for a shell to evaluate.", ABOUT, configure, execute)
+VERB = Verb("env", "Print the variables of the activated environment, for a shell to evaluate.", ABOUT, configure, execute)

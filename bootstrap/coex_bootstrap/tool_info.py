@@ -147,4 +147,4 @@ def configure(parser):
     """It has no options of its own."""
 
 
-VERB = Verb("info", "Show what an archive holds, and what it asks of a host.", ABOUT, configure, execute)
+VERB = Verb("info", "Show the contents of an archive, and its needs of a host.", ABOUT, configure, execute)

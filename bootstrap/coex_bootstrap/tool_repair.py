@@ -185,4 +185,4 @@ def _write_start(contents, root, environ):
         write_start(manifest, root.path, path, shell, directory.write)
 
 
-VERB = Verb("repair", "Repair what an archive was unpacked to.", ABOUT, configure, execute)
+VERB = Verb("repair", "Repair the unpacked files of an archive.", ABOUT, configure, execute)

@@ -205,4 +205,4 @@ def _root_lines(root):
         yield "  %s (%s): %s" % (shown(each["path"].encode("utf-8", "replace")), each["package"], each["what"])
 
 
-VERB = Verb("verify", "Verify every byte of an archive, and of what it was unpacked to.", ABOUT, configure, execute)
+VERB = Verb("verify", "Verify every byte of an archive and of its unpacked files.", ABOUT, configure, execute)

@@ -41,10 +41,10 @@ exit status:
 environment variables:
   COEX_ROOT    the store that has the archive's root, or is to have it; default:
                the user's caches
-  COEX_PYTHON  the Python that answers, where the archive itself is asked
+  COEX_PYTHON  the Python that answers, if the archive itself is asked
 """
 WIDTH = 79  # columns of what is said of a verb
-JSON_ABOUT = "print one JSON document; `success` and, where that is false, `error` are always in it"
+JSON_ABOUT = "print one JSON document, with `success`, and with `error` if that is false"
 
 
 class Parser(argparse.ArgumentParser):

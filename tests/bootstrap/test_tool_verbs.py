@@ -352,7 +352,7 @@ def test_dockerfile(archive, environ):
     assert found["dockerfile"].startswith("# An image of demo")
     write_archive(archive, demo_index(), [CONTENT], platform="osx-arm64")
     status, found, _ = ask(archive, environ, b"dockerfile")
-    assert (status, "containers do not run what is for osx-arm64" in found["error"]) == (1, True)
+    assert (status, "containers cannot run an archive for osx-arm64" in found["error"]) == (1, True)
 
 
 @pytest.mark.parametrize("name, pattern", [

@@ -104,3 +104,10 @@ def test_packages_that_are_named_like_files(words: tuple[str, ...], capfd: pytes
 def test_version(capfd: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capfd, "--version")
     assert (status or 0, out, err) == (0, f"conda-coex {__version__}\n", "")
+
+
+def test_environment_among_the_files_to_pack(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "env/conda-meta").mkdir(parents=True)
+    status, out, err = run(capfd, "pack", "env", "--entrypoint", "python")
+    assert (status, out) == (1, "")
+    assert "env: is a conda environment, and no part of the app; to pack it, use --from-prefix env" in err

@@ -203,8 +203,8 @@ def test_page_of_a_large_environment() -> None:
         (("old.coex", "missing"), "cannot be read"),
         (("old.coex", "run.sh"), "not a complete coex archive"),
         (("old.coex", "new.coex", "--sizes"), "the size report is of one archive"),
-        (("old.coex", "--html", "new.coex"), "would replace what is no page of HTML"),
-        (("old.coex", "--html", "data"), "would replace what is no page of HTML"),
+        (("old.coex", "--html", "new.coex"), "is not an HTML page, and would be replaced"),
+        (("old.coex", "--html", "data"), "is not an HTML page, and would be replaced"),
         (("old.coex", "--html", "nowhere/x.html"), "cannot be written: No such file or directory"),
     ],
 )
