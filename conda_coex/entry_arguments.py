@@ -14,7 +14,7 @@ from coex_bootstrap.manifest_check import MODULE
 
 from .entry_files import APP, IMAGES, OF_THE_HOST, PLACES, PREFIX, SOURCES, is_bare, is_of_the_builder
 from .entry_function import directory_of, find_runnable, module_of
-from .entry_local import CALLERS, local_module, refuse_missing
+from .entry_local import CALLERS, NO_MAIN, local_module, refuse_missing
 from .entry_script import refuse_line_ends
 from .entry_words import CLASS_PATH, Word, family, words_of
 from .errors import EntryPointNotFound
@@ -85,10 +85,10 @@ class Arguments:
 
     def _script(self, word: str) -> list[str]:
         names = self.names
-        for mark, kind in ((APP, "app"), (PREFIX, "prefix")):
-            path = f"{kind}/{posixpath.normpath(word[len(mark) :].lstrip('/'))}"
+        for mark, place in ((APP, "app"), (PREFIX, "prefix")):
+            path = f"{place}/{posixpath.normpath(word[len(mark) :].lstrip('/'))}"
             if word.startswith(mark + "/") and names.stands(path):
-                return [kind, path.partition("/")[2]]
+                return [place, path.partition("/")[2]]
             if word.startswith(mark):
                 raise EntryPointNotFound(f"the entry point runs {word}, which the archive does not have")
         inside = names.in_prefix(word)
@@ -96,8 +96,12 @@ class Arguments:
             return ["prefix", inside]
         in_app = names.in_app(word)
         if in_app is not None:
-            if family(self.program) == "shell":
-                refuse_line_ends(f"app/{in_app}", names.layout)
+            path, kind = posixpath.normpath(f"app/{in_app}"), family(self.program)
+            is_main = kind == "python" and f"{path}/__main__.py" in names.layout.entries
+            if path in names.layout.directories and kind in ("python", "shell") and not is_main:
+                raise EntryPointNotFound(NO_MAIN, os.fsencode(word), "name a file of it")
+            if kind == "shell":
+                refuse_line_ends(path, names.layout)
             return ["app", in_app] if in_app != "." else ["expanded", APP]
         refuse_missing(self.program, word)
         self._refuse_of_image(word)

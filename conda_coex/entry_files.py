@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 APP, PREFIX = "${COEX_APP}", "${COEX_PREFIX}"
 PLACES = (APP, PREFIX, "${PWD}")  # what is expanded in words
+PLACE = re.compile(r"\$\{COEX_(APP|PREFIX)\}/([^:]+)")
 # Files that a program runs or opens as its work, so that one of them here is meant.
 SOURCES = {*INTERPRETERS, ".ipynb", ".jar", ".qmd", ".Rmd", ".smk", ".nf", ".jnlp", ".war"}
 # Where images have an app, as people write it in a Dockerfile.
@@ -126,3 +128,16 @@ def notes_on_variables(variables: Iterable[str], names: Names) -> Iterator[str]:
         if path is not None or posixpath.normpath(value) in IMAGES:
             place = f"{APP}/{path}" if path not in (None, ".") else APP
             yield f"{name.rstrip('?')}={value} is no path of the app on a host; write {place} if that is meant"
+
+
+def files_of(kind: str, word: str) -> list[str]:
+    """Return the paths of the root that a word of a manifest's entry point is about, as far as it says."""
+    if kind in ("app", "prefix"):
+        return [f"{kind}/{word}"]
+    if kind == "module":
+        place, _, module = word.rpartition(":")
+        path = posixpath.join("app", place, module.replace(".", "/"))
+        return [f"{path}.py", f"{path}/__main__.py"]
+    if kind == "expanded":
+        return [f"{mark.lower()}/{path}" for mark, path in PLACE.findall(word)]
+    return []

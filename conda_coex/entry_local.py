@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .entry_files import Names
 
 CALLERS = "write ${PWD}/%s if the caller's is meant"
+NO_MAIN = "is a directory without a __main__.py, which nothing runs"
 
 
 def own_files(program: str, arguments: Sequence[str], names: Names) -> Iterator[str]:
@@ -54,6 +55,8 @@ def refuse_missing(program: str, word: str) -> None:
     strict = kind == "python" or posixpath.basename(program) in SHELLS or (kind is not None and of_suffix == kind)
     if not strict or word.startswith("/") or any(mark in word for mark in PLACES):
         return
+    if os.path.isdir(word):  # noqa: PTH112
+        raise EntryPointNotFound(NO_MAIN, os.fsencode(word), "name a file of it")
     near = similar(word)
     remedy = f"did you mean {near}?" if near else f"name it as it is in the app, or {CALLERS % word}"
     raise EntryPointNotFound("no such file here or in the app, for the entry point", os.fsencode(word), remedy)

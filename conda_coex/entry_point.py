@@ -17,6 +17,7 @@ from .app import app_name, places, version_control
 from .entry_arguments import Arguments
 from .entry_files import Names, is_program, notes_on_variables, place, similar
 from .entry_function import check_function, directory_of, find_module
+from .entry_imports import missing_modules
 from .entry_local import check_script, own_files
 from .entry_script import INTERPRETERS, SYSTEM, commands, faulty_programs, run_app_file
 from .entry_words import SHELLS, words_of
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .layout import Layout
 
 EXTRAS = re.compile(r"\[[\w.,\s-]*\]")  # behind module:function, as in the metadata of Python packages
-PLACE = re.compile(r"\$\{COEX_(APP|PREFIX)\}/([^:]+)")
 ACTIVE = "leave out what runs it in an environment: that of the archive is active"
 # What people write that begins no command, and what it means here.
 MEANT = {
@@ -174,9 +174,19 @@ def resolve(value: str, names: Names) -> dict[str, Any]:
     nothing runs, and for files that are here and not in the app.
     """
     word, *rest = split(value)
-    command = _program(word, rest, names)
+    try:
+        command = _program(word, rest, names)
+    except EntryPointNotFound as error:
+        given = parse(value).given
+        if given is None or not re.fullmatch("[A-Z_]{2,}", given) or not rest:
+            raise
+        raise EntryPointNotFound(error.what, remedy=f"if {given} is a variable: --env {given}={word}") from error
     arguments = Arguments(name_of(value), word, rest, names)
     imports = arguments.imports
+    for kind, text in [*command, *arguments.words]:
+        for missing in missing_modules(f"app/{text}", names.layout) if kind == "app" else ():
+            note = f"{text} imports {missing}, which is not in the app; name it among the paths of the app"
+            names.layout.notes.append(note)
     if command[-1][0] == "function":
         function = command[-1][1]
         directory = directory_of(function, find_module(function, names.layout)) or "app"
@@ -228,16 +238,3 @@ def _remedy(word: str, layout: Layout) -> str:
 def program_of(value: str) -> str:
     """Return the first word of an entry point, without the extras of a function."""
     return EXTRAS.sub("", split(value)[0])
-
-
-def files_of(kind: str, word: str) -> list[str]:
-    """Return the paths of the root that a word of a manifest's entry point is about, as far as it says."""
-    if kind in ("app", "prefix"):
-        return [f"{kind}/{word}"]
-    if kind == "module":
-        place, _, module = word.rpartition(":")
-        path = posixpath.join("app", place, module.replace(".", "/"))
-        return [f"{path}.py", f"{path}/__main__.py"]
-    if kind == "expanded":
-        return [f"{mark.lower()}/{path}" for mark, path in PLACE.findall(word)]
-    return []

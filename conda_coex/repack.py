@@ -13,6 +13,7 @@ from coex_bootstrap.format import FORMAT_VERSION, LIBZSTD
 from coex_bootstrap.manifest_check import FUNCTION
 
 from . import __version__, app, archive, baked, conda_api, entry_point, host_notes
+from .entry_files import files_of
 from .entry_function import check_function, module_of, pth_files
 from .errors import AppError, EntryPointNotFound, InputError
 from .frame_cache import FrameCache
@@ -119,7 +120,7 @@ def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, An
         for kind, word in entry["command"]:
             if kind == "function":
                 check_function(word, layout)
-            for path in entry_point.files_of(kind, word):
+            for path in files_of(kind, word):
                 if path in there and path not in layout.entries and path not in layout.directories:
                     needed = path.partition("/")[2]
                     what = f"the entry point {entry['name']!r} needs {needed}, which is not in the new app"

@@ -148,6 +148,8 @@ def test_notes(layout: Layout, value: str, note: str) -> None:
         ("python -m nothing", r"the module nothing, which is neither in the environment nor in the app"),
         ("python -m a/b", r"the module 'a/b', which is no module's name"),
         ("tool a && tool b", r"a line of a shell, with &&"),
+        ("python run", r"run: is a directory without a __main__.py"),
+        ("MY_PATH=src python app.py", r"if MY_PATH is a variable: --env MY_PATH=src"),
         ("exec tool", r"leave out exec"),
         ("conda run -n x python app.py", r"leave out what runs it in an environment: that of the archive is active"),
         ("python /x/pkg/main.py", r"/x/pkg/main.py: the entry point runs it, and it is not here; write pkg/main.py"),
@@ -185,6 +187,33 @@ def test_added_by_itself(layout: Layout) -> None:
     values.append("python two.sh")
     assert with_own_files(["two.sh=bin/two"], values, layout, None) == ["two.sh=bin/two", "local.py", "notin"]
     assert with_own_files([], ["tool notin:main", "tool notin", "python -m json.tool"], layout, None) == []
+
+
+def test_directories_that_run(layout: Layout, tmp_path: Path) -> None:
+    for name in ("run/__main__.py", "__main__.py"):
+        (tmp_path / "here" / name).touch()
+        layout.place("app", [Content(f"app/{name}", 0o644, "0", tmp_path / "here" / name, 0)])
+    names = Names(layout, None)
+    values = ("python run", "python ./run/", "python .", "node conf")
+    commands = [resolve(value, names)["command"][-1] for value in values]
+    assert commands == [["app", "run"], ["app", "run"], ["expanded", "${COEX_APP}"], ["app", "conf"]]
+    with pytest.raises(EntryPointNotFound, match="is a directory without"):
+        resolve("bash run", names)
+
+
+def test_imports_of_a_script(layout: Layout, tmp_path: Path) -> None:
+    """What is beside it here, in neither the app nor the environment, and imported whenever it runs, is named."""
+    layout.place("all", [Content("prefix/lib/python3.11/lone2.py", 0o644, "0", b"", 0)])
+    source = "import os, local, lone2.x, nothing\nfrom notin.sub import x\nfrom . import run\nimport pkg.main\n"
+    (tmp_path / "here/app.py").write_text(source + "def f():\n    import other\n")
+    for name in ("lone2.py", "other.py"):
+        (tmp_path / "here" / name).touch()
+    resolve("python app.py", Names(layout, None))
+    here = tmp_path / "here"
+    assert [note.replace(str(here), "") for note in layout.notes] == [
+        f"app.py imports /{name}, which is not in the app; name it among the paths of the app"
+        for name in ("local.py", "notin")
+    ]
 
 
 def test_variables(layout: Layout) -> None:

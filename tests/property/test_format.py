@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from coex_bootstrap.archive import PRELUDE_START, Archive
-from coex_bootstrap.choice import command_words
+from coex_bootstrap.choice import command_words, set_line
 from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown, HostUnfit
 from coex_bootstrap.format import FRAME_LIMIT, NEEDED, Manifest, entry_files, load_manifest
 from coex_bootstrap.host import check_host
@@ -75,9 +75,13 @@ json_values = st.recursive(
 )
 
 
+COMMAND = [
+    ["prefix", "bin/demo"], ["text", "--x"], ["expanded", "${COEX_APP}/x:${PWD}"], ["module", "src:a.b"],
+    ["function", "a:b"],
+]  # fmt: skip
 FIELDS = {
     "format": 1, "digest": "0" * 64, "name": "demo", "platform": "linux-64", "date": 0, "prefix_limit": None,
-    "entry_points": [{"name": "demo", "command": [["prefix", "bin/demo"], ["text", "--x"]]}], "libzstd": None,
+    "entry_points": [{"name": "demo", "command": COMMAND, "imports": ["app", "app/src"]}], "libzstd": None,
     "packages": [{"name": "p", "version": "1", "build": "0", "compressed": 1, "unpacked": 2, "files": 3}],
     "requires": {"__glibc": [">=2.17"]}, "post_link": [{"name": "p", "version": "1", "build_number": 0}],
     "compile": {"python": "bin/python3.11", "sources": ["lib/a.py"]}, "prelude": 1, "payload": 1,
@@ -114,6 +118,7 @@ def test_manifest_with_one_value_altered(data: st.DataObject, place: list[object
             check_host(manifest)
         command = b"".join(command_words(manifest.entry_points[0]["command"], b"/root"))
         assert b"\0" not in command
+        assert b"/.." not in set_line({**manifest.entry_points[0], "command": []}, b"/root")
         assert b"/.." not in b"".join(entry_files(manifest))
         time.gmtime(manifest.date)
         assert all("/" not in script["name"] for script in manifest.post_link)
