@@ -7,6 +7,7 @@ from . import format as form
 from . import workers
 from .archive import PRELUDE_START, Archive
 from .errors import ArchiveDamaged, CoexError
+from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ def damage(part, what, offset=None, size=None, frame=None):
     return {"part": part, "what": what, "offset": offset, "size": size, "frame": frame}
 
 
-def check_archive(archive, decoder, look=None):
-    # type: (Examined, Optional[Decoder], Optional[Look]) -> Tuple[List[Damage], List[Any]]
+def check_archive(archive, decoder, look=None, beat=nothing):
+    # type: (Examined, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
     """Return what is damaged in an archive that could be opened; without a decoder no checksum of zstd is looked at.
 
     `look` is called with number and content of each whole frame, in any process; what it returned is returned, too.
     """
-    frames, seen = check_frames(archive, decoder, look)
+    frames, seen = check_frames(archive, decoder, look, beat)
     found = archive.damages + frames
     return found + check_rest(archive, sealed=not found), seen
 
@@ -65,8 +66,8 @@ def check_rest(archive, sealed):
     return found + _check_seal(archive) if sealed and not found else found
 
 
-def check_frames(archive, decoder, look):
-    # type: (Archive, Optional[Decoder], Optional[Look]) -> Tuple[List[Damage], List[Any]]
+def check_frames(archive, decoder, look, beat=nothing):
+    # type: (Archive, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
     """Return the frames whose bytes are not those that the index has the sha256 of, or do not decode; and what was seen."""
     frames, base = archive.index.frames, archive.manifest.prelude
 
@@ -84,7 +85,7 @@ def check_frames(archive, decoder, look):
                 seen.append(look(number, content))
         return refused, seen
 
-    parts = workers.share(len(frames), check)
+    parts = workers.share(len(frames), check, beat)
     damages = [
         damage("payload", why, base + frames[number].offset, frames[number].size, number)
         for number, why in sorted(pair for refused, _ in parts for pair in refused)

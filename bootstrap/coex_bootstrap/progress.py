@@ -1,4 +1,4 @@
-"""Show on a terminal how far a first start has unpacked: one line that moves, and is gone before the entry point runs.
+"""Show on a terminal how far frames are decoded: one line that moves, fits, and is gone before the entry point runs.
 
 Nothing is loaded, and nothing is done, where standard error is no terminal.
 """
@@ -25,13 +25,14 @@ STEP = 0.1
 class Progress(object):
     """Counts what all processes decode, through a pipe, and shows it by a thread that starts after them."""
 
-    def __init__(self, archive, environ):
-        # type: (Archive, Dict[bytes, bytes]) -> None
+    def __init__(self, archive, environ, doing="unpacking"):
+        # type: (Archive, Dict[bytes, bytes], str) -> None
         wanted = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
         self.wanted = wanted and os.isatty(2)
-        self.archive = archive
+        self.archive, self.doing = archive, doing
         self.done = self.width = self.left_out = 0
         self.thread = None  # type: Any
+        self.reading = self.writing = -1
         self.began = time.time()
 
     def counted(self, decoder):
@@ -47,7 +48,8 @@ class Progress(object):
             # type: (bytes, int) -> Union[bytes, memoryview]
             content = decoder(frame, size)
             try:
-                os.write(self.writing, SIZE.pack(size))
+                if self.wanted:
+                    os.write(self.writing, SIZE.pack(size))
             except EnvironmentError as error:
                 if error.errno != errno.EAGAIN:
                     raise
@@ -94,7 +96,7 @@ class Progress(object):
             self._count()
             spent = time.time() - self.began
             done = min(self.done * self.factor, self.total)  # a frame of records is decoded again at the end
-            line = "coex: unpacking, %.1f of %.1f MB, %.1f s" % (done / 1e6, self.total / 1e6, spent)
+            line = fitting(self.doing, done, self.total, spent, columns())
             _write("\r" + line.ljust(self.width))
             self.width = len(line)
             self.ended.wait(STEP)
@@ -118,8 +120,31 @@ class Progress(object):
             self.thread.join()
             if self.width:
                 _write("\r" + " " * self.width + "\r")
-        os.close(self.reading)
-        os.close(self.writing)
+        for stream in (self.reading, self.writing):
+            if stream >= 0:
+                os.close(stream)
+
+
+def fitting(doing, done, total, spent, room):
+    # type: (str, float, float, float, int) -> str
+    """Return the most that can be said in less than so many columns: a line that wraps cannot be taken back."""
+    percent = "%d %%" % (100 * done / max(total, 1))
+    lines = [
+        "coex: %s, %.1f of %.1f MB, %.1f s" % (doing, done / 1e6, total / 1e6, spent),
+        "coex: %s, %s" % (doing, percent), "coex: %s" % percent, percent,
+    ]
+    return [line for line in lines if len(line) < room or line == percent][0]
+
+
+def columns():
+    # type: () -> int
+    """Return how wide the terminal is now; 80 if it does not tell."""
+    import termios
+
+    try:
+        return struct.unpack("4H", fcntl.ioctl(2, termios.TIOCGWINSZ, b"\0" * 8))[1] or 80
+    except (EnvironmentError, struct.error):
+        return 80
 
 
 def _write(text):

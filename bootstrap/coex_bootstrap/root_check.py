@@ -6,10 +6,11 @@ import stat
 
 from . import workers
 from .large_file import sha256_of
+from .waiting import nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+    from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
     from .contents import Contents
 
@@ -49,11 +50,11 @@ class RootCheck(object):
         place = self.places.get(top)
         return place if place is None or not rest else place + b"/" + rest
 
-    def differences(self):
-        # type: () -> List[Difference]
+    def differences(self, beat=nothing):
+        # type: (Callable[[], None]) -> List[Difference]
         """Return what is missing or differs, by path."""
         self.begin()
-        seen = workers.share(len(self.index.frames), self._check_frames)
+        seen = workers.share(len(self.index.frames), self._check_frames, beat)
         return self.finish(each for part in seen for each in part)
 
     def _check_frames(self, numbers):

@@ -9,11 +9,13 @@ from .compat import path_bytes, text
 from .contents import Contents, load_decoder
 from .errors import ArchiveDamaged, CoexError, DecoderMissing
 from .owners import Owners
+from .progress import Progress
 from .report import Outcome, counted, human, shown
 from .root_check import ALTERED, MODE, RootCheck
 from .state import STATE, same_but_for
 from .store import find_ready, stores
 from .verb import Verb
+from .waiting import nothing
 from .working_directory import absolute
 
 TYPE_CHECKING = False
@@ -62,8 +64,9 @@ def execute(path, options, environ):
         return _outcome(path, damages, None, [note])
     with closing(archive):
         decoder, notes = None, []
+        progress = Progress(archive, environ, "verifying")
         try:
-            decoder = load_decoder(archive)
+            decoder = progress.counted(load_decoder(archive))
         except DecoderMissing as error:
             if alone:
                 raise
@@ -73,22 +76,26 @@ def execute(path, options, environ):
         check = None
         if place is not None and decoder is not None:
             check = RootCheck(Contents(archive, place[1][form.PREFIX], decoder), place[1])
-        damages, differences = _check(archive, decoder, check, whole=not alone)
+        try:
+            beat = progress.beating(nothing) if decoder is not None else nothing
+            damages, differences = _check(archive, decoder, check, not alone, beat)
+        finally:
+            progress.stop()
         named = list(_name_packages(damages, contents))
         root = check_root(check, place[0], differences) if check and place and not damages else None
         checked = None if alone else {"frames": len(archive.index.frames), "size": os.stat(path).st_size}
         return _outcome(path, named, root, notes, checked)
 
 
-def _check(archive, decoder, check, whole):
-    # type: (Examined, Optional[Decoder], Optional[RootCheck], bool) -> Tuple[List[Damage], List[Difference]]
+def _check(archive, decoder, check, whole, beat):
+    # type: (Examined, Optional[Decoder], Optional[RootCheck], bool, Any) -> Tuple[List[Damage], List[Difference]]
     """Return what is damaged of the file, if the `whole` is asked for, and what differs in the root; frames are decoded once."""
     if check is None:
-        return (check_archive(archive, decoder)[0] if whole else []), []
+        return (check_archive(archive, decoder, beat=beat)[0] if whole else []), []
     if not whole:
-        return [], check.differences()
+        return [], check.differences(beat)
     check.begin()
-    damages, seen = check_archive(archive, decoder, check.frame)
+    damages, seen = check_archive(archive, decoder, check.frame, beat)
     return damages, [] if damages else check.finish(seen)
 
 

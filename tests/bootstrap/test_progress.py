@@ -75,6 +75,31 @@ def test_counts_what_a_child_decodes(written):
         pass
 
 
+@pytest.mark.parametrize(
+    ("room", "line"),
+    [
+        (200, "coex: verifying, 1.5 of 6.0 MB, 0.5 s"),
+        (38, "coex: verifying, 1.5 of 6.0 MB, 0.5 s"),
+        (37, "coex: verifying, 25 %"),
+        (22, "coex: verifying, 25 %"),
+        (21, "coex: 25 %"),
+        (10, "25 %"),
+        (1, "25 %"),
+    ],
+)
+def test_fits_the_terminal(room, line):
+    # type: (int, str) -> None
+    assert progress.fitting("verifying", 1500000, 6000000, 0.51, room) == line
+
+
+def test_nothing_to_decode(written):
+    # type: (List[str]) -> None
+    shown = Progress(Frames(), {})  # type: ignore[arg-type]
+    shown.stop()
+    assert written == []
+    assert progress.fitting("unpacking", 0, 0, 0, 20) == "coex: 0 %"
+
+
 @pytest.mark.parametrize("environ", [{b"COEX_QUIET": b"1"}, {b"COEX_TRACE": b"1"}])
 def test_silent(written, environ):
     # type: (List[str], Any) -> None
