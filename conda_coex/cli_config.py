@@ -41,6 +41,8 @@ def fill(arguments: Namespace, configure: Callable[[ArgumentParser], None]) -> N
     if arguments.coex_verb == "repack" and not named and given & CHANGES:
         return arguments  # what is asked for is what changes
     used = [key for key in config.values if _has(parser, key) and not _is_replaced(parser, key, given)]
+    if arguments.coex_verb == "repack":
+        used = [key for key in used if key != "output"]  # the new archive takes the place of the old one
     _apply(parser, config, used, arguments)
     if used:
         notify([f"options of {config.path}: {', '.join(used)}"])

@@ -112,7 +112,9 @@ def _checked(path: str, table: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in KEYS:
-            raise InputError(f"unknown key `{key}`{_guess(key)}", os.fsencode(path), f"known are: {', '.join(KEYS)}")
+            guess = _guess(key)
+            remedy = None if guess else f"known are: {', '.join(KEYS)}"
+            raise InputError(f"unknown key `{key}`{guess}", os.fsencode(path), remedy)
         found = _value(key, value)
         if found is None:
             also = ", or a table of names" if key in TABLES else ""

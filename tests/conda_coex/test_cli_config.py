@@ -100,7 +100,7 @@ def test_repack_changes_what_it_is_asked_for() -> None:
     found = filled("repack", "x.coex", "--env", "A=b")
     assert (found.sources, found.entrypoint, found.env, found.output) == ([], [], ["A=b"], None)
     found = filled("repack", "x.coex", "--env", "A=b", "--config", "coex.toml")
-    assert (found.sources, found.output) == (["data", "*.csv"], "out.coex")
+    assert (found.sources, found.output) == (["data", "*.csv"], None)
 
 
 def test_file_elsewhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,9 +145,15 @@ def test_file_that_others_may_write(project: Path) -> None:
 
 def test_file_of_another_user(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(project, 'output = "x.coex"\n')
-    monkeypatch.setattr(os, "getuid", lambda: 4711)
-    if (project / "coex.toml").stat().st_uid == 0:
+    if os.getuid() == 0:
+        assert config_file.find() is not None
+        monkeypatch.setattr(os, "getuid", lambda: 4711)
         assert config_file.find() is not None  # root's are everybody's
+        os.chown(project / "coex.toml", 4712, -1)
     else:
-        with pytest.raises(InputError, match="belongs to another user"):
-            config_file.find()
+        monkeypatch.setattr(os, "getuid", lambda: 4711)
+    with pytest.raises(InputError, match="belongs to another user"):
+        config_file.find()
+    write(project, "[project]\n", "pyproject.toml")
+    (project / "coex.toml").unlink()
+    assert config_file.find() is None
