@@ -42,7 +42,7 @@ if [ "${_coex_shell-}" != $$ ] && [ -x %(shell)s ]; then
 fi
 """
 QUIET = b"exec 2>&9 9>&-; "
-AGAIN = b"_coex_shell=$$; _coex_file=$0; . "
+AGAIN = b"set +p; _coex_shell=$$; _coex_file=$0; . "
 # What `start` returns to finds a root that was ready a moment ago, and is no more.
 LOST = b"""
 echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2

@@ -35,6 +35,8 @@ if [ -n "${GDAL_DATA:-}" ]; then
 fi
 export GDAL_DATA="$CONDA_PREFIX/share/gdal"
 """
+OPTIONS = "SHELLOPTS=allexport:errexit:noclobber:noglob:nounset"
+WITH_OPTIONS = (("bash", "-eua"), ("dash", "-eufCa"), ("env", OPTIONS, "bash"))
 CALLERS: list[dict[str, str]] = [{}, {"GDAL_DATA": "/my own", "SOME_UNSET": "1", "X": "0", "SHELL": "/bin/zsh"}]
 
 
@@ -94,9 +96,11 @@ def test_as_bash_has_it_whoever_comes_first(
     archive = pack(script(text))
     for _ in "cold", "warm":
         for caller in callers:
-            for shell in ((), *map(tuple, shells.values()), ("bash", "-eu"), ("dash", "-eufC")):
+            for shell in ((), *map(tuple, shells.values()), *WITH_OPTIONS):
                 status, found, said = start(archive, tmp_path, caller, shell)
                 assert (status, said) == (0, "")
+                assert [name for name in found if name.startswith("_coex")] == []
+                assert "privileged" not in found.get("SHELLOPTS", "")
                 root = only_root(tmp_path)
                 expected = by_bash(root / "prefix/etc/conda/activate.d/a.sh", caller, root / "prefix")
                 assert {name: found.get(name) for name in expected if name != "PATH"} == {
