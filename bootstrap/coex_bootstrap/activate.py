@@ -75,16 +75,17 @@ export CONDA_DEFAULT_ENV=%(name)s CONDA_PROMPT_MODIFIER=%(prompt)s
 unset _coex_level
 """.replace(b"%%", b"%")
 # The scripts are sourced in a function, so that they neither see nor change the arguments. Standard input and output
-# are the entry point's alone, and so is the directory.
+# are the entry point's alone, and so is the directory. A script's `set -x` shows what it does, not the lines here.
 SCRIPTS = b"""\
-_coex_directory=${PWD-}
+_coex_directory=${PWD-} _coex_options=$-
 _coex_scripts() {
 %(sourced)s
 }
 if true >&2; then _coex_scripts </dev/null >&2; else _coex_scripts </dev/null >/dev/null; fi
+{ case $_coex_options in *x*) ;; *) set +x ;; esac; } 2>/dev/null
 [ "${PWD-}" = "$_coex_directory" ] || [ -z "$_coex_directory" ] || command cd "$_coex_directory" || :
 unset -f _coex_scripts
-unset _coex_directory"""
+unset _coex_directory _coex_options"""
 
 
 def write_activation(root, write=write_file, baked=(), prefix=None, keep=()):

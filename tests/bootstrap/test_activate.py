@@ -215,6 +215,16 @@ def test_script_leaves_the_entry_points_own_alone(shell, root, environ, text):
     assert said == (b"said\n" if b"said" in text else b"")
 
 
+def test_script_that_has_itself_traced(shell, root, environ):
+    # type: (List[str], bytes, Dict[bytes, bytes]) -> None
+    """No line of ours is in that, unless the caller's shell traces anyway."""
+    status, out, said = run(shell, root, environ, b"set -x; export TRACED=1\n", after=LAST)
+    assert (status, out[:6]) == (0, b"first|")
+    assert said.splitlines()[-1].strip(b"'").endswith(b"TRACED=1")
+    assert b"_coex" not in said
+    assert b"unset" in run(shell + ["-x"], root, environ, b"true\n", after=LAST)[2]
+
+
 @pytest.mark.parametrize(
     "text, status", [(b"exit 0", 0), (b"exit 7", 7), (b"set -e; false", 1), (b"exec sh -c 'exit 9'", 9)]
 )
