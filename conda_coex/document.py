@@ -35,7 +35,7 @@ def read_document(path: str) -> Document:
         what = kinds.get(type(error).__name__, f"cannot be read: {error.strerror}")
         raise InputError(f"the file {what}", os.fsencode(path)) from error
     try:
-        return Document(path, data, load(data, _NotYaml, once=False))
+        return Document(path, data, load(data, _NotYaml))
     except _NotYaml as error:
         return Document(path, data, problem=str(error))
 

@@ -46,14 +46,14 @@ class _Short(reprlib.Repr):
 shown = _Short().repr
 
 
-def load(data: bytes, wrong: Callable[[str], Exception], *, once: bool = True) -> Any:
+def load(data: bytes, wrong: Callable[[str], Exception]) -> Any:
     """Return the one document of YAML: None, `Text`, lists and `Mapping`.
 
-    Raises the error that `wrong` makes of a reason when the data is not YAML; if `once`, also for a repeated key.
+    Raises the error that `wrong` makes of a reason when the data is not YAML.
     """
     text = _decoded(data, wrong)
     try:
-        return _composed(text, once=once) if not text.lstrip().startswith("{") else _of_json(text, once=once)
+        return _composed(text) if not text.lstrip().startswith("{") else _of_json(text)
     except _Refused as error:
         raise wrong(error.reason(text)) from error
     except RecursionError as error:
@@ -85,13 +85,13 @@ class _Refused(Exception):
         return f"is not YAML in line {self.line}: {self.problem}"
 
 
-def _of_json(text: str, *, once: bool) -> Any:
+def _of_json(text: str) -> Any:
     """Return what JSON holds, which may have escapes that no parser of YAML knows; what is not JSON may be YAML."""
     try:
         found = json.loads(text, object_pairs_hook=_pairs, parse_int=_number, parse_float=_number)
     except ValueError:
-        return _composed(text, once=once)
-    return _checked(_astext(found), once=once)
+        return _composed(text)
+    return _as_text(found)
 
 
 def _number(written: str) -> Text:
@@ -99,25 +99,15 @@ def _number(written: str) -> Text:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> Mapping:
-    return _mapping(((key, 0, _astext(value)) for key, value in pairs), 0)
+    return _mapping(((key, 0, _as_text(value)) for key, value in pairs), 0)
 
 
-def _astext(value: Any) -> Any:
+def _as_text(value: Any) -> Any:
     if isinstance(value, list):
-        return [_astext(item) for item in value]
+        return [_as_text(item) for item in value]
     if isinstance(value, bool):
         return text(str(value).lower(), 0, plain=True)
     return text(value, 0, plain=False) if type(value) is str else value
-
-
-def _checked(found: Any, *, once: bool) -> Any:
-    if once and isinstance(found, Mapping):
-        for key, line in found.repeated.items():
-            raise _Refused(f"the key {key!r} is there twice", line)
-    for value in found.values() if isinstance(found, Mapping) else found if isinstance(found, list) else ():
-        if isinstance(value, (Mapping, list)):
-            _checked(value, once=once)
-    return found
 
 
 def text(value: str, line: int, *, plain: bool) -> Text:
@@ -137,12 +127,12 @@ def _mapping(pairs: Iterable[tuple[str, int, Any]], line: int) -> Mapping:
     return found
 
 
-def _composed(text: str, *, once: bool) -> Any:
+def _composed(text: str) -> Any:
     events = _events(text)
     next(event for event in events if type(event).__name__ == "StreamStartEvent")
     if type(next(events)).__name__ == "StreamEndEvent":
         return None
-    found = _Composer(events, once=once).node(next(events))
+    found = _Composer(events).node(next(events))
     next(events)  # the end of the document
     after = next(events)
     if type(after).__name__ != "StreamEndEvent":
@@ -177,8 +167,8 @@ def _scalar(event: Any, *, plain: bool) -> Text | None:
 class _Composer:
     """Makes values of events; an alias is the very value that its anchor names."""
 
-    def __init__(self, events: Iterator[Any], *, once: bool) -> None:
-        self.events, self.once = events, once
+    def __init__(self, events: Iterator[Any]) -> None:
+        self.events = events
         self.anchors: dict[str, Any] = {}
 
     def node(self, event: Any) -> Any:
@@ -224,9 +214,6 @@ class _Composer:
             else:
                 pairs.append((key, place, value))
         found = _mapping(pairs, line)
-        if self.once:
-            for key, place in found.repeated.items():
-                raise _Refused(f"the key {key!r} is there twice", place)
         for other in merged:
             if not isinstance(other, Mapping):
                 raise _Refused("`<<` merges mappings alone", line)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conda.env.env import from_file
+from conda.env.specs.requirements import RequirementsSpec
 from conda.models.match_spec import MatchSpec
 
 from conda_coex.document import read_document
@@ -203,10 +204,12 @@ def test_other_files_by_mistake(tmp_path: Path, name: str, says: str) -> None:
 
 def test_list_of_specs(tmp_path: Path) -> None:
     """As `conda create --file` and `conda list --export` have it."""
-    content = "\ufeff# platform: linux-64\r\nx=1.10=0\r\n\r\n  y >=2 # why\n"
+    content = "# platform: linux-64\r\nx=1.10=0\r\n\r\n  y >=2 # why\n"
     found = taken(tmp_path, content, "spec.txt")
     assert found is not None
     assert found.specs == ("x=1.10=0", "y >=2 # why")
+    oracle = RequirementsSpec(str(tmp_path / "spec.txt"), name="x").environment.dependencies["conda"]
+    assert [str(MatchSpec(spec)) for spec in found.specs] == oracle
     assert merge_inputs([read_document(str(tmp_path / "spec.txt"))], []).specs == found.specs
     (tmp_path / "spec.txt").write_text("x=1.0=pypi_0\n")
     with pytest.raises(InputError, match=r"'x=1.0=pypi_0' was installed by pip, in line 1; list it below `- pip:`"):
