@@ -40,14 +40,21 @@ except Exception:
     sys.exit(125)
 sys.exit(main(sys.argv[1], sys.argv[2:]))
 '
-# Of a Python that was packaged in parts, as Debian's python3-minimal, the standard library lacks what is needed here.
+# Of a Python that was packaged in parts, as Debian's python3-minimal, the standard library lacks what is needed here. One
+# without ctypes, by which libzstd is loaded, is marked: it serves where there is no other.
 _coex_probe='import posix, sys, zipimport
 def found(path):
     try: return posix.stat(path)
     except OSError: return None
 whole = [place for place in sys.path[1:] if found(place + "/json") or place[-4:] == ".zip" and found(place)]
-if whole and sys.version_info >= (2, 7): sys.stdout.write(sys.executable)'
+def lacks(name):
+    try: __import__(name)
+    except Exception: return True
+if whole and sys.version_info >= (2, 7):
+    if "__pypy__" not in sys.builtin_module_names and lacks("_zstd") and lacks("_ctypes"): sys.stdout.write("?")
+    sys.stdout.write(sys.executable)'
 unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # what some Pythons take for their own path, even with -E
+_coex_last=
 for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
   python3.20 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 \
   python3.11 python3.10 python3.9 python3.8 python3.7 python3.6 python3.5 python3.4 python3.3 python2.7 \
@@ -55,9 +62,13 @@ for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
   /opt/homebrew/bin/python3 /opt/conda/bin/python3
 do
   # The interpreter itself is started, not a shim on PATH that changes the environment.
-  if _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) && [ -n "$_coex_found" ]
-  then exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@"; fi
+  _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
+  case $_coex_found in
+    '?'*) [ -n "$_coex_last" ] || _coex_last=${_coex_found#?} ;;
+    ?*) exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@" ;;
+  esac
 done
+[ -z "$_coex_last" ] || exec "$_coex_last" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
 echo "coex: $_coex_file: no Python with its standard library was found to unpack it; install python3, or name one in COEX_PYTHON" >&2
 exit 127
 }

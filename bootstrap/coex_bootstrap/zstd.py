@@ -25,9 +25,12 @@ def open_decoder(carried=None):
     """
     refused = []  # type: List[str]
     ways = [("compression.zstd", _standard_library)]
-    if carried is not None:
+    lacking = _without_ctypes()
+    if lacking:
+        ways.append(("the libzstd in the archive and of the host", _no_library))
+    elif carried is not None:
         ways.append(("the libzstd in the archive", lambda: _library(compat.native(carried))))
-    for name in HOST_LIBRARIES:
+    for name in () if lacking else HOST_LIBRARIES:
         ways.append((name, lambda name=name: _library(name)))  # type: ignore[misc]
     for name in PROGRAMS:
         ways.append(("the program " + name, lambda name=name: _program(name)))  # type: ignore[misc]
@@ -36,7 +39,25 @@ def open_decoder(carried=None):
             return way()
         except Exception as error:  # a foreign library may fail in any way: the next is tried
             refused.append("%s (%s)" % (name, str(error).splitlines()[0] if str(error) else type(error).__name__))
-    raise DecoderMissing("no way to decode zstd: " + ", ".join(refused), remedy="install zstd on this host")
+    remedy = "install zstd on this host" + (", or name a Python that has ctypes in COEX_PYTHON" if lacking else "")
+    raise DecoderMissing("no way to decode zstd: " + ", ".join(refused), remedy=remedy)
+
+
+def _without_ctypes():
+    # type: () -> bool
+    """Return whether this Python cannot load libraries: some are built or packaged so."""
+    try:
+        import ctypes  # noqa: F401
+    except Exception:
+        return True
+    return False
+
+
+def _no_library():
+    # type: () -> Decoder
+    import ctypes  # noqa: F401 # which says why it cannot be loaded
+
+    raise ImportError("no ctypes")
 
 
 def _standard_library():

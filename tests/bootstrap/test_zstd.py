@@ -139,6 +139,20 @@ def test_none(monkeypatch, place):
     assert [word for word in named if word not in text] == []
 
 
+def test_a_python_without_ctypes(monkeypatch, place):
+    # type: (Any, bytes) -> None
+    """It says once that it can load no library."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    hide(monkeypatch, place)
+    with pytest.raises(DecoderMissing) as caught:
+        zstd.open_decoder(write(place + b"/libzstd.so", read(host_library())))
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.count("ctypes") == 2
+    assert "libnothere" not in text
+    assert text.endswith("; install zstd on this host, or name a Python that has ctypes in COEX_PYTHON")
+
+
 def test_carried_library_comes_before_the_hosts(monkeypatch, place):
     # type: (Any, bytes) -> None
     carried = write(place + b"/libzstd.so", read(host_library()))

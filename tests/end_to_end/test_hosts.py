@@ -266,6 +266,41 @@ def test_carried_libzstd_that_cannot_be_loaded(
     assert list(store.iterdir()) == []
 
 
+# A Python that cannot load libraries: what it is told to run is run without these modules.
+WITHOUT_CTYPES = """#!/bin/sh
+code=$5
+shift 5
+exec %s -E -s -S -c "import sys
+for name in '_ctypes', '_zstd', 'ctypes', 'compression': sys.modules[name] = None
+sys.executable = '$0'
+$code" "$@"
+"""
+
+
+def test_a_python_without_ctypes_is_passed_over(
+    archive: Path, host: HostPython, store: Path, empty_path: Path
+) -> None:
+    """Where there is no other it is asked, and says what it lacks."""
+    if host.name.startswith("pypy"):
+        pytest.skip("PyPy has ctypes of its own")
+    fake = empty_path / "python-in-parts"
+    fake.write_text(WITHOUT_CTYPES % host.executable)
+    fake.chmod(0o755)
+    sh = ["/bin/sh", archive]
+    out, _ = start(sh, store, empty_path, env={"COEX_PYTHON": str(fake)})
+    assert "greeting=good day" in out
+    subprocess.run(["rm", "-r", *store.iterdir()], check=True)
+    text = archive.read_bytes().replace(b"/usr/bin/python3 ", b"/usr/bin/pythonX ")
+    alone = empty_path / "alone.coex"
+    alone.write_bytes(text.replace(b"/usr/local/bin/python3 ", b"/usr/local/bin/pythonX "))
+    done = subprocess.run(
+        ["/bin/sh", alone, "x"], env={"PATH": str(empty_path), "COEX_PYTHON": str(fake), "COEX_ROOT": str(store)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 125
+    assert "not a complete coex archive" in done.stderr  # it was asked: its first lines were altered
+
+
 def test_hosts_that_are_covered(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print("\n" + hosts.coverage())
