@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 
 def configure(parser: ArgumentParser) -> None:
-    """Give the parser of a verb its options and its help."""
+    """Give the parser of a verb its options and its help, and those that all commands of conda have."""
+    from conda.cli.helpers import add_parser_verbose
+    from conda.common.constants import NULL
+
     verb = tools.VERBS[parser.prog.split()[-1]]
     parser.add_argument("archive", metavar="ARCHIVE", help="the file")
     tools.configure(parser, verb, f"conda coex {verb.name} ARCHIVE")
+    add_parser_verbose(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", default=NULL, help="do not show progress")
 
 
 def configure_cache(parser: ArgumentParser) -> None:
@@ -26,7 +31,11 @@ def configure_cache(parser: ArgumentParser) -> None:
 
 def ask(arguments: Namespace) -> int:
     """Print what the archive says; return the status. Raises CoexError."""
+    from conda.base.context import context
+
     environ = compat.environ_bytes()
+    if context.quiet:
+        environ[b"COEX_QUIET"] = b"1"
     outcome = tools.VERBS[arguments.coex_verb].execute(os.fsencode(arguments.archive), arguments, environ)
     if arguments.coex_verb == "unpack" and arguments.prefix:
         from conda.core.envs_manager import register_env

@@ -124,6 +124,14 @@ def test_dry_run_of_repack_says_so(run: Runs) -> None:
     assert not (run.directory / "new.coex").exists()
 
 
+@pytest.mark.parametrize("verb", ["info", "files", "verify", "lock", "sbom", "dockerfile"])
+def test_options_that_all_commands_of_conda_have(run: Runs, verb: str) -> None:
+    plain = run((verb, "app.coex"), '"$@"')
+    for option in ("-q", "-v"):
+        done = run((verb, "app.coex", option), '"$@"')
+        assert (done.returncode, done.stdout) == (0, plain.stdout)
+
+
 def test_empty_caches(run: Runs) -> None:
     run.environ.update(CONDA_PKGS_DIRS=str(run.directory / "pkgs"), COEX_ROOT=str(run.directory / "roots"))
     assert run(("cache", "list"), '"$@"').stdout == "no frames are kept\n\nno roots: no archive is unpacked\n"
