@@ -64,8 +64,10 @@ def find() -> Config | None:
     Nothing is read from directories above this one. Raises InputError for a file that others could have written.
     """
     for path in (OWN, SHARED):
-        if not os.path.lexists(path):
+        if not os.path.lexists(path) or (path == SHARED and not os.path.isfile(path)):  # noqa: PTH113
             continue
+        if not os.path.isfile(path):  # noqa: PTH113 - a pipe would have no end
+            raise InputError("is not a file", os.fsencode(path), "remove it, or name another file with --config")
         table = _table(path)
         if table is not None:
             _refuse_others(path)
@@ -119,6 +121,8 @@ def _checked(path: str, table: dict[str, Any]) -> dict[str, Any]:
         if found is None:
             also = ", or a table of names" if key in TABLES else ""
             raise InputError(f"`{key}` has to be {KEYS[key]}{also}", os.fsencode(path))
+        if any("\0" in word for word in (found if isinstance(found, list) else [found]) if isinstance(word, str)):
+            raise InputError(f"`{key}` has a NUL, which no command line could have", os.fsencode(path))
         if found is not False and found != []:
             values[key] = found
     _refuse_outside(Config(path, values))

@@ -11,6 +11,7 @@ from conda_coex import config_file
 from conda_coex.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -82,6 +83,9 @@ def test_nothing_is_read_from_above(project: Path, monkeypatch: pytest.MonkeyPat
         ("output = ['x']", "`output` has to be a string"),
         ("[env]\nA = true", "`env` has to be a string or a list of strings, or a table of names"),
         ("[env]\nA = [1]", "`env` has to be"),
+        ('app = ["a", "a\\u0000b"]', "`app` has a NUL"),
+        ('[env]\nA = "\\u0000"', "`env` has a NUL"),
+        ('output = "\\u0000"', "`output` has a NUL"),
         ("a = ", "is not TOML"),
         ("app = " + "[" * 5000, "is not TOML"),
     ],
@@ -105,6 +109,20 @@ def test_shared_file_without_the_table(project: Path) -> None:
     write(project, "[project]\nname = 'x'\n", "pyproject.toml")
     with pytest.raises(InputError, match=r"has no table \[tool\.coex\]"):
         config_file.read("pyproject.toml")
+
+
+NO_FILES: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo, "directory": lambda path: path.mkdir(), "link to nothing": lambda path: path.symlink_to("x"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_no_file(project: Path, kind: str) -> None:
+    NO_FILES[kind](project / "pyproject.toml")
+    assert config_file.find() is None
+    NO_FILES[kind](project / "coex.toml")
+    with pytest.raises(InputError, match=r"coex\.toml: is not a file"):
+        config_file.find()
 
 
 @pytest.mark.parametrize(
