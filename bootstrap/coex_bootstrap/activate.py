@@ -44,7 +44,7 @@ if [ -z "${COEX_KEEP-}" ]; then
   unset %(removed)s
 else
   case $COEX_KEEP in *[!A-Za-z0-9_,]*)
-    printf '%%s\\n' "coex: COEX_KEEP: '$COEX_KEEP' is not a list of variables; write COEX_KEEP=NAME,NAME" >&2
+    printf '%s\\n' "coex: COEX_KEEP: '$COEX_KEEP' is not a list of variables; write COEX_KEEP=NAME,NAME" >&2
     exit 125 ;;
   esac
   for _coex_name in %(removed)s; do
@@ -56,7 +56,7 @@ fi
 export COEX_PREFIX=%(prefix)s COEX_APP=%(app)s
 case ${CONDA_SHLVL-} in
   ''|*[!0123456789]*|??????????*) _coex_level=0 ;;
-  *) _coex_level=${CONDA_SHLVL#"${CONDA_SHLVL%%%%[!0]*}"} ;;
+  *) _coex_level=${CONDA_SHLVL#"${CONDA_SHLVL%%[!0]*}"} ;;
 esac
 _coex_level=${_coex_level:-0}
 if [ "${CONDA_PREFIX-}" = %(prefix)s ] && [ "$_coex_level" -gt 0 ]; then
@@ -73,16 +73,18 @@ export CONDA_DEFAULT_ENV=%(name)s CONDA_PROMPT_MODIFIER=%(prompt)s
 %(scripts)s
 %(after)s
 unset _coex_level
-""".replace(b"%%", b"%")
+"""
 # The scripts are sourced in a function, so that they neither see nor change the arguments. Standard input and output
-# are the entry point's alone, and so is the directory. A script's `set -x` shows what it does, not the lines here.
+# are the entry point's alone, and so is the directory. A script's `set -x` shows what it does, not the lines here; one
+# that ends the shell, as `set -e` makes any later one do, ends the start, with a word about it.
 SCRIPTS = b"""\
 _coex_directory=${PWD-} _coex_options=$-
 _coex_scripts() {
 %(sourced)s
 }
+trap 'printf "%s\\n" "coex: a script in $COEX_PREFIX/etc/conda/activate.d ended the shell" >&2' EXIT
 if true >&2; then _coex_scripts </dev/null >&2; else _coex_scripts </dev/null >/dev/null; fi
-{ case $_coex_options in *x*) ;; *) set +x ;; esac; } 2>/dev/null
+{ case $_coex_options in *x*) ;; *) set +x ;; esac; trap - EXIT; } 2>/dev/null
 [ "${PWD-}" = "$_coex_directory" ] || [ -z "$_coex_directory" ] || command cd "$_coex_directory" || :
 unset -f _coex_scripts
 unset _coex_directory _coex_options"""

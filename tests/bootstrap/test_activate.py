@@ -230,8 +230,11 @@ def test_script_that_has_itself_traced(shell, root, environ):
 )
 def test_script_that_ends_the_shell(shell, root, environ, text, status):
     # type: (List[str], bytes, Dict[bytes, bytes], bytes, int) -> None
-    """It ends the start, as it ends `conda run`."""
-    assert run(shell, root, environ, text, after=b"echo ran")[:2] == (status, b"")
+    """It ends the start, as it ends `conda run`, and that is said; a program that it becomes speaks for itself."""
+    found = run(shell, root, environ, text, after=b"echo ran")
+    assert found[:2] == (status, b"")
+    line = b"coex: a script in " + root + b"/prefix/etc/conda/activate.d ended the shell"
+    assert (line in found[2].splitlines()) is not text.startswith(b"exec")
 
 
 @pytest.mark.parametrize("closed", [b"<&-", b">&-", b"2>&-", b"<&- >&- 2>&-"])
