@@ -122,8 +122,8 @@ class Arguments:
         if path is not None and not is_bare(value):
             return f"{APP}/{path}" if path != "." else APP
         inside = names.in_prefix(value)
-        if inside is not None and names.stands(f"prefix/{inside}"):
-            return f"{PREFIX}/{inside}"
+        if inside is not None:
+            return self._in_prefix(inside)
         if path is not None:
             self._note(f"'{value}' is handed on as it is; write ./{value} if that of the app is meant")
         elif value.startswith("/"):
@@ -136,6 +136,12 @@ class Arguments:
         else:
             self._unexpanded(value)
         return value
+
+    def _in_prefix(self, inside: str) -> str:
+        place = f"{PREFIX}/{inside}"
+        if not self.names.stands(f"prefix/{inside}"):
+            self._note(f"{place} is not in the archive")
+        return place
 
     def _of_class_path(self, word: Word, part: str) -> str:
         directory = part.removesuffix("/*")  # of all archives in a directory

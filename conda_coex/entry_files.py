@@ -94,6 +94,14 @@ def is_program(path: str) -> bool:
     return os.path.isfile(path) or os.path.isfile(os.path.join(path, "__main__.py"))  # noqa: PTH113, PTH118
 
 
+def program_name(word: str) -> str:
+    """Return the name of a program for a path as `/opt/conda/bin/python`, in no directory of the app; else the word."""
+    directory, name = posixpath.split(word)
+    of_programs = word.startswith("/") and posixpath.basename(directory) in ("bin", "sbin")
+    is_here = word.startswith(f"{Path.cwd()}/")
+    return name if of_programs and not is_here else word
+
+
 def is_source(path: str) -> bool:
     """Return whether a path here is a file of a kind that programs run or open as their work."""
     return posixpath.splitext(path)[1] in SOURCES and os.path.isfile(path)  # noqa: PTH113

@@ -15,11 +15,11 @@ from coex_bootstrap.manifest_check import FUNCTION, MODULE
 
 from .app import app_name, places, version_control
 from .entry_arguments import Arguments
-from .entry_files import Names, is_program, notes_on_variables, place, similar
+from .entry_files import Names, is_program, notes_on_variables, place, program_name, similar
 from .entry_function import check_function, directory_of, find_module
 from .entry_imports import missing_modules
 from .entry_local import check_script, own_files
-from .entry_script import INTERPRETERS, SYSTEM, commands, faulty_programs, run_app_file
+from .entry_script import INTERPRETERS, commands, faulty_programs, run_app_file
 from .entry_words import SHELLS, words_of
 from .errors import EntryPointNotFound
 
@@ -143,7 +143,7 @@ def check_here(values: Sequence[str], layout: Layout, prefix: str | None) -> Non
         word, *arguments = split(value)
         is_path = word.startswith(("./", "../", "/")) and names.in_prefix(word) is None
         if is_path and names.in_app(word) is None and not is_program(word) and _host_shell(word) is None:
-            if word.startswith(SYSTEM):
+            if program_name(word) != word:
                 continue  # the environment may have it
             near = similar(word)
             remedy = f"did you mean {near}?" if near else "name a file, or a command of the environment"
@@ -157,13 +157,13 @@ def is_command(command: str, layout: Layout) -> bool:
 
 
 def _command(word: str, layout: Layout) -> str | None:
-    """Return the command of the environment that a word names, as `python` or as `/usr/bin/python`."""
-    name = posixpath.basename(word) if word.startswith(SYSTEM) else word
+    """Return the command of the environment that a word names, as `python` or as `/opt/conda/bin/python`."""
+    name = program_name(word)
     return name if name and "/" not in name and f"prefix/bin/{name}" in layout.entries else None
 
 
 def _host_shell(word: str) -> str | None:
-    name = posixpath.basename(word) if word.startswith(SYSTEM) else word
+    name = program_name(word)
     return name if name in SHELLS else None
 
 

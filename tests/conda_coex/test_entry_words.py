@@ -238,6 +238,21 @@ def test_words_in_the_existing_environment(layout: Layout, tmp_path: Path) -> No
         ["prefix", "bin/python"], ["prefix", "bin/tool"]
     ]  # fmt: skip
     assert with_own_files([], [f"python {prefix}/bin/tool"], layout, prefix) == []
+    assert layout.notes == []
+    found = resolve(f"tool {prefix}/var/log", Names(layout, prefix))
+    assert found["command"][1:] == [["expanded", "${COEX_PREFIX}/var/log"]]
+    assert layout.notes == ["entry point tool: ${COEX_PREFIX}/var/log is not in the archive"]
+
+
+def test_programs_by_their_place_in_an_image(layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").touch()
+    for place in ("/opt/conda/bin/python", "/usr/bin/python", f"{tmp_path}/bin/python"):
+        found = resolve(f"{place} app.py", Names(layout, None))
+        assert found["command"] == [["prefix", "bin/python"], ["app", "app.py"]]
+        assert layout.notes.pop() == f"the entry point {place} is python of the environment"
+        assert with_own_files([], [f"{place} app.py"], layout, None) == ["app.py"]
+    assert resolve("/bin/bash two.sh", Names(layout, None))["command"][0] == ["host", "bash"]
 
 
 @pytest.mark.parametrize(
