@@ -23,8 +23,8 @@ def find_program(name, environ):
 
 def find_bash(prefix, environ, places=(b"/bin", b"/usr/bin", b"/usr/local/bin")):
     # type: (bytes, Dict[bytes, bytes], Sequence[bytes]) -> Optional[bytes]
-    """Return where bash is: where hosts have it, so that who asks makes no difference, else on PATH, else in the prefix."""
-    for directory in list(places) + environ.get(b"PATH", b"").split(b":") + [prefix + b"/bin"]:
+    """Return where bash is: where hosts have it or in the prefix, so that who asks makes no difference, else on PATH."""
+    for directory in list(places) + [prefix + b"/bin"] + environ.get(b"PATH", b"").split(b":"):
         path = directory + b"/bash"
         if directory.startswith(b"/") and os.path.isfile(path) and os.access(path, os.X_OK):
             return path
