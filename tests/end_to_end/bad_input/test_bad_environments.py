@@ -118,7 +118,7 @@ SPECS = [
     Case(
         "offline",
         (*CREATE, *RUN, "--offline", "-c", NOWHERE, "--package", "never-seen"),
-        "not available from current channels: - never-seen",
+        f"{NOWHERE}: conda's cache has no repodata of it, and --offline keeps conda from fetching it",
     ),
 ]
 
