@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 START = 4 << 10  # bytes of a file that are looked at
 FILES = 200  # files of packages that are looked at
+MANY = 3  # commands that are no chance
 BLANKS = 9  # in a path of a command line
 TOKEN = re.compile(r"(?<![\w.~+%-])/[^\s\"'`<>|;:,=()\[\]{}$*?\\\0]+")
 INSIDE = re.compile(r"/(?=(?:bin|lib|libexec|include|share|etc|ssl|conda-meta)(?:/|\Z))")
@@ -36,13 +38,14 @@ def find_aliases(prefix: Path, records: Iterable[dict[str, Any]]) -> Aliases:
 
     A path that leads nowhere counts where conda itself has written it: the environment was moved since.
     """
-    found = Aliases()
+    found, records = Aliases(), list(records)
     known = {os.path.abspath(prefix), os.path.realpath(prefix)}  # noqa: PTH100  # links are kept
     written = [(name, False) for name in _of_history(prefix)]
     for path, row in islice(_of_conda(records), FILES):
         data = _data(prefix / path)
         written += [(name, _is_proved(name, data, row)) for name in _heads(prefix, os.fsdecode(data[:START]))]
     commands = _commands(prefix)
+    written += [(name, True) for name in _of_many(prefix, commands, records)]
     for line in commands.values():
         written += [(name, False) for name in _heads(prefix, line)]
     for name, is_condas in dict.fromkeys(written):
@@ -78,6 +81,17 @@ def _of_conda(records: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str
             is_text = row.get("prefix_placeholder") and row.get("file_mode") != "binary"
             if is_text or row.get("path_type") == "unix_python_entry_point":
                 yield path, row
+
+
+def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[dict[str, Any]]) -> list[str]:
+    """Return where the Python is that many commands of packages name: records of old have no sums to prove it by."""
+    managed = {path for record in records for path in record.get("files") or ()}
+    found: Counter[str] = Counter()
+    for path, line in commands.items():
+        match = re.match(r"#!(/\S+)/(bin/python[\d.]*)(\s|\Z)", line)
+        if match and path in managed and os.path.lexists(prefix / match[2]):
+            found[match[1]] += 1
+    return [name for name, count in found.items() if count >= MANY]
 
 
 def _is_proved(name: str, data: bytes, row: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ may lead into it. The paths of the sources, which messages name, need not be rig
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .plan import Link
 
 ROOMY = 100  # bytes of a prefix that the usual places to unpack do not reach
+SHORTEST = len("/c/0123456789abcdef01234567/prefix")  # of the prefix in a store that can be
 LONGEST = 4096  # bytes of a path
 # The rest of a path that is the file of a source, as compilers name it.
 SOURCE = re.compile(
@@ -55,7 +57,13 @@ def _settle(item: Content, names: Sequence[str], kept: Kept) -> Content:
     if item.package_path is not None or item.source is None or item.file_mode == "text" or item.python is not None:
         return item
     with mapped(item.source) as data:
-        return decide(item, data, names, kept) if is_object(data) else item
+        if is_object(data):
+            return decide(item, data, names, kept)
+    is_data = item.file_mode == "binary" and item.placeholder is not None and item.placeholder in names
+    if is_data and len(os.fsencode(item.placeholder or "")) < SHORTEST:
+        kept.fixed[item.path.removeprefix("prefix/")] = 1  # data need not keep the archive from starting
+        return replace(item, edits=None, placeholder=None, file_mode=None)
+    return item
 
 
 def decide(item: Content, data: Buffer, names: Sequence[str], kept: Kept) -> Content:

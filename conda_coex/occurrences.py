@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from coex_bootstrap.relocate import ENCODINGS
 
 from .placeholders import find_edits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .placeholders import Buffer
 
@@ -136,14 +136,32 @@ def _is_string(data: Buffer, start: int, end: int, encoding: str) -> bool:
     """
     if not is_path(data, start, end, encoding):
         return False
+    if data[2:4] == b"\r\n":  # compiled Python, whose strings have lengths
+        return False
     width = len("/".encode(encoding))
-    text = bytes(data[start : start + LONGEST]).decode(encoding, "replace")
+    first = start
+    while width == 1 and first > max(0, start - LONGEST) and not UNPRINTABLE.search(chr(data[first - 1])):
+        first -= 1
+    text = bytes(data[first : start + LONGEST]).decode(encoding, "replace")
     string, ended, _ = text.partition("\0")
     if not ended or UNPRINTABLE.search(string):
         return False
-    lengths = {int.from_bytes(data[start - size : start], order)
-               for size in (2, 4, 8) if size <= start for order in ("little", "big")}  # fmt: skip
-    if width == 1 and start > 1 and (data[start - 2] >= 0x80 or data[start - 2 : start - 1] in SHORT):
-        lengths.add(data[start - 1])
-    shortest, longest = (end - start) // width, len(string.encode(encoding)) + width
-    return not any(shortest <= length <= longest for length in lengths)
+    shortest, longest = (end - first) // width, len(string.encode(encoding)) + width
+    own = _numbers(data, start, (2, 4, 8)) | _short(data, start) if width == 1 else _numbers(data, start, (2, 4, 8))
+    if any((end - start) // width <= number <= longest for number in own):
+        return False
+    # a string may begin before the path, and the first byte of its length may be printable
+    around = _numbers(data, first, (2, 4, 8)) | _short(data, first) | _numbers(data, first + 1, (4, 8))
+    return first == start or not any(shortest <= number <= longest for number in around)
+
+
+def _numbers(data: Buffer, start: int, sizes: Sequence[int]) -> set[int]:
+    """Return the numbers that end before a place."""
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    return {int.from_bytes(data[start - size : start], order) for size in sizes if size <= start for order in orders}
+
+
+def _short(data: Buffer, start: int) -> set[int]:
+    """Return the length of one byte that a mark is before."""
+    is_marked = start > 1 and (data[start - 2] >= 0x80 or data[start - 2 : start - 1] in SHORT)
+    return {data[start - 1]} if is_marked else set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from .compiled import ROOMY
+from .compiled import ROOMY, SHORTEST
 from .errors import InputError
 from .plan import Content, Link
 from .report import human
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .selection import Selection
     from .unmanaged import Unmanaged
 
-SHORTEST = len("/c/0123456789abcdef01234567/prefix")  # of the prefix in a store that can be
 LISTED = 5  # paths that a note names
 
 

@@ -66,6 +66,9 @@ def test_no_byte_of_an_object_moves(start: bytes) -> None:
         b"\0\x01\0\x0a/opt/e/lib\0",  # a length of two bytes
         b"\x05\0\0/opt/e/lib\x07\0",  # no string of C: it goes on after its last printable byte
         b"\x05\0\0/opt/e/lib",  # no end
+        b"\x03\xf3\r\n\1\0\0\0s\x0c\0\0\0-L/opt/e/libt\x0a\0\0\0",  # Python 2, a length after it that is printable
+        b"\1\0\0\0\x2c\0\0\0I have to be longer than 31: see /opt/e/libt\x0a\0\0\0",  # the length is printable, too
+        b"\1\0\0\0\x0c\0\0\0-L/opt/e/lib\x0a\0\0\0",  # the string begins before the path
     ],
 )
 def test_what_knows_its_length_stays(data: bytes) -> None:
