@@ -125,7 +125,7 @@ def with_own_files(sources: Sequence[str], values: Sequence[str], layout: Layout
     named: set[str] | None = None
     for value in values:
         word, *arguments = split(value)
-        own = [word] if is_program(word) and names.in_prefix(word) is None and _command(word, layout) is None else []
+        own = [word] if is_program(word) and not _is_of_environment(word, names) else []
         for local in [*own, *own_files(word, arguments, names)]:
             if app_name(local) in map(app_name, found):
                 continue
@@ -154,6 +154,12 @@ def check_here(values: Sequence[str], layout: Layout, prefix: str | None) -> Non
 def is_command(command: str, layout: Layout) -> bool:
     """Return whether an entry point names a command of the environment."""
     return _command(split(command)[0], layout) is not None
+
+
+def _is_of_environment(word: str, names: Names) -> bool:
+    """Return whether a word is a command or a file of the environment, or a shell of every host by its path."""
+    is_shell = word.startswith("/") and _host_shell(word) is not None
+    return is_shell or names.in_prefix(word) is not None or _command(word, names.layout) is not None
 
 
 def _command(word: str, layout: Layout) -> str | None:
@@ -197,14 +203,14 @@ def resolve(value: str, names: Names) -> dict[str, Any]:
 def _program(word: str, rest: list[str], names: Names) -> list[list[str]]:
     """Return the words that begin a command; takes extras of a function from the `rest`."""
     layout = names.layout
+    inside = names.in_prefix(word)
+    if inside is not None and f"prefix/{inside}" in layout.entries:
+        return [["prefix", inside]]
     name = _command(word, layout)
     if name is not None:
         if name != word:
             layout.notes.append(f"the entry point {word} is {name} of the environment")
         return [["prefix", f"bin/{name}"]]
-    inside = names.in_prefix(word)
-    if inside is not None and f"prefix/{inside}" in layout.entries:
-        return [["prefix", inside]]
     in_app = names.in_app(word)
     if in_app is not None and (f"app/{in_app}" in layout.entries or f"app/{in_app}/__main__.py" in layout.entries):
         return run_app_file(f"app/{in_app}", layout)

@@ -253,6 +253,9 @@ def test_programs_by_their_place_in_an_image(layout: Layout, tmp_path: Path) -> 
         assert layout.notes.pop() == f"the entry point {place} is python of the environment"
         assert with_own_files([], [f"{place} app.py"], layout, None) == ["app.py"]
     assert resolve("/bin/bash two.sh", Names(layout, None))["command"][0] == ["host", "bash"]
+    assert with_own_files([], ["/bin/sh two.sh"], layout, None) == ["two.sh"]
+    assert resolve("/x/bin/python app.py", Names(layout, "/x"))["command"][0] == ["prefix", "bin/python"]
+    assert layout.notes == []
 
 
 @pytest.mark.parametrize(
