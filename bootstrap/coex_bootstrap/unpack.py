@@ -158,6 +158,10 @@ class Writer(object):
         except ArchiveDamaged as error:
             raise ArchiveDamaged(error.what, self.archive.path)
 
+    def _copy(self, number):
+        # type: (int) -> bytes
+        return memoryview(self._content(number)).tobytes()  # which the next frame does not overwrite
+
     def _path(self, row):
         # type: (int) -> bytes
         path = self.files.path(row)  # type: bytes
@@ -212,7 +216,7 @@ class Writer(object):
         for row in sorted(self.later - self.large):
             if self.files.frames[row] != number:
                 number = self.files.frames[row]
-                content = memoryview(bytes(self._content(number)) if not compat.PY2 else self._content(number))
+                content = memoryview(self._copy(number))
             self._write_hashes(row, content)
         if sys.platform == "darwin" and self.archive.manifest.platform == "osx-arm64":
             rewritten = [row for row, text in self.files.relocations.items() if text.startswith(b"b")]
@@ -229,12 +233,11 @@ class Writer(object):
     def _slots(self, row):
         # type: (int) -> Iterator[Tuple[int, bytes]]
         """Yield offset and sha256 for each hash that a file holds."""
-        index = self.archive.index
         for source, offset in read_slots(self.files.relocations[row]):
             if isinstance(source, int):
                 known = self.hashes.get(source)
             else:
-                known = hash_content(source, lambda number: bytes(self._content(number)), index.placeholders, self.prefix)
+                known = hash_content(source, self._copy, self.archive.index.placeholders, self.prefix)
             if known is None or offset + len(known) > self.files.sizes[row]:
                 raise misplaced()
             yield offset, known
