@@ -36,6 +36,7 @@ SOURCE = re.compile(
 CRATE = re.compile(rb"/\.?cargo[\w.-]*/registry/src/[\w./+-]*?\.rs")  # side by side with other strings
 OWN_LENGTHS = (b"\xff Go buildinf:", b"rustc version ")  # in files whose strings stand side by side without a NUL
 WORD = re.compile(rb"[\x48\x49][\xb8-\xbf]")  # an instruction of x86-64 with a constant of 8 bytes
+PROGRAM = re.compile(r"\.(so|dylib|node)(\.|\Z)")  # what may be one without a mode that says so
 CHUNKS = (8, 16, 32)  # bytes that one instruction moves
 
 
@@ -55,6 +56,8 @@ def settle(items: Iterable[Content | Link], names: Sequence[str], kept: Kept) ->
 
 def _settle(item: Content, names: Sequence[str], kept: Kept) -> Content:
     if item.package_path is not None or item.source is None or item.file_mode == "text" or item.python is not None:
+        return item
+    if item.file_mode is None and not (item.mode & 0o111 or PROGRAM.search(item.path)):
         return item
     with mapped(item.source) as data:
         if is_object(data):
