@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from testbed.builders import prepare_builders
+from testbed.builders import clean_environment, prepare_builders
 from testbed.layout import REPOSITORY
 
 if TYPE_CHECKING:
@@ -30,9 +29,3 @@ def distributions(builders: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean_environment())
     assert done.returncode == 0, done.stdout + done.stderr
     return directory
-
-
-def clean_environment(**more: str) -> dict[str, str]:
-    """Return the environment without what leads Python and conda elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA", "PYTHON", "_CE_"))}
-    return {**kept, **more}

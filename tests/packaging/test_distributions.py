@@ -10,7 +10,7 @@ from email.parser import HeaderParser
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import clean_environment
+from testbed.builders import clean_environment
 from testbed.layout import REPOSITORY
 
 if TYPE_CHECKING:

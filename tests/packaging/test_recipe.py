@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import clean_environment
-from testbed.builders import prepare_plugin_channel
+from testbed.builders import clean_environment, prepare_plugin_channel
 from testbed.layout import REPOSITORY
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -38,3 +39,9 @@ def prepare_plugin_channel(layout: Layout) -> Path:
     with locked(layout.root / "builders-lock"):
         subprocess.run([str(layout.python), "-m", "testbed.plugin_channel", str(layout.root)], check=True)
     return layout.plugin_channel
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return the environment without what leads Python and conda elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA", "PYTHON", "_CE_"))}
+    return {**kept, **more}
