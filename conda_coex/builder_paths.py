@@ -16,7 +16,7 @@ from .plan import Content
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .plan import Link
+    from .plan import Link, Python
 
 # Texts that programs and shells read.
 READ = re.compile(r"prefix/((bin|etc|libexec|share/jupyter|share/applications)/.*|[^/]+)\Z")
@@ -86,6 +86,14 @@ def _needed(source: Path | bytes) -> list[str]:
                 return []
     with mapped(source) as data:
         return elf.needed(data, elf.read_sections(data)) if is_object(data) else []
+
+
+def of_user(python: Python | None) -> list[str]:
+    """Return what pip has installed for the user alone, which the environment's Python sees, and a host's does not."""
+    if python is None or os.environ.get("PYTHONNOUSERSITE"):
+        return []
+    site = Path.home() / f".local/lib/python{python.version}/site-packages"
+    return sorted(path.name.partition("-")[0] for path in site.glob("*-*.dist-info"))
 
 
 def privileged(prefix: Path, files: Mapping[str, os.stat_result]) -> Iterator[str]:

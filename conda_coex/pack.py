@@ -97,7 +97,8 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     entries = layout.entries.values()
     outside = builder_paths.files_outside(found.items, [*names, *others.foreign.values()])
     outside |= builder_paths.of_variables(environment.variables, names)
-    said += pack_notes.of_builder(outside, builder_paths.libraries(entries))
+    users = builder_paths.of_user(find_python([plan.package for plan in plans]))
+    said += pack_notes.of_builder(outside, builder_paths.libraries(entries), users)
     said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
     # post-link scripts ran in the prefix
     fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}

@@ -56,8 +56,13 @@ def of_names(others: Aliases) -> Iterator[str]:
         yield f"run the programs of another environment, {place}, and will not work without it: {shown(paths)}"
 
 
-def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str]) -> Iterator[str]:
-    """Yield what files of nobody need that a host may not have."""
+def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: Sequence[str]) -> Iterator[str]:
+    """Yield what files of nobody need that a host may not have, and what the user's own Python packages are."""
+    if users:
+        yield (
+            f"pip installed for you alone (`pip install --user`), and so not in the archive: {shown(users)}; install "
+            "into the environment what it needs of these"
+        )
     if outside:
         pairs = [f"{path} ({place})" for path, place in outside.items()]
         yield (

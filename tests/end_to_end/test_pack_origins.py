@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -138,6 +139,17 @@ def test_no_environment(conda: Conda, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Not a conda environment" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["conda-meta"]
+
+
+def test_packages_of_the_user(conda: Conda, linked: Path, conda_home: Path, tmp_path: Path) -> None:
+    """The environment's Python sees what `pip install --user` made, the archive's does not."""
+    for version in ("3.11", "3.9"):
+        (conda_home / f".local/lib/python{version}/site-packages/mine{version[-1]}-1.0.dist-info").mkdir(parents=True)
+    try:
+        said, _ = start(conda, linked, tmp_path)
+    finally:
+        shutil.rmtree(conda_home / ".local")
+    assert "pip installed for you alone (`pip install --user`), and so not in the archive: mine1; install" in said
 
 
 def test_links_into_caches(conda: Conda, channel: tuple[str, ...], tmp_path: Path) -> None:
