@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Directories and files of the prefix itself that are conda's and pip's own; settings may hold a token.
 OF_CONDA = {".condarc", "pip.conf", "pkgs", "envs", "conda-bld", "locks", ".condatmp", ".conda", ".cph_tmp"}
 # conda's own, which are written anew, and pixi's of where its project is
-RECORDS = re.compile(r"conda-meta/([^/]+\.json|history|state|[^/]+\.log|pixi\w*)\Z")
+RECORDS = re.compile(r"conda-meta/([^/]+\.json|created_at|history|state|[^/]+\.log|pixi\w*)\Z")
 CACHES = {".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints", ".DS_Store"}
 VERSION_CONTROL = {".git", ".hg", ".svn", ".bzr"}
 TRASH = re.compile(r".*\.(conda_trash(_\d+)?|c~)\Z|\.(nfs|wh\.)\w+\Z|\.lock\Z")
