@@ -139,8 +139,10 @@ class _CommandReader(WordReader):
         sign: Word | Sign = Sign("|")
         while sign == Sign("|"):
             self.take(BLANK)
-            if not self.take(GLOB) and not isinstance(self.next(), Word):
-                raise UnknownText
+            if not self.take(GLOB):
+                word = self.next()
+                if not isinstance(word, Word) or not word.whole:
+                    raise UnknownText
             sign = self.next()
         if sign != Sign(")"):
             raise UnknownText
@@ -149,7 +151,7 @@ class _CommandReader(WordReader):
 def is_known(name: Word, *words: Word) -> bool:
     """Return whether a simple command does the same in every shell."""
     assigned, wholes = _assigned(name.text), all(word.whole for word in words)
-    if assigned:  # nothing in the value is split into words
+    if assigned and not name.text.startswith('"'):  # nothing in the value is split into words
         return not words and is_name(assigned)
     if name.bare in (":", "true", "false"):
         return wholes

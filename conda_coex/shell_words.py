@@ -18,15 +18,16 @@ BARE = re.compile(r"[A-Za-z0-9_./:,=+@%-]+")
 SINGLE = re.compile(r"'([\t\n\x20-\x26\x28-\x7e]*)'")
 PLAIN = re.compile(r"[\t\n\x20\x21\x23\x25-\x5b\x5d-\x5f\x61-\x7e]+|\\[\"\\$`]")  # in double quotes
 ALONE = re.compile(r"(?:!=|[!\[\]{}])(?=[ \t\n;]|$)")
-GLOB = re.compile(r"[*?A-Za-z0-9_./:,=+@%-]*[*?][*?A-Za-z0-9_./:,=+@%-]*(?=[ \t|)])")
+# `?`, and a length, is a byte to some shells and a letter to others.
+GLOB = re.compile(r"[*A-Za-z0-9_./:,=+@%-]*\*[*A-Za-z0-9_./:,=+@%-]*(?=[ \t|)])")
 LINES = re.compile(r"(?:[ \t\n]|\\\n|#[^\n]*)+")
 BLANK = re.compile(r"(?:[ \t]|\\\n|#[^\n]*)+")
 REDIRECTION = re.compile(r"(?:[12]?>[ \t]*/dev/null|2>&1|1?>&2)(?=[ \t\n;]|$)")
 OPERATOR = re.compile(r"&&|\|\||;;|[;\n|)]")
-EXPANSION = re.compile(rf"\$(?:({NAME})|\{{(#?)({NAME}))")
+EXPANSION = re.compile(rf"\$(?:({NAME})|\{{({NAME}))")
 INNER = re.compile(r"[A-Za-z0-9_./:,=+@-]+")  # in ${NAME:-word}
 ESAC, NEXT = re.compile(r"esac(?=[ \t\n;]|$)"), re.compile(r"[ \t\n]*;;(?:[ \t\n]|#[^\n]*)*")
-PATTERN = re.compile(r"[A-Za-z0-9_./:,=+@*?-]*")  # in ${NAME%pattern}
+PATTERN = re.compile(r"[A-Za-z0-9_./:,=+@*-]*")  # in ${NAME%pattern}
 
 
 class UnknownText(Exception):
@@ -118,14 +119,15 @@ class WordReader:
     def expansion(self) -> None:
         """Pass over $NAME, and the forms of ${NAME} whose words need no quotes."""
         found = self.need(EXPANSION)
-        if OF_SHELLS.fullmatch(found[1] or found[3]):
+        if OF_SHELLS.fullmatch(found[1] or found[2]):
             raise UnknownText
         if found[1]:
             return
-        kind = None if found[2] else self.take(re.compile(r":?[-+=]|##?|%%?"))
-        if kind and kind[0] in "#%":
+        kind = self.take(re.compile(r":?[-+=]|##?|%%?"))
+        is_pattern = kind is not None and kind[0] in "#%"  # shells differ in what a value means as one
+        if is_pattern:
             self.take(PATTERN)
-        while kind and not self.text.startswith("}", self.at):
+        while kind and not is_pattern and not self.text.startswith("}", self.at):
             if not self.take(INNER):
                 self.expansion()
         self.need(re.compile("}"))

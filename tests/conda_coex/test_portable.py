@@ -20,10 +20,10 @@ PORTABLE = [
     'if [ -n "${X-}" ]; then\n  export OLD="$X"\nelif [ ! -d "${HOME}/none" ]; then :; else unset X Y; fi',
     'if ! [ -f "$X" ]; then export A=1; fi >/dev/null 2>&1\n',
     'case $X in\n a*|"b c") export A=1 ;;\n *) : ;;\nesac\n',
-    "case $X in # one\n # two\n x?) export A=1 # three\n ;; # four\n\n *) true;;\nesac; export B=1",
+    "case $X in # one\n # two\n x*) export A=1 # three\n ;; # four\n\n *) true;;\nesac; export B=1",
     'case "${X:-}" in "") export A=none ;; esac',
     "case x in x) export A=1 ; esac",
-    '[ -z "${X+x}" ] || export A="${X##*/}" B="${X%/*}" C="${#X}"',
+    '[ -z "${X+x}" ] || export A="${X##*/}" B="${X%/*}" C="${X%%/*}"',
     'for d in a "b c" "$X"; do\n  export A="${A:-}:$d"\ndone',
     'export "A=$X" B=c\n',
     "A=$X:${Y:-/x/$HOME}\nexport A\n",
@@ -52,7 +52,11 @@ FOR_BASH = [
     "UID=5", "unset -f x", '[ -n "$A" -a -n "$B" ]', "umask 077", '[ "$A" -eq 1 ]', 'A="${!B}"', 'A="${B:0:1}"',
     'A="${B/x}"', 'A="${B?}"', 'A="${B:-"x"}"', 'A="${B@Q}"', "alias x=y", "while true; do :; done",
     "for x in $A; do :; done", "for x in *; do :; done", "export A=b\r\n", "nonsense", "eval x", "echo \\$x",
-    'A="x\\y"', 'A="\u00e9"', "=x", "! ! true", "POSIXLY_CORRECT=1", "export _coex_level=1", "_coex_shell=1",
+    'A="x\\y"', 'A="\u00e9"', "=x", '"A=x"', "! ! true",
+    # letters or bytes, and values as patterns
+    'A="${#X}"', 'A="${X#?}"', 'A="${X%%/?}"', "case $X in ?) A=1 ;; esac", "case $X in a?*) A=1 ;; esac",
+    'A="${X#$Y}"', 'A="${X%/$Y}"', "case x in $Y) A=1 ;; esac", "case x in a|${Y:-b}) A=1 ;; esac",
+    "POSIXLY_CORRECT=1", "export _coex_level=1", "_coex_shell=1",
     # what no shell reads
     "if true; then fi", "true ; ; true", ";true", "true;;", "true &&", "if true; then :", "fi", "then", "true)",
     "[ a ", "}", "case x in a) ;; b", "case x in esac x", "case x in a) : b) : ;; esac", "case x in a|) :;; esac",
@@ -61,6 +65,7 @@ FOR_BASH = [
 ]  # fmt: skip
 ENVIRONMENTS: list[dict[str, str]] = [
     {}, {"X": ""}, {"X": "b"}, {"X": " a/*  b\\c\n/d'e\" ", "Y": "!"}, {"X": "(", "A": "="}, {"X": "-n", "Y": "x y"},
+    {"X": "\u00e9/\u20ac", "Y": "\\x", "LC_ALL": "C.UTF-8"}, {"X": "[^a]", "Y": "[!\u00e9]"},
 ]  # fmt: skip
 COUNTED = (b"_=", b"SHLVL=", b"PWD=", b"OLDPWD=")
 
