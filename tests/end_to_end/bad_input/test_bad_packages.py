@@ -92,7 +92,7 @@ CASES = [
     Case(
         "platform without archives",
         (*OTHER_PLATFORM, "win-64"),
-        "the platform win-64 is not supported; use linux-* or osx-*",
+        "archives are for Linux and macOS, not for win-64",
         lambda work: (work / "run.sh").write_text("#!/bin/sh\n"),
     ),
     Case(
