@@ -4,11 +4,8 @@ import errno
 import fcntl
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Dict
+from .shell import write_file
 
-WHOLE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
 KNOWS_DESCRIPTORS = os.open in getattr(os, "supports_dir_fd", ()) and os.rename in getattr(os, "supports_dir_fd", ())
 
 
@@ -27,7 +24,7 @@ class Directory(object):
         name = os.path.basename(path)
         if KNOWS_DESCRIPTORS:
             here = {"dir_fd": self.descriptor}
-            _write(name, content, here, {"src_dir_fd": self.descriptor, "dst_dir_fd": self.descriptor})
+            write_file(name, content, here, {"src_dir_fd": self.descriptor, "dst_dir_fd": self.descriptor})
             return
         try:
             back = os.open(b".", os.O_RDONLY)
@@ -36,7 +33,7 @@ class Directory(object):
             return
         try:
             os.fchdir(self.descriptor)
-            _write(name, content, {}, {})
+            write_file(name, content)
         finally:
             os.fchdir(back)
             os.close(back)
@@ -49,7 +46,7 @@ class Directory(object):
             status = 1
             try:
                 os.fchdir(self.descriptor)
-                _write(name, content, {}, {})
+                write_file(name, content)
                 status = 0
             except EnvironmentError as error:
                 status = error.errno or 1
@@ -72,16 +69,3 @@ class Directory(object):
     def close(self):
         # type: () -> None
         os.close(self.descriptor)
-
-
-def _write(name, content, at, between):
-    # type: (bytes, bytes, Dict[str, int], Dict[str, int]) -> None
-    stream = os.open(name + b".new", WHOLE, 0o600, **at)  # type: ignore[arg-type,unused-ignore]
-    try:
-        written = 0
-        while written < len(content):
-            written += os.write(stream, content[written:])
-        os.fchmod(stream, 0o644)  # not the caller's umask: others may share the store
-    finally:
-        os.close(stream)
-    os.rename(name + b".new", name, **between)  # type: ignore[arg-type,unused-ignore]

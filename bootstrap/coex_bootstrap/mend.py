@@ -64,6 +64,7 @@ class Mender(object):
         if os.path.islink(path) or not os.path.isdir(path):
             self._clear(path)
             os.mkdir(path, 0o755)
+            os.chmod(path, 0o755)  # whatever the umask
 
     def _make_link(self, path, target):
         # type: (bytes, bytes) -> None

@@ -5,7 +5,7 @@ import signal
 
 from . import compat
 from .errors import ScriptFailed
-from .shell import find_program, quote
+from .shell import find_program, quote, write_file
 from .waiting import nothing, read_all
 
 TYPE_CHECKING = False
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .format import Manifest
 
+OF_SHELLS = (b"BASH_ENV", b"BASHOPTS", b"ENV", b"SHELLOPTS")  # variables of the caller that change every shell
 IGNORED = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")  # by Python, 2.7 leaves that to its children
 REMEDY = (
     "start it again if the network, or a program of the host, was missing; or build it with `conda coex pack` from an "
@@ -59,7 +60,7 @@ def run_guarded(command, environ, directory, beat):
         os.umask(0o022)  # what others could write to, others could make this user run
 
     process = subprocess.Popen(
-        [b"/bin/sh", b"-c", GUARD, b"sh"] + command, env=environ, cwd=directory, preexec_fn=begin,
+        [b"/bin/sh", b"-c", GUARD, b"sh"] + command, env=without_options(environ), cwd=directory, preexec_fn=begin,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
     assert process.stdout is not None
@@ -74,6 +75,12 @@ def run_guarded(command, environ, directory, beat):
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
+
+
+def without_options(environ):
+    # type: (Dict[bytes, bytes]) -> Dict[bytes, bytes]
+    """Return an environment in which a shell has its own options, and reads nothing before what it is given."""
+    return dict((name, value) for name, value in environ.items() if name not in OF_SHELLS)
 
 
 def _run_script(package, prefix, environ, activation, beat):
@@ -117,8 +124,8 @@ def _take_messages(prefix):
     return text
 
 
-def compile_sources(manifest, root, environ, beat=nothing, prefix=None):
-    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[], None], Optional[bytes]) -> None
+def compile_sources(manifest, root, environ, beat=nothing, prefix=None, write=write_file):
+    # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[], None], Optional[bytes], Callable[[bytes, bytes], None]) -> None
     """Compile the noarch sources whose .pyc the builder could not make, with the environment's own Python.
 
     Names are relative to the prefix, as conda gives them. A source that does not compile is no error.
@@ -127,8 +134,7 @@ def compile_sources(manifest, root, environ, beat=nothing, prefix=None):
         return
     prefix = prefix or root + b"/prefix"
     listing = root + b"/compile.txt"
-    with open(listing, "wb") as stream:
-        stream.write(b"".join(compat.utf8(source) + b"\n" for source in manifest.compile["sources"]))
+    write(listing, b"".join(compat.utf8(source) + b"\n" for source in manifest.compile["sources"]))
     python = prefix + b"/" + compat.utf8(manifest.compile["python"])
     command = [python, b"-Wi", b"-m", b"compileall", b"-q", b"-l", b"-i", listing]
     clean = dict((name, value) for name, value in environ.items() if not name.startswith(b"PYTHON"))

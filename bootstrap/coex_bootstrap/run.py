@@ -159,7 +159,7 @@ def finish(manifest, root, directory, claim, environ, trace):
 
     run_post_link(manifest, root.path, environ, activation, claim.beat)
     trace.done("post-link scripts")
-    compile_sources(manifest, root.path, environ, claim.beat)
+    compile_sources(manifest, root.path, environ, claim.beat, write=directory.write)
     trace.done("compile")
     path = activation(root.path)
     shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)

@@ -7,10 +7,11 @@ import sys
 
 from . import compat
 from .claim import HELD
+from .directory import Directory
 from .errors import StoreUnusable
 from .format import entry_files
 from .leftovers import clear_away, discard, remove, sweep, was_ready
-from .shell import check_line, is_filled, quote, write_file
+from .shell import check_line, is_filled, quote
 from .working_directory import absolute
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
     from .claim import Claim
-    from .directory import Directory
     from .format import Manifest
 
 START = b"start"  # a root is ready when it has this file, which is written last
@@ -205,19 +205,21 @@ def no_place(refused):
 def make_store(path):
     # type: (bytes) -> None
     """Make a store, and mark it for backups to pass over; a directory that somebody else made stays as it is."""
-    if not os.path.isdir(path):
-        make_private(path)
+    if not os.path.isdir(path) and make_private(path):
         try:
-            write_file(path + b"/" + TAG, TAG_TEXT)
+            directory = Directory(path)
+            if directory.is_at(path):  # and not behind a link that took its place
+                directory.write(TAG, TAG_TEXT)
+            directory.close()
         except EnvironmentError:  # whoever unpacks there says why that cannot be
-            remove(path + b"/" + TAG + b".new")
+            pass
 
 
 def make_private(path):
-    # type: (bytes) -> None
-    """Make a directory for this user alone, and what leads to it, whatever the umask."""
+    # type: (bytes) -> bool
+    """Make a directory for this user alone, and what leads to it, whatever the umask; return whether this process did."""
     if os.path.isdir(path):
-        return
+        return False
     above = os.path.dirname(path)
     if above != path:
         make_private(above)
@@ -226,3 +228,5 @@ def make_private(path):
     except OSError as error:
         if error.errno != errno.EEXIST:
             raise
+        return False
+    return True

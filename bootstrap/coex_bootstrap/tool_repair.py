@@ -60,8 +60,9 @@ def execute(path, options, environ):
         claim = Claim(root.path)
         try:
             claim.wait(lambda: False, lambda: _say(path))
-            repaired, rewritten = _repair(contents, root, claim, environ)
-            compiled = _compile(archive.manifest, root, claim, environ, bool(repaired))
+            with closing(Directory(root.path)) as directory:
+                repaired, rewritten = _repair(contents, root, directory, claim, environ)
+                compiled = _compile(archive.manifest, root, directory, claim, environ, bool(repaired))
         except EnvironmentError as error:
             raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path)
         finally:
@@ -97,8 +98,8 @@ def _find(archive, environ):
     raise CoexError("it has no root that was ready in " + looked, archive.path, "start it, or name its store in COEX_ROOT")
 
 
-def _repair(contents, root, claim, environ):
-    # type: (Contents, Root, Claim, Dict[bytes, bytes]) -> Any
+def _repair(contents, root, directory, claim, environ):
+    # type: (Contents, Root, Directory, Claim, Dict[bytes, bytes]) -> Any
     """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
     places = {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
     found = tool_verify.by_cause(contents, root.path, places, RootCheck(contents, places).differences())[0]
@@ -108,12 +109,12 @@ def _repair(contents, root, claim, environ):
     if os.path.lexists(root.start):
         os.rename(root.start, aside)
     paths = mend(contents, places, found, claim)
-    _finish_files(contents, root, set(paths), claim, environ)
+    _finish_files(contents, root, directory, set(paths), claim, environ)
     if os.path.lexists(aside):
         os.rename(aside, root.start)  # of its old time, by which what post-link scripts changed is known
         if root.ready() and _is_current(contents, root):
             return paths, False
-    _write_start(contents, root, environ)
+    _write_start(contents, root, directory, environ)
     return paths, True
 
 
@@ -129,8 +130,8 @@ def _is_current(contents, root):
         return False
 
 
-def _finish_files(contents, root, paths, claim, environ):
-    # type: (Contents, Root, Set[bytes], Claim, Dict[bytes, bytes]) -> None
+def _finish_files(contents, root, directory, paths, claim, environ):
+    # type: (Contents, Root, Directory, Set[bytes], Claim, Dict[bytes, bytes]) -> None
     """Sign repaired binaries where the platform wants it, and run the scripts of repaired packages again."""
     manifest, owners = contents.archive.manifest, Owners(contents)
     if sys.platform == "darwin" and manifest.platform == "osx-arm64":
@@ -141,17 +142,17 @@ def _finish_files(contents, root, paths, claim, environ):
     if again:
         run_post_link(
             form.Manifest(dict(manifest.fields, post_link=again)), root.path, environ,
-            lambda path: write_activation(path, baked=manifest.env), claim.beat,
+            lambda path: write_activation(path, directory.write, manifest.env), claim.beat,
         )
 
 
-def _compile(manifest, root, claim, environ, changed):
-    # type: (form.Manifest, Root, Claim, Dict[bytes, bytes], bool) -> List[bytes]
+def _compile(manifest, root, directory, claim, environ, changed):
+    # type: (form.Manifest, Root, Directory, Claim, Dict[bytes, bytes], bool) -> List[bytes]
     """Compile what the first start compiled, where it is missing or sources have `changed`; return the sources that lacked it."""
     before = _uncompiled(manifest, root.path + b"/prefix")
     if not before and not changed:
         return []
-    compile_sources(manifest, root.path, environ, claim.beat)
+    compile_sources(manifest, root.path, environ, claim.beat, write=directory.write)
     return sorted(before - _uncompiled(manifest, root.path + b"/prefix"))
 
 
@@ -175,14 +176,13 @@ def _is_of(dist, script):
     return dist.startswith("%s-%s-" % (script["name"], script["version"]))
 
 
-def _write_start(contents, root, environ):
-    # type: (Contents, Root, Dict[bytes, bytes]) -> None
+def _write_start(contents, root, directory, environ):
+    # type: (Contents, Root, Directory, Dict[bytes, bytes]) -> None
     """Write activation and start as the first start did: the root is ready from then on."""
     manifest = contents.archive.manifest
-    with closing(Directory(root.path)) as directory:
-        path = write_activation(root.path, directory.write, manifest.env, keep=manifest.kept_variables)
-        shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
-        write_start(manifest, root.path, path, shell, directory.write)
+    path = write_activation(root.path, directory.write, manifest.env, keep=manifest.kept_variables)
+    shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
+    write_start(manifest, root.path, path, shell, directory.write)
 
 
 VERB = Verb("repair", "Repair the unpacked files of an archive.", ABOUT, configure, execute)

@@ -53,6 +53,18 @@ def test_runs_in_bash(root, environ):
     assert os.path.exists(root + b"/prefix/seen")
 
 
+@pytest.mark.parametrize("options", [b"errexit", b"nounset", b"noclobber", b"noexec", b"posix"])
+def test_options_of_the_caller_are_not_for_it(root, environ, options):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """Neither is the file that the caller's own bash reads first."""
+    write(root + b"/caller", b'touch "' + root + b'/read"\nexit 7\n')
+    write(root + b"/prefix/seen", b"")
+    environ.update({b"BASH_ENV": root + b"/caller", b"ENV": root + b"/caller", b"SHELLOPTS": options, b"BASHOPTS": b"nullglob"})
+    run(root, environ, b'false; : $NOT_SET; echo here >"$PREFIX/seen"\n')
+    assert read(root + b"/prefix/seen") == b"here\n"
+    assert not os.path.exists(root + b"/read")
+
+
 def test_order_and_what_an_earlier_one_leaves(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     first = b'mkdir -p "$PREFIX/etc/conda/activate.d"; echo export FIRST=1 > "$PREFIX/etc/conda/activate.d/x.sh"\n'
@@ -137,6 +149,22 @@ def test_compile_sources(root, environ):
     found = [name for _, _, files in os.walk(root + b"/prefix/lib") for name in files if name.endswith(b".pyc")]
     assert sorted(name.partition(b".")[0] for name in found) == [b"good", compat.utf8(u"\xe9 x")]
     assert os.listdir(root) == [b"prefix"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_the_list_of_sources_is_not_for_others_to_write(root, environ, umask):
+    # type: (bytes, Dict[bytes, bytes], int) -> None
+    python = b'#!/bin/sh\nfor last; do :; done\nls -l "$last" >"$PREFIX_SEEN"\n'
+    write(root + b"/prefix/bin/python", python, 0o755)
+    environ[b"PREFIX_SEEN"] = root + b"/prefix/seen"
+    os.symlink(b"prefix/elsewhere", root + b"/compile.txt.new")
+    old = os.umask(umask)
+    try:
+        compile_sources(make_manifest(compile={"python": "bin/python", "sources": [u"lib/a.py"]}), root, environ)
+    finally:
+        os.umask(old)
+    assert read(root + b"/prefix/seen").startswith(b"-rw-r--r--")
+    assert not os.path.lexists(root + b"/prefix/elsewhere")
 
 
 def test_nothing_to_compile(root, environ):

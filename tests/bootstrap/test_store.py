@@ -12,10 +12,10 @@ from coex_bootstrap.claim import HELD, Claim
 from coex_bootstrap.directory import Directory
 from coex_bootstrap.errors import CoexError, StoreUnusable
 from coex_bootstrap.leftovers import remove
-from coex_bootstrap.shell import check_line, quote
-from coex_bootstrap.store import NOEXEC, Store, find_ready, no_place, stores
+from coex_bootstrap.shell import check_line, quote, write_file
+from coex_bootstrap.store import NOEXEC, Store, find_ready, make_store, no_place, stores
 
-from bootstrap.building import make_manifest, write
+from bootstrap.building import make_manifest, read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -208,6 +208,51 @@ def test_no_umask_opens_what_is_made(place):
     finally:
         os.umask(umask)
     assert [stat.S_IMODE(os.stat(place + path).st_mode) for path in (b"/a", b"/a/b")] == [0o700, 0o700]
+
+
+def test_the_tag_is_in_what_this_process_made(place):
+    # type: (bytes) -> None
+    assert Store(place + b"/mine").refusal(make_manifest()) is None
+    assert read(place + b"/mine/CACHEDIR.TAG").startswith(b"Signature: ")
+    assert stat.S_IMODE(os.stat(place + b"/mine/CACHEDIR.TAG").st_mode) == 0o644
+    os.mkdir(place + b"/theirs", 0o700)
+    assert Store(place + b"/theirs").refusal(make_manifest()) is None
+    assert os.listdir(place + b"/theirs") == []
+
+
+@pytest.mark.parametrize("moment", ["before", "while"])
+def test_no_tag_through_a_link(place, monkeypatch, moment):
+    # type: (bytes, Any, str) -> None
+    """Another user may put a link to a directory of this user where the store is about to be made."""
+    os.mkdir(place + b"/victim")
+    make = os.mkdir
+
+    def flip(path, mode=0o777):
+        # type: (bytes, int) -> None
+        if moment == "while":
+            make(path, mode)
+            os.rmdir(path)
+        os.symlink(b"victim", path)
+        if moment == "before":
+            make(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", flip)
+    make_store(place + b"/store")
+    assert os.listdir(place + b"/victim") == []
+
+
+@pytest.mark.parametrize("there", ["link", "file"])
+def test_a_file_is_written_anew(place, there):
+    # type: (bytes, str) -> None
+    """Neither a link that somebody left, nor a file of somebody who still has it open, gets what is written."""
+    write(place + b"/other", b"other", 0o666)
+    if there == "link":
+        os.symlink(b"other", place + b"/file.new")
+    else:
+        os.link(place + b"/other", place + b"/file.new")
+    write_file(place + b"/file", b"mine")
+    assert (read(place + b"/file"), read(place + b"/other")) == (b"mine", b"other")
+    assert sorted(os.listdir(place)) == [b"file", b"other"]
 
 
 def test_no_place():

@@ -262,3 +262,29 @@ def test_what_post_link_scripts_change_is_no_damage(archive, environ):
     _alter(root + b"/prefix/bin/demo")
     assert ask(archive, environ, b"repair")[1]["repaired"] == ["prefix/bin/demo"]
     assert read(root + b"/prefix/share/plain") == b"changed\n"
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+@pytest.mark.parametrize("harm", ["script", "prefix", "activate.sh"])
+def test_repair_under_any_umask(archive, environ, harm, umask):
+    # type: (bytes, Dict[bytes, bytes], str, int) -> None
+    """What decides which program runs is for all to read, and for nobody else to write."""
+    index, script = demo_index(), b"true\n"
+    index.files.append(file_row(b"prefix/bin/.demo-post-link.sh", 1, 0, len(script), mode=0o755))
+    index = make_index(index.files)
+    write_archive(archive, index, [CONTENT, script], post_link=[{"name": "demo", "version": "1", "build_number": 0}])
+    root = start(archive, environ)
+    before = tree(root)
+    if harm == "prefix":
+        os.rename(root + b"/prefix", root + b".aside")
+    elif harm == "script":
+        _alter(root + b"/prefix/bin/.demo-post-link.sh")
+    else:
+        os.unlink(root + b"/activate.sh")
+    old = os.umask(umask)
+    try:
+        status, _, error = ask(archive, environ, b"repair")
+    finally:
+        os.umask(old)
+    assert (status, error) == (0, b"")
+    assert tree(root) == before
