@@ -153,6 +153,7 @@ EDGES = {
         ("root_check", "workers"),
         ("state", "activate"),
         ("store", "claim"),
+        ("store", "directory"),
         ("store", "leftovers"),
         ("unpack", "codesign"),
         ("unpack", "large_file"),
