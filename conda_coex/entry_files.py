@@ -7,9 +7,11 @@ import posixpath
 import re
 from difflib import get_close_matches
 from pathlib import Path
+from stat import S_IXUSR
 from typing import TYPE_CHECKING
 
 from .entry_script import INTERPRETERS
+from .errors import EntryPointNotFound
 from .plan import Content
 
 if TYPE_CHECKING:
@@ -55,6 +57,13 @@ class Names:
     def stands(self, path: str) -> bool:
         """Return whether a file, link or directory is at a path of the root."""
         return path in self.layout.entries or path in self.layout.directories
+
+    def check_executable(self, kind: str, word: str) -> None:
+        """Raise EntryPointNotFound for a program of the environment that may not be executed."""
+        entry = self.layout.entries.get(f"{kind}/{word}") if kind == "prefix" else None
+        if isinstance(entry, Content) and not entry.mode & S_IXUSR:
+            remedy = "name the program that runs it before it, such as python or sh"
+            raise EntryPointNotFound("the environment's file is not executable", os.fsencode(word), remedy)
 
     def _by_origin(self, word: str) -> str | None:
         if self._origins is None:

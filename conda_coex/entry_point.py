@@ -182,6 +182,7 @@ def resolve(value: str, names: Names) -> dict[str, Any]:
     word, *rest = split(value)
     try:
         command = _program(word, rest, names)
+        names.check_executable(*command[0])
     except EntryPointNotFound as error:
         given = parse(value).given
         if given is None or not re.fullmatch("[A-Z_]{2,}", given) or not rest:

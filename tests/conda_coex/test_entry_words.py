@@ -283,3 +283,10 @@ def test_scripts_with_line_ends_of_windows(layout: Layout, tmp_path: Path) -> No
 
 def test_names_as_in_metadata_of_packages() -> None:
     assert parse("tool = pkg.cli:main x") == parse("tool=pkg.cli:main x")
+
+
+def test_program_that_may_not_be_executed(layout: Layout) -> None:
+    layout.place("all", [Content("prefix/share/tool.py", 0o644, "0", b"", 0)])
+    with pytest.raises(EntryPointNotFound, match="not executable"):
+        resolve("share/tool.py", Names(layout, None))
+    assert resolve("python ${COEX_PREFIX}/share/tool.py", Names(layout, None))["command"][1][0] != "text"
