@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNARY, BINARY = ("-n", "-z", "-f", "-d", "-e", "-s", "-h", "-L"), ("=", "!=")
+COMPOUND = ("if", "case", "for", "{")
 
 
 def is_portable(script: bytes) -> bool:
@@ -75,16 +76,18 @@ class _CommandReader(WordReader):
         return self.keyword(*ends)
 
     def keyword(self, *words: str) -> str:
-        found = self.next()
+        found = self.plain()
         if not isinstance(found, Word) or found.bare not in words:
             raise UnknownText
         return str(found.bare)
 
     def pipeline(self) -> None:
         """Read one command; pipes are not known."""
-        first = self.next()
-        if first == Word("!", "!"):
-            first = self.next()
+        first = self.plain()
+        if first == Word("!", "!"):  # whose `return` is a status of its own, even from within, to some shells
+            first = self.plain()
+            if isinstance(first, Word) and first.bare in ("return", *COMPOUND):
+                raise UnknownText
         if not isinstance(first, Word):
             raise UnknownText
         compound = {"if": self.conditional, "case": self.case, "for": self.loop, "{": self.group}.get(first.bare or "")
@@ -109,11 +112,11 @@ class _CommandReader(WordReader):
         self.block("}")
 
     def loop(self) -> None:
-        name = self.next()
+        name = self.plain()
         if not isinstance(name, Word) or not is_name(name.bare):
             raise UnknownText
         self.keyword("in")
-        while isinstance(word := self.next(), Word):
+        while isinstance(word := self.plain(), Word):
             if not word.whole:
                 raise UnknownText
         if word not in (SEMICOLON, LINE):
@@ -123,7 +126,7 @@ class _CommandReader(WordReader):
         self.block("done")
 
     def case(self) -> None:
-        if not isinstance(self.next(), Word):
+        if not isinstance(self.plain(), Word):
             raise UnknownText
         self.keyword("in")
         self.take(LINES)
@@ -140,10 +143,10 @@ class _CommandReader(WordReader):
         while sign == Sign("|"):
             self.take(BLANK)
             if not self.take(GLOB):
-                word = self.next()
+                word = self.plain()
                 if not isinstance(word, Word) or not word.whole:
                     raise UnknownText
-            sign = self.next()
+            sign = self.plain()
         if sign != Sign(")"):
             raise UnknownText
 

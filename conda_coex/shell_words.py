@@ -80,6 +80,13 @@ class WordReader:
         operator = self.take(OPERATOR)
         return Sign(operator) if operator else self.word()
 
+    def plain(self) -> Word | Sign:
+        """Return the next word or operator; one that a redirection stands before is no keyword, and no command here."""
+        self.take(BLANK)
+        if self.take(REDIRECTION):
+            raise UnknownText
+        return self.next()
+
     def peek(self) -> Word | Sign:
         at = self.at
         found = self.next()

@@ -56,6 +56,8 @@ FOR_BASH = [
     # letters or bytes, and values as patterns
     'A="${#X}"', 'A="${X#?}"', 'A="${X%%/?}"', "case $X in ?) A=1 ;; esac", "case $X in a?*) A=1 ;; esac",
     'A="${X#$Y}"', 'A="${X%/$Y}"', "case x in $Y) A=1 ;; esac", "case x in a|${Y:-b}) A=1 ;; esac",
+    "! return 3", "! if true; then return 3; fi", "! { return; }",  # busybox returns the opposite
+    "case 2>/dev/null x in a) :; esac", ">/dev/null if true; then :; fi", "for 2>&1 x in a; do :; done",
     "POSIXLY_CORRECT=1", "export _coex_level=1", "_coex_shell=1",
     # what no shell reads
     "if true; then fi", "true ; ; true", ";true", "true;;", "true &&", "if true; then :", "fi", "then", "true)",
