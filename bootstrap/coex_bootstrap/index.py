@@ -48,6 +48,7 @@ Frame = namedtuple("Frame", "offset size content sha256")
 Directory = namedtuple("Directory", "mode path")
 File = namedtuple("File", "mode mtime frame offset size relocation path")
 Link = namedtuple("Link", "path target")
+OTHERS_WRITE = 0o022  # in a mode
 NOTHING = b"-"  # the relocation of a file that is the same everywhere
 
 
@@ -180,7 +181,19 @@ def load_index(data):
     check_names(index, files)
     check_places(index.frames, files)
     check_packaged(index.packaged, len(index.frames))
+    _close(index, files)
     return index
+
+
+def _close(index, files):
+    # type: (Index, Files) -> None
+    """Take away what would let others write into an environment, as builders and conda's usual umask do.
+
+    All who read an index, a start as `verify`, see the same modes; setuid and setgid stay, as conda leaves them.
+    """
+    if any(mode & OTHERS_WRITE for mode in set(files.modes)):
+        files.modes = tuple(mode & ~OTHERS_WRITE for mode in files.modes)
+    index.directories = [d._replace(mode=d.mode & ~OTHERS_WRITE) if d.mode & OTHERS_WRITE else d for d in index.directories]
 
 
 def _read_columns(data):

@@ -43,6 +43,7 @@ def describe(archive):
         size=os.stat(archive.path).st_size,
         app=list(_app_files(archive)),
         libzstd={"from": fields["libzstd"], "size": len(library)},
+        setuid=list(_setuid_files(archive)),
         unpacked=dict(fields["unpacked"], content=sum(archive.index.files.sizes)),  # older manifests have it not
     )
     return fields
@@ -56,6 +57,15 @@ def _app_files(archive):
     for link in archive.index.links:
         if link.path.startswith(b"app/"):
             yield {"path": text(link.path[4:]), "target": text(link.target)}
+
+
+def _setuid_files(archive):
+    # type: (Archive) -> Iterator[str]
+    """Yield the files that run as their owner or group, whoever starts them."""
+    files = archive.index.files
+    for row, mode in enumerate(files.modes):
+        if mode & 0o6000:
+            yield text(files.path(row))
 
 
 def command_line(entry):
@@ -87,6 +97,8 @@ def render(path, found):
         ("format", str(found["format"])),
         ("digest", found["digest"]),
     ]
+    if found["setuid"]:
+        facts.append(("setuid", ", ".join(shown(utf8(name)) for name in found["setuid"])))
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         yield "  %s  %s" % (name.ljust(width), value)

@@ -288,3 +288,30 @@ def test_repair_under_any_umask(archive, environ, harm, umask):
         os.umask(old)
     assert (status, error) == (0, b"")
     assert tree(root) == before
+
+
+def test_nobody_else_may_write_whatever_the_index_says(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """An archive comes from anyone: a start, `unpack`, `verify` and `repair` see the same modes, and `info` names setuid."""
+    index = demo_index()
+    index.files = [row._replace(mode=mode) for row, mode in zip(index.files, (0o4777, 0o666, 0o664))]
+    index.directories = [
+        directory._replace(mode=0o1777 if directory.path == b"prefix/share" else 0o777) for directory in index.directories
+    ]
+    package = {"name": "demo", "version": "1", "build": "0", "compressed": 1, "unpacked": 1, "files": 3}
+    write_archive(archive, index, [CONTENT], packages=[package])
+    root, target = start(archive, environ), environ[b"COEX_ROOT"] + b"/../env"
+    assert ask(archive, environ, b"unpack", b"-p", target)[0] == 0
+    for prefix in (root + b"/prefix", target):
+        found = tree(prefix)
+        assert [path for path, (mode, _) in found.items() if mode & 0o022] == []
+        modes = [found[path][0] & 0o7777 for path in (b"/bin/demo", b"/share/plain", b"/share")]
+        assert modes == [0o4755, 0o644, 0o1755]
+        assert os.stat(prefix).st_mode & 0o022 == 0
+    assert ask(archive, environ, b"verify")[0] == 0
+    os.unlink(root + b"/prefix/bin/demo")
+    os.chmod(root + b"/prefix/share", 0o777)
+    assert ask(archive, environ, b"repair")[1]["repaired"] == ["prefix/bin/demo", "prefix/share"]
+    assert [path for path, (mode, _) in tree(root + b"/prefix").items() if mode & 0o022] == []
+    assert os.stat(root + b"/prefix/bin/demo").st_mode & 0o7777 == 0o4755
+    assert ask(archive, environ, b"info")[1]["setuid"] == ["prefix/bin/demo"]
