@@ -9,7 +9,7 @@ import os
 from binascii import hexlify
 
 from .claim import gone, this_host, this_process
-from .leftovers import remove
+from .leftovers import is_own, remove
 from .shell import write_file
 
 TYPE_CHECKING = False
@@ -115,12 +115,13 @@ def _start(path, is_there):
 
 def _left_behind(path):
     # type: (bytes) -> Iterator[bytes]
-    """Yield the work directories of processes that were killed."""
+    """Yield the work directories of processes of this user that were killed: another's would say what to remove."""
     for is_there in (False, True):
         directory, start = os.path.split(_start(path, is_there))
         for entry in sorted(os.listdir(directory)) if os.access(directory, os.R_OK | os.X_OK) else ():
-            if entry.startswith(start) and gone(entry[len(start) :], this_host()):
-                yield directory + b"/" + entry
+            left = directory + b"/" + entry
+            if entry.startswith(start) and is_own(left) and gone(entry[len(start) :], this_host()):
+                yield left
 
 
 def _clear(path, is_there, but):

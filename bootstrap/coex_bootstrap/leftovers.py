@@ -5,6 +5,7 @@ Such a thing is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENT
 
 import errno
 import os
+import stat
 
 from .claim import gone, last_change, touch
 from .errors import StoreUnusable
@@ -27,6 +28,8 @@ def sweep(claim):
     now = claim.now()
     for entry in sorted(os.listdir(store)):
         path = store + b"/" + entry
+        if not is_own(path):
+            continue
         if entry[ID_LENGTH:] == b".claim" and path != claim.path:
             _end_claim(path, claim.host)
         kind, _, identity = entry[ID_LENGTH + 1 :].partition(b"-")
@@ -38,6 +41,16 @@ def sweep(claim):
         age = now - (last_change(path) or now)
         if (dead or (dead is None and age >= DAY)) and (kind != b"gone" or _is_free(path, age)):
             discard(path, claim)
+
+
+def is_own(path):
+    # type: (bytes) -> bool
+    """Return whether a directory is this user's, and nobody else may change what is in it."""
+    try:
+        state = os.lstat(path)
+    except EnvironmentError:
+        return False
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
 
 
 def _end_claim(path, host):
@@ -149,16 +162,27 @@ def remove_in_place(path):
 
 def remove(path):
     # type: (bytes) -> None
-    """Remove a tree, read-only directories included; what is not there is no error."""
-    if not os.path.lexists(path):
+    """Remove a tree, read-only directories included; what is not there is no error.
+
+    In a tree that others may change a path can lead elsewhere any moment: that is removed by descriptors, or stays.
+    """
+    if not os.path.isdir(path) or os.path.islink(path):
+        if os.path.lexists(path):
+            os.unlink(path)
         return
     import shutil
+
+    if not is_own(path):
+        if getattr(shutil.rmtree, "avoids_symlink_attacks", False):
+            shutil.rmtree(path, ignore_errors=True)
+        return
 
     def unlock(function, failed, why):
         # type: (object, bytes, object) -> None
         parent = os.path.dirname(failed)
         try:
-            os.chmod(parent, 0o700)
+            if failed != path:
+                os.chmod(parent, 0o700)
             if os.path.isdir(failed) and not os.path.islink(failed):
                 os.chmod(failed, 0o700)
                 shutil.rmtree(failed, ignore_errors=True)

@@ -152,3 +152,41 @@ def test_remove(place):
     remove(place + b"/missing")
     assert os.listdir(place) == [b"kept"]
     assert os.listdir(place + b"/kept") == [b"file"]
+
+
+def give_away(path, how):
+    # type: (bytes, str) -> None
+    """Make a directory one of another user, or one that others may write to, or put a link to it in its place."""
+    if how == "owner":
+        if os.geteuid():
+            pytest.skip("only root can give a file away")
+        os.chown(path, 12345, -1)
+    elif how == "mode":
+        os.chmod(path, 0o777)
+    else:
+        above, name = os.path.split(path)
+        os.rename(path, above + b"/aside" + name)
+        os.symlink(b"aside" + name, path)
+
+
+@pytest.mark.parametrize("how", ["owner", "mode", "link"])
+def test_what_another_user_left_is_not_swept(place, claim, how):
+    # type: (bytes, Claim, str) -> None
+    """It may have been put there for this: whoever removes it by its path goes where that user leads."""
+    names = left_by(dead_process(), place)
+    for name in names:
+        give_away(place + b"/" + name, how)
+    assert kept(place, names, claim) == names
+    assert all(os.path.exists(place + b"/" + name + b"/below/file") for name in names)
+
+
+def test_a_link_is_removed_and_nothing_else_is_touched(place, claim):
+    # type: (bytes, Claim) -> None
+    write(place + b"/there/file", b"")
+    os.chmod(place, 0o755)
+    for function in (remove, lambda path: discard(path, claim)):
+        os.symlink(b"there", place + b"/link")
+        function(place + b"/link")
+        assert not os.path.lexists(place + b"/link")
+    assert os.listdir(place + b"/there") == [b"file"]
+    assert os.stat(place).st_mode & 0o777 == 0o755

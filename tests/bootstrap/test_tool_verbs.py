@@ -10,6 +10,8 @@ from coex_bootstrap import compat, report, tool_cache, tool_unpack, tools
 from coex_bootstrap.index import Link
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
+from bootstrap.test_claim import dead_process
+from bootstrap.test_leftovers import give_away
 from bootstrap.test_tools import CONTENT, PYTHON, archive, ask, asking, demo_index
 
 TYPE_CHECKING = False
@@ -253,6 +255,21 @@ def test_unpack_that_was_killed_is_begun_anew(archive, environ, place, monkeypat
     assert [name for name in names if b".coex-" in name] == []
     assert all(os.path.isdir(place + name + b"/lost+found") for name in there)
     assert ask(archive, environ, *words)[0] == 1
+
+
+@pytest.mark.parametrize("how", ["owner", "mode", "link"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_leftovers_of_another_user_remove_nothing(archive, environ, place, how, inside):
+    # type: (bytes, Dict[bytes, bytes], bytes, str, bool) -> None
+    """The words that name a dead process can be known to anyone who may write beside the directory."""
+    state = os.stat(write(place + b"/env/mine", b"mine") and place + b"/env")
+    identity = ("%d %d" % (state.st_dev, state.st_ino)).encode("ascii")
+    left = (b"/env/.coex-" if inside else b"/.env.coex-") + dead_process() + b"-00"
+    write(place + left + b"/unfinished", b"\n".join([identity + b" made", identity + b" filled"]))
+    give_away(place + left, how)
+    assert ask(archive, environ, b"unpack", b"-p", place + b"/env")[0] == 1
+    assert read(place + b"/env/mine") == b"mine"
+    assert os.path.exists(place + left + b"/unfinished")
 
 
 def test_unpack_that_was_killed_while_it_placed_the_app(archive, environ, place, monkeypatch):
