@@ -21,6 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+LARGEST = 1 << 20  # bytes of a file of options: it is read whole
 OWN, SHARED = "coex.toml", "pyproject.toml"
 TEXT, TEXTS, FLAG, NUMBER = "a string", "a string or a list of strings", "true or false", "a number"
 # Keys are the long options. What changes how conda downloads, and what confirms, belongs to the user alone.
@@ -68,6 +69,8 @@ def find() -> Config | None:
             continue
         if not os.path.isfile(path):  # noqa: PTH113 - a pipe would have no end
             raise InputError("is not a file", os.fsencode(path), "remove it, or name another file with --config")
+        if path == OWN:
+            _refuse_others(path)
         table = _table(path)
         if table is not None:
             _refuse_others(path)
@@ -87,9 +90,12 @@ def _table(path: str) -> dict[str, Any] | None:
     """Return the table of options; of a `pyproject.toml` None if it has none."""
     is_shared = posixpath.basename(path) == SHARED
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as stream:
+            data = stream.read(LARGEST + 1)
         if is_shared and b"coex" not in data:
             return None  # whatever else is wrong with it is for others to say
+        if len(data) > LARGEST:
+            raise InputError("is larger than 1 MiB, which no file of options is", os.fsencode(path))
         found = tomllib.loads(data.decode())
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", os.fsencode(path)) from error

@@ -161,6 +161,21 @@ def test_file_that_others_may_write(project: Path) -> None:
     assert config_file.read("coex.toml").values == {"output": "x.coex"}
 
 
+def test_file_of_another_size(project: Path) -> None:
+    """Neither is it read into memory, nor what others could have written parsed before they are known."""
+    write(project, 'output = "x.coex"\n')
+    os.truncate(project / "coex.toml", 1 << 40)
+    with pytest.raises(InputError, match=r"coex\.toml: is larger than 1 MiB"):
+        config_file.find()
+    (project / "coex.toml").chmod(0o666)
+    with pytest.raises(InputError, match="everybody may write to it"):
+        config_file.find()
+    (project / "coex.toml").unlink()
+    (project / "pyproject.toml").write_text("[project]\n")
+    os.truncate(project / "pyproject.toml", 1 << 40)
+    assert config_file.find() is None
+
+
 def test_file_of_another_user(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(project, 'output = "x.coex"\n')
     if os.getuid() == 0:
