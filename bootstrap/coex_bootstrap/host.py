@@ -19,6 +19,7 @@ MACHINES = {
     "ppc64le": "ppc64le", "s390x": "s390x", "armv7l": "armv7l", "armv6l": "armv6l", "riscv64": "riscv64",
 }
 ARCHSPEC = "__archspec"
+DIGITS = 100
 
 
 def check_host(manifest):
@@ -187,4 +188,10 @@ def _numbers(version):
     # type: (str) -> List[int]
     """Return the leading numeric parts of a version: virtual packages have no others that matter."""
     found = re.match(r"\d+(?:\.\d+)*", version)
-    return [int(part) for part in found.group().split(".")] if found else []
+    return [_number(part) for part in found.group().split(".")] if found else []
+
+
+def _number(digits):
+    # type: (str) -> int
+    """Return a number; one of more digits than any version has is larger than all, and takes no time to read."""
+    return int(digits) if len(digits) <= DIGITS else 10 ** DIGITS

@@ -24,7 +24,7 @@ from collections import namedtuple
 
 from .errors import ArchiveDamaged, FormatUnknown
 from .format import FORMAT_VERSION
-from .index_check import check_directories, check_names, check_packaged, check_places
+from .index_check import check_directories, check_hashes, check_names, check_packaged, check_places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ def load_index(data):
     check_names(index, files)
     check_places(index.frames, files)
     check_packaged(index.packaged, len(index.frames))
+    check_hashes(index.frames, files)
     _close(index, files)
     return index
 

@@ -4,7 +4,9 @@ import operator
 
 from .errors import ArchiveDamaged
 from .format import APP, FRAME_LIMIT, PREFIX
+from .relocate import misplaced, read_slots
 
+SHA256 = 64  # bytes in hexadecimal
 LATEST = 1 << 40  # seconds from 1970, before or after: what every system takes for a time
 
 TYPE_CHECKING = False
@@ -98,6 +100,19 @@ def check_packaged(packaged, frames):
     """Refuse frames of packages that are none, or that are named twice."""
     if list(packaged) != sorted(set(packaged)) or (packaged and packaged[-1] >= frames):
         raise ArchiveDamaged("its index names a frame that it does not have")
+
+
+def check_hashes(frames, files):
+    # type: (List[Frame], Files) -> None
+    """Refuse a file that is to hold the hash of what is not there, or is not relocated, or hold it behind its end."""
+    for row, words in files.relocations.items():
+        for source, offset in read_slots(words) if words.startswith(b"h") else ():
+            if isinstance(source, int):
+                known = not files.relocations.get(source, b"h").startswith(b"h")
+            else:
+                known = source[0] < len(frames) and not source[3].startswith(b"h")
+            if not known or offset + SHA256 > files.sizes[row]:
+                raise misplaced()
 
 
 def check_sizes(index, payload, unpacked):

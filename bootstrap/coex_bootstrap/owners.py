@@ -30,7 +30,7 @@ class Owners(object):
         self.by_path = {}  # type: Dict[bytes, str]
         for dist, paths in records:
             for path in paths:
-                self.by_path[b"prefix/" + path_bytes(path)] = dist
+                self.by_path[b"prefix/" + path] = dist
             self.by_path[META + path_bytes(dist) + b".json"] = dist
 
     def of_path(self, path):
@@ -48,7 +48,7 @@ class Owners(object):
 
 
 def _records(contents):
-    # type: (Contents) -> Iterator[Tuple[str, List[Any]]]
+    # type: (Contents) -> Iterator[Tuple[str, List[bytes]]]
     """Yield dist and files of each record of the archive that can be read."""
     files = contents.files
     found = [row for row in range(len(files)) if files.paths[files.directories[row]] + b"/" == META]
@@ -60,6 +60,7 @@ def _records(contents):
             if row in wanted:
                 try:
                     paths = json.loads(content.decode("utf-8"))["files"]
-                    yield str(wanted[row][: -len(b".json")].decode("utf-8")), [p for p in paths if isinstance(p, type(u""))]
-                except (ValueError, KeyError, TypeError):
+                    names = [path_bytes(path) for path in paths if isinstance(path, type(u""))]
+                    yield str(wanted[row][: -len(b".json")].decode("utf-8")), names
+                except (ValueError, KeyError, TypeError, RuntimeError):  # also half of a surrogate pair, or too deep
                     continue

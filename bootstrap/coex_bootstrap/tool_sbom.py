@@ -39,7 +39,7 @@ def execute(path, options, environ):
     try:
         document = data.decode("utf-8")
         return Outcome({"archive": text(path), "sbom": json.loads(document)}, document.splitlines(), 0)
-    except ValueError:
+    except (ValueError, RuntimeError):  # no JSON, or too deep
         raise CoexError("its bill of materials cannot be read", path)
 
 

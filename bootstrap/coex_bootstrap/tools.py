@@ -43,6 +43,7 @@ environment variables:
                the user's caches
   COEX_PYTHON  the Python that answers, if the archive itself is asked
 """
+LONGEST = 200  # characters of what an exception says
 WIDTH = 79  # columns of what is said of a verb
 JSON_ABOUT = "print one JSON document, with `success`, and with `error` if that is false"
 
@@ -64,7 +65,7 @@ def main(path, arguments):
     environ = compat.environ_bytes()
     environ.pop(VARIABLE, None)
     try:
-        return _run(path, arguments, environ)
+        return _run_any(path, arguments, environ)
     except CoexError as error:
         if b"--json" in arguments:
             show_json({"success": False, "error": str(error)})
@@ -74,6 +75,21 @@ def main(path, arguments):
     except Interrupted as interrupted:
         process.end(interrupted)
     return FAILED
+
+
+def _run_any(path, arguments, environ):
+    # type: (bytes, List[bytes], Dict[bytes, bytes]) -> int
+    """Run the verb; what is raised by something that nobody thought of is an error of the archive, in one line."""
+    try:
+        return _run(path, arguments, environ)
+    except EnvironmentError as error:
+        name = getattr(error, "filename", None)
+        raise CoexError(error.strerror or str(error), compat.path_bytes(name) if name else path)
+    except (CoexError, Interrupted):
+        raise
+    except Exception as error:
+        why = " ".join(("%s: %s" % (type(error).__name__, error)).split())
+        raise CoexError("not a coex archive that can be read (%s)" % why[:LONGEST], path, "get a fresh copy of the file")
 
 
 def _run(path, arguments, environ):

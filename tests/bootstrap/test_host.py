@@ -267,3 +267,13 @@ def test_virtual_packages_of_this_host(monkeypatch):
         assert host.virtual_package("__osx") is None
     if platform.libc_ver()[0] == "glibc":
         assert host.matches(host.virtual_package("__glibc") or "", ">=2.5,<3")
+
+
+def test_a_version_of_many_digits():
+    # type: () -> None
+    many = "9" * 5000
+    assert not host.matches("2.36", ">=" + many)
+    assert host.matches("2.36", "<=" + many)
+    assert not host.matches("2.36", "==2." + many)
+    with pytest.raises(HostUnfit):
+        host.check_host(make_manifest(requires={"__unix": [">=" + many]}))

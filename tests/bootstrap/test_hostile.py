@@ -227,6 +227,16 @@ def second_large(**more):
     return dump(grown(**changes))
 
 
+def holding(relocation):
+    # type: (bytes) -> bytes
+    """Return an index whose large file, of 64 bytes, has this relocation."""
+    return dump(grown(relocated_file=lambda old: old + [3], relocated_relocation=lambda old: old + [relocation]))
+
+
+BAD_HASHES = [
+    b"h:x@y", b"h:", b"h:0", b"h:9@0", b"h:1@0", b"h:3@0", b"h:0@1", b"h:0@99999999", b"h:-1@0", b"h:0@0,9@0", b"h:1.0.5@0",
+    b"h:99.0.5;-@0", b"h:x.0.5;-@0", b"h:0.0.5;h:0@0@0",
+]
 BAD_INDEXES = {
     "a directory that is a link": dump(grown(
         directory_path=lambda old: old + [b"prefix/out"], directory_mode=lambda old: old + [0o755],
@@ -249,6 +259,15 @@ BAD_INDEXES = {
     "a relocation that is none": dump(grown(relocated_relocation=lambda old: [b"q"] * len(old))),
     "a relocation of what is not there": dump(grown(relocated_relocation=lambda old: [b"t:0:0=0"] + old[1:])),
 }
+
+
+BAD_INDEXES.update(("the hash of what is not there: " + str(words), holding(words)) for words in BAD_HASHES)
+
+
+def test_the_hash_of_what_is_there(path, place):
+    # type: (bytes, bytes) -> None
+    signed(path, holding(b"h:0@0"))
+    assert attempt(path, place + b"/root")
 
 
 @pytest.mark.parametrize("what", sorted(BAD_INDEXES))

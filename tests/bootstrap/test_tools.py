@@ -7,7 +7,7 @@ import sys
 from collections import namedtuple
 
 import pytest
-from coex_bootstrap import compat, tool_verify, tools
+from coex_bootstrap import compat, tool_sbom, tool_verify, tools
 from coex_bootstrap.format import SEAL_SIZE
 
 from bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
@@ -315,3 +315,34 @@ def test_nobody_else_may_write_whatever_the_index_says(archive, environ):
     assert [path for path, (mode, _) in tree(root + b"/prefix").items() if mode & 0o022] == []
     assert os.stat(root + b"/prefix/bin/demo").st_mode & 0o7777 == 0o4755
     assert ask(archive, environ, b"info")[1]["setuid"] == ["prefix/bin/demo"]
+
+
+def test_json_without_a_bottom(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """A record like that says of no file whose it is; every verb answers, and in one line."""
+    deep = b"[" * 100000
+    for record in (deep, b'{"files": ' + deep, b'{"files": ["bin/\\ud800"]}'):
+        index = demo_index()
+        index.files[2] = index.files[2]._replace(size=len(record))
+        package = {"name": "demo", "version": "1", "build": "0", "compressed": 1, "unpacked": 1, "files": 3}
+        content = SCRIPT + b"plain\n" + record
+        write_archive(archive, index, [content], {tool_sbom.SBOM: deep}, packages=[package])
+        for words, status in (([b"files"], 0), ([b"verify"], 0), ([b"info"], 0), ([b"sbom"], 1)):
+            found, document, error = ask(archive, environ, *words)
+            assert (found, error, document["success"]) == (status, b"", not status), words
+            assert "\n" not in document.get("error", "")
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), RuntimeError("a\nb"), MemoryError(), ValueError("long" * 1000)], ids=repr)
+def test_what_nobody_thought_of_is_one_line(archive, monkeypatch, capfd, error):
+    # type: (bytes, Any, Any, Exception) -> None
+    def execute(*words):
+        # type: (*Any) -> None
+        raise error
+
+    monkeypatch.setitem(tools.VERBS, "info", tools.VERBS["info"]._replace(execute=execute))
+    assert tools.main(archive, [b"info"]) == 1
+    said = capfd.readouterr()[1]
+    assert "demo.coex: not a coex archive that can be read (%s" % type(error).__name__ in said
+    assert said.count("\n") == 1
+    assert len(said) < 1000
