@@ -80,7 +80,7 @@ class Neighbours(object):
 
         linked = set(frame for part in workers.share(len(self.held), link_frames, beat) for frame in part)
         for row in self.files.large:
-            if self.files.frames[row] in linked:
+            if self.files.frames[row] in linked and row not in self.files.relocated:
                 linked.update(self.index.frames_of(row))
         return linked
 

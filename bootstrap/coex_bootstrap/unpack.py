@@ -85,7 +85,7 @@ class Writer(object):
         self.prefix = root + b"/prefix"
         self.hashes = {}  # type: Dict[int, bytes]
         self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # frame: rows of the large files that own it, and where it goes
-        self.large = set(row for row in self.files.large if self.files.frames[row] not in linked)
+        self.large = set(row for row in self.files.large if row in self.files.relocations or self.files.frames[row] not in linked)
         self.later = set(row for row, text in self.files.relocations.items() if text.startswith(b"h"))
         self.units = []  # type: List[Sequence[int]]
 
@@ -102,7 +102,7 @@ class Writer(object):
             if row in self.files.relocations and row not in self.later and frames[0] not in taken:
                 together.append(frames)
                 taken.update(frames)
-        relocated = set(self.files.frames[row] for row in self.files.relocations)
+        relocated = set(frame for row in self.files.relocations for frame in self.archive.index.frames_of(row))
         self.units = together + [
             (frame,) for frame in range(len(self.archive.index.frames))
             if frame not in taken and (frame not in self.linked or frame in relocated)

@@ -262,3 +262,18 @@ def test_package_that_was_edited_through_a_hard_link(
         assert refused.returncode == 1
         assert f"{name}: differs from what its package recorded" in refused.stderr
         file.write_text("A" * 10)
+
+
+def test_roots_share_what_begins_with_a_large_relocated_file(testbed: Layout, coex: Coex, work: Path) -> None:
+    """An empty file begins in the frame of the large one: a second root links the first file, and writes the other."""
+    made = workshop(testbed, work).noarch("edge")
+    text = PLACEHOLDER.encode() + b"/lib\0"
+    made.data("bin/empty", b"")
+    made.data("share/large.bin", text + data_of(FRAME + 1) + b"\0")
+    more = put(work / "channel", [made])
+    store = work / "store"
+    for name, app in (("first", "one"), ("second", "two")):
+        (work / "app.txt").write_text(app)
+        coex(work, "-q", *RUN, "-o", f"{name}.coex", *more, "show.sh", "app.txt", packages=("edge", "zstd"))
+        assert Archive(work / f"{name}.coex").start(store=store) == "started\n"
+        assert ask(work / f"{name}.coex", store, "verify", "--root")["root"]["differences"] == []
