@@ -71,7 +71,7 @@ def test_line_on_a_terminal(archive: Archive, host_pythons: list[HostPython], tm
 @pytest.mark.parametrize("columns", [100, 40, 20, 8])
 @pytest.mark.parametrize("verb", ["", "unpack -p {}/env", "unpack --store {}/other", "verify --archive"])
 def test_line_fits(archive: Archive, tmp_path: Path, columns: int, verb: str) -> None:
-    """No line is so long that the terminal wraps it: it could not be taken back."""
+    """No line is so long that the terminal wraps it: it could not be taken back. A quick machine shows none."""
     env = {"COEX_TOOLS": "1" if verb else "0"}
     words = verb.format(tmp_path).split() if verb else ["-c", ""]
     said = on_terminal([archive.path, *words], tmp_path / "store", columns, **env)
@@ -81,7 +81,6 @@ def test_line_fits(archive: Archive, tmp_path: Path, columns: int, verb: str) ->
     wanted = {100: b"coex: " + doing + b", ", 40: b"coex: " + doing + b", ", 20: b"coex: ", 8: b""}[columns]
     assert all(line.startswith(wanted) for line in lines)
     assert said.strip(b"\r ") == b"" or said.endswith(b"\r")
-    assert lines or "verify" in verb  # which may be over before anything has to be said
 
 
 def test_quiet(archive: Archive, tmp_path: Path) -> None:
