@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.activate import parse_variables, state_variables
@@ -66,4 +65,4 @@ def _is_shown(path: str) -> bool:
 
 
 def _read(item: Content) -> bytes:
-    return item.source.read_bytes() if isinstance(item.source, Path) else item.source or b""
+    return item.read() or b""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 START = 4 << 10  # bytes of a file that are looked at
 FILES = 200  # files of packages that are looked at
-MANY = 3  # commands that are no chance
+MANY = 3  # commands that cannot be chance
 BLANKS = 9  # in a path of a command line
 TOKEN = re.compile(r"(?<![\w.~+%-])/[^\s\"'`<>|;:,=()\[\]{}$*?\\\0]+")
 INSIDE = re.compile(r"/(?=(?:bin|lib|libexec|include|share|etc|ssl|conda-meta)(?:/|\Z))")

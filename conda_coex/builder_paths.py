@@ -50,7 +50,7 @@ def of_variables(variables: Mapping[str, str | None], names: Sequence[str]) -> d
 
 
 def _outside(item: Content, names: Sequence[str]) -> str | None:
-    data = item.source.read_bytes() if isinstance(item.source, Path) else item.source or b""
+    data = item.read() or b""
     return None if b"\0" in data else first_outside(os.fsdecode(data), names)
 
 

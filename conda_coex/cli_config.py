@@ -103,7 +103,7 @@ def _apply(parser: ArgumentParser, config: Config, used: list[str], arguments: N
 
 
 def _go_to(directory: str, arguments: Namespace, given: set[str]) -> None:
-    """Build in a directory; paths that were given stay where they are, if they are no part of the app."""
+    """Build in a directory; paths that were given stay where they are, if they do not belong to the app."""
     for name in given & set(PATHS):
         if getattr(arguments, name):
             setattr(arguments, name, os.path.abspath(getattr(arguments, name)))  # noqa: PTH100

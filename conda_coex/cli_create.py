@@ -115,7 +115,7 @@ def _paths(word: str) -> tuple[str, str]:
 
 
 def refuse_packages(arguments: Namespace) -> None:
-    """Raise AppError for words that are no files and look like packages, with the command that was meant."""
+    """Raise AppError for words that are not files and look like packages, with the command that was meant."""
     found = [word for word in arguments.sources if SPEC.fullmatch(word) and not any(map(os.path.lexists, _paths(word)))]
     if not found:
         return

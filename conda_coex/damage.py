@@ -20,7 +20,7 @@ METADATA = ("info/index.json", "info/paths.json", "info/files", "info/has_prefix
 def with_advice(error: PackageDamaged, caches: Iterable[str]) -> PackageDamaged:
     """Return the error with what to do about it; `caches` are the directories of conda's package caches.
 
-    `conda clean` is no help: it keeps packages that are linked into an environment.
+    `conda clean` does not help: it keeps packages that are linked into an environment.
     """
     if error.remedy is not None or error.path is None:
         return error
@@ -45,7 +45,7 @@ def _advice(directory: Path, inner: str) -> str:
 
 
 def _holds(file: Path, paths: Iterable[str], directory: Path) -> bool:
-    """Return whether a package file has these paths as they lie extracted, so that extracting it again is no help."""
+    """Return whether a package file has these paths as they lie extracted: to extract it again does not help then."""
     try:
         packed = sums_of(file, paths)
     except Exception:  # it is damaged as well, and conda will say so

@@ -73,9 +73,9 @@ def _written(item: Content, fields: dict[str, Any], names: Sequence[str]) -> Con
 
 def _read(item: Content) -> dict[str, Any]:
     """Return the fields of such a file; nothing where it is none, or not what it should be."""
-    if not DIRECT_URL.match(item.path) or item.source is None:
+    data = item.read() if DIRECT_URL.match(item.path) else None
+    if data is None:
         return {}
-    data = item.source.read_bytes() if isinstance(item.source, Path) else item.source
     try:
         fields = json.loads(data)
         return fields if isinstance(fields["url"], str) else {}

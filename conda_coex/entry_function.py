@@ -6,7 +6,6 @@ import ast
 import posixpath
 import re
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import EntryPointNotFound
@@ -143,9 +142,7 @@ def check_function(word: str, layout: Layout) -> None:
 
 def _content(entry: Content | Link) -> bytes | None:
     """Return what is known of the content of a file."""
-    if not isinstance(entry, Content):
-        return None
-    return entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
+    return entry.read() if isinstance(entry, Content) else None
 
 
 def _names(body: Iterable[ast.stmt]) -> Iterator[str]:

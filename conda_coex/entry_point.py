@@ -8,7 +8,6 @@ import posixpath
 import re
 import shlex
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.manifest_check import FUNCTION, MODULE
@@ -19,7 +18,7 @@ from .entry_files import Names, is_program, notes_on_variables, place, program_n
 from .entry_function import check_function, directory_of, find_module
 from .entry_imports import missing_modules
 from .entry_local import check_script, own_files
-from .entry_script import INTERPRETERS, commands, faulty_programs, run_app_file
+from .entry_script import INTERPRETERS, faulty_programs, nearest_command, run_app_file
 from .entry_words import SHELLS, words_of
 from .errors import EntryPointNotFound
 
@@ -233,13 +232,12 @@ def _program(word: str, rest: list[str], names: Names) -> list[list[str]]:
 
 
 def _remedy(word: str, layout: Layout) -> str:
-    """Return what to do about a word that is no program."""
+    """Return what to do about a word that is not a program."""
     if word in MEANT:
         return MEANT[word]
     if re.fullmatch(r"[\w/]+\.py:[\w.]+", word):  # as servers write an application
         return f"write {word.replace('.py:', ':').replace('/', '.')}"
-    close = get_close_matches(word, commands(layout), 1)
-    return f"did you mean {close[0]}?" if close else "add its package to the environment, or name the file"
+    return nearest_command(word, layout) or "add its package to the environment, or name the file"
 
 
 def program_of(value: str) -> str:

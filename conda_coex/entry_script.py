@@ -215,11 +215,16 @@ def _has(name: str, layout: Layout) -> bool:
     return f"prefix/bin/{name}" in layout.entries
 
 
-def commands(layout: Layout) -> list[str]:
+def _commands(layout: Layout) -> list[str]:
     """Return the names of the environment's commands."""
     return [path[len("prefix/bin/") :] for path in layout.entries if path.startswith("prefix/bin/")]
 
 
 def _similar(name: str, layout: Layout) -> str:
-    close = get_close_matches(name, commands(layout), 1)
-    return f"did you mean {close[0]}?" if close else "add a package that has it"
+    return nearest_command(name, layout) or "add a package that has it"
+
+
+def nearest_command(name: str, layout: Layout) -> str | None:
+    """Return a question that names the environment's command which is most like a mistyped one."""
+    close = get_close_matches(name, _commands(layout), 1)
+    return f"did you mean {close[0]}?" if close else None

@@ -43,7 +43,7 @@ def read_existing(prefix: str, *, pip: bool = True) -> Environment:
 
 
 def _condas(prefix: Path) -> list[Any]:
-    """Return the records of packages; raises PackageDamaged. Files that are no records are passed over, as by conda."""
+    """Return the records of packages; raises PackageDamaged. Other files are passed over, as by conda."""
     found = {}
     for fields in read_records(prefix).values():
         small = {key: value for key, value in fields.items() if key not in UNSAID}

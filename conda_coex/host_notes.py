@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.refused import alike
+
+from .plan import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,14 +68,12 @@ def fetching_scripts(plans: Iterable[PackagePlan]) -> Iterator[str]:
     for plan in plans:
         path = f"prefix/bin/.{plan.package.name}-post-link.sh"
         for item in plan.files:
-            source = getattr(item, "source", None)
-            if item.path == path and isinstance(source, Path | bytes):
-                data = source.read_bytes() if isinstance(source, Path) else source
-                if commands := fetches(data.decode("utf-8", "replace")):
-                    yield (
-                        f"the post-link script of {plan.package.name} runs {', '.join(commands)} on the host, at the "
-                        "first start, which so needs the network; `conda coex pack` of an environment with it does not"
-                    )
+            data = item.read() if item.path == path and isinstance(item, Content) else None
+            if data is not None and (commands := fetches(data.decode("utf-8", "replace"))):
+                yield (
+                    f"the post-link script of {plan.package.name} runs {', '.join(commands)} on the host, at the "
+                    "first start, which so needs the network; `conda coex pack` of an environment with it does not"
+                )
 
 
 def fetches(script: str) -> list[str]:

@@ -27,7 +27,7 @@ UNSAID = ("paths_data", "files", "link", "extracted_package_dir", "package_tarba
 def read_records(prefix: Path) -> dict[str, dict[str, Any]]:
     """Return the records of installed packages by dist, as they were written; raises PackageDamaged.
 
-    Files whose name begins with a dot, or is not that of a package, are no records, as for conda.
+    Files whose name begins with a dot, or is not that of a package, are not records, as for conda.
     """
     found = {}
     for path in sorted(prefix.glob("conda-meta/[!.]*.json")):

@@ -71,7 +71,7 @@ def checked_frame(old: Archive, number: int) -> bytes:
 def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -> None:
     """Copy the frames of what stays, byte for byte, and make the rows again that tell of it.
 
-    They are compared with their sha256 where the new archive is read back.
+    They are compared with their sha256 when the new archive is read back.
     """
     rows = list(old.index.files)
     staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
@@ -96,7 +96,7 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
 
 
 def _sources(old: Archive, relocation: bytes) -> Iterator[int]:
-    """Yield the frames of contents that are no files, whose sha256 a record holds."""
+    """Yield the frames of contents that are not files, whose sha256 a record holds."""
     for source, _ in read_slots(relocation) if relocation.startswith(b"h:") else ():
         if not isinstance(source, int):
             number, start, size, _ = source

@@ -91,7 +91,7 @@ def kept_paths(kept: Kept) -> Iterator[str]:
 def limits(layout: Layout) -> Iterator[str]:
     """Yield which binaries have room for no longer path than the prefix's, where that is a short one.
 
-    Raises InputError where that is so short that the archive could start nowhere.
+    Raises InputError if that is so short that the archive could start nowhere.
     """
     rooms = {
         path.removeprefix("prefix/"): len(item.placeholder.encode())

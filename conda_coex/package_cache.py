@@ -158,6 +158,6 @@ def package_cache() -> Path | None:
 
 
 def frame_directory() -> Path | None:
-    """Return the directory under conda's package cache where frames are kept, or None where none is writable."""
+    """Return the directory under conda's package cache where frames are kept, or None if no cache is writable."""
     cache = package_cache()
     return cache / DIRECTORY if cache is not None else None

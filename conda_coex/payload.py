@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from coex_bootstrap.cores import usable_cores
 from coex_bootstrap.index import Directory, File, Frame, Index
 from coex_bootstrap.index import Link as IndexLink
+from coex_bootstrap.relocate import NOTHING
 
 from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .plan import Content
 
 
-UNMOVED = "-"  # the relocation of what is the same everywhere
+UNMOVED = NOTHING.decode()
 
 
 class Payload:
@@ -108,7 +109,7 @@ class Payload:
         self.progress(frame.content)
 
     def blame(self, number: int) -> None:
-        """Raise the error for a frame that is not what it should be, where it was so in the place that it came from."""
+        """Raise the error for an altered frame if it was altered in the place that it came from."""
         check = next((check for first, check in reversed(self.origins) if first <= number), None)
         if check is not None:
             check()

@@ -7,7 +7,6 @@ import io
 import os
 import posixpath
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .live_file import digest
@@ -38,9 +37,9 @@ def blank_hashes(items: Iterable[Content | Link], gone: Collection[str] = ()) ->
 def _without(record: Content, moved: set[str], gone: Collection[str]) -> Content:
     if record.edits:  # it names the prefix, and its own rows are told by absolute paths
         return record
-    assert record.source is not None
     site_packages = posixpath.dirname(posixpath.dirname(record.path))
-    old = record.source.read_bytes() if isinstance(record.source, Path) else record.source
+    old = record.read()
+    assert old is not None
     text = old.decode("utf-8", "surrogateescape")
     listed = list(csv.reader(io.StringIO(text, newline="")))
     paths = [posixpath.normpath(posixpath.join(site_packages, row[0])) if row else "" for row in listed]

@@ -11,13 +11,13 @@ import posixpath
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import PackageRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from .packages import EntryPoint, Package, PackagePath
 
@@ -58,6 +58,10 @@ class Content:
         """The name of the file in its group, the same in every environment that has the package."""
         return self.package_path or self.path
 
+    def read(self) -> bytes | None:
+        """Return the bytes of the file; None if only the cache of frames has them."""
+        return self.source.read_bytes() if isinstance(self.source, Path) else self.source
+
 
 @dataclass(frozen=True)
 class Link:
@@ -77,7 +81,7 @@ class PackagePlan:
 
     @cached_property
     def identity(self) -> str | None:
-        """What names the content of all files, each of which can be checked; None where one cannot be.
+        """What names the content of all files, each of which can be checked; None if one cannot be.
 
         It does not rest on the sum of the package, which conda takes from a channel and does not always compare.
         """

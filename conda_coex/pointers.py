@@ -108,7 +108,7 @@ def is_script(item: Content) -> bool:
 
 
 def _text(item: Content) -> str:
-    data = item.source.read_bytes() if isinstance(item.source, Path) else item.source or b""
+    data = item.read() or b""
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -14,8 +14,7 @@ from coex_bootstrap.contents import load_decoder
 from coex_bootstrap.cores import usable_cores
 from coex_bootstrap.errors import ArchiveDamaged, DecoderMissing
 from coex_bootstrap.host import host_platform
-from coex_bootstrap.index import NOTHING
-from coex_bootstrap.relocate import Relocation, misplaced, read_slots
+from coex_bootstrap.relocate import NOTHING, Relocation, read_slots
 
 from .archive import open_written
 from .errors import ReadBackFailed
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 TOPS = ("prefix", "app")
 LINKS = 40  # in one path, as the kernel allows
-SHA256 = 64  # bytes that a slot of a record takes
 
 
 def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
@@ -75,22 +73,18 @@ def altered_frame(written: Archive) -> int | None:
 
 
 def check_relocations(index: Index) -> None:
-    """Raise ArchiveDamaged for a relocation that a host cannot read, or that is about another file than it has."""
-    files = index.files
-    for row, words in files.relocations.items():
+    """Raise ArchiveDamaged for a relocation that a host cannot read."""
+    for words in index.files.relocations.values():
         if not words.startswith(b"h"):
             Relocation(words, index.placeholders)
             continue
-        for source, offset in read_slots(words):
-            relocation = files.relocations.get(source, b"h") if isinstance(source, int) else source[3]
-            if relocation.startswith(b"h") or offset + SHA256 > files.sizes[row]:
-                raise misplaced()
-            if relocation != NOTHING:
-                Relocation(relocation, index.placeholders)
+        for source, _ in read_slots(words):  # which the index has checked
+            if not isinstance(source, int) and source[3] != NOTHING:
+                Relocation(source[3], index.placeholders)
 
 
 def check_command(index: Index, command: list[list[str]]) -> None:
-    """Raise ArchiveDamaged where an entry point names a file that is not in the root, or runs one that is no program.
+    """Raise ArchiveDamaged if an entry point names a file that is not in the root, or runs one that is not a program.
 
     A file that a link takes from outside of the root is the host's, and not looked at.
     """
@@ -106,7 +100,7 @@ def check_command(index: Index, command: list[list[str]]) -> None:
 
 
 def mode_of(index: Index, path: bytes) -> int | None:
-    """Return the mode of a file of the root, None where there is none."""
+    """Return the mode of a file of the root, None if it has no such file."""
     parent, _, name = path.rpartition(b"/")
     if parent not in index.files.paths:
         return None
@@ -116,7 +110,7 @@ def mode_of(index: Index, path: bytes) -> int | None:
 
 
 def follow(path: str, links: dict[str, str]) -> str | None:
-    """Return where a path of the root leads, None where that is outside of it; raises ArchiveDamaged for a circle."""
+    """Return where a path of the root leads, None if that is outside of it; raises ArchiveDamaged for a circle."""
     for _ in range(LINKS):
         parts = path.split("/")
         above = next((at for n in range(1, len(parts) + 1) if (at := "/".join(parts[:n])) in links), None)
@@ -129,7 +123,7 @@ def follow(path: str, links: dict[str, str]) -> str | None:
 
 
 def check_decoder(written: Archive) -> None:
-    """Decode the smallest frame with what the archive carries, where that runs here, else with the builder's own."""
+    """Decode the smallest frame with the archive's own decoder if that runs here, else with the builder's."""
     frames = written.index.frames
     number = min(range(len(frames)), key=lambda number: frames[number].content)
     decoder: Decoder = decode

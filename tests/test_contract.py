@@ -141,6 +141,7 @@ EDGES = {
         ("host_cache", "leftovers"),
         ("host_cache", "store"),
         ("index", "index_check"),
+        ("index", "relocate"),
         ("index_check", "relocate"),
         ("choice", "activate"),
         ("launch", "activate"),

@@ -30,7 +30,7 @@ sys.argv[0] = os.environ['COEX_FILE']
 from %s import %s
 sys.exit(%s())"""
 
-# What a module of the app runs by, as `python -m` in its directory would: the caller's directory is no place here.
+# What a module of the app runs by, as `python -m` in its directory would: the caller's directory does not count.
 MODULE = """\
 import sys
 if sys.path[:1] == ['']: del sys.path[0]

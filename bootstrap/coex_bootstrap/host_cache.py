@@ -1,13 +1,12 @@
 """Know the roots in the stores of this user: whose they are, how large, when used last, and by which processes."""
 
-import errno
 import json
 import os
 import re
 import stat
 
 from .claim import Claim
-from .leftovers import DAY, remove, remove_in_place, set_aside, sweep, used_paths
+from .leftovers import DAY, cannot_be_moved, remove, remove_in_place, set_aside, sweep, used_paths
 from .store import Store
 
 TYPE_CHECKING = False
@@ -169,7 +168,7 @@ def remove_root(root):
         try:
             aside = set_aside(root.path, claim)
         except EnvironmentError as error:
-            if error.errno != errno.EXDEV:
+            if not cannot_be_moved(error):
                 raise
             return _remove_in_place(root.path, claim)
         if users_of([aside])[aside] or claim.now() - last_use(aside) < MOMENT:

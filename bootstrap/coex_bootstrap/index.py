@@ -25,6 +25,7 @@ from collections import namedtuple
 from .errors import ArchiveDamaged, FormatUnknown
 from .format import FORMAT_VERSION
 from .index_check import check_directories, check_hashes, check_names, check_packaged, check_places
+from .relocate import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ Directory = namedtuple("Directory", "mode path")
 File = namedtuple("File", "mode mtime frame offset size relocation path")
 Link = namedtuple("Link", "path target")
 OTHERS_WRITE = 0o022  # in a mode
-NOTHING = b"-"  # the relocation of a file that is the same everywhere
 
 
 class Files(object):

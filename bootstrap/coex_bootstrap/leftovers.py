@@ -124,7 +124,7 @@ def clear_away(path, claim):
     except EnvironmentError as error:
         if error.errno == errno.ENOENT:  # somebody else did
             return
-        if not _cannot_be_moved(error):
+        if not cannot_be_moved(error):
             raise
         if ready and in_use(path):
             why = "a damaged root is in use there, and in a layer where it cannot be renamed"
@@ -141,11 +141,11 @@ def discard(path, claim):
     try:
         remove(set_aside(path, claim))
     except EnvironmentError as error:  # it is gone already, not this user's, or in a layer below
-        if _cannot_be_moved(error):
+        if cannot_be_moved(error):
             remove_in_place(path)
 
 
-def _cannot_be_moved(error):
+def cannot_be_moved(error):
     # type: (EnvironmentError) -> bool
     """Return whether a directory cannot be renamed because it is in a layer below this one, as images have them (overlayfs)."""
     return error.errno == errno.EXDEV
@@ -162,7 +162,7 @@ def remove_in_place(path):
 
 def remove(path):
     # type: (bytes) -> None
-    """Remove a tree, read-only directories included; what is not there is no error.
+    """Remove a tree, read-only directories included; a tree that is not there is not an error.
 
     In a tree that others may change a path can lead elsewhere any moment: that is removed by descriptors, or stays.
     """

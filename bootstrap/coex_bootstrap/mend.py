@@ -1,12 +1,11 @@
 """Make files, links and directories of a root again, each beside its place and then renamed."""
 
-import errno
 import hashlib
 import os
 from binascii import hexlify
 
 from . import compat
-from .leftovers import remove, set_aside
+from .leftovers import cannot_be_moved, remove, set_aside
 from .root_check import MODE
 
 TYPE_CHECKING = False
@@ -80,7 +79,7 @@ class Mender(object):
         try:
             set_aside(path, self.claim)
         except EnvironmentError as error:
-            if error.errno != errno.EXDEV:
+            if not cannot_be_moved(error):
                 raise
             import shutil  # a directory of a layer below (overlayfs) cannot be renamed, only copied
 

@@ -6,7 +6,7 @@ A RELOCATION of the index says what to do with one file's content:
     b:P:EDITS      binary: no byte moves; a C string is padded with NULs to its old length, a path with slashes
     e:PYTHON       a console script: the #! line that conda writes for PREFIX/PYTHON goes in front
     h:SOURCE@OFFSET,... the sha256, in hexadecimal, of the relocated file in SOURCE stands at OFFSET: a row of the
-                    index, or FRAME.START.SIZE;RELOCATION of a content that is no file, or that stays as it is (`-`)
+                    index, or FRAME.START.SIZE;RELOCATION of a content that is not a file, or that stays as it is (`-`)
 
 P numbers a placeholder of the index. EDITS are `ENCODING=ITEM+ITEM...` joined by `/`, ENCODING being an
 index of ENCODINGS. An item of a text is an offset, followed by `!` where conda escapes blanks (a `#!`
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Source = Union[int, Tuple[int, int, int, bytes]]
 
+NOTHING = b"-"  # the relocation of a file that is the same everywhere
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 
 
@@ -195,6 +196,6 @@ def hash_content(source, frames, placeholders, prefix):
             raise misplaced()
         left, number, start = left - len(pieces[-1]), number + 1, 0
     data = b"".join(pieces)
-    if words != b"-":
+    if words != NOTHING:
         data = Relocation(words, placeholders).apply(data, prefix)
     return hashlib.sha256(data).hexdigest().encode("ascii")

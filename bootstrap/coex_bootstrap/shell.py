@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 def find_program(name, environ):
     # type: (bytes, Dict[bytes, bytes]) -> Optional[bytes]
     """Return where a program of the host is, on the caller's PATH or in the usual places."""
-    for directory in environ.get(b"PATH", b"").split(b":") + [b"/bin", b"/usr/bin", b"/usr/local/bin"]:
-        path = directory + b"/" + name
-        if directory.startswith(b"/") and os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return None
+    return _find(name, environ.get(b"PATH", b"").split(b":") + [b"/bin", b"/usr/bin", b"/usr/local/bin"])
 
 
 def find_bash(prefix, environ, places=(b"/bin", b"/usr/bin", b"/usr/local/bin")):
     # type: (bytes, Dict[bytes, bytes], Sequence[bytes]) -> Optional[bytes]
     """Return where bash is: where hosts have it or in the prefix, so that who asks makes no difference, else on PATH."""
-    for directory in list(places) + [prefix + b"/bin"] + environ.get(b"PATH", b"").split(b":"):
-        path = directory + b"/bash"
+    return _find(b"bash", list(places) + [prefix + b"/bin"] + environ.get(b"PATH", b"").split(b":"))
+
+
+def _find(name, directories):
+    # type: (bytes, Sequence[bytes]) -> Optional[bytes]
+    for directory in directories:
+        path = directory + b"/" + name
         if directory.startswith(b"/") and os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return None
