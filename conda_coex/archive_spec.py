@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from coex_bootstrap.archive import Archive
 
 STATE = b"prefix/conda-meta/state"
-UNSET = "***unset***"
 
 
 class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
@@ -95,13 +94,15 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
 
 def _variables(archive: Archive) -> dict[str, str]:
     """Return the environment's variables, which conda keeps in `conda-meta/state`."""
-    import zstandard
+    from coex_bootstrap.activate import UNSET
 
     from .kept import checked_frame
+    from .sizes import decode
 
     row = next((row for row in archive.index.files if row.path == STATE), None)
     if row is None or not row.size:
         return {}
-    data = zstandard.ZstdDecompressor().decompress(checked_frame(archive, row.frame))[row.offset :][: row.size]
+    frame = decode(checked_frame(archive, row.frame), archive.index.frames[row.frame].content)
+    data = frame[row.offset :][: row.size]
     found = json.loads(data).get("env_vars", {})
     return {str(name): str(value) for name, value in found.items() if value not in (None, UNSET)}

@@ -97,6 +97,7 @@ EDGES = {
         ("activation", "portable"),
         ("archive", "sbom"),
         ("archive_spec", "kept"),
+        ("archive_spec", "sizes"),
         ("manifest", "activation"),
         ("manifest", "archive"),
         ("package_cache", "frame_cache"),
