@@ -81,6 +81,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into build/docs, every warning an error."""
+    python = _prepare(session, channels=False)
+    session.run(python, "-m", "testbed.site", *session.posargs, external=True, env=_environment())
+
+
+@nox.session
 def stress(session: nox.Session) -> None:
     """Kill, stop, crowd and damage starts and builds: ./dev stress -- --seed 1 --seconds 600."""
     python = _prepare(session)
@@ -89,9 +96,11 @@ def stress(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run everything: style, types, the bootstrap under every host Python, then all tests."""
+    """Run everything: style, types, the documentation, the bootstrap under every host Python, then all tests."""
     # A failure must not keep the rest from being run: all are told at once.
-    steps: dict[str, Callable[[nox.Session], object]] = {"lint": lint, "bootstrap": bootstrap, "tests": _pytest}
+    steps: dict[str, Callable[[nox.Session], object]] = {
+        "lint": lint, "docs": docs, "bootstrap": bootstrap, "tests": _pytest,
+    }  # fmt: skip
     if session.posargs:  # meant for pytest
         steps = {"tests": _pytest}
     failed = [name for name, step in steps.items() if not _passes(step, session)]

@@ -65,6 +65,11 @@ class Layout:
         return self.root / "builders"
 
     @property
+    def sphinx(self) -> Path:
+        """The modules that build the documentation."""
+        return self.root / "sphinx"
+
+    @property
     def pkgs(self) -> Path:
         """The base conda's package cache."""
         return self.root / "pkgs"
