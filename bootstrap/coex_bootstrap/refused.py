@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from .index import Index
 
 
+LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; a new directory can serve"
+
+
 def unusable(error, place):
     # type: (EnvironmentError, bytes) -> StoreUnusable
     """Return what the system refused while writing below `place`, in words."""
-    why = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up"}
+    why = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up", errno.EXDEV: LAYERED}
     what = why.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
     return StoreUnusable(what, place, "name another directory in COEX_ROOT")
 

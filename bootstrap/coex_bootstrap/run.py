@@ -76,7 +76,7 @@ def make_ready(places, archive, environ, trace):
             except StoreUnusable as error:
                 why = error.what
         refused.append("%s: %s" % (compat.one_line(store.path), why))
-    raise no_place(refused)
+    raise no_place(places, refused)
 
 
 def obtain(archive, root, environ, trace):

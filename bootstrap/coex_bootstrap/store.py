@@ -196,10 +196,11 @@ def find_ready(places, manifest):
     return None
 
 
-def no_place(refused):
-    # type: (List[str]) -> StoreUnusable
+def no_place(places, refused):
+    # type: (List[Store], List[str]) -> StoreUnusable
     """Return the error that says why each place was refused."""
-    return StoreUnusable("no place to unpack: " + ", ".join(refused), remedy="name a directory of yours in COEX_ROOT")
+    which = "another directory" if any(store.explicit for store in places) else "a directory of yours"
+    return StoreUnusable("no place to unpack: " + ", ".join(refused), remedy="name %s in COEX_ROOT" % which)
 
 
 def make_store(path):

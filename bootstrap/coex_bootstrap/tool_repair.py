@@ -15,7 +15,7 @@ from .contents import Contents, load_decoder
 from .directory import Directory
 from .errors import CoexError
 from .launch import write_start
-from .leftovers import was_ready
+from .leftovers import cannot_be_moved, was_ready
 from .mend import mend
 from .owners import Owners
 from .post_link import compile_sources, run_post_link
@@ -64,7 +64,8 @@ def execute(path, options, environ):
                 repaired, rewritten = _repair(contents, root, directory, claim, environ)
                 compiled = _compile(archive.manifest, root, directory, claim, environ, bool(repaired))
         except EnvironmentError as error:
-            raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path)
+            remedy = "start it with a new directory in COEX_ROOT" if cannot_be_moved(error) else None
+            raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path, remedy)
         finally:
             claim.release()
     fields = {"archive": text(path), "root": text(root.path)}  # type: Dict[str, Any]

@@ -12,7 +12,7 @@ from .contents import load_decoder
 from .destination import Destination, mark_unfinished, remove_unfinished
 from .errors import CoexError, Misuse, StoreUnusable
 from .host import check_host
-from .leftovers import remove
+from .leftovers import cannot_be_moved, remove
 from .post_link import compile_sources, run_post_link
 from .progress import Progress
 from .report import Outcome, counted, quoted, shown
@@ -73,7 +73,8 @@ def execute(path, options, environ):
         except StoreUnusable as error:
             raise CoexError(error.what, prefix)
         except EnvironmentError as error:
-            raise CoexError("cannot be made: %s" % (error.strerror or error), prefix)
+            remedy = "make empty directories there first, which are filled" if cannot_be_moved(error) else None
+            raise CoexError("cannot be made: %s" % (error.strerror or error), prefix, remedy)
         count = counted(len(archive.index.files), "file")
     lines = ["%s: an environment of %s; conda activate %s" % (shown(prefix), count, quoted(shown(prefix)))]
     fields = {"archive": text(path), "prefix": text(prefix), "app": text(app) if app else None}  # type: Dict[str, Any]

@@ -80,7 +80,7 @@ def test_the_next_place_serves(archive: Archive, library: Path, tmp_path: Path) 
     assert done.returncode == 125
     assert done.stderr == (
         f"coex: no place to unpack: {blind}/named: its file system does not tell {PAIR} apart; "
-        "name a directory of yours in COEX_ROOT\n"
+        "name another directory in COEX_ROOT\n"
     )
     shutil.rmtree(root.parent)
 

@@ -67,7 +67,8 @@ def refused(survivor: Survivor, *arguments: Any, **env: Any) -> str:
     done = start(survivor, *arguments, **env)
     assert (done.returncode, done.stdout) == (125, ""), done.stderr
     assert done.stderr.startswith("coex: no place to unpack: "), done.stderr
-    assert done.stderr.endswith("; name a directory of yours in COEX_ROOT\n")
+    which = "another directory" if env.get("COEX_ROOT") else "a directory of yours"
+    assert done.stderr.endswith(f"; name {which} in COEX_ROOT\n")
     assert done.stderr.count("\n") == 1
     return done.stderr
 

@@ -35,13 +35,13 @@ def layered(survivor: Survivor, as_root: None) -> Survivor:
     return survivor
 
 
-def run(survivor: Survivor, script: str) -> subprocess.CompletedProcess[str]:
+def run(survivor: Survivor, script: str, namespaces: str = "-m") -> subprocess.CompletedProcess[str]:
     """Run a shell script in a place where the store is an overlay: $ROOT is the root, $0 the archive."""
     place = survivor.store.parent
     lower = place / "lower" if (place / "lower").exists() else survivor.store
     mount = f"lowerdir={lower},upperdir={place}/upper,workdir={place}/work"
     script = f'mount -t overlay -o {mount} none {survivor.store} || exit 99\nROOT=$(echo {survivor.store}/*)\n{script}'
-    command = ["unshare", "-m", "sh", "-c", script, str(survivor.archive)]
+    command = ["unshare", namespaces, "sh", "-c", script, str(survivor.archive)]
     return subprocess.run(command, env=survivor.environment, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -77,3 +77,29 @@ def test_root_in_use_stays(layered: Survivor) -> None:
     done = run(layered, ': >$ROOT/activate.sh; exec 9<$ROOT/app/data/big; "$0" x')
     assert done.returncode == 125
     assert "a damaged root is in use there, and in a layer where it cannot be renamed" in done.stderr
+
+
+LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; a new directory can serve"
+
+
+def test_overlay_of_a_user_namespace(layered: Survivor) -> None:
+    """Without `userxattr` no directory beside those of a lower layer can be renamed: the words say what serves."""
+
+    def run_there(script: str) -> subprocess.CompletedProcess[str]:
+        return run(layered, script, "-Urm")
+
+    if run_there("true").returncode:
+        pytest.skip("no overlay can be mounted in a user namespace")
+    done = run_there(': >$ROOT/activate.sh; "$0" x')
+    said = f"coex: no place to unpack: {layered.store}: {LAYERED}; name another directory in COEX_ROOT\n"
+    assert (done.returncode, done.stderr) == (125, said)
+    done = run_there(': >$ROOT/activate.sh; COEX_ROOT=$COEX_ROOT/new; "$0" x && "$0" x && rm -r "$COEX_ROOT"')
+    assert (done.returncode, done.stdout, done.stderr) == (0, layered.expected * 2, "")
+    done = run_there(': >$ROOT/activate.sh; COEX_TOOLS=1 "$0" repair')
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "; start it with a new directory in COEX_ROOT" in done.stderr
+    done = run_there('COEX_TOOLS=1 "$0" unpack -p $COEX_ROOT/env')
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "; make empty directories there first, which are filled" in done.stderr
+    done = run_there('mkdir $COEX_ROOT/env && COEX_TOOLS=1 "$0" unpack -p $COEX_ROOT/env')
+    assert done.returncode == 0, done.stderr
