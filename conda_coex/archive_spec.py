@@ -48,7 +48,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
         from conda.misc import get_package_records_from_explicit
         from conda.models.environment import Environment
 
-        from .report import notify
+        from .print_outcome import notify
 
         found = self._read()
         if found["platform"] != context.subdir:

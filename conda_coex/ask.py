@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from coex_bootstrap import compat, tool_cache, tools
-from coex_bootstrap.report import show
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from coex_bootstrap.report import Outcome
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -29,16 +30,16 @@ def configure_cache(parser: ArgumentParser) -> None:
     tool_cache.add_conditions(parser)
 
 
-def ask(arguments: Namespace) -> int:
-    """Print what the archive says; return the status. Raises CoexError."""
+def ask(arguments: Namespace) -> Outcome:
+    """Return what the archive says; raises CoexError."""
     from conda.base.context import context
 
     environ = compat.environ_bytes()
     if context.quiet:
         environ[b"COEX_QUIET"] = b"1"
-    outcome = tools.VERBS[arguments.coex_verb].execute(os.fsencode(arguments.archive), arguments, environ)
+    outcome: Outcome = tools.VERBS[arguments.coex_verb].execute(os.fsencode(arguments.archive), arguments, environ)
     if arguments.coex_verb == "unpack" and arguments.prefix:
         from conda.core.envs_manager import register_env
 
         register_env(outcome.fields["prefix"])  # as conda does with every environment that it makes
-    return show(outcome, arguments.json)
+    return outcome

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from .errors import CoexError
+    from .outcome import Outcome
 
 # What every archive answers itself, see coex_bootstrap.tools: listed here, so that conda need not load that.
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile")
@@ -145,6 +146,16 @@ def _for_conda(error: Exception, text: str) -> Exception:
 
 
 def _execute(arguments: Namespace) -> int:
+    """Run the verb, and print what came of it."""
+    from conda.base.context import context
+
+    from .print_outcome import show
+
+    outcome = _run(arguments)
+    return show(outcome, as_json=bool(arguments.json) if arguments.coex_verb in TOOLS else context.json)
+
+
+def _run(arguments: Namespace) -> Outcome:
     if arguments.coex_verb in TOOLS:
         from .ask import ask
 

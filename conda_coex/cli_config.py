@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from . import config_file
-from .report import notify
+from .print_outcome import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

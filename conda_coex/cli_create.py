@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
+    from .outcome import Outcome
+
 # What conda takes for a package: a name, with a channel before it, and a version or conditions behind it.
 SPEC = re.compile(r"([\w.:/-]+::)?[A-Za-z0-9_][\w.-]*( ?[=<>!~].*|\[.*\])?", re.DOTALL)
 ABOUT = """\
@@ -87,7 +89,7 @@ def _add_environment(parser: ArgumentParser) -> None:
     add_existing(inputs, "The exact packages of an existing environment")
 
 
-def execute_create(arguments: Namespace) -> int:
+def execute_create(arguments: Namespace) -> Outcome:
     """Run the verb; raises AppError with a better command line for packages that are named like files."""
     from .create import Request, create
 

@@ -9,6 +9,8 @@ from .cli_options import describe
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from .outcome import Outcome
+
 ABOUT = """\
 Of one archive: platform, entry points, variables, size, needs of the host,
 digest, every package with its sizes, and the files of the application. Of two
@@ -45,7 +47,7 @@ def configure_inspect(parser: ArgumentParser) -> None:
     add_parser_json(parser)
 
 
-def execute_inspect(arguments: Namespace) -> int:
+def execute_inspect(arguments: Namespace) -> Outcome:
     """Run the verb."""
     from .inspect import inspect
 

@@ -10,6 +10,8 @@ from .cli_options import BUILD_MORE, add_archive, add_existing, add_output, add_
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from .outcome import Outcome
+
 ABOUT = """\
 Without --from-prefix PREFIX, -n or -p it is the active environment. Paths of
 the environment in its files become the host's, and a note names each file that
@@ -66,7 +68,7 @@ def configure_pack(parser: ArgumentParser) -> None:
     add_output(parser, asks=False)
 
 
-def execute_pack(arguments: Namespace) -> int:
+def execute_pack(arguments: Namespace) -> Outcome:
     """Run the verb; raises InputError where no environment is named and none is active."""
     from .create import Request
     from .errors import InputError

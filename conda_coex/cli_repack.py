@@ -9,6 +9,8 @@ from .cli_options import BUILD_STATUS, add_config, add_output, add_sources, desc
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from .outcome import Outcome
+
 ABOUT = """\
 What is not named stays. Frames of packages are copied as they are, each
 compared with its sha256, and nothing is solved or downloaded. The new archive
@@ -60,7 +62,7 @@ def configure_repack(parser: ArgumentParser) -> None:
     add_output(parser, asks=False)
 
 
-def execute_repack(arguments: Namespace) -> int:
+def execute_repack(arguments: Namespace) -> Outcome:
     """Run the verb."""
     from .repack import Request as Repack
     from .repack import repack

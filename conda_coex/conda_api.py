@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
 
 
+def version() -> str:
+    """Return the version of the conda that builds."""
+    from conda import __version__
+
+    return str(__version__)
+
+
 def prefix_data(prefix: str, *, pip: bool) -> Any:
     """Return conda's view of an environment, with what pip installed or without; the keyword's name changed in 25.5."""
     from inspect import signature
@@ -77,7 +84,10 @@ def requested(spec: str | None) -> dict[str, Any]:
 
 
 def print_json(**fields: Any) -> None:
-    """Print conda's document of a success; raises if it cannot be written, which conda's own logging does not."""
+    """Print a document as conda does, of a success unless `success` is False.
+
+    Raises if it cannot be written, which conda's own logging does not.
+    """
     from conda.cli.common import stdout_json_success
 
     with contextlib.redirect_stdout(io.StringIO()) as document:
@@ -113,6 +123,20 @@ def unread_channels(channels: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def ask(lines: Callable[[], Iterable[str]]) -> None:
+    """Show what is about to happen, and ask to proceed, as conda does; raises conda's CondaSystemExit for a no.
+
+    A program that reads JSON is not asked.
+    """
+    from conda.base.context import context
+
+    if context.json:
+        return
+    if not (context.quiet and context.always_yes):  # a question needs its subject
+        write_text("".join(f"{line}\n" for line in lines()))
+    confirm_yn()
+
+
 def confirm_yn() -> None:
     """Ask to proceed; raises conda's DryRunExit or CondaSystemExit."""
     try:
@@ -120,6 +144,19 @@ def confirm_yn() -> None:
     except ImportError:
         from conda.cli.common import confirm_yn as confirm
     confirm()
+
+
+@contextlib.contextmanager
+def working(description: str) -> Iterator[None]:
+    """Say what goes on, as conda does, where it would."""
+    from conda.base.context import context
+
+    shown = not (context.quiet or context.json)
+    if shown:
+        print(f"{description}: ...working... ", end="", flush=True)
+    yield
+    if shown:
+        print("done")
 
 
 @contextlib.contextmanager

@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import app, archive, baked, bytecode, conda_api, entry_point, inputs, libzstd, pip_stage, records, solve
+from .environment import DryRun
 from .fetch import fetch, settle
 from .frame_cache import FrameCache
 from .host_notes import fetching_scripts, same_names
 from .layout import Group, Layout
 from .lock_file import Choice
 from .manifest import make_manifest
+from .outcome import Created
 from .package_cache import frame_directory, package_cache
 from .payload import Payload, make_index
 from .pip_packages import OWNER
 from .plan import broken_commands, find_python, links_outside, plan_package
 from .read_back import read_back
-from .report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import IO
 
     from coex_bootstrap.format import Manifest
@@ -55,17 +56,19 @@ class Request:
     kept_variables: tuple[str, ...] = ()  # of the caller, which a start would remove
 
 
-def create(request: Request) -> int:
-    """Create the archive that was asked for and say what came of it; returns the status."""
+def create(request: Request) -> Created | DryRun:
+    """Create the archive that was asked for; in a dry run return the plan for it."""
     with contextlib.ExitStack() as staging:  # what has to last until the payload is written
         return _create(request, staging)
 
 
-def _create(request: Request, staging: contextlib.ExitStack) -> int:
+def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun:
     output = check(request)
     choice = Choice(target_platform(), request.lock_environment, request.lock_categories)
     settle()
     environment = inputs.read(request.files, request.specs, choice, existing_prefix(request), output)
+    if isinstance(environment, DryRun):
+        return environment
     packages = fetch(environment.records, environment.specs)
     date = build_date(packages)
     cache = FrameCache(frame_directory(), request.level)
@@ -74,8 +77,23 @@ def _create(request: Request, staging: contextlib.ExitStack) -> int:
     fields: dict[str, object] = {"pip": installed.lock} if installed.lock else {}
     fields["compile"] = left_to_compile(plans, pyc_left)
     manifest = write(request, output, environment, plans, layout, cache, date, fields)
-    report(output, manifest, environment, list(links_outside(plans)), [*installed.notes, *layout.notes])
-    return 0
+    return created(
+        output, manifest, environment, [*links_outside(plans), *environment.notes, *installed.notes, *layout.notes]
+    )
+
+
+def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
+    """Return what was made, with notes on what is not in it."""
+    return Created(
+        archive=output,
+        platform=manifest.platform,
+        digest=manifest.digest,
+        size=output.stat().st_size,
+        unpacked=manifest.fields["unpacked"]["content"],
+        packages=len(manifest.packages),
+        entry_point=manifest.entry_points[0],
+        notes=(*notes, *(f"{name} was not installed by conda and is left out" for name in environment.foreign)),
+    )
 
 
 def write(
@@ -186,16 +204,9 @@ def plan(
     layout.place(Group(OWNER, packaged=True), installed.items)
     left = sorted([*left, *(item.path.removeprefix("prefix/") for item in installed.sources)])
     meta = records.plan_records(plans, date, installed.removed)
-    meta.append(records.plan_history(plans, environment.specs, context_version(), date))
+    meta.append(records.plan_history(plans, environment.specs, conda_api.version(), date))
     layout.place(META, meta + records.plan_state(environment.variables, date))
     return plans, layout, left
-
-
-def context_version() -> str:
-    """Return the version of the conda that builds."""
-    from conda import __version__
-
-    return str(__version__)
 
 
 def left_to_compile(plans: list[PackagePlan], sources: list[str]) -> dict[str, object] | None:

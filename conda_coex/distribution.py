@@ -35,5 +35,3 @@ def origin(download: Row) -> Row:
     if parts.scheme:
         row["url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     return row
-
-

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.report import human
+
 from . import pointers
 from .direct_url import editable_places
 from .errors import InputError
 from .live_file import with_data
 from .live_prefix import CACHES, TRASH, VERSION_CONTROL, walk
 from .plan import Content, Link
-from .report import human
 from .unmanaged import directory_mode, emptied, read_files
 
 if TYPE_CHECKING:

@@ -67,4 +67,3 @@ def check_script(program: str, arguments: Sequence[str], names: Names) -> None:
     for word in words_of(program, arguments):
         if word.role == "script" and names.in_app(word.text) is None and names.in_prefix(word.text) is None:
             refuse_missing(program, word.text)
-

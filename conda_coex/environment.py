@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
@@ -40,6 +43,24 @@ class Wanted:
     pinned: tuple[Any, ...] = ()  # records that need no solve
     notes: tuple[str, ...] = ()
     implied: tuple[str, ...] = ()  # specs that nobody wrote, taken if the channels have them
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a dry run would pack: conda's actions {LINK: records, PIP: lines, ...}, and the lines for a person.
+
+    A `message` says why nothing is known of it.
+    """
+
+    actions: dict[str, Any] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    message: str | None = None
+
+
+def plan_of(records: Sequence[Any], pip: Sequence[str] = ()) -> DryRun:
+    """Return the plan for records that need no solve, and lines for pip."""
+    actions = {"LINK": list(records), **({"PIP": list(pip)} if pip else {})}
+    return DryRun(actions, (*(record.dist_str() for record in records), *(f"pip: {line}" for line in pip)))
 
 
 @dataclass(frozen=True)

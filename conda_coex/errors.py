@@ -28,6 +28,7 @@ __all__ = [
     "PackageDamaged",
     "PackageRefused",
     "PipFailed",
+    "PlanHidden",
     "ReadBackFailed",
     "RepodataMissing",
 ]
@@ -39,6 +40,13 @@ class LibraryMissing(CoexError):
 
 class InputError(CoexError):
     """What was asked for contradicts itself, or cannot be read."""
+
+
+class PlanHidden(Exception):
+    """A lock file's reader ends in a dry run before it says what the file pins; nothing is wrong."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is a lock file, whose reader does not say in a dry run what it pins")
 
 
 class EntryPointNotFound(CoexError):

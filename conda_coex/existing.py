@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from . import conda_api
-from .environment import Environment
+from .environment import DryRun, Environment, plan_of
 from .errors import InputError
 from .installed import UNKNOWN, UNSAID, damaged, read_records
-from .report import show_records
 
 
-def read_existing(prefix: str, *, pip: bool = True) -> Environment:
+def read_existing(prefix: str, *, pip: bool = True) -> Environment | DryRun:
     """Return the records of an existing environment, as they are, in an order that respects dependencies.
+
+    In a dry run it is the plan for them.
 
     What `pip` installed is named in `foreign`, where that is wanted.
     """
     from conda.base.context import context
-    from conda.exceptions import DryRunExit, EnvironmentLocationNotFound
+    from conda.exceptions import EnvironmentLocationNotFound
 
     mine = [record for record in _condas(Path(prefix)) if _is_conda(record)]
     if not mine and not Path(prefix, "conda-meta", "history").is_file():  # which other installers do not write
@@ -28,8 +29,7 @@ def read_existing(prefix: str, *, pip: bool = True) -> Environment:
     if not mine:
         raise InputError("the environment has no conda packages", os.fsencode(prefix))
     if context.dry_run:
-        show_records(mine)
-        raise DryRunExit
+        return plan_of(mine)
     specs = conda_api.requested_specs(prefix, {record.name for record in mine})
     platform = next((record.subdir for record in mine if record.subdir != "noarch"), context.subdir)
     return Environment(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 COMMAND = r"""(?:^|[;&|({!`]|\b(?:then|do|else|if|elif|while|until|exec|time|sudo|command|nohup|xargs|env|eval)\s)\s*
     (?:\w+=\S*\s+)*["']?(?:[^\s"'=;&|()]*/)?"""
 FETCHES = re.compile(
-    COMMAND + r"""(?P<name>curl|wget|aria2c|axel|lftp|ftp|rsync|scp|sftp|gdown|gsutil|installBiocDataPackage\.sh
+    COMMAND
+    + r"""(?P<name>curl|wget|aria2c|axel|lftp|ftp|rsync|scp|sftp|gdown|gsutil|installBiocDataPackage\.sh
     |git(?:\s+-\S+(?:\s+\S+)?)*?\s+(?:clone|fetch|pull|submodule)
     |svn\s+(?:co|checkout|export|update)|hg\s+(?:clone|pull)|aws\s+s3|docker\s+pull
     |(?:python[\d.]*["']?\s+(?:-\w+\s+)*-m\s+)?pip[\d.]*["']?\s+(?:install|download)
@@ -35,9 +36,7 @@ CALLS = re.compile(
     r"|(?:remotes|devtools|pak)::\w*install\w*\(|urlretrieve\(|urlopen\(|requests\.get\(|nltk\.download\("
     r"|Pkg\.(?:add|instantiate|build|update)\("
 )
-SPEAKS = re.compile(
-    r"^[ \t]*(?:echo|printf)[ \t](?:[^\n\"'$|`]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\$(?!\())*", re.MULTILINE
-)
+SPEAKS = re.compile(r"^[ \t]*(?:echo|printf)[ \t](?:[^\n\"'$|`]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\$(?!\())*", re.MULTILINE)
 MESSAGE = re.compile(r"^[^\n#]*\bcat\b[^\n]*<<-?\s*[\"']?(\w+)[\"']?.*?^\s*\1\s*$", re.MULTILINE | re.DOTALL)
 NAMED = 3  # pairs of paths
 TERMINALS = "prefix/share/terminfo/"

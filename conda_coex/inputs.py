@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from . import existing, lock, pinned, pip_packages, solve, wanted
 from .document import read_document
-from .errors import InputError
+from .environment import DryRun
+from .errors import InputError, PlanHidden
 from .lock_file import SUPPORTED
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 def read(
     files: Sequence[str], specs: Sequence[str], choice: Choice, prefix: str | None, output: Path
-) -> Environment:
-    """Return the records to pack, in link order, with what pip has to add; `prefix` is an existing environment's."""
+) -> Environment | DryRun:
+    """Return the records to pack, in link order, with what pip has to add, or in a dry run the plan for these.
+
+    `prefix` is an existing environment's.
+    """
     if prefix is not None:
         return existing.read_existing(prefix)
     _check_platform(choice.platform)
@@ -29,7 +33,10 @@ def read(
     if found is not None:
         pip_packages.check(found.platform, found.pip)
         return pinned.resolve(found)
-    asked = wanted.merge_inputs(documents, specs)
+    try:
+        asked = wanted.merge_inputs(documents, specs)
+    except PlanHidden as error:
+        return DryRun(message=str(error))
     pip_packages.check(choice.platform, asked.pip)
     return pinned.order(asked) if asked.pinned else solve.solve(asked, str(output.absolute()))
 

@@ -1,4 +1,4 @@
-"""Show what an archive holds, where its megabytes are, or how two archives differ: as text, as JSON, or as a page."""
+"""Find out what an archive holds, where its megabytes are, or how two archives differ."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from contextlib import closing
 from typing import Any
 
 from coex_bootstrap.archive import Archive
-from coex_bootstrap.report import write_text
+from coex_bootstrap.report import Outcome
 from coex_bootstrap.tool_info import describe, render
 
-from . import compare, conda_api, file_differences, sizes
+from . import compare, file_differences, sizes
 from .size_page import write_page
 
 
-def inspect(path: str, other: str | None = None, *, bars: bool = False, page: str | None = None) -> int:
-    """Print what the archive at `path` says of itself, or what `other` has that it has not.
+def inspect(path: str, other: str | None = None, *, bars: bool = False, page: str | None = None) -> Outcome:
+    """Return what the archive at `path` says of itself, or what `other` has that it has not.
 
     `bars` and `page` (a file) ask for the size report. Raises ArchiveDamaged or FormatUnknown.
     """
-    from conda.base.context import context
-
     from .errors import InputError
 
     if other is not None and (bars or page):
@@ -40,11 +38,7 @@ def inspect(path: str, other: str | None = None, *, bars: bool = False, page: st
             {"name": each.name, "packed": round(each.packed), "unpacked": each.unpacked, "files": len(each.files)}
             for each in measured
         ]
-    if context.json:
-        conda_api.print_json(**document)
-    else:
-        write_text("".join(f"{line}\n" for line in lines))
-    return 0
+    return Outcome(document, lines, 0)
 
 
 def read(path: str, *, measured: bool) -> dict[str, Any]:

@@ -43,9 +43,7 @@ def find_libzstd(
     raise DecoderNotFound(f"no libzstd for {platform} was found", remedy=remedy)
 
 
-def solve_quietly(
-    packages: Sequence[Package], name: str, channels: Sequence[str], solve: Solve
-) -> Sequence[Package]:
+def solve_quietly(packages: Sequence[Package], name: str, channels: Sequence[str], solve: Solve) -> Sequence[Package]:
     """Solve for zstd only where the environment has none; channels without it are no error yet.
 
     Where all together fail, as because one of an existing environment's is gone, each is asked alone.

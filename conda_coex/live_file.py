@@ -77,9 +77,7 @@ def _content(stream: int, size: int) -> Iterator[bytes | mmap.mmap]:
         yield data
 
 
-def examine(
-    data: bytes | mmap.mmap, source: Path, target: str, state: os.stat_result, names: Sequence[str]
-) -> Reading:
+def examine(data: bytes | mmap.mmap, source: Path, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
     """Return what `data` of a live file becomes at `target`, a path of the root."""
     plain = Content(target, safe_mode(state), format_time(state.st_mtime_ns), source, len(data), digest(data))
     named = {name: found for name in names if (found := find_prefix(data, name)) is not None}

@@ -45,8 +45,7 @@ def plan_all(
     Where several packages have a path, and it is as one of them recorded it, the others have lost it to that one.
     """
     done = [
-        plan_installed(package, record, python, live, names)
-        for package, record in zip(packages, records, strict=True)
+        plan_installed(package, record, python, live, names) for package, record in zip(packages, records, strict=True)
     ]
     own = {
         item.path.removeprefix("prefix/"): replace(item, package_path=None)

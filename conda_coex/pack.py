@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import os
-import posixpath
-from dataclasses import dataclass, field, replace
-from itertools import accumulate
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from . import builder_paths, bytecode, compiled, create, direct_url, editable, existing, pack_notes, pointers, records
+from . import (
+    builder_paths,
+    bytecode,
+    compiled,
+    conda_api,
+    create,
+    direct_url,
+    editable,
+    existing,
+    pack_notes,
+    pointers,
+    records,
+)
 from .aliases import find_aliases
-from .cached_files import follow
+from .environment import DryRun
 from .errors import InputError
 from .frame_cache import FrameCache
-from .installed import behind_links, installed_package, lacking, read_records, rows_of
+from .installed import installed_package, read_records
 from .layout import Group, Layout
 from .live_distribution import distributions
-from .live_plan import plan_all
-from .live_prefix import is_environment, walk
+from .live_reading import Restoring, checked_prefix, plan_packages, read
 from .package_cache import frame_directory
 from .pip_record import blank_hashes
 from .plan import Content, find_python
-from .report import report
-from .restore import restore
-from .unmanaged import Unmanaged, collect_unmanaged, emptied, names_of
+from .unmanaged import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .environment import Environment
-    from .live_plan import Drift
-    from .packages import Package
-    from .plan import Link, PackagePlan, Python
+    from .outcome import Created
+    from .plan import PackagePlan, Python
     from .selection import Selection
+    from .unmanaged import Unmanaged
 
 OWNER = "not of conda"
 
@@ -47,28 +52,24 @@ class Choices:
     editable: str  # sources outside of the prefix: refuse, or bring them along
 
 
-@dataclass
-class Planned:
-    """The packages of a prefix; paths are relative to it."""
-
-    plans: list[PackagePlan]
-    drifts: list[Drift]
-    restored: list[str] = field(default_factory=list)
-
-
-def pack(request: create.Request, selection: Selection, choices: Choices) -> int:
-    """Pack the prefix that was asked for and say what came of it; returns the status."""
+def pack(request: create.Request, selection: Selection, choices: Choices) -> Created | DryRun:
+    """Pack the prefix that was asked for; in a dry run return the plan for it."""
     with contextlib.ExitStack() as scratch:  # what has to last until the payload is written
         return _pack(request, selection, choices, scratch)
 
 
-def _pack(request: create.Request, selection: Selection, choices: Choices, scratch: contextlib.ExitStack) -> int:
+def _pack(
+    request: create.Request, selection: Selection, choices: Choices, scratch: contextlib.ExitStack
+) -> Created | DryRun:
     output = create.check(request)
-    prefix = checked_prefix(request)
+    assert request.prefix is not None
+    prefix = checked_prefix(request.prefix)
     known = read_records(prefix)
     others = find_aliases(prefix, known.values())
     names = names_of(prefix, [*others.names, *others.former])
     environment = existing.read_existing(str(prefix), pip=False)
+    if isinstance(environment, DryRun):
+        return environment
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
     installed = [known[dist] for dist in dists]
     found = read(prefix, selection, installed, output, names)
@@ -76,8 +77,10 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     bring = choices.editable == "bring"
     brought = editable.bring(found, names, selection, output) if bring else editable.Brought()
     pointers.refuse(found.items, names, brought=bring)
-    restoring = scratch if choices.missing == "restore" else None
-    planned = plan_packages(installed, prefix, found, selection, restoring, names)
+    packages = [installed_package(prefix, record, record.get("requested_spec")) for record in installed]
+    date = create.build_date(tuple(packages))
+    restoring = Restoring(selection, date, scratch) if choices.missing == "restore" else None
+    planned = plan_packages(installed, packages, prefix, found, restoring, names)
     pip = distributions(found.items)
     stay = compiled.Kept(found.stay)
     kept, gone = direct_url.settle(compiled.settle(found.items, names, stay), names, brought.moved)
@@ -86,7 +89,6 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     if missing and choices.missing == "refuse":
         what = f"files of packages are missing ({pack_notes.shown(missing)})"
         raise InputError(what, os.fsencode(prefix), "reinstall these, or take them from the cache: --missing restore")
-    date = create.build_date(tuple(plan.package for plan in planned.plans))
     cache = FrameCache(frame_directory(), request.level)
     plans = [replace(plan, files=tuple(compiled.settle(plan.files, names, stay))) for plan in planned.plans]
     if selection.leaves_out("x.pyc") is not None:
@@ -104,102 +106,7 @@ def _pack(request: create.Request, selection: Selection, choices: Choices, scrat
     fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
     fields.update({"pip": pip} if pip else {})
     manifest = create.write(request, output, environment, plans, layout, cache, date, fields)
-    report(output, manifest, environment, [], [*said, *layout.notes])
-    return 0
-
-
-def checked_prefix(request: create.Request) -> Path:
-    """Return the prefix to pack; raises InputError for what is no environment of conda's, or has an odd path."""
-    assert request.prefix is not None
-    prefix = Path(request.prefix)
-    if (prefix / "pyvenv.cfg").is_file():
-        what = "is a virtual environment, whose Python lies outside of it"
-        raise InputError(what, os.fsencode(prefix), "make a conda environment, and install into that")
-    if not all(name.isprintable() for name in names_of(prefix)):  # bytes that are no UTF-8 among them
-        raise InputError("has a path that is no UTF-8, or is unprintable", os.fsencode(prefix), "rename a directory")
-    return prefix
-
-
-def read(
-    prefix: Path, selection: Selection, installed: list[dict[str, Any]], output: Path, names: Sequence[str]
-) -> Unmanaged:
-    """Return all files of the prefix that are wanted: those of packages whatever they are called."""
-    archive = os.path.relpath(os.path.realpath(output), os.path.realpath(prefix))
-    known = {target: row for record in installed for target, row in rows_of(record)}
-    managed = {above for target in known for above in accumulate(target.split("/"), posixpath.join)}
-
-    def wanted(path: str) -> bool:
-        if path not in managed and not (is_environment(path) and is_environment(posixpath.dirname(path))):
-            return False
-        if path == archive:
-            return False
-        if selection.leaves_out(path) != "excluded":
-            return True
-        return bool(selection.include) and os.access(prefix / path, os.R_OK)  # something in it may be asked for
-
-    tree = walk(prefix, wanted)
-    cached = follow(tree, known)
-    files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}
-    links = {path: target for path, target in tree.links.items() if selection.wanted(path, 0)}
-    for path in emptied(tree, files.keys() | links.keys()):
-        del tree.directories[path]
-    tree.files, tree.links = files, links
-    own = (target for target, row in known.items() if row.get("path_type") != "pyc_file")
-    of_packages = {target for target in own if target.endswith(".pyc")}
-    found = collect_unmanaged(prefix, (), names, tree, of_packages)
-    found.privileged = list(builder_paths.privileged(prefix, files))
-    found.cached = [path for path in cached if path in files]
-    return found
-
-
-def plan_packages(
-    installed: list[dict[str, Any]],
-    prefix: Path,
-    found: Unmanaged,
-    selection: Selection,
-    scratch: contextlib.ExitStack | None,
-    names: tuple[str, ...],
-) -> Planned:
-    """Return the packages as they are in the prefix; what is theirs is taken from `found`.
-
-    With `scratch`, what is missing comes from conda's package cache.
-    """
-    live = {item.path.removeprefix("prefix/"): item for item in found.items}
-    packages = [installed_package(prefix, record, record.get("requested_spec")) for record in installed]
-    python = find_python(packages)
-    managed = {target for record in installed for target, _ in rows_of(record)}
-    for path, (real, item) in behind_links(managed, live, prefix).items():
-        live[path] = item
-        managed.add(real)
-    found.items = [item for path, item in live.items() if path not in managed]
-    restored: dict[str, Content | Link] = {}
-    if scratch is not None:
-        restored = restore_all(installed, packages, live, selection, scratch)
-    plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names)
-    files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
-    noarch = {item.path for item in files if item.compiled}
-    found.sources = [source for source in found.sources if source.path not in noarch]
-    own = {item.path.removeprefix("prefix/") for item in files if item.package_path is not None}
-    found.stay = {path: count for path, count in found.stay.items() if path not in own}
-    return Planned(plans, drifts, sorted(restored))
-
-
-def restore_all(
-    installed: list[dict[str, Any]],
-    packages: list[Package],
-    live: dict[str, Content | Link],
-    selection: Selection,
-    scratch: contextlib.ExitStack,
-) -> dict[str, Content | Link]:
-    """Return what can be had of the files that packages lack, and that were not to be left out."""
-    python, date = find_python(packages), create.build_date(tuple(packages))
-    restored: dict[str, Content | Link] = {}
-    for record, package in zip(installed, packages, strict=True):
-        rows = lacking(record, live, package.directory)
-        rows = {path: row for path, row in rows.items() if selection.leaves_out(path) is None}
-        if rows:
-            restored |= restore(package, record, rows, python, date, scratch)
-    return restored
+    return create.created(output, manifest, environment, [*environment.notes, *said, *layout.notes])
 
 
 def without_compiled(plan: PackagePlan) -> PackagePlan:
@@ -230,7 +137,7 @@ def lay_out(
         layout.make_directory(path)
         layout.modes[path] = mode
     meta = records.plan_records(plans, date)
-    meta.append(records.plan_history(plans, environment.specs, create.context_version(), date))
+    meta.append(records.plan_history(plans, environment.specs, conda_api.version(), date))
     layout.place(create.META, meta + records.plan_state(environment.variables, date))
     return layout, sorted(set(left))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.report import human
+
 from .compiled import ROOMY, SHORTEST
 from .errors import InputError
 from .plan import Content, Link
-from .report import human
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

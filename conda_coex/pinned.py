@@ -10,28 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .conda_api import link_order
-from .environment import Environment
+from .environment import DryRun, Environment, plan_of
 from .errors import LockMismatch
 from .fetch import download
 from .lock_file import SUFFIXES, wrong
-from .report import show_records
 
 if TYPE_CHECKING:
     from .environment import Wanted
     from .lock_file import Lock, LockedPackage
 
 
-def resolve(lock: Lock) -> Environment:
-    """Return the records that a lock pins (conda's `misc.explicit`); in a dry run shows them instead.
+def resolve(lock: Lock) -> Environment | DryRun:
+    """Return the records that a lock pins (conda's `misc.explicit`); in a dry run the plan for them.
 
     Raises LockMismatch for a package whose hash differs, and what conda raises for one that it cannot fetch.
     """
     from conda.base.context import context
-    from conda.exceptions import DryRunExit
 
     if context.dry_run:
-        show_records([_named(package) for package in lock.packages], [line for part in lock.pip for line in part.shown])
-        raise DryRunExit
+        return plan_of(tuple(map(_named, lock.packages)), [line for part in lock.pip for line in part.shown])
     for package in lock.packages:
         _check_local(lock, package)
     download(tuple(map(_spec, lock.packages)))

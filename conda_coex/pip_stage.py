@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import bytecode, pip_packages
+from . import bytecode, conda_api, pip_packages
 from .pip_install import Pip
 from .pip_packages import Installed
 from .plan import find_python
@@ -34,14 +34,11 @@ def install(
     program = pip_packages.find_pip(packages)
     python = find_python(packages)
     assert python is not None  # or there is no pip
-    if not (context.quiet or context.json):
-        print("Installing pip packages: ...working... ", end="", flush=True)
-    prefix = staging.enter_context(staged(environment, packages, cache))
-    pip = Pip(prefix, program, date, context.offline)
-    found = pip_packages.install(prefix, environment, python, pip, date)
-    plain = [item for item in found.sources if item.edits is None]
-    compiled = bytecode.compile_sources(prefix / python.program, plain) if plain else []
-    left = [item for item in found.sources if item.edits is not None]
-    if not (context.quiet or context.json):
-        print("done")
+    with conda_api.working("Installing pip packages"):
+        prefix = staging.enter_context(staged(environment, packages, cache))
+        pip = Pip(prefix, program, date, context.offline)
+        found = pip_packages.install(prefix, environment, python, pip, date)
+        plain = [item for item in found.sources if item.edits is None]
+        compiled = bytecode.compile_sources(prefix / python.program, plain) if plain else []
+        left = [item for item in found.sources if item.edits is not None]
     return replace(found, items=[*found.items, *compiled], sources=left)

@@ -195,11 +195,12 @@ def format_time(nanoseconds: int) -> str:
     return f"{seconds}.{fraction:09d}" if fraction else str(seconds)
 
 
-def links_outside(plans: Sequence[PackagePlan]) -> Iterator[tuple[str, Link]]:
-    """Yield (dist, link) for links that leave the prefix: they stay links, where conda copies an absolute target."""
+def links_outside(plans: Sequence[PackagePlan]) -> Iterator[str]:
+    """Yield a note on each link that leaves the prefix: it stays a link, where conda copies an absolute target."""
     for plan in plans:
         for item in plan.files:
             if isinstance(item, Link):
                 target = posixpath.normpath(posixpath.join(posixpath.dirname(item.path), item.target))
                 if not target.startswith("prefix/"):
-                    yield plan.package.dist, item
+                    what = f"{item.path.removeprefix('prefix/')} is a link to {item.target} and stays one"
+                    yield f"{plan.package.dist}: {what}; what it leads to on the host is not in the archive"

@@ -20,10 +20,10 @@ from .frame_cache import FrameCache
 from .kept import copy, give_sources, keep
 from .layout import Layout
 from .manifest import unpacked_size
+from .outcome import Repacked
 from .payload import Payload, make_index
 from .plan import Content
 from .read_back import read_back
-from .report import human, notify, say_made, write_text
 
 if TYPE_CHECKING:
     from typing import IO
@@ -48,10 +48,9 @@ class Request:
     level: int | None
 
 
-def repack(request: Request) -> int:
-    """Write the archive that was asked for and say what came of it; returns the status."""
+def repack(request: Request) -> Repacked:
+    """Write the archive that was asked for; in a dry run only return what it would be."""
     from conda.base.context import context
-    from conda.exceptions import DryRunExit
 
     output = Path(request.output or request.archive)
     check(request, output)
@@ -63,13 +62,11 @@ def repack(request: Request) -> int:
         read_sources(request, old, layout)
         points = resolve(request, old, layout)
         env, left = variables(request, old)
+        made = outcome(output, points, layout, old.manifest.platform)
         if context.dry_run:
-            report(output, {"entry_points": points}, layout, old.manifest.platform)
-            raise DryRunExit
+            return made
         fields = write(request, old, layout, kept, {"entry_points": points, "env": env, "keep_env": left}, output)
-        platform = old.manifest.platform
-    report(output, fields, layout, platform)
-    return 0
+    return replace(made, digest=fields["digest"], size=output.stat().st_size)
 
 
 def check(request: Request, output: Path) -> None:
@@ -187,21 +184,9 @@ def seal(stream: IO[bytes], old: Archive, layout: Layout, payload: Payload, fiel
     fields.update(digest=manifest.digest)
 
 
-def report(output: Path, fields: dict[str, Any], layout: Layout, platform: str) -> None:
-    """Say what was made, or in a dry run what would be."""
-    from conda.base.context import context
-
-    names = [entry["name"] for entry in fields["entry_points"]]
-    count = sum(path.startswith("app/") for path in layout.entries)
+def outcome(output: Path, points: list[dict[str, Any]], layout: Layout, platform: str) -> Repacked:
+    """Return what is made, before it is."""
     notes = [*app.leaving(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
-    made = {"dry_run": True} if context.dry_run else {"digest": fields["digest"], "size": output.stat().st_size}
-    if context.json:
-        conda_api.print_json(archive=str(output), **made, entry_points=names, app_files=count, warnings=notes)
-        return
-    notify(notes)
-    facts = f"{count} app file{'s' * (count != 1)}, entry points: {', '.join(names)}"
-    if context.dry_run:
-        write_text(f"{output}: {facts}\n")
-        notify(["nothing was written: this was a dry run"])
-        return
-    say_made(output, f"{human(made['size'])}, {facts}", is_for_here=platform == context._native_subdir())
+    names = tuple(entry["name"] for entry in points)
+    count = sum(path.startswith("app/") for path in layout.entries)
+    return Repacked(output, platform, names, count, tuple(notes))

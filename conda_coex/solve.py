@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from typing import TYPE_CHECKING, Any
 
 from . import conda_api
-from .environment import Environment
+from .environment import DryRun, Environment
 from .errors import RepodataMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .environment import Wanted
 
@@ -24,8 +25,10 @@ ASSUMED = {
 NOWHERE = "/env/does/not/exist"  # conda's own name for the prefix of a solve without one
 
 
-def solve(wanted: Wanted, location: str) -> Environment:
-    """Solve, show the result and ask, as conda does; raises conda's own errors for what cannot be satisfied.
+def solve(wanted: Wanted, location: str) -> Environment | DryRun:
+    """Solve, show the result and ask, as conda does; in a dry run return the plan.
+
+    Raises conda's own errors for what cannot be satisfied.
 
     `location` is what conda shows as the environment's place: the archive to be.
     """
@@ -33,7 +36,10 @@ def solve(wanted: Wanted, location: str) -> Environment:
     from conda.models.match_spec import MatchSpec
 
     transaction, asked, notes = _solve_implied(wanted, location)
-    _show(transaction, [line for section in wanted.pip for line in section.shown])
+    pip = [line for section in wanted.pip for line in section.shown]
+    if context.dry_run:
+        return _plan(transaction, pip)
+    conda_api.ask(lambda: _summary(transaction, pip))
     specs = tuple(sorted({str(MatchSpec(spec)) for spec in asked}))  # in any order they ask for the same
     return Environment(
         context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables, pip=wanted.pip,
@@ -118,23 +124,21 @@ def _retryable() -> tuple[type[BaseException], ...]:
     return UnsatisfiableError, SpecsConfigurationConflictError, PackagesNotFoundError, SystemExit
 
 
-def _show(transaction: Any, pip: Sequence[str]) -> None:
-    """Show what conda would install and ask, as conda does; raises DryRunExit in a dry run."""
+def _plan(transaction: Any, pip: Sequence[str]) -> DryRun:
+    """Return what conda and pip would install."""
     from conda.base.context import context
-    from conda.exceptions import DryRunExit
 
-    if context.json:
-        if context.dry_run:
-            actions = transaction._make_legacy_action_groups()[0]
-            conda_api.print_json(dry_run=True, actions={**actions, "PIP": list(pip)} if pip else actions)
-            raise DryRunExit
-        return
-    if not (context.quiet and context.always_yes) or context.dry_run:  # a question needs its subject
+    lines = () if context.json else tuple(_summary(transaction, pip))
+    return DryRun({**transaction._make_legacy_action_groups()[0], **({"PIP": list(pip)} if pip else {})}, lines)
+
+
+def _summary(transaction: Any, pip: Sequence[str]) -> Iterator[str]:
+    """Yield the lines by which conda says what it would install, and those for pip."""
+    with contextlib.redirect_stdout(io.StringIO()) as summary:
         transaction.print_transaction_summary()
-        if pip:
-            print("The following will be installed by pip:\n")
-            print("\n".join(f"  {line}" for line in pip) + "\n")
-    conda_api.confirm_yn()
+    yield from summary.getvalue().split("\n")[:-1]
+    if pip:
+        yield from ("The following will be installed by pip:", "", *(f"  {line}" for line in pip), "")
 
 
 def assume_platform() -> None:

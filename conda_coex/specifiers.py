@@ -7,10 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from .environment_file import SUFFIXES, EnvironmentFile, read, wrong
-from .errors import InputError
+from .errors import InputError, PlanHidden
 from .lock_file import check_platform
 from .mistaken import check_kind
-from .report import show_dry_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,9 +37,8 @@ def read_environment_file(document: Document, platform: str) -> EnvironmentFile:
                 return _read_by_plugin(path, platform)
     except InputError:
         raise
-    except DryRunExit:  # a plugin fetches what a lock names, and ends there, without a word, in a dry run
-        show_dry_run(f"{path} is a lock file, whose reader does not say in a dry run what it pins")
-        raise
+    except DryRunExit as error:  # a plugin fetches what a lock names, and ends there, without a word, in a dry run
+        raise PlanHidden(path) from error
     except (CondaError, ValueError, TypeError, AttributeError, KeyError, yaml_error()) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         reason = reason.partition(" Please add to your prior command:")[0]  # options that are not ours

@@ -26,7 +26,7 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 NOUNS = {
     BUILDER: {
         "conda_api", "distribution", "document", "environment", "errors", "frames", "layout", "lock_file",
-        "placeholders", "plan", "report", "verb_parser", "yaml_text",
+        "outcome", "placeholders", "plan", "verb_parser", "yaml_text",
     },
     BOOTSTRAP: {
         "compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting", "working_directory",
@@ -36,7 +36,7 @@ NOUNS = {
 ORCHESTRATORS = {
     BUILDER: {
         "ask", "cache", "cli", "cli_config", "cli_create", "cli_inspect", "cli_options", "cli_pack", "cli_repack",
-        "create", "inputs", "inspect", "pack", "pip_stage", "plugin", "repack", "__main__",
+        "create", "inputs", "inspect", "pack", "pip_stage", "plugin", "print_outcome", "repack", "__main__",
     },
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }
@@ -91,12 +91,20 @@ EDGES = {
         ("live_plan", "installed"),
         ("live_plan", "live_file"),
         ("live_plan", "packages"),
+        ("live_reading", "builder_paths"),
+        ("live_reading", "cached_files"),
+        ("live_reading", "installed"),
+        ("live_reading", "live_plan"),
+        ("live_reading", "live_prefix"),
+        ("live_reading", "restore"),
+        ("live_reading", "unmanaged"),
         ("lock", "conda_lock"),
         ("lock", "explicit_list"),
         ("lock", "pixi_lock"),
         ("activation", "portable"),
         ("archive", "sbom"),
         ("archive_spec", "kept"),
+        ("archive_spec", "print_outcome"),
         ("archive_spec", "sizes"),
         ("manifest", "activation"),
         ("manifest", "archive"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conda.base.context import context
 from conda.exceptions import DryRunExit
 
-from conda_coex import specifiers
-from conda_coex.document import read_document
+from conda_coex import inputs, specifiers
+from conda_coex.environment import DryRun
+from conda_coex.lock_file import Choice
+from conda_coex.print_outcome import show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +30,10 @@ def test_dry_run_of_a_plugin(
     monkeypatch.setattr(specifiers, "_read_by_plugin", end)
     documents: list[dict[str, object]] = []
     monkeypatch.setattr("conda.cli.common.stdout_json_success", lambda **fields: documents.append(fields))
-    with context._override("json", in_json), pytest.raises(DryRunExit):
-        specifiers.read_environment_file(read_document(str(file)), "linux-64")
+    found = inputs.read((str(file),), (), Choice("linux-64", None, ()), None, tmp_path / "x.coex")
+    assert isinstance(found, DryRun)
+    with pytest.raises(DryRunExit):
+        show(found, as_json=in_json)
     said = f"{file} is a lock file, whose reader does not say in a dry run what it pins"
     assert documents == ([{"dry_run": True, "message": said}] if in_json else [])
     assert capsys.readouterr() == ("", "" if in_json else f"coex: note: {said}\n")
