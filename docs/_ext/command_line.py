@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
-WIDTH = 80  # of a usage, which argparse wraps as for a terminal
+WIDTH = 76  # of a usage: what a page has room for
 
 
 class CommandLine(SphinxDirective):

@@ -1,0 +1,42 @@
+"""What the pages run in: a home directory, conda as a user has it, and the test bed's channel as conda-forge."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.layout import Layout
+
+CONDARC = """\
+channels: [conda-forge]
+custom_multichannels:
+  conda-forge: [{channel}]
+report_errors: false
+"""
+
+
+def make_user(testbed: Layout, directory: Path) -> dict[str, str]:
+    """Make the home directory of a user of conda, and return the environment of that user.
+
+    No prompt of conda waits for an answer, and archives find no other place for their roots.
+    """
+    home, temporary, programs = directory / "home", directory / "tmp", directory / "bin"
+    home.mkdir()
+    programs.mkdir()
+    temporary.mkdir()
+    (programs / "conda").symlink_to(testbed.conda)
+    (home / ".condarc").write_text(CONDARC.format(channel=testbed.channel.as_uri()), encoding="utf-8")
+    path = os.pathsep.join([str(programs), "/usr/local/bin", "/usr/bin", "/bin"])
+    conda = {"CONDA_ENVS_DIRS": str(home / "envs"), "CONDA_ALWAYS_YES": "true", "CONDA_OVERRIDE_CUDA": ""}
+    return {"HOME": str(home), "TMPDIR": str(temporary), "PATH": path, "LANG": "C.UTF-8", **conda}
+
+
+@pytest.fixture
+def user(testbed: Layout, tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a user with an empty home directory."""
+    return make_user(testbed, tmp_path)

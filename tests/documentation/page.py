@@ -1,0 +1,110 @@
+"""A page of the documentation: its console blocks, the files it shows, and its hidden set-up, as steps of one shell.
+
+    ```console                    commands begin with `$ `, go on with `> `; below them stands what they print
+    ```{code-block} yaml          with `:caption: NAME` the block is the file NAME
+    <!-- setup ... -->            a script that readers do not see, of which no command may fail
+
+Blocks in other languages are not run.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+PARTS = re.compile(
+    r"^(?P<fence>```+|~~~+) *(?P<language>[^\n]*)\n(?P<block>.*?)^(?P=fence) *$|^<!-- setup\n(?P<setup>.*?)^-->",
+    re.MULTILINE | re.DOTALL,
+)
+CAPTION = re.compile(r"\A:caption: (\S+)\n+")
+BEGIN, END = "\x1e", "\x1f"  # never in what a command prints
+FRAME = "printf '\\036%d\\n' {number}; (exit ${{_status-0}})\n{script}_status=$?; printf '\\037%d\\n' $_status\n"
+RESULT = re.compile(f"{BEGIN}(\\d+)\n(.*?){END}(\\d+)\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of shell, the line of the page where it stands, and what the page says that it prints."""
+
+    line: int
+    script: str
+    expected: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step has printed, and its exit status."""
+
+    printed: str
+    status: int
+
+
+def read_page(path: Path) -> list[Step]:
+    """Return the steps of a page, in its order."""
+    text = path.read_text(encoding="utf-8")
+    found: list[Step] = []
+    for part in PARTS.finditer(text):
+        line = text.count("\n", 0, part.start()) + 2
+        if part["setup"] is not None:
+            found.append(Step(line, f"set -e\n{part['setup']}set +e\n"))
+        elif part["language"] == "console":
+            found += commands(part["block"], line)
+        elif caption := CAPTION.match(part["block"]):
+            name = shlex.quote(caption[1])
+            content = shlex.quote(part["block"][caption.end() :])
+            found.append(Step(line, f"mkdir -p -- $(dirname {name}) && printf %s {content} > {name}\n"))
+    return found
+
+
+def commands(block: str, line: int) -> Iterator[Step]:
+    """Yield the commands of a console block, each with the lines below it."""
+    for part in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+        script = part[1].replace("\n> ", "\n")
+        yield Step(line + block.count("\n", 0, part.start()), script, part[2].rstrip("\n"))
+
+
+def run_steps(steps: list[Step], directory: Path, environment: Mapping[str, str]) -> list[Result]:
+    """Run all steps in one bash, which starts in a directory; return a result for each step that came to its end."""
+    script = "".join(FRAME.format(number=number, script=step.script) for number, step in enumerate(steps))
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=directory, env=environment, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    text = done.stdout.decode(errors="replace")
+    return [Result(printed.rstrip("\n"), int(status)) for _, printed, status in RESULT.findall(text)]
+
+
+# What conda says of its progress, which some versions say with --quiet, too.
+PROGRESS = re.compile(r"^.*: \.\.\.working\.\.\. done\n|^done\n", re.MULTILINE)
+# What differs from machine to machine and from day to day, and what stands for it: sizes, dates, sums, room in tables.
+VARIABLE = (
+    (re.compile(r"[+-]?\b\d+(\.\d+)? ?(B|kB|MB|GB)\b"), "SIZE"),
+    (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d( \d\d:\d\d)?\b"), "DATE"),
+    (re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{24})\b"), "SUM"),
+    (re.compile(r"█*[▏▎▍▌▋▊▉]?(?=\s)"), ""),
+    (re.compile(r"-{3,}"), "---"),
+    (re.compile(r"[ \t]+"), " "),
+)
+
+
+def plain(text: str) -> str:
+    """Return a text without what may differ."""
+    text = PROGRESS.sub("", text + "\n").strip("\n")
+    for pattern, word in VARIABLE:
+        text = pattern.sub(word, text)
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def fits(expected: str, printed: str) -> bool:
+    """Return whether this was printed: `...` stands for anything in a line, and alone in a line for any lines."""
+    pattern = re.escape(plain(expected) + "\n").replace(re.escape("..."), "...")
+    pattern = re.sub(r"^\.\.\.\\\n", "(?:.*\n)*", pattern, flags=re.MULTILINE)
+    return re.fullmatch(pattern.replace("...", ".*"), plain(printed) + "\n") is not None
