@@ -31,3 +31,8 @@ def test_names(page: Path) -> None:
         if not there:
             missing.append(name)
     assert missing == []
+
+
+def test_readme_is_short() -> None:
+    """A newcomer reads it at once; the pages have the rest."""
+    assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 150

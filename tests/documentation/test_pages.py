@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DOCS = REPOSITORY / "docs"
 PAGES = {
     str(page.relative_to(REPOSITORY)): page
-    for page in (DOCS / "index.md", DOCS / "tutorial.md", *sorted(DOCS.glob("how-to/*.md")))
+    for page in (REPOSITORY / "README.md", DOCS / "tutorial.md", *sorted(DOCS.glob("how-to/*.md")))
 }
 
 
