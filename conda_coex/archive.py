@@ -131,10 +131,10 @@ def prelude_size(platform: str) -> int:
     return len(form.fill_prelude(text, b"0" * form.ID_LENGTH, platform))
 
 
-def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: bytes) -> None:
-    """Seal an archive whose payload stands in `stream` after room for the prelude: set digest, tail and prelude."""
+def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: bytes) -> form.Manifest:
+    """Seal an archive whose payload stands in `stream` after room for the prelude; return the manifest with digest."""
     members = {**bootstrap_members(), form.INDEX: index.dumps(), form.LIBZSTD: libzstd, form.SBOM: make_sbom(manifest)}
-    manifest.fields["digest"] = form.digest(manifest, members)
+    manifest = manifest.replace(digest=form.digest(manifest, members))
     members[form.MANIFEST] = manifest.dumps()
     text = members[f"{form.PACKAGE}/{form.PRELUDE}"]
     prelude = form.fill_prelude(text, manifest.root_name, manifest.platform)
@@ -143,6 +143,7 @@ def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: by
     stream.write(form.seal(prelude, tail) + tail)
     stream.seek(0)
     stream.write(prelude)
+    return manifest
 
 
 def open_written(stream: IO[bytes]) -> Archive:

@@ -6,31 +6,31 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import app, archive, baked, bytecode, conda_api, entry_point, inputs, libzstd, pip_stage, records, solve
+from .assemble import assemble
 from .environment import DryRun
 from .fetch import fetch, settle
 from .frame_cache import FrameCache
 from .host_notes import fetching_scripts, same_names
 from .layout import Group, Layout
 from .lock_file import Choice
-from .manifest import make_manifest
+from .manifest import Description, make_manifest
 from .outcome import Created
 from .package_cache import frame_directory, package_cache
-from .payload import Payload, make_index
 from .pip_packages import OWNER
 from .plan import broken_commands, find_python, links_outside, plan_package
-from .read_back import read_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import IO
 
     from coex_bootstrap.format import Manifest
+    from coex_bootstrap.index import Index
 
     from .environment import Environment
     from .packages import Package
+    from .payload import Payload
     from .pip_packages import Installed
     from .plan import PackagePlan
 
@@ -74,9 +74,7 @@ def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun
     cache = FrameCache(frame_directory(), request.level)
     installed = pip_stage.install(environment, packages, date, package_cache(), staging)
     plans, layout, pyc_left = plan(environment, packages, cache, date, installed)
-    fields: dict[str, object] = {"pip": installed.lock} if installed.lock else {}
-    fields["compile"] = left_to_compile(plans, pyc_left)
-    manifest = write(request, output, environment, plans, layout, cache, date, fields)
+    manifest = write(request, output, Build(environment, plans, layout, cache, date, pyc_left, installed.lock))
     return created(
         output, manifest, environment, [*links_outside(plans), *environment.notes, *installed.notes, *layout.notes]
     )
@@ -96,36 +94,48 @@ def created(output: Path, manifest: Manifest, environment: Environment, notes: I
     )
 
 
-def write(
-    request: Request,
-    output: Path,
-    environment: Environment,
-    plans: list[PackagePlan],
-    layout: Layout,
-    cache: FrameCache,
-    date: int,
-    fields: dict[str, object],
-) -> Manifest:
-    """Add the app to what was laid out and write the archive; `fields` are added to its manifest."""
-    layout.place_app(*app.collect(app_sources(request, layout), date, output))
-    layout.notes += [*app.leaving(layout.links()), *same_names(layout, environment.platform)]
-    layout.platform = environment.platform
+@dataclass(frozen=True)
+class Build:
+    """What is left to be made an archive when packages are laid out."""
+
+    environment: Environment
+    plans: list[PackagePlan]
+    layout: Layout
+    cache: FrameCache
+    date: int  # seconds since 1970
+    compile: list[str]  # sources that the host compiles
+    pip: list[dict[str, Any]]
+    runs_post_link: bool = True
+
+
+def write(request: Request, output: Path, build: Build) -> Manifest:
+    """Add the app to what was laid out and write the archive; return its manifest."""
+    layout, platform = build.layout, build.environment.platform
+    layout.place_app(*app.collect(app_sources(request, layout), build.date, output))
+    layout.notes += [*app.leaving(layout.links()), *same_names(layout, platform)]
+    layout.platform = platform
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request), request.variables)
-    packages = [each.package for each in plans]
-    library, library_from = libzstd.find_libzstd(environment, packages, solve_zstd, native_base(environment.platform))
-    with archive.output_file(output) as stream:
-        stream.seek(archive.prelude_size(environment.platform))
-        payload = write_payload(stream, layout, cache)
-        index = make_index(payload, layout)
-        manifest = make_manifest(
-            entry_point.name_of(request.entry_points[0]), points, environment, plans, layout, payload, index, date
-        )
-        manifest.fields.update(libzstd=library_from, env=baked.parse(request.variables), level=request.level)
-        manifest.fields.update(keep_env=baked.parse_kept(request.kept_variables))
-        manifest.fields.update(fields)
-        archive.finish(stream, manifest, index, library)
-        read_back(stream, output, payload)
-    return manifest
+    packages = [each.package for each in build.plans]
+    library, library_from = libzstd.find_libzstd(build.environment, packages, solve_zstd, native_base(platform))
+    description = Description(
+        name=entry_point.name_of(request.entry_points[0]),
+        entry_points=points,
+        env=baked.parse(request.variables),
+        keep_env=baked.parse_kept(request.kept_variables),
+        level=request.level,
+        date=build.date,
+        environment=build.environment,
+        plans=build.plans,
+        libzstd=library_from,
+        compile=left_to_compile(build.plans, build.compile),
+        runs_post_link=build.runs_post_link,
+        pip=build.pip,
+    )
+
+    def describe(payload: Payload, index: Index) -> Manifest:
+        return make_manifest(description, layout, payload, index)
+
+    return assemble(output, platform, layout, build.cache, describe, library)
 
 
 def check(request: Request) -> Path:
@@ -226,22 +236,3 @@ def native_base(platform: str) -> Path | None:
     from conda.base.context import context
 
     return Path(context.root_prefix) if platform == context._native_subdir() else None
-
-
-def write_payload(stream: IO[bytes], layout: Layout, cache: FrameCache) -> Payload:
-    """Compress all contents: package by package, then what only this environment has, then the app."""
-    groups = layout.groups()
-    total = sum(content.size for group in groups for content in group.contents) or 1
-    done = 0
-
-    with conda_api.progress_bar("Compressing") as update:
-
-        def progress(size: int) -> None:
-            nonlocal done
-            done += size
-            update(min(1, done / total))
-
-        payload = Payload(stream, cache, progress)
-        payload.add(groups)
-    cache.sweep()
-    return payload

@@ -41,6 +41,7 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
     for directory in old.index.directories:
         if app_stays or not directory.path.startswith(b"app/"):
             layout.directories.add(os.fsdecode(directory.path))
+        layout.modes[os.fsdecode(directory.path)] = directory.mode
     layout.place(KEPT, items)
     return rows
 
@@ -73,6 +74,7 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
 
     They are compared with their sha256 when the new archive is read back.
     """
+    payload.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
     rows = list(old.index.files)
     staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
     wanted = {*old.index.packaged, *(number for n in staying for number in old.index.frames_of(n))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap import format as form
@@ -25,42 +26,90 @@ if TYPE_CHECKING:
 BLOCK = 4096  # what a file takes on disk at least
 
 
-def make_manifest(
-    name: str,
-    entry_points: list[dict[str, Any]],
-    environment: Environment,
-    plans: Sequence[PackagePlan],
-    layout: Layout,
-    payload: Payload,
-    index: Index,
-    date: int,
-) -> form.Manifest:
-    """Return the manifest without its digest, libzstd and compile, which come last."""
+@dataclass(frozen=True)
+class Description:
+    """What an archive says of itself that its root does not show."""
+
+    name: str
+    entry_points: list[dict[str, Any]]  # as the manifest has them, the default one first
+    env: list[dict[str, object]]
+    keep_env: list[str]
+    level: int
+    date: int  # seconds since 1970
+    environment: Environment
+    plans: Sequence[PackagePlan]
+    libzstd: str  # what it came from
+    compile: dict[str, object] | None  # {python, sources} that a host compiles
+    runs_post_link: bool  # on the host
+    pip: list[dict[str, Any]]
+
+
+def make_manifest(of: Description, layout: Layout, payload: Payload, index: Index) -> form.Manifest:
+    """Return the manifest of a new archive without its digest, which comes last."""
     check_variables(layout)
+    return form.Manifest({
+        **_measured(of.environment.platform, payload, index),
+        "name": of.name,
+        "platform": of.environment.platform,
+        "date": of.date,
+        "entry_points": of.entry_points,
+        "env": of.env,
+        "keep_env": of.keep_env,
+        "level": of.level,
+        "packages": _packages(of.plans, layout, payload),
+        "specs": list(of.environment.specs),
+        "requires": virtual_packages(plan.package for plan in of.plans),
+        "prefix_limit": _prefix_limit(index),
+        "portable": portable_scripts(layout),
+        "post_link": [_identity(plan.package) for plan in of.plans if of.runs_post_link and _has_post_link(plan)],
+        "libzstd": of.libzstd,
+        "compile": of.compile,
+        **({"pip": of.pip} if of.pip else {}),
+    })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is new in an archive of the packages of another one."""
+
+    name: str | None  # None: as it was
+    entry_points: list[dict[str, Any]]
+    env: list[dict[str, object]]
+    keep_env: list[str]
+    level: int
+
+
+def change_manifest(old: form.Manifest, change: Change, payload: Payload, index: Index) -> form.Manifest:
+    """Return the manifest of a repacked archive; its digest is still the old one."""
+    return old.replace(
+        **_measured(old.platform, payload, index),
+        name=old.name if change.name is None else change.name,
+        entry_points=change.entry_points,
+        env=change.env,
+        keep_env=change.keep_env,
+        level=change.level,
+    )
+
+
+def _measured(platform: str, payload: Payload, index: Index) -> dict[str, Any]:
+    """Return the fields that every build sets anew."""
+    return {
+        "format": form.FORMAT_VERSION,
+        "builder": f"conda-coex {__version__}",
+        "prelude": prelude_size(platform),
+        "payload": payload.size,
+        "unpacked": unpacked_size(index),
+    }
+
+
+def _packages(plans: Sequence[PackagePlan], layout: Layout, payload: Payload) -> list[dict[str, Any]]:
     sizes = {group.owner: group.contents for group in layout.groups()}
     packages = []
     for plan in plans:
         contents = sizes.get(plan.package.dist, ())
         unpacked = sum(content.size for content in contents)
         packages.append(_package(plan.package, payload.compressed.get(plan.package.dist, 0), unpacked, len(contents)))
-    return form.Manifest({
-        "format": form.FORMAT_VERSION,
-        "builder": f"conda-coex {__version__}",
-        "name": name,
-        "platform": environment.platform,
-        "date": date,
-        "entry_points": entry_points,
-        "env": [],
-        "packages": packages,
-        "specs": list(environment.specs),
-        "requires": virtual_packages(plan.package for plan in plans),
-        "prefix_limit": _prefix_limit(index),
-        "portable": portable_scripts(layout),
-        "post_link": [_identity(plan.package) for plan in plans if _has_post_link(plan)],
-        "prelude": prelude_size(environment.platform),
-        "payload": payload.size,
-        "unpacked": unpacked_size(index),
-    })  # fmt: skip
+    return packages
 
 
 def unpacked_size(index: Index) -> dict[str, int]:

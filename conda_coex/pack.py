@@ -102,10 +102,8 @@ def _pack(
     users = builder_paths.of_user(find_python([plan.package for plan in plans]))
     said += pack_notes.of_builder(outside, builder_paths.libraries(entries), users)
     said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
-    # post-link scripts ran in the prefix
-    fields: dict[str, object] = {"compile": create.left_to_compile(plans, sources), "post_link": []}
-    fields.update({"pip": pip} if pip else {})
-    manifest = create.write(request, output, environment, plans, layout, cache, date, fields)
+    build = create.Build(environment, plans, layout, cache, date, sources, pip, runs_post_link=False)  # they did
+    manifest = create.write(request, output, build)
     return create.created(output, manifest, environment, [*environment.notes, *said, *layout.notes])
 
 

@@ -9,26 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.archive import Archive
-from coex_bootstrap.format import FORMAT_VERSION, LIBZSTD
+from coex_bootstrap.format import LIBZSTD
 from coex_bootstrap.manifest_check import FUNCTION
 
-from . import __version__, app, archive, baked, conda_api, entry_point, host_notes
+from . import app, archive, baked, entry_point, host_notes
+from .assemble import assemble
 from .entry_files import files_of
 from .entry_function import check_function, module_of, pth_files
 from .errors import AppError, EntryPointNotFound, InputError
 from .frame_cache import FrameCache
 from .kept import copy, give_sources, keep
 from .layout import Layout
-from .manifest import unpacked_size
+from .manifest import Change, change_manifest
 from .outcome import Repacked
-from .payload import Payload, make_index
 from .plan import Content
-from .read_back import read_back
 
 if TYPE_CHECKING:
-    from typing import IO
+    from coex_bootstrap.format import Manifest
+    from coex_bootstrap.index import Index
 
-APP = "app"
+    from .payload import Payload
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,10 @@ def repack(request: Request) -> Repacked:
         made = outcome(output, points, layout, old.manifest.platform)
         if context.dry_run:
             return made
-        fields = write(request, old, layout, kept, {"entry_points": points, "env": env, "keep_env": left}, output)
-    return replace(made, digest=fields["digest"], size=output.stat().st_size)
+        name = entry_point.name_of(request.entry_points[0]) if request.entry_points else None
+        level = request.level or int(old.manifest.fields.get("level") or 9)
+        manifest = write(old, layout, kept, Change(name, points, env, left, level), output)
+    return replace(made, digest=manifest.digest, size=output.stat().st_size)
 
 
 def check(request: Request, output: Path) -> None:
@@ -144,44 +146,22 @@ def variables(request: Request, old: Archive) -> tuple[list[dict[str, object]], 
     return [found[name] for name in sorted(found)], sorted({*left, *request.kept_variables})
 
 
-def write(
-    request: Request, old: Archive, layout: Layout, kept: dict[str, int], asked: dict[str, Any], output: Path
-) -> dict[str, Any]:
-    """Write the archive; return the manifest's new fields."""
-    level = request.level or int(old.manifest.fields.get("level") or 9)
-    total = sum(item.size for item in layout.entries.values() if isinstance(item, Content)) or 1
-    done = 0
-    with archive.output_file(output) as stream, conda_api.progress_bar("Repacking") as update:
+def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, output: Path) -> Manifest:
+    """Write the archive; return its manifest."""
 
-        def progress(size: int) -> None:
-            nonlocal done
-            done += size
-            update(min(1, done / total))
+    def describe(payload: Payload, index: Index) -> Manifest:
+        return change_manifest(old.manifest, change, payload, index)
 
-        stream.seek(archive.prelude_size(old.manifest.platform))
-        payload = Payload(stream, FrameCache(None, level), progress)
-        payload.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
-        copy(old, layout, kept, payload)
-        payload.add(group for group in layout.groups() if group.owner == APP)
-        fields: dict[str, Any] = {
-            **asked, "format": FORMAT_VERSION, "builder": f"conda-coex {__version__}", "level": level,
-            "prelude": archive.prelude_size(old.manifest.platform), "payload": payload.size,
-        }  # fmt: skip
-        if request.entry_points:
-            fields["name"] = entry_point.name_of(request.entry_points[0])
-        seal(stream, old, layout, payload, fields)
-        read_back(stream, output, payload)
-    return fields
-
-
-def seal(stream: IO[bytes], old: Archive, layout: Layout, payload: Payload, fields: dict[str, Any]) -> None:
-    """Finish the archive; adds its digest to the fields."""
-    index = make_index(payload, layout)
-    modes = {directory.path: directory.mode for directory in old.index.directories}
-    index.directories = [each._replace(mode=modes.get(each.path, each.mode)) for each in index.directories]
-    manifest = type(old.manifest)({**old.manifest.fields, **fields, "unpacked": unpacked_size(index)})
-    archive.finish(stream, manifest, index, old.members.get(LIBZSTD, b""))
-    fields.update(digest=manifest.digest)
+    cache, library = FrameCache(None, change.level), old.members.get(LIBZSTD, b"")
+    return assemble(
+        output,
+        old.manifest.platform,
+        layout,
+        cache,
+        describe,
+        library,
+        lambda payload: copy(old, layout, kept, payload),
+    )
 
 
 def outcome(output: Path, points: list[dict[str, Any]], layout: Layout, platform: str) -> Repacked:

@@ -35,8 +35,8 @@ NOUNS = {
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {
     BUILDER: {
-        "ask", "cache", "cli", "cli_config", "cli_create", "cli_inspect", "cli_options", "cli_pack", "cli_repack",
-        "create", "inputs", "inspect", "pack", "pip_stage", "plugin", "print_outcome", "repack", "__main__",
+        "ask", "assemble", "cache", "cli", "cli_config", "cli_create", "cli_inspect", "cli_options", "cli_pack",
+        "cli_repack", "create", "inputs", "inspect", "pack", "pip_stage", "plugin", "print_outcome", "repack", "__main__",
     },
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }

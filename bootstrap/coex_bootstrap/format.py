@@ -17,7 +17,7 @@ from .manifest_check import check_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, Optional
 
 FORMAT_VERSION = 1
 PACKAGE = "coex_bootstrap"
@@ -53,16 +53,29 @@ class Manifest(object):
     that are not removed.
     """
 
+    if TYPE_CHECKING:  # what loading has checked, and __getattr__ finds
+        digest = name = platform = builder = libzstd = ""  # type: str
+        date = prelude = payload = 0  # type: int
+        prefix_limit = None  # type: Optional[int]
+        entry_points = env = packages = post_link = []  # type: List[Dict[str, Any]]
+        requires = {}  # type: Dict[str, List[str]]
+        unpacked = {}  # type: Dict[str, int]
+        compile = None  # type: Optional[Dict[str, Any]]
+    else:
+        def __getattr__(self, name):
+            try:
+                return self.__dict__["fields"][name]
+            except KeyError:
+                raise AttributeError(name)
+
     def __init__(self, fields):
         # type: (Dict[str, Any]) -> None
         self.fields = fields
 
-    def __getattr__(self, name):
-        # type: (str) -> Any
-        try:
-            return self.__dict__["fields"][name]
-        except KeyError:
-            raise AttributeError(name)
+    def replace(self, **fields):
+        # type: (Any) -> Manifest
+        """Return a manifest with other values of some fields."""
+        return Manifest(dict(self.fields, **fields))
 
     @property
     def root_name(self):
@@ -74,6 +87,11 @@ class Manifest(object):
     def portable(self):
         # type: () -> Dict[str, int]
         return self.fields.get("portable") or {}
+
+    @property
+    def pip(self):
+        # type: () -> List[Dict[str, Any]]
+        return self.fields.get("pip") or []
 
     @property
     def kept_variables(self):

@@ -46,7 +46,7 @@ def execute(path, options, environ):
     lines = ["# This file may be used to create an environment using:", "# $ conda create --name <env> --file <this file>"]
     lines += ["# platform: %s" % manifest.platform]
     # conda 26 makes packages of wheels, and reads none of them in such a list
-    pip = [_as_pip_has_it(wheel) for wheel in wheels] + manifest.fields.get("pip", [])
+    pip = [_as_pip_has_it(wheel) for wheel in wheels] + manifest.pip
     pinned = [(package, _pinned(package)) for package in pip]
     lines += ["# not in this list, pip installed it: %s" % " ".join(_named(package)) for package, line in pinned if not line]
     lines += ["@EXPLICIT"] + [package["line"] for package in packages] + [line for _, line in pinned if line]

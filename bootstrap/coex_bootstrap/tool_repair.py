@@ -142,7 +142,7 @@ def _finish_files(contents, root, directory, paths, claim, environ):
     again = [script for script in manifest.post_link if any(_is_of(dist, script) for dist in dists)]
     if again:
         run_post_link(
-            form.Manifest(dict(manifest.fields, post_link=again)), root.path, environ,
+            manifest.replace(post_link=again), root.path, environ,
             lambda path: write_activation(path, directory.write, manifest.env), claim.beat,
         )
 

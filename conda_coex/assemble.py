@@ -1,0 +1,62 @@
+"""Assemble an archive of a laid-out root: frames, index, manifest, tail, one reading as a host reads it, one rename."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import archive, conda_api
+from .kept import KEPT
+from .payload import Payload, make_index
+from .plan import Content
+from .read_back import read_back
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from coex_bootstrap.format import Manifest
+    from coex_bootstrap.index import Index
+
+    from .frame_cache import FrameCache
+    from .layout import Layout
+
+
+def assemble(
+    output: Path,
+    platform: str,
+    layout: Layout,
+    cache: FrameCache,
+    describe: Callable[[Payload, Index], Manifest],
+    libzstd: bytes,
+    carry_over: Callable[[Payload], None] | None = None,
+) -> Manifest:
+    """Write the archive of a root at `output`, and return its manifest with the digest.
+
+    Contents are compressed package by package, then what only this environment has, then the app. `carry_over` first
+    copies the frames of another archive for what was laid out as kept; `describe` makes the manifest, without digest.
+    """
+    with archive.output_file(output) as stream:
+        stream.seek(archive.prelude_size(platform))
+        with conda_api.progress_bar("Repacking" if carry_over else "Compressing") as update:
+            payload = Payload(stream, cache, _fraction(layout, update))
+            if carry_over is not None:
+                carry_over(payload)
+            payload.add(group for group in layout.groups() if group.owner != KEPT)
+        cache.sweep()
+        index = make_index(payload, layout)
+        manifest = archive.finish(stream, describe(payload, index), index, libzstd)
+        read_back(stream, output, payload)
+    return manifest
+
+
+def _fraction(layout: Layout, update: Callable[[float], None]) -> Callable[[int], None]:
+    """Return what takes the bytes that are done, and shows the fraction of all."""
+    total = sum(entry.size for entry in layout.entries.values() if isinstance(entry, Content)) or 1
+    done = 0
+
+    def progress(size: int) -> None:
+        nonlocal done
+        done += size
+        update(min(1, done / total))
+
+    return progress
