@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.contents import Contents
 from coex_bootstrap.owners import APP, META, Owners
-from coex_bootstrap.relocate import Relocation
+from coex_bootstrap.relocate import apply
+from coex_bootstrap.relocation import HASHES, NOTHING, kind_of, parse
 
 from .sizes import decode
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Differences = dict[str, dict[str, list[str]]]
 KINDS = ("added", "removed", "changed")
 ANYWHERE = b"/"  # where files are compared that differ from place to place
-PLACED, UNMOVED = (b"t", b"b"), (b"-", b"h")  # relocations with a placeholder; those that leave a content as it is
+UNMOVED = (NOTHING, HASHES)  # relocations that leave a content as it is
 
 
 class Side:
@@ -45,11 +46,9 @@ class Side:
         while row.size and left > 0:
             found.append(frames[number].sha256)
             left, number = left - frames[number].content, number + 1
-        kind, _, rest = row.relocation.partition(b":")
-        if kind in PLACED:  # the placeholders of each archive have their own numbers
-            relocation = Relocation(row.relocation, self.archive.index.placeholders)
-            rest = relocation.placeholder.encode() + b":" + rest.partition(b":")[2]
-        return row.size, row.offset if row.size else 0, tuple(found), kind, b"" if kind == b"h" else rest
+        kind = kind_of(row.relocation)  # the placeholders of each archive have their own numbers
+        relocation = None if kind in UNMOVED else parse(row.relocation, self.archive.index.placeholders)
+        return row.size, row.offset if row.size else 0, tuple(found), kind, relocation
 
     def hashes(self, paths: Iterable[bytes]) -> dict[bytes, str]:
         """Return the sha256 of files as they are at one prefix, each frame decoded once."""
@@ -57,7 +56,7 @@ class Side:
         last: tuple[int, bytes] = (-1, b"")
         for path in sorted(paths, key=lambda path: (self.rows[path].frame, self.rows[path].offset)):
             row, total = self.rows[path], hashlib.sha256()
-            moved: list[bytes] | None = [] if row.relocation[:1] not in UNMOVED else None
+            moved: list[bytes] | None = [] if kind_of(row.relocation) not in UNMOVED else None
             left, number, offset = row.size, row.frame, row.offset
             while left > 0:
                 if number != last[0]:
@@ -66,8 +65,8 @@ class Side:
                 left, number, offset = left - len(part), number + 1, 0
                 total.update(part) if moved is None else moved.append(part)
             if moved is not None:
-                relocation = Relocation(row.relocation, self.archive.index.placeholders)
-                total.update(relocation.apply(b"".join(moved), ANYWHERE))
+                relocation = parse(row.relocation, self.archive.index.placeholders)
+                total.update(apply(relocation, b"".join(moved), ANYWHERE))
             found[path] = total.hexdigest()
         return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 from coex_bootstrap.errors import ArchiveDamaged
-from coex_bootstrap.relocate import read_slots
+from coex_bootstrap.relocation import HASHES, TEXT, kind_of, parse, parse_slots, write_slots
 
 from .plan import Content, Link
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from coex_bootstrap.archive import Archive
-    from coex_bootstrap.relocate import Source
+    from coex_bootstrap.relocation import Source
 
     from .layout import Layout
     from .payload import Payload
@@ -56,9 +56,10 @@ def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
         entry = layout.entries.get(path)
         if path in wanted and isinstance(entry, Content) and entry.source is None:
             data = zstandard.ZstdDecompressor().decompress(checked_frame(old, row.frame)) if row.size else b""
-            place = old.index.placeholders[int(row.relocation.split(b":")[1])] if row.relocation[:1] == b"t" else b""
+            is_placed = kind_of(row.relocation) == TEXT
+            place = parse(row.relocation, old.index.placeholders).placeholder if is_placed else None
             source = data[row.offset :][: row.size]
-            layout.entries[path] = replace(entry, source=source, placeholder=place.decode() or None)
+            layout.entries[path] = replace(entry, source=source, placeholder=place)
 
 
 def checked_frame(old: Archive, number: int) -> bytes:
@@ -92,14 +93,15 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
         entry = layout.entries[os.fsdecode(row.path)]
         assert isinstance(entry, Content)
         relocation = row.relocation
-        if relocation.startswith(b"h:"):
-            relocation = b"h:" + b",".join(_slot(*slot, moved, frames) for slot in read_slots(relocation))
+        if kind_of(relocation) == HASHES:
+            slots = parse_slots(relocation)
+            relocation = write_slots((_renumbered(source, moved, frames), offset) for source, offset in slots)
         payload.rows.append(row._replace(frame=frames.get(row.frame, 0), mode=entry.mode, relocation=relocation))
 
 
 def _sources(old: Archive, relocation: bytes) -> Iterator[int]:
     """Yield the frames of contents that are not files, whose sha256 a record holds."""
-    for source, _ in read_slots(relocation) if relocation.startswith(b"h:") else ():
+    for source, _ in parse_slots(relocation) if kind_of(relocation) == HASHES else ():
         if not isinstance(source, int):
             number, start, size, _ = source
             while size > 0:
@@ -107,12 +109,12 @@ def _sources(old: Archive, relocation: bytes) -> Iterator[int]:
                 size, number, start = size - (old.index.frames[number].content - start), number + 1, 0
 
 
-def _slot(source: Source, offset: int, rows: dict[int, int], frames: dict[int, int]) -> bytes:
-    """Return a slot of a record where rows and frames have new numbers."""
+def _renumbered(source: Source, rows: dict[int, int], frames: dict[int, int]) -> Source:
+    """Return what a record has the hash of, where rows and frames have new numbers."""
     if isinstance(source, int):
-        return b"%d@%d" % (rows[source], offset)
+        return rows[source]
     number, start, size, relocation = source
-    return b"%d.%d.%d;%s@%d" % (frames[number] if size else 0, start, size, relocation, offset)
+    return frames[number] if size else 0, start, size, relocation
 
 
 def is_kept(entry: Content | Link | None) -> bool:

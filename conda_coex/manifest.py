@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap import format as form
+from coex_bootstrap.relocation import BINARY, kind_of, parse
 
 from . import __version__
 from .activation import check_variables, portable_scripts
@@ -146,5 +147,6 @@ def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
 
 def _prefix_limit(index: Index) -> int | None:
     """Return the length of the shortest placeholder that a binary holds: a longer prefix has no room there."""
-    numbers = {int(row.relocation.split(b":")[1]) for row in index.files if row.relocation.startswith(b"b:")}
-    return min((len(index.placeholders[number]) for number in numbers), default=None)
+    binaries = (row.relocation for row in index.files if kind_of(row.relocation) == BINARY)
+    lengths = {len(parse(text, index.placeholders).placeholder.encode()) for text in binaries}
+    return min(lengths, default=None)

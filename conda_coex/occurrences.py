@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from coex_bootstrap.relocate import ENCODINGS
+from coex_bootstrap.relocation import ENCODINGS
 
 from .placeholders import find_edits
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from coex_bootstrap.cores import usable_cores
 from coex_bootstrap.index import Directory, File, Frame, Index
 from coex_bootstrap.index import Link as IndexLink
-from coex_bootstrap.relocate import NOTHING
+from coex_bootstrap.relocation import NOTHING
 
 from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from coex_bootstrap.relocate import ENCODINGS
+from coex_bootstrap.relocation import ENCODINGS
 
 from .distribution import Row, describe, origin
 from .errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.relocate import ENCODINGS
+from coex_bootstrap.relocation import ENCODINGS
 
 if TYPE_CHECKING:
     import mmap

@@ -14,7 +14,7 @@ from coex_bootstrap.contents import load_decoder
 from coex_bootstrap.cores import usable_cores
 from coex_bootstrap.errors import ArchiveDamaged, DecoderMissing
 from coex_bootstrap.host import host_platform
-from coex_bootstrap.relocate import NOTHING, Relocation, read_slots
+from coex_bootstrap.relocation import NOTHING, parse
 
 from .archive import open_written
 from .errors import ReadBackFailed
@@ -75,12 +75,9 @@ def altered_frame(written: Archive) -> int | None:
 def check_relocations(index: Index) -> None:
     """Raise ArchiveDamaged for a relocation that a host cannot read."""
     for words in index.files.relocations.values():
-        if not words.startswith(b"h"):
-            Relocation(words, index.placeholders)
-            continue
-        for source, _ in read_slots(words):  # which the index has checked
+        for source, _ in parse(words, index.placeholders).slots:
             if not isinstance(source, int) and source[3] != NOTHING:
-                Relocation(source[3], index.placeholders)
+                parse(source[3], index.placeholders)
 
 
 def check_command(index: Index, command: list[list[str]]) -> None:

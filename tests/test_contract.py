@@ -29,14 +29,16 @@ NOUNS = {
         "outcome", "placeholders", "plan", "verb_parser", "yaml_text",
     },
     BOOTSTRAP: {
-        "compat", "errors", "format", "index", "report", "shell", "tail", "verb", "waiting", "working_directory",
+        "compat", "errors", "format", "index", "relocation", "report", "shell", "tail", "verb", "waiting",
+        "working_directory",
     },
 }
 # The verbs, which know the order of their stages, and what only starts them.
 ORCHESTRATORS = {
     BUILDER: {
         "ask", "assemble", "cache", "cli", "cli_config", "cli_create", "cli_inspect", "cli_options", "cli_pack",
-        "cli_repack", "create", "inputs", "inspect", "pack", "pip_stage", "plugin", "print_outcome", "repack", "__main__",
+        "cli_repack", "create", "inputs", "inspect", "pack", "pip_stage", "plugin", "print_outcome", "repack",
+        "__main__",
     },
     BOOTSTRAP: {"run", "tools", "__main__", *(source.stem for source in BOOTSTRAP.glob("tool_*.py"))},
 }
@@ -160,6 +162,7 @@ EDGES = {
         ("mend", "leftovers"),
         ("mend", "root_check"),
         ("relocate", "shebang"),
+        ("large_file", "relocate"),
         ("root_check", "large_file"),
         ("root_check", "workers"),
         ("state", "activate"),

@@ -7,16 +7,16 @@ import tempfile
 from .compat import path_bytes
 from .errors import ArchiveDamaged
 from .format import LIBZSTD
-from .relocate import Relocation, hash_content, read_slots
 from .large_file import relocate, sha256_of
+from .relocate import apply, hash_content
 from .zstd import open_decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Dict, Iterator, List, Optional, Tuple
+    from typing import BinaryIO, Dict, Iterator, Optional, Sequence, Tuple
 
     from .archive import Archive
-    from .relocate import Source
+    from .relocation import Slot
     from .zstd import Decoder
 
 
@@ -44,7 +44,7 @@ class Contents(object):
         self.files = archive.index.files
         self.large = set(self.files.large)
         self.relocations = self.files.relocations
-        self.hashed = set(row for row, words in self.relocations.items() if words.startswith(b"h"))
+        self.hashed = self.files.hashed
 
     def decode(self, number):
         # type: (int) -> bytes
@@ -69,7 +69,7 @@ class Contents(object):
             start = self.files.offsets[row]
             content = whole[start : start + self.files.sizes[row]]
             if row in self.relocations and row not in self.hashed:
-                content = self.relocation(row).apply(content, self.prefix)
+                content = apply(self.archive.index.relocation(row), content, self.prefix)
             yield row, content
 
     def of_path(self, inside):
@@ -77,10 +77,6 @@ class Contents(object):
         """Return the content of one small file of the archive."""
         row = next(row for row in range(len(self.files)) if self.files.path(row) == inside)
         return dict(self.of_frame(self.files.frames[row])).get(row, b"")
-
-    def relocation(self, row):
-        # type: (int) -> Relocation
-        return Relocation(self.relocations[row], self.archive.index.placeholders)
 
     def whole(self, row):
         # type: (int) -> bytes
@@ -93,7 +89,7 @@ class Contents(object):
         for number in self.archive.index.frames_of(row):
             stream.write(self.decode(number))
         if row in self.relocations:
-            relocate(stream, self.relocation(row), self.prefix)
+            relocate(stream, self.archive.index.relocation(row), self.prefix)
 
     def hash_large(self, row):
         # type: (int) -> bytes
@@ -116,6 +112,6 @@ class Contents(object):
         return hash_content(source, self.decode, self.archive.index.placeholders, self.prefix)
 
     def slots(self, row):
-        # type: (int) -> List[Tuple[Source, int]]
+        # type: (int) -> Sequence[Slot]
         """Return (source, offset) for each hash that a file holds."""
-        return read_slots(self.relocations[row])
+        return tuple(self.archive.index.relocation(row).slots)

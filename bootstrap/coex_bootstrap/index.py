@@ -14,7 +14,7 @@ integers as struct(3) names them. Rows of a kind have one item in each of its co
                frame offset size      where its content lies; rows are in the order of their frames
     large      file                   rows of files that own whole consecutive frames, from `frame` on; files that are
                                       equal, in relocation too, may own the same ones
-    relocated  file relocation        rows of files that differ from place to place: see `relocate`
+    relocated  file relocation        rows of files that differ from place to place: see `relocation`
     link       path target            symbolic links, created after all files
 """
 
@@ -24,12 +24,14 @@ from collections import namedtuple
 
 from .errors import ArchiveDamaged, FormatUnknown
 from .format import FORMAT_VERSION
-from .index_check import check_directories, check_hashes, check_names, check_packaged, check_places
-from .relocate import NOTHING
+from .index_check import check_directories, check_hashes, check_names, check_packaged, check_places, close_to_others
+from .relocation import HASHES, NOTHING, parse, rows_of_kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Sequence, Tuple
+
+    from .relocation import Relocation
 
 HEAD = b"coex-index "
 TEXT = "text"
@@ -49,7 +51,6 @@ Frame = namedtuple("Frame", "offset size content sha256")
 Directory = namedtuple("Directory", "mode path")
 File = namedtuple("File", "mode mtime frame offset size relocation path")
 Link = namedtuple("Link", "path target")
-OTHERS_WRITE = 0o022  # in a mode
 
 
 class Files(object):
@@ -65,6 +66,7 @@ class Files(object):
         self.large = columns["large_file"]
         self.relocations = dict(zip(columns["relocated_file"], columns["relocated_relocation"]))
         self.relocated = frozenset(self.relocations)
+        self.hashed = rows_of_kind(self.relocations, HASHES)
 
     def __len__(self):
         # type: () -> int
@@ -104,6 +106,11 @@ class Index(object):
         self.directories = []  # type: List[Directory]
         self.files = []  # type: Any # Files of what was read, List[File] of what is made
         self.links = []  # type: List[Link]
+
+    def relocation(self, row):
+        # type: (int) -> Relocation
+        """Return how a file of what was read is relocated; raises ArchiveDamaged."""
+        return parse(self.files.relocations[row], self.placeholders)
 
     def frames_of(self, row):
         # type: (int) -> Sequence[int]
@@ -182,19 +189,8 @@ def load_index(data):
     check_places(index.frames, files)
     check_packaged(index.packaged, len(index.frames))
     check_hashes(index.frames, files)
-    _close(index, files)
+    close_to_others(index, files)
     return index
-
-
-def _close(index, files):
-    # type: (Index, Files) -> None
-    """Take away what would let others write into an environment, as builders and conda's usual umask do.
-
-    All who read an index, a start as `verify`, see the same modes; setuid and setgid stay, as conda leaves them.
-    """
-    if any(mode & OTHERS_WRITE for mode in set(files.modes)):
-        files.modes = tuple(mode & ~OTHERS_WRITE for mode in files.modes)
-    index.directories = [d._replace(mode=d.mode & ~OTHERS_WRITE) if d.mode & OTHERS_WRITE else d for d in index.directories]
 
 
 def _read_columns(data):

@@ -4,9 +4,10 @@ import operator
 
 from .errors import ArchiveDamaged
 from .format import APP, FRAME_LIMIT, PREFIX
-from .relocate import misplaced, read_slots
+from .relocation import HASHES, kind_of, misplaced, parse_slots
 
 SHA256 = 64  # bytes in hexadecimal
+OTHERS_WRITE = 0o022  # in a mode
 LATEST = 1 << 40  # seconds from 1970, before or after: what every system takes for a time
 
 TYPE_CHECKING = False
@@ -105,12 +106,12 @@ def check_packaged(packaged, frames):
 def check_hashes(frames, files):
     # type: (List[Frame], Files) -> None
     """Refuse a file that is to hold the hash of what is not there, or is not relocated, or hold it behind its end."""
-    for row, words in files.relocations.items():
-        for source, offset in read_slots(words) if words.startswith(b"h") else ():
+    for row in files.hashed:
+        for source, offset in parse_slots(files.relocations[row]):
             if isinstance(source, int):
-                known = not files.relocations.get(source, b"h").startswith(b"h")
+                known = source in files.relocated and source not in files.hashed
             else:
-                known = source[0] < len(frames) and not source[3].startswith(b"h")
+                known = source[0] < len(frames) and kind_of(source[3]) != HASHES
             if not known or offset + SHA256 > files.sizes[row]:
                 raise misplaced()
 
@@ -125,3 +126,14 @@ def check_sizes(index, payload, unpacked):
         end = frame.offset + frame.size
     if len(index.files) != unpacked["files"] or sum(index.files.sizes) > unpacked["bytes"]:
         raise ArchiveDamaged("its files take more than it says")
+
+
+def close_to_others(index, files):
+    # type: (Index, Files) -> None
+    """Take away what would let others write into an environment, as builders and conda's usual umask do.
+
+    All who read an index, a start as `verify`, see the same modes; setuid and setgid stay, as conda leaves them.
+    """
+    if any(mode & OTHERS_WRITE for mode in set(files.modes)):
+        files.modes = tuple(mode & ~OTHERS_WRITE for mode in files.modes)
+    index.directories = [d._replace(mode=d.mode & ~OTHERS_WRITE) if d.mode & OTHERS_WRITE else d for d in index.directories]

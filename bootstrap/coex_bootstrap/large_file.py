@@ -3,11 +3,14 @@
 import hashlib
 import os
 
+from .relocate import apply, strings
+from .relocation import BINARY
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO, Iterable, Tuple
 
-    from .relocate import Relocation
+    from .relocation import Relocation
 
 
 def relocate_file(path, relocation, prefix):
@@ -21,11 +24,11 @@ def relocate_file(path, relocation, prefix):
 def relocate(stream, relocation, prefix):
     # type: (BinaryIO, Relocation, bytes) -> None
     """Relocate an open file in its place."""
-    if relocation.kind == b"b":
+    if relocation.kind == BINARY:
         patch(stream, relocation, prefix)
         return
     stream.seek(0)
-    data = relocation.apply(stream.read(), prefix)
+    data = apply(relocation, stream.read(), prefix)
     stream.seek(0)
     stream.write(data)
     stream.truncate()
@@ -42,7 +45,7 @@ def patch(stream, relocation, prefix):
 
     stream.seek(0, os.SEEK_END)  # which also writes what is still in its buffer
     size = stream.tell()
-    for start, string in list(relocation.strings(prefix, size, read)):
+    for start, string in list(strings(relocation, prefix, size, read)):
         stream.seek(start)
         stream.write(string)
 

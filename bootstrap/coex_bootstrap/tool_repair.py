@@ -19,6 +19,7 @@ from .leftovers import cannot_be_moved, was_ready
 from .mend import mend
 from .owners import Owners
 from .post_link import compile_sources, run_post_link
+from .relocation import BINARY, rows_of_kind
 from .report import Outcome, counted, shown
 from .root_check import RootCheck
 from .store import stores
@@ -136,7 +137,7 @@ def _finish_files(contents, root, directory, paths, claim, environ):
     """Sign repaired binaries where the platform wants it, and run the scripts of repaired packages again."""
     manifest, owners = contents.archive.manifest, Owners(contents)
     if sys.platform == "darwin" and manifest.platform == "osx-arm64":
-        rows = [row for row, words in contents.relocations.items() if words.startswith(b"b")]
+        rows = rows_of_kind(contents.relocations, BINARY)
         codesign([root.path + b"/" + contents.files.path(row) for row in rows if contents.files.path(row) in paths])
     dists = set(owners.of_path(path) for path in paths)
     again = [script for script in manifest.post_link if any(_is_of(dist, script) for dist in dists)]

@@ -14,7 +14,8 @@ from .codesign import codesign
 from .errors import ArchiveDamaged
 from .large_file import fill, relocate_file
 from .refused import refusal
-from .relocate import Relocation, hash_content, misplaced, read_slots
+from .relocate import apply, hash_content
+from .relocation import BINARY, misplaced, rows_of_kind
 from .waiting import nothing
 
 TYPE_CHECKING = False
@@ -86,7 +87,7 @@ class Writer(object):
         self.hashes = {}  # type: Dict[int, bytes]
         self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # frame: rows of the large files that own it, and where it goes
         self.large = set(row for row in self.files.large if row in self.files.relocations or self.files.frames[row] not in linked)
-        self.later = set(row for row, text in self.files.relocations.items() if text.startswith(b"h"))
+        self.later = self.files.hashed
         self.units = []  # type: List[Sequence[int]]
 
     def prepare(self):
@@ -118,7 +119,7 @@ class Writer(object):
                     self._write_frame(frame)
                 for row, _ in self.parts.get(self.units[number][0], ()):
                     if row in self.files.relocations and row not in self.later:
-                        self.hashes[row] = relocate_file(self._path(row), self._relocation(row), self.prefix)
+                        self.hashes[row] = relocate_file(self._path(row), self.archive.index.relocation(row), self.prefix)
         except EnvironmentError as error:
             raise refusal(self.archive.index, self.work, error)
         return self.hashes
@@ -167,10 +168,6 @@ class Writer(object):
         path = self.files.path(row)  # type: bytes
         return self.work + b"/" + path
 
-    def _relocation(self, row):
-        # type: (int) -> Relocation
-        return Relocation(self.files.relocations[row], self.archive.index.placeholders)
-
     def _write_special(self, row, content):
         # type: (int, memoryview) -> None
         """Write a file that is relocated; a large one is, and one with hashes, when all others are there.
@@ -180,7 +177,7 @@ class Writer(object):
         if row in self.large or row in self.later:
             return
         data = content[self.files.offsets[row] :][: self.files.sizes[row]].tobytes()
-        data = self._relocation(row).apply(data, self.prefix)
+        data = apply(self.archive.index.relocation(row), data, self.prefix)
         self.hashes[row] = hashlib.sha256(data).hexdigest().encode("ascii")
         self._write_file(row, data)
 
@@ -219,8 +216,7 @@ class Writer(object):
                 content = memoryview(self._copy(number))
             self._write_hashes(row, content)
         if sys.platform == "darwin" and self.archive.manifest.platform == "osx-arm64":
-            rewritten = [row for row, text in self.files.relocations.items() if text.startswith(b"b")]
-            codesign([self._path(row) for row in sorted(rewritten)])
+            codesign([self._path(row) for row in sorted(rows_of_kind(self.files.relocations, BINARY))])
 
     def _write_hashes(self, row, content):
         # type: (int, memoryview) -> None
@@ -233,7 +229,7 @@ class Writer(object):
     def _slots(self, row):
         # type: (int) -> Iterator[Tuple[int, bytes]]
         """Yield offset and sha256 for each hash that a file holds."""
-        for source, offset in read_slots(self.files.relocations[row]):
+        for source, offset in self.archive.index.relocation(row).slots:
             if isinstance(source, int):
                 known = self.hashes.get(source)
             else:

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 from coex_bootstrap.errors import ArchiveDamaged, HostUnfit
-from coex_bootstrap.relocate import ENCODINGS, Relocation, hash_content, read_slots, read_source
+from coex_bootstrap.relocate import apply, hash_content
+from coex_bootstrap.relocation import ENCODINGS, parse, parse_slots, parse_source, write, write_slots
 from coex_bootstrap.shebang import LIMIT, console_shebang, shorten_shebang
 
 OLD = b"/opt/placehold"
@@ -14,7 +15,9 @@ FITTING = [prefix for prefix in PREFIXES if len(prefix) <= len(OLD)]
 
 def relocate(text, data, prefix):
     # type: (bytes, bytes, bytes) -> bytes
-    return Relocation(text, [b"/never", OLD]).apply(data, prefix)
+    relocation, placeholders = parse(text, [b"/never", OLD]), ["/never", OLD.decode("ascii")]
+    assert write(relocation, placeholders) == text
+    return apply(relocation, data, prefix)
 
 
 def edits(*rows):
@@ -241,10 +244,10 @@ def test_relocation_of_what_is_not_there(text):
 @pytest.mark.parametrize("text", [b"h", b"h:", b"h:1", b"h:x@1", b"h:1@-1", b"h:1@2@3", b"h:1@1,"], ids=repr)
 def test_slots_that_are_none(text):
     # type: (bytes) -> None
-    assert read_slots(b"h:1@2,3@4") == [(1, 2), (3, 4)]
-    assert read_slots(b"h:1@2,0.5.30;t:0:0=1+2!@4,7.8.9;-@0") == [(1, 2), ((0, 5, 30, b"t:0:0=1+2!"), 4), ((7, 8, 9, b"-"), 0)]
+    assert parse_slots(b"h:1@2,3@4") == [(1, 2), (3, 4)]
+    assert parse_slots(b"h:1@2,0.5.30;t:0:0=1+2!@4,7.8.9;-@0") == [(1, 2), ((0, 5, 30, b"t:0:0=1+2!"), 4), ((7, 8, 9, b"-"), 0)]
     with pytest.raises(ArchiveDamaged):
-        read_slots(text)
+        parse_slots(text)
 
 
 def test_hash_of_a_content_that_is_no_file():
@@ -253,7 +256,7 @@ def test_hash_of_a_content_that_is_no_file():
 
     def known(text):
         # type: (bytes) -> bytes
-        source = read_source(text)
+        source = parse_source(text)
         assert not isinstance(source, int)
         return hash_content(source, frames.__getitem__, [b"/old"], b"/new/place")
 
@@ -266,4 +269,4 @@ def test_hash_of_a_content_that_is_no_file():
             known(text)
     for text in (b"0.1;-", b"0.1.2.3;-", b";-", b"-1.0.1;-", b"0.x.1;-"):
         with pytest.raises(ArchiveDamaged):
-            read_slots(b"h:" + text + b"@0")
+            parse_slots(b"h:" + text + b"@0")

@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from coex_bootstrap.relocate import Relocation
+from coex_bootstrap.relocate import apply
+from coex_bootstrap.relocation import parse
 
 from conda_coex.compiled import Kept, settle
 from conda_coex.elf import read_sections
@@ -126,7 +127,7 @@ def moved(target: Path, prefix: Path, host: str) -> tuple[Path, Kept]:
     assert isinstance(content, Content)
     data = content.source if isinstance(content.source, bytes) else target.read_bytes()
     if content.edits:
-        data = Relocation(f"b:0:{content.edits}".encode(), [str(prefix).encode()]).apply(data, host.encode())
+        data = apply(parse(f"b:0:{content.edits}".encode(), [str(prefix).encode()]), data, host.encode())
     there = target.with_name("moved")
     there.write_bytes(data)
     there.chmod(0o755)

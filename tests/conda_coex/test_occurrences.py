@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from coex_bootstrap.relocate import Relocation
+from coex_bootstrap.relocate import apply
+from coex_bootstrap.relocation import parse
 
 from conda_coex.occurrences import find_prefix, respell
 
@@ -17,7 +18,7 @@ def moved(data: bytes, prefix: str = ELSEWHERE) -> bytes:
     found = find_prefix(data, PREFIX)
     assert found is not None
     relocation = f"{found.file_mode[0]}:0:{found.edits}".encode()
-    return Relocation(relocation, [PREFIX.encode()]).apply(data, prefix.encode())
+    return apply(parse(relocation, [PREFIX.encode()]), data, prefix.encode())
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from coex_bootstrap.errors import HostUnfit
-from coex_bootstrap.relocate import ENCODINGS, Relocation
+from coex_bootstrap.relocate import apply
+from coex_bootstrap.relocation import ENCODINGS, parse
 from coex_bootstrap.shebang import ODD, console_shebang
 from conda.core.portability import (
     _PaddingError,
@@ -47,7 +48,7 @@ binary_files = st.lists(strings("\0") | noise, max_size=10).map(b"".join)
 def relocated(data: bytes, mode: str, prefix: str) -> bytes:
     """Return what an archive makes of a file: edits found at build time, applied where it unpacks."""
     edits = find_edits(data, PLACEHOLDER, mode)
-    return Relocation(f"{mode[0]}:0:{edits}".encode(), [HOLDER]).apply(data, prefix.encode())
+    return apply(parse(f"{mode[0]}:0:{edits}".encode(), [HOLDER]), data, prefix.encode())
 
 
 @given(text_files, prefixes)
