@@ -32,6 +32,10 @@ def main(path, arguments):
             sys.stderr.write("coex: %s: %s has not all of its standard library: %s; " % (path, sys.executable, lacking))
             sys.stderr.write("install the whole of python3, or name another Python in COEX_PYTHON\n")
             return 125
+        failure = read_failure(path)
+        if failure:
+            sys.stderr.write("coex: %s: the archive cannot be read: %s\n" % (path, failure))
+            return 125
         if is_whole(path):
             raise
     sys.stderr.write("coex: %s: not a complete coex archive; get a fresh copy of the file\n" % path)
@@ -47,6 +51,19 @@ def find_lack():
         import zipfile  # noqa: F401
     except ImportError:
         return str(sys.exc_info()[1])
+    return ""
+
+
+def read_failure(path):
+    # type: (str) -> str
+    """Return what the system says of reading the file: it failed, or there is no such file for this process."""
+    try:
+        stream = open(path, "rb")
+        while stream.read(1 << 20):
+            pass
+        stream.close()
+    except EnvironmentError:
+        return str(getattr(sys.exc_info()[1], "strerror", None) or sys.exc_info()[1])
     return ""
 
 

@@ -1,18 +1,20 @@
 """Read an archive: its tail, checked against its digest, and its frames."""
 
+import errno
+import hashlib
 import os
 from stat import S_ISDIR, S_ISREG
 
 from . import compat
 from . import format as form
-from .errors import ArchiveDamaged, CoexError
+from .errors import ArchiveDamaged, ArchiveUnreadable, CoexError
 from .index import load_index
 from .index_check import check_sizes
 from .tail import read_tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Optional
+    from typing import BinaryIO, Optional, Tuple
 
     from .index import Index
 
@@ -29,7 +31,7 @@ def is_start(data):
 class Archive(object):
     """An open archive: `manifest`, `index`, the tail's members, and `frame(n)`.
 
-    Raises ArchiveDamaged where the file is truncated, altered in its tail, or no archive.
+    Raises ArchiveDamaged where the file is truncated, altered in its tail, or no archive, and ArchiveUnreadable.
     """
 
     def __init__(self, path):
@@ -38,12 +40,16 @@ class Archive(object):
         try:
             mode = os.stat(path).st_mode
             if not (S_ISREG(mode) or S_ISDIR(mode)):  # a pipe would keep who opens it waiting
-                raise CoexError("the archive cannot be read: it is no file", path)
+                raise ArchiveUnreadable("it is no file", path)
             self.stream = open(path, "rb")  # type: BinaryIO
-        except (IOError, OSError) as error:
-            raise CoexError("the archive cannot be read: %s" % error.strerror, path)
+        except EnvironmentError as error:
+            raise unreadable(error, path)
         try:
+            self._opened = self._state()
             self._read_tail()
+        except EnvironmentError as error:
+            self.stream.close()
+            raise unreadable(error, path)
         except CoexError as error:
             self.stream.close()
             if error.path is None:
@@ -67,7 +73,7 @@ class Archive(object):
 
     def _check_beginning(self):
         # type: () -> None
-        if not is_start(self.stream.read(len(OLD_START))):
+        if not is_start(compat.read_at(self.stream, 0, len(OLD_START))):
             raise ArchiveDamaged("it does not begin as one")
 
     def _check_size(self):
@@ -80,9 +86,8 @@ class Archive(object):
     def _check_prelude(self):
         # type: () -> None
         text = self.members[form.PACKAGE + "/" + form.PRELUDE]
-        self.stream.seek(0)
         prelude = form.fill_prelude(text, self.manifest.root_name, self.manifest.platform)
-        if self.stream.read(self.manifest.prelude) != prelude:
+        if compat.read_at(self.stream, 0, self.manifest.prelude) != prelude:
             raise ArchiveDamaged("its first lines were altered")
 
     @property
@@ -103,10 +108,32 @@ class Archive(object):
         # type: (int) -> bytes
         """Return the compressed bytes of a frame."""
         frame = self.index.frames[number]
-        data = compat.read_at(self.stream, self.manifest.prelude + frame.offset, frame.size)
+        try:
+            data = compat.read_at(self.stream, self.manifest.prelude + frame.offset, frame.size)
+        except EnvironmentError as error:
+            raise unreadable(error, self.path)
         if len(data) != frame.size:
             raise ArchiveDamaged("it ends within its payload", self.path)
         return data
+
+    def check_unchanged(self):
+        # type: () -> None
+        """Raise CoexError if the file is not what it was when it was opened: `cp` writes into the file that is there."""
+        if self._state() != self._opened and not all(map(self._is_whole, range(len(self.index.frames)))):
+            raise CoexError("the archive was changed while it was unpacked", self.path, "start it again")
+
+    def _is_whole(self, number):
+        # type: (int) -> bool
+        try:
+            found = hashlib.sha256(self.frame(number)).hexdigest().encode("ascii")
+            return bool(found == self.index.frames[number].sha256)
+        except ArchiveDamaged:
+            return False
+
+    def _state(self):
+        # type: () -> Tuple[int, float]
+        state = os.fstat(self.stream.fileno())
+        return state.st_size, state.st_mtime
 
     def reopen(self):
         # type: () -> None
@@ -115,7 +142,9 @@ class Archive(object):
             return  # and the file stays the one that it is, whatever its path leads to now
         try:
             again = open(self.path, "rb")
-        except (IOError, OSError):
+        except EnvironmentError as error:
+            if error.errno != errno.ENOENT:
+                raise unreadable(error, self.path)
             raise CoexError("the archive was removed while it was unpacked", self.path, "start it again")
         if not os.path.sameopenfile(again.fileno(), self.stream.fileno()):
             again.close()
@@ -126,3 +155,10 @@ class Archive(object):
     def close(self):
         # type: () -> None
         self.stream.close()
+
+
+def unreadable(error, path):
+    # type: (EnvironmentError, bytes) -> ArchiveUnreadable
+    """Return what the system says of reading an archive: no other place to unpack would help."""
+    remedies = {errno.EIO: "its medium, or the server that has it, fails", errno.ESTALE: "start it again"}
+    return ArchiveUnreadable(error.strerror or str(error), path, remedies.get(error.errno or 0))

@@ -5,8 +5,9 @@ import os
 
 from . import format as form
 from . import workers
-from .archive import PRELUDE_START, Archive
-from .errors import ArchiveDamaged, CoexError
+from .archive import PRELUDE_START, Archive, unreadable
+from .compat import read_at
+from .errors import ArchiveDamaged, ArchiveUnreadable, CoexError
 from .waiting import nothing
 
 TYPE_CHECKING = False
@@ -81,6 +82,9 @@ def check_frames(archive, decoder, look, beat=nothing):
             except ArchiveDamaged as error:
                 refused.append((number, error.what))
                 continue
+            except ArchiveUnreadable as error:
+                refused.append((number, "it cannot be read: " + error.what))
+                continue
             if look is not None and content is not None:
                 seen.append(look(number, content))
         return refused, seen
@@ -120,10 +124,12 @@ def _check_gaps(archive):
 def _check_seal(archive):
     # type: (Archive) -> List[Damage]
     start = archive.manifest.prelude + archive.manifest.payload
-    archive.stream.seek(0)
-    prelude = archive.stream.read(archive.manifest.prelude)
-    archive.stream.seek(start)
-    sealed, tail = archive.stream.read(form.SEAL_SIZE), archive.stream.read()
+    try:
+        prelude = read_at(archive.stream, 0, archive.manifest.prelude)
+        sealed = read_at(archive.stream, start, form.SEAL_SIZE)
+        tail = read_at(archive.stream, start + form.SEAL_SIZE, archive.tail_size)
+    except EnvironmentError as error:
+        raise unreadable(error, archive.path)
     if form.seal(prelude, tail) == sealed:
         return []
     size = os.fstat(archive.stream.fileno()).st_size - start

@@ -89,10 +89,24 @@ def environ_bytes():
 def read_at(stream, offset, size):
     # type: (BinaryIO, int, int) -> bytes
     """Return bytes of a file, fewer only at its end; without moving the position that processes share, where it can."""
-    if READS_AT:
-        return os.pread(stream.fileno(), size, offset)
+    if not READS_AT:
+        return read_from(stream, offset, size)
+    data = piece = os.pread(stream.fileno(), size, offset)
+    while piece and len(data) < size:  # some file systems give less than is there
+        piece = os.pread(stream.fileno(), size - len(data), offset + len(data))
+        data += piece
+    return data
+
+
+def read_from(stream, offset, size):
+    # type: (BinaryIO, int, int) -> bytes
+    """Return bytes of a file, fewer only at its end, and move its position behind them."""
     stream.seek(offset)
-    return stream.read(size)
+    data = piece = stream.read(size)
+    while piece and len(data) < size:  # 2.7 gives what it read before an error, and says nothing
+        piece = stream.read(size - len(data))
+        data += piece
+    return data
 
 
 def set_times(path, stream, seconds, nanoseconds):

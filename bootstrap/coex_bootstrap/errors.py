@@ -40,6 +40,12 @@ class ArchiveDamaged(CoexError):
     advice = "get a fresh copy of the file"
 
 
+class ArchiveUnreadable(CoexError):
+    """The system does not give the bytes of the file: its medium, or the server that has it."""
+
+    wording = "the archive cannot be read: %s"
+
+
 class FormatUnknown(CoexError):
     """The archive is of a format version that this code does not read."""
 

@@ -36,7 +36,12 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler: signal.signal(
 try:
     from coex_bootstrap.__main__ import main
 except Exception:
-    sys.stderr.write("coex: %s: not a complete coex archive; get a fresh copy of the file\n" % sys.argv[1])
+    why = "not a complete coex archive; get a fresh copy of the file"
+    try:
+        file = open(sys.argv[1], "rb")
+        while file.read(1 << 20): pass
+    except EnvironmentError: why = "the archive cannot be read: %s" % sys.exc_info()[1].strerror
+    sys.stderr.write("coex: %s: %s\n" % (sys.argv[1], why))
     sys.exit(125)
 sys.exit(main(sys.argv[1], sys.argv[2:]))
 '

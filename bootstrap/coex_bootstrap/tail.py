@@ -8,6 +8,7 @@ import os
 import struct
 import zlib
 
+from .compat import read_from
 from .errors import ArchiveDamaged
 
 TYPE_CHECKING = False
@@ -27,7 +28,7 @@ def read_tail(stream):
     """Return the members of the zip at the end of `stream`, and its size in bytes; raises ArchiveDamaged."""
     try:
         return _read(stream)
-    except (struct.error, zlib.error, UnicodeError, IOError, OSError) as error:
+    except (struct.error, zlib.error, UnicodeError) as error:
         raise ArchiveDamaged("its last bytes are no zip: %s" % error)
 
 
@@ -37,13 +38,11 @@ def _read(stream):
     size = stream.tell()
     if size < END.size:
         raise ArchiveDamaged("its last bytes are no zip: it has no end")
-    stream.seek(size - END.size)
-    mark, _, _, _, count, length, offset, comment = END.unpack(stream.read(END.size))
+    mark, _, _, _, count, length, offset, comment = END.unpack(read_from(stream, size - END.size, END.size))
     whole = offset + length + END.size
     if mark != b"PK\5\6" or comment or whole > size:
         raise ArchiveDamaged("its last bytes are no zip: it has no end")
-    stream.seek(size - whole)
-    data = stream.read(offset + length)
+    data = read_from(stream, size - whole, offset + length)
     members = {}  # type: Dict[str, bytes]
     place = offset
     for _ in range(count):

@@ -55,6 +55,7 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
         for directory in reversed(index.directories):
             if directory.mode != 0o755:
                 os.chmod(work + b"/" + directory.path, directory.mode)
+        archive.check_unchanged()
     except EnvironmentError as error:
         raise refusal(index, work, error)
     finally:
@@ -104,10 +105,8 @@ class Writer(object):
                 together.append(frames)
                 taken.update(frames)
         relocated = set(frame for row in self.files.relocations for frame in self.archive.index.frames_of(row))
-        self.units = together + [
-            (frame,) for frame in range(len(self.archive.index.frames))
-            if frame not in taken and (frame not in self.linked or frame in relocated)
-        ]
+        frames = [n for n in range(len(self.archive.index.frames)) if n not in self.linked or n in relocated]
+        self.units = together + [(frame,) for frame in frames if frame not in taken]
 
     def write_units(self, numbers):
         # type: (Iterable[int]) -> Dict[int, bytes]
@@ -157,6 +156,7 @@ class Writer(object):
         try:
             return self.decoder(self.archive.frame(number), self.archive.index.frames[number].content)
         except ArchiveDamaged as error:
+            self.archive.check_unchanged()
             raise ArchiveDamaged(error.what, self.archive.path)
 
     def _copy(self, number):

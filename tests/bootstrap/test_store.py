@@ -257,7 +257,7 @@ def test_a_file_is_written_anew(place, there):
 
 def test_no_place():
     # type: () -> None
-    text = str(no_place(["/a b: not a directory", "/c: mounted noexec"]))
+    text = str(no_place([Store(b"/a b"), Store(b"/c")], ["/a b: not a directory", "/c: mounted noexec"]))
     assert text.startswith("no place to unpack: /a b: not a directory, /c: mounted noexec; ")
     assert "COEX_ROOT" in text
 
