@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from coex_bootstrap.activate import LANGUAGES, REMOVED
 from coex_bootstrap.format import NEEDED
 from coex_bootstrap.index import COLUMNS
 from coex_bootstrap.relocate import ENCODINGS
@@ -30,8 +29,7 @@ def literals(name: str) -> set[str]:
     ("page", "names"),
     [
         ("environment-variables.md", VARIABLES - {"COEX_APP", "COEX_FILE", "COEX_PREFIX"}),
-        ("entry-point-environment.md", {"COEX_APP", "COEX_FILE", "COEX_PREFIX", *REMOVED}),
-        ("entry-point-environment.md", {name for _, names in LANGUAGES for name in names.split() if "_5_" not in name}),
+        ("entry-point-environment.md", {"COEX_APP", "COEX_FILE", "COEX_PREFIX"}),
         ("exit-statuses.md", ERRORS),
         ("project-options.md", set(KEYS)),
         ("file-format.md", {name for name, _ in COLUMNS}),

@@ -1,4 +1,4 @@
-"""What the README says that the entry point sees, row by row: the names are read from its table."""
+"""The environment of the entry point, as the reference has it, row by row: the names are read from its table."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ SHOW = "#!/bin/sh\ncat /proc/$$/environ\n"  # what the kernel was given for it
 
 def row(first: str) -> list[str]:
     """Return the variables that a row of the table names."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    table = text.split("### What the entry point sees")[1].split("\n## ")[0]
-    line = next(line for line in table.splitlines() if line.startswith(f"| {first} |"))
+    text = (REPOSITORY / "docs/reference/entry-point-environment.md").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith(f"| {first} |"))
     return re.findall(r"`([A-Z0-9_]+)(?:=[^`]*)?`", line)
 
 
@@ -58,7 +57,7 @@ def test_removed(show: Archive, store: Path) -> None:
 
 def test_removed_with_a_language() -> None:
     """The rows of the languages name what the activation does (`test_activate.py` has each of them removed)."""
-    rows = [row(f"… {names}") for names in ("Perl, Ruby", "node, Julia, Lua", "Tcl, Java")]
+    rows = [row(f"removed, if it has {name}") for name in ("Perl", "Ruby", "node", "Julia", "Lua", "Tcl", "Java")]
     told = {*row("removed, if the environment has R"), *(name for names in rows for name in names)}
     known = {name for _, names in LANGUAGES for name in names.split()}
     assert told == {*(name for name in known if not re.search(r"_5_\d$", name)), "_5_2", "_5_4"}
