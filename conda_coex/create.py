@@ -1,4 +1,4 @@
-"""Create an archive: the numbered flow of docs/contributing/architecture.md, and the only place that knows its order."""
+"""Create an archive: the numbered flow of the architecture page, and the only place that knows its order."""
 
 from __future__ import annotations
 

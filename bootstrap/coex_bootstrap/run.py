@@ -1,4 +1,4 @@
-"""Run an archive: the numbered flow of docs/contributing/architecture.md, and the only place that knows its order.
+"""Run an archive: the numbered flow of the architecture page, and the only place that knows its order.
 
 All modules are loaded before the first stage: the archive may be moved or removed while it is unpacked.
 """
