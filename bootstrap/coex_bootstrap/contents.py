@@ -9,6 +9,7 @@ from .errors import ArchiveDamaged
 from .format import LIBZSTD
 from .large_file import relocate, sha256_of
 from .relocate import apply, hash_content
+from .trust import leads_safely
 from .zstd import open_decoder
 
 TYPE_CHECKING = False
@@ -25,7 +26,10 @@ def load_decoder(archive):
     """Return a decoder, of the libzstd that the archive carries where the host lets it be loaded; raises DecoderMissing."""
     if LIBZSTD not in archive.members:
         return open_decoder()
-    directory = tempfile.mkdtemp(prefix="coex-")
+    place = _temporary_place()
+    if place is None:
+        return open_decoder()
+    directory = tempfile.mkdtemp(prefix="coex-", dir=place)
     try:
         path = os.path.join(directory, "libzstd.so")
         with open(path, "wb") as stream:
@@ -33,6 +37,18 @@ def load_decoder(archive):
         return open_decoder(path_bytes(path))
     finally:
         shutil.rmtree(directory, ignore_errors=True)  # it is mapped
+
+
+def _temporary_place():
+    # type: () -> Optional[str]
+    """Return a directory where nobody else can change what this process loads; None if there is none."""
+    for place in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        try:
+            if leads_safely(path_bytes(place)):
+                return place
+        except EnvironmentError:
+            continue
+    return None
 
 
 class Contents(object):

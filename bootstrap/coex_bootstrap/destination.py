@@ -9,12 +9,13 @@ import os
 from binascii import hexlify
 
 from .claim import gone, this_host, this_process
-from .leftovers import is_own, remove
+from .directory import at, open_directory, within
+from .removal import empty, is_of_user_alone, is_own, remove
 from .shell import write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, Iterator, List
+    from typing import Dict, Iterable, Iterator, List
 
 MARK = b".coex-"
 UNFINISHED = b"/unfinished"
@@ -31,6 +32,7 @@ class Destination(object):
         self.path = path
         self.is_there = os.path.isdir(path)
         self.works = []  # type: List[bytes]
+        self._identity = b""
         self.begun = False
 
     def is_free(self):
@@ -65,13 +67,15 @@ class Destination(object):
     def identity(self, source):
         # type: (bytes) -> bytes
         """Return what tells the directory from others that may stand at its path; `source` is to be placed there."""
-        return _identity(self.path) + FILLED if self.is_there else _identity(source) + MADE
+        place, how = (self.path, FILLED) if self.is_there else (source, MADE)
+        self._identity = _identity(os.stat(place)) + how
+        return self._identity
 
     def withdraw(self):
         # type: () -> None
         """Remove what was placed."""
         if self.begun:
-            _clear(self.path, self.is_there, self.works)
+            _clear(self.path, [self._identity], self.works)
 
     def remove_works(self):
         # type: () -> None
@@ -89,16 +93,35 @@ def remove_unfinished(paths):
     # type: (List[bytes]) -> None
     """Remove what processes that were killed left of the directories at these paths."""
     for left in [left for path in paths for left in _left_behind(path)]:
-        try:
-            with open(left + UNFINISHED, "rb") as stream:
-                begun = stream.read().split(b"\n")
-        except EnvironmentError:
-            begun = []
-        for path in filter(os.path.isdir, paths):
-            identity = _identity(path)
-            if identity + MADE in begun or identity + FILLED in begun:
-                _clear(path, identity + FILLED in begun, [left])
+        begun = _begun(left)
+        for path in paths:
+            _clear(path, begun, [left])
         remove(left)
+
+
+def _begun(left):
+    # type: (bytes) -> List[bytes]
+    """Return what a work directory of this user's names as unfinished: it is held, so that no other is read."""
+    read = []  # type: List[bytes]
+    try:
+        work = open_directory(left)
+    except EnvironmentError:
+        return read
+    try:
+        if is_of_user_alone(os.fstat(work)):
+            within(work, lambda: read.append(_read(UNFINISHED[1:], at(work))))
+    except EnvironmentError:  # it had begun with nothing
+        pass
+    finally:
+        os.close(work)
+    return b"".join(read).split(b"\n")
+
+
+def _read(name, here):
+    # type: (bytes, Dict[str, int]) -> bytes
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(name, flags, **here), "rb") as stream:  # type: ignore[arg-type,unused-ignore]
+        return stream.read()
 
 
 def names_in(directory):
@@ -124,22 +147,32 @@ def _left_behind(path):
                 yield left
 
 
-def _clear(path, is_there, but):
-    # type: (bytes, bool, List[bytes]) -> None
-    """Remove a directory, or all that is in one that was there before."""
-    if not is_there:
-        remove(path)
+def _clear(path, begun, but):
+    # type: (bytes, List[bytes], List[bytes]) -> None
+    """Remove a directory that is one of `begun`, or all of this user's in one that was there before.
+
+    It is held: one that somebody has put in its place meanwhile stays as it is.
+    """
+    try:
+        held = open_directory(path)
+    except EnvironmentError:
         return
-    for name in names_in(path):
-        below = path + b"/" + name
-        if below not in but:
-            if os.path.isdir(below) and not os.path.islink(below):
-                remove(below)
-            else:
-                os.unlink(below)
+    try:
+        state = os.fstat(held)
+        identity = _identity(state)
+        made = identity + MADE in begun and state.st_uid == os.geteuid()
+        if made or identity + FILLED in begun:
+            names = [os.path.basename(work) for work in but if os.path.dirname(work) == path]
+            empty(held, names if made else names + list(OF_FILE_SYSTEM))
+    finally:
+        os.close(held)
+    if made:
+        try:
+            os.rmdir(path)
+        except EnvironmentError:
+            pass
 
 
-def _identity(path):
-    # type: (bytes) -> bytes
-    state = os.stat(path)
+def _identity(state):
+    # type: (os.stat_result) -> bytes
     return ("%d %d" % (state.st_dev, state.st_ino)).encode("ascii")

@@ -6,7 +6,8 @@ import re
 import stat
 
 from .claim import Claim
-from .leftovers import DAY, cannot_be_moved, remove, remove_in_place, set_aside, sweep, used_paths
+from .leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
+from .removal import remove, remove_in_place
 from .store import Store
 
 TYPE_CHECKING = False

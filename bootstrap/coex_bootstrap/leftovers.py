@@ -5,11 +5,11 @@ Such a thing is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENT
 
 import errno
 import os
-import stat
 
 from .claim import gone, last_change, touch
 from .errors import StoreUnusable
 from .format import ID_LENGTH
+from .removal import is_own, remove, remove_in_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,16 +41,6 @@ def sweep(claim):
         age = now - (last_change(path) or now)
         if (dead or (dead is None and age >= DAY)) and (kind != b"gone" or _is_free(path, age)):
             discard(path, claim)
-
-
-def is_own(path):
-    # type: (bytes) -> bool
-    """Return whether a directory is this user's, and nobody else may change what is in it."""
-    try:
-        state = os.lstat(path)
-    except EnvironmentError:
-        return False
-    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
 
 
 def _end_claim(path, host):
@@ -149,46 +139,3 @@ def cannot_be_moved(error):
     # type: (EnvironmentError) -> bool
     """Return whether a directory cannot be renamed because it is in a layer below this one, as images have them (overlayfs)."""
     return error.errno == errno.EXDEV
-
-
-def remove_in_place(path):
-    # type: (bytes) -> None
-    """Remove a root file by file, first of all what makes it one that can start."""
-    for name in (b"/start", b"/used"):
-        if os.path.lexists(path + name):
-            os.unlink(path + name)
-    remove(path)
-
-
-def remove(path):
-    # type: (bytes) -> None
-    """Remove a tree, read-only directories included; a tree that is not there is not an error.
-
-    In a tree that others may change a path can lead elsewhere any moment: that is removed by descriptors, or stays.
-    """
-    if not os.path.isdir(path) or os.path.islink(path):
-        if os.path.lexists(path):
-            os.unlink(path)
-        return
-    import shutil
-
-    if not is_own(path):
-        if getattr(shutil.rmtree, "avoids_symlink_attacks", False):
-            shutil.rmtree(path, ignore_errors=True)
-        return
-
-    def unlock(function, failed, why):
-        # type: (object, bytes, object) -> None
-        parent = os.path.dirname(failed)
-        try:
-            if failed != path:
-                os.chmod(parent, 0o700)
-            if os.path.isdir(failed) and not os.path.islink(failed):
-                os.chmod(failed, 0o700)
-                shutil.rmtree(failed, ignore_errors=True)
-            else:
-                os.unlink(failed)
-        except OSError:
-            pass
-
-    shutil.rmtree(path, onerror=unlock)  # type: ignore[arg-type]

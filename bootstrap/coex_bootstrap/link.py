@@ -16,6 +16,7 @@ import struct
 import sys
 
 from . import compat, workers
+from .removal import is_of_user_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def _ready_roots(path):
             continue
         try:
             state = os.lstat(root)
-            if stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and os.path.lexists(root + b"/start"):
+            if is_of_user_alone(state) and os.path.lexists(root + b"/start"):
                 yield root
         except EnvironmentError:
             continue

@@ -5,7 +5,8 @@ import os
 from binascii import hexlify
 
 from . import compat
-from .leftovers import cannot_be_moved, remove, set_aside
+from .leftovers import cannot_be_moved, set_aside
+from .removal import remove
 from .root_check import MODE
 
 TYPE_CHECKING = False

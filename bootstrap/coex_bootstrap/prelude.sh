@@ -11,19 +11,45 @@ case $0 in
   */*) _coex_file=$PWD/${0#./} ;;
   *) if [ -f "./$0" ]; then _coex_file=$PWD/$0; else _coex_file=$(command -v -- "$0"); fi ;;
 esac
-_coex_store=
+_coex_store= _coex_base=
 case ${COEX_ROOT:+set}${COEX_ROOT-} in
   set/*) _coex_store=$COEX_ROOT ;;
   set*) _coex_store=$PWD/$COEX_ROOT ;;
   *) case ${XDG_CACHE_HOME-} in
-       /*) _coex_store=$XDG_CACHE_HOME/coex ;;
-       *) case ${HOME-} in /?*) _coex_store=$HOME/@CACHES@/coex ;; esac ;;
+       /*) _coex_base=$XDG_CACHE_HOME _coex_store=$XDG_CACHE_HOME/coex ;;
+       *) case ${HOME-} in /?*) _coex_base=$HOME _coex_store=$HOME/@CACHES@/coex ;; esac ;;
      esac ;;
 esac
-_coex_start=$_coex_store/@ROOT@/start
+_coex_store=${_coex_store%"${_coex_store##*[!/]}"}
+_coex_dir=$_coex_store/@ROOT@ _coex_start=$_coex_store/@ROOT@/start _coex_safe=
 if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ]; then
+  # Could another user put something else in the place of what is sourced? Builtins tell whether a directory is this
+  # user's, and whether this user may write to it. Where that is not enough, Python decides, by owners and modes; it makes
+  # roots only where nobody else may write. The tests are of names, which `.` opens after them: whoever may write to a
+  # directory on the way, by a mode that this user gave it since or by a group of others, can come between.
+  if [ -L "$_coex_start" ] || [ -L "$_coex_dir" ]; then :
+  elif [ -n "${COEX_ROOT:+set}" ]; then
+    # Whoever names a store trusts its owner. Nobody else may write to it, or replace it in the directory above.
+    if [ -O "$_coex_store" ]; then [ -O "$_coex_dir" ] && [ -O "$_coex_start" ] && _coex_safe=1
+    elif [ ! -w "$_coex_store" ] && [ ! -k "$_coex_store" ]; then _coex_safe=1; fi
+    _coex_dir=${_coex_store%/*}/
+    [ -O "$_coex_dir" ] || [ ! -w "$_coex_dir" ] || [ -k "$_coex_dir" ] || _coex_safe=
+  elif [ -O "$_coex_start" ] && [ ! -L "$_coex_store" ]; then
+    # From the home on all belongs to this user. What is above it this user may not write to, unless it is sticky. For
+    # root, who may have been left the home of another (`sudo -E`), all belongs to root from / on, and is not a link.
+    _coex_safe=1 _coex_super=
+    if [ -O / ]; then _coex_super=1; elif [ -w / ]; then _coex_safe=; fi
+    while [ -n "$_coex_dir" ]; do
+      if [ -O "$_coex_dir" ]; then [ -z "$_coex_super" ] || [ ! -L "$_coex_dir" ] || _coex_safe=
+      elif [ -n "$_coex_base$_coex_super" ]; then _coex_safe=
+      elif [ -w "$_coex_dir" ] && [ ! -k "$_coex_dir" ]; then _coex_safe=; fi
+      [ "$_coex_dir" != "$_coex_base" ] || _coex_base=
+      _coex_dir=${_coex_dir%/*}
+    done
+  fi
+  case $_coex_store/ in */../* | */./*) _coex_safe= ;; esac
   # A start that finds something of its root removed returns, and Python unpacks it again.
-  if [ -n "${COEX_ROOT:+set}" ] || { [ -O "$_coex_start" ] && [ -O "$_coex_store/@ROOT@" ]; }; then . "$_coex_start"; fi
+  if [ -n "$_coex_safe" ]; then . "$_coex_start"; fi
 fi
 _coex_code='
 import sys

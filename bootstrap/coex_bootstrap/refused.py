@@ -7,9 +7,10 @@ from .errors import StoreUnusable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, Iterator, Tuple
+    from typing import Dict, Iterable, Iterator, List, Tuple
 
     from .index import Index
+    from .store import Store
 
 
 LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; a new directory can serve"
@@ -55,3 +56,23 @@ def _folded(path):
 
     text = unicodedata.normalize("NFD", compat.text(path))
     return text.casefold() if hasattr(text, "casefold") else text.lower()
+
+
+def no_place(places, refused):
+    # type: (List[Store], List[str]) -> StoreUnusable
+    """Return the error that says why each place was refused."""
+    which = "another directory" if any(store.explicit for store in places) else "a directory of yours"
+    return StoreUnusable("no place to unpack: " + ", ".join(refused), remedy="name %s in COEX_ROOT" % which)
+
+
+def looked_at(places):
+    # type: (List[Store]) -> str
+    """Return the paths of stores that have no root, with why it would not count."""
+    words = []
+    for store in places:
+        try:
+            why = store.distrust()
+        except EnvironmentError:
+            why = None
+        words.append(compat.one_line(store.path) + (" (%s)" % why if why else ""))
+    return ", ".join(words)

@@ -19,8 +19,8 @@ from .link import LIST, Neighbours
 from .post_link import compile_sources, run_post_link
 from .process import Interrupted, Process
 from .progress import Progress
-from .refused import unusable
-from .store import find_ready, no_place, stores
+from .refused import no_place, unusable
+from .store import find_ready, stores
 from .trace import Trace
 from .unpack import unpack
 from .zstd import open_decoder

@@ -8,10 +8,11 @@ import sys
 from . import compat
 from .claim import HELD
 from .directory import Directory
-from .errors import StoreUnusable
 from .format import entry_files
-from .leftovers import clear_away, discard, remove, sweep, was_ready
+from .leftovers import clear_away, discard, sweep, was_ready
+from .removal import remove
 from .shell import check_line, is_filled, quote
+from .trust import distrust, distrust_made
 from .working_directory import absolute
 
 TYPE_CHECKING = False
@@ -53,33 +54,33 @@ class Store(object):
         if b"\n" in prefix or b":" in prefix:
             return "its path has a newline or a colon, which PATH cannot hold"
         try:
-            make_store(self.path)
-            return self.distrust() or self._unusable()
+            why = distrust(self.path, self.explicit)  # before anything is made on the way
+            if why is None:
+                make_store(self.path)
+                why = self.distrust() or self._unusable(manifest)
+            return why
         except EnvironmentError as error:
             return error.strerror or str(error)
 
     def distrust(self):
         # type: () -> Optional[str]
-        """A directory that another user could write to would let that user choose what runs."""
+        """Return why what is in the store could be of somebody who may not choose what runs; None where it is safe."""
         state = os.stat(self.path) if self.explicit else os.lstat(self.path)
         if not stat.S_ISDIR(state.st_mode):
             return "not a directory"
-        if self.explicit:
-            return None
-        if state.st_uid != os.geteuid():
-            return "owned by another user (uid %d)" % state.st_uid
-        if state.st_mode & 0o022:
-            return "writable by others (mode %o)" % stat.S_IMODE(state.st_mode)
-        above = os.stat(os.path.dirname(self.path))
-        if above.st_mode & 0o002 and not above.st_mode & stat.S_ISVTX:
-            return "in a directory where others can replace it (mode %o)" % stat.S_IMODE(above.st_mode)
-        return None
+        return distrust(self.path, self.explicit)
 
-    def _unusable(self):
-        # type: () -> Optional[str]
+    def owners(self):
+        # type: () -> Tuple[int, ...]
+        """Return who may have made the roots: this user, or whoever else may write to a directory that was named."""
+        return (os.geteuid(), 0, os.stat(self.path).st_uid) if self.explicit else (os.geteuid(),)
+
+    def _unusable(self, manifest):
+        # type: (Manifest) -> Optional[str]
         if not os.access(self.path, os.W_OK | os.X_OK):
-            read_only = os.statvfs(self.path).f_flag & 1  # ST_RDONLY
-            return "on a read-only file system" if read_only else "not writable"
+            if os.statvfs(self.path).f_flag & 1:  # ST_RDONLY
+                return "on a read-only file system"
+            return "not writable" + (", and " + self.root(manifest).lack() if self.explicit else "")
         if sys.platform.startswith("linux") and os.statvfs(self.path).f_flag & NOEXEC:
             return "mounted noexec"
         return None
@@ -118,16 +119,34 @@ class Root(object):
         Complete is what its `start` says too, which looks for what a cleaner of temporary files may have removed.
         """
         try:
-            if self.store.distrust():
-                return False
-            state = os.stat(self.start)
-            if not self.store.explicit and state.st_uid != os.geteuid():
+            if self.store.distrust() or self.distrust():
                 return False
             with open(self.start, "rb") as stream:
                 text = stream.read()
         except EnvironmentError:
             return False
         return quote(self.start) in text and all(is_filled(path) for path in self.needs if check_line(path) in text)
+
+    def distrust(self):
+        # type: () -> Optional[str]
+        """Return why others may have chosen what its start says, in a store that is safe now."""
+        return self.distrust_directory() or distrust_made(self.start, stat.S_ISREG, self.store.owners())
+
+    def distrust_directory(self):
+        # type: () -> Optional[str]
+        return distrust_made(self.path, stat.S_ISDIR, self.store.owners())
+
+    def lack(self):
+        # type: () -> str
+        """Return what a store lacks in which this root is not ready, in words for those who may not write there."""
+        owner = os.stat(self.store.path).st_uid
+        try:
+            why = self.distrust() or "not complete"
+        except EnvironmentError:
+            why = "not there"
+        return "its root of this archive, %s, is %s: its owner (uid %d) can start the archive once" % (
+            os.path.basename(self.path).decode("ascii"), why, owner,
+        )
 
     def clear(self, claim):
         # type: (Claim) -> None
@@ -194,13 +213,6 @@ def find_ready(places, manifest):
         if root.ready():
             return root
     return None
-
-
-def no_place(places, refused):
-    # type: (List[Store], List[str]) -> StoreUnusable
-    """Return the error that says why each place was refused."""
-    which = "another directory" if any(store.explicit for store in places) else "a directory of yours"
-    return StoreUnusable("no place to unpack: " + ", ".join(refused), remedy="name %s in COEX_ROOT" % which)
 
 
 def make_store(path):

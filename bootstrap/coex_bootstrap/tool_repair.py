@@ -20,6 +20,7 @@ from .mend import mend
 from .owners import Owners
 from .post_link import compile_sources, run_post_link
 from .relocation import BINARY, rows_of_kind
+from .refused import looked_at
 from .report import Outcome, counted, shown
 from .root_check import RootCheck
 from .store import stores
@@ -92,12 +93,12 @@ def _find(archive, environ):
     for store in places:
         root = store.root(archive.manifest)
         try:
-            if os.path.isdir(root.path) and was_ready(root.path) and not store.distrust():
+            if os.path.isdir(root.path) and was_ready(root.path) and not store.distrust() and not root.distrust_directory():
                 return root
         except EnvironmentError:
             continue
-    looked = ", ".join(one_line(store.path) for store in places)
-    raise CoexError("it has no root that was ready in " + looked, archive.path, "start it, or name its store in COEX_ROOT")
+    where = "it has no root that was ready in " + looked_at(places)
+    raise CoexError(where, archive.path, "start it, or name its store in COEX_ROOT")
 
 
 def _repair(contents, root, directory, claim, environ):

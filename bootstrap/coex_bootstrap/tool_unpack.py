@@ -12,9 +12,10 @@ from .contents import load_decoder
 from .destination import Destination, mark_unfinished, remove_unfinished
 from .errors import CoexError, Misuse, StoreUnusable
 from .host import check_host
-from .leftovers import cannot_be_moved, remove
+from .leftovers import cannot_be_moved
 from .post_link import compile_sources, run_post_link
 from .progress import Progress
+from .removal import remove
 from .report import Outcome, counted, quoted, shown
 from .shell import write_file
 from .state import set_variables

@@ -10,6 +10,7 @@ from .contents import Contents, load_decoder
 from .errors import ArchiveDamaged, CoexError, DecoderMissing
 from .owners import Owners
 from .progress import Progress
+from .refused import looked_at
 from .report import Outcome, counted, human, shown
 from .root_check import ALTERED, MODE, RootCheck
 from .state import STATE, same_but_for
@@ -123,8 +124,8 @@ def _places(manifest, options, environ):
         return prefix, {form.PREFIX: prefix}
     root = find_ready(stores(environ), manifest)
     if root is None and options.root:
-        looked = ", ".join(text(store.path) for store in stores(environ))
-        raise CoexError("it has no root that is ready in %s" % looked, remedy="start it, or name its store in COEX_ROOT")
+        looked = looked_at(stores(environ))
+        raise CoexError("it has no root that is ready in " + looked, remedy="start it, or name its store in COEX_ROOT")
     if root is None:
         return None
     return root.path, {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}

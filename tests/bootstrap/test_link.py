@@ -195,6 +195,19 @@ def test_neighbour_without(started, what):
     assert shared(first, started(*package(b"other"))) == []
 
 
+@pytest.mark.parametrize("how", ["owner", "mode"])
+def test_neighbour_that_another_user_may_change(started, how):
+    # type: (Started, str) -> None
+    first = started(*package())
+    if how == "mode":
+        os.chmod(first, 0o777)
+    elif os.geteuid():
+        pytest.skip("only root can give a directory away")
+    else:
+        os.chown(first, 12345, -1)
+    assert shared(first, started(*package(b"other"))) == []
+
+
 @pytest.mark.parametrize("damage", [b"", b"x", b"\0" * 100])
 def test_damaged_list(started, damage):
     # type: (Started, bytes) -> None

@@ -11,9 +11,10 @@ from coex_bootstrap import compat
 from coex_bootstrap.claim import HELD, Claim
 from coex_bootstrap.directory import Directory
 from coex_bootstrap.errors import CoexError, StoreUnusable
-from coex_bootstrap.leftovers import remove
+from coex_bootstrap.refused import no_place
+from coex_bootstrap.removal import remove
 from coex_bootstrap.shell import check_line, quote, write_file
-from coex_bootstrap.store import NOEXEC, Store, find_ready, make_store, no_place, stores
+from coex_bootstrap.store import NOEXEC, Store, find_ready, make_store, stores
 
 from bootstrap.building import make_manifest, read, write
 
@@ -121,13 +122,18 @@ def test_refuses_a_link_unless_named(place):
     assert Store(place + b"/link", explicit=True).refusal(make_manifest()) is None
 
 
-@pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
-def test_refuses_what_others_can_write_to_unless_named(place, mode):
-    # type: (bytes, int) -> None
-    os.mkdir(place + b"/s")
-    os.chmod(place + b"/s", mode)
-    assert refusal(place + b"/s") == "writable by others (mode %o)" % mode
-    assert Store(place + b"/s", explicit=True).refusal(make_manifest()) is None
+@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize("mode", [0o772, 0o702, 0o1777])
+def test_refuses_what_others_can_write_to(place, mode, explicit):
+    # type: (bytes, int, bool) -> None
+    path = place + b"/s"
+    os.mkdir(path)
+    os.chmod(path, mode)
+    why = refusal(path, explicit)
+    who = (os.geteuid(), os.stat(path).st_gid, mode, compat.native(path))
+    mend = "chmod go-w %s and remove what others have put there"
+    assert why == ("writable by others (uid %d, gid %d, mode %o; " + mend + ")") % who
+    assert os.listdir(path) == []
 
 
 def test_refuses_what_others_own_unless_named(place):
@@ -191,13 +197,16 @@ def test_refuses_what_path_cannot_hold(place, name):
     assert "which PATH cannot hold" in refusal(place + b"/" + name, explicit=True)
 
 
-def test_refuses_what_others_can_replace_unless_named(place):
-    # type: (bytes) -> None
+@pytest.mark.parametrize("explicit", [False, True])
+def test_refuses_what_others_can_replace(place, explicit):
+    # type: (bytes, bool) -> None
     os.chmod(place, 0o777)
-    assert refusal(place + b"/s") == "in a directory where others can replace it (mode 777)"
-    assert Store(place + b"/s", explicit=True).refusal(make_manifest()) is None
+    who = (compat.native(place), os.geteuid(), os.stat(place).st_gid, compat.native(place))
+    words = "%s, which leads there, is writable by others (uid %d, gid %d, mode 777; chmod +t or go-w %s)" % who
+    assert refusal(place + b"/s", explicit) == words
+    assert os.listdir(place) == []
     os.chmod(place, 0o1777)
-    assert Store(place + b"/s").refusal(make_manifest()) is None
+    assert Store(place + b"/s", explicit).refusal(make_manifest()) is None
 
 
 def test_no_umask_opens_what_is_made(place):
@@ -255,11 +264,11 @@ def test_a_file_is_written_anew(place, there):
     assert sorted(os.listdir(place)) == [b"file", b"other"]
 
 
-def test_no_place():
-    # type: () -> None
-    text = str(no_place([Store(b"/a b"), Store(b"/c")], ["/a b: not a directory", "/c: mounted noexec"]))
-    assert text.startswith("no place to unpack: /a b: not a directory, /c: mounted noexec; ")
-    assert "COEX_ROOT" in text
+@pytest.mark.parametrize(("explicit", "name"), [(False, "a directory of yours"), (True, "another directory")])
+def test_no_place(explicit, name):
+    # type: (bool, str) -> None
+    text = str(no_place([Store(b"/a b", explicit)], ["/a b: not a directory", "/c: mounted noexec"]))
+    assert text == "no place to unpack: /a b: not a directory, /c: mounted noexec; name %s in COEX_ROOT" % name
 
 
 def test_ready(place):
@@ -295,21 +304,41 @@ def test_a_moved_root_is_not_ready(place):
     assert Store(place + b"/one").root(make_manifest()).ready()
 
 
-def test_a_root_of_another_user_is_not_ready_unless_named(place):
-    # type: (bytes) -> None
+@pytest.mark.parametrize("whose", ["start", "root"])
+def test_a_root_of_another_user_is_not_ready(place, whose):
+    # type: (bytes, str) -> None
+    """Only whoever may write to a store that was named makes roots in it: its owner, and root."""
     if os.geteuid():
         pytest.skip("only root can give a file away")
-    os.chown(make_ready(Store(place)), 12345, -1)
+    start = make_ready(Store(place))
+    os.chown(start if whose == "start" else os.path.dirname(start), 12345, -1)
+    root = Store(place, explicit=True).root(make_manifest())
     assert not Store(place).root(make_manifest()).ready()
-    assert Store(place, explicit=True).root(make_manifest()).ready()
+    assert not root.ready()
+    assert "is owned by another user (uid 12345): its owner (uid 0) can" in root.lack()
+    os.chown(place, 12345, -1)
+    assert root.ready()
+    assert not Store(place).root(make_manifest()).ready()
 
 
-def test_a_root_where_others_can_write_is_not_ready_unless_named(place):
-    # type: (bytes) -> None
+@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize("name", [b"", b"/" + NAME, b"/" + NAME + b"/start"])
+def test_a_root_where_others_can_write_is_not_ready(place, name, explicit):
+    # type: (bytes, bytes, bool) -> None
     make_ready(Store(place))
-    os.chmod(place, 0o770)
-    assert not Store(place).root(make_manifest()).ready()
-    assert Store(place, explicit=True).root(make_manifest()).ready()
+    assert Store(place, explicit).root(make_manifest()).ready()
+    os.chmod(place + name, 0o772)
+    assert not Store(place, explicit).root(make_manifest()).ready()
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize("name", [b"/" + NAME, b"/" + NAME + b"/start"])
+def test_a_root_behind_a_link_is_not_ready(place, name, explicit):
+    # type: (bytes, bytes, bool) -> None
+    make_ready(Store(place))
+    os.rename(place + name, place + b"/elsewhere")
+    os.symlink(place + b"/elsewhere", place + name)
+    assert not Store(place, explicit).root(make_manifest()).ready()
 
 
 @pytest.fixture

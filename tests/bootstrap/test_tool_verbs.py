@@ -4,9 +4,11 @@ import argparse
 import json
 import os
 import subprocess
+from contextlib import closing
 
 import pytest
-from coex_bootstrap import compat, report, tool_cache, tool_unpack, tools
+from coex_bootstrap import compat, contents, report, tool_cache, tool_unpack, tools
+from coex_bootstrap.archive import Archive
 from coex_bootstrap.index import Link
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
@@ -460,3 +462,16 @@ def test_tables_without_rows():
     assert list(report.table(("a", "b"), [])) == []
     assert tool_cache.list_lines([]) == ["no roots: no archive is unpacked"]
     assert tool_cache.would_remove([]).lines == ["would remove no root"]
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o777, 0o1777])
+def test_no_library_is_loaded_from_where_others_can_change_it(archive, place, monkeypatch, mode):
+    # type: (bytes, bytes, Any, int) -> None
+    loaded = []
+    monkeypatch.setattr(contents, "open_decoder", lambda path=None: loaded.append(os.path.dirname(os.path.dirname(path))))
+    monkeypatch.setattr(contents.tempfile, "gettempdir", lambda: compat.native(place))
+    os.chmod(place, mode)
+    with closing(Archive(archive)) as opened:
+        opened.members["libzstd"] = b"library"
+        contents.load_decoder(opened)
+    assert loaded == [b"/tmp" if mode == 0o777 else place]

@@ -104,7 +104,7 @@ def test_umask(survivor: Survivor, home: Path, umask: str) -> None:
 
 # Commands of root that make $STORE hopeless, and what is said of it.
 HOPELESS = {
-    "read-only": ("mount -t tmpfs -o mode=1777,ro none $STORE", "on a read-only file system"),
+    "read-only": ("mount -t tmpfs -o mode=755,ro none $STORE", "on a read-only file system"),
     "noexec": ("mount -t tmpfs -o mode=700,uid=54321,noexec none $STORE", "mounted noexec"),
     "too small": ("mount -t tmpfs -o mode=700,uid=54321,size=1m none $STORE", "1 MB are free, 6 MB are needed"),
     "no inodes": ("mount -t tmpfs -o mode=700,uid=54321,nr_inodes=20 none $STORE", "files (inodes) are free,"),
