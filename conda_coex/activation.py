@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.activate import parse_variables, state_variables
 
+from .content import Content
 from .errors import CoexError, PackageRefused
-from .plan import Content
 from .portable import is_portable
 
 if TYPE_CHECKING:

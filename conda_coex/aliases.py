@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .installed import rows_of
-from .live_file import digest
+from .source import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,8 +10,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .content import SECOND, Content, Link
 from .errors import AppError
-from .plan import Content, Link
+from .source import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -145,4 +146,4 @@ def _content(item: Path, target: str, date: int, *, follow: bool) -> Content | L
     if not os.access(item, os.R_OK):
         raise AppError("cannot be read for the app: permission denied", os.fsencode(item))
     mode = 0o755 if state.st_mode & 0o100 else 0o644
-    return Content(target, mode, str(date), item, state.st_size)
+    return Content(target, mode, date * SECOND, OnDisk(item), state.st_size)

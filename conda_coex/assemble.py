@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import archive, conda_api
+from .content import Content
 from .kept import KEPT
 from .payload import Payload, make_index
-from .plan import Content
 from .read_back import read_back
 
 if TYPE_CHECKING:

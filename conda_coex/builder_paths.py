@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import elf
-from .live_file import mapped
+from .content import Content
+from .live_file import opened
 from .occurrences import is_object
-from .plan import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .plan import Link, Python
+    from .content import Link
+    from .plan import Python
+    from .source import Source
 
 # Texts that programs and shells read.
 READ = re.compile(r"prefix/((bin|etc|libexec|share/jupyter|share/applications)/.*|[^/]+)\Z")
@@ -36,7 +38,7 @@ def files_outside(items: Iterable[Content | Link], names: Sequence[str]) -> dict
     """Return files that name something of the builder's machine which no host has, and the first such path."""
     found = {}
     for item in items:
-        if isinstance(item, Content) and item.package_path is None and READ.match(item.path) and item.size < SIZE:
+        if isinstance(item, Content) and item.key is None and READ.match(item.path) and item.size < SIZE:
             place = _outside(item, names)
             if place is not None:
                 found[item.path.removeprefix("prefix/")] = place
@@ -71,7 +73,7 @@ def libraries(items: Iterable[Content | Link]) -> dict[str, str]:
     there = {item.path.rpartition("/")[2] for item in items}
     found: dict[str, str] = {}
     for item in items:
-        if isinstance(item, Content) and item.package_path is None and item.source is not None:
+        if isinstance(item, Content) and item.key is None and item.source is not None:
             is_program = item.size > SMALLEST and (item.mode & 0o111 or ".so" in item.path)
             for name in _needed(item.source) if is_program else ():
                 if name.rpartition("/")[2] not in there and not HOSTS.match(name):
@@ -79,12 +81,10 @@ def libraries(items: Iterable[Content | Link]) -> dict[str, str]:
     return found
 
 
-def _needed(source: Path | bytes) -> list[str]:
-    if isinstance(source, Path):
-        with source.open("rb") as stream:
-            if stream.read(4) != elf.MAGIC:
-                return []
-    with mapped(source) as data:
+def _needed(source: Source) -> list[str]:
+    if source.part(0, len(elf.MAGIC)) != elf.MAGIC:
+        return []
+    with opened(source) as data:
         return elf.needed(data, elf.read_sections(data)) if is_object(data) else []
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.cores import usable_cores
 
+from .content import Content
 from .layout import Group
-from .plan import Content
+from .source import Held, OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ class Compiler:
         A source with a placeholder is compiled on the host: its text, and so its code, differ there.
         """
         self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
-        jobs = [(plan, [c for c in plan.files if isinstance(c, Content) and c.compiled]) for plan in plans]
+        jobs = [(plan, [c for c in plan.files if isinstance(c, Content) and c.path in plan.compiled]) for plan in plans]
         sources = [item for _, group in jobs for item in group]
         if self.python is None or not sources:
             return [], []
@@ -101,7 +102,7 @@ class Compiler:
         assert self.python is not None
         if plan.identity is None or self.interpreter is None:
             return None
-        times = hashlib.sha256("\0".join(item.mtime for item in sources).encode()).hexdigest()
+        times = hashlib.sha256("\0".join(str(item.mtime_ns) for item in sources).encode()).hexdigest()
         return f"compiled {plan.identity} of {times} by {self.interpreter} in {self.python.site_packages}"
 
 
@@ -186,21 +187,21 @@ def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list
         for parent in {posixpath.dirname(name) for name in names}:
             Path(scratch, parent).mkdir(parents=True, exist_ok=True)
         for item, name in zip(sources, names, strict=True):
-            assert isinstance(item.source, Path)
-            Path(scratch, name).symlink_to(item.source)
+            assert isinstance(item.source, OnDisk)
+            Path(scratch, name).symlink_to(item.source.path)
         Path(scratch, SOURCES).write_bytes(b"".join(os.fsencode(name) + b"\n" for name in names))
         interpreters.compile(scratch)
         made = sorted(path for path in Path(scratch).rglob("*.pyc") if not path.is_symlink())
         return [
-            Content(path, MODE, times[source_of(path)], data, len(data))
+            Content(path, MODE, times[source_of(path)], Held(data), len(data))
             for pyc in made
             for path, data in [(f"prefix/{pyc.relative_to(scratch).as_posix()}", pyc.read_bytes())]
         ]
 
 
-def times_of(sources: Sequence[Content]) -> dict[str, str]:
+def times_of(sources: Sequence[Content]) -> dict[str, int]:
     """Return the time of each source by its path."""
-    return {item.path: item.mtime for item in sources}
+    return {item.path: item.mtime_ns for item in sources}
 
 
 def source_of(path: str) -> str:

@@ -10,20 +10,24 @@ import os
 import posixpath
 import re
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.relocation import in_binary
+
 from . import elf
+from .content import Content
 from .elf_references import references
-from .live_file import digest, mapped
+from .live_file import opened
 from .occurrences import is_object, is_path, offsets
 from .placeholders import find_edits
-from .plan import Content
+from .source import Held, OnDisk, Remade, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .placeholders import Buffer
-    from .plan import Link
+    from .content import Link
+    from .source import Buffer
 
 ROOMY = 100  # bytes of a prefix that the usual places to unpack do not reach
 SHORTEST = len("/c/0123456789abcdef01234567/prefix")  # of the prefix in a store that can be
@@ -55,17 +59,17 @@ def settle(items: Iterable[Content | Link], names: Sequence[str], kept: Kept) ->
 
 
 def _settle(item: Content, names: Sequence[str], kept: Kept) -> Content:
-    if item.package_path is not None or item.source is None or item.file_mode == "text" or item.python is not None:
+    if item.key is not None or item.source is None or item.file_mode == "text" or item.python is not None:
         return item
     if item.file_mode is None and not (item.mode & 0o111 or PROGRAM.search(item.path)):
         return item
-    with mapped(item.source) as data:
+    with opened(item.source) as data:
         if is_object(data):
             return decide(item, data, names, kept)
     is_data = item.file_mode == "binary" and item.placeholder is not None and item.placeholder in names
     if is_data and len(os.fsencode(item.placeholder or "")) < SHORTEST:
         kept.fixed[item.path.removeprefix("prefix/")] = 1  # data need not keep the archive from starting
-        return replace(item, edits=None, placeholder=None, file_mode=None)
+        return replace(item, relocation=None)
     return item
 
 
@@ -80,9 +84,11 @@ def decide(item: Content, data: Buffer, names: Sequence[str], kept: Kept) -> Con
         return item
     is_short = len(prefix.encode()) < ROOMY
     if is_short and sections:
-        freed = elf.with_origin(data[:], sections, prefix, posixpath.dirname(item.path))
+        free = partial(_freed, prefix=prefix, directory=posixpath.dirname(item.path))
+        freed = free(data[:])
         if freed != data[:]:
-            item, data = replace(item, source=freed, sha256=digest(freed)), freed
+            source = Remade(item.source.path, free) if isinstance(item.source, OnDisk) else Held(freed)
+            item, data = replace(item, source=source, sha256=digest(freed)), freed
     accept = _Chooser(data, sections, prefix, is_short=is_short)
     edits = find_edits(data, prefix, "paths", accept)
     if accept.fixed:
@@ -91,7 +97,12 @@ def decide(item: Content, data: Buffer, names: Sequence[str], kept: Kept) -> Con
         kept.pieces.append(path)
     if accept.sources:
         kept.sources.append(path)
-    return replace(item, edits=edits) if edits else replace(item, edits=None, placeholder=None, file_mode=None)
+    return replace(item, relocation=in_binary(prefix, edits) if edits else None)
+
+
+def _freed(data: bytes, prefix: str, directory: str) -> bytes:
+    """Return a program that finds its libraries from where it is, if it named the prefix."""
+    return elf.with_origin(data, elf.read_sections(data), prefix, directory)
 
 
 class _Chooser:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from .content import Content
 from .live_file import with_data
-from .plan import Content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from .plan import Link
+    from .content import Link
 
 DIRECT_URL = re.compile(r"prefix/lib/python[^/]+/site-packages/[^/]+\.dist-info/direct_url\.json\Z")
 KEPT_USERS = re.compile(r"git|\$\{[\w-]+\}(:\$\{[\w-]+\})?")  # as the specification has it

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.report import human
 
 from . import pointers
+from .content import Content, Link
 from .direct_url import editable_places
 from .errors import InputError
 from .live_file import with_data
 from .live_prefix import CACHES, TRASH, VERSION_CONTROL, walk
-from .plan import Content, Link
 from .unmanaged import directory_mode, emptied, read_files
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .placeholders import Buffer
+    from .source import Buffer
 
 MAGIC = b"\x7fELF"
 DYNAMIC, NOBITS, SYMBOLS = 6, 8, 11  # types of sections

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .elf import Section
-    from .placeholders import Buffer
+    from .source import Buffer
 
 # Instructions of x86-64 that name an address: by the distance from the next one, or by a number of 32 bits.
 DISTANCE = re.compile(rb"[\x05\x0d\x15\x1d\x25\x2d\x35\x3d](?=(.{4}))", re.DOTALL)

@@ -10,9 +10,10 @@ from pathlib import Path
 from stat import S_IXUSR
 from typing import TYPE_CHECKING
 
+from .content import Content
 from .entry_script import INTERPRETERS
 from .errors import EntryPointNotFound
-from .plan import Content
+from .source import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,9 +83,9 @@ def origins(layout: Layout) -> dict[str, str]:
     """Return the path in the app of each file of it that is here, by where it is."""
     known: dict[str, str] = {}
     return {
-        place(os.fspath(entry.source), known): path.removeprefix("app/")
+        place(os.fspath(entry.source.path), known): path.removeprefix("app/")
         for path, entry in layout.entries.items()
-        if path.startswith("app/") and isinstance(entry, Content) and isinstance(entry.source, Path)
+        if path.startswith("app/") and isinstance(entry, Content) and isinstance(entry.source, OnDisk)
     }
 
 

@@ -8,14 +8,14 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
+from .content import Content
 from .errors import EntryPointNotFound
-from .plan import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from .content import Link
     from .layout import Layout
-    from .plan import Link
 
 # Where Python looks; where `pack` brings the sources of editable installs, a finder or a .pth file leads it.
 PLACES = (

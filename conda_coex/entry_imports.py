@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import posixpath
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .content import Content
 from .entry_function import module_of
-from .plan import Content
+from .source import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def missing_modules(path: str, layout: Layout) -> list[str]:
     """Return the paths here of the modules that a source of the app at a path of the root cannot import on a host."""
     entry = layout.entries.get(path)
-    if not isinstance(entry, Content) or not isinstance(entry.source, Path):
+    if not isinstance(entry, Content) or not isinstance(entry.source, OnDisk):
         return []
-    beside, here = posixpath.dirname(path), entry.source.parent
+    beside, here = posixpath.dirname(path), entry.source.path.parent
     found = []
-    for name in sorted(set(_imported(entry.source.read_bytes()))):
+    for name in sorted(set(_imported(entry.source.read()))):
         own = here / name
         local = next((each for each in (own.with_name(f"{name}.py"), own / "__init__.py") if each.is_file()), None)
         in_app = any(f"{beside}/{name}{end}" in layout.entries for end in (".py", "/__init__.py"))

@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from .content import Content, Link
 from .errors import EntryPointNotFound
-from .plan import Content, Link
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -82,10 +82,7 @@ def faulty_programs(layout: Layout, entry_files: Container[str]) -> Iterator[str
 
 def beginning(entry: Content) -> bytes:
     """Return the first bytes of a file, so many that a #! line is in it."""
-    if isinstance(entry.source, Path):
-        with entry.source.open("rb") as stream:
-            return stream.read(4096)
-    return (entry.source or b"")[:4096]
+    return entry.source.part(0, 4096) if entry.source is not None else b""
 
 
 def _no_program(relative: str, start: bytes) -> EntryPointNotFound:

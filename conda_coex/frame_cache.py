@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
-MARK = b"coexfrm4"
+MARK = b"coexfrm5"
 ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
 
 
@@ -40,7 +40,7 @@ class Entry:
     def __init__(self, path: Path, stream: IO[bytes], described: dict[str, Any]) -> None:
         self.path, self.stream = path, stream
         self.frames: list[tuple[int, int, str]] = [tuple(row) for row in described["frames"]]
-        self.places = {origin: Place(*row) for origin, row in described["places"].items()}
+        self.places = {origin: _place(*row) for origin, row in described["places"].items()}
         self.owner = str(described["owner"])
         self.level = int(described["level"])
 
@@ -133,6 +133,13 @@ class FrameCache:
             with contextlib.suppress(FileNotFoundError):  # the build that writes it has given it its name
                 if path.stat().st_mtime < time.time() - ABANDONED:
                     path.unlink()
+
+
+def _place(frame: int, offset: int, size: int, edits: Any, mtime_ns: int) -> Place:
+    """Return a place of an entry; JSON has lists for tuples."""
+    if edits is not None:
+        edits = tuple((encoding, tuple(map(tuple, items))) for encoding, items in edits)
+    return Place(frame, offset, size, edits, mtime_ns)
 
 
 def open_entry(path: Path) -> Entry | None:

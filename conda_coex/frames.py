@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
-import os
 import posixpath
 import threading
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import zstandard
@@ -16,11 +13,15 @@ from coex_bootstrap.format import FRAME_LIMIT, FRAME_SIZE
 
 from .errors import AppError, FileChanged, PackageDamaged
 from .placeholders import find_edits
+from .source import OnDisk, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from .plan import Content
+    from coex_bootstrap.relocation import Edits
+
+    from .content import Content
+    from .source import Buffer
 
 SAMPLE = 1 << 16
 HARDLY = 0.97  # of its size is left: to search for more is not worth its time
@@ -41,14 +42,14 @@ class Piece:
 class Place(NamedTuple):
     """Where a file lies in the frames of its group, and the EDITS of its placeholder; None: nothing to relocate.
 
-    `mtime` is that of the file when it was read: one with another time may have been changed since.
+    `mtime_ns` is the time of the file when it was read: one with another time may have been changed since.
     """
 
     frame: int
     offset: int
     size: int
-    edits: str | None
-    mtime: str
+    edits: Edits | None
+    mtime_ns: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Packed:
     content: int
     sha256: str
     pieces: Sequence[Piece]
-    edits: dict[str, str | None]
+    edits: dict[str, Edits | None]
 
 
 def ordered(contents: Iterable[Content]) -> list[Content]:
@@ -72,11 +73,7 @@ def ordered(contents: Iterable[Content]) -> list[Content]:
 
 def _key(content: Content) -> tuple[bool, str, str, str]:
     directory, name = posixpath.split(content.origin)
-    return is_relocated(content), directory.removesuffix("/__pycache__"), posixpath.splitext(name)[1], name
-
-
-def is_relocated(content: Content) -> bool:
-    return content.placeholder is not None or content.python is not None
+    return content.is_relocated, directory.removesuffix("/__pycache__"), posixpath.splitext(name)[1], name
 
 
 def frame_size(level: int) -> int:
@@ -93,7 +90,7 @@ def cut(contents: Iterable[Content], limit: int) -> Iterator[list[Piece]]:
             for start in range(0, content.size, limit):
                 yield [Piece(content, start, min(limit, content.size - start))]
             continue
-        if pieces and (filled + content.size > limit or is_relocated(pieces[0].content) != is_relocated(content)):
+        if pieces and (filled + content.size > limit or pieces[0].content.is_relocated != content.is_relocated):
             yield pieces
             pieces, filled = [], 0
         pieces.append(Piece(content, 0, content.size))
@@ -108,7 +105,7 @@ def pack(pieces: Sequence[Piece], level: int) -> Packed:
     Raises PackageDamaged for a file that is not what its package recorded, AppError for one of the app, FileChanged
     for one of a live prefix.
     """
-    edits: dict[str, str | None] = {}
+    edits: dict[str, Edits | None] = {}
     parts = []
     for piece in pieces:
         data = _read(piece)
@@ -144,11 +141,9 @@ def _compressor(level: int) -> zstandard.ZstdCompressor:
 
 def _read(piece: Piece) -> bytes:
     source = piece.content.source
-    if isinstance(source, bytes):
-        return source[piece.start : piece.start + piece.length]
     assert source is not None
     try:
-        data = _read_file(source, piece.start, piece.length + (piece.length == piece.content.size))
+        data = source.part(piece.start, piece.length + (piece.length == piece.content.size))
     except OSError as error:
         raise _unreadable(piece.content, error.strerror or str(error)) from error
     if len(data) != piece.length:
@@ -156,49 +151,33 @@ def _read(piece: Piece) -> bytes:
     return data
 
 
-def _read_file(path: Path, start: int, size: int) -> bytes:
-    """Return up to `size` bytes of a file; most files are small, and a buffered stream costs more than their bytes."""
-    stream = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        data = os.pread(stream, size, start)
-        while 0 < len(data) < size:
-            more = os.pread(stream, size - len(data), start + len(data))
-            if not more:
-                break
-            data += more
-        return data
-    finally:
-        os.close(stream)
-
-
 def _unreadable(content: Content, why: str) -> AppError | FileChanged | PackageDamaged:
     unpackaged = AppError if content.path.startswith("app/") else FileChanged
-    kind = PackageDamaged if content.package_path is not None else unpackaged
-    return kind(f"cannot be packed: {why}", os.fsencode(str(content.source)))
+    kind = PackageDamaged if content.key is not None and isinstance(content.source, OnDisk) else unpackaged
+    return kind(f"cannot be packed: {why}", content.source.name if content.source else None)
 
 
 def check_source(content: Content) -> None:
     """Raise, as `pack` does, for a file that is not what is known of it."""
     try:
-        _examine_large(replace(content, placeholder=None))
+        _examine_large(replace(content, relocation=None))
     except (OSError, ValueError) as error:
         raise _unreadable(content, str(error)) from error
 
 
-def _examine_large(content: Content) -> str | None:
-    if not isinstance(content.source, Path):
-        return _examine(content, content.source or b"")
-    with content.source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+def _examine_large(content: Content) -> Edits | None:
+    assert content.source is not None
+    with content.source.opened() as data:
         return _examine(content, data)
 
 
-def _examine(content: Content, data: bytes | mmap.mmap) -> str | None:
+def _examine(content: Content, data: Buffer) -> Edits | None:
     """Return the edits of a file, after refusing one of conda's cache that was edited there, as through a link."""
-    if content.sha256 is not None and hashlib.sha256(data).hexdigest() != content.sha256:
-        if content.package_path is None:
+    if content.sha256 is not None and digest(data) != content.sha256:
+        if content.key is None or not isinstance(content.source, OnDisk):
             raise _unreadable(content, "it changed while it was read")
-        raise PackageDamaged("differs from what its package recorded", os.fsencode(str(content.source)))
-    if content.edits is not None or content.placeholder is None or content.file_mode is None:
+        raise PackageDamaged("differs from what its package recorded", content.source.name)
+    if content.placeholder is None or content.file_mode is None or content.edits is not None:
         return content.edits
     edits = find_edits(data, content.placeholder, content.file_mode)
     # conda checks the #! line of a text with a placeholder even where that does not occur

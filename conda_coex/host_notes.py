@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.refused import alike
 
-from .plan import Content
+from .content import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

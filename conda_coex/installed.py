@@ -15,7 +15,7 @@ from .packages import Package
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
-    from .plan import Content, Link
+    from .content import Content, Link
 
 OF_LINKING = ("pyc_file", "unix_python_entry_point")  # rows of a record that are no files of the package
 NO_FILE = ("pyc_file", "directory")  # rows that a prefix may lack

@@ -12,7 +12,8 @@ import zstandard
 from coex_bootstrap.errors import ArchiveDamaged
 from coex_bootstrap.relocation import HASHES, TEXT, kind_of, parse, parse_slots, write_slots
 
-from .plan import Content, Link
+from .content import SECOND, Content, Link, relocation_of
+from .source import Held
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -28,13 +29,14 @@ KEPT = "kept"
 
 def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
     """Put what stays of the archive into the layout; return the row of each file's path."""
-    rows = {}
+    rows, files = {}, old.index.files
     items: list[Content | Link] = []
-    for number, row in enumerate(old.index.files):
+    for number, row in enumerate(files):
         if app_stays or not row.path.startswith(b"app/"):
             path = os.fsdecode(row.path)
             rows[path] = number
-            items.append(Content(path, row.mode, row.mtime.decode(), None, row.size))
+            time = files.seconds[number] * SECOND + files.nanoseconds[number]
+            items.append(Content(path, row.mode, time, None, row.size))
     for link in old.index.links:
         if app_stays or not link.path.startswith(b"app/"):
             items.append(Link(os.fsdecode(link.path), os.fsdecode(link.target)))
@@ -58,8 +60,9 @@ def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
             data = zstandard.ZstdDecompressor().decompress(checked_frame(old, row.frame)) if row.size else b""
             is_placed = kind_of(row.relocation) == TEXT
             place = parse(row.relocation, old.index.placeholders).placeholder if is_placed else None
-            source = data[row.offset :][: row.size]
-            layout.entries[path] = replace(entry, source=source, placeholder=place)
+            source = Held(data[row.offset :][: row.size])
+            moved = relocation_of(place, "text") if place else None
+            layout.entries[path] = replace(entry, source=source, relocation=moved)
 
 
 def checked_frame(old: Archive, number: int) -> bytes:
@@ -119,4 +122,4 @@ def _renumbered(source: Source, rows: dict[int, int], frames: dict[int, int]) ->
 
 def is_kept(entry: Content | Link | None) -> bool:
     """Return whether a file is of the old archive: its content has no source of its own, or what was read of it."""
-    return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, bytes))
+    return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, Held))

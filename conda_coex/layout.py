@@ -6,8 +6,8 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from .content import Content, Link
 from .errors import PackageRefused
-from .plan import Content, Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

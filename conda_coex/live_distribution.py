@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .content import Content
 from .distribution import Row, describe, origin
-from .plan import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .plan import Link
+    from .content import Link
 
 METADATA = re.compile(
     r"(prefix/(?:lib/python[^/]+/site-packages/[^/]+\.(?:dist-info|egg-info|egg/EGG-INFO)"
@@ -44,4 +43,4 @@ def _origin(file: Content | None) -> Row:
 
 
 def _data(file: Content) -> bytes:
-    return file.source if isinstance(file.source, bytes) else Path(file.source or "").read_bytes()
+    return file.read() or b""

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import mmap
 import os
 import re
 import stat
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from .content import Content, relocation_of, script_of
 from .errors import FileChanged
 from .occurrences import find_prefix, respell
-from .plan import Content, format_time
+from .source import Held, OnDisk, Remade, digest, mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-MAPPED = 1 << 20  # bytes from which a file is mapped, not read
+    from .source import Buffer, Source
+
 SCRIPT = 64 << 10  # bytes that a console script has at most
 # The first lines of a console script of Python as conda, pip, setuptools and uv write them; the long form is for
 # paths with blanks, and for those that are too long for a #! line.
@@ -47,7 +48,7 @@ def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
     try:
         with path.open("rb") as stream:
             state = os.fstat(stream.fileno())
-            with _content(stream.fileno(), state.st_size) as data:
+            with mapped(stream.fileno()) as data:
                 return examine(data, path, target, state, names)
     except FileNotFoundError:
         return None
@@ -56,36 +57,24 @@ def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
 
 
 @contextlib.contextmanager
-def mapped(source: Path | bytes) -> Iterator[bytes | mmap.mmap]:
-    """Yield the bytes of a file; a large one is not read as a whole."""
-    if isinstance(source, bytes):
-        yield source
-        return
+def opened(source: Source) -> Iterator[Buffer]:
+    """Yield the bytes of a file of a live prefix; raises FileChanged if it cannot be read."""
     try:
-        with source.open("rb") as stream, _content(stream.fileno(), os.fstat(stream.fileno()).st_size) as data:
+        with source.opened() as data:
             yield data
     except OSError as error:
-        raise FileChanged(f"cannot be read: {error.strerror or error}", os.fsencode(source)) from error
+        raise FileChanged(f"cannot be read: {error.strerror or error}", source.name) from error
 
 
-@contextlib.contextmanager
-def _content(stream: int, size: int) -> Iterator[bytes | mmap.mmap]:
-    if size < MAPPED:
-        yield os.read(stream, MAPPED)
-        return
-    with mmap.mmap(stream, 0, access=mmap.ACCESS_READ) as data:
-        yield data
-
-
-def examine(data: bytes | mmap.mmap, source: Path, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
+def examine(data: Buffer, source: Path, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
     """Return what `data` of a live file becomes at `target`, a path of the root."""
-    plain = Content(target, safe_mode(state), format_time(state.st_mtime_ns), source, len(data), digest(data))
+    plain = Content(target, safe_mode(state), state.st_mtime_ns, OnDisk(source), len(data), digest(data))
     named = {name: found for name in names if (found := find_prefix(data, name)) is not None}
     if not named:
         return Reading(plain)
     if len(named) > 1 and all(found.file_mode == "text" for found in named.values()):
-        spelled = respell(bytes(data), named, names[0])  # a file has one placeholder
-        return _with_source(examine(spelled, source, target, state, names[:1]), spelled)
+        spell = partial(respell, names=tuple(named), name=names[0])  # a file has one placeholder
+        return _with_source(examine(spell(bytes(data)), source, target, state, names[:1]), Remade(source, spell))
     name, found = max(named.items(), key=lambda each: each[1].places - each[1].stay)
     stay = found.stay + sum(other.places for other in named.values() if other is not found)
     script = _console_script(bytes(data), plain, name) if _is_command(plain) else None
@@ -93,25 +82,21 @@ def examine(data: bytes | mmap.mmap, source: Path, target: str, state: os.stat_r
         return Reading(script)
     if not found.edits:
         return Reading(plain, stay)
-    return Reading(replace(plain, placeholder=name, file_mode=found.file_mode, edits=found.edits), stay)
+    return Reading(replace(plain, relocation=relocation_of(name, found.file_mode, found.edits)), stay)
 
 
-def _with_source(reading: Reading, data: bytes) -> Reading:
+def _with_source(reading: Reading, source: Source) -> Reading:
     content = reading.content
-    return replace(reading, content=content if isinstance(content.source, bytes) else replace(content, source=data))
+    return replace(reading, content=content if isinstance(content.source, Held) else replace(content, source=source))
 
 
 def with_data(path: Path, data: bytes, target: str, names: Sequence[str]) -> Content:
     """Return the file at `path` as the content of `target`, with other bytes."""
-    return _with_source(examine(data, path, target, path.stat(), names), data).content
+    return _with_source(examine(data, path, target, path.stat(), names), Held(data)).content
 
 
 def _is_command(content: Content) -> bool:
     return content.path.startswith("prefix/bin/") and content.size < SCRIPT
-
-
-def digest(data: bytes | mmap.mmap) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def safe_mode(state: os.stat_result) -> int:
@@ -129,4 +114,4 @@ def _console_script(data: bytes, plain: Content, prefix: str) -> Content | None:
     python = interpreter.removeprefix(prefix + "/")
     if python == interpreter or not PYTHON.match(python) or find_prefix(rest, prefix) is not None:
         return None
-    return Content(plain.path, plain.mode, plain.mtime, rest, len(rest), digest(rest), python=python)
+    return replace(plain, source=Held(rest), size=len(rest), sha256=digest(rest), relocation=script_of(python))

@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coex_bootstrap.relocation import in_binary
+
+from .content import Content, Link, relocation_of
 from .installed import NO_FILE, OF_LINKING, is_missing, rows_of
-from .live_file import digest
+from .live_file import opened
 from .packages import Package, PackagePath, check_path
 from .placeholders import find_edits
-from .plan import NOARCH_SOURCE, Content, Link, PackagePlan, compiled_path
+from .plan import NOARCH_SOURCE, PackagePlan, compiled_path
+from .source import OnDisk, Patched, Span, digest, digest_of
 
 LONGEST = 255  # bytes by which a placeholder is longer than a prefix
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from .plan import Python
+    from .source import Buffer, Source
 
     Names = tuple[str, ...]  # by which files name the prefix
 
@@ -48,10 +53,10 @@ def plan_all(
         plan_installed(package, record, python, live, names) for package, record in zip(packages, records, strict=True)
     ]
     own = {
-        item.path.removeprefix("prefix/"): replace(item, package_path=None)
+        item.path.removeprefix("prefix/"): replace(item, key=None)
         for plan, _ in done
         for item in plan.files
-        if isinstance(item, Content) and item.package_path is not None
+        if isinstance(item, Content) and item.key is not None
     }
     for number, (_, drift) in enumerate(done):
         lost = {path: own[path] for path in drift.modified if path in own}
@@ -74,6 +79,7 @@ def plan_installed(
     scripts: list[Content] = []
     modified: list[str] = []
     missing: list[str] = []
+    compiled: dict[str, str] = {}
     for target, row in rows_of(record):
         check_path(target, package.directory)
         if row.get("path_type") == "directory":
@@ -89,17 +95,26 @@ def plan_installed(
             if not target.endswith(".pyc") and is_missing(target, live, package.directory):
                 missing.append(target)
             continue
-        item = _own(item, target, row, package, python, names)
-        foreign = isinstance(item, Content) and item.package_path is None and row.get("sha256")
+        item = _own(item, target, row, package, names)
+        if (
+            package.noarch == "python"
+            and python is not None
+            and isinstance(item, Content)
+            and NOARCH_SOURCE.match(str(row["_path"]))
+        ):
+            compiled[item.path] = compiled_path(target, python.version)
+        foreign = isinstance(item, Content) and item.key is None and row.get("sha256")
         if foreign and _live_digest(package.directory / target) != row.get("sha256_in_prefix"):
             modified.append(target)
         files.append(item)
         paths.append(_path_row(target, row, item))
     count = sum(row.get("path_type") not in (*OF_LINKING, "directory") for _, row in rows_of(record))
-    own = all(isinstance(item, Link) or item.package_path is not None for item in files)
+    own = all(isinstance(item, Link) or item.key is not None for item in files)
     altered = not own or len(files) != count
     planned = Package(**{**package.__dict__, "paths": tuple(paths), "altered": altered})
-    return PackagePlan(planned, tuple(files), tuple(scripts)), Drift(package.dist, tuple(modified), tuple(missing))
+    return PackagePlan(planned, tuple(files), tuple(scripts), compiled), Drift(
+        package.dist, tuple(modified), tuple(missing)
+    )
 
 
 def _live_digest(path: Path) -> str | None:
@@ -108,20 +123,14 @@ def _live_digest(path: Path) -> str | None:
     return None
 
 
-def _own(
-    item: Content | Link, target: str, row: dict[str, Any], package: Package, python: Python | None, names: Names
-) -> Content | Link:
-    if isinstance(item, Link):
+def _own(item: Content | Link, target: str, row: dict[str, Any], package: Package, names: Names) -> Content | Link:
+    if isinstance(item, Link) or item.key is not None:
         return item
-    if item.package_path is None:
-        item = _pristine(item, package, target, row, names)
-    if package.noarch == "python" and python is not None and NOARCH_SOURCE.match(str(row["_path"])):
-        return replace(item, compiled=compiled_path(target, python.version))
-    return item
+    return _pristine(item, package, target, row, names)
 
 
 def _path_row(target: str, row: dict[str, Any], item: Content | Link) -> PackagePath:
-    own = isinstance(item, Content) and item.package_path is not None
+    own = isinstance(item, Content) and item.key is not None
     kind = "hardlink" if isinstance(item, Content) else "softlink"
     sha256 = item.sha256 if isinstance(item, Content) and not (item.placeholder and not own) else None
     fields = {key: value for key, value in row.items() if key != "sha256_in_prefix"}
@@ -136,21 +145,32 @@ def _pristine(item: Content, package: Package, target: str, row: dict[str, Any],
     if not known:
         return _with_room(item, package.directory / target)
     if item.sha256 == known:
-        return replace(item, placeholder=None, file_mode=None, edits=None, package_path=row["_path"])
+        return replace(item, relocation=None, key=row["_path"])
     if not placeholder:
         return item
     mode = str(row.get("file_mode") or "text")
-    data = (package.directory / target).read_bytes()
-    originals = [unrelocate(data, name.encode(), placeholder.encode(), mode) for name in names]
-    if row.get("sha256_in_prefix") == digest(data):  # the cache has what could not be reversed, as a long #! line
-        originals += _cached(package.dist, str(row["_path"]))
-    for original in originals:
-        if digest(original) == known:
-            return Content(
-                item.path, item.mode, item.mtime, original, len(original), known, placeholder, mode,
-                package_path=row["_path"],
-            )  # fmt: skip
-    return item
+    path = package.directory / target
+    with opened(OnDisk(path)) as data:
+        own = next(_originals(path, data, names, placeholder, mode, known), None)
+        # the cache has what could not be reversed, as a long #! line
+        is_condas = own is None and row.get("sha256_in_prefix") == digest(data)
+    if is_condas:
+        own = next((each for each in _cached(package.dist, str(row["_path"])) if each[2] == known), None)
+    if own is None:
+        return item
+    source, size, _ = own
+    moved = relocation_of(placeholder, mode)
+    return replace(item, source=source, size=size, sha256=known, relocation=moved, key=row["_path"])
+
+
+def _originals(
+    path: Path, data: Buffer, names: Names, placeholder: str, mode: str, known: str
+) -> Iterator[tuple[Source, int, str]]:
+    """Yield the file with the placeholder, with its size and sha256, where that is what the package recorded."""
+    for name in names:
+        source = Patched(path, tuple(unrelocated(data, name.encode(), placeholder.encode(), mode)))
+        if source.spans and digest_of(source.pieces(data)) == known:
+            yield source, len(data) + sum(len(span.data) - (span.end - span.start) for span in source.spans), known
 
 
 def _with_room(item: Content, path: Path) -> Content:
@@ -161,37 +181,47 @@ def _with_room(item: Content, path: Path) -> Content:
     prefix = item.placeholder
     if prefix is None or item.file_mode != "binary":
         return item
-    data, name = path.read_bytes(), prefix.encode()
-    strings = re.findall(rb"(" + re.escape(name) + rb"[^\0]*)(\0+)", data)
-    room = min(((len(zeros) - 1) // string.count(name) for string, zeros in strings), default=0)
-    if room == 0:
-        return item
-    longer = prefix + "_" * min(room, LONGEST)
-    original = unrelocate(data, name, longer.encode(), "binary")
+    name = prefix.encode()
+    with opened(OnDisk(path)) as data:
+        room = min(
+            ((zeros - 1) // data[start:end].count(name) for start, end, zeros in _strings(data, name)), default=0
+        )
+        if room == 0:
+            return item
+        longer = prefix + "_" * min(room, LONGEST)
+        source = Patched(path, tuple(unrelocated(data, name, longer.encode(), "binary")))
+    original = source.read()
     edits = find_edits(original, longer, "binary")
-    return replace(item, source=original, sha256=digest(original), placeholder=longer, edits=edits)
+    return replace(item, source=source, sha256=digest(original), relocation=in_binary(longer, edits))
 
 
-def _cached(dist: str, path: str) -> Iterator[bytes]:
-    """Yield what conda's caches have as a file of a package."""
+def _cached(dist: str, path: str) -> Iterator[tuple[Source, int, str]]:
+    """Yield what conda's caches have as a file of a package, with its size and sha256."""
     from conda.base.context import context
 
     for directory in context.pkgs_dirs:
-        with contextlib.suppress(OSError):
-            yield Path(directory, dist, path).read_bytes()
+        source = OnDisk(Path(directory, dist, path))
+        with contextlib.suppress(OSError), source.opened() as data:
+            yield source, len(data), digest(data)
 
 
-def unrelocate(data: bytes, prefix: bytes, placeholder: bytes, file_mode: str) -> bytes:
-    """Return a file with the placeholder where it has the prefix: the reverse of what conda did when it linked it."""
+def unrelocated(data: Buffer, prefix: bytes, placeholder: bytes, file_mode: str) -> Iterator[Span]:
+    """Yield where a file has the prefix for the placeholder: the reverse of what conda did when it linked it."""
     if file_mode == "text":
-        return data.replace(prefix, placeholder)
+        start = data.find(prefix)
+        while start >= 0:
+            yield Span(start, start + len(prefix), placeholder)
+            start = data.find(prefix, start + len(prefix))
+        return
     longer = len(placeholder) - len(prefix)
-
-    def restore(found: re.Match[bytes]) -> bytes:
-        string, zeros = found.groups()
+    for start, end, zeros in _strings(data, prefix):
+        string = data[start:end]
         padding = longer * string.count(prefix)
-        if not 0 <= padding < len(zeros):
-            return found.group()
-        return string.replace(prefix, placeholder) + zeros[padding:]
+        if 0 <= padding < zeros:
+            yield Span(start, end + padding, string.replace(prefix, placeholder))
 
-    return re.sub(rb"(" + re.escape(prefix) + rb"[^\0]*)(\0+)", restore, data)
+
+def _strings(data: Buffer, prefix: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield where C strings that name the prefix begin, from its first occurrence, and end; and the NULs behind."""
+    for found in re.finditer(rb"(" + re.escape(prefix) + rb"[^\0]*)(\0+)", data):
+        yield found.start(), found.end(1), found.end() - found.end(1)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import builder_paths
 from .cached_files import follow
+from .content import Content
 from .errors import InputError
 from .installed import behind_links, lacking, rows_of
 from .live_plan import plan_all
 from .live_prefix import is_environment, walk
-from .plan import Content, find_python
+from .plan import find_python
 from .restore import restore
 from .unmanaged import Unmanaged, collect_unmanaged, emptied, names_of
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     import contextlib
     from collections.abc import Sequence
 
+    from .content import Link
     from .live_plan import Drift
     from .packages import Package
-    from .plan import Link, PackagePlan
+    from .plan import PackagePlan
     from .selection import Selection
 
 
@@ -127,8 +129,8 @@ def plan_packages(
         restored = restoring.restore_all(installed, packages, live)
     plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names)
     files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
-    noarch = {item.path for item in files if item.compiled}
+    noarch = {path for plan in plans for path in plan.compiled}
     found.sources = [source for source in found.sources if source.path not in noarch]
-    own = {item.path.removeprefix("prefix/") for item in files if item.package_path is not None}
+    own = {item.path.removeprefix("prefix/") for item in files if item.key is not None}
     found.stay = {path: count for path, count in found.stay.items() if path not in own}
     return Planned(plans, drifts, sorted(restored))

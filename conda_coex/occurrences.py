@@ -17,7 +17,9 @@ from .placeholders import find_edits
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .placeholders import Buffer
+    from coex_bootstrap.relocation import Edits
+
+    from .source import Buffer
 
 OBJECTS = (  # ELF, Mach-O (thin and fat; a Java class begins as that), ar
     b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"!<arch>\n",
@@ -38,7 +40,7 @@ class Found:
     """The relocation of a file: EDITS for its file mode, and how many of the places that name it must stay."""
 
     file_mode: str
-    edits: str
+    edits: Edits
     stay: int
     places: int
 
@@ -54,7 +56,7 @@ def find_prefix(data: Buffer, prefix: str) -> Found | None:
         edits = find_edits(data, prefix, "paths", is_path)
         return Found("binary", edits, len(named.keys() - set(offsets(edits))), len(named))
     edits = find_edits(data, prefix, "binary", _is_string)
-    changed = {int(offset) for item in re.findall(r"[\d.]+(?=[+/]|\Z)", edits) for offset in item.split(".")[:-1]}
+    changed = {offset for _, items in edits for item in items for offset in item[:-1]}
     return Found("binary", edits, len(named.keys() - changed), len(named))
 
 
@@ -63,9 +65,9 @@ def is_object(data: Buffer) -> bool:
     return data[:8].startswith(OBJECTS)
 
 
-def offsets(edits: str) -> list[int]:
-    """Return the places of EDITS of the mode "paths"."""
-    return [int(offset) for offset in re.findall(r"\d+(?=[+/]|\Z)", edits)]
+def offsets(edits: Edits) -> list[int]:
+    """Return the places of edits of the mode "paths"."""
+    return [item[0] for _, items in edits for item in items]
 
 
 def respell(data: bytes, names: Iterable[str], name: str) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import (
@@ -31,7 +30,8 @@ from .live_distribution import distributions
 from .live_reading import Restoring, checked_prefix, plan_packages, read
 from .package_cache import frame_directory
 from .pip_record import blank_hashes
-from .plan import Content, find_python
+from .plan import find_python
+from .source import OnDisk
 from .unmanaged import names_of
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ def _pack(
 
 def without_compiled(plan: PackagePlan) -> PackagePlan:
     """Return a plan by which nothing is compiled."""
-    files = (replace(item, compiled=None) if isinstance(item, Content) else item for item in plan.files)
-    return replace(plan, files=tuple(files))
+    return replace(plan, compiled={})
 
 
 def lay_out(
@@ -144,7 +143,7 @@ def compile_unmanaged(python: Python | None, found: Unmanaged, layout: Layout, *
     """Compile the sources that had a .pyc; those that name the prefix, and all for another platform, are left."""
     if python is None:
         return []
-    sources = [source for source in found.sources if native and not source.edits and isinstance(source.source, Path)]
+    sources = [source for source in found.sources if native and not source.edits and isinstance(source.source, OnDisk)]
     if sources:
         made = bytecode.compile_sources(python.package.directory / python.program, sources)
         layout.place(f"{OWNER}, compiled", made)

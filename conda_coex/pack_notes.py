@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.report import human
 
 from .compiled import ROOMY, SHORTEST
+from .content import Content, Link
 from .errors import InputError
-from .plan import Content, Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

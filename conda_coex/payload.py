@@ -5,25 +5,25 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.cores import usable_cores
 from coex_bootstrap.index import Directory, File, Frame, Index
 from coex_bootstrap.index import Link as IndexLink
-from coex_bootstrap.relocation import NOTHING
+from coex_bootstrap.relocation import HASHES, NOTHING, SCRIPT, write, write_slots
 
+from .content import format_time
 from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
+from .source import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from coex_bootstrap.relocation import Source
+
+    from .content import Content
     from .frame_cache import Entry, EntryWriter, FrameCache
     from .layout import Group, Layout
-    from .plan import Content
-
-
-UNMOVED = NOTHING.decode()
 
 
 class Payload:
@@ -38,7 +38,7 @@ class Payload:
         self.placeholders: list[str] = []
         self.compressed: dict[str, int] = {}  # bytes of an owner's frames
         self.origins: list[tuple[int, Callable[[], object]]] = []  # a frame that was taken as it is, and a check of it
-        self._sources: dict[tuple[str, str], str] = {}  # by owner and origin: where relocated files are, for a slot
+        self._sources: dict[tuple[str, str], Source] = {}  # by owner and origin: where relocated files are, for a slot
         self._fillings: list[Filling] = []  # not yet finished
 
     def add(self, groups: Iterable[Group]) -> None:
@@ -61,8 +61,8 @@ class Payload:
         """Start the work on a group and queue what finishes it, in order; do what is queued too far ahead."""
         entry = group.entry or self.cache.open(group.identity)
         if entry is not None and {c.origin for c in group.contents if c.size} <= entry.places.keys():
-            changed = [c for c in group.contents if c.size and entry.places[c.origin].mtime != c.mtime]
-            checked = [pool.submit(check_source, content) for content in changed if isinstance(content.source, Path)]
+            changed = [c for c in group.contents if c.size and entry.places[c.origin].mtime_ns != c.mtime_ns]
+            checked = [pool.submit(check_source, content) for content in changed if content.source is not None]
             steps.append(lambda: self._take_entry(group, entry, checked))
             while len(steps) > ahead:
                 steps.popleft()()
@@ -75,7 +75,7 @@ class Payload:
             while len(steps) > ahead:
                 steps.popleft()()
         for twin, _ in filling.twins:
-            if isinstance(twin.source, Path):  # which no frame reads
+            if isinstance(twin.source, OnDisk):  # which no frame reads
                 steps.append(pool.submit(check_source, twin).result)
         steps.append(lambda: self._finish(filling))
 
@@ -118,31 +118,28 @@ class Payload:
         """Append the rows of a group's files, in the order of their places."""
         if group.packaged:
             self.packaged += range(first, len(self.frames))
-        nowhere = Place(-first, 0, 0, None, "")
+        nowhere = Place(-first, 0, 0, None, 0)
         found = [(places[c.origin] if c.size else nowhere, c) for c in group.contents]
         for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
             relocation = self._relocation(content, place)
-            if relocation != UNMOVED:
-                self._sources[group.owner, content.origin] = str(len(self.rows))
-            path, mtime = os.fsencode(content.path), content.mtime.encode()
+            if relocation != NOTHING:
+                self._sources[group.owner, content.origin] = len(self.rows)
+            path, mtime = os.fsencode(content.path), format_time(content.mtime_ns).encode()
             number = first + place.frame
-            self.rows.append(File(content.mode, mtime, number, place.offset, content.size, relocation.encode(), path))
+            self.rows.append(File(content.mode, mtime, number, place.offset, content.size, relocation, path))
         for content in group.all:
             if content.placeholder and (group.owner, content.origin) not in self._sources:
                 place = places[content.origin] if content.size else nowhere
-                where = f"{first + place.frame}.{place.offset}.{content.size}"
-                self._sources[group.owner, content.origin] = f"{where};{self._relocation(content, place)}"
+                where = first + place.frame, place.offset, content.size
+                self._sources[group.owner, content.origin] = (*where, self._relocation(content, place))
 
-    def _relocation(self, content: Content, place: Place) -> str:
-        if content.python is not None:
-            return f"e:{content.python}"
-        if content.slots:
-            return "h:" + ",".join(f"{self._sources[owned]}@{offset}" for offset, owned in content.slots)
-        if place.edits is None or content.placeholder is None or content.file_mode is None:
-            return UNMOVED
-        if content.placeholder not in self.placeholders:
-            self.placeholders.append(content.placeholder)
-        return f"{content.file_mode[0]}:{self.placeholders.index(content.placeholder)}:{place.edits}"
+    def _relocation(self, content: Content, place: Place) -> bytes:
+        moved = content.relocation
+        if moved is None or (place.edits is None and moved.kind not in (HASHES, SCRIPT)):
+            return NOTHING
+        if moved.kind == HASHES:
+            return bytes(write_slots([(self._sources[owned], offset) for owned, offset in moved.slots]))
+        return bytes(write(moved._replace(edits=place.edits), self.placeholders))
 
 
 class Filling:
@@ -161,8 +158,7 @@ class Filling:
             if not content.size:
                 continue
             if content.sha256 is not None:
-                moved = content.placeholder, content.file_mode, content.edits, content.python
-                key = (content.sha256, content.size, *moved)
+                key = (content.sha256, content.size, content.relocation)
                 if key in seen:
                     self.twins.append((content, seen[key]))
                     continue
@@ -176,7 +172,7 @@ class Filling:
         for piece in packed.pieces:
             if not piece.start:
                 content, edits = piece.content, packed.edits[piece.content.origin]
-                self.places[content.origin] = Place(number, offset, content.size, edits, content.mtime)
+                self.places[content.origin] = Place(number, offset, content.size, edits, content.mtime_ns)
             offset += piece.length
         if self.writer is not None:
             self.writer.write(packed)
@@ -184,7 +180,7 @@ class Filling:
     def finish(self) -> None:
         """Place the twins, and commit the frames to the cache."""
         for twin, first in self.twins:
-            self.places[twin.origin] = self.places[first]._replace(mtime=twin.mtime)
+            self.places[twin.origin] = self.places[first]._replace(mtime_ns=twin.mtime_ns)
         if self.writer is not None:
             self.writer.commit(self.frames, self.places)
 

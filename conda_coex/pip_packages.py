@@ -7,24 +7,25 @@ import os
 import re
 import shutil
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from coex_bootstrap.relocation import ENCODINGS
 
+from .content import SECOND, Content, Link
 from .distribution import Row, describe, origin
 from .errors import InputError
 from .live_prefix import Tree, walk
 from .pip_install import Pip, Program, editable_sources
 from .pip_record import blank_hashes
-from .plan import Content, Link
 from .requirement_lines import gather
+from .source import OnDisk
 from .staging import stand_in
 from .unmanaged import collect_unmanaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from .environment import Environment, PipSection
     from .packages import Package
@@ -113,8 +114,8 @@ def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[R
     below = f"prefix/{python.site_packages}/"
     sources = [i for i in items if isinstance(i, Content) and i.path.startswith(below) and i.path.endswith(".py")]
     for item in sources:
-        if isinstance(item.source, Path):
-            os.utime(item.source, (date, date))  # which its .pyc repeats
+        if isinstance(item.source, OnDisk):
+            os.utime(item.source.path, (date, date))  # which its .pyc repeats
     gone = (before.files.keys() | before.links.keys()) - after.files.keys() - after.links.keys()
     notes = [f"{path} names the environment's place on the builder in {n} place{'s' * (n != 1)} that cannot be changed"
              for path, n in sorted(found.stay.items())]  # fmt: skip
@@ -127,7 +128,7 @@ def _same(old: os.stat_result | None, new: os.stat_result) -> bool:
 
 def _dated(content: Content, date: int) -> Content:
     """Return a content as it is on every builder, whatever the time and umask."""
-    return replace(content, mode=0o755 if content.mode & 0o100 else 0o644, mtime=str(date))
+    return replace(content, mode=0o755 if content.mode & 0o100 else 0o644, mtime_ns=date * SECOND)
 
 
 def _rename(file: Path, old: str, new: str) -> None:

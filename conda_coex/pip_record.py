@@ -9,13 +9,13 @@ import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .live_file import digest
-from .plan import Content
+from .content import Content
+from .source import Held, digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from .plan import Link
+    from .content import Link
 
 
 def blank_hashes(items: Iterable[Content | Link], gone: Collection[str] = ()) -> Iterator[Content | Link]:
@@ -54,4 +54,4 @@ def _without(record: Content, moved: set[str], gone: Collection[str]) -> Content
     written = io.StringIO(newline="")
     csv.writer(written, lineterminator="\r\n" if "\r\n" in text else "\n").writerows(rows)
     data = os.fsencode(written.getvalue())
-    return replace(record, source=data, size=len(data), sha256=digest(data))
+    return replace(record, source=Held(data), size=len(data), sha256=digest(data))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.relocation import ENCODINGS
 
 if TYPE_CHECKING:
-    import mmap
     from collections.abc import Callable, Iterator
 
-    Buffer = bytes | mmap.mmap
+    from coex_bootstrap.relocation import Edits
+
+    from .source import Buffer
+
     Accept = Callable[[Buffer, int, int, str], bool]
 
 
@@ -20,8 +22,8 @@ def every(data: Buffer, start: int, end: int, encoding: str) -> bool:  # noqa: A
     return True
 
 
-def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = every) -> str:
-    """Return the EDITS of a relocation: empty where `data` holds no placeholder that conda would replace.
+def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = every) -> Edits:
+    """Return the edits of a relocation: none where `data` holds no placeholder that conda would replace.
 
     The result is right for any prefix: conda searches encoding by encoding, so bytes that an earlier one
     takes are out of a later one's reach. `accept` says of the bytes from `start` to `end`, in an encoding,
@@ -38,12 +40,14 @@ def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = 
                 items.append((item, start, end))
         taken += [(start, end) for _, start, end in items]
         if items:
-            edits.append(f"{number}=" + "+".join(item for item, _, _ in items))
-    return "/".join(edits)
+            edits.append((number, tuple(item for item, _, _ in items)))
+    return tuple(edits)
 
 
-def _text_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) -> Iterator[tuple[str, int, int]]:
-    """Every occurrence; `!` where the first line has it right after `#!`, and there is a second line."""
+def _text_items(
+    data: Buffer, searched: bytes, encoding: str, accept: Accept
+) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """Every occurrence; blanks are escaped where the first line has it right after `#!`, and there is a second line."""
     first_line = data.find(b"\n")
     shebang = "#!".encode(encoding)
     start = data.find(searched)
@@ -51,11 +55,13 @@ def _text_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) ->
         end = start + len(searched)
         in_shebang = end <= first_line and data[max(0, start - len(shebang)) : start] == shebang
         if accept(data, start, end, encoding):
-            yield f"{start}!" if in_shebang else str(start), start, end
+            yield (start, int(in_shebang)), start, end
         start = data.find(searched, end)
 
 
-def _binary_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) -> Iterator[tuple[str, int, int]]:
+def _binary_items(
+    data: Buffer, searched: bytes, encoding: str, accept: Accept
+) -> Iterator[tuple[tuple[int, ...], int, int]]:
     """Every NUL-terminated string from its first occurrence on (the pattern of conda's `binary_replace`)."""
     zeros = "\0".encode(encoding)
     pattern = re.compile(re.escape(searched) + b"(?:(?!(?:" + zeros + b")).)*" + zeros, re.DOTALL)
@@ -68,16 +74,18 @@ def _binary_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) 
             offset = data.find(searched, offset + len(searched), found.end())
         if offsets:
             # The NUL at the end stays one, and may be the first byte of a string in another encoding.
-            yield ".".join(str(n) for n in [*offsets, found.end()]), offsets[0], found.end() - len(zeros)
+            yield (*offsets, found.end()), offsets[0], found.end() - len(zeros)
 
 
-def _path_items(data: Buffer, searched: bytes, encoding: str, accept: Accept) -> Iterator[tuple[str, int, int]]:
+def _path_items(
+    data: Buffer, searched: bytes, encoding: str, accept: Accept
+) -> Iterator[tuple[tuple[int, ...], int, int]]:
     """Every occurrence, whatever follows."""
     start = data.find(searched)
     while start >= 0:
         end = start + len(searched)
         if accept(data, start, end, encoding):
-            yield str(start), start, end
+            yield (start,), start, end
         start = data.find(searched, end)
 
 

@@ -9,15 +9,16 @@ import hashlib
 import os
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .content import SECOND, Content, Link, relocation_of, script_of
 from .errors import PackageRefused
+from .source import Held, OnDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .packages import EntryPoint, Package, PackagePath
 
@@ -36,48 +37,13 @@ NOARCH_SOURCE = re.compile(r"^site-packages[/\\][^\t\n\r\f\v]+\.py$")
 
 
 @dataclass(frozen=True)
-class Content:
-    """One regular file of the root and where its bytes come from."""
-
-    path: str  # relative to the root
-    mode: int
-    mtime: str  # seconds[.nanoseconds]
-    source: Path | bytes | None  # None: only the cache of frames has it
-    size: int
-    sha256: str | None = None
-    placeholder: str | None = None
-    file_mode: str | None = None  # text or binary, with a placeholder
-    python: str | None = None  # of a console script: the interpreter, relative to the prefix
-    compiled: str | None = None  # of a noarch source: the .pyc that conda makes of it, relative to the prefix
-    slots: tuple[tuple[int, tuple[str, str]], ...] = ()  # of a record: offset, owner and origin of what has the sha256
-    package_path: str | None = None  # its path in its package
-    edits: str | None = None  # of a file of a live prefix: where the placeholder stands, which is known already
-
-    @property
-    def origin(self) -> str:
-        """The name of the file in its group, the same in every environment that has the package."""
-        return self.package_path or self.path
-
-    def read(self) -> bytes | None:
-        """Return the bytes of the file; None if only the cache of frames has them."""
-        return self.source.read_bytes() if isinstance(self.source, Path) else self.source
-
-
-@dataclass(frozen=True)
-class Link:
-    """A symbolic link of the root."""
-
-    path: str
-    target: str
-
-
-@dataclass(frozen=True)
 class PackagePlan:
     """What one package puts into the prefix, in conda's order, and the names its record lists."""
 
     package: Package
     files: tuple[Content | Link, ...]
     entry_points: tuple[Content, ...]
+    compiled: Mapping[str, str]  # of noarch sources, by path of the root: the .pyc that conda makes, in the prefix
 
     @cached_property
     def identity(self) -> str | None:
@@ -90,14 +56,10 @@ class PackagePlan:
             return None
         words: list[str] = []
         for item in contents:
-            words += (item.package_path or item.path, str(item.sha256))
+            words += (item.origin, str(item.sha256))
             words += (f"{item.size} {item.file_mode}", item.placeholder) if item.placeholder else (str(item.size),)
         digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
         return f"{self.package.dist} {digest}"
-
-    @property
-    def compiled(self) -> list[str]:
-        return [item.compiled for item in self.files if isinstance(item, Content) and item.compiled]
 
 
 @dataclass(frozen=True)
@@ -128,7 +90,18 @@ def plan_package(package: Package, python: Python | None, date: int) -> PackageP
         raise PackageRefused(f"{package.dist} needs a Python, and the environment has none", remedy="add python")
     files = tuple(_plan_path(package, path, python) for path in package.linked)
     scripts = tuple(_plan_entry_point(point, python, date) for point in package.entry_points) if python else ()
-    return PackagePlan(package, files, scripts)
+    return PackagePlan(package, files, scripts, compiled_sources(package, python, files))
+
+
+def compiled_sources(package: Package, python: Python | None, files: Iterable[Content | Link]) -> dict[str, str]:
+    """Return the .pyc files that conda makes of a noarch package: paths in the prefix, by those of their sources."""
+    if package.noarch != "python" or python is None:
+        return {}
+    return {
+        item.path: compiled_path(item.path.removeprefix("prefix/"), python.version)
+        for item in files
+        if isinstance(item, Content) and item.key is not None and NOARCH_SOURCE.match(item.key)
+    }
 
 
 def target_path(path: str, package: Package, python: Python | None) -> str:
@@ -146,21 +119,17 @@ def _plan_path(package: Package, path: PackagePath, python: Python | None) -> Co
     source = package.directory / path.path
     if path.kind == "softlink":
         return Link("prefix/" + target, os.readlink(source))
-    content = Content(
+    return Content(
         path="prefix/" + target,
         # conda makes a copy that it rewrites writable for its owner
         mode=path.mode | 0o200 if path.placeholder else path.mode,
-        mtime=format_time(path.mtime_ns),
-        source=source,
+        mtime_ns=path.mtime_ns,
+        source=OnDisk(source),
         size=path.size,
         sha256=path.sha256,
-        placeholder=path.placeholder,
-        file_mode=path.file_mode if path.placeholder else None,
-        package_path=path.path,
+        relocation=relocation_of(path.placeholder, path.file_mode) if path.placeholder else None,
+        key=path.path,
     )
-    if package.noarch == "python" and python is not None and NOARCH_SOURCE.match(path.path):
-        return replace(content, compiled=compiled_path(target, python.version))
-    return content
 
 
 def compiled_path(source: str, version: str) -> str:
@@ -186,13 +155,8 @@ def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Co
     assert python is not None
     text = ENTRY_POINT.format(module=point.module, name=point.function.split(".")[0], function=point.function)
     data = text.encode()
-    return Content(f"prefix/bin/{point.command}", 0o755, str(date), data, len(data), python=python.program)
-
-
-def format_time(nanoseconds: int) -> str:
-    """Return a time as the index has it."""
-    seconds, fraction = divmod(nanoseconds, 10**9)
-    return f"{seconds}.{fraction:09d}" if fraction else str(seconds)
+    script = script_of(python.program)
+    return Content(f"prefix/bin/{point.command}", 0o755, date * SECOND, Held(data), len(data), relocation=script)
 
 
 def links_outside(plans: Sequence[PackagePlan]) -> Iterator[str]:

@@ -6,7 +6,10 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from .plan import Content, Link
+from coex_bootstrap.relocation import of_hashes
+
+from .content import SECOND, Content, Link
+from .source import Held
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -34,7 +37,7 @@ def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
         "extracted_package_dir": "",
         "package_tarball_full_path": "",
         "link": {"source": "", "type": COPY},
-        "files": [*targets, *plan.compiled, *scripts],
+        "files": [*targets, *plan.compiled.values(), *scripts],
         "paths_data": {"paths_version": 1, "paths": _paths(plan, scripts, gone)},
     }
     text = dump_record(fields).encode()
@@ -44,7 +47,9 @@ def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
         if isinstance(item, Content) and item.placeholder and item.path not in gone
     )
     slots = _find_slots(text, plan.package.dist, dict(relocated))
-    return Content(f"prefix/conda-meta/{plan.package.dist}.json", 0o644, str(date), text, len(text), slots=slots)
+    hashes = of_hashes(slots) if slots else None
+    path = f"prefix/conda-meta/{plan.package.dist}.json"
+    return Content(path, 0o644, date * SECOND, Held(text), len(text), relocation=hashes)
 
 
 def dump_record(fields: dict[str, Any]) -> str:
@@ -86,12 +91,12 @@ def _paths(plan: PackagePlan, scripts: Sequence[str], gone: Container[str]) -> l
         elif path.sha256 and not item.placeholder:
             fields["sha256_in_prefix"] = path.sha256
         rows.append({name: value for name, value in fields.items() if value is not None})
-    rows += [{"_path": name, "path_type": "pyc_file"} for name in plan.compiled]
+    rows += [{"_path": name, "path_type": "pyc_file"} for name in plan.compiled.values()]
     rows += [{"_path": name, "path_type": "unix_python_entry_point"} for name in scripts]
     return rows
 
 
-def _find_slots(text: bytes, dist: str, relocated: dict[str, str]) -> tuple[tuple[int, tuple[str, str]], ...]:
+def _find_slots(text: bytes, dist: str, relocated: dict[str, str]) -> list[tuple[tuple[str, str], int]]:
     """Return where in a record the sha256 of which file goes: the file whose `_path` was named last before it.
 
     It is the package's own file, whatever stands at its path: conda writes the record when it has linked the package.
@@ -101,9 +106,9 @@ def _find_slots(text: bytes, dist: str, relocated: dict[str, str]) -> tuple[tupl
     while start >= 0:
         name = text.rfind(b'"_path": ', 0, start) + len(b'"_path": ')
         path = json.loads(text[name : text.index(b"\n", name)].rstrip(b",\n"))
-        slots.append((start, (dist, relocated[path])))
+        slots.append(((dist, relocated[path]), start))
         start = text.find(SLOT.encode(), start + len(SLOT))
-    return tuple(slots)
+    return slots
 
 
 def plan_history(plans: Sequence[PackagePlan], specs: Sequence[str], conda_version: str, date: int) -> Content:
@@ -114,7 +119,7 @@ def plan_history(plans: Sequence[PackagePlan], specs: Sequence[str], conda_versi
     if specs:
         lines.append(f"# update specs: {list(specs)}")
     text = "\n".join(lines).encode() + b"\n"
-    return Content("prefix/conda-meta/history", 0o644, str(date), text, len(text))
+    return Content("prefix/conda-meta/history", 0o644, date * SECOND, Held(text), len(text))
 
 
 def _channel(record: dict[str, Any]) -> str:
@@ -126,4 +131,4 @@ def plan_state(variables: dict[str, str | None], date: int) -> list[Content]:
     if not variables:
         return []
     text = json.dumps({"version": 1, "env_vars": variables}, ensure_ascii=False, sort_keys=True).encode()
-    return [Content("prefix/conda-meta/state", 0o644, str(date), text, len(text))]
+    return [Content("prefix/conda-meta/state", 0o644, date * SECOND, Held(text), len(text))]

@@ -14,6 +14,7 @@ from coex_bootstrap.manifest_check import FUNCTION
 
 from . import app, archive, baked, entry_point, host_notes
 from .assemble import assemble
+from .content import Content
 from .entry_files import files_of
 from .entry_function import check_function, module_of, pth_files
 from .errors import AppError, EntryPointNotFound, InputError
@@ -22,7 +23,6 @@ from .kept import copy, give_sources, keep
 from .layout import Layout
 from .manifest import Change, change_manifest
 from .outcome import Repacked
-from .plan import Content
 
 if TYPE_CHECKING:
     from coex_bootstrap.format import Manifest

@@ -12,16 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .live_file import digest
+from .content import Content
 from .packages import PackagePath, check_path, parse_entry_point
-from .plan import Content, plan_package
+from .plan import plan_package
+from .source import digest
 
 if TYPE_CHECKING:
     import contextlib
     from collections.abc import Iterator, Mapping, Sequence
 
+    from .content import Link
     from .packages import Package
-    from .plan import Link, Python
+    from .plan import Python
 
 SCRIPT = "unix_python_entry_point"
 SUFFIXES = (".conda", ".tar.bz2")
@@ -130,7 +132,7 @@ def _take(
     planned = replace(package, directory=place.directory, paths=(path,), entry_points=())
     (item,) = plan_package(planned, python, date).files
     if isinstance(item, Content) and not row.get("sha256"):
-        return replace(item, package_path=None)  # it cannot be checked again when it is packed
+        return replace(item, key=None)  # it cannot be checked again when it is packed
     return item
 
 

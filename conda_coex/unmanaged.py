@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 from coex_bootstrap.cores import usable_cores
 
+from .content import Content, Link
 from .live_file import read_live, safe_mode
 from .live_prefix import Tree, walk
-from .plan import Content, Link
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

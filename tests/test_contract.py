@@ -25,8 +25,8 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 # What stages hand on or all of them use; a stage may import these.
 NOUNS = {
     BUILDER: {
-        "conda_api", "distribution", "document", "environment", "errors", "frames", "layout", "lock_file",
-        "outcome", "placeholders", "plan", "verb_parser", "yaml_text",
+        "conda_api", "content", "distribution", "document", "environment", "errors", "frames", "layout", "lock_file",
+        "outcome", "placeholders", "plan", "source", "verb_parser", "yaml_text",
     },
     BOOTSTRAP: {
         "compat", "errors", "format", "index", "relocation", "report", "shell", "tail", "verb", "waiting",

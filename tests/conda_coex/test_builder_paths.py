@@ -11,14 +11,15 @@ import pytest
 
 from conda_coex import builder_paths
 from conda_coex.builder_paths import files_outside, first_outside, libraries, of_variables, privileged
-from conda_coex.plan import Content
+from conda_coex.content import Content
+from conda_coex.source import OnDisk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def content(path: Path, target: str) -> Content:
-    return Content(f"prefix/{target}", 0o755, "0", path, path.stat().st_size)
+    return Content(f"prefix/{target}", 0o755, 0, OnDisk(path), path.stat().st_size)
 
 
 @pytest.mark.parametrize("text", ["#!{}\n", "export DATA={}:/x\n", '{{"argv": ["{}"]}}', "a = '{}'", "-L {}/"])

@@ -33,8 +33,9 @@ def planned(text: str, directory: Path) -> tuple[bytes, list[str]]:
     package = Package(record, directory, "python", (parse_entry_point(text, directory),), (), None, None)
     plan = plan_package(package, Python("3.11", "lib/python3.11/site-packages", package), 0)
     (script,) = plan.entry_points
-    assert isinstance(script.source, bytes)
-    return script.source, list(broken_commands([plan]))
+    data = script.read()
+    assert data is not None
+    return data, list(broken_commands([plan]))
 
 
 @pytest.mark.parametrize("text", GOOD + BROKEN)

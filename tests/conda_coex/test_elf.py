@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from coex_bootstrap.relocate import apply
-from coex_bootstrap.relocation import parse
+from coex_bootstrap.relocation import BINARY, in_binary, write_edits
 
 from conda_coex.compiled import Kept, settle
+from conda_coex.content import Content
 from conda_coex.elf import read_sections
 from conda_coex.live_file import read_live
-from conda_coex.plan import Content
+from conda_coex.source import Held
 
 CODE = '#include "answer.h"\nint asked(void) { return answer(); }\nconst char *place = PLACE;\n'
 HEADER = "int answer(void);\nstatic inline int half(void) { return answer() / 2; }\n"
@@ -50,14 +51,15 @@ def test_finds_its_library_from_another_place(tmp_path: Path) -> None:
     content = compiled(tmp_path / "env", "nowhere")
     freed = free(content, tmp_path / "env")
     assert (freed.edits, freed.placeholder, freed.file_mode) == (None, None, None)
-    assert isinstance(freed.source, bytes)
-    assert b"$ORIGIN/..:/usr/none\0" in freed.source
-    assert len(freed.source) == content.size
+    data = freed.read()
+    assert data is not None
+    assert b"$ORIGIN/..:/usr/none\0" in data
+    assert len(data) == content.size
     there = tmp_path / "a-place-whose-name-is-longer/lib"
     (there / "deep").mkdir(parents=True)
     shutil.move(tmp_path / "env/lib/libanswer.so", there)
     shutil.rmtree(tmp_path / "env")
-    (there / "deep/asked.so").write_bytes(freed.source)
+    (there / "deep/asked.so").write_bytes(data)
     assert ctypes.CDLL(str(there / "deep/asked.so")).asked() == 63
 
 
@@ -68,7 +70,7 @@ def test_what_the_code_names_is_still_relocated(tmp_path: Path) -> None:
     assert freed.placeholder == str(prefix)
     assert freed.edits
     assert content.edits
-    assert len(freed.edits) < len(content.edits)
+    assert len(write_edits(BINARY, freed.edits)) < len(write_edits(BINARY, content.edits))
 
 
 def test_name_of_a_symbol_that_is_the_end_of_the_path(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_name_of_a_symbol_that_is_the_end_of_the_path(tmp_path: Path) -> None:
     reading = read_live(target, "prefix/x.so", [str(prefix)])
     assert reading is not None
     freed = free(reading.content, prefix)
-    data = freed.source if isinstance(freed.source, bytes) else target.read_bytes()
+    data = freed.read() or b""
     moved = tmp_path / "moved.so"
     moved.write_bytes(data)
     assert ctypes.CDLL(str(moved)).lib() == 7
@@ -91,8 +93,9 @@ def test_name_of_a_symbol_that_is_the_end_of_the_path(tmp_path: Path) -> None:
 def test_what_is_no_whole_elf_file(tmp_path: Path, size: int) -> None:
     data = Path("/bin/sh").read_bytes()[:size]
     assert read_sections(data) == []
-    content = Content("prefix/x", 0o644, "0", data, len(data), "", str(tmp_path), "binary", edits="0=1.2")
-    assert free(content, tmp_path).edits in (None, "0=1.2")
+    edits = ((0, ((1, 2),)),)
+    content = Content("prefix/x", 0o644, 0, Held(data), len(data), "", in_binary(str(tmp_path), edits))
+    assert free(content, tmp_path).edits in (None, edits)
 
 
 C = """#include <stdio.h>
@@ -125,9 +128,9 @@ def moved(target: Path, prefix: Path, host: str) -> tuple[Path, Kept]:
     kept = Kept()
     (content,) = settle([reading.content], [str(prefix)], kept)
     assert isinstance(content, Content)
-    data = content.source if isinstance(content.source, bytes) else target.read_bytes()
+    data = content.read() or b""
     if content.edits:
-        data = apply(parse(f"b:0:{content.edits}".encode(), [str(prefix).encode()]), data, host.encode())
+        data = apply(content.relocation, data, host.encode())
     there = target.with_name("moved")
     there.write_bytes(data)
     there.chmod(0o755)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from conda_coex.content import Content, relocation_of
 from conda_coex.entry_function import check_function, directory_of, find_module, find_runnable
 from conda_coex.errors import EntryPointNotFound
 from conda_coex.layout import Layout
-from conda_coex.plan import Content
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from conda_coex.source import Held, OnDisk, Source
 
 
 def layout_of(*files: tuple[str, bytes | Path | None]) -> Layout:
     layout = Layout()
-    python = Content("prefix/bin/python", 0o755, "0", b"", 0)
-    layout.place("all", [python, *(Content(path, 0o644, "0", data, 1) for path, data in files)])
+    python = Content("prefix/bin/python", 0o755, 0, Held(b""), 0)
+    layout.place("all", [python, *(Content(path, 0o644, 0, source_of(data), 1) for path, data in files)])
     return layout
+
+
+def source_of(data: bytes | Path | None) -> Source | None:
+    if data is None:
+        return None
+    return OnDisk(data) if isinstance(data, Path) else Held(data)
 
 
 def notes(source: bytes | None, word: str = "mod:main", path: str = "app/mod.py") -> list[str]:
@@ -104,7 +108,8 @@ def test_modules_that_pth_files_lead_to() -> None:
         check_function("mod:main", layout_of((f"{inside}old egg/lib/mod.py", source)))
     layout = layout_of(("prefix/opt/src/mod.py", source))
     lines = b"/build/place/opt/src\n"
-    layout.place("x", [Content(f"{inside}b.pth", 0o644, "0", lines, len(lines), placeholder="/build/place")])
+    moved = relocation_of("/build/place", "text")
+    layout.place("x", [Content(f"{inside}b.pth", 0o644, 0, Held(lines), len(lines), relocation=moved)])
     check_function("mod:main", layout)
     assert [*brought.notes, *near.notes, *layout.notes] == []
 
@@ -135,7 +140,7 @@ def test_modules_of_one_directory_of_the_app() -> None:
     places = {"app/lib/python/pkg/mod.py": "app/lib/python", "app/src/pkg/mod.py": "app/src", "app/pkg/mod.py": "app"}
     layout = layout_of()
     for path, directory in places.items():
-        layout.place("more", [Content(path, 0o644, "0", source, len(source))])
+        layout.place("more", [Content(path, 0o644, 0, Held(source), len(source))])
         found = find_module("pkg.mod:main", layout)
         assert (found, directory_of("pkg.mod:main", found)) == (path, directory)
     found = find_module("mod:main", layout_of(("app/sub/mod.py", source), ("prefix/lib/python3.11/mod.py", source)))

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from conda_coex.content import Content
 from conda_coex.entry_script import fault, faulty_programs, run_app_file
 from conda_coex.errors import EntryPointNotFound
 from conda_coex.layout import Layout
-from conda_coex.plan import Content
+from conda_coex.source import Held
 
 
 def layout_of(platform: str = "linux-64", **files: bytes | Path) -> Layout:
     layout = Layout()
     layout.platform = platform
     for command in ("python", "python3", "tool"):
-        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, "0", b"", 0)])
-    layout.place("app", [Content(f"app/{name}", 0o644, "0", data, 1) for name, data in files.items()])
+        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, 0, Held(b""), 0)])
+    layout.place("app", [Content(f"app/{name}", 0o644, 0, Held(data), 1) for name, data in files.items()])
     return layout
 
 
@@ -135,7 +136,7 @@ def test_programs_beside_the_entry_points() -> None:
     for name in "abcde":
         entry = layout.entries[f"app/{name}"]
         assert isinstance(entry, Content)
-        layout.place("app", [Content(entry.path, 0o755, "0", entry.source, 1)])
+        layout.place("app", [Content(entry.path, 0o755, 0, entry.source, 1)])
     what = "the app's {} (and {} more such files)"
     first = "a begins with #!/opt/x/bin/tool, which another host does not have; write #!/usr/bin/env tool"
     assert list(faulty_programs(layout, {"app/d"})) == [what.format(first, 1)]

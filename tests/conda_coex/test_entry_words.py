@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conda_coex.content import Content
 from conda_coex.entry_files import Names, notes_on_variables
 from conda_coex.entry_point import name_of, parse, resolve, with_own_files
 from conda_coex.entry_words import words_of
 from conda_coex.errors import EntryPointNotFound
 from conda_coex.layout import Layout
-from conda_coex.plan import Content
+from conda_coex.source import Held, OnDisk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Return the root of an app, part of whose files are here, in the current directory."""
     layout = Layout()
     for command in ("python", "tool", "java", "node"):
-        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, "0", b"", 0)])
+        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, 0, Held(b""), 0)])
     here = tmp_path / "here"
     for name in (
         "app.py", "conf/a.yml", "conf/deep/b.yml", "pkg/__init__.py", "pkg/main.py", "run/x.txt", "a b/c=d.txt",
@@ -62,7 +63,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         (here / name).write_text("text")
         target = {"old/c.csv": "new/c.csv", "two.sh": "bin/two"}.get(name, name)
-        layout.place("app", [Content(f"app/{target}", 0o644, "0", here / name, 4)])
+        layout.place("app", [Content(f"app/{target}", 0o644, 0, OnDisk(here / name), 4)])
     for name in ("other.yml", "local.py", "notin/__init__.py", "out.csv", "lone"):
         (here / name).parent.mkdir(exist_ok=True)
         (here / name).write_text("text")
@@ -192,7 +193,7 @@ def test_added_by_itself(layout: Layout) -> None:
 def test_directories_that_run(layout: Layout, tmp_path: Path) -> None:
     for name in ("run/__main__.py", "__main__.py"):
         (tmp_path / "here" / name).touch()
-        layout.place("app", [Content(f"app/{name}", 0o644, "0", tmp_path / "here" / name, 0)])
+        layout.place("app", [Content(f"app/{name}", 0o644, 0, OnDisk(tmp_path / "here" / name), 0)])
     names = Names(layout, None)
     values = ("python run", "python ./run/", "python .", "node conf")
     commands = [resolve(value, names)["command"][-1] for value in values]
@@ -203,7 +204,7 @@ def test_directories_that_run(layout: Layout, tmp_path: Path) -> None:
 
 def test_imports_of_a_script(layout: Layout, tmp_path: Path) -> None:
     """What is beside it here, in neither the app nor the environment, and imported whenever it runs, is named."""
-    layout.place("all", [Content("prefix/lib/python3.11/lone2.py", 0o644, "0", b"", 0)])
+    layout.place("all", [Content("prefix/lib/python3.11/lone2.py", 0o644, 0, Held(b""), 0)])
     source = "import os, local, lone2.x, nothing\nfrom notin.sub import x\nfrom . import run\nimport pkg.main\n"
     (tmp_path / "here/app.py").write_text(source + "def f():\n    import other\n")
     for name in ("lone2.py", "other.py"):
@@ -275,7 +276,7 @@ def test_scripts_with_line_ends_of_windows(layout: Layout, tmp_path: Path) -> No
     for name in ("two.sh", "app.py"):
         (tmp_path / "here" / name).write_bytes(b"echo\r\n")
     for value in ("bash two.sh", "./bin/two.sh"):
-        layout.place("app", [Content("app/bin/two.sh", 0o644, "0", tmp_path / "here/two.sh", 6)])
+        layout.place("app", [Content("app/bin/two.sh", 0o644, 0, OnDisk(tmp_path / "here/two.sh"), 6)])
         with pytest.raises(EntryPointNotFound, match=r"is a script of a shell whose lines end with CR"):
             resolve(value, Names(layout, None))
     assert resolve("python app.py", Names(layout, None))["command"][1] == ["app", "app.py"]
@@ -286,7 +287,7 @@ def test_names_as_in_metadata_of_packages() -> None:
 
 
 def test_program_that_may_not_be_executed(layout: Layout) -> None:
-    layout.place("all", [Content("prefix/share/tool.py", 0o644, "0", b"", 0)])
+    layout.place("all", [Content("prefix/share/tool.py", 0o644, 0, Held(b""), 0)])
     with pytest.raises(EntryPointNotFound, match="not executable"):
         resolve("share/tool.py", Names(layout, None))
     assert resolve("python ${COEX_PREFIX}/share/tool.py", Names(layout, None))["command"][1][0] != "text"

@@ -9,8 +9,9 @@ import pytest
 import zstandard
 from coex_bootstrap.format import FRAME_LIMIT
 
+from conda_coex.content import Content
 from conda_coex.frames import SAMPLE, Piece, cut, effort, frame_size, ordered, pack
-from conda_coex.plan import Content
+from conda_coex.source import Held, OnDisk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ LIMIT = 1000
 
 
 def content(path: str, data: bytes | Path, size: int) -> Content:
-    return Content(path, 0o644, "0", data, size)
+    return Content(path, 0o644, 0, Held(data) if isinstance(data, bytes) else OnDisk(data), size)
 
 
 def decoded(contents: list[Content], limit: int) -> dict[str, bytes]:

@@ -32,7 +32,7 @@ def test_console_script(tmp_path: Path, start: str, name: str) -> None:
     script.write_text(start.replace("{}", str(tmp_path / name)) + REST)
     reading = read_live(script, "prefix/bin/tool", names_of(tmp_path / name))
     assert reading is not None
-    assert (reading.content.python, reading.content.source) == ("bin/python3.11", REST.encode())
+    assert (reading.content.python, reading.content.read()) == ("bin/python3.11", REST.encode())
     script.write_text(start.replace("{}", str(tmp_path / "another")) + REST)
     reading = read_live(script, "prefix/bin/tool", names_of(tmp_path / name))
     assert reading is not None
@@ -48,10 +48,10 @@ def test_every_spelling_becomes_the_first(tmp_path: Path) -> None:
     reading = read_live(prefix / "x", "prefix/x", names_of(link))
     assert reading is not None
     content = reading.content
-    assert content.source == f"file://{link}/a {link}/b {link}/c {link}/d {link}/e\n".encode()
+    assert content.read() == f"file://{link}/a {link}/b {link}/c {link}/d {link}/e\n".encode()
     assert (content.placeholder, content.file_mode, reading.stay) == (str(link), "text", 0)
     assert content.edits is not None
-    assert len(content.edits.split("+")) == 5
+    assert [len(items) for _, items in content.edits] == [5]
 
 
 def test_binary_keeps_one_spelling(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from coex_bootstrap.relocate import apply
-from coex_bootstrap.relocation import parse
+from coex_bootstrap.relocation import parse, write_edits
 
 from conda_coex.occurrences import find_prefix, respell
 
@@ -17,7 +17,8 @@ def moved(data: bytes, prefix: str = ELSEWHERE) -> bytes:
     """Return what a host makes of a file."""
     found = find_prefix(data, PREFIX)
     assert found is not None
-    relocation = f"{found.file_mode[0]}:0:{found.edits}".encode()
+    kind = found.file_mode[:1].encode()
+    relocation = kind + b":0:" + write_edits(kind, found.edits)
     return apply(parse(relocation, [PREFIX.encode()]), data, prefix.encode())
 
 
@@ -75,7 +76,7 @@ def test_no_byte_of_an_object_moves(start: bytes) -> None:
 def test_what_knows_its_length_stays(data: bytes) -> None:
     found = find_prefix(data, PREFIX)
     assert found is not None
-    assert (found.edits, found.stay) == ("", 1)
+    assert (found.edits, found.stay) == ((), 1)
 
 
 def test_one_spelling_for_a_text() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from coex_bootstrap.relocation import in_binary
 
+from conda_coex.content import Content, Link
 from conda_coex.errors import InputError
 from conda_coex.layout import Layout
 from conda_coex.pack_notes import LISTED, leaving, limits, shown
-from conda_coex.plan import Content, Link
+from conda_coex.source import Held
 
 
 def layout(**prefixes: str) -> Layout:
     """Return a root with binaries of live prefixes, by name."""
     made = Layout()
     for name, prefix in prefixes.items():
-        item = Content(f"prefix/{name}", 0o644, "0", b"", 0, None, prefix, "binary", edits="0=0.9")
+        item = Content(f"prefix/{name}", 0o644, 0, Held(b""), 0, None, in_binary(prefix, ((0, ((0, 9),)),)))
         made.place("not of conda", [item])
     return made
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conda_coex import editable, pointers
+from conda_coex.content import Content
 from conda_coex.errors import InputError
-from conda_coex.plan import Content
 from conda_coex.selection import Selection
 from conda_coex.unmanaged import Unmanaged, collect_unmanaged, names_of
 
@@ -43,7 +43,7 @@ class Prefix:
 
     def text(self, found: Unmanaged, name: str) -> str:
         """Return a file of site-packages as it will be, `@` for the prefix."""
-        (data,) = [item.source for item in found.contents if item.path == f"prefix/{SITE}/{name}"]
+        (data,) = [item.read() for item in found.contents if item.path == f"prefix/{SITE}/{name}"]
         assert isinstance(data, bytes)
         return data.decode().replace(str(self.path), "@")
 

@@ -10,13 +10,14 @@ from coex_bootstrap.host import host_platform
 from coex_bootstrap.index import File, Index, Link
 
 from conda_coex import archive
+from conda_coex.content import Content
 from conda_coex.errors import FramesDamaged, ReadBackFailed
 from conda_coex.frame_cache import FrameCache
 from conda_coex.layout import Group, Layout
 from conda_coex.manifest import unpacked_size
 from conda_coex.payload import Payload, make_index
-from conda_coex.plan import Content
 from conda_coex.read_back import read_back
+from conda_coex.source import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ FULL = [["prefix", "bin/demo"], ["app", "data"], ["text", "-x"]]
 
 
 def content(path: str, data: bytes, mode: int) -> Content:
-    return Content(path, mode, "1", data, len(data))
+    return Content(path, mode, 10**9, Held(data), len(data))
 
 
 def write(output: Path, cache: FrameCache, change: Change = lambda *_: None, *, flip: bool = False) -> None:

@@ -12,9 +12,11 @@ import pytest
 from conda.base.context import Context
 from conda_package_streaming.extract import extract
 
+from conda_coex.content import Content, Link
 from conda_coex.installed import installed_package, rows_of
-from conda_coex.plan import Content, Link, Python
+from conda_coex.plan import Python
 from conda_coex.restore import restore
+from conda_coex.source import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,9 +84,9 @@ def test_archive(cache: Cache) -> None:
     assert (item.sha256, item.placeholder, item.file_mode, item.mode) == (
         library["sha256"], library["prefix_placeholder"], "binary", 0o755,
     )  # fmt: skip
-    assert item.package_path == "lib/libcgreet.so.1"
-    assert isinstance(item.source, Path)
-    assert item.source.stat().st_size == item.size
+    assert item.key == "lib/libcgreet.so.1"
+    assert isinstance(item.source, OnDisk)
+    assert item.source.path.stat().st_size == item.size
 
 
 def test_extracted_with_no_name_proves_by_sha256_alone(cache: Cache) -> None:
@@ -108,7 +110,7 @@ def test_package_of_old_has_no_sums_of_files(cache: Cache) -> None:
     wanted = {"_path": "share/legacy/plain.txt", "path_type": "hardlink"}
     item = cache.restore(LEGACY, wanted)["share/legacy/plain.txt"]
     assert isinstance(item, Content)
-    assert item.package_path is None
+    assert item.key is None
     cache.sums = {"sha256": "0" * 64, "md5": "0" * 32}
     assert cache.restore(LEGACY, wanted) == {}
 
@@ -127,8 +129,7 @@ def test_console_script(cache: Cache) -> None:
     item = cache.restore(HELLO, wanted, python=python)["bin/hello-noarch"]
     assert isinstance(item, Content)
     assert (item.python, item.mode) == ("bin/python3.11", 0o755)
-    assert isinstance(item.source, bytes)
-    assert b"from hello_noarch.cli import main" in item.source
+    assert b"from hello_noarch.cli import main" in (item.read() or b"")
 
 
 def test_records_of_mamba(cache: Cache) -> None:
@@ -143,7 +144,7 @@ def test_records_of_mamba(cache: Cache) -> None:
     assert rows[targets[0]]["_path"] == paths[0]
     found = cache.restore(HELLO, *rows.values(), python=python)
     items = [item for item in found.values() if isinstance(item, Content)]
-    assert [item.package_path for item in items] == paths
+    assert [item.key for item in items] == paths
 
 
 def test_link_that_leads_out_of_the_package(cache: Cache, tmp_path: Path) -> None:

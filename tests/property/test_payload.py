@@ -14,20 +14,22 @@ from unittest.mock import patch
 from bootstrap.building import make_manifest
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.contents import Contents
+from coex_bootstrap.relocation import of_hashes
 from coex_bootstrap.root_check import RootCheck
 from coex_bootstrap.unpack import unpack
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conda_coex import archive, payload
+from conda_coex.content import Content, Link, relocation_of, script_of
 from conda_coex.frame_cache import FrameCache
 from conda_coex.kept import copy, keep
 from conda_coex.layout import Group, Layout
 from conda_coex.manifest import unpacked_size
 from conda_coex.payload import Payload, make_index
-from conda_coex.plan import Content, Link
 from conda_coex.read_back import read_back
 from conda_coex.sizes import decode
+from conda_coex.source import Held
 
 FRAME = 64  # bytes of content: frames are as small as the files are
 HOLDER = "/opt/placehold_placehold_placehold"
@@ -67,9 +69,9 @@ def content(made: Made, path: str) -> Content:
     data = made.data
     known = None if made.kind == "unchecked" else hashlib.sha256(data).hexdigest()
     placed = made.kind if made.kind in ("text", "binary") else None
-    python = "bin/python" if made.kind == "script" else None
-    holder = HOLDER if placed else None
-    return Content(path, made.mode, "1000000000.5", data, len(data), known, holder, placed, python)
+    script = script_of("bin/python") if made.kind == "script" else None
+    moved = relocation_of(HOLDER, placed) if placed else script
+    return Content(path, made.mode, 1000000000 * 10**9 + 5, Held(data), len(data), known, moved)
 
 
 def lay_out(drawn: list[list[Made]]) -> tuple[Layout, dict[bytes, tuple[int, bytes]]]:
@@ -86,7 +88,7 @@ def lay_out(drawn: list[list[Made]]) -> tuple[Layout, dict[bytes, tuple[int, byt
         items.append(Link(f"prefix/l{number}", "d0"))
         layout.place(Group(f"group {number}", f"identity {number}", packaged=number % 3 != 2), items)
     layout.place("conda-meta", [record(moved, expected)])
-    start = Content("prefix/bin/demo", 0o755, "5", b"#!/bin/sh\n", 10)
+    start = Content("prefix/bin/demo", 0o755, 5 * 10**9, Held(b"#!/bin/sh\n"), 10)
     layout.place("app", [start])
     expected[b"prefix/bin/demo"] = 0o755, b"#!/bin/sh\n"
     return layout, expected
@@ -109,10 +111,11 @@ def relocated(made: Made) -> bytes:
 def record(moved: list[tuple[tuple[str, str], bytes]], expected: dict[bytes, tuple[int, bytes]]) -> Content:
     """Return a file like the records of conda: it has the sha256 of each file with a placeholder, lost or not."""
     text = b"{" + b"0" * 64 * len(moved) + b"}"
-    slots = tuple((1 + 64 * number, owned) for number, (owned, _) in enumerate(moved))
+    slots = [(owned, 1 + 64 * number) for number, (owned, _) in enumerate(moved)]
     sums = "".join(hashlib.sha256(data).hexdigest() for _, data in moved)
     expected[b"prefix/conda-meta/record.json"] = 0o644, b"{" + sums.encode() + b"}"
-    return Content("prefix/conda-meta/record.json", 0o644, "7", text, len(text), slots=slots)
+    hashes = of_hashes(slots) if slots else None
+    return Content("prefix/conda-meta/record.json", 0o644, 7 * 10**9, Held(text), len(text), relocation=hashes)
 
 
 def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = None) -> Archive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from coex_bootstrap.errors import HostUnfit
 from coex_bootstrap.relocate import apply
-from coex_bootstrap.relocation import ENCODINGS, parse
+from coex_bootstrap.relocation import ENCODINGS, parse, write_edits
 from coex_bootstrap.shebang import ODD, console_shebang
 from conda.core.portability import (
     _PaddingError,
@@ -48,7 +48,8 @@ binary_files = st.lists(strings("\0") | noise, max_size=10).map(b"".join)
 def relocated(data: bytes, mode: str, prefix: str) -> bytes:
     """Return what an archive makes of a file: edits found at build time, applied where it unpacks."""
     edits = find_edits(data, PLACEHOLDER, mode)
-    return apply(parse(f"{mode[0]}:0:{edits}".encode(), [HOLDER]), data, prefix.encode())
+    kind = mode[:1].encode()
+    return apply(parse(kind + b":0:" + write_edits(kind, edits), [HOLDER]), data, prefix.encode())
 
 
 @given(text_files, prefixes)
