@@ -154,6 +154,7 @@ EDGES = {
         ("host_cache", "leftovers"),
         ("host_cache", "removal"),
         ("host_cache", "store"),
+        ("host_cache", "trust"),
         ("index", "index_check"),
         ("index", "relocate"),
         ("index_check", "relocate"),

@@ -9,6 +9,7 @@ from .claim import Claim
 from .leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from .removal import remove, remove_in_place
 from .store import Store
+from .trust import distrust_made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,11 +49,21 @@ def find_roots(places):
             names = sorted(os.listdir(store.path))
         except EnvironmentError:
             continue
-        found += [Unpacked(store, store.path + b"/" + name) for name in names if ROOT_NAME.match(name)]
+        paths = [store.path + b"/" + name for name in names if ROOT_NAME.match(name)]
+        found += [Unpacked(store, path) for path in paths if _is_trusted(store, path)]
     users = users_of([root.path for root in found])
     for root in found:
         root.pids = users[root.path]
     return sorted(found, key=lambda root: (-root.used, root.path))
+
+
+def _is_trusted(store, path):
+    # type: (Store, bytes) -> bool
+    """Return whether a root is of somebody who may make some there: what others planted is not read."""
+    try:
+        return distrust_made(path, stat.S_ISDIR, store.owners()) is None
+    except EnvironmentError:  # gone meanwhile
+        return False
 
 
 def users_of(paths):

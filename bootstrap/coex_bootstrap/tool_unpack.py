@@ -21,6 +21,7 @@ from .shell import write_file
 from .state import set_variables
 from .store import TAG, Store, find_ready, make_store
 from .trace import Trace
+from .trust import distrust
 from .unpack import unpack
 from .verb import Verb
 from .waiting import nothing
@@ -85,8 +86,9 @@ def execute(path, options, environ):
 
 def _into_store(archive, path, environ):
     # type: (Archive, bytes, Dict[bytes, bytes]) -> Outcome
-    made = not os.path.isdir(path)
+    made = False
     try:
+        made = not os.path.isdir(path) and distrust(path, named=True) is None
         if made:
             make_store(path)
             os.chmod(path, 0o755)  # for all who are to read it, whatever the umask

@@ -9,6 +9,7 @@ from coex_bootstrap import tool_cache
 from coex_bootstrap.store import TAG
 
 from bootstrap.building import file_row, make_index, write, write_archive
+from bootstrap.test_leftovers import give_away
 from bootstrap.test_tools import archive, ask, start
 
 TYPE_CHECKING = False
@@ -50,6 +51,18 @@ def test_store_is_marked_as_a_cache(archive, environ, roots):
     # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
     with open(environ[b"COEX_ROOT"] + b"/CACHEDIR.TAG", "rb") as stream:
         assert stream.read().startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
+
+
+@pytest.mark.parametrize("how", ["owner", "mode", "link"])
+def test_what_another_user_has_put_there_is_not_read(archive, environ, roots, how):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], str) -> None
+    """A reader of such a pipe would wait for ever."""
+    planted = environ[b"COEX_ROOT"] + b"/" + b"f" * 24
+    os.mkdir(planted)
+    os.mkfifo(planted + b"/coex.json")
+    give_away(planted, how)
+    status, found, _ = ask(archive, environ, b"cache", b"list")
+    assert (status, [row["path"].encode("ascii") for row in found["roots"]]) == (0, roots[::-1])
 
 
 def test_list_and_path(archive, environ, roots):

@@ -347,6 +347,16 @@ def test_unpack_of_a_damaged_archive(archive, environ, place):
     assert "a frame " in found["error"]
 
 
+def test_no_store_where_others_can_replace_it(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    os.mkdir(place + b"/open")
+    os.chmod(place + b"/open", 0o777)
+    status, found, _ = ask(archive, environ, b"unpack", b"--store", place + b"/open/a/store")
+    assert status == 1
+    assert "/open, which leads there, is writable by others" in found["error"]
+    assert os.listdir(place + b"/open") == []
+
+
 def test_unpack_into_a_store(archive, environ, place):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
     umask = os.umask(0o077)
