@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from .content import Content
 from .distribution import Row, describe, origin
 
@@ -29,7 +31,7 @@ def distributions(items: Iterable[Content | Link]) -> list[Row]:
         if match is None:
             continue
         row = describe(_data(files[path]), requested=f"{match[1]}/REQUESTED" in files)
-        name = re.sub(r"[-_.]+", "-", row["name"]).lower()
+        name = canonicalize_name(row["name"])
         found.setdefault(name, {**row, **_origin(files.get(f"{match[1]}/direct_url.json"))})
     return [found[name] for name in sorted(found)]
 

@@ -111,7 +111,7 @@ def plan_installed(
     count = sum(row.get("path_type") not in (*OF_LINKING, "directory") for _, row in rows_of(record))
     own = all(isinstance(item, Link) or item.key is not None for item in files)
     altered = not own or len(files) != count
-    planned = Package(**{**package.__dict__, "paths": tuple(paths), "altered": altered})
+    planned = replace(package, paths=tuple(paths), altered=altered)
     return PackagePlan(planned, tuple(files), tuple(scripts), compiled), Drift(
         package.dist, tuple(modified), tuple(missing)
     )

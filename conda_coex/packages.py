@@ -8,7 +8,7 @@ import os
 import posixpath
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,7 +222,7 @@ def _true_modes(tarball: str | None, paths: Iterable[PackagePath]) -> dict[str, 
 def _with_mode(path: PackagePath, modes: dict[str, int] | None) -> PackagePath:
     if modes is None or path.path not in modes:
         return path
-    return PackagePath(**{**path.__dict__, "mode": modes[path.path]})
+    return replace(path, mode=modes[path.path])
 
 
 def _record_fields(record: Any, metadata: Any, url: str, requested: str | None) -> dict[str, Any]:

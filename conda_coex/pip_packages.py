@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from coex_bootstrap.relocation import ENCODINGS
+from packaging.utils import canonicalize_name
 
 from .content import SECOND, Content, Link
 from .distribution import Row, describe, origin
@@ -151,10 +152,11 @@ def _new_distributions(site_packages: Path, before: Tree, prefix: Path) -> Itera
 
 def _lock(site_packages: Path, before: Tree, prefix: Path, reported: list[Row]) -> Iterator[Row]:
     """Yield what was installed; where from, as far as pip reports that."""
-    sources = {canonical(row["metadata"]["name"]): row.get("download_info") or {} for row in reported}
+    downloads = ((row["metadata"]["name"], row.get("download_info") or {}) for row in reported)
+    sources: dict[str, Row] = {canonicalize_name(name): found for name, found in downloads}
     for directory in _new_distributions(site_packages, before, prefix):
         row = describe((directory / "METADATA").read_bytes(), requested=(directory / "REQUESTED").exists())
-        yield {**row, **origin(sources.get(canonical(row["name"]), {}))}
+        yield {**row, **origin(sources.get(canonicalize_name(row["name"]), {}))}
 
 
 def _drop_local_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
@@ -166,8 +168,3 @@ def _drop_local_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
         path.unlink()
         lines = record.read_text("utf-8").splitlines(keepends=True)
         record.write_text("".join(line for line in lines if "/direct_url.json," not in line), "utf-8")
-
-
-def canonical(name: str) -> str:
-    """Return the one spelling of a distribution's name (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()

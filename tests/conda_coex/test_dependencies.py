@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "conda_package_streaming": "conda-package-streaming",
     "cyclonedx": "cyclonedx-python-lib",
     "packageurl": "packageurl-python",
+    "packaging": "packaging",
     "ruamel": "ruamel.yaml",
     "tomli": "tomli",
     "yaml": "pyyaml",
