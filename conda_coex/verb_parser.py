@@ -77,6 +77,22 @@ class VerbParser(argparse.ArgumentParser):
         """Leave the help of a verb alone: Python 3.14 looks at it while the verb is added."""
 
 
+class CoexParser(argparse.ArgumentParser):
+    """The parser of `conda coex` itself: what it cannot parse is one line that names what was probably meant."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.dest == "coex_verb" and value not in VERBS:
+            _refuse(f"conda coex has no verb {value!r}{did_you_mean(value, VERBS)}; see `conda coex --help`")
+        super()._check_value(action, value)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; what is left over is an error."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            _refuse(f"unrecognized arguments: {' '.join(left)}; see `conda coex --help`")
+        return found, left
+
+
 def add_verbs(parser: argparse.ArgumentParser, configure: Callable[[argparse.ArgumentParser, str], None]) -> None:
     """Add the verbs to the parser of `conda coex`; `configure` gives the parser of a verb its options."""
     parser.prog, parser.epilog = "conda coex", EXAMPLES  # however it was called
@@ -86,20 +102,7 @@ def add_verbs(parser: argparse.ArgumentParser, configure: Callable[[argparse.Arg
     verbs: Any = parser.add_subparsers(dest="coex_verb", metavar="VERB", title="verbs", parser_class=VerbParser)
     for name, summary in VERBS.items():
         verbs.add_parser(name, help=summary, verb=name, configure=configure)
-    check, parse = parser._check_value, parser.parse_known_args
-
-    def check_verb(action: argparse.Action, value: Any) -> None:
-        if action is verbs and value not in VERBS:
-            _refuse(f"conda coex has no verb {value!r}{did_you_mean(value, VERBS)}; see `conda coex --help`")
-        check(action, value)
-
-    def parse_all(args: Any = None, namespace: Any = None) -> Any:
-        found, left = parse(args, namespace)
-        if left:
-            _refuse(f"unrecognized arguments: {' '.join(left)}; see `conda coex --help`")
-        return found, left
-
-    parser._check_value, parser.parse_known_args = check_verb, parse_all  # type: ignore[method-assign]
+    parser.__class__ = type("CoexParser", (CoexParser, type(parser)), {})  # conda has made it, of its own class
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
