@@ -44,7 +44,7 @@ def bootstrap_members() -> dict[str, bytes]:
 def output_file(path: Path) -> Iterator[IO[bytes]]:
     """Yield a temporary file beside `path` that takes its place when all went well, and goes when not.
 
-    Where the system can, it has no name before that: a build that is killed leaves nothing.
+    Where the system can, it has no name before that: a build that is killed leaves nothing. It is on the disk then.
 
     Raises OutputError where the directory is missing or not writable, the disk is full, or something that is
     no archive stands at `path`.
@@ -57,9 +57,11 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
             yield stream
             stream.flush()
             os.fchmod(stream.fileno(), 0o777 & ~_umask())
+            os.fsync(stream.fileno())
             if not os.path.lexists(temporary):
                 _give_name(stream, temporary)
         temporary.replace(path)
+        _sync_directory(path.parent)
     except OSError as error:
         if error.filename is not None and str(temporary) not in (error.filename, error.filename2):
             raise
@@ -77,6 +79,16 @@ def _open_unnamed(directory: Path) -> IO[bytes] | None:
         return os.fdopen(os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o600), "wb")
     except OSError:
         return None
+
+
+def _sync_directory(directory: Path) -> None:
+    """Have a rename in a directory on the disk, if its file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _give_name(stream: IO[bytes], path: Path) -> None:

@@ -137,6 +137,11 @@ EDGES = {
         ("wanted", "specifiers"),
     },
     BOOTSTRAP: {
+        ("launch", "boot"),
+        ("survived", "activate"),
+        ("survived", "boot"),
+        ("survived", "relocate"),
+        ("survived", "relocation"),
         ("archive_check", "archive"),
         ("archive_check", "workers"),
         ("archive", "index_check"),

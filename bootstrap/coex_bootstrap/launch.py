@@ -5,6 +5,7 @@ import signal
 
 from . import compat
 from .activate import scripts
+from .boot import boot_line
 from .choice import asked, called, imports
 from .format import entry_files
 from .shell import OPTIONS, check_line, fill, is_filled, quote, write_file
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 TEMPLATE = b"""\
 # Start of a coex root, sourced with $_coex_file and the caller's arguments set.
 [ -f %(start)s ] || return 0
-%(checks)s%(shell)s{ true >|%(used)s; } 2>/dev/null
+%(boot)s%(checks)s%(shell)s{ true >|%(used)s; } 2>/dev/null
 export COEX_FILE="$_coex_file"
 %(no_imports)sif [ -z "${COEX_ENTRYPOINT-}" ]; then
 %(called)s
@@ -42,12 +43,13 @@ if [ "${_coex_shell-}" != $$ ] && [ -x %(shell)s ]; then
 fi
 """
 QUIET = b"exec 2>&9 9>&-; "
-AGAIN = b"set +p; _coex_shell=$$; _coex_file=$0; . "
+AGAIN = b"set +p; _coex_shell=$$; _coex_kept=1; _coex_file=$0; . "
 # What `start` returns to finds a root that was ready a moment ago, and is no more.
 LOST = b"""
 echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
 exit 125"""
-HAND_OVER = OPTIONS + b'; _coex_file=$1; _coex_start=$2; shift 2; if [ -r "$_coex_start" ]; then . "$_coex_start"; fi' + LOST
+HAND_OVER = OPTIONS + b'; _coex_kept=1'
+HAND_OVER += b'; _coex_file=$1; _coex_start=$2; shift 2; if [ -r "$_coex_start" ]; then . "$_coex_start"; fi' + LOST
 
 
 def write_start(manifest, root, activation, shell, write=write_file):
@@ -62,6 +64,7 @@ def write_start(manifest, root, activation, shell, write=write_file):
     needs = [activation] + scripts(root + b"/prefix") + [root + b"/" + name for name in entry_files(manifest)]
     fields = {
         b"start": quote(start),
+        b"boot": boot_line(root, write),
         b"checks": b"".join(check_line(path) for path in needs if is_filled(path)),
         b"used": quote(root + b"/used"),  # its time is that of the last start
         b"shell": fill(OTHER_SHELL, other) if other else b"",

@@ -11,7 +11,7 @@ case $0 in
   */*) _coex_file=$PWD/${0#./} ;;
   *) if [ -f "./$0" ]; then _coex_file=$PWD/$0; else _coex_file=$(command -v -- "$0"); fi ;;
 esac
-_coex_store= _coex_base=
+_coex_store= _coex_base= _coex_kept=
 case ${COEX_ROOT:+set}${COEX_ROOT-} in
   set/*) _coex_store=$COEX_ROOT ;;
   set*) _coex_store=$PWD/$COEX_ROOT ;;

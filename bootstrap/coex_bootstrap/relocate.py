@@ -9,7 +9,7 @@ from .shebang import console_shebang, shorten_shebang
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterator, List, Tuple
+    from typing import Callable, Iterator, List, Optional, Tuple
 
     from .relocation import Relocation
 
@@ -24,6 +24,19 @@ def apply(relocation, data, prefix):
     if relocation.kind != SCRIPT:
         raise misplaced()
     return console_shebang(prefix + b"/" + relocation.python) + data
+
+
+def size_at(relocation, size, prefix):
+    # type: (Relocation, int, bytes) -> Optional[int]
+    """Return the size of a file of `size` as it is in `prefix`; None if that depends on its content, as a #! line's does."""
+    if relocation.kind == SCRIPT:
+        return size + len(console_shebang(prefix + b"/" + relocation.python))
+    for encoding, items in relocation.edits if relocation.kind == TEXT else ():
+        old, new = _pair(relocation, encoding, prefix)
+        if any(is_escaped for _, is_escaped in items):
+            return None
+        size += (len(new) - len(old)) * len(items)
+    return size
 
 
 def _text(relocation, data, prefix):

@@ -9,6 +9,7 @@ import sys
 from . import compat
 from .activate import needed_shell, write_activation
 from .archive import Archive
+from .boot import in_doubt, keep
 from .claim import Claim
 from .directory import Directory
 from .errors import STATUS, CoexError, StoreUnusable
@@ -21,6 +22,7 @@ from .process import Interrupted, Process
 from .progress import Progress
 from .refused import no_place, unusable
 from .store import find_ready, stores
+from .survived import is_lost
 from .trace import Trace
 from .unpack import unpack
 from .zstd import open_decoder
@@ -55,11 +57,26 @@ def run(path, arguments, environ, process):
     check_host(archive.manifest)
     trace.done("check the host")
     places = stores(environ)
-    root = find_ready(places, archive.manifest) or make_ready(places, archive, environ, trace)
+    root = ready_root(places, archive, environ, trace)
     archive.close()
     trace.total()
     process.give_back()
     start(root.path, path, arguments, environ)
+
+
+def ready_root(places, archive, environ, trace):
+    # type: (List[Store], Archive, Dict[bytes, bytes], Trace) -> Root
+    """Return a root that is ready, found or made; one of an earlier boot is looked at once."""
+    root = find_ready(places, archive.manifest)
+    lost = False
+    if root is not None and in_doubt(root.path):
+        lost = is_lost(archive, root.path)
+        trace.done("look at a root of an earlier boot")
+    if root is None or lost:
+        root = make_ready(places, archive, environ, trace)
+        if lost:
+            keep(root.path)  # or hosts that boot in turns would make it in turns
+    return root
 
 
 def make_ready(places, archive, environ, trace):

@@ -8,6 +8,7 @@ from . import format as form
 from . import tool_verify
 from .activate import needed_shell, write_activation
 from .archive import Archive
+from .boot import keep
 from .claim import Claim
 from .codesign import codesign
 from .compat import one_line, text, utf8
@@ -65,6 +66,8 @@ def execute(path, options, environ):
             with closing(Directory(root.path)) as directory:
                 repaired, rewritten = _repair(contents, root, directory, claim, environ)
                 compiled = _compile(archive.manifest, root, directory, claim, environ, bool(repaired))
+            if repaired or rewritten or compiled:
+                keep(root.path)
         except EnvironmentError as error:
             remedy = "start it with a new directory in COEX_ROOT" if cannot_be_moved(error) else None
             raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path, remedy)

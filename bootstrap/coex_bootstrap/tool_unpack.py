@@ -7,6 +7,7 @@ from contextlib import closing
 from . import run
 from .activate import write_activation
 from .archive import Archive
+from .boot import keep, sync
 from .compat import native, path_bytes, text
 from .contents import load_decoder
 from .destination import Destination, mark_unfinished, remove_unfinished
@@ -19,7 +20,7 @@ from .removal import remove
 from .report import Outcome, counted, quoted, shown
 from .shell import write_file
 from .state import set_variables
-from .store import TAG, Store, find_ready, make_store
+from .store import TAG, Store, make_store
 from .trace import Trace
 from .trust import distrust
 from .unpack import unpack
@@ -93,7 +94,8 @@ def _into_store(archive, path, environ):
             make_store(path)
             os.chmod(path, 0o755)  # for all who are to read it, whatever the umask
         places = [Store(path, explicit=True)]
-        root = find_ready(places, archive.manifest) or run.make_ready(places, archive, environ, Trace(environ))
+        root = run.ready_root(places, archive, environ, Trace(environ))
+        keep(root.path)
     except BaseException as error:
         if made and os.path.isdir(path) and os.listdir(path) == [TAG]:
             remove(path)
@@ -151,6 +153,8 @@ class Environment(object):
                 source = self._near(work + b"/app", self.app_at)
                 mark_unfinished(work, [identity, self.app_at.identity(source)])
                 self.app_at.place(source)
+            for destination in destinations:
+                sync(destination.path)
             done = True
         finally:
             for destination in destinations:
