@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from argparse import Namespace
 from contextlib import closing
@@ -74,7 +73,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
         """Return what the archive holds; raises conda's errors."""
         from coex_bootstrap import tool_lock
         from coex_bootstrap.archive import Archive
-        from coex_bootstrap.errors import CoexError
+        from coex_bootstrap.errors import CoexError, unforeseen
         from conda.exceptions import CondaValueError
 
         path = os.fsencode(str(self.filename))
@@ -82,8 +81,10 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
             lock = tool_lock.execute(path, Namespace(sha256=True), dict(os.environb))
             with closing(Archive(path)) as archive:
                 variables = _variables(archive)
-        except (CoexError, OSError) as error:
+        except CoexError as error:
             raise CondaValueError(str(error).replace("%", "%%")) from error
+        except Exception as error:
+            raise CondaValueError(str(unforeseen(error, path)).replace("%", "%%")) from error
         return {
             "platform": lock.fields["platform"],
             "packages": ["@EXPLICIT", *(package["line"] for package in lock.fields["packages"])],
@@ -94,7 +95,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
 
 def _variables(archive: Archive) -> dict[str, str]:
     """Return the environment's variables, which conda keeps in `conda-meta/state`."""
-    from coex_bootstrap.activate import UNSET
+    from coex_bootstrap.activate import UNSET, parse_variables, state_variables
 
     from .kept import checked_frame
     from .sizes import decode
@@ -104,5 +105,5 @@ def _variables(archive: Archive) -> dict[str, str]:
         return {}
     frame = decode(checked_frame(archive, row.frame), archive.index.frames[row.frame].content)
     data = frame[row.offset :][: row.size]
-    found = json.loads(data).get("env_vars", {})
+    found = state_variables(parse_variables(data, STATE), STATE)
     return {str(name): str(value) for name, value in found.items() if value not in (None, UNSET)}

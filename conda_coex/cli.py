@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.report import write_text
@@ -78,6 +79,7 @@ def _configure_cache(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Run the verb, and turn every error of ours, and of the system, into one that conda prints."""
+    from coex_bootstrap.errors import unforeseen
     from conda import CondaError
 
     from .errors import CoexError
@@ -98,6 +100,24 @@ def execute(arguments: Namespace) -> int:
     except OSError as error:
         let_conda_say(error)
         raise _for_conda(error, f"{error.filename or 'the system'}: {error.strerror or error}") from error
+    except Exception as error:
+        archive = _read_archive(arguments)
+        if archive is None:
+            raise  # conda says how to report a fault of ours
+        let_conda_say(error)
+        found = unforeseen(error, archive)
+        raise _for_conda(found, str(found)) from error
+
+
+def _read_archive(arguments: Namespace) -> bytes | None:
+    """Return the archive that a verb reads and that anyone may have made, None if there is none, or with -v.
+
+    What nobody thought of is more likely a fault of such a file than one of ours.
+    """
+    from conda.base.context import context
+
+    archive = getattr(arguments, "archive", None)
+    return None if archive is None or context.verbosity else os.fsencode(archive)
 
 
 def _execute_and_flush(arguments: Namespace) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.owners import ENVIRONMENT
-from coex_bootstrap.report import human, shown
+from coex_bootstrap.report import human
 from coex_bootstrap.tool_info import command_line
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def _files(differences: Mapping[str, list[str]]) -> Iterator[str]:
         compiled = [path for path in paths if path.endswith(".pyc")]
         named = [path for path in paths if not path.endswith(".pyc")]
         for path in named[:LISTED]:
-            yield f"      {SIGNS[kind]} {shown(os.fsencode(path))}"
+            yield f"      {SIGNS[kind]} {path}"
         if named[LISTED:]:
             yield f"      {SIGNS[kind]} {len(named) - LISTED} more files"
         if compiled:

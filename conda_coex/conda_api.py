@@ -7,7 +7,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.report import write_text
+from coex_bootstrap.report import write_lines, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -133,7 +133,7 @@ def ask(lines: Callable[[], Iterable[str]]) -> None:
     if context.json:
         return
     if not (context.quiet and context.always_yes):  # a question needs its subject
-        write_text("".join(f"{line}\n" for line in lines()))
+        write_lines(lines())
     confirm_yn()
 
 

@@ -22,6 +22,8 @@ else:
     import tomli as tomllib
 
 LARGEST = 1 << 20  # bytes of a file of options: it is read whole
+PARTS = 100  # of a key
+QUOTED, WORDS, DOTTED = map(re.compile, (r""""[^"\n]*"|'[^'\n]*'""", r"[\w. \t-]+", r"[\w-][ \t]*\."))
 OWN, SHARED = "coex.toml", "pyproject.toml"
 TEXT, TEXTS, FLAG, NUMBER = "a string", "a string or a list of strings", "true or false", "a number"
 # Keys are the long options. What changes how conda downloads, and what confirms, belongs to the user alone.
@@ -96,7 +98,10 @@ def _table(path: str) -> dict[str, Any] | None:
             return None  # whatever else is wrong with it is for others to say
         if len(data) > LARGEST:
             raise InputError("is larger than 1 MiB, which no file of options is", os.fsencode(path))
-        found = tomllib.loads(data.decode())
+        text = data.decode()
+        if any(len(DOTTED.findall(words[0])) >= PARTS for words in WORDS.finditer(QUOTED.sub("x", text))):
+            raise InputError(f"has a key of more than {PARTS} parts", os.fsencode(path))  # which takes tomllib hours
+        found = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", os.fsencode(path)) from error
     except (ValueError, RecursionError) as error:

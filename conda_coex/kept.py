@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import zstandard
 from coex_bootstrap.errors import ArchiveDamaged
 from coex_bootstrap.relocation import HASHES, TEXT, kind_of, parse, parse_slots, write_slots
 
 from .content import SECOND, Content, Link, relocation_of
+from .sizes import decode
 from .source import Held
 
 if TYPE_CHECKING:
@@ -57,12 +57,16 @@ def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
         path = os.fsdecode(row.path)
         entry = layout.entries.get(path)
         if path in wanted and isinstance(entry, Content) and entry.source is None:
-            data = zstandard.ZstdDecompressor().decompress(checked_frame(old, row.frame)) if row.size else b""
+            data = _decoded(old, row.frame) if row.size else b""
             is_placed = kind_of(row.relocation) == TEXT
             place = parse(row.relocation, old.index.placeholders).placeholder if is_placed else None
             source = Held(data[row.offset :][: row.size])
             moved = relocation_of(place, "text") if place else None
             layout.entries[path] = replace(entry, source=source, relocation=moved)
+
+
+def _decoded(old: Archive, number: int) -> bytes:
+    return decode(checked_frame(old, number), old.index.frames[number].content)
 
 
 def checked_frame(old: Archive, number: int) -> bytes:

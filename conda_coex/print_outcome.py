@@ -6,7 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.report import counted, human, quoted, write_text
+from coex_bootstrap.compat import visible
+from coex_bootstrap.report import counted, human, quoted, write_lines
 
 from . import conda_api
 from .environment import DryRun
@@ -38,7 +39,7 @@ def show(outcome: Outcome, *, as_json: bool) -> int:
         conda_api.print_json(**shown.fields, **({"success": False} if shown.status else {}))
     else:
         notify(shown.notes)
-        write_text("".join(f"{line}\n" for line in shown.lines))
+        write_lines(shown.lines)
         if shown.last:
             print(shown.last, file=sys.stderr)
     if shown.dry_run:
@@ -55,7 +56,7 @@ def notify(notes: Iterable[str]) -> None:
 
 
 def _note(text: str) -> str:
-    return f"coex: note: {text}"
+    return f"coex: note: {visible(text)}"
 
 
 def _in_words(outcome: Outcome) -> Shown:

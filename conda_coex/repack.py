@@ -23,6 +23,7 @@ from .kept import copy, give_sources, keep
 from .layout import Layout
 from .manifest import Change, change_manifest
 from .outcome import Repacked
+from .read_back import check_relocations
 
 if TYPE_CHECKING:
     from coex_bootstrap.format import Manifest
@@ -55,6 +56,7 @@ def repack(request: Request) -> Repacked:
     output = Path(request.output or request.archive)
     check(request, output)
     with closing(Archive(os.fsencode(request.archive))) as old:
+        check_relocations(old.index)
         layout = Layout()
         layout.platform = old.manifest.platform
         kept = keep(old, layout, app_stays=(request.keep_app or not request.sources) and not request.no_app)

@@ -11,7 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.report import human, shown
+from coex_bootstrap.compat import visible
+from coex_bootstrap.report import human
 
 from .errors import OutputError
 
@@ -68,7 +69,7 @@ def _least(owned: Sequence[Owned]) -> float:
 
 def _tree(owned: Owned, least: float) -> dict[str, Any]:
     shown_files = [file for file in owned.files[:SHOWN] if file.packed > least]
-    children = [{"n": shown(file.path), "p": round(file.packed), "u": file.unpacked} for file in shown_files]
+    children = [{"n": visible(file.path), "p": round(file.packed), "u": file.unpacked} for file in shown_files]
     rest = owned.files[len(shown_files) :]
     if rest:
         children.append({
@@ -76,6 +77,6 @@ def _tree(owned: Owned, least: float) -> dict[str, Any]:
             "u": sum(file.unpacked for file in rest),
         })  # fmt: skip
     return {
-        "n": shown(owned.name.encode()), "p": round(owned.packed), "u": owned.unpacked, "c": children,
+        "n": visible(owned.name), "p": round(owned.packed), "u": owned.unpacked, "c": children,
         "k": len(owned.files),
     }  # fmt: skip

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import zstandard
+from coex_bootstrap.compat import visible
 from coex_bootstrap.contents import Contents
 from coex_bootstrap.errors import ArchiveDamaged
 from coex_bootstrap.owners import Owners
-from coex_bootstrap.report import human, shown
+from coex_bootstrap.report import human
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +46,8 @@ class Owned:
 def decode(frame: bytes, size: int) -> bytes:
     """Decode a frame to the size that the index says; raises ArchiveDamaged."""
     try:
-        content: bytes = zstandard.ZstdDecompressor().decompressobj().decompress(frame)
+        with zstandard.ZstdDecompressor().stream_reader(frame) as reader:
+            content: bytes = reader.read(size + 1)
     except zstandard.ZstdError as error:
         raise ArchiveDamaged(f"a frame cannot be decoded: {error}") from error
     if len(content) != size:
@@ -83,7 +85,7 @@ def render(owned: Sequence[Owned]) -> Iterator[str]:
     """Yield bars of the largest owners and files."""
     yield f"{'':<28}  {'in the file':>{WIDTH + 12}}  {'unpacked':>9}"
     for each in owned[:ROWS]:
-        yield _line(shown(each.name.encode()), each.packed, owned[0].packed, each.unpacked)
+        yield _line(visible(each.name), each.packed, owned[0].packed, each.unpacked)
     if owned[ROWS:]:
         left = owned[ROWS:]
         unpacked = sum(each.unpacked for each in left)
@@ -92,7 +94,7 @@ def render(owned: Sequence[Owned]) -> Iterator[str]:
     files = sorted((file for each in owned for file in each.files), key=lambda file: (-file.packed, file.path))
     yield f"largest of {len(files)} files"
     for file in files[:LARGEST]:
-        yield f"  {human(int(file.packed)):>9}  {human(file.unpacked):>9}  {shown(file.path)}"
+        yield f"  {human(int(file.packed)):>9}  {human(file.unpacked):>9}  {visible(file.path)}"
 
 
 def _line(name: str, packed: float, most: float, unpacked: int) -> str:

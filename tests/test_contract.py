@@ -29,7 +29,7 @@ NOUNS = {
         "outcome", "placeholders", "plan", "source", "verb_parser", "yaml_text",
     },
     BOOTSTRAP: {
-        "compat", "errors", "format", "index", "relocation", "report", "shell", "tail", "verb", "waiting",
+        "compat", "errors", "format", "index", "relocation", "report", "shell", "tail", "untrusted", "verb", "waiting",
         "working_directory",
     },
 }
@@ -108,6 +108,7 @@ EDGES = {
         ("archive_spec", "kept"),
         ("archive_spec", "print_outcome"),
         ("archive_spec", "sizes"),
+        ("kept", "sizes"),
         ("manifest", "activation"),
         ("manifest", "archive"),
         ("package_cache", "frame_cache"),

@@ -27,6 +27,7 @@ def main(path, arguments):
 
         return run.main(compat.path_bytes(path), words)
     except Exception:
+        error = sys.exc_info()[1]
         lacking = find_lack()
         if lacking:
             sys.stderr.write("coex: %s: %s has not all of its standard library: %s; " % (path, sys.executable, lacking))
@@ -37,7 +38,10 @@ def main(path, arguments):
             sys.stderr.write("coex: %s: the archive cannot be read: %s\n" % (path, failure))
             return 125
         if is_whole(path):
-            raise
+            from coex_bootstrap import compat, errors
+
+            sys.stderr.write("coex: %s\n" % errors.unforeseen(error, compat.path_bytes(path)))
+            return 125
     sys.stderr.write("coex: %s: not a complete coex archive; get a fresh copy of the file\n" % path)
     return 125
 

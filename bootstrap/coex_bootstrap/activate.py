@@ -13,6 +13,7 @@ from collections import OrderedDict
 from . import compat
 from .errors import CoexError
 from .shell import fill, find_bash, quote, write_file
+from .untrusted import parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,11 +205,12 @@ def load_json(path):
 def parse_variables(data, path):
     # type: (bytes, bytes) -> Dict[str, Any]
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=OrderedDict)
+        found = parse_json(data, pairs=OrderedDict)
         if not isinstance(found, OrderedDict):
             raise ValueError("no mapping")
+        compat.utf8(json.dumps(found, ensure_ascii=False))  # raises for half of a surrogate pair
         return found
-    except (ValueError, TypeError, RuntimeError) as error:
+    except (ValueError, TypeError) as error:
         raise CoexError("cannot be read as variables of the environment: %s" % error, path)
 
 

@@ -132,7 +132,7 @@ def asked(manifest, root):
         for entry in manifest.entry_points
         if entry.get("named") or entry["command"] and entry["command"][0] != ["prefix", "bin/" + entry["name"]]
     ]
-    listed = b", ".join(compat.utf8(entry["name"]) for entry in manifest.entry_points)
+    listed = b", ".join(compat.utf8(compat.visible(entry["name"])) for entry in manifest.entry_points)
     fields = {b"names": b"\n".join(names), b"list": quote(listed), b"bin": quote(root + b"/prefix/bin")}
     return fill(ASKED, fields)
 
@@ -149,10 +149,10 @@ def set_line(entry, root):
     words = []  # type: List[bytes]
     for kind, text in entry["command"]:
         if kind == "expanded":
-            words.append(_expanded(compat.path_bytes(text), root))
+            words.append(_expanded(compat.utf8(text), root))
         else:
             words += map(quote, command_words([[kind, text]], root))
-    places = b":".join(root + b"/" + compat.path_bytes(place) for place in entry.get("imports", ()))
+    places = b":".join(root + b"/" + compat.utf8(place) for place in entry.get("imports", ()))
     line = b"_coex_imports=" + quote(places) + b"; " if places else b""
     return line + b"set -- " + b" ".join(words) + b' "$@"'
 
@@ -169,7 +169,7 @@ def command_words(command, root):
     """Return the words of an entry point's command, with absolute paths, and a function as its Python runs it."""
     words = []
     for kind, text in command:
-        word = compat.path_bytes(text)
+        word = compat.utf8(text)
         if kind in (PREFIX.decode("ascii"), APP.decode("ascii")):
             word = root + b"/" + compat.utf8(kind) + b"/" + word
         elif kind == "function":

@@ -1,6 +1,7 @@
 """Every difference between Python 2 and 3 that the bootstrap knows."""
 
 import os
+import re
 import sys
 import time
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 PY2 = sys.version_info[0] == 2
 READS_AT = hasattr(os, "pread")  # not 2.7
 NOW = int(time.time())  # what cleaners take for the last use of what is written
+# What moves a terminal's cursor, changes its colours, ends a line or turns the order of letters, and halves of pairs.
+UNSEEN = (
+    u"[\\x00-\\x1f\\x7f-\\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    u"|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
+)
 
 
 def path_bytes(path):
@@ -36,16 +42,29 @@ def readable(path):
     return text.encode("utf-8") if PY2 else text  # type: ignore[return-value,unused-ignore]
 
 
-def one_line(path):
-    # type: (bytes) -> str
-    """Return a path as text to show in one line: what would move a terminal's cursor is written as an escape."""
-    text = u"".join(mark if _shows(mark) else u"\\x%02x" % ord(mark) for mark in path.decode("utf-8", "replace"))
-    return text.encode("utf-8") if PY2 else text  # type: ignore[return-value,unused-ignore]
+def visible(found):
+    # type: (Union[str, bytes]) -> str
+    """Return what a file, a path or a caller says as text of one line, in which what cannot be seen is an escape.
+
+    All that is printed of such things goes through here.
+    """
+    shown = text(found) if isinstance(found, bytes) else found
+    return re.sub(UNSEEN, _escape, shown)
 
 
-def _shows(mark):
-    # type: (str) -> bool
-    return u" " <= mark < u"\x7f" or mark > u"\x9f"
+def _escape(mark):
+    # type: (re.Match[str]) -> str
+    number = ord(mark.group())
+    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no UTF-8
+        number -= 0xDC00
+    return (u"\\x%02x" if number < 0x100 else u"\\u%04x") % number
+
+
+def one_line(found):
+    # type: (Union[str, bytes]) -> str
+    """Return `visible` text as the kind of text that errors and the standard streams take: bytes on 2."""
+    shown = visible(found)
+    return shown.encode("utf-8") if PY2 else shown  # type: ignore[return-value,unused-ignore]
 
 
 def text(path):

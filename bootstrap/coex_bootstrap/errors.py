@@ -1,6 +1,8 @@
 """The errors of a start, raised where they are seen and rendered once, by `run`."""
 
-from .compat import one_line
+import os
+
+from .compat import one_line, path_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
 # Status of a start that ended before the entry point ran: as env(1) and timeout(1) use it, so that it
 # can be told from a status of the entry point.
 STATUS = 125
+LONGEST = 200  # characters of what an exception says
 
 
 class CoexError(Exception):
@@ -26,11 +29,15 @@ class CoexError(Exception):
 
     def __str__(self):
         # type: () -> str
-        text = self.wording % self.what
+        text = self.wording % one_line(self.what)
         if self.path is not None:
             text = one_line(self.path) + ": " + text
-        remedy = self.remedy or self.advice
+        remedy = self._shown_remedy()
         return text + "; " + remedy if remedy else text
+
+    def _shown_remedy(self):
+        # type: () -> str
+        return one_line(self.remedy or self.advice)
 
 
 class ArchiveDamaged(CoexError):
@@ -68,6 +75,44 @@ class DecoderMissing(CoexError):
 class ScriptFailed(CoexError):
     """A post-link script ended with a status other than zero."""
 
+    def _shown_remedy(self):
+        # type: () -> str
+        return "\n".join(map(one_line, (self.remedy or "").expandtabs().splitlines()))  # with what the script printed
+
+
+class Unreadable(CoexError):
+    """What came out of a file led to something that nobody thought of."""
+
+    wording = "not a coex archive that can be read (%s)"
+    advice = "get a fresh copy of the file; if it is as it was made, report this with what COEX_TRACE=1 shows"
+
 
 class Misuse(CoexError):
     """A command line of a tool that is wrong."""
+
+
+def unforeseen(error, path=None):
+    # type: (Optional[BaseException], Optional[bytes]) -> CoexError
+    """Return the error of ours for any other, in one line; COEX_TRACE shows where that was raised.
+
+    It is called while `error` is handled.
+    """
+    if os.environ.get("COEX_TRACE", "0") not in ("", "0"):
+        import traceback
+
+        traceback.print_exc()
+    if isinstance(error, MemoryError):
+        return CoexError("there is not enough memory", path)
+    if isinstance(error, EnvironmentError):
+        name = getattr(error, "filename", None)
+        what = error.strerror or str(error)
+        return CoexError(what, path_bytes(name) if isinstance(name, (bytes, type(u""))) else path)
+    return Unreadable(("%s: %s" % (type(error).__name__, _said(error)))[:LONGEST], path)
+
+
+def _said(error):
+    # type: (Optional[BaseException]) -> str
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # 2.7 has errors whose text is no ASCII, and a text may be nested without end
+        return ""

@@ -11,9 +11,10 @@ The members of the tail are named here; `index` documents the one that lists the
 import hashlib
 import json
 
-from .compat import path_bytes, utf8
+from .compat import utf8
 from .errors import ArchiveDamaged, FormatUnknown
 from .manifest_check import check_manifest
+from .untrusted import parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,26 +117,18 @@ def load_manifest(data):
     # type: (bytes) -> Manifest
     """Read a manifest; raises ArchiveDamaged or FormatUnknown."""
     try:
-        fields = json.loads(data.decode("utf-8"), parse_int=whole)
-    except (ValueError, RuntimeError):  # no JSON, or too deep
+        fields = parse_json(data)
+    except ValueError:
         raise ArchiveDamaged("its manifest cannot be read")
-    if not isinstance(fields, dict) or "format" not in fields:
+    if not isinstance(fields, dict) or not isinstance(fields.get("format", {}), WHOLE + (TEXT, NOTHING)):
         raise ArchiveDamaged("its manifest has no format")
     if fields["format"] != FORMAT_VERSION:
-        raise FormatUnknown(fields["format"])
+        raise FormatUnknown("%s" % fields["format"])
     for name in sorted(NEEDED):
         if name not in fields or not isinstance(fields[name], NEEDED[name]):
             raise ArchiveDamaged("its manifest has no %s" % name)
     check_manifest(fields)
     return Manifest(fields)
-
-
-def whole(digits):
-    # type: (str) -> int
-    """Return a whole number; what has more digits than any size takes some Pythons hours to read."""
-    if len(digits) > 1000:
-        raise ValueError(digits[:20])
-    return int(digits)
 
 
 def entry_files(manifest):
@@ -144,7 +137,7 @@ def entry_files(manifest):
     found = []  # type: List[bytes]
     for entry in manifest.entry_points:
         for kind, text in entry["command"]:
-            path = utf8(kind) + b"/" + path_bytes(text)
+            path = utf8(kind) + b"/" + utf8(text)
             if kind in ("prefix", "app") and path not in found:
                 found.append(path)
     return found

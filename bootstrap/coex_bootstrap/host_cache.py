@@ -1,6 +1,5 @@
 """Know the roots in the stores of this user: whose they are, how large, when used last, and by which processes."""
 
-import json
 import os
 import re
 import stat
@@ -10,6 +9,7 @@ from .leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from .removal import remove, remove_in_place
 from .store import Store
 from .trust import distrust_made
+from .untrusted import LARGEST, parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def _name(path):
     # type: (bytes) -> str
     try:
         with open(path + b"/coex.json", "rb") as stream:
-            return str(json.loads(stream.read().decode("utf-8"))["name"])
+            name = parse_json(stream.read(LARGEST + 1))["name"]
+            return name if isinstance(name, type(u"")) else "?"
     except (EnvironmentError, ValueError, KeyError, TypeError):
         return "?"
 

@@ -24,7 +24,8 @@ from collections import namedtuple
 
 from .errors import ArchiveDamaged, FormatUnknown
 from .format import FORMAT_VERSION
-from .index_check import check_directories, check_hashes, check_names, check_packaged, check_places, close_to_others
+from .index_check import check_directories, check_hashes, check_names, check_packaged, check_placeholders, check_places
+from .index_check import close_to_others
 from .relocation import HASHES, NOTHING, parse, rows_of_kind
 
 TYPE_CHECKING = False
@@ -184,6 +185,7 @@ def load_index(data):
     _check_lengths(columns, ["relocated_file", "relocated_relocation"])
     files = Files(columns, index.directories)
     index.files = files
+    check_placeholders(index)
     check_directories(index)
     check_names(index, files)
     check_places(index.frames, files)
@@ -205,7 +207,7 @@ def _read_columns(data):
         start = end + 1
         end = data.find(b"\n", start)
         title, _, length = data[start:end].partition(b" ")
-        if end < 0 or title != name.encode("ascii") or not length.isdigit():
+        if end < 0 or title != name.encode("ascii") or not length.isdigit() or len(length) > 20:
             raise ArchiveDamaged("its index has no column %s" % name)
         start, end = end + 1, end + int(length)
         columns[name] = _read_column(data[start : end + 1], int(length), kind)

@@ -6,6 +6,7 @@ from .errors import ArchiveDamaged
 from .format import APP, FRAME_LIMIT, PREFIX
 from .relocation import HASHES, kind_of, misplaced, parse_slots
 
+PACKED_LIMIT = FRAME_LIMIT + (FRAME_LIMIT >> 7)  # bytes: more than zstd makes of what it cannot compress
 SHA256 = 64  # bytes in hexadecimal
 OTHERS_WRITE = 0o022  # in a mode
 LATEST = 1 << 40  # seconds from 1970, before or after: what every system takes for a time
@@ -30,6 +31,17 @@ def check_directories(index):
         if mode > 0o7777:
             raise ArchiveDamaged("its index has a directory that cannot be")
         known.add(path)
+
+
+def check_placeholders(index):
+    # type: (Index) -> None
+    """Refuse a placeholder that could not be a path of a builder."""
+    try:
+        if all(placeholder.decode("utf-8") for placeholder in index.placeholders):
+            return
+    except UnicodeError:
+        pass
+    raise ArchiveDamaged("its index has a placeholder that cannot be")
 
 
 def check_names(index, files):
@@ -59,7 +71,7 @@ def check_places(frames, files):
     # type: (List[Frame], Files) -> None
     """Refuse a file whose content is not where the frames are, and a frame larger than a reader allocates."""
     contents = [frame.content for frame in frames]
-    if contents and max(contents) > FRAME_LIMIT:
+    if contents and (max(contents) > FRAME_LIMIT or max(frame.size for frame in frames) > PACKED_LIMIT):
         raise ArchiveDamaged("its index has a frame that cannot be")
     count = len(files)
     if count and (
@@ -86,13 +98,15 @@ def check_large(contents, files, large):
     free, there = 0, None  # type: int, Optional[Tuple[int, int, Optional[bytes]]]
     for row in sorted(large):
         first, total, after = files.frames[row], 0, files.frames[row]
+        place = (first, files.sizes[row], files.relocations.get(row))
+        if place == there and not files.offsets[row]:
+            continue  # walked through already
+        if first < free:
+            raise ArchiveDamaged("its index has two files in one place")
         while total < files.sizes[row] and after < len(contents):
             total, after = total + contents[after], after + 1
         if files.offsets[row] or total != files.sizes[row]:
             raise ArchiveDamaged("its index has a file that is not in its frames")
-        place = (first, files.sizes[row], files.relocations.get(row))
-        if first < free and place != there:
-            raise ArchiveDamaged("its index has two files in one place")
         free, there = after, place
 
 
@@ -105,13 +119,23 @@ def check_packaged(packaged, frames):
 
 def check_hashes(frames, files):
     # type: (List[Frame], Files) -> None
-    """Refuse a file that is to hold the hash of what is not there, or is not relocated, or hold it behind its end."""
+    """Refuse a file that is to hold the hash of what is not there, or is not relocated, or hold it behind its end.
+
+    Contents that are not files are there to be hashed once: all together they are no more than the frames hold.
+    """
+    starts = [0]
+    for frame in frames:
+        starts.append(starts[-1] + frame.content)
+    left = 2 * starts[-1]
     for row in files.hashed:
         for source, offset in parse_slots(files.relocations[row]):
             if isinstance(source, int):
                 known = source in files.relocated and source not in files.hashed
             else:
-                known = source[0] < len(frames) and kind_of(source[3]) != HASHES
+                number, start, size, words = source
+                known = number < len(frames) and kind_of(words) != HASHES
+                left -= size
+                known = known and start <= frames[number].content and starts[number] + start + size <= starts[-1] and left >= 0
             if not known or offset + SHA256 > files.sizes[row]:
                 raise misplaced()
 

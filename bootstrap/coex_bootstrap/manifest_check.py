@@ -7,13 +7,15 @@ from .errors import ArchiveDamaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, Sequence, Tuple
 
 TEXT, WHOLE = type(u""), (int, type(1 << 64))
 DIGEST = re.compile(u"[0-9a-f]{64}\\Z")
 SUBDIR = re.compile(u"[a-z0-9]+-[a-z0-9_]+\\Z")
 LAST_DATE = 253402300799  # 9999-12-31, the last that time.gmtime(3) of every Python knows
 LONGEST = 1 << 16  # characters of one text
+TEXTS = ("channel", "subdir", "url", "md5", "sha256", "license")  # of a package, if it has them
+MOST = 200  # constraints of a virtual package, and characters of one
 VARIABLE = re.compile(u"[A-Za-z_][A-Za-z0-9_]*\\Z")
 MODULE = re.compile(u"{0}(\\.{0})*\\Z".format(VARIABLE.pattern[:-2]))
 FUNCTION = re.compile(u"{0}:{0}\\Z".format(MODULE.pattern[:-2]))  # as packages write entry points
@@ -34,7 +36,7 @@ def check_manifest(fields):
     need(fields["entry_points"] and all(map(is_entry_point, fields["entry_points"])), "entry point")
     need(all(map(is_variable, fields["env"])), "variable")
     need(all(map(is_package, fields["packages"])), "package")
-    need(all(is_line(name) and is_lines(found) for name, found in fields["requires"].items()), "requirement")
+    need(all(map(is_requirement, fields["requires"].items())), "requirement")
     need(all(map(is_post_link, fields["post_link"])), "post-link script")
     pip = fields.get("pip", [])
     need(isinstance(pip, list) and all(map(is_pip_package, pip)), "pip package")
@@ -42,6 +44,8 @@ def check_manifest(fields):
     need(isinstance(portable, dict) and all(is_name(n) and is_size(size) for n, size in portable.items()), "shell script")
     kept = fields.get("keep_env", [])
     need(isinstance(kept, list) and all(is_text(name) and VARIABLE.match(name) for name in kept), "variable to keep")
+    need(all(fields.get(name) is None or is_line(fields[name]) for name in ("builder", "libzstd")), "builder")
+    need(1 <= fields.get("level", 1) <= 19 if is_size(fields.get("level", 1)) else fields["level"] is None, "level")
     need(fields["compile"] is None or is_compile(fields["compile"]), "source to compile")
 
 
@@ -73,6 +77,24 @@ def is_lines(values):
     return isinstance(values, list) and all(value == u"" or is_line(value) for value in values)
 
 
+def is_plain(value):
+    # type: (Any) -> bool
+    """Return whether a value of a package is one that a reader shows or compares."""
+    return value is None or value == u"" or is_line(value) or isinstance(value, WHOLE + (bool, float))
+
+
+def are_texts(fields, names):
+    # type: (Dict[str, Any], Sequence[str]) -> bool
+    return all(isinstance(fields.get(name, u""), (TEXT, type(None))) for name in names)
+
+
+def is_requirement(pair):
+    # type: (Tuple[Any, Any]) -> bool
+    """Return whether this is (virtual package, constraints), as many and as long as packages have them."""
+    name, found = pair
+    return is_line(name) and is_lines(found) and len(found) <= MOST and max(map(len, [name] + found)) <= MOST
+
+
 def is_size(value):
     # type: (Any) -> bool
     return isinstance(value, WHOLE) and 0 <= value < 1 << 63
@@ -95,7 +117,7 @@ def is_pip_package(row):
     """Return whether this is what pip installed, in texts that can be shown."""
     if not isinstance(row, dict) or not (is_line(row.get("name")) and is_line(row.get("version"))):
         return False
-    return is_line(row.get("url", row.get("file", u"-")))
+    return all(map(is_plain, row.values())) and are_texts(row, ("url", "file", "sha256", "commit", "vcs", "subdirectory"))
 
 
 def is_entry_point(entry):
@@ -143,8 +165,9 @@ def is_package(package):
     # type: (Any) -> bool
     if not isinstance(package, dict) or not all(is_line(package.get(name)) for name in ("name", "version", "build")):
         return False
-    texts = [value for value in package.values() if isinstance(value, TEXT)]
-    return is_lines(texts) and all(is_size(package.get(name)) for name in ("compressed", "unpacked", "files"))
+    if not all(map(is_plain, package.values())) or not are_texts(package, TEXTS):
+        return False
+    return all(is_size(package.get(name)) for name in ("compressed", "unpacked", "files"))
 
 
 def is_post_link(script):

@@ -1,8 +1,7 @@
 """Know which package each file and each frame of an archive belongs to, from the records that it carries."""
 
-import json
-
-from .compat import path_bytes
+from .compat import utf8
+from .untrusted import parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class Owners(object):
         for dist, paths in records:
             for path in paths:
                 self.by_path[b"prefix/" + path] = dist
-            self.by_path[META + path_bytes(dist) + b".json"] = dist
+            self.by_path[META + utf8(dist) + b".json"] = dist
 
     def of_path(self, path):
         # type: (bytes) -> str
@@ -59,8 +58,8 @@ def _records(contents):
         for row, content in large + list(contents.of_frame(number)):
             if row in wanted:
                 try:
-                    paths = json.loads(content.decode("utf-8"))["files"]
-                    names = [path_bytes(path) for path in paths if isinstance(path, type(u""))]
-                    yield str(wanted[row][: -len(b".json")].decode("utf-8")), names
-                except (ValueError, KeyError, TypeError, RuntimeError):  # also half of a surrogate pair, or too deep
+                    paths = parse_json(content)["files"]
+                    names = [utf8(path) for path in paths if isinstance(path, type(u""))]
+                    yield wanted[row][: -len(b".json")].decode("utf-8"), names
+                except (ValueError, KeyError, TypeError):  # also half of a surrogate pair
                     continue

@@ -69,6 +69,7 @@ def _binary(relocation, data, prefix):
 def strings(relocation, prefix, size, read):
     # type: (Relocation, bytes, int, Callable[[int, int], bytes]) -> Iterator[Tuple[int, bytes]]
     """Yield (offset, bytes of the old length) for every string of a binary; `read` gives old bytes of its `size`."""
+    left = size * len(ENCODINGS)  # strings of one encoding do not overlap
     for encoding, items in relocation.edits:
         old, new = _pair(relocation, encoding, prefix)
         if len(new) > len(old):
@@ -84,15 +85,17 @@ def strings(relocation, prefix, size, read):
                 continue
             offsets, end = item[:-1], item[-1]
             start = offsets[0]
-            if end > size:
+            left -= end - start
+            if end > size or left < 0:
                 raise misplaced()
             string = read(start, end)
             pieces, last = [], 0
             for offset in offsets:
-                if offset - start < last or string[offset - start :][: len(old)] != old:
+                first = offset - start
+                if first < last or string[first : first + len(old)] != old:
                     raise misplaced()
-                pieces += [string[last : offset - start], new]
-                last = offset - start + len(old)
+                pieces += [string[last:first], new]
+                last = first + len(old)
             pieces.append(string[last:])
             yield start, b"".join(pieces) + b"\0" * ((len(old) - len(new)) * len(offsets))
 

@@ -7,7 +7,7 @@ import re
 import sys
 from collections import namedtuple
 
-from .compat import text, utf8
+from .compat import utf8, visible
 from .errors import CoexError
 
 TYPE_CHECKING = False
@@ -28,12 +28,6 @@ def human(size):
             return "%.0f %s" % (value, unit) if unit == "B" else "%.1f %s" % (value, unit)
         value /= 1000
     return "%.2f GB" % value
-
-
-def shown(path):
-    # type: (bytes) -> str
-    """Return a path as one line shows it: what would move a terminal's cursor is written as an escape."""
-    return re.sub(u"[\0-\x1f\x7f-\x9f]", lambda mark: "\\x%02x" % ord(mark.group()), text(path))
 
 
 def quoted(word):
@@ -62,9 +56,10 @@ def table(head, rows):
     """Yield aligned lines; columns of numbers stand to the right. A table without rows has no head either."""
     if not rows:
         return
-    widths = [max(len(row[column]) for row in [head] + list(rows)) for column in range(len(head))]
+    rows = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in [head] + rows) for column in range(len(head))]
     lines = [head, ["-" * width for width in widths]]  # type: List[Sequence[str]]
-    for row in lines + list(rows):
+    for row in lines + rows:
         cells = [c.rjust(w) if name in RIGHT else c.ljust(w) for c, w, name in zip(row, widths, head)]
         yield "  ".join(cells).rstrip()
 
@@ -75,14 +70,21 @@ def show(outcome, as_json):
     if as_json:
         show_json(dict(outcome.fields, success=outcome.status == 0))
     else:
-        write_text("".join(line + "\n" for line in outcome.lines))
+        write_lines(outcome.lines)
     return int(outcome.status)
+
+
+def write_lines(lines):
+    # type: (Iterable[str]) -> None
+    """Write lines for a person, each of which stays one line whatever it tells of."""
+    write_text(u"".join(visible(line) + u"\n" for line in lines))
 
 
 def show_json(fields):
     # type: (Dict[str, Any]) -> None
     """Print one document; `success` in it says whether all is well, as in conda's."""
-    write_text(json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": ")) + "\n")
+    document = json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": "))
+    write_text(document.replace("\x7f", "\\u007f") + "\n")
 
 
 def write_text(text):

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from .activate import environment_variables, load_json, put_places, state_variables
 from .compat import utf8
 from .errors import CoexError
+from .untrusted import parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def same_but_for(variables, old, new):
     """Return whether two such files say the same of everything but these variables."""
     names = [variable["name"] for variable in variables]
     try:
-        first, second = [_without(names, json.loads(data.decode("utf-8"))) for data in (old, new)]
+        first, second = [_without(names, parse_json(data)) for data in (old, new)]
     except (ValueError, TypeError, AttributeError):
         return False
     return bool(first == second)

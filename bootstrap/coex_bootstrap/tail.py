@@ -20,7 +20,7 @@ END = struct.Struct("<4s4H2LH")
 ENTRY = struct.Struct("<4s6H3L5H2L")
 LOCAL = struct.Struct("<4s5H3L2H")
 STORED, DEFLATED = 0, 8
-LIMIT = 1 << 28  # bytes of a member: an index takes some 60 for each file
+LIMIT = 1 << 28  # bytes of all members: an index takes some 60 for each file
 
 
 def read_tail(stream):
@@ -44,9 +44,10 @@ def _read(stream):
         raise ArchiveDamaged("its last bytes are no zip: it has no end")
     data = read_from(stream, size - whole, offset + length)
     members = {}  # type: Dict[str, bytes]
-    place = offset
+    place, left = offset, LIMIT
     for _ in range(count):
-        name, content, place = _member(data, place)
+        name, content, place = _member(data, place, left)
+        left -= len(content)
         if name in members:
             raise ArchiveDamaged("its last bytes name %s twice" % name)
         members[name] = content
@@ -55,8 +56,8 @@ def _read(stream):
     return members, whole
 
 
-def _member(data, place):
-    # type: (bytes, int) -> Tuple[str, bytes, int]
+def _member(data, place, limit):
+    # type: (bytes, int, int) -> Tuple[str, bytes, int]
     """Return name and content of the member whose directory entry is at `place`, and where the next entry is."""
     entry = ENTRY.unpack_from(data, place)
     mark, flags, method, crc, packed, size = entry[0], entry[3], entry[4], entry[7], entry[8], entry[9]
@@ -67,7 +68,7 @@ def _member(data, place):
     content = data[first : first + packed]
     if mark != b"PK\1\2" or local[0] != b"PK\3\4" or flags & 1 or len(content) != packed:
         raise ArchiveDamaged("its last bytes are no zip: %s" % name)
-    if size > LIMIT:
+    if size > limit:
         raise ArchiveDamaged("its member %s is too large to be" % name)
     if method == DEFLATED:
         content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size + 1)

@@ -7,10 +7,10 @@ import sys
 import time
 from fnmatch import fnmatchcase
 
-from .compat import text
+from .compat import one_line, path_bytes, text, visible
 from .errors import Misuse
 from .host_cache import Freed, find_roots, may_be_used_elsewhere, remove_leftovers, remove_root, total_size
-from .report import Outcome, counted, human, shown, table
+from .report import Outcome, counted, human, table
 from .store import stores
 from .verb import Verb
 
@@ -83,7 +83,7 @@ def execute(path, options, environ):
     if options.action != "clean" and has_condition(options):
         raise Misuse("conditions go with clean")
     if options.action == "path":
-        return Outcome({"path": text(places[0].path), "places": [text(p.path) for p in places]}, [shown(places[0].path)], 0)
+        return Outcome({"path": text(places[0].path), "places": [text(p.path) for p in places]}, [visible(places[0].path)], 0)
     roots = find_roots(places)
     if options.action == "list":
         return Outcome({"roots": [fields(root) for root in roots]}, list_lines(roots), 0)
@@ -119,7 +119,7 @@ def choose(roots, options, now):
         root for root in roots
         if (options.older_than is None or now - root.used >= options.older_than)
         and (options.larger_than is None or root.size > options.larger_than)
-        and (options.name is None or fnmatchcase(root.name, options.name))
+        and (options.name is None or fnmatchcase(root.name, text(path_bytes(options.name))))
         and not root.pids and not may_be_used_elsewhere(root, now)
     ]
     if options.max_size is None:
@@ -138,7 +138,7 @@ def _ask(chosen):
     if not (os.isatty(0) and os.isatty(2)):
         raise Misuse("nobody can be asked whether to remove %s" % counted(len(chosen), "root"), remedy="add -y")
     for root in chosen:
-        sys.stderr.write("%s\n" % _words(root))
+        sys.stderr.write(one_line(_words(root)) + "\n")
     sys.stderr.write("Remove %s, %s? [y/N] " % (counted(len(chosen), "root"), human(freed_by(chosen))))
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -196,7 +196,7 @@ def list_lines(roots):
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(root.used)) if root.used else "never"
         pids = ", ".join(map(str, root.pids[:3])) + (", ..." if len(root.pids) > 3 else "")
         shared = human(root.shared) if root.shared else ""
-        cells.append((root.name, human(root.size), shared, used, pids, shown(root.path)))
+        cells.append((visible(root.name), human(root.size), shared, used, pids, visible(root.path)))
     if not roots:
         return ["no roots: no archive is unpacked"]
     lines = list(table(("root of", "on disk", "shared", "last start", "in use by", "path"), cells))
@@ -205,7 +205,7 @@ def list_lines(roots):
 
 def _words(root):
     # type: (Unpacked) -> str
-    return "%s of %s, %s" % (shown(root.path), root.name, human(root.size))
+    return "%s of %s, %s" % (visible(root.path), root.name, human(root.size))
 
 
 VERB = Verb("cache", "List and remove unpacked archives on this host.", ABOUT, configure, execute)

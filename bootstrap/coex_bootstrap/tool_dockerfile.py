@@ -3,10 +3,11 @@
 import json
 import os
 import re
+from collections import OrderedDict
 from contextlib import closing
 
 from .archive import Archive
-from .compat import text
+from .compat import text, visible
 from .errors import CoexError
 from .host import matches
 from .large_file import sha256_of
@@ -42,6 +43,7 @@ FROM --platform=%(platform)s %(base)s
 COPY --from=unpack /opt/coex /opt/coex
 ENV COEX_ROOT=/opt/coex/store
 ENTRYPOINT ["/opt/coex/app.coex"]"""
+TRIED = 20  # versions that constraints name
 PLATFORMS = {
     "linux-64": "linux/amd64", "linux-32": "linux/386", "linux-aarch64": "linux/arm64", "linux-ppc64le": "linux/ppc64le",
     "linux-s390x": "linux/s390x", "linux-riscv64": "linux/riscv64",
@@ -67,7 +69,7 @@ def execute(path, options, environ):
     if manifest.platform not in PLATFORMS:
         raise CoexError("containers cannot run an archive for %s" % manifest.platform, path)
     fields = {
-        "name": manifest.name, "platform": PLATFORMS[manifest.platform], "sha256": _sha256(path),
+        "name": visible(manifest.name), "platform": PLATFORMS[manifest.platform], "sha256": _sha256(path),
         "copy": json.dumps([_pattern(os.path.basename(path)), "/opt/coex/app.coex"]), "override": _override(manifest),
         "base": options.base, "unpack": options.unpack_image,
     }
@@ -90,9 +92,10 @@ def _override(manifest):
     constraints = manifest.requires.get("__cuda")
     if constraints is None:
         return ""
-    versions = re.findall(r"\d+(?:\.\d+)*", " ".join(c or "" for c in constraints)) + ["99", "0"]
-    fits = [version for version in versions if all(matches(version, c) for c in constraints)]
-    return "CONDA_OVERRIDE_CUDA=%s " % (fits + versions)[0]
+    named = re.findall(r"[0-9]+(?:\.[0-9]+)*", " ".join(constraints))
+    versions = list(OrderedDict.fromkeys(named))[:TRIED] + ["99", "0"]
+    fits = (version for version in versions if all(matches(version, c) for c in constraints))
+    return "CONDA_OVERRIDE_CUDA=%s " % next(fits, versions[0])
 
 
 def _sha256(path):

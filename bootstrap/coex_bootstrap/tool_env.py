@@ -8,7 +8,7 @@ from contextlib import closing
 from . import run
 from .activate import needed_shell
 from .archive import Archive
-from .compat import text
+from .compat import UNSEEN, text, utf8
 from .errors import CoexError
 from .host import check_host
 from .report import Outcome, quoted
@@ -55,8 +55,20 @@ def execute(path, options, environ):
     names = [name for name in sorted(set(environ) | set(after)) if _can_be_set(name)]
     changed = [(text(name), text(after[name])) for name in names if name in after and after[name] != environ.get(name)]
     gone = [text(name) for name in names if name not in after]
-    lines = ["unset " + name for name in gone] + ["export %s=%s" % (name, quoted(value)) for name, value in changed]
-    return Outcome({"archive": text(path), "root": text(root.path), "set": dict(changed), "unset": gone}, lines, 0)
+    lines = ["unset " + name for name in gone] + ["export %s=%s" % (name, _word(value)) for name, value in changed]
+    found = {"archive": text(path), "root": text(root.path), "set": dict(changed), "unset": gone}
+    return Outcome(found, "\n".join(lines).split("\n"), 0)
+
+
+def _word(value):
+    # type: (str) -> str
+    """Return a word for a shell, in which all that a terminal does not show is printed by that shell, but for newlines."""
+    return re.sub(u"(?:(?!\n)(?:%s))+" % UNSEEN, _printed, quoted(value))
+
+
+def _printed(mark):
+    # type: (re.Match[str]) -> str
+    return "'\"$(printf '%s')\"'" % "".join("\\%03o" % byte for byte in bytearray(utf8(mark.group())))
 
 
 def _can_be_set(name):

@@ -3,11 +3,11 @@
 from contextlib import closing
 
 from .archive import Archive
-from .compat import text
+from .compat import path_bytes, text, visible
 from .contents import Contents, load_decoder
 from .errors import DecoderMissing
 from .owners import Owners
-from .report import Outcome, counted, human, shown, table
+from .report import Outcome, counted, human, table
 from .verb import Verb
 
 TYPE_CHECKING = False
@@ -47,7 +47,8 @@ def execute(path, options, environ):
     if options.package:
         from fnmatch import fnmatchcase
 
-        rows = [row for row in rows if fnmatchcase(row["package"], options.package)]
+        wanted = text(path_bytes(options.package))
+        rows = [row for row in rows if fnmatchcase(row["package"], wanted)]
     total = sum(row.get("size", 0) for row in rows)
     fields = {"archive": text(path), "files": [dict(row, path=text(row["path"])) for row in rows], "size": total}
     return Outcome(fields, list(_lines(rows, total)), 0)
@@ -74,9 +75,9 @@ def _lines(rows, total):
     # type: (List[Dict[str, Any]], int) -> Iterator[str]
     cells = []
     for row in rows:
-        name = shown(row["path"]) + ("/" if row["kind"] == "directory" else "")
+        name = visible(row["path"]) + ("/" if row["kind"] == "directory" else "")
         if "target" in row:
-            name += " -> " + shown(row["target"].encode("utf-8", "replace"))
+            name += " -> " + visible(row["target"])
         size = str(row["size"]) if "size" in row else ""
         cells.append((row["mode"], size, row["package"] or "", name))
     for line in table(("mode", "size", "package", "path"), cells):

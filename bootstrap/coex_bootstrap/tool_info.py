@@ -5,9 +5,9 @@ import time
 from contextlib import closing
 
 from .archive import Archive
-from .compat import text, utf8
+from .compat import text, visible
 from .format import LIBZSTD
-from .report import Outcome, counted, human, quoted, shown, table
+from .report import Outcome, counted, human, quoted, table
 from .verb import Verb
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ def execute(path, options, environ):
     """Return what the archive at `path` says of itself; raises ArchiveDamaged or FormatUnknown."""
     with closing(Archive(path)) as archive:
         found = describe(archive)
-    return Outcome(dict(found, archive=text(path)), list(render(shown(path), found)), 0)
+    return Outcome(dict(found, archive=text(path)), list(render(visible(path), found)), 0)
 
 
 def describe(archive):
@@ -93,12 +93,12 @@ def render(path, found):
         ("host needs", ", ".join(_needs(found))),
         ("post-link", ", ".join(package["name"] for package in found["post_link"]) or "none"),
         ("libzstd", "%s (%s)" % (found["libzstd"]["from"], human(found["libzstd"]["size"]))),
-        ("made by", "%s, contents of %s" % (found.get("builder"), made)),
+        ("made by", "%s, contents of %s" % (found.get("builder") or "?", made)),
         ("format", str(found["format"])),
         ("digest", found["digest"]),
     ]
     if found["setuid"]:
-        facts.append(("setuid", ", ".join(shown(utf8(name)) for name in found["setuid"])))
+        facts.append(("setuid", ", ".join(visible(name) for name in found["setuid"])))
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         yield "  %s  %s" % (name.ljust(width), value)
@@ -126,8 +126,8 @@ def _entry_points(found):
     if len(points) == 1:
         rows = [("entry point", command_line(points[0]))]
     else:
-        rows = [("entry points", shown(utf8(point["name"] + " = ")) + command_line(point)) for point in points]
-    rows += [("env", shown(utf8(v["name"] + "?" * v["default"] + "=" + v["value"]))) for v in found["env"]]
+        rows = [("entry points", visible(point["name"] + " = ") + command_line(point)) for point in points]
+    rows += [("env", visible(v["name"] + "?" * v["default"] + "=" + v["value"])) for v in found["env"]]
     rows += [("keeps", ", ".join(found["keep_env"]))] if found.get("keep_env") else []
     return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
 
@@ -136,7 +136,7 @@ def _packages(packages):
     # type: (List[Dict[str, Any]]) -> Iterator[str]
     rows = [
         (
-            p["name"], p["version"], p["build"], str(p.get("channel", "")), human(p["compressed"]), human(p["unpacked"]),
+            p["name"], p["version"], p["build"], p.get("channel") or "", human(p["compressed"]), human(p["unpacked"]),
         )
         for p in sorted(packages, key=lambda package: (-package["compressed"], package["name"]))
     ]

@@ -11,7 +11,7 @@ from .archive import Archive
 from .boot import keep
 from .claim import Claim
 from .codesign import codesign
-from .compat import one_line, text, utf8
+from .compat import one_line, text, utf8, visible
 from .contents import Contents, load_decoder
 from .directory import Directory
 from .errors import CoexError
@@ -22,7 +22,7 @@ from .owners import Owners
 from .post_link import compile_sources, run_post_link
 from .relocation import BINARY, rows_of_kind
 from .refused import looked_at
-from .report import Outcome, counted, shown
+from .report import Outcome, counted
 from .root_check import RootCheck
 from .store import stores
 from .verb import Verb
@@ -77,10 +77,10 @@ def execute(path, options, environ):
     fields["repaired"] = [text(inside) for inside in repaired]
     fields.update(start_rewritten=rewritten, compiled=[text(source) for source in compiled])
     lines = ["%s: %s repaired%s%s" % (
-        shown(root.path), counted(len(repaired), "path"), ", and its start written again" if rewritten else "",
+        visible(root.path), counted(len(repaired), "path"), ", and its start written again" if rewritten else "",
         ", %s compiled again" % counted(len(compiled), "source") if compiled else "",
     )]
-    return Outcome(fields, lines + ["  " + shown(inside) for inside in repaired], 0)
+    return Outcome(fields, lines + ["  " + visible(inside) for inside in repaired], 0)
 
 
 def _say(path):

@@ -1,6 +1,6 @@
 """Print the software bill of materials that an archive carries."""
 
-import json
+import re
 from contextlib import closing
 
 from .archive import Archive
@@ -8,6 +8,7 @@ from .compat import text
 from .errors import CoexError
 from .format import SBOM
 from .report import Outcome
+from .untrusted import parse_json
 from .verb import Verb
 
 TYPE_CHECKING = False
@@ -37,10 +38,26 @@ def execute(path, options, environ):
     if data is None:
         raise CoexError("it carries no bill of materials", path, "build it again with a newer conda-coex")
     try:
-        document = data.decode("utf-8")
-        return Outcome({"archive": text(path), "sbom": json.loads(document)}, document.splitlines(), 0)
-    except (ValueError, RuntimeError):  # no JSON, or too deep
-        raise CoexError("its bill of materials cannot be read", path)
+        return Outcome({"archive": text(path), "sbom": parse_json(data)}, in_ascii(data.decode("utf-8")).split("\n"), 0)
+    except ValueError as error:
+        raise CoexError("its bill of materials cannot be read: %s" % error, path)
+
+
+def in_ascii(document):
+    # type: (str) -> str
+    """Return a JSON document that says the same in ASCII: what no terminal minds, as it stands between its words."""
+    return re.sub(u"[^\n -~]", _escape, document.rstrip())
+
+
+def _escape(mark):
+    # type: (re.Match[str]) -> str
+    number = ord(mark.group())
+    if number < 0x20:  # no string of JSON has one
+        return " "
+    if number < 0x10000:
+        return "\\u%04x" % number
+    number -= 0x10000
+    return "\\u%04x\\u%04x" % (0xD800 + (number >> 10), 0xDC00 + (number & 0x3FF))
 
 
 VERB = Verb("sbom", "Print the software bill of materials, in CycloneDX.", ABOUT, configure, execute)

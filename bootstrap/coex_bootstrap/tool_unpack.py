@@ -8,7 +8,7 @@ from . import run
 from .activate import write_activation
 from .archive import Archive
 from .boot import keep, sync
-from .compat import native, path_bytes, text
+from .compat import native, path_bytes, text, visible
 from .contents import load_decoder
 from .destination import Destination, mark_unfinished, remove_unfinished
 from .errors import CoexError, Misuse, StoreUnusable
@@ -17,7 +17,7 @@ from .leftovers import cannot_be_moved
 from .post_link import compile_sources, run_post_link
 from .progress import Progress
 from .removal import remove
-from .report import Outcome, counted, quoted, shown
+from .report import Outcome, counted, quoted
 from .shell import write_file
 from .state import set_variables
 from .store import TAG, Store, make_store
@@ -79,7 +79,7 @@ def execute(path, options, environ):
             remedy = "make empty directories there first, which are filled" if cannot_be_moved(error) else None
             raise CoexError("cannot be made: %s" % (error.strerror or error), prefix, remedy)
         count = counted(len(archive.index.files), "file")
-    lines = ["%s: an environment of %s; conda activate %s" % (shown(prefix), count, quoted(shown(prefix)))]
+    lines = ["%s: an environment of %s; conda activate %s" % (visible(prefix), count, quoted(visible(prefix)))]
     fields = {"archive": text(path), "prefix": text(prefix), "app": text(app) if app else None}  # type: Dict[str, Any]
     fields.update(env=dict(environment.variables), notes=environment.notes)
     return Outcome(fields, lines + ["  note: " + note for note in environment.notes], 0)
@@ -102,7 +102,7 @@ def _into_store(archive, path, environ):
         if isinstance(error, EnvironmentError):
             raise CoexError("cannot be a store: %s" % error.strerror, path)
         raise
-    lines = ["%s: ready; COEX_ROOT=%s starts it" % (shown(root.path), shown(path))]
+    lines = ["%s: ready; COEX_ROOT=%s starts it" % (visible(root.path), visible(path))]
     return Outcome({"archive": text(archive.path), "store": text(path), "root": text(root.path)}, lines, 0)
 
 

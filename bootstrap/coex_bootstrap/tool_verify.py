@@ -5,13 +5,13 @@ from contextlib import closing
 
 from . import format as form
 from .archive_check import Examined, check_archive, damaged_part
-from .compat import path_bytes, text
+from .compat import path_bytes, text, visible
 from .contents import Contents, load_decoder
 from .errors import ArchiveDamaged, CoexError, DecoderMissing
 from .owners import Owners
 from .progress import Progress
 from .refused import looked_at
-from .report import Outcome, counted, human, shown
+from .report import Outcome, counted, human
 from .root_check import ALTERED, MODE, RootCheck
 from .state import STATE, same_but_for
 from .store import find_ready, stores
@@ -180,11 +180,11 @@ def _outcome(path, damages, root, notes, checked=None):
     fields = {"archive": text(path), "damages": damages, "root": root, "notes": notes}
     lines = []
     if damages:
-        lines.append("%s: damaged" % shown(path))
+        lines.append("%s: damaged" % visible(path))
         lines += ["  " + _sentence(each) for each in damages]
     elif checked:
         parts = (counted(checked["frames"], "frame"), human(checked["size"]))
-        lines.append("%s: whole: prelude, %s, seal and tail, %s" % ((shown(path),) + parts))
+        lines.append("%s: whole: prelude, %s, seal and tail, %s" % ((visible(path),) + parts))
     lines += ["  note: " + note for note in notes]
     if root is not None:
         lines += _root_lines(root)
@@ -208,9 +208,9 @@ def _root_lines(root):
     # type: (Dict[str, Any]) -> Iterator[str]
     differences, extra = root["differences"], len(root["extra"])
     what = "damaged" if differences else "whole: %s as the archive writes them" % counted(root["files"], "file")
-    yield "%s: %s%s" % (shown(root["path"].encode("utf-8", "replace")), what, "; %d more" % extra if extra else "")
+    yield "%s: %s%s" % (visible(root["path"]), what, "; %d more" % extra if extra else "")
     for each in differences:
-        yield "  %s (%s): %s" % (shown(each["path"].encode("utf-8", "replace")), each["package"], each["what"])
+        yield "  %s (%s): %s" % (visible(each["path"]), each["package"], each["what"])
 
 
 VERB = Verb("verify", "Verify every byte of an archive and of its unpacked files.", ABOUT, configure, execute)

@@ -13,7 +13,7 @@ from collections import OrderedDict
 
 from . import compat, tool_cache, tool_dockerfile, tool_env, tool_files, tool_info, tool_lock, tool_repair
 from . import tool_sbom, tool_unpack, tool_verify
-from .errors import CoexError, Misuse
+from .errors import CoexError, Misuse, unforeseen
 from .process import Interrupted, Process
 from .report import did_you_mean, quoted, show, show_json
 
@@ -43,7 +43,6 @@ environment variables:
                the user's caches
   COEX_PYTHON  the Python that answers, if the archive itself is asked
 """
-LONGEST = 200  # characters of what an exception says
 WIDTH = 79  # columns of what is said of a verb
 JSON_ABOUT = "print one JSON document, with `success`, and with `error` if that is false"
 
@@ -82,14 +81,10 @@ def _run_any(path, arguments, environ):
     """Run the verb; what is raised by something that nobody thought of is an error of the archive, in one line."""
     try:
         return _run(path, arguments, environ)
-    except EnvironmentError as error:
-        name = getattr(error, "filename", None)
-        raise CoexError(error.strerror or str(error), compat.path_bytes(name) if name else path)
-    except (CoexError, Interrupted):
+    except (CoexError, Interrupted, ImportError):  # the last is of a Python without all of its library
         raise
     except Exception as error:
-        why = " ".join(("%s: %s" % (type(error).__name__, error)).split())
-        raise CoexError("not a coex archive that can be read (%s)" % why[:LONGEST], path, "get a fresh copy of the file")
+        raise unforeseen(error, path)
 
 
 def _run(path, arguments, environ):

@@ -9,7 +9,7 @@ import sys
 
 from . import errors
 from .cores import usable_cores
-from .errors import CoexError
+from .errors import CoexError, unforeseen
 from .waiting import nothing, read_all
 
 TYPE_CHECKING = False
@@ -128,6 +128,9 @@ def _start(work, numbers, feed, others, held):
             outcome = (None, work(_taken(numbers, parent)))  # type: Tuple[Any, Any]
         except CoexError as error:
             outcome = ((type(error).__name__, error.what, error.path, error.remedy), None)
+        except Exception as error:
+            found = unforeseen(error)
+            outcome = ((type(found).__name__, found.what, found.path, found.remedy), None)
         status = _report(report, marshal.dumps(outcome))
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):

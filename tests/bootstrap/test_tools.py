@@ -333,7 +333,7 @@ def test_json_without_a_bottom(archive, environ):
             assert "\n" not in document.get("error", "")
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), RuntimeError("a\nb"), MemoryError(), ValueError("long" * 1000)], ids=repr)
+@pytest.mark.parametrize("error", [KeyError("x"), RuntimeError("a\nb"), ValueError(u"\xe9"), ValueError("long" * 1000)], ids=repr)
 def test_what_nobody_thought_of_is_one_line(archive, monkeypatch, capfd, error):
     # type: (bytes, Any, Any, Exception) -> None
     def execute(*words):

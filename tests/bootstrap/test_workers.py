@@ -99,11 +99,13 @@ def test_worker_that_is_killed(number):
     assert no_child_is_left()
 
 
-def test_bug_of_a_worker_is_shown(capfd):
-    # type: (Any) -> None
-    with pytest.raises(CoexError, match="ended too early"):
-        workers.share(1000, end(lambda: 1 // 0))
-    assert "ZeroDivisionError" in capfd.readouterr().err
+def test_bug_of_a_worker_is_shown(capfd, monkeypatch):
+    # type: (Any, Any) -> None
+    for trace in ("", "1"):
+        monkeypatch.setenv("COEX_TRACE", trace)
+        with pytest.raises(CoexError, match="ZeroDivisionError"):
+            workers.share(1000, end(lambda: 1 // 0))
+        assert ("Traceback" in capfd.readouterr().err) == bool(trace)
 
 
 def test_interrupt_ends_the_workers():

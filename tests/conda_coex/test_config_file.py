@@ -176,6 +176,19 @@ def test_file_of_another_size(project: Path) -> None:
     assert config_file.find() is None
 
 
+@pytest.mark.parametrize("part", ["a", "'a'", '"a.b"', "a "])
+def test_key_of_many_parts(project: Path, part: str) -> None:
+    """The time that tomllib takes for a key grows with the square of its parts."""
+    write(project, f"{'.'.join([part] * 50000)} = 1\n")
+    with pytest.raises(InputError, match=r"coex\.toml: has a key of more than 100 parts"):
+        config_file.find()
+    write(project, f"{'.'.join([part] * 100)} = 1\n")
+    with pytest.raises(InputError, match="unknown key"):
+        config_file.find()
+    write(project, f"output = '{'a.' * 90}coex'  # {'.' * 500}\n")
+    assert config_file.find() is not None
+
+
 def test_file_of_another_user(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(project, 'output = "x.coex"\n')
     if os.getuid() == 0:
