@@ -13,7 +13,7 @@ from .assemble import assemble
 from .environment import DryRun
 from .fetch import fetch, settle
 from .frame_cache import FrameCache
-from .host_notes import fetching_scripts, same_names
+from .host_notes import ending_scripts, fetching_scripts, same_names
 from .layout import Group, Layout
 from .lock_file import Choice
 from .manifest import Description, make_manifest
@@ -112,7 +112,7 @@ def write(request: Request, output: Path, build: Build) -> Manifest:
     """Add the app to what was laid out and write the archive; return its manifest."""
     layout, platform = build.layout, build.environment.platform
     layout.place_app(*app.collect(app_sources(request, layout), build.date, output))
-    layout.notes += [*app.leaving(layout.links()), *same_names(layout, platform)]
+    layout.notes += [*app.leaving(layout.links()), *same_names(layout, platform), *ending_scripts(layout)]
     layout.platform = platform
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request), request.variables)
     packages = [each.package for each in build.plans]

@@ -38,6 +38,13 @@ CALLS = re.compile(
 )
 SPEAKS = re.compile(r"^[ \t]*(?:echo|printf)[ \t](?:[^\n\"'$|`]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\$(?!\())*", re.MULTILINE)
 MESSAGE = re.compile(r"^[^\n#]*\bcat\b[^\n]*<<-?\s*[\"']?(\w+)[\"']?.*?^\s*\1\s*$", re.MULTILINE | re.DOTALL)
+# What takes a shell away from whoever sources a script; `exec` without a command only moves descriptors.
+ENDS = re.compile(
+    COMMAND + r"""(?P<name>exit(?![\w.-])|exec\s+(?![\d<>&{\s#])|trap\s[^\n;]*\b(?:EXIT|0)\b
+    |set\s+(?:-\w*n\w*|-o\s+noexec)(?![\w-]))""",
+    re.VERBOSE | re.MULTILINE,
+)
+ACTIVATION = "prefix/etc/conda/activate.d"
 NAMED = 3  # pairs of paths
 TERMINALS = "prefix/share/terminfo/"
 
@@ -73,6 +80,26 @@ def fetching_scripts(plans: Iterable[PackagePlan]) -> Iterator[str]:
                     f"the post-link script of {plan.package.name} runs {', '.join(commands)} on the host, at the "
                     "first start, which so needs the network; `conda coex pack` of an environment with it does not"
                 )
+
+
+def ending_scripts(layout: Layout) -> Iterator[str]:
+    """Yield a note on each activation script that may end a start before its entry point runs, some without a word."""
+    for path, item in sorted(layout.entries.items()):
+        directory, name = os.path.split(path)
+        is_script = directory == ACTIVATION and name.endswith(".sh") and not name.startswith(".")
+        data = item.read() if is_script and isinstance(item, Content) else None
+        if data is not None and (commands := ends(data.decode("utf-8", "replace"))):
+            yield (
+                f"the activation script {name} has {', '.join(f'`{command}`' for command in commands)}: where that is "
+                "reached, a start ends before the entry point runs, as `conda activate` would end a shell"
+            )
+
+
+def ends(script: str) -> list[str]:
+    """Return the commands of a script that take the shell away from whoever sources it, as far as its text says."""
+    text = re.sub(r"(?:^|(?<=\s))#.*$", "", MESSAGE.sub("", script.replace("\\\n", " ")), flags=re.MULTILINE)
+    text = SPEAKS.sub("", text)
+    return list(dict.fromkeys(" ".join(each["name"].split()) for each in ENDS.finditer(text)))
 
 
 def fetches(script: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conda_coex.host_notes import fetches
+from conda_coex.host_notes import ends, fetches
 
 FETCH = {
     "curl -L https://example.org/x | tar xz": ["curl"],
@@ -51,3 +51,42 @@ def test_fetches(script: str) -> None:
 def test_fetches_nothing(script: str) -> None:
     assert fetches(script) == []
     assert fetches(f"#!/bin/bash\nset -e\n{script}\nexit 0\n") == []
+
+
+END = {
+    "exit 0": ["exit"],
+    "[ -n \"$X\" ] || exit 1": ["exit"],
+    "f() { exit 0; }\nf": ["exit"],
+    "if [ -n x ]; then exec zsh; fi": ["exec"],
+    "exec -a x y": ["exec"],
+    "trap - EXIT; exit 0": ["trap - EXIT", "exit"],
+    "trap 'rm -f x' 0": ["trap 'rm -f x' 0"],
+    "set -n": ["set -n"],
+    "set -eno pipefail": ["set -eno"],
+    "set -o noexec": ["set -o noexec"],
+}
+GOES_ON = (
+    "return 0",
+    "export EXIT=exit",
+    "exec 3>&1 4>x",
+    "exec >x",
+    "exec <&- >&-",
+    "exec {fd}>x",
+    "# exit 0",
+    "true  # exec zsh",
+    'echo "type exit to end; exec zsh"',
+    "trap 'echo x' INT",
+    "set -e; set -o pipefail; set -u",
+    "my-exit; exit-all; ./exit.sh; exit_all",
+    "cat <<EOF\nexit\nEOF\n",
+)
+
+
+@pytest.mark.parametrize("script", END, ids=repr)
+def test_ends(script: str) -> None:
+    assert ends(f"#!/bin/bash\n{script}\n") == END[script]
+
+
+@pytest.mark.parametrize("script", GOES_ON, ids=repr)
+def test_goes_on(script: str) -> None:
+    assert ends(f"#!/bin/bash\n{script}\n") == []

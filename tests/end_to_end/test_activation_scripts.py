@@ -185,3 +185,31 @@ def test_host_without_bash(pack: Pack, tmp_path: Path) -> None:
         assert (status, found["A"]) == (0, "1")
         assert errors.startswith(said)
         assert errors.count("\n") == 1 + bool(said)  # and sh's own line
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "words"),
+    [
+        ("exit 0\n", "`exit`", 1),
+        ("leave() { exit 0; }\nleave\n", "`exit`", 1),
+        ("exec true\n", "`exec`", 0),
+        ("trap - EXIT\nexit 0\n", "`trap - EXIT`, `exit`", 0),
+    ],
+)
+def test_script_that_ends_the_start(
+    conda: Conda, channel: tuple[str, ...], tmp_path: Path, text: str, named: str, words: int
+) -> None:
+    """The builder names it; a host says so wherever a shell lets it."""
+    conda("create", "-q", "-y", "--offline", *channel, "-p", tmp_path / "env", "zstd")
+    script = tmp_path / "env/etc/conda/activate.d/a.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text(text)
+    (tmp_path / "entry").write_text(DUMP)
+    line = ("--from-prefix", tmp_path / "env", "--entrypoint", "sh entry", "--fast", "-o", "app.coex")
+    told = conda("coex", "pack", *line, cwd=tmp_path)
+    (note,) = [line for line in told.stderr.splitlines() if "the activation script a.sh has " in line]
+    assert f" has {named}: where that is reached, a start ends before the entry point runs" in note
+    for _ in "cold", "warm":
+        status, found, said = start(tmp_path / "app.coex", tmp_path / "store", {})
+        assert (status, found) == (0, {})
+        assert said.count("etc/conda/activate.d ended the shell") == words
