@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LIST = b"frames"
 MARK_SIZE = 32  # bytes
+MOST = 1 << 19  # marks of a list that is read
 COPY = b"COEX_COPY"  # the variable that has every file written anew
 
 CLONE = 0x40049409  # FICLONE of linux/fs.h
@@ -211,7 +212,7 @@ def _read_list(root):
     # type: (bytes) -> Set[bytes]
     try:
         with open(root + b"/" + LIST, "rb") as stream:
-            data = stream.read()
+            data = stream.read(MARK_SIZE * MOST)
     except EnvironmentError:
         return set()
     return set(data[start : start + MARK_SIZE] for start in range(0, len(data), MARK_SIZE))

@@ -4,7 +4,6 @@ import io
 import os
 import random
 import resource
-import struct
 import zipfile
 from contextlib import closing
 
@@ -13,11 +12,12 @@ from coex_bootstrap import compat, tools, workers
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.errors import ArchiveDamaged, CoexError
 from coex_bootstrap.format import load_manifest
-from coex_bootstrap.index import COLUMNS, HEAD, TEXT, Frame, Link
+from coex_bootstrap.index import Frame, Link
 from coex_bootstrap.unpack import unpack
 
 from bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, make_manifest, raw_frame, read
 from bootstrap.building import sign, write, write_archive
+from bootstrap.hostile import altered_columns, dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,50 +106,6 @@ def columns_of(index):
     return dict((name, list(values)) for name, values in index._columns().items())
 
 
-def dump(columns):
-    # type: (Dict[str, List[Any]]) -> bytes
-    """Return the bytes of an index with these columns, whatever is in them."""
-    pieces = [HEAD + b"1\n"]
-    for name, kind in COLUMNS:
-        if kind == TEXT:
-            data = b"".join(value + b"\0" for value in columns[name])
-        else:
-            data = struct.pack("<%d%s" % (len(columns[name]), kind), *columns[name])
-        pieces += [("%s %d\n" % (name, len(data))).encode("ascii"), data]
-    return b"".join(pieces)
-
-
-NUMBERS = {
-    "Q": [0, 1, 10, 31, 64, 100, 1 << 32, (1 << 63) - 1, (1 << 64) - 1],
-    "I": [0, 1, 2, 3, 4, 10, 31, 100, 0o777, 0o4755, 0o100644, (1 << 24) + 1, (1 << 31), (1 << 32) - 1],
-    "q": [0, -1, 1 << 40, -(1 << 40), (1 << 62), -(1 << 63), (1 << 63) - 1],
-}
-TEXTS = [
-    b"", b".", b"..", b"/", b"//", b"a/b", b"../x", b"/etc/passwd", b"prefix/../../x", b"prefix", b"app", b"prefix/bin", b"A",
-    b"a", b"b", b"large", b"bin", b"a\nb", b"\xff", b"x" * 300, b"prefix/out/x", b"prefix/" + b"d/" * 40 + b"x", b"t:0:0=10",
-    b"t:0:0=0", b"b:0:0=10.40", b"b:0:0=10.99999999", b"e:x", b"h:0@0", b"h:0@99999999", b"h:9@0", b"t:9:", b"\xff:\xff",
-]
-
-
-def altered(generator, columns):
-    # type: (random.Random, Dict[str, List[Any]]) -> None
-    """Alter a few items of an index: another value, one of another row, one more, one less."""
-    for _ in range(generator.randrange(1, 4)):
-        name, kind = generator.choice(COLUMNS)
-        values, new = columns[name], generator.choice(TEXTS if kind == TEXT else NUMBERS[kind])
-        what = generator.random()
-        if values and what < 0.7:
-            values[generator.randrange(len(values))] = new if what < 0.5 else generator.choice(values)
-        elif what < 0.85:
-            for other, _ in COLUMNS:  # a whole row more
-                if other.split("_")[0] == name.split("_")[0] and columns[other]:
-                    columns[other].append(columns[other][-1])
-            if values:
-                values[-1] = new
-        elif values:
-            values.pop(generator.randrange(len(values)))
-
-
 def signed(path, index, fields=None):
     # type: (bytes, bytes, Any) -> None
     """Write the archive of CONTENTS with any bytes as its index, and a digest that fits them."""
@@ -178,7 +134,7 @@ def test_indexes_of_any_content(path, place, seed):
     before = sorted(os.listdir(place))
     for _ in range(100):
         columns = columns_with_frames()
-        altered(generator, columns)
+        altered_columns(generator, columns)
         signed(path, dump(columns))
         whole += attempt(path, place + b"/root")
         assert sorted(os.listdir(place + b"/root")) in ([], [b"app"], [b"prefix"], [b"app", b"prefix"])

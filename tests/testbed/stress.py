@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from testbed import flipper
 from testbed.flipper import Flipper
-from testbed.layout import Layout
+from testbed.hosts import find_pythons
+from testbed.layout import REPOSITORY, Layout
 from testbed.rebuilder import Rebuilder
 from testbed.survivor import ENTRY, PACKAGES, Survivor, orphans, write_app
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 DAMAGES = ("start", "activate.sh", "app/whole.sh")
 OWNER = "COEX_STRESS_OWNER"
+BESIEGED = 20  # hostile archives at once
 
 
 def make_archive(directory: Path) -> Path:
@@ -136,7 +138,7 @@ def disturb(survivor: Survivor, enough: Callable[[], bool], faults: tuple[Callab
 
 
 def others(survivor: Survivor, directory: Path, seed: int) -> tuple[Callable[[Survivor], None], ...]:
-    """Return the faults of other things than starts: damaged copies, started and verified, and builds."""
+    """Return the faults of other things than starts: damaged copies, hostile archives, builds."""
     for name in ("flips", "builds"):
         (directory / name).mkdir()
     copies = Flipper(survivor.archive, directory / "flips", seed)
@@ -162,7 +164,20 @@ def others(survivor: Survivor, directory: Path, seed: int) -> tuple[Callable[[Su
         for process in [builder.popen() for _number in range(3)]:
             builder.judge(process)
 
-    return flip, flip, kill_builds, poison_frames, build_at_once
+    def besiege(_: Survivor) -> None:
+        """Make hostile archives, ask all verbs of them and start them, under the oldest Python or the newest."""
+        seed = survivor.random.randrange(1 << 30)
+        python = survivor.random.choice([hosts[0], hosts[-1]])
+        command = [str(python.executable), "-m", "bootstrap.siege", "--seed", str(seed), "--count", str(BESIEGED)]
+        path = f"{REPOSITORY}/tests:{REPOSITORY}/bootstrap"
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        survivor.counts.faults += BESIEGED
+        if done.returncode:
+            survivor.counts.wrong.append(f"{python.name}: {done.stdout}{done.stderr}")
+
+    hosts = [host for host in find_pythons()[0] if not host.name.startswith("pypy")]
+    return (flip, flip, kill_builds, poison_frames, build_at_once, *([besiege] if hosts else []))
 
 
 def finish(survivor: Survivor, owner: str) -> None:
