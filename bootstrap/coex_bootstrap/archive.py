@@ -145,7 +145,7 @@ class Archive(object):
         except EnvironmentError as error:
             if error.errno != errno.ENOENT:
                 raise unreadable(error, self.path)
-            raise CoexError("the archive was removed while it was unpacked", self.path, "start it again")
+            raise CoexError("the archive was removed while it was unpacked", self.path, "put it there again")
         if not os.path.sameopenfile(again.fileno(), self.stream.fileno()):
             again.close()
             raise CoexError("the archive was replaced while it was unpacked", self.path, "start it again")

@@ -16,7 +16,7 @@ from .contents import Contents, load_decoder
 from .directory import Directory
 from .errors import CoexError
 from .launch import write_start
-from .leftovers import cannot_be_moved, was_ready
+from .leftovers import cannot_be_moved, set_aside, was_ready
 from .mend import mend
 from .owners import Owners
 from .post_link import compile_sources, run_post_link
@@ -112,6 +112,9 @@ def _repair(contents, root, directory, claim, environ):
     if not found and root.ready() and _is_current(contents, root):
         return [], False
     aside = root.start + ASIDE
+    for path in (root.start, root.path + b"/activate.sh"):
+        if os.path.isdir(path) and not os.path.islink(path):  # no file can be renamed over it
+            set_aside(path, claim)
     if os.path.lexists(root.start):
         os.rename(root.start, aside)
     paths = mend(contents, places, found, claim)

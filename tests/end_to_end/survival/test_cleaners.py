@@ -133,3 +133,16 @@ def test_verify_finds_a_flipped_bit_anywhere(survivor: Survivor) -> None:
         assert verify(survivor) == {str(path.relative_to(root))}
         path.write_bytes(before)
         assert verify(survivor) == set()
+
+
+@pytest.mark.parametrize("name", ["start", "activate.sh", "app/whole.sh"])
+def test_directory_in_the_place_of_a_file(survivor: Survivor, name: str) -> None:
+    survivor.start()
+    path = only_root(survivor.store) / name
+    path.unlink()
+    path.mkdir()
+    survivor.judge_tool("repair")
+    survivor.start()
+    assert path.is_file()
+    assert verify(survivor) == set()
+    assert survivor.counts.wrong == []
