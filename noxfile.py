@@ -9,19 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import nox
-from nox.command import CommandFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 REPOSITORY = Path(__file__).parent
 TESTS = REPOSITORY / "tests"
 sys.path.insert(0, str(TESTS))
 
 from testbed import hosts, system  # noqa: E402  # found through the line above
+from testbed.lanes import TYPED  # noqa: E402
 from testbed.layout import Layout  # noqa: E402
 from testbed.prepare import prepare  # noqa: E402
 
@@ -31,9 +27,8 @@ nox.options.stop_on_first_error = True
 
 HAS_REQUIREMENTS = """
 from importlib.util import find_spec
-if all(map(find_spec, ("cyclonedx", "dockerfile_parse", "jsonschema"))): print("yes")
+if all(map(find_spec, ("coverage", "cyclonedx", "dockerfile_parse", "jsonschema", "pytest_timeout"))): print("yes")
 """
-TYPED = ("conda_coex", "bootstrap", "tests/testbed", "benchmarks", "noxfile.py")
 
 
 @nox.session
@@ -96,33 +91,15 @@ def stress(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run everything: style, types, the documentation, the bootstrap under every host Python, then all tests."""
-    # A failure must not keep the rest from being run: all are told at once.
-    steps: dict[str, Callable[[nox.Session], object]] = {
-        "lint": lint, "docs": docs, "bootstrap": bootstrap, "tests": _pytest,
-    }  # fmt: skip
-    if session.posargs:  # meant for pytest
-        steps = {"tests": _pytest}
-    failed = [name for name, step in steps.items() if not _passes(step, session)]
-    if failed:
-        session.error(f"failed: {', '.join(failed)}")
-
-
-def _pytest(session: nox.Session) -> None:
-    python = _prepare(session)
+    """Run everything: style, types, the documentation, all tests (-- --fast: style, types and the unit tests)."""
+    fast = session.posargs == ["--fast"]
+    python = _prepare(session, channels=not fast)
     for line in hosts.coverage().splitlines():
         session.log(line)
-    # Without arguments this is a part of all: the host Pythons have run the bootstrap's tests then.
-    words = session.posargs or (["--ignore", "tests/bootstrap"] if hosts.find_pythons()[0] else [])
-    session.run(python, "-m", "pytest", *words, external=True, env=_environment())
-
-
-def _passes(step: Callable[[nox.Session], object], session: nox.Session) -> bool:
-    try:
-        step(session)
-    except CommandFailed:
-        return False
-    return True
+    if session.posargs and not fast:  # meant for pytest
+        session.run(python, "-m", "pytest", *session.posargs, external=True, env=_environment())
+        return
+    session.run(python, "-m", "testbed.lanes", *session.posargs, external=True, env=_environment())
 
 
 def _prepare(session: nox.Session, *, channels: bool = True) -> str:

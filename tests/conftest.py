@@ -6,11 +6,11 @@ Nothing here imports conda: it runs as a command, in the base environment.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from bootstrap.caller import forget_caller
 from testbed import hosts
 from testbed.prepare import prepare
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from testbed.layout import Layout
 
 
-# What was started in the background by a shell, or by nohup, ignores these, and so would all that tests start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+forget_caller()
+# Builds of the base environment's Python are quicker with their modules compiled; host_tests forbids it, for Python 2.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 class Conda(Protocol):

@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from testbed import hosts
+from testbed import hosts, lanes
 from testbed.layout import native_subdir
 from testbed.package import PLACEHOLDER
 
@@ -120,3 +120,22 @@ def test_hosts_are_what_they_say() -> None:
 def test_coverage_is_told() -> None:
     assert hosts.describe("shells", 2, []) == "shells: covered 2 of 2; missing: none"
     assert hosts.describe("host Pythons", 9, ["3.14", "pypy3"]) == "host Pythons: covered 9 of 11; missing: 3.14, pypy3"
+
+
+def test_lanes_run_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each waits for a file of the other; the second's output is shown whole, and every failure is named."""
+    monkeypatch.setattr(lanes, "LOGS", tmp_path / "logs")
+    meet = 'echo "$0"; : >"$1/$0"; until [ -e "$1/$2" ]; do sleep 0.01; done; exit "$3"'
+
+    def step(name: str, other: str, status: int) -> tuple[str, list[str]]:
+        return name, ["sh", "-c", meet, name, str(tmp_path), other, str(status)]
+
+    first = lanes.Lane("shown", [step("one", "two", 0), step("three", "two", 3)])
+    second = lanes.Lane("kept", [step("two", "one", 1), step("four", "one", 0)])
+    assert lanes.run_lanes([first, second]) == ["three", "two"]
+    said = capfd.readouterr().out
+    assert sorted(said.split()) == sorted(["one", "three", "---", "kept", "two", "four"])
+    assert said.endswith("--- kept\ntwo\nfour\n\n")
+    assert second.log.read_text() == "two\nfour\n"

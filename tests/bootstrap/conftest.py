@@ -1,19 +1,18 @@
 """What the bootstrap's tests share: a directory as the bytes that the bootstrap takes, shells, a clean environment."""
 
 import os
-import signal
 import subprocess
 
 import pytest
 from coex_bootstrap import compat
 
+from bootstrap.caller import forget_caller
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List
 
-# What was started in the background by a shell, or by nohup, ignores these, and so would all that tests start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+forget_caller()
 
 SHELLS = (["sh"], ["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"])
 

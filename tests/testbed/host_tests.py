@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BOOTSTRAP_TESTS = REPOSITORY / "tests" / "bootstrap"
+LIMIT = 900  # seconds of one test: a guard against loops without an end
 
 
 def requirements_for(host: hosts.HostPython) -> Path:
@@ -49,7 +50,7 @@ def run_tests(layout: Layout, host: hosts.HostPython, arguments: list[str]) -> b
     modules = install_pytest(layout, host)
     # Only the bootstrap's own configuration: the repository's is not for old Pythons.
     command = [str(host.executable), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
-    command += [f"--rootdir={BOOTSTRAP_TESTS}", f"--confcutdir={BOOTSTRAP_TESTS}", *arguments]
+    command += [f"--timeout={LIMIT}", f"--rootdir={BOOTSTRAP_TESTS}", f"--confcutdir={BOOTSTRAP_TESTS}", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment["PYTHONPATH"] = os.pathsep.join([str(modules), str(REPOSITORY / "bootstrap")])

@@ -1,0 +1,100 @@
+"""Run the checks in lanes side by side: ``python -m testbed.lanes [--fast]``; each lane's output is shown whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from testbed import hosts
+from testbed.layout import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import IO
+
+LOGS = REPOSITORY / "build" / "lanes"
+TYPED = ("conda_coex", "bootstrap", "tests/testbed", "benchmarks", "noxfile.py")
+NICE = ("nice", "-n", "5")  # the first lane is the longest: the others take what it leaves of the machine
+
+PYTHON = (sys.executable, "-m")
+PYTEST = (*PYTHON, "pytest")
+STYLE = ("style", (*PYTHON, "ruff", "check", "."))
+TYPES = ("types", (*PYTHON, "mypy", "--strict", "--exclude=/demo/", *TYPED))
+
+
+@dataclass
+class Lane:
+    """Commands that run one after another, whatever becomes of those before."""
+
+    name: str
+    steps: Sequence[tuple[str, Sequence[str]]]
+    failed: list[str] = field(default_factory=list)
+    """The names of the steps that did not go well, after `run`."""
+
+    @property
+    def log(self) -> Path:
+        """The file with the output of a lane that is not shown while it runs."""
+        return LOGS / f"{self.name}.log"
+
+    def run(self, *, shown: bool) -> None:
+        """Run every step; its output goes to this process's, or to the log."""
+        with nullcontext() if shown else self.log.open("wb") as log:
+            for name, command in self.steps:
+                if not _passes(command if shown else (*NICE, *command), log):
+                    self.failed.append(name)
+
+
+def whole() -> list[Lane]:
+    """Return the lanes of continuous integration: all there is."""
+    # The host Pythons have run the bootstrap's tests already, if there are any.
+    apart = ("--ignore", "tests/bootstrap") if hosts.find_pythons()[0] else ()
+    beside = (STYLE, TYPES, ("docs", (*PYTHON, "testbed.site")), ("bootstrap", (*PYTHON, "testbed.host_tests")))
+    return [Lane("tests", [("tests", (*PYTEST, *apart))]), Lane("beside", beside)]
+
+
+def fast() -> list[Lane]:
+    """Return the lanes of a developer who changes something: style, types, the unit tests of both sides."""
+    bootstrap = ("unit tests of the bootstrap", (*PYTEST, "-q", "tests/bootstrap"))
+    builder = ("unit tests of the builder", (*PYTEST, "-q", "tests/conda_coex"))
+    return [Lane("bootstrap", [bootstrap]), Lane("builder", [STYLE, TYPES, builder])]
+
+
+def run_lanes(lanes: Sequence[Lane], show: Callable[[str], object] = print) -> list[str]:
+    """Run lanes at the same time, show the first at once and the others when it is done; return what failed."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        running = [pool.submit(lane.run, shown=not number) for number, lane in enumerate(lanes)]
+        for lane, future in zip(lanes, running, strict=True):
+            future.result()
+            if lane is not lanes[0]:
+                show(f"--- {lane.name}\n{lane.log.read_text(encoding='utf-8', errors='replace')}")
+    return [name for lane in lanes for name in lane.failed]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the lanes, and say which steps failed."""
+    if arguments not in ([], ["--fast"]):
+        print("usage: python -m testbed.lanes [--fast]", file=sys.stderr)
+        return 2
+    failed = run_lanes(fast() if arguments else whole())
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _passes(command: Sequence[str], log: IO[bytes] | None) -> bool:
+    sys.stdout.flush()
+    stderr = None if log is None else subprocess.STDOUT
+    done = subprocess.run(
+        command, cwd=REPOSITORY, check=False, stdin=subprocess.DEVNULL, stdout=log, stderr=stderr
+    )
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
