@@ -42,9 +42,15 @@ class Layout:
         self.platform: str | None = None  # that the archive is for, if it is known
 
     def place(self, owner: Group | str, items: Iterable[Content | Link]) -> None:
-        """Put files and links of a package, or of another owner, where their paths lead, over what stands there."""
+        """Put files and links of a package, or of another owner, where their paths lead, over what stands there.
+
+        As in conda, all its directories are there before its first file.
+        """
         given = Group(owner) if isinstance(owner, str) else owner
         group = self._groups.setdefault(given.owner, given)
+        items = list(items)
+        for directory in sorted({posixpath.dirname(item.path) for item in items}, key=lambda path: path.split("/")):
+            self._make_parents(self.resolve(f"{directory}/."))
         for item in items:
             path = self.resolve(item.path)
             if path in self.directories:

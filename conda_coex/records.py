@@ -73,7 +73,7 @@ def dump_record(fields: dict[str, Any]) -> str:
 
 def _indented(value: list[str] | dict[str, Any], depth: int) -> str:
     """Return a flat list or mapping, one item a line."""
-    if not value or any(isinstance(item, list) for item in (value.values() if isinstance(value, dict) else ())):
+    if not value or any(isinstance(item, (list, dict)) for item in (value.values() if isinstance(value, dict) else ())):
         return json.dumps(value, indent=2, sort_keys=True).replace("\n", "\n" + " " * (depth - 2))
     line = "\n" + " " * depth
     text = json.dumps(value, sort_keys=True, separators=("," + line, ": "))
@@ -102,12 +102,13 @@ def _find_slots(text: bytes, dist: str, relocated: dict[str, str]) -> list[tuple
     It is the package's own file, whatever stands at its path: conda writes the record when it has linked the package.
     """
     slots = []
-    start = text.find(SLOT.encode())
+    line = f'\n        "sha256_in_prefix": "{SLOT}"'.encode()  # no name of a file looks like this: it has no line feed
+    start = text.find(line)
     while start >= 0:
         name = text.rfind(b'"_path": ', 0, start) + len(b'"_path": ')
         path = json.loads(text[name : text.index(b"\n", name)].rstrip(b",\n"))
-        slots.append(((dist, relocated[path]), start))
-        start = text.find(SLOT.encode(), start + len(SLOT))
+        slots.append(((dist, relocated[path]), start + line.index(SLOT.encode())))
+        start = text.find(line, start + len(line))
     return slots
 
 

@@ -1,0 +1,132 @@
+"""What is written below conda-meta: records, history and state are what conda writes, and what conda reads again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from coex_bootstrap.relocation import HASHES
+from conda.common.serialize import json_dump
+from conda.core.prefix_data import PrefixData
+from conda.history import History
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from conda_coex.content import Content, Link, relocation_of
+from conda_coex.packages import Package, PackagePath
+from conda_coex.plan import PackagePlan
+from conda_coex.records import SLOT, dump_record, plan_history, plan_records, plan_state
+from conda_coex.source import Held
+
+DATE = 1_700_000_000
+RECORD = {
+    "name": "demo", "version": "1.0", "build": "h1_0", "build_number": 0, "fn": "demo-1.0-h1_0.conda",
+    "channel": "https://host/channel/linux-64", "subdir": "linux-64", "url": "https://host/channel/linux-64/x",
+}  # fmt: skip
+
+scalars = st.none() | st.booleans() | st.integers() | st.text()
+values = st.recursive(scalars, lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=3))
+rows = st.dictionaries(st.text(), values, max_size=4)
+records = st.fixed_dictionaries(
+    {"files": st.lists(st.text(), max_size=4),
+     "paths_data": st.fixed_dictionaries({"paths": st.lists(rows, max_size=4), "paths_version": st.just(1)})},
+    optional={"name": st.text(), "depends": st.lists(st.text(), max_size=3), "link": values, "zzz": values},
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@given(records)
+@example({"files": [], "paths_data": {"paths": [], "paths_version": 1}})
+@example({"files": ["a\nb", '"'], "paths_data": {"paths": [{}, {"a": []}, {"a": {}}], "paths_version": 1}})
+def test_dumped_as_conda_does(fields: dict[str, Any]) -> None:
+    # conda's json_dump differs in nothing but letters beyond ASCII, as do its versions
+    assert json.loads(dump_record(fields)) == json.loads(json_dump(fields)) == fields
+    assert dump_record(fields) == json.dumps(fields, indent=2, sort_keys=True)
+
+
+def row(path: str, holder: str | None = None, sha256: str = "1" * 64, kind: str = "hardlink") -> PackagePath:
+    fields = {"_path": path, "path_type": kind, "sha256": sha256, "prefix_placeholder": holder, "size_in_bytes": 1}
+    return PackagePath(path, kind, holder, "text" if holder else None, sha256, 1, 0o644, 0, fields)
+
+
+def plan(*paths: PackagePath, **compiled: str) -> PackagePlan:
+    def item(path: PackagePath) -> Content | Link:
+        if path.kind == "softlink":
+            return Link(f"prefix/{path.path}", "a")
+        relocation = relocation_of(path.placeholder, path.file_mode) if path.placeholder else None
+        return Content(
+            f"prefix/{path.path}", 0o644, 0, Held(b"x"), 1, path.sha256, relocation=relocation, key=path.path
+        )
+
+    package = Package(dict(RECORD), Path(), None, (), paths, None, None)
+    return PackagePlan(package, tuple(item(path) for path in paths), (), compiled)
+
+
+def dumped(content: Content) -> dict[str, Any]:
+    data = content.read()
+    assert data is not None
+    assert len(data) == content.size
+    assert content.mtime_ns == DATE * 10**9
+    found: dict[str, Any] = json.loads(data)
+    return found
+
+
+ODD = ["a", 'with "quotes" and \\', '"_path": "a"', SLOT, "letters \u017c"]
+
+
+@pytest.mark.parametrize("gone", [(), ("prefix/a",)])
+def test_sums_go_where_their_files_are_named(gone: tuple[str, ...]) -> None:
+    """Whatever the names of files are: each slot that a host fills is that of the row with the file's name."""
+    (content,) = plan_records([plan(*(row(path, "/holder") for path in ODD), row("plain"))], DATE, gone)
+    assert content.relocation is not None
+    assert content.relocation.kind == HASHES
+    data = content.read()
+    assert data is not None
+    filled = bytearray(data)
+    for (owner, origin), offset in content.relocation.slots:
+        assert (owner, filled[offset : offset + 64]) == ("demo-1.0-h1_0", SLOT.encode())
+        filled[offset : offset + 64] = hashlib.sha256(str(origin).encode()).hexdigest().encode()
+    found = {each["_path"]: each.get("sha256_in_prefix") for each in json.loads(filled)["paths_data"]["paths"]}
+    expected = {path: hashlib.sha256(path.encode()).hexdigest() for path in ODD if f"prefix/{path}" not in gone}
+    assert found == {"plain": "1" * 64, **dict.fromkeys(ODD), **expected}
+
+
+def test_files_of_a_record() -> None:
+    planned = plan(row("x.py"), row("l", kind="softlink"), **{"prefix/x.py": "__pycache__/x.cpython-311.pyc"})
+    found = dumped(plan_records([planned], DATE)[0])
+    assert found["files"] == ["x.py", "l", "__pycache__/x.cpython-311.pyc"]
+    kinds = [(each["_path"], each["path_type"]) for each in found["paths_data"]["paths"]]
+    assert kinds == [("x.py", "hardlink"), ("l", "softlink"), ("__pycache__/x.cpython-311.pyc", "pyc_file")]
+
+
+def write(prefix: Path, *contents: Content) -> None:
+    for content in contents:
+        path = prefix.parent / content.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.read() or b"")
+
+
+def test_conda_reads_records(tmp_path: Path) -> None:
+    write(tmp_path / "prefix", *plan_records([plan(row("x"))], DATE), plan_history([], [], "24.7.1", DATE))
+    (found,) = PrefixData(str(tmp_path / "prefix")).iter_records()
+    assert (found.name, found.version, found.files) == ("demo", "1.0", ("x",))
+    assert found.link.type.name == "copy"
+
+
+@pytest.mark.parametrize("specs", [["demo >=1", "other[build='x*']"], []])
+def test_conda_reads_the_history(specs: list[str], tmp_path: Path) -> None:
+    write(tmp_path / "prefix", plan_history([plan()], specs, "24.7.1", DATE))
+    (request,) = History(str(tmp_path / "prefix")).get_user_requests()
+    assert request.get("update_specs", []) == specs
+    assert request["date"] == "2023-11-14 22:13:20"
+    assert request["link_dists"] == ["+https://host/channel/linux-64::demo-1.0-h1_0"]
+
+
+def test_conda_reads_the_state(tmp_path: Path) -> None:
+    variables = {"A": "1", "\u017b": 'it\'s "\n$x', "EMPTY": ""}
+    write(tmp_path / "prefix", *plan_state({**variables}, DATE))
+    assert PrefixData(str(tmp_path / "prefix")).get_environment_env_vars() == variables
+    assert plan_state({}, DATE) == []
