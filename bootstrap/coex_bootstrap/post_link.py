@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .format import Manifest
 
 OF_SHELLS = (b"BASH_ENV", b"BASHOPTS", b"ENV", b"SHELLOPTS")  # variables of the caller that change every shell
+ACTIVATED = b"\0activated\0"  # printed between the activation, which may end the shell, and the script
 IGNORED = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")  # by Python, 2.7 leaves that to its children
 REMEDY = (
     "start it again if the network, or a program of the host, was missing; or build it with `conda coex pack` from an "
@@ -100,9 +101,13 @@ def _run_script(package, prefix, environ, activation, beat):
         b"PKG_BUILDNUM": compat.utf8(str(package["build_number"])),
     })
     # As conda's `core/link.py: run_script`: sourced without arguments, in the activated prefix, from its bin/.
-    lines = b". " + quote(activation) + b"\n. " + quote(script)
+    lines = b". " + quote(activation) + b"\nprintf '\\0activated\\0'\n. " + quote(script)
     status, output = run_guarded([shell, b"-c", lines], variables, prefix + b"/bin", beat)
     messages = _take_messages(prefix)
+    if ACTIVATED not in output:
+        what = "the post-link script of %s did not run: a script in etc/conda/activate.d ends the shell that reads it"
+        raise ScriptFailed(what % package["name"], script, "build it without the package of that script")
+    output = output.replace(ACTIVATED, b"", 1)
     if status:
         said = compat.readable((messages + output).rstrip())
         said = "its output was:\n" + said if said else "it printed nothing"

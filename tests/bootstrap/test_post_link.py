@@ -124,6 +124,18 @@ def test_an_activation_that_ends_false(root, environ):
     assert os.path.exists(root + b"/prefix/seen")
 
 
+@pytest.mark.parametrize("end", [b"exit 0", b"exit 3", b"trap - EXIT; exit 0", b"exec true", b"set -n"])
+def test_an_activation_that_ends_the_shell(root, environ, end):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """A script that did not run is a failure, whatever the status."""
+    os.makedirs(root + b"/prefix/etc/conda/activate.d")
+    write(root + b"/prefix/etc/conda/activate.d/end.sh", end + b"\n")
+    with pytest.raises(ScriptFailed) as raised:
+        run(root, environ, b'touch "$PREFIX/seen"\n')
+    assert "the post-link script of demo did not run: a script in etc/conda/activate.d ends the shell" in str(raised.value)
+    assert not os.path.exists(root + b"/prefix/seen")
+
+
 def test_a_broken_pipe_is_no_error_that_is_shown(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """Python ignores the signal, and 2.7 has its children ignore it too."""
