@@ -26,7 +26,10 @@ def path_bytes(path):
         return path
     if PY2:
         return path.encode("utf-8")
-    return os.fsencode(path)
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:  # PyPy decodes arguments as UTF-8, in the C locale too
+        return path.encode("utf-8", "surrogateescape")
 
 
 def native(path):

@@ -7,14 +7,18 @@ from .errors import ArchiveDamaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Sequence, Tuple
+    from typing import Any, Dict, List, Tuple
 
 TEXT, WHOLE = type(u""), (int, type(1 << 64))
 DIGEST = re.compile(u"[0-9a-f]{64}\\Z")
 SUBDIR = re.compile(u"[a-z0-9]+-[a-z0-9_]+\\Z")
 LAST_DATE = 253402300799  # 9999-12-31, the last that time.gmtime(3) of every Python knows
 LONGEST = 1 << 16  # characters of one text
-TEXTS = ("channel", "subdir", "url", "md5", "sha256", "license")  # of a package, if it has them
+NUMBERS = WHOLE + (bool, float)
+# What a package, or one of pip's, has as text if it has it.
+TEXTS = frozenset([
+    u"channel", u"subdir", u"url", u"md5", u"sha256", u"license", u"file", u"commit", u"vcs", u"subdirectory",
+])
 MOST = 200  # constraints of a virtual package, and characters of one
 VARIABLE = re.compile(u"[A-Za-z_][A-Za-z0-9_]*\\Z")
 MODULE = re.compile(u"{0}(\\.{0})*\\Z".format(VARIABLE.pattern[:-2]))
@@ -77,15 +81,16 @@ def is_lines(values):
     return isinstance(values, list) and all(value == u"" or is_line(value) for value in values)
 
 
-def is_plain(value):
-    # type: (Any) -> bool
-    """Return whether a value of a package is one that a reader shows or compares."""
-    return value is None or value == u"" or is_line(value) or isinstance(value, WHOLE + (bool, float))
-
-
-def are_texts(fields, names):
-    # type: (Dict[str, Any], Sequence[str]) -> bool
-    return all(isinstance(fields.get(name, u""), (TEXT, type(None))) for name in names)
+def is_described(package):
+    # type: (Dict[str, Any]) -> bool
+    """Return whether all that is said of a package can be shown: lines, if they are there, and numbers."""
+    for name, value in package.items():
+        if isinstance(value, TEXT):
+            if value and not is_line(value):
+                return False
+        elif value is not None and (name in TEXTS or not isinstance(value, NUMBERS)):
+            return False
+    return True
 
 
 def is_requirement(pair):
@@ -117,7 +122,7 @@ def is_pip_package(row):
     """Return whether this is what pip installed, in texts that can be shown."""
     if not isinstance(row, dict) or not (is_line(row.get("name")) and is_line(row.get("version"))):
         return False
-    return all(map(is_plain, row.values())) and are_texts(row, ("url", "file", "sha256", "commit", "vcs", "subdirectory"))
+    return is_described(row)
 
 
 def is_entry_point(entry):
@@ -165,9 +170,7 @@ def is_package(package):
     # type: (Any) -> bool
     if not isinstance(package, dict) or not all(is_line(package.get(name)) for name in ("name", "version", "build")):
         return False
-    if not all(map(is_plain, package.values())) or not are_texts(package, TEXTS):
-        return False
-    return all(is_size(package.get(name)) for name in ("compressed", "unpacked", "files"))
+    return is_described(package) and all(is_size(package.get(name)) for name in ("compressed", "unpacked", "files"))
 
 
 def is_post_link(script):

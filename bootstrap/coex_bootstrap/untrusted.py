@@ -1,6 +1,7 @@
 """Read JSON that anyone may have written: never deeper, longer or of more items than an archive has a use for."""
 
 import json
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,7 +10,9 @@ if TYPE_CHECKING:
 LARGEST = 1 << 25  # bytes: the record of 200,000 files has that
 ITEMS = 1 << 21  # what one document names: some Pythons take 300 bytes for each
 DEEPEST = 50  # CycloneDX nests licenses in components; nothing else comes near
-DIGITS = 1000  # of a number: some Pythons take hours to read more
+DIGITS = 1000  # of a number: some Pythons take hours to read more, and the newer refuse it
+BOUNDED = hasattr(sys, "set_int_max_str_digits")
+KINDS = (dict, list)
 
 
 def parse_json(data, pairs=None):
@@ -18,7 +21,7 @@ def parse_json(data, pairs=None):
     if len(data) > LARGEST or data.count(b",") + data.count(b"[") + data.count(b"{") > ITEMS:
         raise ValueError("it is too large")
     try:
-        found = json.loads(data.decode("utf-8"), parse_int=_whole, object_pairs_hook=pairs)
+        found = json.loads(data.decode("utf-8"), parse_int=None if BOUNDED else _whole, object_pairs_hook=pairs)
     except (RuntimeError, MemoryError):  # how Pythons say that it is nested too deep
         raise ValueError("it is nested too deep")
     _check_depth(found)
@@ -39,10 +42,8 @@ def _check_depth(found):
     for _ in range(DEEPEST):
         below = []
         for each in level:
-            if isinstance(each, dict):
-                below += [value for value in each.values() if isinstance(value, (dict, list))]
-            elif isinstance(each, list):
-                below += [value for value in each if isinstance(value, (dict, list))]
+            if isinstance(each, KINDS):
+                below += [value for value in (each.values() if isinstance(each, dict) else each) if isinstance(value, KINDS)]
         if not below:
             return
         level = below
