@@ -107,7 +107,8 @@ def _find_slots(text: bytes, dist: str, relocated: dict[str, str]) -> list[tuple
     while start >= 0:
         name = text.rfind(b'"_path": ', 0, start) + len(b'"_path": ')
         path = json.loads(text[name : text.index(b"\n", name)].rstrip(b",\n"))
-        slots.append(((dist, relocated[path]), start + line.index(SLOT.encode())))
+        if path in relocated:
+            slots.append(((dist, relocated[path]), start + line.index(SLOT.encode())))
         start = text.find(line, start + len(line))
     return slots
 

@@ -94,6 +94,13 @@ def test_sums_go_where_their_files_are_named(gone: tuple[str, ...]) -> None:
     assert found == {"plain": "1" * 64, **dict.fromkeys(ODD), **expected}
 
 
+def test_sum_that_a_package_claims() -> None:
+    odd = row("l", kind="softlink")
+    odd.fields["sha256_in_prefix"] = SLOT
+    (content,) = plan_records([plan(odd, row("plain"))], DATE)
+    assert content.relocation is None
+
+
 def test_files_of_a_record() -> None:
     planned = plan(row("x.py"), row("l", kind="softlink"), **{"prefix/x.py": "__pycache__/x.cpython-311.pyc"})
     found = dumped(plan_records([planned], DATE)[0])
