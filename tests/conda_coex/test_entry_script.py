@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import struct
 import subprocess
@@ -55,11 +56,10 @@ def test_as_the_kernel_reads_it(line: bytes, tmp_path: Path) -> None:
     (tmp_path / "script").chmod(0o755)
     environ = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
     ran = False
-    try:
-        done = subprocess.run([tmp_path / "script"], env=environ, capture_output=True, cwd=tmp_path, timeout=5)
-        ran = done.stdout == b"ran\n"
-    except (OSError, subprocess.TimeoutExpired):  # env without a program runs itself for ever
-        pass
+    if line != b"#!/usr/bin/env\n":  # env without a program runs itself for ever
+        with contextlib.suppress(OSError):
+            done = subprocess.run([tmp_path / "script"], env=environ, capture_output=True, cwd=tmp_path, check=False)
+            ran = done.stdout == b"ran\n"
     layout = layout_of(script=line)
     if line in RUN:
         assert run_app_file("app/script", layout) == [["app", "script"]]

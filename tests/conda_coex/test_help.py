@@ -21,7 +21,7 @@ def help_of(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     configure_parser(parser)
     with pytest.raises(SystemExit) as ended:
         parser.parse_args([verb, "-h"])
-    assert ended.value.code in (0, None)
+    assert ended.value.code == 0
     return capsys.readouterr().out
 
 
@@ -38,7 +38,7 @@ def test_help(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert text.startswith(f"usage: conda coex {verb} ")
     headings = re.findall(r"^(examples|exit status):$", text, re.MULTILINE)
     assert sorted(headings) == ["examples", "exit status"]
-    assert f"  conda coex {verb} " in text or f"conda coex {verb} ARCHIVE" in text
+    assert f"\n  conda coex {verb} " in text.partition("examples:")[2]
     found = dict(options(text))
     assert "-h, --help" in found
     assert [option for option, said in found.items() if len(said.split()) < 2] == []

@@ -200,7 +200,8 @@ def test_prelude_before_what_is_no_archive(
     path = write(tmp_path / "foreign", data[: marks["payload"]] + foreign(kind))
     done = start(path, way, store, host_pythons)
     assert done.returncode != 0
-    assert REMEDY in done.stderr or "can't find '__main__' module in" in done.stderr
+    is_run = kind == "zip" and way in ("oldest", "newest")  # by a Python that takes it for an application in a zip
+    assert ("can't find '__main__' module in" if is_run else REMEDY) in done.stderr
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -112,7 +112,7 @@ def test_sizes(conda: Conda, made: Path) -> None:
     assert f"unpacked {human(unpacked)} in" in conda("coex", "inspect", "new.coex", cwd=made).stdout
     shown = conda("coex", "inspect", "new.coex", "--sizes", cwd=made).stdout.splitlines()
     assert shown[1].startswith("python")
-    assert any(line.endswith("prefix/bin/cprog") or "prefix/lib/" in line for line in shown)
+    assert any("prefix/lib/" in line for line in shown)
 
 
 def test_page_in_a_browser(conda: Conda, made: Path, tmp_path: Path) -> None:
