@@ -11,6 +11,7 @@ import pytest
 from conda.base.context import context
 
 from conda_coex import conda_api, specifiers
+from conda_coex.document import read_document
 from conda_coex.errors import InputError
 from conda_coex.solve import solve_transaction
 
@@ -43,9 +44,46 @@ class Spec26:
         return FOUND
 
 
-def manager(spec: type) -> SimpleNamespace:
-    found = SimpleNamespace(environment_spec=lambda path: spec() if path == "some.lock" else None)
-    return SimpleNamespace(get_environment_specifier=lambda **_: found)
+class Single26(Spec26):
+    """A specifier of 26.5 that overrides nothing: it has the platform that conda is set to, and no other."""
+
+    available_platforms = ("linux-64",)
+
+    def env_for(self, platform: str) -> Any:
+        if platform not in self.available_platforms:
+            raise ValueError(platform)
+        return self.env
+
+    env = FOUND
+
+
+class Plugin:
+    """What a plugin registers: a name, a class, and since 26.3 names of files, aliases, a description."""
+
+    def __init__(self, spec: type) -> None:
+        self.spec = spec
+
+    def environment_spec(self, filename: str | None = None, **kwargs: Any) -> Any:
+        assert (filename, kwargs) == ("some.lock", {})
+        return self.spec()
+
+
+class Manager:
+    """conda's manager of plugins, from 25.7 to 26.9: a source and a name, and an error for what no plugin reads."""
+
+    def __init__(self, spec: type | None) -> None:
+        self.spec = spec
+
+    def get_environment_specifier(self, source: str, name: str | None = None) -> Plugin:
+        from conda.exceptions import PluginError
+
+        assert name is None
+        if self.spec is None:
+            raise PluginError(f"Environment at {source} is not readable by any installed plugin.")
+        return Plugin(self.spec)
+
+
+manager = Manager
 
 
 @pytest.mark.parametrize("spec", [Spec25, Spec26])
@@ -60,6 +98,62 @@ def test_environment_file_of_other_platforms(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(type(context), "plugin_manager", manager(Spec26))
     with pytest.raises(InputError, match="linux-aarch64"):
         specifiers._read_by_plugin("some.lock", "linux-aarch64")
+
+
+@pytest.mark.parametrize("spec", [Spec26, Single26])
+def test_platform_that_a_file_does_not_have(spec: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(context), "plugin_manager", manager(spec))
+    with pytest.raises(InputError, match=r"some\.lock: .*win-64"):
+        specifiers._read_by_plugin("some.lock", "win-64")
+    assert specifiers._read_by_plugin("some.lock", "linux-64").specs == ("python=3.12",)
+
+
+def test_file_that_no_plugin_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(type(context), "plugin_manager", manager(None))
+    (tmp_path / "some.lock").write_text("x")
+    with pytest.raises(InputError, match=r"some\.lock: .*cannot be understood: .*is not readable by any installed"):
+        specifiers.read_environment_file(read_document(str(tmp_path / "some.lock")), "linux-64")
+
+
+def test_environment_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As conda's own reader of explicit lists and lock files gives it: records, and no settings."""
+    records = [SimpleNamespace(name="x"), SimpleNamespace(name="y")]
+    found = SimpleNamespace(
+        config=None, requested_packages=[], explicit_packages=records, external_packages={"pypi": ["demo"]},
+        variables={},
+    )  # fmt: skip
+    monkeypatch.setattr(Spec25, "env", found)
+    monkeypatch.setattr(type(context), "plugin_manager", manager(Spec25))
+    read = specifiers._read_by_plugin("some.lock", "linux-64")
+    assert (read.pinned, read.channels, read.specs, read.pip) == (tuple(records), (), (), ("demo",))
+
+
+@pytest.mark.parametrize("keyword", ["pip_interop_enabled", "interoperability"])
+def test_records_through_a_metaclass(keyword: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """conda keeps one object of each environment: its metaclass takes the same keyword and hands it on by place."""
+    known: dict[str, Any] = {"type": type}
+    exec(
+        f"class Meta(type):\n    def __call__(cls, prefix_path, {keyword}=None):\n"
+        f"        return super().__call__(prefix_path, {keyword})\n"
+        f"class PrefixData(metaclass=Meta):\n    def __init__(self, prefix_path, {keyword}=None):\n"
+        f"        self.given = prefix_path, {keyword}\n",
+        known,
+    )
+    monkeypatch.setattr("conda.core.prefix_data.PrefixData", known["PrefixData"])
+    assert conda_api.prefix_data("/p", pip=False).given == ("/p", False)
+
+
+def test_record_that_a_newer_conda_has_written() -> None:
+    """26.3 writes `requested_specs`, 24.9 `python_site_packages_path`; null is what others write for nothing."""
+    fields = {
+        "name": "x", "version": "1", "build": "0", "channel": "defaults", "subdir": "noarch", "fn": "x-1-0.conda",
+        "requested_specs": ["x >=1"], "requested_spec": "x >=1", "python_site_packages_path": "lib/x", "license": None,
+        "a_field_of_2027": {"a": [1]},
+    }  # fmt: skip
+    record = conda_api.prefix_record(fields)
+    assert (record.name, record.build_number, record.requested_spec) == ("x", 0, "x >=1")
+    with pytest.raises(ValueError, match="version"):
+        conda_api.prefix_record({**fields, "version": ["1"]})
 
 
 @pytest.mark.parametrize("keyword", ["pip_interop_enabled", "interoperability"])
