@@ -13,7 +13,7 @@ from coex_bootstrap.store import stores
 from . import conda_api
 from .errors import InputError, Misuse, OutputError
 from .frame_cache import entries, open_entry, size_of, unfinished
-from .package_cache import frame_directory
+from .package_cache import frame_directory, shared_cache
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -57,7 +57,8 @@ def _roots(action: str, arguments: Namespace) -> Outcome:
 def _directory() -> Path:
     directory = frame_directory()
     if directory is None:
-        raise OutputError("conda has no package cache that is writable, so nothing is kept")
+        why = next(iter(shared_cache()), "conda has no package cache that is writable, so nothing is kept")
+        raise OutputError(why)
     return directory
 
 

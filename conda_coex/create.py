@@ -18,9 +18,10 @@ from .layout import Group, Layout
 from .lock_file import Choice
 from .manifest import Description, make_manifest
 from .outcome import Created
-from .package_cache import frame_directory, package_cache
+from .package_cache import frame_directory, own_directory, shared_cache
 from .pip_packages import OWNER
 from .plan import broken_commands, find_python, links_outside, plan_package
+from .staging import DIRECTORY as STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +73,7 @@ def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun
     packages = fetch(environment.records, environment.specs)
     date = build_date(packages)
     cache = FrameCache(frame_directory(), request.level)
-    installed = pip_stage.install(environment, packages, date, package_cache(), staging)
+    installed = pip_stage.install(environment, packages, date, own_directory(STAGING), staging)
     plans, layout, pyc_left = plan(environment, packages, cache, date, installed)
     manifest = write(request, output, Build(environment, plans, layout, cache, date, pyc_left, installed.lock))
     return created(
@@ -82,6 +83,7 @@ def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
     """Return what was made, with notes on what is not in it."""
+    left_out = [f"{name} was not installed by conda and is left out" for name in environment.foreign]
     return Created(
         archive=output,
         platform=manifest.platform,
@@ -90,7 +92,7 @@ def created(output: Path, manifest: Manifest, environment: Environment, notes: I
         unpacked=manifest.fields["unpacked"]["content"],
         packages=len(manifest.packages),
         entry_point=manifest.entry_points[0],
-        notes=(*notes, *(f"{name} was not installed by conda and is left out" for name in environment.foreign)),
+        notes=(*notes, *shared_cache(), *left_out),
     )
 
 

@@ -2,7 +2,7 @@
 
 One file for each package, level and format: frames, a JSON description of them, its size and checksum, and
 a mark. It is written beside its place and renamed, so it is whole or not there; what a disk made of it since
-is seen when it is read.
+is seen when it is read. It vouches only for itself: one that others could have written is not used.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
 MARK = b"coexfrm5"
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
 
 
@@ -70,8 +71,8 @@ class EntryWriter:
         self.temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         self.stream: IO[bytes] | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.stream = self.temporary.open("xb")
+            path.parent.mkdir(0o755, parents=True, exist_ok=True)
+            self.stream = os.fdopen(os.open(self.temporary, NEW, 0o644), "wb")
         except OSError:
             return
 
@@ -143,12 +144,15 @@ def _place(frame: int, offset: int, size: int, edits: Any, mtime_ns: int) -> Pla
 
 
 def open_entry(path: Path) -> Entry | None:
-    """Return the entry at `path`, or None where there is none that is whole."""
+    """Return the entry at `path`, or None if there is none that is whole, and that nobody else could have written."""
     try:
         stream = path.open("rb")
     except OSError:
         return None
     try:
+        state = os.fstat(stream.fileno())
+        if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+            raise ValueError("an entry that others could have written")
         return Entry(path, stream, _describe(stream))
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         stream.close()

@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coex_bootstrap.trust import distrust
+
 from .errors import FetchFailed
-from .frame_cache import DIRECTORY
+from .frame_cache import DIRECTORY as FRAMES
 from .package_file import SUFFIXES, fault_of, stem_of
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def alone() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for cache in sorted(caches):  # in one order: builds may list the same caches in another one
             with contextlib.suppress(OSError):
-                descriptor = os.open(cache / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                descriptor = os.open(cache / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
                 stack.callback(os.close, descriptor)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -158,6 +160,40 @@ def package_cache() -> Path | None:
 
 
 def frame_directory() -> Path | None:
-    """Return the directory under conda's package cache where frames are kept, or None if no cache is writable."""
+    """Return the directory under a package cache where frames are kept, or None if there is no cache for them."""
+    return own_directory(FRAMES)
+
+
+def own_directory(name: str) -> Path | None:
+    """Return a directory of this name in the first of conda's package caches in which nobody else may change it.
+
+    What is in there is used without another look: others could put their own files into the archives of this user. It
+    need not be there yet. None if conda has no cache that is writable, and this user's or root's alone.
+    """
+    from conda.base.context import context
+
+    package_cache()  # which conda makes
+    caches = [Path(cache).absolute() for cache in context.pkgs_dirs]
+    there = [cache for cache in caches if cache.is_dir()]
+    places = (cache / name for cache in [*there, *(cache for cache in caches if cache not in there)])
+    return next((place for place in places if _distrusted(place) is None and _is_writable(place)), None)
+
+
+def shared_cache() -> list[str]:
+    """Return a note if no frames are kept because all package caches that are writable are others' to change."""
     cache = package_cache()
-    return cache / DIRECTORY if cache is not None else None
+    why = _distrusted(cache.absolute() / FRAMES) if cache is not None and frame_directory() is None else None
+    remedy = "name a package cache of your own in CONDA_PKGS_DIRS"
+    return [] if why is None else [f"compressed packages are not kept for the next build, in {cache}: {why}; {remedy}"]
+
+
+def _distrusted(place: Path) -> str | None:
+    try:
+        return distrust(os.fsencode(place))
+    except OSError as error:
+        return str(error.strerror)
+
+
+def _is_writable(place: Path) -> bool:
+    there = next(path for path in (place, *place.parents) if path.exists())
+    return os.access(there, os.W_OK | os.X_OK)

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 def install(
-    environment: Environment, packages: Sequence[Package], date: int, cache: Path | None, staging: ExitStack
+    environment: Environment, packages: Sequence[Package], date: int, parent: Path | None, staging: ExitStack
 ) -> Installed:
     """Return what the pip sections of the environment come to, nothing where it has none.
 
-    The files lie in a staging environment until `staging` is closed. Raises InputError and PipFailed.
+    The files lie in a staging environment, below `parent` if there is one, until `staging` is closed. Raises InputError
+    and PipFailed.
     """
     from conda.base.context import context
 
@@ -35,7 +36,7 @@ def install(
     python = find_python(packages)
     assert python is not None  # or there is no pip
     with conda_api.working("Installing pip packages"):
-        prefix = staging.enter_context(staged(environment, packages, cache))
+        prefix = staging.enter_context(staged(environment, packages, parent))
         pip = Pip(prefix, program, date, context.offline)
         found = pip_packages.install(prefix, environment, python, pip, date)
         plain = [item for item in found.sources if item.edits is None]

@@ -24,8 +24,8 @@ STAND_IN = "/opt/coex" + "_placehold" * 25
 
 
 @contextlib.contextmanager
-def staged(environment: Environment, packages: Sequence[Package], cache: Path | None) -> Iterator[Path]:
-    """Yield the prefix of the environment, made in a directory of its own below conda's package cache.
+def staged(environment: Environment, packages: Sequence[Package], parent: Path | None) -> Iterator[Path]:
+    """Yield the prefix of the environment, made in a directory of its own below `parent`, which only this user changes.
 
     Its place follows from its content, because compilers leave traces of it: the same input gives the same
     bytes. Another build of the same waits. It is as long as packages allow, because it becomes a placeholder.
@@ -33,9 +33,9 @@ def staged(environment: Environment, packages: Sequence[Package], cache: Path | 
     binary = (path for package in packages for path in package.paths if path.file_mode == "binary")
     longest = min([LONGEST, *(len(path.placeholder) for path in binary if path.placeholder)])
     key = _key(environment)
-    if cache is not None and len(f"{cache.resolve() / DIRECTORY / key}/_/prefix") > longest:
-        cache = None  # too long for an old package
-    with _directory(key, cache) as directory:
+    if parent is not None and len(f"{parent.resolve() / key}/_/prefix") > longest:
+        parent = None  # too long for an old package
+    with _directory(key, parent) as directory:
         fill = max(1, longest - len(f"{directory}//prefix"))
         prefix = directory / ("_" * min(fill, LONGEST)) / "prefix"
         _link(environment, prefix)
@@ -57,13 +57,13 @@ def _key(environment: Environment) -> str:
 
 
 @contextlib.contextmanager
-def _directory(key: str, cache: Path | None) -> Iterator[Path]:
+def _directory(key: str, parent: Path | None) -> Iterator[Path]:
     """Yield an empty directory that is this process's alone while it holds the lock on it; it is removed at the end."""
-    if cache is None:
+    if parent is None:
         with tempfile.TemporaryDirectory(prefix="coex-staging-") as scratch:
             yield Path(scratch).resolve()
         return
-    place = cache.resolve() / DIRECTORY / key
+    place = parent.resolve() / key
     _sweep(place.parent)
     descriptor = _lock(place)
     try:
@@ -80,8 +80,9 @@ def _directory(key: str, cache: Path | None) -> Iterator[Path]:
 def _lock(place: Path) -> int:
     """Return the locked descriptor of a directory; who waited may find that the one before has removed it."""
     while True:
-        place.mkdir(parents=True, exist_ok=True)
         try:
+            place.parent.mkdir(0o755, parents=True, exist_ok=True)
+            place.mkdir(0o700, exist_ok=True)
             descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             continue

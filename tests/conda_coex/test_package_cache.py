@@ -8,10 +8,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from conda.base.context import reset_context
+from conda.base.context import context, reset_context
 from conda.core.package_cache_data import PackageCacheData
 
 from conda_coex import package_cache
+from conda_coex.frame_cache import DIRECTORY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,3 +113,29 @@ def test_lock_is_taken_in_every_writable_cache(tmp_path: Path, monkeypatch: pyte
     reset_context()
     with package_cache.alone():
         assert all((path / package_cache.LOCK).exists() for path in caches)
+
+
+def test_frames_are_kept_where_nobody_else_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the first such cache that is there, then in one that can be made; a note says if there is none."""
+    shared, mine, new = tmp_path / "shared", tmp_path / "mine", tmp_path / "new/pkgs"
+    caches = [str(shared), str(new), str(mine)]
+    monkeypatch.setattr(type(context), "pkgs_dirs", property(lambda _: tuple(caches)))
+    for path in (shared, mine):
+        path.mkdir(mode=0o755)
+        (path / "urls.txt").touch()
+    PackageCacheData.clear()
+    assert (package_cache.frame_directory(), package_cache.shared_cache()) == (shared / DIRECTORY, [])
+    shared.chmod(0o777)
+    assert (package_cache.frame_directory(), package_cache.shared_cache()) == (mine / DIRECTORY, [])
+    mine.chmod(0o777)
+    assert (package_cache.frame_directory(), package_cache.shared_cache()) == (new / DIRECTORY, [])
+    del caches[1]
+    assert package_cache.frame_directory() is None
+    (note,) = package_cache.shared_cache()
+    assert f"in {shared}: {shared}, which leads there, is writable by others" in note
+    assert note.endswith("; name a package cache of your own in CONDA_PKGS_DIRS")
+    mine.chmod(0o755)
+    (mine / DIRECTORY).mkdir()
+    (mine / DIRECTORY).chmod(0o777)
+    assert package_cache.frame_directory() is None
+    PackageCacheData.clear()

@@ -1,0 +1,125 @@
+"""Package caches that others may write: what they put there in the place of kept frames gets into no archive."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+from coex_bootstrap.archive import Archive
+from end_to_end.own_channel import put, workshop
+
+from conda_coex.frame_cache import END, MARK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Conda
+    from testbed.layout import Layout
+
+GOOD, BAD = b"what the package has", b"what others have put"
+OTHER = 54332  # a user that no machine has
+
+
+class Build:
+    """Builds of one package with a package cache of their own."""
+
+    def __init__(self, conda: Conda, channel: tuple[str, ...], work: Path) -> None:
+        self.conda, self.channel, self.work = conda, channel, work
+        self.cache = work / "pkgs"
+
+    def payload(self, caches: str | None = None) -> bytes:
+        """Build, and return what all frames decode to."""
+        output = self.work / "x.coex"
+        command = ("coex", "create", "-q", "-y", "--offline", "--override-channels", *self.channel, "--package", "own")
+        env = {"CONDA_PKGS_DIRS": caches or str(self.cache)}
+        self.conda(*command, "--entrypoint", "./run.sh", "-o", output, cwd=self.work, env=env)
+        with closing(Archive(os.fsencode(output))) as archive:
+            numbers = range(len(archive.index.frames))
+            return b"".join(zstandard.ZstdDecompressor().decompress(archive.frame(number)) for number in numbers)
+
+    def poison(self) -> Path:
+        """Give the entry other contents of the same sizes, with the sums that it has of itself; return its path."""
+        (entry,) = self.cache.glob(".coex-frames/*.frames")
+        data = entry.read_bytes()
+        length, _, _ = END.unpack(data[-END.size :])
+        described = json.loads(data[-END.size - length : -END.size])
+        frames, at = [], 0
+        for number, (size, content, _) in enumerate(described["frames"]):
+            decoded = zstandard.ZstdDecompressor().decompress(data[at : at + size])
+            frames.append(zstandard.ZstdCompressor(write_checksum=True).compress(decoded.replace(GOOD, BAD)))
+            described["frames"][number] = [len(frames[-1]), content, hashlib.sha256(frames[-1]).hexdigest()]
+            at += size
+        text = json.dumps(described).encode()
+        entry.write_bytes(b"".join(frames) + text + END.pack(len(text), zlib.crc32(text), MARK))
+        return entry
+
+
+@pytest.fixture
+def build(conda: Conda, testbed: Layout, tmp_path: Path) -> Build:
+    own = workshop(testbed, tmp_path).noarch("own")
+    own.data("share/own.txt", GOOD)
+    (tmp_path / "run.sh").write_text("#!/bin/sh\ncat \"$CONDA_PREFIX/share/own.txt\"\n")
+    (tmp_path / "run.sh").chmod(0o755)
+    build = Build(conda, put(tmp_path / "channel", [own]), tmp_path)
+    assert GOOD in build.payload()
+    return build
+
+
+def test_what_the_user_has_kept_is_used(build: Build) -> None:
+    """The adversary's entry is one that a build takes, if nothing says that somebody else has written it."""
+    build.poison()
+    assert BAD in build.payload()
+
+
+@pytest.mark.parametrize("place", ["pkgs", "pkgs/.coex-frames", "."])
+def test_others_may_write_on_the_way(build: Build, place: str) -> None:
+    """Of whatever directory: whoever can rename one on the way can put another one there."""
+    build.poison()
+    (build.work / place).chmod(0o777)
+    assert GOOD in build.payload()
+
+
+def test_a_cache_of_ones_own_beside_a_shared_one(build: Build) -> None:
+    """The second of conda's package caches keeps the frames, as ~/.conda/pkgs beside one that a group shares."""
+    entry = build.poison()
+    build.cache.chmod(0o777)
+    mine = build.work / "mine/pkgs"
+    mine.mkdir(parents=True)
+    for _ in range(2):
+        assert GOOD in build.payload(f"{build.cache},{mine}")
+    assert len(list(mine.glob(".coex-frames/*.frames"))) == 1
+    assert entry.exists()
+
+
+@pytest.mark.parametrize("change", ["mode", "owner"])
+def test_an_entry_of_others(build: Build, change: str) -> None:
+    """One that somebody left while the directory was open to all is made anew, and used then."""
+    entry = build.poison()
+    if change == "mode":
+        entry.chmod(0o666)
+    elif os.geteuid() == 0:
+        os.chown(entry, OTHER, OTHER)
+    else:
+        pytest.skip("only root can give a file to another user")
+    assert GOOD in build.payload()
+    state = entry.stat()
+    assert (state.st_uid, state.st_mode & 0o777) == (os.geteuid(), 0o644)
+
+
+def test_umask_that_leaves_all_open(build: Build) -> None:
+    (entry,) = build.cache.glob(".coex-frames/*.frames")
+    entry.unlink()
+    entry.parent.rmdir()
+    before = os.umask(0)
+    try:
+        build.payload()
+    finally:
+        os.umask(before)
+    assert entry.stat().st_mode & 0o777 == 0o644
+    assert entry.parent.stat().st_mode & 0o777 == 0o755
