@@ -60,7 +60,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
         return Environment(
             platform=found["platform"],
             name=Path(str(self.filename)).name.removesuffix(".coex"),
-            explicit_packages=list(get_package_records_from_explicit(found["packages"])),
+            explicit_packages=list(get_package_records_from_explicit(self._lines(found))),
             variables=found["variables"],
             **({"prefix": context.target_prefix} if "prefix" in needed else {}),
         )
@@ -68,6 +68,26 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
     def env_for(self, platform: str) -> Any:  # noqa: ARG002 - there is one platform
         """Return the environment; conda has compared the platform."""
         return self.env
+
+    def _lines(self, found: dict[str, Any]) -> list[str]:
+        """Return an explicit list, with packages of the builder's directories where this machine has them."""
+        from coex_bootstrap.errors import CoexError
+        from conda.exceptions import CondaValueError
+
+        from .local_packages import find_local, is_local
+        from .lock_file import Lock, LockedPackage
+
+        rows = found["packages"]
+        packages = tuple(LockedPackage(row["url"], row["md5"], row["sha256"]) for row in rows)
+        try:
+            places = find_local(Lock(str(self.filename), found["platform"], packages)).packages
+        except CoexError as error:
+            raise CondaValueError(str(error).replace("%", "%%")) from error
+        lines = [
+            row["line"].replace(package.url, place.url, 1) if is_local(package) else row["line"]
+            for row, package, place in zip(rows, packages, places, strict=True)
+        ]
+        return ["@EXPLICIT", *lines]
 
     def _read(self) -> dict[str, Any]:
         """Return what the archive holds; raises conda's errors."""
@@ -87,7 +107,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
             raise CondaValueError(str(unforeseen(error, path)).replace("%", "%%")) from error
         return {
             "platform": lock.fields["platform"],
-            "packages": ["@EXPLICIT", *(package["line"] for package in lock.fields["packages"])],
+            "packages": lock.fields["packages"],
             "pip": [f"{package['name']}=={package['version']}" for package in lock.fields["pip"]],
             "variables": variables,
         }

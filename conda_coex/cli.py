@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.report import write_text
+from coex_bootstrap.urls import without_credentials
 
 from .cli_create import configure_create, execute_create
 from .cli_inspect import configure_inspect, execute_inspect
@@ -162,7 +163,7 @@ def _for_conda(error: Exception, text: str) -> Exception:
     else:
         name, status = type(error).__name__, getattr(error, "status", 1)
     kind = type(name, (CondaError,), {"return_code": status})
-    return kind("%(text)s", text=text)  # conda applies % to the text of its errors
+    return kind("%(text)s", text=without_credentials(text))  # conda applies % to the text of its errors
 
 
 def _execute(arguments: Namespace) -> int:

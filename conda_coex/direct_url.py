@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from coex_bootstrap.urls import without_credentials
+
 from .content import Content
 from .live_file import with_data
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from .content import Link
 
 DIRECT_URL = re.compile(r"prefix/lib/python[^/]+/site-packages/[^/]+\.dist-info/direct_url\.json\Z")
-KEPT_USERS = re.compile(r"git|\$\{[\w-]+\}(:\$\{[\w-]+\})?")  # as the specification has it
 
 
 def editable_places(items: Iterable[Content | Link], names: Sequence[str]) -> list[str]:
@@ -53,11 +54,8 @@ def _settle(item: Content, names: Sequence[str], moved: Callable[[str], str | No
         return item
     path = _path(fields)
     if path is None:
-        parts = urlsplit(fields["url"])
-        user, _, host = parts.netloc.rpartition("@")
-        if not user or KEPT_USERS.fullmatch(user):
-            return item
-        return _written(item, {**fields, "url": parts._replace(netloc=host).geturl()}, names)
+        url = without_credentials(fields["url"])
+        return item if url == fields["url"] else _written(item, {**fields, "url": url}, names)
     if _is_inside(path, names):
         return item
     target = moved(path) if _is_editable(fields) else None

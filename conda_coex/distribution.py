@@ -7,6 +7,8 @@ from email.parser import HeaderParser
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from coex_bootstrap.urls import without_credentials
+
 Row = dict[str, Any]
 
 
@@ -19,7 +21,8 @@ def describe(metadata: bytes, *, requested: bool) -> Row:
 
 def origin(download: Row) -> Row:
     """Return where a package came from, without credentials, and without directories of the builder."""
-    parts = urlsplit(str(download.get("url", "")))
+    url = without_credentials(str(download.get("url", "")))
+    parts = urlsplit(url)
     archive = download.get("archive_info") or {}
     sha256 = (archive.get("hashes") or {}).get("sha256") or str(archive.get("hash", "")).partition("sha256=")[2]
     repository = download.get("vcs_info") or {}
@@ -33,5 +36,5 @@ def origin(download: Row) -> Row:
     if parts.scheme == "file":
         return {**row, "file": posixpath.basename(unquote(parts.path).rstrip("/"))}
     if parts.scheme:
-        row["url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        row["url"] = url.partition("#")[0]
     return row

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from coex_bootstrap.urls import without_credentials
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,6 @@ class PipSection:
     def shown(self) -> list[str]:
         """The lines as anybody may see them."""
         return [without_credentials(line) for line in self.lines]
-
-
-def without_credentials(text: str) -> str:
-    """Return text in which no URL has a user and a password any more."""
-    return CREDENTIALS.sub("****@", text)
 
 
 @dataclass(frozen=True)

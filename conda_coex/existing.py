@@ -11,6 +11,7 @@ from . import conda_api
 from .environment import DryRun, Environment, plan_of
 from .errors import InputError
 from .installed import UNKNOWN, UNSAID, damaged, read_records
+from .public_urls import public_spec
 
 
 def read_existing(prefix: str, *, pip: bool = True) -> Environment | DryRun:
@@ -35,7 +36,7 @@ def read_existing(prefix: str, *, pip: bool = True) -> Environment | DryRun:
     return Environment(
         platform=platform,
         records=conda_api.link_order(mine),
-        specs=tuple(sorted(specs)),
+        specs=tuple(sorted(map(public_spec, specs))),
         channels=tuple(dict.fromkeys(filter(None, map(_channel, mine)))),
         variables=_read_state(Path(prefix, "conda-meta", "state")),
         foreign=tuple(sorted(_foreign(prefix))) if pip else (),

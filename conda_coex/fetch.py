@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coex_bootstrap.urls import without_credentials
+
 from .errors import FetchFailed
 from .package_cache import RECORD, alone, read_cache
 from .package_file import SUFFIXES, fault_of
@@ -116,10 +118,8 @@ def _refuse_bad(fetcher: Any) -> None:
 
 
 def _public_url(record: Any) -> str:
-    from conda.common.url import mask_anaconda_token, remove_auth
-
     url = record.get_raw_value("url") if hasattr(record, "get_raw_value") else record.get("url")
-    return str(remove_auth(mask_anaconda_token(str(url))))
+    return without_credentials(str(url))
 
 
 def _raise_interrupt(errors: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import PackageDamaged
 from .packages import Package
+from .public_urls import public_record
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -90,15 +91,12 @@ def _tail(path: str) -> str:
 
 def installed_package(prefix: Path, record: dict[str, Any], requested: str | None) -> Package:
     """Return a package without its paths, read from its record in the prefix."""
-    from conda.common.url import mask_anaconda_token, remove_auth
     from conda.models.channel import Channel
 
     fields = {name: value for name, value in record.items() if name not in UNSAID and value is not None}
     fields.setdefault("build_number", 0)
     fields.setdefault("channel", str(Channel(fields["url"])) if fields.get("url") else UNKNOWN)
-    for key in ("url", "channel"):
-        if fields.get(key):
-            fields[key] = remove_auth(mask_anaconda_token(fields[key]))
+    fields = public_record(fields)
     noarch = record.get("noarch")
     kind = None if noarch is None else "python" if noarch == "python" else "generic"
     return Package(fields, prefix, kind, (), (), record.get("python_site_packages_path"), requested)

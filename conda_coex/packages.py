@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import conda_api
 from .errors import PackageDamaged, PackageRefused
 from .paths_json import plain, read_rows
+from .public_urls import public_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -226,16 +227,12 @@ def _with_mode(path: PackagePath, modes: dict[str, int] | None) -> PackagePath:
 
 
 def _record_fields(record: Any, metadata: Any, url: str, requested: str | None) -> dict[str, Any]:
-    """Return the fields that conda writes to `conda-meta` for this record, without any credentials."""
-    from conda.common.url import mask_anaconda_token, remove_auth
+    """Return the fields that conda writes to `conda-meta` for this record, with public URLs."""
     from conda.models.records import PrefixRecord
 
     merged = PrefixRecord.from_objects(record, metadata, url=url, **conda_api.requested(requested))
     fields: dict[str, Any] = json.loads(_to_json(merged.dump()))
-    for key in ("url", "channel"):
-        if fields.get(key):
-            fields[key] = remove_auth(mask_anaconda_token(fields[key]))
-    return fields
+    return public_record(fields)
 
 
 def _to_json(fields: dict[str, Any]) -> str:

@@ -13,7 +13,9 @@ from .conda_api import link_order
 from .environment import DryRun, Environment, plan_of
 from .errors import LockMismatch
 from .fetch import download
+from .local_packages import find_local
 from .lock_file import SUFFIXES, wrong
+from .public_urls import public_url
 
 if TYPE_CHECKING:
     from .environment import Wanted
@@ -29,6 +31,7 @@ def resolve(lock: Lock) -> Environment | DryRun:
 
     if context.dry_run:
         return plan_of(tuple(map(_named, lock.packages)), [line for part in lock.pip for line in part.shown])
+    lock = find_local(lock)
     for package in lock.packages:
         _check_local(lock, package)
     download(tuple(map(_spec, lock.packages)))
@@ -88,15 +91,8 @@ def _named(package: LockedPackage) -> Any:
     number = re.search(r"(\d{1,9})\Z", build)
     return PackageRecord(
         name=name, version=version, build=build, build_number=int(number.group()) if number else 0,
-        channel=Channel(package.url), subdir=package.subdir, url=_public(package.url), fn=package.file_name,
+        channel=Channel(package.url), subdir=package.subdir, url=public_url(package.url), fn=package.file_name,
     )  # fmt: skip
-
-
-def _public(url: str) -> str:
-    """Return a URL without credentials."""
-    from conda.common.url import mask_anaconda_token, remove_auth
-
-    return str(remove_auth(mask_anaconda_token(url)))
 
 
 def _check_local(lock: Lock, package: LockedPackage) -> None:
@@ -132,7 +128,7 @@ def _record(lock: Lock, package: LockedPackage) -> Any:
 
     cached = next(PackageCacheData.query_all(_spec(package)), None)
     if cached is None:
-        raise wrong(lock.path, f"names {_public(package.url)}, which conda's cache did not keep")
+        raise wrong(lock.path, f"names {public_url(package.url)}, which conda's cache did not keep")
     tarball = Path(cached.package_tarball_full_path or "")
     sums = {kind: getattr(package, kind) or cached.get(kind) for kind in ("md5", "sha256")}
     if tarball.is_file():

@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from coex_bootstrap.activate import needed_shell, write_activation
 from coex_bootstrap.shell import OPTIONS as SHELL_OPTIONS
+from coex_bootstrap.urls import without_credentials
 
-from .environment import without_credentials
 from .errors import PipFailed
 from .requirement_lines import gather
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from coex_bootstrap.relocation import ENCODINGS
+from coex_bootstrap.urls import without_credentials
 from packaging.utils import canonicalize_name
 
 from .content import SECOND, Content, Link
@@ -91,7 +92,7 @@ def install(prefix: Path, environment: Environment, python: Python, pip: Pip, da
     if "src" not in before.directories:
         shutil.rmtree(prefix / "src", ignore_errors=True)  # where pip puts what is editable from a repository
     lock = list(_lock(site_packages, before, prefix, reported))
-    _drop_local_urls(site_packages, before, prefix)
+    _publish_urls(site_packages, before, prefix)
     return _collect(prefix, before, python, date, lock)
 
 
@@ -159,12 +160,23 @@ def _lock(site_packages: Path, before: Tree, prefix: Path, reported: list[Row]) 
         yield {**row, **origin(sources.get(canonicalize_name(row["name"]), {}))}
 
 
-def _drop_local_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
-    """Remove `direct_url.json` that name a path of the builder, which means nothing on another machine."""
+def _publish_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
+    """Remove `direct_url.json` that name a path of the builder, which a host does not have, and credentials of others.
+
+    pip itself takes user and password away, but not the signature in a query.
+    """
     for directory in _new_distributions(site_packages, before, prefix):
         path, record = directory / "direct_url.json", directory / "RECORD"
-        if not path.is_file() or urlsplit(json.loads(path.read_text("utf-8"))["url"]).scheme != "file":
+        fields = json.loads(path.read_text("utf-8")) if path.is_file() else {"url": ""}
+        url = without_credentials(fields["url"])
+        is_local = urlsplit(url).scheme == "file"
+        if url == fields["url"] and not is_local:
             continue
         path.unlink()
+        row = f"{directory.name}/direct_url.json,"
         lines = record.read_text("utf-8").splitlines(keepends=True)
-        record.write_text("".join(line for line in lines if "/direct_url.json," not in line), "utf-8")
+        lines = [line for line in lines if not line.startswith(row)]
+        if not is_local:
+            path.write_text(json.dumps({**fields, "url": url}), "utf-8")
+            lines.append(f"{row},\n")
+        record.write_text("".join(lines), "utf-8")

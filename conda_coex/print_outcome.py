@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.compat import visible
 from coex_bootstrap.report import counted, human, quoted, write_lines
+from coex_bootstrap.urls import without_credentials
 
 from . import conda_api
 from .environment import DryRun
@@ -36,10 +37,10 @@ def show(outcome: Outcome, *, as_json: bool) -> int:
     """Print an outcome and return the status of the process; raises conda's DryRunExit after a dry run of a build."""
     shown = _in_words(outcome)
     if as_json:
-        conda_api.print_json(**shown.fields, **({"success": False} if shown.status else {}))
+        conda_api.print_json(**_public(shown.fields), **({"success": False} if shown.status else {}))
     else:
         notify(shown.notes)
-        write_lines(shown.lines)
+        write_lines([without_credentials(line) for line in shown.lines])
         if shown.last:
             print(shown.last, file=sys.stderr)
     if shown.dry_run:
@@ -56,7 +57,16 @@ def notify(notes: Iterable[str]) -> None:
 
 
 def _note(text: str) -> str:
-    return f"coex: note: {visible(text)}"
+    return f"coex: note: {visible(without_credentials(text))}"
+
+
+def _public(value: Any) -> Any:
+    """Return a value of a JSON document without the credentials of URLs in it."""
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, dict):
+        return {name: _public(each) for name, each in value.items()}
+    return [_public(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _in_words(outcome: Outcome) -> Shown:

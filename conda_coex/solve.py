@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import conda_api
 from .environment import DryRun, Environment
 from .errors import RepodataMissing
+from .public_urls import public_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +41,7 @@ def solve(wanted: Wanted, location: str) -> Environment | DryRun:
     if context.dry_run:
         return _plan(transaction, pip)
     conda_api.ask(lambda: _summary(transaction, pip))
-    specs = tuple(sorted({str(MatchSpec(spec)) for spec in asked}))  # in any order they ask for the same
+    specs = tuple(sorted({public_spec(str(MatchSpec(spec))) for spec in asked}))  # in any order they ask for the same
     return Environment(
         context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables, pip=wanted.pip,
         notes=(*wanted.notes, *notes), solved=True,

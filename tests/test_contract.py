@@ -26,11 +26,11 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 NOUNS = {
     BUILDER: {
         "conda_api", "content", "distribution", "document", "environment", "errors", "frames", "layout", "lock_file",
-        "outcome", "placeholders", "plan", "source", "verb_parser", "yaml_text",
+        "outcome", "placeholders", "plan", "public_urls", "source", "verb_parser", "yaml_text",
     },
     BOOTSTRAP: {
-        "compat", "errors", "format", "index", "relocation", "report", "shell", "tail", "untrusted", "verb", "waiting",
-        "working_directory",
+        "compat", "errors", "format", "index", "relocation", "report", "shell", "tail", "untrusted", "urls", "verb",
+        "waiting", "working_directory",
     },
 }
 # The verbs, which know the order of their stages, and what only starts them.
@@ -106,6 +106,7 @@ EDGES = {
         ("activation", "portable"),
         ("archive", "sbom"),
         ("archive_spec", "kept"),
+        ("archive_spec", "local_packages"),
         ("archive_spec", "print_outcome"),
         ("archive_spec", "sizes"),
         ("kept", "sizes"),
@@ -115,6 +116,7 @@ EDGES = {
         ("package_cache", "package_file"),
         ("packages", "paths_json"),
         ("pinned", "fetch"),
+        ("pinned", "local_packages"),
         ("portable", "shell_words"),
         ("pip_record", "live_file"),
         ("pip_packages", "live_prefix"),

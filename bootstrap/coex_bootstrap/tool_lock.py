@@ -7,6 +7,7 @@ from .archive import Archive
 from .compat import text
 from .errors import CoexError
 from .report import Outcome
+from .urls import LOCAL_CHANNEL, without_credentials
 from .verb import Verb
 
 TYPE_CHECKING = False
@@ -24,8 +25,7 @@ examples:
   CALL > explicit.txt
   conda create -n again --file explicit.txt
 """
-CREDENTIALS = re.compile(r"(?<=://)[^/@]*@|/t/[^/]+(?=/)")  # user:password@, and the tokens of anaconda.org
-PLACE = re.compile(r"[a-z][a-z0-9.-]*://[^\s#@]+\Z")
+PLACE = re.compile(r"[a-z][a-z0-9.-]*://(?:git@)?[^\s#@]+\Z")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 DIRECTORY = re.compile(r"[A-Za-z0-9._/-]+\Z")
 PACKAGE_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s#]+\.(?:conda|tar\.bz2)\Z")
@@ -49,6 +49,9 @@ def execute(path, options, environ):
     pip = [_as_pip_has_it(wheel) for wheel in wheels] + manifest.pip
     pinned = [(package, _pinned(package)) for package in pip]
     lines += ["# not in this list, pip installed it: %s" % " ".join(_named(package)) for package, line in pinned if not line]
+    local = [package["name"] for package in packages if package["url"].startswith(LOCAL_CHANNEL + "/")]
+    lines += ["# from a directory of the machine that made the archive: %s" % " ".join(local)] if local else []
+    lines += ["# put the URL of a channel that has them in the place of %s" % LOCAL_CHANNEL] if local else []
     lines += ["@EXPLICIT"] + [package["line"] for package in packages] + [line for _, line in pinned if line]
     fields = {"archive": text(path), "platform": manifest.platform, "packages": packages, "pip": pip}
     return Outcome(fields, lines, 0)
@@ -62,7 +65,7 @@ def _as_pip_has_it(wheel):
 def _pinned(package):
     # type: (Dict[str, Any]) -> Optional[str]
     """Return the line that pins what pip installed, None where its source or content is unknown."""
-    url, commit, sha256 = CREDENTIALS.sub("", package.get("url") or ""), package.get("commit"), _hex(package.get("sha256"), 64)
+    url, commit, sha256 = without_credentials(package.get("url") or ""), package.get("commit"), _hex(package.get("sha256"), 64)
     directory = package.get("subdirectory")
     is_one = directory is None or (isinstance(directory, type(u"")) and DIRECTORY.match(directory))
     if not (PLACE.match(url) and NAME.match(package["name"]) and is_one):
@@ -81,12 +84,12 @@ def _named(package):
     yield "%s==%s" % (package["name"], package["version"])
     source = package.get("url", package.get("file"))
     if source:
-        yield "from " + CREDENTIALS.sub("", source)
+        yield "from " + without_credentials(source)
 
 
 def _locked(package, path, wants_sha256):
     # type: (Dict[str, Any], bytes, bool) -> Iterator[Any]
-    url = CREDENTIALS.sub("", package.get("url") or "")
+    url = without_credentials(package.get("url") or "")
     if not PACKAGE_URL.match(url):
         dist = "%s-%s-%s" % (package["name"], package["version"], package["build"])
         raise CoexError("its package %s has no URL to fetch it from again" % dist, path)

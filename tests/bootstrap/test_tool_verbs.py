@@ -10,6 +10,7 @@ import pytest
 from coex_bootstrap import compat, contents, report, tool_cache, tool_unpack, tools
 from coex_bootstrap.archive import Archive
 from coex_bootstrap.index import Link
+from coex_bootstrap.urls import LOCAL_CHANNEL
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
 from bootstrap.test_claim import dead_process
@@ -42,6 +43,18 @@ def test_lock_has_no_credentials(archive, environ):
     assert (status, lines) == (0, [url + "#" + MD5, url + "#sha256:" + SHA256])
 
 
+def test_lock_says_what_came_from_a_directory(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    local = package(name="own", url=LOCAL_CHANNEL + "/noarch/own-1-0.conda")
+    write_archive(archive, demo_index(), [CONTENT], packages=[package(), local])
+    status, found, _ = ask(archive, environ, b"lock")
+    assert (status, found["packages"][1]["line"]) == (0, "%s/noarch/own-1-0.conda#%s" % (LOCAL_CHANNEL, MD5))
+    out = subprocess.check_output([PYTHON, archive, b"lock"], env=asking(environ)).decode("ascii")
+    said = ["# from a directory of the machine that made the archive: own"]
+    said += ["# put the URL of a channel that has them in the place of " + LOCAL_CHANNEL]
+    assert [line for line in out.partition("@EXPLICIT\n")[0].splitlines() if line in said] == said
+
+
 def test_lock_names_what_pip_installed(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     pip = [{"name": "p", "version": "2", "url": "https://u:secret@host/p.whl"}, {"name": "q", "version": "1", "file": "lib/q"}]
@@ -66,6 +79,8 @@ def test_lock_pins_what_pip_installed(archive, environ):
         {"name": "v", "version": "2", "url": "https://host/v#egg=x", "sha256": SHA256},
         {"name": "w", "version": "2", "url": "https://host/w", "commit": commit, "subdirectory": "a b"},
         {"name": "x", "version": "2", "url": "https://host/x", "sha256": "0"},
+        {"name": "y", "version": "2", "url": "ssh://git@host/y", "commit": commit},
+        {"name": "z", "version": "2", "url": "https://host/source/t/tz/tz-2.zip?token=secret", "sha256": SHA256},
     ]
     write_archive(archive, demo_index(), [CONTENT], packages=[package()], pip=pip)
     out = subprocess.check_output([PYTHON, archive, b"lock"], env=asking(environ)).decode("ascii")
@@ -74,6 +89,8 @@ def test_lock_pins_what_pip_installed(archive, environ):
         "# pip p @ https://host/p.whl#sha256=" + SHA256,
         "# pip q @ git+https://host/q@%s#subdirectory=a/b" % commit,
         "# pip r @ https://host/r.zip#sha256=%s&subdirectory=a" % SHA256,
+        "# pip y @ git+ssh://git@host/y@" + commit,
+        "# pip z @ https://host/source/t/tz/tz-2.zip#sha256=" + SHA256,
     ]
     assert [line.split(": ")[1][0] for line in head.splitlines() if "pip installed it" in line] == list("stvwx")
 

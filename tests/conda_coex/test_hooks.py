@@ -10,13 +10,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conda.base.context import context
+from coex_bootstrap.urls import LOCAL_CHANNEL
+from conda.base.context import context, reset_context
 from conda.exceptions import CondaValueError
 from conda.plugins import types
 
 from conda_coex import plugin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Conda
@@ -97,8 +99,18 @@ def archive(conda: Conda, testbed: Layout, tmp_path_factory: pytest.TempPathFact
     return work / "cprog.coex"
 
 
+@pytest.fixture
+def channel(testbed: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the channel that conda is configured for."""
+    monkeypatch.setenv("CONDA_CHANNELS", testbed.channel.as_uri())
+    reset_context()
+    yield testbed.channel.as_uri()
+    monkeypatch.undo()
+    reset_context()
+
+
 def test_archive_is_an_environment(
-    newer: type, archive: Path, conda: Conda, capsys: pytest.CaptureFixture[str]
+    newer: type, archive: Path, conda: Conda, channel: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (specifier,) = plugin.conda_environment_specifiers()
     assert specifier.name == "coex"
@@ -110,7 +122,8 @@ def test_archive_is_an_environment(
     made = spec.env
     assert isinstance(made, newer)
     lines = conda("coex", "lock", archive, "--sha256").stdout.splitlines()
-    assert made.explicit_packages == lines[lines.index("@EXPLICIT") + 1 :]
+    here = [line.replace(LOCAL_CHANNEL, channel) for line in lines]
+    assert made.explicit_packages == here[here.index("@EXPLICIT") + 1 :]
     assert (made.name, made.platform, made.variables) == ("cprog", context.subdir, {"MODE": "fast"})
     assert "only the packages of conda are made again, not the variable MODE, and nothing" in capsys.readouterr().err
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from coex_bootstrap.urls import LOCAL_CHANNEL
 from end_to_end.archives import Archive, MakeArchive, only_root
 from testbed.layout import native_subdir
 
 if TYPE_CHECKING:
     from conftest import Conda
-    from testbed.layout import Layout
 
 ASKED = ("python", "hello-noarch", "cprog")
 INSTALLED = {"python", "hello-noarch", "cprog", "libcgreet"}
@@ -37,27 +37,27 @@ def prefix(archive: Archive, store: Path) -> Path:
     return only_root(store) / "prefix"
 
 
-def test_list(prefix: Path, conda: Conda, testbed: Layout) -> None:
+def test_list(prefix: Path, conda: Conda) -> None:
     rows = json.loads(conda("list", "-p", prefix, "--json", "--show-channel-urls").stdout)
     assert {row["name"] for row in rows} == INSTALLED
     (hello,) = [row for row in rows if row["name"] == "hello-noarch"]
     assert (hello["version"], hello["build_string"], hello["build_number"]) == ("1.0", "pyh1_0", 0)
-    assert {row["base_url"] for row in rows} == {testbed.channel.as_uri()}
+    assert {row["base_url"] for row in rows} == {LOCAL_CHANNEL}
     assert {row["platform"] for row in rows} == {"noarch", native_subdir()}
     # the table for people has the same
     assert len(conda("list", "-p", prefix, "--no-pip").stdout.splitlines()) == 3 + len(INSTALLED)
 
 
-def test_list_for_machines(prefix: Path, conda: Conda, testbed: Layout) -> None:
+def test_list_for_machines(prefix: Path, conda: Conda) -> None:
     exported = conda("list", "-p", prefix, "--export").stdout.splitlines()
     assert "hello-noarch=1.0=pyh1_0" in exported
     explicit = conda("list", "-p", prefix, "--explicit", "--md5").stdout.splitlines()
     urls = [line.partition("#")[0] for line in explicit[explicit.index("@EXPLICIT") + 1 :]]
     assert {url.rpartition("/")[2].rsplit("-", 2)[0] for url in urls} == INSTALLED
-    assert all(url.startswith(testbed.channel.as_uri()) for url in urls)
+    assert all(url.startswith(f"{LOCAL_CHANNEL}/") for url in urls)
 
 
-def test_export(prefix: Path, conda: Conda, testbed: Layout) -> None:
+def test_export(prefix: Path, conda: Conda) -> None:
     exported = conda("env", "export", "-p", prefix, "--json").stdout
     assert {spec.partition("=")[0] for spec in json.loads(exported)["dependencies"]} == INSTALLED
     asked = conda("env", "export", "-p", prefix, "--json", "--from-history").stdout

@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from coex_bootstrap.urls import LOCAL_CHANNEL
 from end_to_end.archives import Archive, Coex, only_root
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_files_and_specs_are_joined(conda: Conda, testbed: Layout, work: Path, p
     assert said["size"] == (work / "app.coex").stat().st_size
     urls = packages_of(work / "app.coex")
     assert urls.keys() == {"data-generic", "clobber-a", "clobber-b", "zstd"}
-    assert all(url.startswith(testbed.channel.as_uri()) for url in urls.values())
+    assert all(url.startswith(f"{LOCAL_CHANNEL}/") for url in urls.values())
     assert Archive(work / "app.coex").start(store=store) == "1 two\n"
     history = (only_root(store) / "prefix/conda-meta/history").read_text()
     for spec in ("'data-generic'", "\"clobber-a[version='>=1']\"", "'clobber-b=1.0'", "'zstd'"):
@@ -148,4 +149,5 @@ def test_inspect(coex: Coex, conda: Conda, testbed: Layout, work: Path) -> None:
     table = conda("coex", "inspect", work / "run.coex").stdout
     shown = ("app/run.sh -v 'two words'", found["digest"], "__glibc >=2.17", "data/some.txt", "255", "4 packages")
     assert [text for text in shown if text not in table] == []
-    assert testbed.channel.as_uri() in table
+    assert LOCAL_CHANNEL in table
+    assert testbed.channel.as_uri() not in table

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from coex_bootstrap.urls import LOCAL_CHANNEL
 from end_to_end.archives import Archive, only_root
 from end_to_end.lock_texts import NAMES, as_yaml, conda_lock, explicit, pixi_lock
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Conda
+    from testbed.layout import Layout
 
 KEPT = ("name", "version", "build", "channel", "subdir", "url", "md5", "sha256", "depends", "fn", "size")
 SH = ("--entrypoint", "./run.sh", "-o", "app.coex")
@@ -70,17 +72,19 @@ def test_pinned_packages(
     rows: dict[str, dict[str, Any]],
     created: dict[str, dict[str, Any]],
     nothing: dict[str, str],
+    testbed: Layout,
     work: Path,
     store: Path,
 ) -> None:
-    """The records are those that conda makes of an explicit list, whatever the kind of lock."""
+    """The records are those that conda makes of an explicit list, whatever the kind; but for a local channel's name."""
     write(work, kind, rows)
     conda("coex", "create", "-q", "-y", "--fast", "-f", kind, *SH, cwd=work, env=nothing)
     assert Archive(work / "app.coex").start(store=store).startswith("from b, which is longer\n")
     made = records(only_root(store) / "prefix")
     assert made.keys() == set(NAMES)
     for name, record in made.items():
-        assert {key: record[key] for key in KEPT} == {key: created[name][key] for key in KEPT}
+        condas = json.loads(json.dumps(created[name]).replace(testbed.channel.as_uri(), LOCAL_CHANNEL))
+        assert {key: record[key] for key in KEPT} == {key: condas[key] for key in KEPT}
         assert record["files"] == created[name]["files"]
     packed = json.loads(conda("coex", "inspect", "--json", work / "app.coex").stdout)["packages"]
     order = [package["name"] for package in packed]

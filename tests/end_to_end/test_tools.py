@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from coex_bootstrap import tools
+from coex_bootstrap.urls import LOCAL_CHANNEL
 from dockerfile_parse import DockerfileParser
 from end_to_end.archives import OF_THE_SHELL, only_root, ready_roots
 
@@ -165,12 +166,16 @@ def variables(printed: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if name not in OF_THE_SHELL}
 
 
-def test_lock_makes_it_again(archive: Archive, conda: Conda, tmp_path: Path) -> None:
+def test_lock_makes_it_again(archive: Archive, conda: Conda, testbed: Layout, tmp_path: Path) -> None:
+    """With the URL of a channel in the place that the lock itself names: a directory of the builder's is not in it."""
     lock = tmp_path / "explicit.txt"
-    lock.write_text(ask(archive, "lock", store=tmp_path), encoding="utf-8")
+    printed = ask(archive, "lock", store=tmp_path)
+    assert f"# put the URL of a channel that has them in the place of {LOCAL_CHANNEL}\n" in printed
+    assert testbed.channel.as_uri() not in printed
+    lock.write_text(printed.replace(LOCAL_CHANNEL, testbed.channel.as_uri()), encoding="utf-8")
     conda("create", "-q", "-y", "--offline", "-p", tmp_path / "again", "--file", lock)
     again = conda("list", "-p", tmp_path / "again", "--explicit", "--md5").stdout.splitlines()
-    wanted = [line for line in lock.read_text().splitlines() if "://" in line]
+    wanted = [line for line in lock.read_text().splitlines() if line.startswith("file://")]
     assert sorted(line for line in again if "://" in line) == sorted(wanted)
 
 
