@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from coex_bootstrap.index import Index
 
     from .environment import Environment
-    from .packages import Package
+    from .package import Package
     from .payload import Payload
     from .pip_packages import Installed
     from .plan import PackagePlan

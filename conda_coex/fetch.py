@@ -16,10 +16,12 @@ from coex_bootstrap.urls import without_credentials
 from .errors import FetchFailed
 from .package_cache import RECORD, alone, read_cache
 from .package_file import SUFFIXES, fault_of
-from .packages import Package, read_package
+from .packages import read_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from .package import Package
 
 
 def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from .errors import PackageDamaged
-from .packages import Package
+from .package import Package
 from .public_urls import public_record
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .environment import Environment
-    from .packages import Package
+    from .package import Package
 
     Solve = Callable[[Sequence[str]], Sequence[Package]]
 

@@ -13,7 +13,8 @@ from coex_bootstrap.relocation import in_binary
 from .content import Content, Link, relocation_of
 from .installed import NO_FILE, OF_LINKING, is_missing, rows_of
 from .live_file import opened
-from .packages import Package, PackagePath, check_path
+from .package import Package, PackagePath
+from .packages import check_path
 from .placeholders import find_edits
 from .plan import NOARCH_SOURCE, PackagePlan, compiled_path
 from .source import OnDisk, Patched, Span, digest, digest_of

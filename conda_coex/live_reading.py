@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .content import Link
     from .live_plan import Drift
-    from .packages import Package
+    from .package import Package
     from .plan import PackagePlan
     from .selection import Selection
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .environment import Environment
     from .layout import Layout
-    from .packages import Package
+    from .package import Package
     from .payload import Payload
     from .plan import PackagePlan
 

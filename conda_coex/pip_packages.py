@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .environment import Environment, PipSection
-    from .packages import Package
+    from .package import Package
     from .plan import Python
 
 OWNER = "pip packages"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .environment import Environment
-    from .packages import Package
+    from .package import Package
 
 
 def install(

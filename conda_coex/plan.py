@@ -20,7 +20,7 @@ from .source import Held, OnDisk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .packages import EntryPoint, Package, PackagePath
+    from .package import EntryPoint, Package, PackagePath
 
 ENTRY_POINT = """\
 # -*- coding: utf-8 -*-

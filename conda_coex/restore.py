@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .content import Content
-from .packages import PackagePath, check_path, parse_entry_point
+from .package import PackagePath
+from .packages import check_path, parse_entry_point
 from .plan import plan_package
 from .source import digest
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from .content import Link
-    from .packages import Package
+    from .package import Package
     from .plan import Python
 
 SCRIPT = "unix_python_entry_point"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .environment import Environment
-    from .packages import Package
+    from .package import Package
 
 DIRECTORY = ".coex-staging"
 LONGEST = 255  # of conda-build's placeholders

@@ -26,7 +26,7 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 NOUNS = {
     BUILDER: {
         "conda_api", "content", "distribution", "document", "environment", "errors", "frames", "layout", "lock_file",
-        "outcome", "placeholders", "plan", "public_urls", "source", "verb_parser", "yaml_text",
+        "outcome", "package", "placeholders", "plan", "public_urls", "source", "verb_parser", "yaml_text",
     },
     BOOTSTRAP: {
         "compat", "errors", "format", "index", "relocation", "report", "shell", "tail", "untrusted", "urls", "verb",

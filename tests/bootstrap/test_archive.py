@@ -10,8 +10,17 @@ from coex_bootstrap.archive import OLD_START, PRELUDE_START, Archive
 from coex_bootstrap.errors import ArchiveDamaged, CoexError, FormatUnknown
 from coex_bootstrap.index import Frame
 
-from bootstrap.building import bootstrap_members, decode_raw, file_row, make_index, make_manifest, read, write
-from bootstrap.building import write_archive, zip_bytes
+from bootstrap.building import (
+    bootstrap_members,
+    decode_raw,
+    file_row,
+    make_index,
+    make_manifest,
+    read,
+    write,
+    write_archive,
+    zip_bytes,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,8 +15,18 @@ from coex_bootstrap.format import load_manifest
 from coex_bootstrap.index import Frame, Link
 from coex_bootstrap.unpack import unpack
 
-from bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, make_manifest, raw_frame, read
-from bootstrap.building import sign, write, write_archive
+from bootstrap.building import (
+    PLACEHOLDER,
+    decode_raw,
+    file_row,
+    make_index,
+    make_manifest,
+    raw_frame,
+    read,
+    sign,
+    write,
+    write_archive,
+)
 from bootstrap.hostile import altered_columns, dump
 
 TYPE_CHECKING = False

@@ -9,7 +9,8 @@ from conda.common import path as conda_path
 from conda.gateways.disk.create import create_python_entry_point
 
 from conda_coex.errors import PackageRefused
-from conda_coex.packages import Package, parse_entry_point
+from conda_coex.package import Package
+from conda_coex.packages import parse_entry_point
 from conda_coex.plan import Python, broken_commands, plan_package
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conda_coex.errors import InputError
-from conda_coex.packages import Package, PackagePath
+from conda_coex.package import Package, PackagePath
 from conda_coex.pip_install import Program
 from conda_coex.pip_packages import find_pip
 

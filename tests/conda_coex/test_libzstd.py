@@ -10,7 +10,7 @@ from conda import CondaError
 from conda_coex.environment import Environment
 from conda_coex.errors import DecoderNotFound
 from conda_coex.libzstd import find_libzstd
-from conda_coex.packages import Package, PackagePath
+from conda_coex.package import Package, PackagePath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conda_coex.content import Content, Link, relocation_of
-from conda_coex.packages import Package, PackagePath
+from conda_coex.package import Package, PackagePath
 from conda_coex.plan import PackagePlan
 from conda_coex.records import SLOT, dump_record, plan_history, plan_records, plan_state
 from conda_coex.source import Held
