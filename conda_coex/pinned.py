@@ -96,11 +96,17 @@ def _named(package: LockedPackage) -> Any:
 
 
 def _check_local(lock: Lock, package: LockedPackage) -> None:
-    """Check a file before conda copies it to its cache, which it does without a look at the sums."""
+    """Check a file before conda copies it to its cache, which it does without a look at the sums.
+
+    One that is gone may be there already.
+    """
     from conda.common.path import url_to_path
+    from conda.core.package_cache_data import PackageCacheData
 
     if package.url.startswith("file:/"):
         path = Path(url_to_path(package.url))
+        if not path.exists() and any(record.is_extracted for record in PackageCacheData.query_all(_spec(package))):
+            return
         if not path.is_file():
             raise wrong(lock.path, f"names {path}, which {'is not a file' if path.exists() else 'does not exist'}")
         _compare(lock, package, path)

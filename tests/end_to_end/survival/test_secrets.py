@@ -102,8 +102,10 @@ def configured(home: Path, channel: str, way: str) -> list[str]:
     return ["-c", channel]
 
 
-@pytest.mark.parametrize("way", ["option", "file", "environment", "alias", "custom", "several", "netrc"])
-def test_nothing_of_a_channel_with_a_token(conda: Conda, secret_channel: str, tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize("way", ["option", "file", "explicit", "environment", "alias", "custom", "several", "netrc"])
+def test_nothing_of_a_channel_with_a_token(
+    conda: Conda, secret_channel: str, testbed: Layout, tmp_path: Path, way: str
+) -> None:
     home = tmp_path / HOME
     work = home / "work"
     work.mkdir(parents=True)
@@ -114,6 +116,11 @@ def test_nothing_of_a_channel_with_a_token(conda: Conda, secret_channel: str, tm
         lines = [f"channels: [{secret_channel}, nodefaults]", "dependencies:", *(f"  - {name}" for name in PACKAGES)]
         (work / "environment.yml").write_text("\n".join(lines) + "\n")
         inputs = ["-f", "environment.yml"]
+    elif way == "explicit":
+        files = [path for name in OWN[:3] for path in sorted(testbed.channel.glob(f"*/{name}-*.conda"))[-1:]]
+        urls = [f"{secret_channel}/{path.parent.name}/{path.name}" for path in files]
+        (work / "list.txt").write_text("\n".join(["@EXPLICIT", *urls]) + "\n")
+        inputs = ["-f", "list.txt"]
     elif way == "environment":
         made = ("create", "-q", "-y", "--override-channels", "-c", secret_channel, "-p", home / "env", *PACKAGES)
         conda(*made, env=environment)
@@ -219,3 +226,8 @@ def test_nothing_of_a_directory(conda: Conda, testbed: Layout, tmp_path: Path, s
     conda(*again, "-c", home / "own", cwd=home, env=cache)
     remade = dict(everything(home / "y.coex"))
     assert [name for name, content in remade.items() if HOME.encode() in content] == []
+    for channel in ("own", "chan"):
+        (home / channel).rename(tmp_path / channel)
+    (home / "y.coex").unlink()
+    conda(*again, cwd=home, env={"CONDA_PKGS_DIRS": str(home / "pkgs")})  # conda has kept the files
+    assert (home / "y.coex").exists()
