@@ -31,21 +31,24 @@ def editable_places(items: Iterable[Content | Link], names: Sequence[str]) -> li
 
 def settle(
     items: Iterable[Content | Link], names: Sequence[str], moved: Callable[[str], str | None]
-) -> tuple[list[Content | Link], set[str]]:
-    """Return the items, and the paths of those that are gone.
+) -> tuple[list[Content | Link], set[str], set[str]]:
+    """Return the items, the paths of those that are gone, and of those with other content.
 
     Of an editable install the file names the place that its sources `moved` to. Of others that came from a path
     outside the prefix it goes: on a host that path is none. Of URLs, credentials go.
     """
     kept: list[Content | Link] = []
     gone: set[str] = set()
+    changed: set[str] = set()
     for item in items:
         settled = _settle(item, names, moved) if isinstance(item, Content) else item
         if settled is None:
             gone.add(item.path)
-        else:
-            kept.append(settled)
-    return kept, gone
+            continue
+        kept.append(settled)
+        if settled is not item:
+            changed.add(item.path)
+    return kept, gone, changed
 
 
 def _settle(item: Content, names: Sequence[str], moved: Callable[[str], str | None]) -> Content | None:

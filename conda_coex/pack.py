@@ -83,8 +83,8 @@ def _pack(
     planned = plan_packages(installed, packages, prefix, found, restoring, names)
     pip = distributions(found.items)
     stay = compiled.Kept(found.stay)
-    kept, gone = direct_url.settle(compiled.settle(found.items, names, stay), names, brought.moved)
-    found.items = list(blank_hashes(kept, gone))
+    kept, gone, changed = direct_url.settle(compiled.settle(found.items, names, stay), names, brought.moved)
+    found.items = list(blank_hashes(kept, gone, changed))
     missing = [path for drift in planned.drifts for path in drift.missing if selection.leaves_out(path) is None]
     if missing and choices.missing == "refuse":
         what = f"files of packages are missing ({pack_notes.shown(missing)})"

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from .content import Link
 
 
-def blank_hashes(items: Iterable[Content | Link], gone: Collection[str] = ()) -> Iterator[Content | Link]:
-    """Yield the items, with a RECORD that has neither hash nor size for files that are relocated.
+def blank_hashes(
+    items: Iterable[Content | Link], gone: Collection[str] = (), changed: Collection[str] = ()
+) -> Iterator[Content | Link]:
+    """Yield the items, with a RECORD that has neither hash nor size for files that are relocated or were `changed`.
 
-    It does not list what is `gone`, which are paths of the root.
+    It does not list what is `gone`; both are paths of the root.
 
     The specification "Recording installed projects" lets both fields be empty, as they are for .pyc files.
     """
     items = list(items)
-    moved = {item.path for item in items if isinstance(item, Content) and (item.edits or item.python)}
+    moved = {item.path for item in items if isinstance(item, Content) and (item.edits or item.python)} | set(changed)
     for item in items:
         if isinstance(item, Content) and item.path.endswith(".dist-info/RECORD") and item.source is not None:
             yield _without(item, moved, gone)
