@@ -65,8 +65,11 @@ def run_tests(layout: Layout, host: hosts.HostPython, arguments: list[str]) -> b
 
 
 def main(arguments: list[str]) -> int:
-    """Run the tests under every host Python there is."""
+    """Run the tests under every host Python there is; after `--others`, under all that are not of this version."""
     found, missing = hosts.find_pythons()
+    if arguments[:1] == ["--others"]:  # this one runs them elsewhere, with their coverage
+        arguments = arguments[1:]
+        found = [host for host in found if host.name.startswith("pypy") or host.version != sys.version_info[:2]]
     layout = Layout.default()
     # PyPy needs longest: it begins first, so that no core waits for it at the end.
     found.sort(key=lambda host: not host.name.startswith("pypy"))

@@ -1,0 +1,138 @@
+"""What the payload makes of groups of files: frames, rows and the places in them, and what is left after a failure."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+from coex_bootstrap import relocate
+from coex_bootstrap.index import Directory, Index, load_index
+from coex_bootstrap.index import Link as IndexLink
+from coex_bootstrap.relocation import parse
+from conda.core.portability import replace_prefix
+from conda.models.enums import FileMode
+
+from conda_coex import payload
+from conda_coex.content import Content, Link, relocation_of, script_of
+from conda_coex.errors import PackageDamaged
+from conda_coex.frame_cache import FrameCache
+from conda_coex.layout import Group, Layout
+from conda_coex.payload import Payload, make_index
+from conda_coex.source import Held, OnDisk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from coex_bootstrap.index import File
+
+HOLDER = "/opt/placehold_placehold_placehold"
+
+
+def file(path: str, data: bytes, mode: str | None = None, *, known: bool = True) -> Content:
+    relocation = relocation_of(HOLDER, mode) if mode else None
+    sha256 = hashlib.sha256(data).hexdigest() if known else None
+    return Content(f"prefix/{path}", 0o644, 10**9, Held(data), len(data), sha256, relocation, path)
+
+
+def made(
+    *groups: tuple[str, Sequence[Content | Link]], cache: FrameCache | None = None
+) -> tuple[Payload, Index, bytes]:
+    """Return the payload of groups, its index, and all bytes of it."""
+    layout = Layout()
+    for owner, items in groups:
+        layout.place(Group(owner, f"identity of {owner}", packaged=owner != "app"), items)
+    stream = io.BytesIO()
+    found = Payload(stream, cache or FrameCache(None, 1), lambda _size: None)
+    found.add(layout.groups())
+    return found, make_index(found, layout), stream.getvalue()
+
+
+def contents(index: Index, data: bytes) -> list[bytes]:
+    """Return the content of each frame, decoded by zstd."""
+    frames = []
+    for frame in index.frames:
+        content = zstandard.ZstdDecompressor().decompress(data[frame.offset : frame.offset + frame.size])
+        assert len(content) == frame.content
+        assert hashlib.sha256(data[frame.offset : frame.offset + frame.size]).hexdigest().encode() == frame.sha256
+        frames.append(content)
+    assert sum(frame.size for frame in index.frames) == len(data)
+    return frames
+
+
+def held(row: File, frames: list[bytes]) -> bytes:
+    return frames[row.frame][row.offset : row.offset + row.size]
+
+
+def test_files_of_two_owners_share_no_frame() -> None:
+    result, index, data = made(("one", [file("a", b"aa")]), ("two", [file("b", b"bb")]), ("app", [file("c", b"aa")]))
+    frames = contents(index, data)
+    assert frames == [b"aa", b"bb", b"aa"]
+    assert result.packaged == [0, 1]
+    assert result.compressed == {"one": index.frames[0].size, "two": index.frames[1].size, "app": index.frames[2].size}
+    assert {row.path: held(row, frames) for row in index.files} == {
+        b"prefix/a": b"aa", b"prefix/b": b"bb", b"prefix/c": b"aa",
+    }  # fmt: skip
+
+
+def test_same_content_is_stored_once_in_a_group() -> None:
+    twins = [file("a", b"same"), file("b", b"same"), file("c", b"same", known=False), file("d", b"")]
+    _, index, data = made(("one", twins))
+    frames = contents(index, data)
+    assert frames == [b"samesame"]  # one of them has no sum that it could be known by
+    assert [held(row, frames) for row in index.files if row.size] == [b"same"] * 3
+
+
+@pytest.mark.parametrize("mode", ["text", "binary"])
+def test_edits_are_where_conda_replaces(mode: str) -> None:
+    body = f"\0x{HOLDER}/lib:{HOLDER}\0y" if mode == "binary" else f"x{HOLDER}/lib:{HOLDER}\n"
+    _, index, data = made(("one", [file("a", body.encode(), mode), file("plain", b"p"), file("b", b"none", mode)]))
+    rows = {row.path: row for row in index.files}
+    assert index.placeholders == [HOLDER.encode()]
+    assert (rows[b"prefix/plain"].relocation, rows[b"prefix/b"].relocation) == (b"-", b"-")
+    content, prefix = held(rows[b"prefix/a"], contents(index, data)), "/srv/a-prefix"
+    assert content == body.encode()
+    relocated = relocate.apply(parse(rows[b"prefix/a"].relocation, index.placeholders), content, prefix.encode())
+    assert relocated == replace_prefix(FileMode(mode), content, HOLDER, prefix)
+
+
+def test_console_scripts_name_their_python() -> None:
+    script = Content("prefix/bin/tool", 0o755, 0, Held(b"import x\n"), 9, relocation=script_of("bin/python3.11"))
+    _, index, _ = made(("one", [script]))
+    assert [(row.relocation, row.mode) for row in index.files] == [(b"e:bin/python3.11", 0o755)]
+
+
+def test_directories_and_links_are_sorted() -> None:
+    _, index, _ = made(("one", [Link("prefix/z", "a"), file("d/e/a", b"x"), Link("prefix/b", "d")]))
+    assert index.links == [IndexLink(b"prefix/b", b"d"), IndexLink(b"prefix/z", b"a")]
+    names = [b"app", b"prefix", b"prefix/d", b"prefix/d/e"]
+    assert index.directories == [Directory(0o755, name) for name in names]
+    again = load_index(index.dumps())
+    assert (again.links, again.directories) == (index.links, index.directories)
+    assert list(again.files) == index.files
+
+
+def test_damaged_package_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
+    """Nor does a package that was whole before it in the same build stay half."""
+    path = tmp_path / "file"
+    path.write_bytes(b"damaged")
+    wrong = Content("prefix/b", 0o644, 0, OnDisk(path), 7, hashlib.sha256(b"as made").hexdigest(), None, "b")
+    cache = FrameCache(tmp_path / "frames", 1)
+    with pytest.raises(PackageDamaged) as caught:
+        made(("one", [file("a", os.urandom(100)), wrong]), cache=cache)
+    assert str(path) in str(caught.value)
+    assert [each for each in (tmp_path / "frames").rglob("*") if each.is_file()] == []
+
+
+def test_second_build_takes_the_frames_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = FrameCache(tmp_path / "frames", 1)
+    package = ("one", [file("a", b"aa"), file("b", b"bb", "text"), file("c", HOLDER.encode(), "text")])
+    first, index, data = made(package, cache=cache)
+    monkeypatch.setattr(payload, "pack", None)  # what compresses
+    second, other, again = made(package, cache=cache)
+    assert (again, second.compressed, second.placeholders) == (data, first.compressed, first.placeholders)
+    assert (other.files, other.frames) == (index.files, index.frames)
