@@ -64,6 +64,8 @@ def test_contents(unpacked):
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
 def test_modes_whatever_the_umask(unpacked, umask):
     # type: (Unpacked, int) -> None
+    if umask == 0o777 and os.geteuid():
+        pytest.skip("only root can read the archive that is written under this umask")
     modes = [0o644, 0o755, 0o600, 0o444, 0o664, 0o777, 0o4755, 0o2755, 0o1644, 0o000]
     index = make_index(
         [file_row(("prefix/%o" % mode).encode("ascii"), 0, 0, 1, mode=mode) for mode in modes]

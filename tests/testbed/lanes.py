@@ -63,7 +63,14 @@ def whole() -> list[Lane]:
 
 def fast() -> list[Lane]:
     """Return the lanes of a developer who changes something: style, types, the unit tests of both sides."""
-    return [Lane("bootstrap", [BOOTSTRAP]), Lane("builder", [STYLE, TYPES, BUILDER])]
+    tools = sorted(str(path) for path in (REPOSITORY / "tests" / "bootstrap").glob("test_tool*.py"))
+    rest = ("tests/bootstrap", *(word for path in tools for word in ("--ignore", path)))
+    builder = [STYLE, TYPES, ("unit tests of the builder", (*PYTEST, "-q", "tests/conda_coex"))]
+    return [
+        Lane("tools", [("unit tests of the bootstrap's tools", (*PYTEST, "-q", *tools))]),
+        Lane("bootstrap", [("unit tests of the bootstrap", (*PYTEST, "-q", *rest))]),
+        Lane("builder", builder),
+    ]
 
 
 def run_lanes(lanes: Sequence[Lane], show: Callable[[str], object] = print) -> list[str]:
@@ -92,7 +99,7 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--fast"]):
         print("usage: python -m testbed.lanes [--fast]", file=sys.stderr)
         return 2
-    failed = run_measured(fast() if arguments else whole())
+    failed = run_lanes(fast()) if arguments else run_measured(whole())
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
