@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -55,6 +56,14 @@ class MakeArchive(Protocol):
     def __call__(
         self, entry_point: str, *arguments: str | Path, packages: tuple[str, ...], **files: str
     ) -> Archive: ...
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Have a file at another place too: as a copy if that is on another file system, as /tmp often is."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def ready_roots(store: Path) -> list[Path]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from end_to_end.archives import Archive
+from end_to_end.archives import Archive, link_or_copy
 from end_to_end.live import Live, make_live, pack
 from testbed.layout import native_subdir
 
@@ -44,7 +43,7 @@ def uncached_channel(testbed: Layout, tmp_path_factory: pytest.TempPathFactory) 
     conda looks in every cache that it is configured with: CONDA_PKGS_DIRS adds one, and takes none away.
     """
     copy = tmp_path_factory.mktemp("uncached") / "channel"
-    shutil.copytree(testbed.channel, copy, copy_function=os.link)
+    shutil.copytree(testbed.channel, copy, copy_function=link_or_copy)
     return ("--override-channels", "-c", str(copy))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tarfile
 from typing import TYPE_CHECKING, Any
+
+from end_to_end.archives import link_or_copy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def copy_without(channel: Path, source: Path, *names: str) -> None:
         _write(channel, repodata.parent.name, kept)
         for rows in kept.values():
             for fn in rows:
-                os.link(repodata.parent / fn, channel / repodata.parent.name / fn)
+                link_or_copy(repodata.parent / fn, channel / repodata.parent.name / fn)
 
 
 def _write(channel: Path, subdir: str, rows: dict[str, dict[str, Any]]) -> None:

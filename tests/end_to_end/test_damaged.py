@@ -142,11 +142,13 @@ def test_byte_flipped_in_the_tail(
 ) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as tail:
         members = [info for info in tail.infolist() if way == "./file" or info.filename != "__main__.py"]
+    if way != "./file":  # one checksum is of them all: some show that each Python compares it
+        members = members[::3]
     for number, info in enumerate(members):
         name = info.filename.encode()
         middle = data.index(name, info.header_offset) + len(name) + info.compress_size // 2
         entry = data.rindex(name)  # its directory's, behind its checksum
-        for place in (middle, (middle, entry, entry - 30)[number % 3]):
+        for place in {middle, (middle, entry, entry - 30)[number % 3]}:
             done = start(write(tmp_path / "flipped.coex", flipped(data, place)), way, store, host_pythons)
             assert REMEDY in done.stderr.splitlines()[-1], (info.filename, place)
             assert (done.returncode, "Traceback" in done.stderr) == (125, False)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from end_to_end.archives import Archive, only_root
+from end_to_end.archives import Archive, link_or_copy, only_root
 from end_to_end.lock_texts import as_yaml
 from end_to_end.small_channel import copy_without, make_package
 from end_to_end.wheel_files import committed, make_extension, make_project, make_wheel, pack_sdist
@@ -405,7 +405,7 @@ def test_lock_of_an_archive_makes_it_again(
         wheel = work / f"wheels/{name}-py3-none-any.whl"
         directory = tmp_path / "index" / name.partition("-")[0].replace("_", "-")
         directory.mkdir(parents=True)
-        os.link(wheel, directory / wheel.name)
+        link_or_copy(wheel, directory / wheel.name)
     make_wheel(tmp_path / "local", "alone", "1.0", {"alone.py": "NAME = 'alone'\n"})
     handler = functools.partial(QuietHandler, directory=str(tmp_path / "index"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, ThreadPoolExecutor(1) as pool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from end_to_end.archives import link_or_copy
 from testbed.rebuilder import Rebuilder
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def test_killed_at_any_moment(measured: Rebuilder, tmp_path: Path) -> None:
 def fetching(testbed: Layout, tmp_path: Path) -> Rebuilder:
     """Return a builder that has fetched its packages itself, of a channel that no cache of conda's has seen."""
     copy = tmp_path / "channel"
-    subprocess.run(["cp", "-al", testbed.channel, copy], check=True)
+    shutil.copytree(testbed.channel, copy, copy_function=link_or_copy)
     builder = Rebuilder(testbed, tmp_path, 1)
     builder.channel = copy
     builder.measure()
@@ -146,7 +148,7 @@ def test_no_room_for_frames(builder: Rebuilder, as_root: None, options: str) -> 
 def test_no_room_for_packages(builder: Rebuilder, testbed: Layout, as_root: None) -> None:
     """conda says so, once."""
     copy = builder.directory / "channel"
-    subprocess.run(["cp", "-al", testbed.channel, copy], check=True)  # which no cache of conda's has seen
+    shutil.copytree(testbed.channel, copy, copy_function=link_or_copy)  # which no cache of conda's has seen
     script = [word.replace(str(testbed.channel), str(copy)) for word in builder.popen("echo").communicate()[0].split()]
     done = subprocess.run(
         [*mounted(builder.pkgs, "size=300k"), *script], cwd=builder.output.parent, env=builder.environment,
