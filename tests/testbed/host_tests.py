@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -56,10 +57,11 @@ def run_tests(layout: Layout, host: hosts.HostPython, arguments: list[str]) -> b
     environment["PYTHONPATH"] = os.pathsep.join([str(modules), str(REPOSITORY / "bootstrap")])
     command.append(str(BOOTSTRAP_TESTS))
     # Hosts run at the same time: each one's output is shown whole, when it has ended.
-    done = subprocess.run(
-        command, env=environment, cwd=REPOSITORY, check=False, text=True, errors="replace",
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="coex-", ignore_cleanup_errors=True) as scratch:
+        done = subprocess.run(
+            [*command, f"--basetemp={scratch}/t"], env=environment, cwd=REPOSITORY, check=False, text=True,
+            errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     print(f"--- Python {host.name}: {host.executable}\n{done.stdout}", end="", flush=True)
     return done.returncode == 0
 
