@@ -91,7 +91,8 @@ def test_same_packages_with_other_content(
     source = "prefix/lib/python3.11/site-packages/hello_noarch/__init__.py"
     assert source in found["files"]["hello-noarch"]["changed"]
     assert "prefix/lib/python3.11/antigravity.py" in found["files"]["python"]["removed"]
-    assert not found["files"]["python"]["changed"]
+    # what Python compiled anew when pip ran: the source of the package's .pyc was rewritten for the prefix
+    assert [path for path in found["files"]["python"]["changed"] if not path.endswith(".pyc")] == []
     assert any("/mine/" in path for path in found["files"]["environment"]["added"])
     shown = conda("coex", "inspect", "slow.coex", packed.path, cwd=work).stdout
     assert "  ~ hello-noarch  1.0 pyh1_0, other content" in shown
