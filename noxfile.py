@@ -27,15 +27,17 @@ nox.options.stop_on_first_error = True
 
 HAS_REQUIREMENTS = """
 from importlib.util import find_spec
-if all(map(find_spec, ("coverage", "cyclonedx", "dockerfile_parse", "jsonschema", "pytest_timeout"))): print("yes")
+names = ("coverage", "cyclonedx", "dockerfile_parse", "importlinter", "jsonschema", "pytest_timeout")
+if all(map(find_spec, names)): print("yes")
 """
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and types."""
+    """Check style, layers and types."""
     python = _prepare(session, channels=False)
     session.run(python, "-m", "ruff", "check", ".", external=True)
+    session.run(Path(python).with_name("lint-imports"), external=True, env=_environment())
     session.run(python, "-m", "mypy", "--strict", "--exclude=/demo/", *TYPED, external=True)
 
 

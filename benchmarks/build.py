@@ -12,7 +12,7 @@ from benchmarks.bench import LEVEL
 from benchmarks.environments import make_environment
 from benchmarks.runner import Command, interleave, run_quietly
 from benchmarks.summary import Outcome, Section, Table, ratio, time_table
-from conda_coex.frame_cache import DIRECTORY, open_entry
+from conda_coex.archive.frame_cache import DIRECTORY, open_entry
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench

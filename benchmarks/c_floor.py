@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.format import LIBZSTD
+from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.manifest import LIBZSTD
 from testbed.workshop import compile_c
 
 from benchmarks.bench import SOURCES

@@ -7,7 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.archive import Archive
+from coex_bootstrap.format.archive import Archive
 from testbed.stamps import digest
 
 from benchmarks import archives

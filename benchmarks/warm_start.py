@@ -97,7 +97,7 @@ def _with_scripts(root: Path, number: int, python: Path) -> None:
         (directory / f"bench-{each:02}.sh").write_text(text, encoding="utf-8")
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from coex_bootstrap.activate import write_activation\n"
+        "from coex_bootstrap.start.activate import write_activation\n"
         "write_activation(sys.argv[2].encode())\n"
     )
     bootstrap = REPOSITORY / "bootstrap"

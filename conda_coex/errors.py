@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.errors import CoexError, Misuse
+from coex_bootstrap.base.errors import CoexError, Misuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

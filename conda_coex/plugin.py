@@ -31,7 +31,7 @@ def conda_environment_specifiers() -> Iterator[Any]:
 
     if not hasattr(getattr(types, "EnvironmentSpecBase", None), "env"):
         return
-    from .archive_spec import ArchiveSpec
+    from .cli.archive_spec import ArchiveSpec
 
     known = {field.name for field in fields(types.CondaEnvironmentSpecifier)}
     more = {"default_filenames": ("*.coex",), "description": "archives of conda-coex: their packages alone"}
@@ -54,20 +54,20 @@ def conda_error_hints(error: Exception) -> Iterator[Any]:
 
 def configure_parser(parser: ArgumentParser) -> None:
     """Add the verbs, which get their options when they are looked at: conda calls this on every one of its runs."""
-    from .verb_parser import add_verbs
+    from .cli.verb_parser import add_verbs
 
     add_verbs(parser, configure_verb)
 
 
 def configure_verb(parser: ArgumentParser, verb: str) -> None:
     """Give the parser of a verb its options."""
-    from .cli import configure
+    from .cli.main import configure
 
     configure(parser, verb)
 
 
 def execute(arguments: Namespace) -> int:
-    from .cli import execute
+    from .cli.main import execute
 
     return execute(arguments)
 

@@ -16,14 +16,14 @@ def main(path, arguments):
     try:
         import os
 
-        from coex_bootstrap import compat
+        from coex_bootstrap.base import compat
 
         words = [compat.path_bytes(word) for word in arguments]
         if os.environ.get("COEX_TOOLS", "0") not in ("", "0"):
-            from coex_bootstrap import tools
+            from coex_bootstrap.tools import main as tools
 
             return tools.main(compat.path_bytes(path), words)
-        from coex_bootstrap import run
+        from coex_bootstrap.start import run
 
         return run.main(compat.path_bytes(path), words)
     except Exception:
@@ -38,7 +38,7 @@ def main(path, arguments):
             sys.stderr.write("coex: %s: the archive cannot be read: %s\n" % (path, failure))
             return 125
         if is_whole(path):
-            from coex_bootstrap import compat, errors
+            from coex_bootstrap.base import compat, errors
 
             sys.stderr.write("coex: %s\n" % errors.unforeseen(error, compat.path_bytes(path)))
             return 125

@@ -7,15 +7,15 @@ import struct
 import zipfile
 
 import coex_bootstrap
-from coex_bootstrap import format as form
-from coex_bootstrap.host import host_platform
-from coex_bootstrap.index import Directory, File, Frame, Index
+from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.index import Directory, File, Frame, Index
+from coex_bootstrap.start.host import host_platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-    from coex_bootstrap.index import Link
+    from coex_bootstrap.format.index import Link
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 BLOCK = 1 << 17  # the most that a block of a frame holds
@@ -100,17 +100,28 @@ def make_manifest(**fields):
     return form.Manifest(known)
 
 
-def bootstrap_members():
+def read_bootstrap():
     # type: () -> Dict[str, bytes]
     """Return the bootstrap as an archive carries it, by the names in the tail."""
     folder = os.path.dirname(os.path.abspath(coex_bootstrap.__file__))
     members = {}
-    for name in sorted(os.listdir(folder)):
-        if name.endswith((".py", ".sh")):
-            with open(os.path.join(folder, name), "rb") as stream:
-                members[form.PACKAGE + "/" + name] = stream.read()
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith((".py", ".sh")):
+                path = os.path.join(directory, name)
+                with open(path, "rb") as stream:
+                    members[form.PACKAGE + path[len(folder) :]] = stream.read()
     members[form.MAIN] = members[form.PACKAGE + "/" + form.MAIN]
     return members
+
+
+CARRIED = read_bootstrap()  # once: tests change what `os` does
+
+
+def bootstrap_members():
+    # type: () -> Dict[str, bytes]
+    """Return the bootstrap as an archive carries it, by the names in the tail."""
+    return dict(CARRIED)
 
 
 def zip_bytes(members):

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from coex_bootstrap import compat
+from coex_bootstrap.base import compat
 
 from bootstrap.caller import forget_caller
 

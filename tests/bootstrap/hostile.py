@@ -6,8 +6,8 @@ import random
 import struct
 from collections import OrderedDict, namedtuple
 
-from coex_bootstrap import format as form
-from coex_bootstrap.index import COLUMNS, HEAD, TEXT, Frame, Link
+from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.index import COLUMNS, HEAD, TEXT, Frame, Link
 
 from bootstrap.building import PLACEHOLDER, bootstrap_members, file_row, make_index, make_manifest, raw_frame, zip_bytes
 

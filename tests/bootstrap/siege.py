@@ -21,7 +21,9 @@ import tempfile
 import traceback
 import unicodedata
 
-from coex_bootstrap import compat, run, tools, workers
+from coex_bootstrap.base import compat, workers
+from coex_bootstrap.start import run
+from coex_bootstrap.tools import main as tools
 
 from bootstrap import hostile
 

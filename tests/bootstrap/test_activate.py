@@ -4,10 +4,10 @@ import os
 import subprocess
 
 import pytest
-from coex_bootstrap import compat
-from coex_bootstrap.activate import LANGUAGES, environment_variables, needed_shell, scripts, write_activation
-from coex_bootstrap.errors import CoexError
-from coex_bootstrap.shell import find_bash, find_program, quote
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.errors import CoexError
+from coex_bootstrap.base.shell import find_bash, find_program, quote
+from coex_bootstrap.start.activate import LANGUAGES, environment_variables, needed_shell, scripts, write_activation
 
 from bootstrap.building import write
 

@@ -4,11 +4,11 @@ import os
 from contextlib import closing
 
 import pytest
-from coex_bootstrap import compat
-from coex_bootstrap import format as form
-from coex_bootstrap.archive import OLD_START, PRELUDE_START, Archive
-from coex_bootstrap.errors import ArchiveDamaged, CoexError, FormatUnknown
-from coex_bootstrap.index import Frame
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, FormatUnknown
+from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.archive import OLD_START, PRELUDE_START, Archive
+from coex_bootstrap.format.index import Frame
 
 from bootstrap.building import (
     bootstrap_members,

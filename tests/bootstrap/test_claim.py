@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-from coex_bootstrap import claim as module
-from coex_bootstrap.claim import STALE, Claim, gone, last_change, started, this_host, this_process
+from coex_bootstrap.store import claim as module
+from coex_bootstrap.store.claim import STALE, Claim, gone, last_change, started, this_host, this_process
 
 from bootstrap.building import write
 
@@ -131,8 +131,8 @@ def test_says_once_that_it_waits(root, monkeypatch):
 def dead_process():
     # type: () -> bytes
     """Return the words that named a process of this host which has ended."""
-    code = "from coex_bootstrap.claim import this_process; print(this_process().decode())"
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(module.__file__)))
+    code = "from coex_bootstrap.store.claim import this_process; print(this_process().decode())"
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(module.__file__))))
     return subprocess.check_output([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=folder)).strip()
 
 

@@ -6,22 +6,22 @@ import sys
 import time
 
 import pytest
-from coex_bootstrap import compat
-from coex_bootstrap.errors import CoexError
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.errors import CoexError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict
 
 ALL_BYTES = bytes(bytearray(range(1, 256)))
-SHOW = "import sys; sys.dont_write_bytecode = True; from coex_bootstrap import compat; "
+SHOW = "import sys; sys.dont_write_bytecode = True; from coex_bootstrap.base import compat; "
 
 
 def output(code, environ):
     # type: (str, Dict[bytes, bytes]) -> bytes
     """Run code in a Python of its own, in an environment of its own, and return what it prints."""
     clean = dict(environ)
-    clean[b"PYTHONPATH"] = compat.path_bytes(os.path.dirname(os.path.dirname(compat.__file__)))
+    clean[b"PYTHONPATH"] = compat.path_bytes(os.path.dirname(os.path.dirname(os.path.dirname(compat.__file__))))
     return subprocess.check_output([sys.executable, "-c", SHOW + code], env=clean)
 
 
@@ -91,7 +91,7 @@ def test_error_is_one_line():
 def test_environment_with_an_empty_name():
     # type: () -> None
     """It can be handed over, and no Python hands it on."""
-    code = "from coex_bootstrap import compat; e = compat.environ_bytes(); assert e[b'A'] == b'1'; assert b'' not in e"
+    code = "from coex_bootstrap.base import compat; e = compat.environ_bytes(); assert e[b'A'] == b'1'; assert b'' not in e"
     hand_over = """
 import ctypes, sys
 words = [word.encode("ascii") for word in sys.argv[1:]]
@@ -99,6 +99,6 @@ argv = (ctypes.c_char_p * (len(words) + 1))(*words)
 envp = (ctypes.c_char_p * 4)(b"=x", b"A=1", b"PYTHONPATH=" + words.pop())
 ctypes.CDLL(None).execve(words[0], argv, envp)
 """
-    place = os.path.dirname(os.path.dirname(os.path.abspath(compat.__file__)))
+    place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(compat.__file__))))
     command = [sys.executable, "-c", hand_over, sys.executable, "-B", "-c", code, place]
     assert subprocess.call(command) == 0

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from coex_bootstrap import cores
+from coex_bootstrap.base import cpu_count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def system(tmp_path, groups, files):
         if not path.parent.exists():
             path.parent.mkdir(parents=True)
         path.write_text(type(u"")(content))
-    return cores.allowed_cores(16, str(listing).encode(), str(tmp_path / "mounted").encode())
+    return cpu_count.allowed_cores(16, str(listing).encode(), str(tmp_path / "mounted").encode())
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_cores_that_this_process_is_bound_to():
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     try:
-        assert cores.usable_cores() == 1
+        assert cpu_count.usable_cores() == 1
     finally:
         os.sched_setaffinity(0, before)
 
 
 def test_at_least_one_and_no_more_than_there_are():
     # type: () -> None
-    assert 1 <= cores.usable_cores() <= os.sysconf("SC_NPROCESSORS_ONLN")
+    assert 1 <= cpu_count.usable_cores() <= os.sysconf("SC_NPROCESSORS_ONLN")

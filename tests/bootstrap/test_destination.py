@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from coex_bootstrap import destination
-from coex_bootstrap.destination import Destination, mark_unfinished, remove_unfinished
+from coex_bootstrap.store import destination
+from coex_bootstrap.store.destination import Destination, mark_unfinished, remove_unfinished
 
 from bootstrap.building import read, write
 from bootstrap.test_claim import dead_process

@@ -5,8 +5,8 @@ import os
 import stat
 
 import pytest
-from coex_bootstrap import directory as module
-from coex_bootstrap.directory import Directory
+from coex_bootstrap.store import directory as module
+from coex_bootstrap.store.directory import Directory
 
 from bootstrap.building import read, write
 

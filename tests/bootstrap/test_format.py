@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from coex_bootstrap import format as form
-from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown
+from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown
+from coex_bootstrap.format import manifest as form
 
 from bootstrap.building import make_manifest
 

@@ -5,8 +5,8 @@ import platform
 import sys
 
 import pytest
-from coex_bootstrap import host, microarchitecture
-from coex_bootstrap.errors import HostUnfit
+from coex_bootstrap.base.errors import HostUnfit
+from coex_bootstrap.start import host, microarchitecture
 
 from bootstrap.building import make_manifest
 

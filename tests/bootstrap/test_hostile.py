@@ -8,12 +8,13 @@ import zipfile
 from contextlib import closing
 
 import pytest
-from coex_bootstrap import compat, tools, workers
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.errors import ArchiveDamaged, CoexError
-from coex_bootstrap.format import load_manifest
-from coex_bootstrap.index import Frame, Link
-from coex_bootstrap.unpack import unpack
+from coex_bootstrap.base import compat, workers
+from coex_bootstrap.base.errors import ArchiveDamaged, CoexError
+from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.index import Frame, Link
+from coex_bootstrap.format.manifest import load_manifest
+from coex_bootstrap.tools import main as tools
+from coex_bootstrap.unpack.writer import unpack
 
 from bootstrap.building import (
     PLACEHOLDER,

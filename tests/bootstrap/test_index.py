@@ -3,8 +3,8 @@
 import struct
 
 import pytest
-from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown
-from coex_bootstrap.index import COLUMNS, TEXT, Index, Link, load_index
+from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown
+from coex_bootstrap.format.index import COLUMNS, TEXT, Index, Link, load_index
 
 from bootstrap.building import add_frames, file_row, make_index
 

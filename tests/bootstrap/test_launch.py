@@ -7,11 +7,11 @@ import sys
 
 import coex_bootstrap
 import pytest
-from coex_bootstrap import compat
-from coex_bootstrap.activate import write_activation
-from coex_bootstrap.choice import command_words
-from coex_bootstrap.launch import write_start
-from coex_bootstrap.shell import quote, write_file
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.shell import quote, write_file
+from coex_bootstrap.start.activate import write_activation
+from coex_bootstrap.start.entry_choice import command_words
+from coex_bootstrap.start.launch import write_start
 
 from bootstrap.building import make_manifest, read, write
 
@@ -23,8 +23,8 @@ SHOW = b'#!/bin/sh\nprintf "%s|" "$0" "$#" "$@" "$COEX_FILE" "$CONDA_PREFIX" "$-
 ARGUMENTS = [b"", b"a b", b"-n", b"$x", b"\xff\xfe", b"new\nline", b"'", b"*"]
 CALL = """
 import sys
-from coex_bootstrap import compat
-from coex_bootstrap.launch import start
+from coex_bootstrap.base import compat
+from coex_bootstrap.start.launch import start
 root, path = [compat.path_bytes(word) for word in sys.argv[1:3]]
 start(root, path, [compat.path_bytes(word) for word in sys.argv[3:]], compat.environ_bytes())
 """

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from coex_bootstrap.claim import Claim, this_process
-from coex_bootstrap.leftovers import discard, in_use, set_aside, sweep
-from coex_bootstrap.removal import remove
+from coex_bootstrap.store.claim import Claim, this_process
+from coex_bootstrap.store.leftovers import discard, in_use, set_aside, sweep
+from coex_bootstrap.store.removal import remove
 
 from bootstrap.building import write
 from bootstrap.test_claim import dead_process

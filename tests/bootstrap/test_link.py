@@ -8,12 +8,13 @@ import time
 from contextlib import closing
 
 import pytest
-from coex_bootstrap import link, workers
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.link import LIST, MARK_SIZE, Neighbours
-from coex_bootstrap.run import obtain
-from coex_bootstrap.store import Store
-from coex_bootstrap.trace import Trace
+from coex_bootstrap.base import workers
+from coex_bootstrap.base.trace import Trace
+from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.start.run import obtain
+from coex_bootstrap.store.store import Store
+from coex_bootstrap.unpack import link
+from coex_bootstrap.unpack.link import LIST, MARK_SIZE, Neighbours
 
 from bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
 
@@ -21,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Sequence
 
-    from coex_bootstrap.index import Index
+    from coex_bootstrap.format.index import Index
 
     Started = Callable[..., bytes]
 

@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from coex_bootstrap import compat
-from coex_bootstrap.activate import write_activation
-from coex_bootstrap.errors import ScriptFailed
-from coex_bootstrap.post_link import compile_sources, run_post_link
-from coex_bootstrap.shell import quote
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.errors import ScriptFailed
+from coex_bootstrap.base.shell import quote
+from coex_bootstrap.start.activate import write_activation
+from coex_bootstrap.start.post_link import compile_sources, run_post_link
 
 from bootstrap.building import make_manifest, read, write
 

@@ -28,7 +28,8 @@ def run(code, prepare=None):
         if prepare is not None:
             prepare()
 
-    text = "import os, signal, sys\nfrom coex_bootstrap.process import Interrupted, Process\nREPORT = %d\n%s" % (writing, code)
+    text = "import os, signal, sys\nfrom coex_bootstrap.base.process import Interrupted, Process\n"
+    text += "REPORT = %d\n%s" % (writing, code)
     process = subprocess.Popen(
         [sys.executable, "-c", text], preexec_fn=begin, close_fds=False, env=dict(os.environ, PYTHONPATH=FOLDER)
     )

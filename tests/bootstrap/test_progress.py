@@ -4,8 +4,8 @@ import os
 import time
 
 import pytest
-from coex_bootstrap import progress
-from coex_bootstrap.progress import Progress
+from coex_bootstrap.unpack import progress
+from coex_bootstrap.unpack.progress import Progress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 import hashlib
 
 import pytest
-from coex_bootstrap.errors import ArchiveDamaged, HostUnfit
-from coex_bootstrap.relocate import apply, hash_content
-from coex_bootstrap.relocation import ENCODINGS, parse, parse_slots, parse_source, write, write_slots
-from coex_bootstrap.shebang import LIMIT, console_shebang, shorten_shebang
+from coex_bootstrap.base.errors import ArchiveDamaged, HostUnfit
+from coex_bootstrap.format.relocation import ENCODINGS, parse, parse_slots, parse_source, write, write_slots
+from coex_bootstrap.unpack.relocate import apply, hash_content
+from coex_bootstrap.unpack.shebang import LIMIT, console_shebang, shorten_shebang
 
 OLD = b"/opt/placehold"
 PREFIXES = [b"/p", b"/with a blank", OLD, b"/longer/than/the/placeholder", b"/w\xc3\xb6rk"]

@@ -3,10 +3,10 @@
 import os
 
 import pytest
-from coex_bootstrap import directory as directory_module
-from coex_bootstrap import removal
-from coex_bootstrap.directory import open_directory
-from coex_bootstrap.removal import empty, remove, remove_in_place
+from coex_bootstrap.store import directory as directory_module
+from coex_bootstrap.store import removal
+from coex_bootstrap.store.directory import open_directory
+from coex_bootstrap.store.removal import empty, remove, remove_in_place
 
 from bootstrap.building import write
 

@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from coex_bootstrap import compat
 from coex_bootstrap.__main__ import drop_foreign_paths, main
-from coex_bootstrap.store import TAG
+from coex_bootstrap.base import compat
+from coex_bootstrap.store.store import TAG
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
 

@@ -8,14 +8,15 @@ import zlib
 from contextlib import closing
 
 import pytest
-from coex_bootstrap import compat, tools
-from coex_bootstrap.activate import parse_variables
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.errors import ArchiveDamaged, CoexError, ScriptFailed, StoreUnusable
-from coex_bootstrap.relocate import apply
-from coex_bootstrap.relocation import parse
-from coex_bootstrap.tail import LIMIT
-from coex_bootstrap.untrusted import DEEPEST, parse_json
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, ScriptFailed, StoreUnusable
+from coex_bootstrap.base.untrusted import DEEPEST, parse_json
+from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.relocation import parse
+from coex_bootstrap.format.tail import LIMIT
+from coex_bootstrap.start.activate import parse_variables
+from coex_bootstrap.tools import main as tools
+from coex_bootstrap.unpack.relocate import apply
 
 from bootstrap import hostile
 from bootstrap.building import PLACEHOLDER, file_row, make_index, read, sign, write_archive
@@ -225,7 +226,7 @@ def test_strings_that_overlap_without_end():
 
 def test_large_files_in_one_place_are_walked_through_once():
     # type: () -> None
-    from coex_bootstrap.index_check import check_large
+    from coex_bootstrap.format.index_check import check_large
 
     walked = []
 
@@ -266,7 +267,7 @@ def test_error_of_the_start_that_nobody_thought_of(archive, environ, place):
     """It is one line, and COEX_TRACE shows where it was."""
     from bootstrap.building import bootstrap_members, make_manifest
 
-    name = "coex_bootstrap/host.py"
+    name = "coex_bootstrap/start/host.py"
     code = bootstrap_members()[name].replace(b"    here = host_platform()\n", b"    here = {}['x\\ny']\n")
     with closing(Archive(archive)) as opened:
         payload, index = opened.stream, opened.members["index"]

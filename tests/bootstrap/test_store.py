@@ -7,14 +7,14 @@ import stat
 import sys
 
 import pytest
-from coex_bootstrap import compat
-from coex_bootstrap.claim import HELD, Claim
-from coex_bootstrap.directory import Directory
-from coex_bootstrap.errors import CoexError, StoreUnusable
-from coex_bootstrap.refused import no_place
-from coex_bootstrap.removal import remove
-from coex_bootstrap.shell import check_line, quote, write_file
-from coex_bootstrap.store import NOEXEC, Store, find_ready, make_store, stores
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.errors import CoexError, StoreUnusable
+from coex_bootstrap.base.shell import check_line, quote, write_file
+from coex_bootstrap.store.claim import HELD, Claim
+from coex_bootstrap.store.directory import Directory
+from coex_bootstrap.store.refused import no_place
+from coex_bootstrap.store.removal import remove
+from coex_bootstrap.store.store import NOEXEC, Store, find_ready, make_store, stores
 
 from bootstrap.building import make_manifest, read, write
 
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
-    from coex_bootstrap.store import Root
+    from coex_bootstrap.store.store import Root
 
 CACHES = b"/Library/Caches" if sys.platform == "darwin" else b"/.cache"
 NAME = b"0" * 24

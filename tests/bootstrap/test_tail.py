@@ -6,8 +6,8 @@ import zipfile
 import zlib
 
 import pytest
-from coex_bootstrap.errors import ArchiveDamaged
-from coex_bootstrap.tail import read_tail
+from coex_bootstrap.base.errors import ArchiveDamaged
+from coex_bootstrap.format.tail import read_tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ import subprocess
 import time
 
 import pytest
-from coex_bootstrap import tool_cache
-from coex_bootstrap.store import TAG
+from coex_bootstrap.store.store import TAG
+from coex_bootstrap.tools import cache
 
 from bootstrap.building import file_row, make_index, write, write_archive
 from bootstrap.test_leftovers import give_away
@@ -113,7 +113,7 @@ def test_root_in_use_stays(archive, environ, roots):
 
 def test_leftovers_go(archive, environ, roots):
     # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
-    from coex_bootstrap.claim import this_host
+    from coex_bootstrap.store.claim import this_host
 
     write(roots[0] + b".work-" + this_host() + b"-4194303-1-" + b"0" * 16 + b"/x", b"")
     assert ask(archive, environ, b"cache", b"clean")[0] == 0
@@ -134,7 +134,7 @@ def test_wrong_command_lines(archive, environ, roots, words):
 @pytest.mark.parametrize(("words", "size"), [("12", 12), ("1.5k", 1500), ("10 GB", 10**10), ("3mb", 3 * 10**6)])
 def test_sizes(words, size):
     # type: (str, int) -> None
-    assert tool_cache.size(words) == size
+    assert cache.size(words) == size
 
 
 @pytest.fixture
@@ -164,20 +164,20 @@ def test_what_is_shared_counts_once(archive, environ, sharing):
     assert [rows[name]["shared"] >= 1000000 for name in ("first", "second", "third")] == [True, True, False]
     assert rows["third"]["shared"] == 0
     assert all(1000000 <= row["size"] < 1100000 for row in rows.values())
-    found = tool_cache.find_roots(tool_cache.stores(environ))
-    assert 2000000 <= tool_cache.total_size(found) < 2100000
-    freed = [tool_cache.freed_by([root for root in found if root.name in named]) for named in (
+    found = cache.find_roots(cache.stores(environ))
+    assert 2000000 <= cache.total_size(found) < 2100000
+    freed = [cache.freed_by([root for root in found if root.name in named]) for named in (
         ("first",), ("second",), ("third",), ("first", "second"), ("first", "second", "third"),
     )]
     assert [size // 1000000 for size in freed] == [0, 0, 1, 1, 2]
-    assert freed[-1] == tool_cache.total_size(found)
+    assert freed[-1] == cache.total_size(found)
 
 
 @pytest.mark.parametrize(("less", "left"), [(0, 3), (1, 2), (500000, 1), (1500000, 0)])
 def test_removes_until_what_is_shared_fits(archive, environ, sharing, less, left):
     # type: (bytes, Dict[bytes, bytes], List[bytes], int, int) -> None
     environ[b"COEX_ROOT"] = os.path.dirname(sharing[0])
-    limit = tool_cache.total_size(tool_cache.find_roots(tool_cache.stores(environ))) - less
+    limit = cache.total_size(cache.find_roots(cache.stores(environ))) - less
     words = [b"cache", b"clean", b"--max-size", str(limit).encode("ascii"), b"-y"]
     status, found, _ = ask(archive, environ, *words)
     assert status == 0

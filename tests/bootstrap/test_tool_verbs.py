@@ -7,10 +7,13 @@ import subprocess
 from contextlib import closing
 
 import pytest
-from coex_bootstrap import compat, contents, report, tool_cache, tool_unpack, tools
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.index import Link
-from coex_bootstrap.urls import LOCAL_CHANNEL
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.urls import LOCAL_CHANNEL
+from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.index import Link
+from coex_bootstrap.tools import cache, output, unpack
+from coex_bootstrap.tools import main as tools
+from coex_bootstrap.unpack import contents
 
 from bootstrap.building import file_row, make_index, read, write, write_archive
 from bootstrap.test_claim import dead_process
@@ -250,7 +253,7 @@ def unpack_and_die(archive, environ, place):
     if not child:
         prefix, app = compat.native(place + b"/env"), compat.native(place + b"/app")
         try:
-            tool_unpack.execute(archive, argparse.Namespace(prefix=prefix, app=app, store=None), environ)
+            unpack.execute(archive, argparse.Namespace(prefix=prefix, app=app, store=None), environ)
         finally:
             os._exit(1)
     assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 9
@@ -263,7 +266,7 @@ def test_unpack_that_was_killed_is_begun_anew(archive, environ, place, monkeypat
     for name in there:
         os.makedirs(place + name + b"/lost+found")
     with monkeypatch.context() as patched:
-        patched.setattr(tool_unpack, function, lambda *words, **named: os._exit(9))
+        patched.setattr(unpack, function, lambda *words, **named: os._exit(9))
         unpack_and_die(archive, environ, place)
     words = (b"unpack", b"-p", place + b"/env", b"--app", place + b"/app")
     status, found, _ = ask(archive, environ, *words)
@@ -487,9 +490,9 @@ def test_full_standard_output(archive, environ):
 
 def test_tables_without_rows():
     # type: () -> None
-    assert list(report.table(("a", "b"), [])) == []
-    assert tool_cache.list_lines([]) == ["no roots: no archive is unpacked"]
-    assert tool_cache.would_remove([]).lines == ["would remove no root"]
+    assert list(output.table(("a", "b"), [])) == []
+    assert cache.list_lines([]) == ["no roots: no archive is unpacked"]
+    assert cache.would_remove([]).lines == ["would remove no root"]
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o777, 0o1777])

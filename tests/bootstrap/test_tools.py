@@ -7,8 +7,11 @@ import sys
 from collections import namedtuple
 
 import pytest
-from coex_bootstrap import compat, tool_sbom, tool_verify, tools
-from coex_bootstrap.format import SEAL_SIZE
+from coex_bootstrap.base import compat
+from coex_bootstrap.format.manifest import SEAL_SIZE
+from coex_bootstrap.tools import main as tools
+from coex_bootstrap.tools import sbom as tool_sbom
+from coex_bootstrap.tools import verify
 
 from bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
 
@@ -143,12 +146,12 @@ def test_verify_finds_every_altered_byte(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     data = read(archive)
     options = Options(True, False, None)
-    assert tool_verify.execute(archive, options, environ).status == 0
+    assert verify.execute(archive, options, environ).status == 0
     places = list(range(0, len(data), 251)) + list(range(len(data) - 60, len(data)))
     frame = data.index(b"\x28\xb5\x2f\xfd")
     for place in places + list(range(frame, frame + len(CONTENT) + SEAL_SIZE + 60, 3)):
         write(archive, data[:place] + bytes(bytearray([ord(data[place : place + 1]) ^ 1])) + data[place + 1 :])
-        found = tool_verify.execute(archive, options, environ)
+        found = verify.execute(archive, options, environ)
         assert (found.status, len(found.fields["damages"])) == (1, 1), place
         if frame <= place < frame + 9 + 3 + len(CONTENT):
             assert (found.fields["damages"][0]["part"], found.fields["damages"][0]["frame"]) == ("payload", 0)

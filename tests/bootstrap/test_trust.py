@@ -7,8 +7,9 @@ import pwd
 import struct
 
 import pytest
-from coex_bootstrap import compat, trust
-from coex_bootstrap.trust import distrust, leads_safely, way
+from coex_bootstrap.base import compat
+from coex_bootstrap.store import trust
+from coex_bootstrap.store.trust import distrust, leads_safely, way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ import time
 from contextlib import closing
 
 import pytest
-from coex_bootstrap import workers
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.errors import ArchiveDamaged, CoexError, StoreUnusable
-from coex_bootstrap.index import Directory, Link
-from coex_bootstrap.refused import alike, unusable
-from coex_bootstrap.unpack import unpack
+from coex_bootstrap.base import workers
+from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, StoreUnusable
+from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.index import Directory, Link
+from coex_bootstrap.store.refused import alike, unusable
+from coex_bootstrap.unpack.writer import unpack
 
 from bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, read, write, write_archive
 
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Sequence, Tuple
 
-    from coex_bootstrap.index import Index
+    from coex_bootstrap.format.index import Index
 
     Unpacked = Callable[..., bytes]
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from coex_bootstrap import workers
-from coex_bootstrap.errors import ArchiveDamaged, CoexError, HostUnfit
+from coex_bootstrap.base import workers
+from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, HostUnfit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def test_worker_without_a_parent_is_silent():
     # type: () -> None
     code = """
 import os, sys
-from coex_bootstrap import workers
+from coex_bootstrap.base import workers
 workers.usable_cores = lambda: 3
 def work(numbers):
     for number in numbers:
@@ -165,7 +165,7 @@ def work(numbers):
 parent = os.getpid()
 workers.share(1000, work)
 """
-    environ = dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(os.path.abspath(workers.__file__))))
+    environ = dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(workers.__file__)))))
     process = subprocess.Popen([sys.executable, "-B", "-c", code], env=environ, stderr=subprocess.PIPE)
     said = process.communicate()[1]
     assert (process.returncode, said) == (-signal.SIGKILL, b"")

@@ -7,8 +7,9 @@ import struct
 import sys
 
 import pytest
-from coex_bootstrap import compat, zstd
-from coex_bootstrap.errors import ArchiveDamaged, DecoderMissing
+from coex_bootstrap.base import compat
+from coex_bootstrap.base.errors import ArchiveDamaged, DecoderMissing
+from coex_bootstrap.unpack import zstd
 
 from bootstrap.building import BLOCK, MAGIC, raw_frame, read, write
 
@@ -16,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from coex_bootstrap.zstd import Decoder
+    from coex_bootstrap.unpack.zstd import Decoder
 
 WAYS = ["compression.zstd", "carried", "host", "program"]
 

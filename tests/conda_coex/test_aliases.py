@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conda_coex.aliases import find_aliases
-from conda_coex.live_file import digest
+from conda_coex.prefix.files import digest
+from conda_coex.prefix.spellings import find_aliases
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conda.base.context import context
 
-from conda_coex.solve import ASSUMED, assume_platform
+from conda_coex.conda_api.solve import ASSUMED, assume_platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

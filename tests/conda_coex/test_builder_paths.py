@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex import builder_paths
-from conda_coex.builder_paths import files_outside, first_outside, libraries, of_variables, privileged
-from conda_coex.content import Content
-from conda_coex.source import OnDisk
+from conda_coex.prefix import builder_paths
+from conda_coex.prefix.builder_paths import files_outside, first_outside, libraries, of_variables, privileged
+from conda_coex.root.content import Content
+from conda_coex.root.source import OnDisk
 
 if TYPE_CHECKING:
     from pathlib import Path

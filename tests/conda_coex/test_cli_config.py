@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conda.base.context import context, reset_context
 
-from conda_coex.cli import BUILDERS
-from conda_coex.cli_config import fill
+from conda_coex.cli.config import fill
+from conda_coex.cli.main import BUILDERS
+from conda_coex.cli.verb_parser import VerbParser
 from conda_coex.errors import InputError
 from conda_coex.plugin import configure_verb
-from conda_coex.verb_parser import VerbParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

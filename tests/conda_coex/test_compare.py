@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from conda_coex.compare import LISTED, compare, render
+from conda_coex.inspect.compare import LISTED, compare, render
 
 SAME: dict[str, dict[str, list[str]]] = {}
 OLD: dict[str, Any] = {

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conda.base.context import context
 
-from conda_coex import conda_api, specifiers
-from conda_coex.document import read_document
+from conda_coex.conda_api import specs, versions
+from conda_coex.conda_api.solve import solve_transaction
 from conda_coex.errors import InputError
-from conda_coex.solve import solve_transaction
+from conda_coex.inputs.document import read_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ manager = Manager
 @pytest.mark.parametrize("spec", [Spec25, Spec26])
 def test_environment_files(spec: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(context), "plugin_manager", manager(spec))
-    read = specifiers._read_by_plugin("some.lock", "osx-arm64")
+    read = specs._read_by_plugin("some.lock", "osx-arm64")
     assert (read.channels, read.specs, read.pip) == (("conda-forge",), ("python=3.12",), ("demo",))
     assert read.variables == {"A": "1", "B": None}
 
@@ -97,22 +97,22 @@ def test_environment_files(spec: type, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_environment_file_of_other_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(context), "plugin_manager", manager(Spec26))
     with pytest.raises(InputError, match="linux-aarch64"):
-        specifiers._read_by_plugin("some.lock", "linux-aarch64")
+        specs._read_by_plugin("some.lock", "linux-aarch64")
 
 
 @pytest.mark.parametrize("spec", [Spec26, Single26])
 def test_platform_that_a_file_does_not_have(spec: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(context), "plugin_manager", manager(spec))
     with pytest.raises(InputError, match=r"some\.lock: .*win-64"):
-        specifiers._read_by_plugin("some.lock", "win-64")
-    assert specifiers._read_by_plugin("some.lock", "linux-64").specs == ("python=3.12",)
+        specs._read_by_plugin("some.lock", "win-64")
+    assert specs._read_by_plugin("some.lock", "linux-64").specs == ("python=3.12",)
 
 
 def test_file_that_no_plugin_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(type(context), "plugin_manager", manager(None))
     (tmp_path / "some.lock").write_text("x")
     with pytest.raises(InputError, match=r"some\.lock: .*cannot be understood: .*is not readable by any installed"):
-        specifiers.read_environment_file(read_document(str(tmp_path / "some.lock")), "linux-64")
+        specs.read_environment_file(read_document(str(tmp_path / "some.lock")), "linux-64")
 
 
 def test_environment_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_environment_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
     monkeypatch.setattr(Spec25, "env", found)
     monkeypatch.setattr(type(context), "plugin_manager", manager(Spec25))
-    read = specifiers._read_by_plugin("some.lock", "linux-64")
+    read = specs._read_by_plugin("some.lock", "linux-64")
     assert (read.pinned, read.channels, read.specs, read.pip) == (tuple(records), (), (), ("demo",))
 
 
@@ -140,7 +140,7 @@ def test_records_through_a_metaclass(keyword: str, monkeypatch: pytest.MonkeyPat
         known,
     )
     monkeypatch.setattr("conda.core.prefix_data.PrefixData", known["PrefixData"])
-    assert conda_api.prefix_data("/p", pip=False).given == ("/p", False)
+    assert versions.prefix_data("/p", pip=False).given == ("/p", False)
 
 
 def test_record_that_a_newer_conda_has_written() -> None:
@@ -150,10 +150,10 @@ def test_record_that_a_newer_conda_has_written() -> None:
         "requested_specs": ["x >=1"], "requested_spec": "x >=1", "python_site_packages_path": "lib/x", "license": None,
         "a_field_of_2027": {"a": [1]},
     }  # fmt: skip
-    record = conda_api.prefix_record(fields)
+    record = versions.prefix_record(fields)
     assert (record.name, record.build_number, record.requested_spec) == ("x", 0, "x >=1")
     with pytest.raises(ValueError, match="version"):
-        conda_api.prefix_record({**fields, "version": ["1"]})
+        versions.prefix_record({**fields, "version": ["1"]})
 
 
 @pytest.mark.parametrize("keyword", ["pip_interop_enabled", "interoperability"])
@@ -161,16 +161,16 @@ def test_records_of_an_environment(keyword: str, monkeypatch: pytest.MonkeyPatch
     known: dict[str, Any] = {}
     exec(f"def __init__(self, prefix, {keyword}=None): self.given = prefix, {keyword}", known)
     monkeypatch.setattr("conda.core.prefix_data.PrefixData", type("PrefixData", (), known))
-    assert conda_api.prefix_data("/p", pip=True).given == ("/p", True)
+    assert versions.prefix_data("/p", pip=True).given == ("/p", True)
 
 
 @pytest.mark.parametrize("spec", ["python=3.12", None])
 def test_specs_of_a_record(spec: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     record = type("PrefixRecord", (), {})
     monkeypatch.setattr("conda.models.records.PrefixRecord", record)
-    assert conda_api.requested(spec) == {"requested_spec": str(spec)}
+    assert versions.requested(spec) == {"requested_spec": str(spec)}
     record.requested_specs = None  # type: ignore[attr-defined]
-    assert conda_api.requested(spec) == {"requested_spec": spec, "requested_specs": (spec,) if spec else ()}
+    assert versions.requested(spec) == {"requested_spec": spec, "requested_specs": (spec,) if spec else ()}
 
 
 @pytest.fixture
@@ -200,13 +200,13 @@ def reporters(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def test_question_of_newer_condas(reporters: SimpleNamespace) -> None:
-    conda_api.confirm_yn()
+    versions.confirm_yn()
     assert reporters.asked == 1
 
 
 def test_progress_of_newer_condas(reporters: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    with conda_api.progress_bar("Compressing") as update:
+    with versions.progress_bar("Compressing") as update:
         update(0.5)
     assert (reporters.fractions[:1], reporters.closed) == ([0.5], 1)
 
@@ -224,8 +224,8 @@ def test_missing_package_of_newer_condas(monkeypatch: pytest.MonkeyPatch, tmp_pa
         tried.append(last)
         raise PackagesNotFoundInChannelsError(["absent"])
 
-    monkeypatch.setattr("conda_coex.solve._transaction", fail)
-    monkeypatch.setattr(conda_api, "repodata_names", lambda: ("current_repodata.json", "repodata.json"))
+    monkeypatch.setattr("conda_coex.conda_api.solve._transaction", fail)
+    monkeypatch.setattr(versions, "repodata_names", lambda: ("current_repodata.json", "repodata.json"))
     with pytest.raises(PackagesNotFoundInChannelsError):
         solve_transaction(["absent"], [tmp_path.as_uri()])
     assert tried == [False]

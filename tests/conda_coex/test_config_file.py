@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex import config_file
 from conda_coex.errors import InputError
+from conda_coex.inputs import config_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

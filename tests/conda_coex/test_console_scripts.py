@@ -8,10 +8,10 @@ import pytest
 from conda.common import path as conda_path
 from conda.gateways.disk.create import create_python_entry_point
 
+from conda_coex.conda_api.packages import parse_entry_point
 from conda_coex.errors import PackageRefused
-from conda_coex.package import Package
-from conda_coex.packages import parse_entry_point
-from conda_coex.plan import Python, broken_commands, plan_package
+from conda_coex.root.link_rules import Python, broken_commands, plan_package
+from conda_coex.root.package import Package
 
 if TYPE_CHECKING:
     from pathlib import Path

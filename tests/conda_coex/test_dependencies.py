@@ -67,7 +67,7 @@ def run_dependencies() -> dict[str, str]:
 
 
 def test_every_import_is_a_dependency() -> None:
-    modules = {name for source in (REPOSITORY / "conda_coex").glob("*.py") for name in imported(source)}
+    modules = {name for source in (REPOSITORY / "conda_coex").rglob("*.py") for name in imported(source)}
     others = modules - OURS - set(sys.stdlib_module_names)
     assert others == DISTRIBUTIONS.keys()
     assert required().keys() == set(DISTRIBUTIONS.values()) - {"conda"}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.content import Content
-from conda_coex.direct_url import settle
-from conda_coex.pip_record import blank_hashes
-from conda_coex.source import OnDisk
+from conda_coex.pypi.direct_url import settle
+from conda_coex.pypi.record import blank_hashes
+from conda_coex.root.content import Content
+from conda_coex.root.source import OnDisk
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,14 +9,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from coex_bootstrap.relocate import apply
-from coex_bootstrap.relocation import BINARY, in_binary, write_edits
+from coex_bootstrap.format.relocation import BINARY, in_binary, write_edits
+from coex_bootstrap.unpack.relocate import apply
 
-from conda_coex.compiled import Kept, settle
-from conda_coex.content import Content
-from conda_coex.elf import read_sections
-from conda_coex.live_file import read_live
-from conda_coex.source import Held
+from conda_coex.prefix.compiled import Kept, settle
+from conda_coex.prefix.elf import read_sections
+from conda_coex.prefix.files import read_live
+from conda_coex.root.content import Content
+from conda_coex.root.source import Held
 
 CODE = '#include "answer.h"\nint asked(void) { return answer(); }\nconst char *place = PLACE;\n'
 HEADER = "int answer(void);\nstatic inline int half(void) { return answer() / 2; }\n"

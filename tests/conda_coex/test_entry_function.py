@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from conda_coex.content import Content, relocation_of
-from conda_coex.entry_function import check_function, directory_of, find_module, find_runnable
 from conda_coex.errors import EntryPointNotFound
-from conda_coex.layout import Layout
-from conda_coex.source import Held, OnDisk, Source
+from conda_coex.root.content import Content, relocation_of
+from conda_coex.root.entry_function import check_function, directory_of, find_module, find_runnable
+from conda_coex.root.layout import Layout
+from conda_coex.root.source import Held, OnDisk, Source
 
 
 def layout_of(*files: tuple[str, bytes | Path | None]) -> Layout:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from conda_coex.content import Content
-from conda_coex.entry_script import fault, faulty_programs, run_app_file
 from conda_coex.errors import EntryPointNotFound
-from conda_coex.layout import Layout
-from conda_coex.source import Held
+from conda_coex.root.content import Content
+from conda_coex.root.entry_script import fault, faulty_programs, run_app_file
+from conda_coex.root.layout import Layout
+from conda_coex.root.source import Held
 
 
 def layout_of(platform: str = "linux-64", **files: bytes | Path) -> Layout:

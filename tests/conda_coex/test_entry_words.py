@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.content import Content
-from conda_coex.entry_files import Names, notes_on_variables
-from conda_coex.entry_point import name_of, parse, resolve, with_own_files
-from conda_coex.entry_words import words_of
 from conda_coex.errors import EntryPointNotFound
-from conda_coex.layout import Layout
-from conda_coex.source import Held, OnDisk
+from conda_coex.root.content import Content
+from conda_coex.root.entry_files import Names, notes_on_variables
+from conda_coex.root.entry_point import name_of, parse, resolve, with_own_files
+from conda_coex.root.entry_words import words_of
+from conda_coex.root.layout import Layout
+from conda_coex.root.source import Held, OnDisk
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from conda_coex.errors import InputError
-from conda_coex.package import Package, PackagePath
-from conda_coex.pip_install import Program
-from conda_coex.pip_packages import find_pip
+from conda_coex.pypi.pip import Program
+from conda_coex.pypi.pip_changes import find_pip
+from conda_coex.root.package import Package, PackagePath
 
 WHEEL = "lib/python3.13/ensurepip/_bundled/pip-24.2-py3-none-any.whl"
 

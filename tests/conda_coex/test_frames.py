@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from coex_bootstrap.format import FRAME_LIMIT
+from coex_bootstrap.format.manifest import FRAME_LIMIT
 
-from conda_coex.content import Content
-from conda_coex.frames import SAMPLE, Piece, cut, effort, frame_size, ordered, pack
-from conda_coex.source import Held, OnDisk
+from conda_coex.archive.frames import SAMPLE, Piece, cut, effort, frame_size, ordered, pack
+from conda_coex.root.content import Content
+from conda_coex.root.source import Held, OnDisk
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from conda.cli.conda_argparse import ArgumentParser
 
+from conda_coex.cli.verb_parser import VERBS
 from conda_coex.plugin import configure_parser
-from conda_coex.verb_parser import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

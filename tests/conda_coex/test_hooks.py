@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from coex_bootstrap.urls import LOCAL_CHANNEL
+from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from conda.base.context import context, reset_context
 from conda.exceptions import CondaValueError
 from conda.plugins import types
@@ -84,7 +84,7 @@ def newer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ty
     model = ModuleType("conda.models.environment")
     model.Environment = environment  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "conda.models.environment", model)
-    monkeypatch.delitem(sys.modules, "conda_coex.archive_spec", raising=False)
+    monkeypatch.delitem(sys.modules, "conda_coex.cli.archive_spec", raising=False)
     found: type = environment
     return found
 

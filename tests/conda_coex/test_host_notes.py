@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conda_coex.host_notes import ends, fetches
+from conda_coex.verbs.host_notes import ends, fetches
 
 FETCH = {
     "curl -L https://example.org/x | tar xz": ["curl"],

@@ -17,8 +17,10 @@ from conda.base.context import context
 from conda.plugins import types
 
 from bootstrap import hostile
-from conda_coex import cli, print_outcome, repack, sizes
+from conda_coex.archive import sizes
+from conda_coex.cli import main, print_outcome
 from conda_coex.errors import CoexError
+from conda_coex.verbs import repack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 with pytest.MonkeyPatch.context() as patch:  # a conda that reads no archives has no such class
     patch.setattr(types, "EnvironmentSpecBase", getattr(types, "EnvironmentSpecBase", object), raising=False)
-    from conda_coex import archive_spec
+    from conda_coex.cli import archive_spec
 
 COUNT = 40
 HANG, MEMORY = 10, 300 << 20
@@ -34,7 +36,7 @@ HANG, MEMORY = 10, 300 << 20
 
 def inspect(**options: Any) -> None:
     known: dict[str, Any] = {"coex_verb": "inspect", "other": None, "sizes": False, "html": None}
-    cli.execute(Namespace(**{**known, **options}))
+    main.execute(Namespace(**{**known, **options}))
 
 
 def repacked(path: str, output: str, **more: Any) -> None:
@@ -116,7 +118,7 @@ def test_what_nobody_thought_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """It is one line of the archive, and with -v what conda makes of a fault of ours."""
     path = str(tmp_path / "x.coex")
     hostile.make(os.fsencode(path), 0)
-    monkeypatch.setattr("conda_coex.inspect.describe", lambda archive: archive.nothing)
+    monkeypatch.setattr("conda_coex.verbs.inspect.describe", lambda archive: archive.nothing)
     said = r"x\.coex: not a coex archive that can be read \(AttributeError: .*COEX_TRACE"
     with pytest.raises(CondaError, match=said):
         inspect(archive=path)

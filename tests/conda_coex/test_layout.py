@@ -14,10 +14,10 @@ from conda.models.enums import LinkType
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from conda_coex.content import Content, Link, relocation_of
 from conda_coex.errors import PackageRefused
-from conda_coex.layout import Group, Layout
-from conda_coex.source import Held
+from conda_coex.root.content import Content, Link, relocation_of
+from conda_coex.root.layout import Group, Layout
+from conda_coex.root.source import Held
 
 
 @dataclass(frozen=True)

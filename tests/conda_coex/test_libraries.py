@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conda_coex import libraries
+from conda_coex.cli import libraries
 from conda_coex.errors import LibraryMissing
 
 

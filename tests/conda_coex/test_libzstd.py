@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from conda import CondaError
 
-from conda_coex.environment import Environment
 from conda_coex.errors import DecoderNotFound
-from conda_coex.libzstd import find_libzstd
-from conda_coex.package import Package, PackagePath
+from conda_coex.inputs.environment import Environment
+from conda_coex.root.libzstd import find_libzstd
+from conda_coex.root.package import Package, PackagePath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conda.models.channel import Channel
 from conda.models.records import PackageRecord
 
-from conda_coex.conda_api import link_order
+from conda_coex.conda_api.versions import link_order
 
 
 def record(name: str, *depends: str) -> PackageRecord:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.live_file import read_live
-from conda_coex.unmanaged import names_of
+from conda_coex.prefix.files import read_live
+from conda_coex.prefix.unmanaged import names_of
 
 if TYPE_CHECKING:
     from pathlib import Path

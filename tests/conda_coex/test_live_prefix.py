@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conda_coex.live_prefix import is_environment
+from conda_coex.prefix.walk import is_environment
 
 
 @pytest.mark.parametrize("name", ["history", "state", "created_at", "python-3.12.1-0.json"])

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ruamel.yaml import YAML
 
-from conda_coex.document import read_document
 from conda_coex.errors import InputError
-from conda_coex.lock import find_lock
-from conda_coex.lock_file import Choice
+from conda_coex.inputs.document import read_document
+from conda_coex.inputs.lock_file import Choice
+from conda_coex.inputs.lock_recognize import find_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conda_coex.lock_file import Lock
+    from conda_coex.inputs.lock_file import Lock
 
 HERE, THERE = "linux-64", "osx-arm64"
 MD5, SHA256 = "0" * 32, "a" * 64

@@ -8,14 +8,14 @@ import pytest
 from conda.base.context import context
 from conda.env.env import from_file
 
-from conda_coex.document import read_document
+from conda_coex.conda_api.wanted import merge_inputs
 from conda_coex.errors import InputError
-from conda_coex.wanted import merge_inputs
+from conda_coex.inputs.document import read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conda_coex.environment import Wanted
+    from conda_coex.inputs.environment import Wanted
 
 FIRST = """\
 channels: [one, two]

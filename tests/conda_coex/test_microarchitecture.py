@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from archspec.cpu import TARGETS
-from coex_bootstrap import microarchitecture
+from coex_bootstrap.start import microarchitecture
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from coex_bootstrap.relocate import apply
-from coex_bootstrap.relocation import parse, write_edits
+from coex_bootstrap.format.relocation import parse, write_edits
+from coex_bootstrap.unpack.relocate import apply
 
-from conda_coex.occurrences import find_prefix, respell
+from conda_coex.prefix.mentions import find_prefix, respell
 
 PREFIX = "/opt/e"
 ELSEWHERE = "/home/me/env"

@@ -10,9 +10,9 @@ from conda.core.subdir_data import SubdirData
 from conda.exceptions import PackagesNotFoundError
 from conda.models.channel import Channel
 
-from conda_coex import solve
+from conda_coex.conda_api import solve
 from conda_coex.errors import RepodataMissing
-from conda_coex.libzstd import solve_quietly
+from conda_coex.root.libzstd import solve_quietly
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from coex_bootstrap.relocation import in_binary
+from coex_bootstrap.format.relocation import in_binary
 
-from conda_coex.content import Content, Link
 from conda_coex.errors import InputError
-from conda_coex.layout import Layout
-from conda_coex.pack_notes import LISTED, leaving, limits, shown
-from conda_coex.source import Held
+from conda_coex.root.content import Content, Link
+from conda_coex.root.layout import Layout
+from conda_coex.root.source import Held
+from conda_coex.verbs.pack_notes import LISTED, leaving, limits, shown
 
 
 def layout(**prefixes: str) -> Layout:

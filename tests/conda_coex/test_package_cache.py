@@ -11,8 +11,8 @@ import pytest
 from conda.base.context import context, reset_context
 from conda.core.package_cache_data import PackageCacheData
 
-from conda_coex import package_cache
-from conda_coex.frame_cache import DIRECTORY
+from conda_coex.archive.frame_cache import DIRECTORY
+from conda_coex.conda_api import package_cache
 
 if TYPE_CHECKING:
     from pathlib import Path

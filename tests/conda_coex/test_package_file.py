@@ -11,9 +11,9 @@ import pytest
 from conda_package_handling import api
 from testbed.package import Package
 
-from conda_coex.damage import with_advice
+from conda_coex.cli.damage import with_advice
+from conda_coex.conda_api.package_file import fault_of, sums_of
 from conda_coex.errors import PackageDamaged
-from conda_coex.package_file import fault_of, sums_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from coex_bootstrap import relocate
-from coex_bootstrap.index import Directory, Index, load_index
-from coex_bootstrap.index import Link as IndexLink
-from coex_bootstrap.relocation import parse
+from coex_bootstrap.format.index import Directory, Index, load_index
+from coex_bootstrap.format.index import Link as IndexLink
+from coex_bootstrap.format.relocation import parse
+from coex_bootstrap.unpack import relocate
 from conda.core.portability import replace_prefix
 from conda.models.enums import FileMode
 
-from conda_coex import payload
-from conda_coex.content import Content, Link, relocation_of, script_of
+from conda_coex.archive import payload
+from conda_coex.archive.frame_cache import FrameCache
+from conda_coex.archive.payload import Payload, make_index
 from conda_coex.errors import PackageDamaged
-from conda_coex.frame_cache import FrameCache
-from conda_coex.layout import Group, Layout
-from conda_coex.payload import Payload, make_index
-from conda_coex.source import Held, OnDisk
+from conda_coex.root.content import Content, Link, relocation_of, script_of
+from conda_coex.root.layout import Group, Layout
+from conda_coex.root.source import Held, OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from coex_bootstrap.index import File
+    from coex_bootstrap.format.index import File
 
 HOLDER = "/opt/placehold_placehold_placehold"
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex import editable, pointers
-from conda_coex.content import Content
 from conda_coex.errors import InputError
-from conda_coex.selection import Selection
-from conda_coex.unmanaged import Unmanaged, collect_unmanaged, names_of
+from conda_coex.prefix.filters import Selection
+from conda_coex.prefix.unmanaged import Unmanaged, collect_unmanaged, names_of
+from conda_coex.pypi import editable, import_paths
+from conda_coex.root.content import Content
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ class Prefix:
         """Bring sources along; return the paths in the root that were not there."""
         before = {item.path for item in found.items}
         editable.bring(found, names_of(self.path), Selection(words), self.project / "x.coex")
-        pointers.refuse(found.items, names_of(self.path), brought=True)
+        import_paths.refuse(found.items, names_of(self.path), brought=True)
         return sorted({item.path.removeprefix(f"prefix/{editable.HOME}/") for item in found.items} - before)
 
     def text(self, found: Unmanaged, name: str) -> str:
@@ -76,7 +76,7 @@ def prefix(tmp_path: Path) -> Prefix:
 )  # fmt: skip
 def test_finds(prefix: Prefix, files: dict[str, str], places: list[str]) -> None:
     found = prefix.read(**files)
-    led_to = [pointer.place for pointer in pointers.outside(found.items, names_of(prefix.path))]
+    led_to = [pointer.place for pointer in import_paths.outside(found.items, names_of(prefix.path))]
     assert led_to == [f"{prefix.project}/{place}" for place in places]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.portable import is_portable
+from conda_coex.root.portable import is_portable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from coex_bootstrap.errors import CoexError
-from coex_bootstrap.report import Outcome
-from coex_bootstrap.urls import LOCAL_CHANNEL, without_credentials
+from coex_bootstrap.base.errors import CoexError
+from coex_bootstrap.base.urls import LOCAL_CHANNEL, without_credentials
+from coex_bootstrap.tools.output import Outcome
 from conda.common.url import mask_anaconda_token, remove_auth
 from conda.models.match_spec import MatchSpec
 
-from conda_coex import conda_api
-from conda_coex.cli import _for_conda
-from conda_coex.print_outcome import notify, show
-from conda_coex.public_urls import public_record, public_spec, public_url
+from conda_coex.cli.main import _for_conda
+from conda_coex.cli.print_outcome import notify, show
+from conda_coex.conda_api import versions
+from conda_coex.conda_api.public_urls import public_record, public_spec, public_url
 
 HOME = "/home/my-name"
 
@@ -111,7 +111,7 @@ def test_what_is_printed_has_none(capsys: pytest.CaptureFixture[str], monkeypatc
     assert show(outcome, as_json=False) == 0
     notify([url])
     documents: list[dict[str, object]] = []
-    monkeypatch.setattr(conda_api, "print_json", lambda **fields: documents.append(fields))
+    monkeypatch.setattr(versions, "print_json", lambda **fields: documents.append(fields))
     assert show(outcome, as_json=True) == 0
     assert documents == [{"rows": [{"url": "https://host/x"}], "number": 1}]
     printed = capsys.readouterr()

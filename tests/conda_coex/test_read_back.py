@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bootstrap.building import make_manifest
-from coex_bootstrap.host import host_platform
-from coex_bootstrap.index import File, Index, Link
+from coex_bootstrap.format.index import File, Index, Link
+from coex_bootstrap.start.host import host_platform
 
-from conda_coex import archive
-from conda_coex.content import Content
+from conda_coex.archive import writer
+from conda_coex.archive.frame_cache import FrameCache
+from conda_coex.archive.manifest import unpacked_size
+from conda_coex.archive.payload import Payload, make_index
+from conda_coex.archive.read_back import read_back
 from conda_coex.errors import FramesDamaged, ReadBackFailed
-from conda_coex.frame_cache import FrameCache
-from conda_coex.layout import Group, Layout
-from conda_coex.manifest import unpacked_size
-from conda_coex.payload import Payload, make_index
-from conda_coex.read_back import read_back
-from conda_coex.source import Held
+from conda_coex.root.content import Content
+from conda_coex.root.layout import Group, Layout
+from conda_coex.root.source import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from coex_bootstrap.format import Manifest
+    from coex_bootstrap.format.manifest import Manifest
 
     Change = Callable[[Index, Manifest], object]
 
@@ -39,18 +39,18 @@ def write(output: Path, cache: FrameCache, change: Change = lambda *_: None, *, 
     layout = Layout()
     layout.place(Group("demo", "demo", packaged=True), [content("prefix/bin/demo", b"#!/bin/sh\n", 0o755)])
     layout.place("app", [content("app/data/x", b"x", 0o644)])
-    with archive.output_file(output) as stream:
-        stream.seek(archive.prelude_size(host_platform()))
+    with writer.output_file(output) as stream:
+        stream.seek(writer.prelude_size(host_platform()))
         payload = Payload(stream, cache, lambda _size: None)
         payload.add(layout.groups())
         index = make_index(payload, layout)
         fields: dict[str, Any] = {"payload": payload.size, "unpacked": unpacked_size(index)}
         fields["entry_points"] = [{"name": "demo", "command": FULL}]
-        manifest = make_manifest(prelude=archive.prelude_size(host_platform()), **fields)
+        manifest = make_manifest(prelude=writer.prelude_size(host_platform()), **fields)
         change(index, manifest)
-        archive.finish(stream, manifest, index, b"no library")
+        writer.finish(stream, manifest, index, b"no library")
         if flip:
-            stream.seek(archive.prelude_size(host_platform()) + 9)
+            stream.seek(writer.prelude_size(host_platform()) + 9)
             stream.write(b"?")
         read_back(stream, output, payload)
 

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from coex_bootstrap.relocation import HASHES
+from coex_bootstrap.format.relocation import HASHES
 from conda.common.serialize import json_dump
 from conda.core.prefix_data import PrefixData
 from conda.history import History
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conda_coex.content import Content, Link, relocation_of
-from conda_coex.package import Package, PackagePath
-from conda_coex.plan import PackagePlan
-from conda_coex.records import SLOT, dump_record, plan_history, plan_records, plan_state
-from conda_coex.source import Held
+from conda_coex.root.conda_meta import SLOT, dump_record, plan_history, plan_records, plan_state
+from conda_coex.root.content import Content, Link, relocation_of
+from conda_coex.root.link_rules import PackagePlan
+from conda_coex.root.package import Package, PackagePath
+from conda_coex.root.source import Held
 
 DATE = 1_700_000_000
 RECORD = {

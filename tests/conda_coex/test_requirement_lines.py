@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.environment import PipSection
 from conda_coex.errors import InputError
-from conda_coex.requirement_lines import gather
+from conda_coex.inputs.environment import PipSection
+from conda_coex.pypi.requirements import gather
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,11 +12,11 @@ import pytest
 from conda.base.context import Context
 from conda_package_streaming.extract import extract
 
-from conda_coex.content import Content, Link
-from conda_coex.installed import installed_package, rows_of
-from conda_coex.plan import Python
-from conda_coex.restore import restore
-from conda_coex.source import OnDisk
+from conda_coex.conda_api.installed import installed_package, rows_of
+from conda_coex.prefix.restore import restore
+from conda_coex.root.content import Content, Link
+from conda_coex.root.link_rules import Python
+from conda_coex.root.source import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

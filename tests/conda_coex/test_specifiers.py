@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from conda.exceptions import DryRunExit
 
-from conda_coex import inputs, specifiers
-from conda_coex.environment import DryRun
-from conda_coex.lock_file import Choice
-from conda_coex.print_outcome import show
+from conda_coex.cli.print_outcome import show
+from conda_coex.conda_api import specs
+from conda_coex.inputs.environment import DryRun
+from conda_coex.inputs.lock_file import Choice
+from conda_coex.verbs import requested
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +27,11 @@ def test_dry_run_of_a_plugin(
 
     file = tmp_path / "some.lock"
     file.write_text("{{")
-    monkeypatch.setattr(specifiers, "_has_specifier_plugins", lambda: True)
-    monkeypatch.setattr(specifiers, "_read_by_plugin", end)
+    monkeypatch.setattr(specs, "_has_specifier_plugins", lambda: True)
+    monkeypatch.setattr(specs, "_read_by_plugin", end)
     documents: list[dict[str, object]] = []
     monkeypatch.setattr("conda.cli.common.stdout_json_success", lambda **fields: documents.append(fields))
-    found = inputs.read((str(file),), (), Choice("linux-64", None, ()), None, tmp_path / "x.coex")
+    found = requested.read((str(file),), (), Choice("linux-64", None, ()), None, tmp_path / "x.coex")
     assert isinstance(found, DryRun)
     with pytest.raises(DryRunExit):
         show(found, as_json=in_json)

@@ -12,8 +12,8 @@ from conda.cli.conda_argparse import generate_parser
 from conda.exceptions import ArgumentError
 
 from conda_coex import __version__
+from conda_coex.cli.verb_parser import VERBS
 from conda_coex.plugin import configure_parser
-from conda_coex.verb_parser import VERBS
 
 
 def verbs_of(parser: ArgumentParser) -> dict[str, Any]:
@@ -52,10 +52,10 @@ parser = ArgumentParser()
 configure_parser(parser)
 parser.format_help()
 loaded = [name for name in sys.modules if name.startswith(("conda_coex.", "coex_bootstrap"))]
-assert sorted(loaded) == ["conda_coex.plugin", "conda_coex.verb_parser"], loaded
+assert sorted(loaded) == ["conda_coex.cli", "conda_coex.cli.verb_parser", "conda_coex.plugin"], loaded
 parser.parse_args(["inspect", "x.coex"])
-assert "conda_coex.cli" in sys.modules
-assert "coex_bootstrap.tools" not in sys.modules
+assert "conda_coex.cli.main" in sys.modules
+assert "coex_bootstrap.tools.main" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

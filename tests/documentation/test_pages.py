@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.urls import LOCAL_CHANNEL
+from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from documentation.conftest import make_user
 from documentation.page import fits, read_page, run_steps
 from testbed.layout import REPOSITORY, native_subdir

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from coex_bootstrap.format import NEEDED
-from coex_bootstrap.index import COLUMNS
-from coex_bootstrap.relocate import ENCODINGS
+from coex_bootstrap.format.index import COLUMNS
+from coex_bootstrap.format.manifest import NEEDED
+from coex_bootstrap.unpack.relocate import ENCODINGS
 from testbed.layout import REPOSITORY
 
 from conda_coex import errors
-from conda_coex.config_file import KEYS
+from conda_coex.inputs.config_file import KEYS
 
 REFERENCE = REPOSITORY / "docs" / "reference"
 SOURCES = [path for tree in ("bootstrap", "conda_coex") for path in (REPOSITORY / tree).rglob("*.[ps][yh]")]

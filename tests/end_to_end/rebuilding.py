@@ -6,16 +6,16 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap import format as form
-from coex_bootstrap.archive import Archive
+from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.archive import Archive
 
-from conda_coex.archive import finish, prelude_size
+from conda_coex.archive.writer import finish, prelude_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from coex_bootstrap.index import Index
+    from coex_bootstrap.format.index import Index
 
 
 def rebuild(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from coex_bootstrap.index import Index
+    from coex_bootstrap.format.index import Index
     from conftest import Conda, MakeArchive
     from testbed.hosts import HostPython
 

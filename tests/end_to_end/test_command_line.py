@@ -10,7 +10,7 @@ from conda.base.context import reset_context
 from conda.cli import main
 
 from conda_coex import __version__
-from conda_coex.verb_parser import VERBS
+from conda_coex.cli.verb_parser import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.archive import PRELUDE_START, Archive
+from coex_bootstrap.format.archive import PRELUDE_START, Archive
 from rebuilding import rebuild
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from coex_bootstrap.urls import LOCAL_CHANNEL
+from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from end_to_end.archives import Archive, Coex, only_root
 
 if TYPE_CHECKING:

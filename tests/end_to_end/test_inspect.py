@@ -11,10 +11,10 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from coex_bootstrap.report import human
+from coex_bootstrap.tools.output import human
 
-from conda_coex.size_page import page as page_of
-from conda_coex.sizes import Owned, Sized
+from conda_coex.archive.sizes import Owned, Sized
+from conda_coex.inspect.page import page as page_of
 
 if TYPE_CHECKING:
     from pathlib import Path

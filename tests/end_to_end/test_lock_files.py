@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from coex_bootstrap.urls import LOCAL_CHANNEL
+from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from end_to_end.archives import Archive, only_root
 from end_to_end.lock_texts import NAMES, as_yaml, conda_lock, explicit, pixi_lock
 

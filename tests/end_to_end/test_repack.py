@@ -9,7 +9,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.archive import Archive as Reader
+from coex_bootstrap.format.archive import Archive as Reader
 from end_to_end.archives import Archive, Coex, only_root
 
 if TYPE_CHECKING:

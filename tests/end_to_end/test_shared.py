@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from coex_bootstrap.archive import Archive as Reader
+from coex_bootstrap.format.archive import Archive as Reader
 from end_to_end.archives import Archive, Coex, ready_roots
 from testbed import hosts
 

@@ -9,13 +9,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap import tools
-from coex_bootstrap.urls import LOCAL_CHANNEL
+from coex_bootstrap.base.urls import LOCAL_CHANNEL
+from coex_bootstrap.tools import main as tools
 from dockerfile_parse import DockerfileParser
 from end_to_end.archives import OF_THE_SHELL, only_root, ready_roots
 
-from conda_coex.cli import TOOLS
-from conda_coex.verb_parser import VERBS
+from conda_coex.cli.main import TOOLS
+from conda_coex.cli.verb_parser import VERBS
 
 if TYPE_CHECKING:
     from pathlib import Path

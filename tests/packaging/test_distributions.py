@@ -39,14 +39,15 @@ def tracked() -> dict[str, bytes]:
         check=True,
     )
     paths = [REPOSITORY / name for name in listed.stdout.split("\0") if name]
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in paths if path.is_file()}
+    names = {path: str(path.relative_to(REPOSITORY)).removeprefix("bootstrap/") for path in paths if path.is_file()}
+    return {name: path.read_bytes() for path, name in names.items()}
 
 
 def test_wheel_has_the_packages_byte_for_byte(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         found = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
     assert found == tracked()
-    assert {"conda_coex/size_page.html", "coex_bootstrap/prelude.sh"} <= found.keys()
+    assert {"conda_coex/inspect/page.html", "coex_bootstrap/prelude.sh"} <= found.keys()
     assert {f"{package}/py.typed" for package in PACKAGES} <= found.keys()
 
 
@@ -54,7 +55,7 @@ def test_source_archive_has_what_the_wheel_is_made_of_and_no_more(distributions:
     (file,) = distributions.glob("*.tar.gz")
     with tarfile.open(file) as archive:
         found = {member.name.partition("/")[2] for member in archive if member.isfile()}
-    sources = {name.replace("coex_bootstrap/", "bootstrap/coex_bootstrap/") for name in tracked()}
+    sources = {re.sub(r"\Acoex_bootstrap/", "bootstrap/coex_bootstrap/", name) for name in tracked()}
     others = {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml", ".gitignore"}
     assert found == sources | others
 
@@ -106,7 +107,8 @@ def test_wheel_installs_with_its_dependencies(wheel: Path, testbed: Layout, tmp_
     python = environment / "bin/python"
     install = [testbed.python, "-m", "pip", "--python", python, "install", "-qq", "--disable-pip-version-check", wheel]
     subprocess.run(install, check=True, env=clean_environment())
-    code = "import conda_coex, coex_bootstrap, conda_coex.archive, conda_coex.yaml_text, conda_coex.sbom"
+    modules = ("archive.writer", "inputs.yaml_text", "archive.sbom")
+    code = "; ".join(["import conda_coex, coex_bootstrap", *(f"import conda_coex.{name}" for name in modules)])
     for command in ([python, "-c", code], [testbed.python, "-m", "pip", "--python", python, "check"]):
         env = clean_environment()
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)

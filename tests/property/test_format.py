@@ -12,17 +12,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from coex_bootstrap.archive import PRELUDE_START, Archive
-from coex_bootstrap.choice import command_words, set_line
-from coex_bootstrap.errors import ArchiveDamaged, FormatUnknown, HostUnfit
-from coex_bootstrap.format import FRAME_LIMIT, NEEDED, Manifest, entry_files, load_manifest
-from coex_bootstrap.host import check_host
-from coex_bootstrap.index import Directory, File, Frame, Index, Link, load_index
-from coex_bootstrap.tail import read_tail
+from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown, HostUnfit
+from coex_bootstrap.format.archive import PRELUDE_START, Archive
+from coex_bootstrap.format.index import Directory, File, Frame, Index, Link, load_index
+from coex_bootstrap.format.manifest import FRAME_LIMIT, NEEDED, Manifest, entry_files, load_manifest
+from coex_bootstrap.format.tail import read_tail
+from coex_bootstrap.start.entry_choice import command_words, set_line
+from coex_bootstrap.start.host import check_host
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conda_coex.archive import zip_bytes
+from conda_coex.archive.writer import zip_bytes
 
 names = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0") and name not in (b".", b".."))
 words = st.binary(min_size=1, max_size=20).map(lambda word: word.replace(b"\0", b"-"))

@@ -12,24 +12,24 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from bootstrap.building import make_manifest
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.contents import Contents
-from coex_bootstrap.relocation import of_hashes
-from coex_bootstrap.root_check import RootCheck
-from coex_bootstrap.unpack import unpack
+from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.relocation import of_hashes
+from coex_bootstrap.tools.check_root import RootCheck
+from coex_bootstrap.unpack.contents import Contents
+from coex_bootstrap.unpack.writer import unpack
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conda_coex import archive, payload
-from conda_coex.content import Content, Link, relocation_of, script_of
-from conda_coex.frame_cache import FrameCache
-from conda_coex.kept import copy, keep
-from conda_coex.layout import Group, Layout
-from conda_coex.manifest import unpacked_size
-from conda_coex.payload import Payload, make_index
-from conda_coex.read_back import read_back
-from conda_coex.sizes import decode
-from conda_coex.source import Held
+from conda_coex.archive import payload, writer
+from conda_coex.archive.carry_over import copy, keep
+from conda_coex.archive.frame_cache import FrameCache
+from conda_coex.archive.manifest import unpacked_size
+from conda_coex.archive.payload import Payload, make_index
+from conda_coex.archive.read_back import read_back
+from conda_coex.archive.sizes import decode
+from conda_coex.root.content import Content, Link, relocation_of, script_of
+from conda_coex.root.layout import Group, Layout
+from conda_coex.root.source import Held
 
 FRAME = 64  # bytes of content: frames are as small as the files are
 HOLDER = "/opt/placehold_placehold_placehold"
@@ -121,7 +121,7 @@ def record(moved: list[tuple[tuple[str, str], bytes]], expected: dict[bytes, tup
 def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = None) -> Archive:
     """Write an archive of a layout, or with the frames of an old one, read it back, and open it as a host does."""
     with path.open("w+b") as stream:
-        stream.seek(archive.prelude_size("linux-64"))
+        stream.seek(writer.prelude_size("linux-64"))
         made = Payload(stream, cache, lambda _size: None)
         if old is None:
             made.add(layout.groups())
@@ -130,8 +130,8 @@ def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = N
             copy(old, layout, keep(old, Layout(), app_stays=True), made)
         index = make_index(made, layout)
         fields = {"payload": made.size, "unpacked": unpacked_size(index), "platform": "linux-64"}
-        manifest = make_manifest(prelude=archive.prelude_size("linux-64"), **fields)
-        archive.finish(stream, manifest, index, b"no library")
+        manifest = make_manifest(prelude=writer.prelude_size("linux-64"), **fields)
+        writer.finish(stream, manifest, index, b"no library")
         read_back(stream, path, made)
     return Archive(os.fsencode(path))
 
@@ -139,7 +139,7 @@ def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = N
 def check_root(opened: Archive, root: Path, expected: dict[bytes, tuple[int, bytes]]) -> None:
     """Unpack an archive, compare every file, and have the archive verify them and each one that is altered."""
     root.mkdir()
-    with patch("coex_bootstrap.workers.usable_cores", lambda: 1):
+    with patch("coex_bootstrap.base.workers.usable_cores", lambda: 1):
         unpack(opened, os.fsencode(root), PREFIX.removesuffix(b"/prefix"), decode)
     found = {}
     for path in root.rglob("*"):
@@ -148,7 +148,7 @@ def check_root(opened: Archive, root: Path, expected: dict[bytes, tuple[int, byt
     assert {path: row for path, row in found.items() if b"/l" not in path} == expected
     places = {name: os.fsencode(root) + b"/" + name for name in (b"prefix", b"app")}
     contents = Contents(opened, PREFIX, decode)
-    with patch("coex_bootstrap.workers.usable_cores", lambda: 1):
+    with patch("coex_bootstrap.base.workers.usable_cores", lambda: 1):
         assert RootCheck(contents, places).differences() == []
         for path in sorted(expected)[::3]:
             file = root / os.fsdecode(path)

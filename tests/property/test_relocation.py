@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from coex_bootstrap.errors import HostUnfit
-from coex_bootstrap.relocate import apply
-from coex_bootstrap.relocation import ENCODINGS, parse, write_edits
-from coex_bootstrap.shebang import ODD, console_shebang
+from coex_bootstrap.base.errors import HostUnfit
+from coex_bootstrap.format.relocation import ENCODINGS, parse, write_edits
+from coex_bootstrap.unpack.relocate import apply
+from coex_bootstrap.unpack.shebang import ODD, console_shebang
 from conda.core.portability import (
     _PaddingError,
     generate_shebang_for_entry_point,
@@ -17,7 +17,7 @@ from conda.models.enums import FileMode
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conda_coex.placeholders import find_edits
+from conda_coex.archive.placeholders import find_edits
 
 PLACEHOLDER = "/opt/placehold_placehold_placehold"
 HOLDER = PLACEHOLDER.encode()

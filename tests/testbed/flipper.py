@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coex_bootstrap import run
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.archive_check import Examined, check_archive
-from coex_bootstrap.errors import CoexError
+from coex_bootstrap.base.errors import CoexError
+from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.start import run
+from coex_bootstrap.tools.check_archive import Examined, check_archive
 
 from testbed.hosts import find_pythons
 from testbed.survivor import HANG, Counts

@@ -31,6 +31,7 @@ BUILDER = ("unit tests of the builder", (*MEASURED, "tests/conda_coex"))
 BOOTSTRAP = ("unit tests of the bootstrap", (*MEASURED, "tests/bootstrap"))
 COVERAGE = (*PYTHON, "coverage")
 STYLE = ("style", (*PYTHON, "ruff", "check", "."))
+LAYERS = ("layers", (sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"))
 TYPES = ("types", (*PYTHON, "mypy", "--strict", "--exclude=/demo/", *TYPED))
 
 
@@ -60,7 +61,7 @@ def whole() -> list[Lane]:
     """Return the lanes of continuous integration: all there is."""
     apart = ("--ignore", "tests/bootstrap", "--ignore", "tests/conda_coex")
     docs, others = (*PYTHON, "testbed.site"), (*PYTHON, "testbed.host_tests", "--others")
-    beside = [STYLE, TYPES, ("docs", docs), BOOTSTRAP, ("bootstrap", others)]
+    beside = [STYLE, LAYERS, TYPES, ("docs", docs), BOOTSTRAP, ("bootstrap", others)]
     return [Lane("tests", [BUILDER, ("tests", (*PYTEST, *apart))]), Lane("beside", beside)]
 
 
@@ -68,7 +69,7 @@ def fast() -> list[Lane]:
     """Return the lanes of a developer who changes something: style, types, the unit tests of both sides."""
     tools = sorted(str(path) for path in (REPOSITORY / "tests" / "bootstrap").glob("test_tool*.py"))
     rest = ("tests/bootstrap", *(word for path in tools for word in ("--ignore", path)))
-    builder = [STYLE, TYPES, ("unit tests of the builder", (*PYTEST, "-q", SCRATCH, "tests/conda_coex"))]
+    builder = [STYLE, LAYERS, TYPES, ("unit tests of the builder", (*PYTEST, "-q", SCRATCH, "tests/conda_coex"))]
     return [
         Lane("tools", [("unit tests of the bootstrap's tools", (*PYTEST, "-q", SCRATCH, *tools))]),
         Lane("bootstrap", [("unit tests of the bootstrap", (*PYTEST, "-q", SCRATCH, *rest))]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cases import CPROG, OUTPUT, RUN, Case, assert_refused, with_json
 
-from conda_coex.cli import TOOLS
+from conda_coex.cli.main import TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap import format as form
+from coex_bootstrap.format import manifest as form
 from testbed.layout import REPOSITORY
 
 if TYPE_CHECKING:

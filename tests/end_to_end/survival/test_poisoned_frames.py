@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from coex_bootstrap.archive import Archive
+from coex_bootstrap.format.archive import Archive
 from end_to_end.own_channel import put, workshop
 
-from conda_coex.frame_cache import END, MARK
+from conda_coex.archive.frame_cache import END, MARK
 
 if TYPE_CHECKING:
     from pathlib import Path

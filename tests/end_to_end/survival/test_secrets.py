@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from coex_bootstrap.archive import Archive
-from coex_bootstrap.urls import LOCAL_CHANNEL
+from coex_bootstrap.base.urls import LOCAL_CHANNEL
+from coex_bootstrap.format.archive import Archive
 from end_to_end.archives import Archive as Started
 from end_to_end.own_channel import put, workshop
 from end_to_end.wheel_files import committed, make_project, make_wheel

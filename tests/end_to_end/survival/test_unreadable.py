@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.archive import Archive
+from coex_bootstrap.format.archive import Archive
 from end_to_end.archives import ready_roots
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def left(store: Path) -> list[str]:
 @pytest.mark.parametrize(
     "stage",
     [
-        *("coex_bootstrap/__main__.py", "coex_bootstrap/run.py", "coex.json", "index", "libzstd"),
+        *("coex_bootstrap/__main__.py", "coex_bootstrap/start/run.py", "coex.json", "index", "libzstd"),
         *("end", "all frames", "last frame"),
     ],
 )
@@ -123,7 +123,9 @@ def test_verbs(survivor: Survivor, host: HostPython, library: Path, tmp_path: Pa
 CHANGE = """if True:
     import os, sys
     sys.path.insert(0, sys.argv[1])
-    from coex_bootstrap import compat, run, unpack
+    from coex_bootstrap.base import compat
+    from coex_bootstrap.start import run
+    from coex_bootstrap.unpack import writer as unpack
     prepare = unpack.Writer.prepare
     def and_change(self):
         prepare(self)

@@ -1,0 +1,1 @@
+"""The file: manifest, index, relocations, tail. It may import `base`."""

@@ -1,0 +1,164 @@
+"""Read an archive: its tail, checked against its digest, and its frames."""
+
+import errno
+import hashlib
+import os
+from stat import S_ISDIR, S_ISREG
+
+from ..base import compat
+from ..base.errors import ArchiveDamaged, ArchiveUnreadable, CoexError
+from . import manifest as form
+from .index import load_index
+from .index_check import check_sizes
+from .tail import read_tail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, Optional, Tuple
+
+    from .index import Index
+
+PRELUDE_START = b"#!/bin/sh\n{ : coex - this archive"
+OLD_START = b"#!/bin/sh\n# This is a coex archive"  # of archives made before that
+
+
+def is_start(data):
+    # type: (bytes) -> bool
+    """Return whether the first bytes of a file are those of an archive."""
+    return data.startswith((PRELUDE_START, OLD_START))
+
+
+class Archive(object):
+    """An open archive: `manifest`, `index`, the tail's members, and `frame(n)`.
+
+    Raises ArchiveDamaged where the file is truncated, altered in its tail, or no archive, and ArchiveUnreadable.
+    """
+
+    def __init__(self, path):
+        # type: (bytes) -> None
+        self.path = path
+        try:
+            mode = os.stat(path).st_mode
+            if not (S_ISREG(mode) or S_ISDIR(mode)):  # a pipe would keep who opens it waiting
+                raise ArchiveUnreadable("it is no file", path)
+            self.stream = open(path, "rb")  # type: BinaryIO
+        except EnvironmentError as error:
+            raise unreadable(error, path)
+        try:
+            self._opened = self._state()
+            self._read_tail()
+        except EnvironmentError as error:
+            self.stream.close()
+            raise unreadable(error, path)
+        except CoexError as error:
+            self.stream.close()
+            if error.path is None:
+                error.path = path
+            raise
+
+    def _read_tail(self):
+        # type: () -> None
+        self._check_beginning()
+        self.members, self.tail_size = read_tail(self.stream)
+        for name in (form.MANIFEST, form.INDEX, form.PACKAGE + "/" + form.PRELUDE):
+            if name not in self.members:
+                raise ArchiveDamaged("it has no member %s" % name)
+        self.manifest = form.load_manifest(self.members[form.MANIFEST])
+        others = dict((n, data) for n, data in self.members.items() if n != form.MANIFEST)
+        if form.digest(self.manifest, others) != self.manifest.digest:
+            raise ArchiveDamaged("its content is not what its digest says")
+        self._index = None  # type: Optional[Index]
+        self._check_size()
+        self._check_prelude()
+
+    def _check_beginning(self):
+        # type: () -> None
+        if not is_start(compat.read_at(self.stream, 0, len(OLD_START))):
+            raise ArchiveDamaged("it does not begin as one")
+
+    def _check_size(self):
+        # type: () -> None
+        """The sizes must add up: a byte more or less in the payload moves every frame."""
+        size = os.fstat(self.stream.fileno()).st_size
+        if self.manifest.prelude + self.manifest.payload + form.SEAL_SIZE + self.tail_size != size:
+            raise ArchiveDamaged("it has another size than it says")
+
+    def _check_prelude(self):
+        # type: () -> None
+        text = self.members[form.PACKAGE + "/" + form.PRELUDE]
+        prelude = form.fill_prelude(text, self.manifest.root_name, self.manifest.platform)
+        if compat.read_at(self.stream, 0, self.manifest.prelude) != prelude:
+            raise ArchiveDamaged("its first lines were altered")
+
+    @property
+    def index(self):
+        # type: () -> Index
+        """The index, read and checked at the first use."""
+        if self._index is None:
+            try:
+                index = load_index(self.members[form.INDEX])
+                check_sizes(index, self.manifest.payload, self.manifest.unpacked)
+            except CoexError as error:
+                error.path = self.path
+                raise
+            self._index = index
+        return self._index
+
+    def frame(self, number):
+        # type: (int) -> bytes
+        """Return the compressed bytes of a frame."""
+        frame = self.index.frames[number]
+        try:
+            data = compat.read_at(self.stream, self.manifest.prelude + frame.offset, frame.size)
+        except EnvironmentError as error:
+            raise unreadable(error, self.path)
+        if len(data) != frame.size:
+            raise ArchiveDamaged("it ends within its payload", self.path)
+        return data
+
+    def check_unchanged(self):
+        # type: () -> None
+        """Raise CoexError if the file is not what it was when it was opened: `cp` writes into the file that is there."""
+        if self._state() != self._opened and not all(map(self._is_whole, range(len(self.index.frames)))):
+            raise CoexError("the archive was changed while it was unpacked", self.path, "start it again")
+
+    def _is_whole(self, number):
+        # type: (int) -> bool
+        try:
+            found = hashlib.sha256(self.frame(number)).hexdigest().encode("ascii")
+            return bool(found == self.index.frames[number].sha256)
+        except ArchiveDamaged:
+            return False
+
+    def _state(self):
+        # type: () -> Tuple[int, float]
+        state = os.fstat(self.stream.fileno())
+        return state.st_size, state.st_mtime
+
+    def reopen(self):
+        # type: () -> None
+        """Read from a file position of one's own: what a process does after fork, where reading moves the position."""
+        if compat.READS_AT:
+            return  # and the file stays the one that it is, whatever its path leads to now
+        try:
+            again = open(self.path, "rb")
+        except EnvironmentError as error:
+            if error.errno != errno.ENOENT:
+                raise unreadable(error, self.path)
+            raise CoexError("the archive was removed while it was unpacked", self.path, "put it there again")
+        if not os.path.sameopenfile(again.fileno(), self.stream.fileno()):
+            again.close()
+            raise CoexError("the archive was replaced while it was unpacked", self.path, "start it again")
+        shared, self.stream = self.stream, again
+        shared.close()
+
+    def close(self):
+        # type: () -> None
+        self.stream.close()
+
+
+def unreadable(error, path):
+    # type: (EnvironmentError, bytes) -> ArchiveUnreadable
+    """Return what the system says of reading an archive: no other place to unpack would help."""
+    remedies = {errno.EIO: "its medium, or the server that has it, fails", errno.ESTALE: "start it again"}
+    return ArchiveUnreadable(error.strerror or str(error), path, remedies.get(error.errno or 0))

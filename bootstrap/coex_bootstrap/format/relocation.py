@@ -1,0 +1,191 @@
+"""How the content of a file differs from place to place: the RELOCATION of the index, parsed and written here alone.
+
+A RELOCATION of the index says what to do with one file's content:
+
+    t:P:EDITS      text: every occurrence is replaced, the length may change, then the #! line is checked
+    b:P:EDITS      binary: no byte moves; a C string is padded with NULs to its old length, a path with slashes
+    e:PYTHON       a console script: the #! line that conda writes for PREFIX/PYTHON goes in front
+    h:SOURCE@OFFSET,... the sha256, in hexadecimal, of the relocated file in SOURCE stands at OFFSET: a row of the
+                    index, or FRAME.START.SIZE;RELOCATION of a content that is not a file, or that stays as it is (`-`)
+
+P numbers a placeholder of the index. EDITS are `ENCODING=ITEM+ITEM...` joined by `/`, ENCODING being an
+index of ENCODINGS. An item of a text is an offset, followed by `!` where conda escapes blanks (a `#!`
+line); an item of a binary is the offsets of one string's occurrences and its end, joined by `.`, or the
+offset of one path alone, where the length of the string or its end may be in use elsewhere.
+"""
+
+from collections import namedtuple
+
+from ..base.errors import ArchiveDamaged
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple, Union
+
+    Edits = Tuple[Tuple[int, Tuple[Tuple[int, ...], ...]], ...]
+    Source = Union[int, Tuple[int, int, int, bytes]]
+    Slot = Tuple[Source, int]
+
+NOTHING = b"-"  # the relocation of a file that is the same everywhere
+TEXT, BINARY, SCRIPT, HASHES = b"t", b"b", b"e", b"h"
+ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+
+# Of a kind, the fields that it has: `placeholder` (text) and `edits` of t and b, `python` (bytes) of e, `slots` of h.
+# Edits are (number of the encoding, items): of a text (offset, whether blanks are escaped), of a binary (offsets and
+# end) or (offset,).
+Relocation = namedtuple("Relocation", "kind placeholder edits python slots")
+
+
+def in_text(placeholder, edits):
+    # type: (str, Optional[Edits]) -> Relocation
+    """Return the relocation of a text; edits are None until they are looked for."""
+    return Relocation(TEXT, placeholder, edits, b"", ())
+
+
+def in_binary(placeholder, edits):
+    # type: (str, Optional[Edits]) -> Relocation
+    """Return the relocation of a binary; edits are None until they are looked for."""
+    return Relocation(BINARY, placeholder, edits, b"", ())
+
+
+def of_script(python):
+    # type: (bytes) -> Relocation
+    """Return the relocation of a console script for this Python, a path in the prefix."""
+    return Relocation(SCRIPT, u"", None, python, ())
+
+
+def of_hashes(slots):
+    # type: (Sequence[Tuple[Any, int]]) -> Relocation
+    """Return the relocation of a file that holds the sha256 of others."""
+    return Relocation(HASHES, u"", None, b"", tuple(slots))
+
+
+def kind_of(text):
+    # type: (bytes) -> bytes
+    """Return the kind of a RELOCATION, which is not parsed."""
+    return text[:1]
+
+
+def rows_of_kind(relocations, kind):
+    # type: (Dict[int, bytes], bytes) -> FrozenSet[int]
+    """Return the rows of files whose RELOCATION is of a kind."""
+    return frozenset(row for row, text in relocations.items() if kind_of(text) == kind)
+
+
+def parse(text, placeholders):
+    # type: (bytes, Sequence[bytes]) -> Relocation
+    """Return what a RELOCATION says, other than NOTHING; raises ArchiveDamaged."""
+    kind, _, rest = text.partition(b":")
+    try:
+        if kind in (TEXT, BINARY):
+            number, _, edits = rest.partition(b":")
+            make = in_text if kind == TEXT else in_binary
+            return make(placeholders[count(number)].decode("utf-8"), parse_edits(kind, edits))
+        if kind == SCRIPT and rest and b"\n" not in rest:
+            return of_script(rest)
+    except (ValueError, IndexError):  # no number, no such placeholder, no UTF-8
+        raise misplaced()
+    if kind == HASHES:
+        return of_hashes(parse_slots(text))
+    raise misplaced()
+
+
+def write(relocation, placeholders):
+    # type: (Relocation, List[str]) -> bytes
+    """Return the RELOCATION; a placeholder that is not among those of the index becomes the last of them."""
+    kind, python = relocation.kind, relocation.python  # type: bytes, bytes
+    if kind == SCRIPT:
+        return kind + b":" + python
+    if kind == HASHES:
+        return write_slots(relocation.slots)
+    if relocation.placeholder not in placeholders:
+        placeholders.append(relocation.placeholder)
+    number = placeholders.index(relocation.placeholder)
+    return kind + (":%d:" % number).encode("ascii") + write_edits(kind, relocation.edits)
+
+
+def parse_edits(kind, text):
+    # type: (bytes, bytes) -> Edits
+    """Return EDITS; raises ValueError."""
+    edits = []
+    for edit in text.split(b"/") if text else ():
+        encoding, _, items = edit.partition(b"=")
+        if count(encoding) >= len(ENCODINGS):
+            raise ValueError(encoding)
+        edits.append((int(encoding), tuple([_parse_item(kind, item) for item in items.split(b"+")])))
+    return tuple(edits)
+
+
+def write_edits(kind, edits):
+    # type: (bytes, Edits) -> bytes
+    """Return EDITS as text."""
+    join = _text_item if kind == TEXT else _binary_item
+    written = ["%d=%s" % (encoding, "+".join(map(join, items))) for encoding, items in edits]
+    return "/".join(written).encode("ascii")
+
+
+def _parse_item(kind, item):
+    # type: (bytes, bytes) -> Tuple[int, ...]
+    if kind == TEXT:
+        return count(item[:-1] if item.endswith(b"!") else item), int(item.endswith(b"!"))
+    numbers = [count(number) for number in item.split(b".")]
+    if numbers != sorted(numbers):
+        raise ValueError(item)
+    return tuple(numbers)
+
+
+def _text_item(item):
+    # type: (Tuple[int, ...]) -> str
+    return "%d!" % item[0] if item[1] else "%d" % item[0]
+
+
+def _binary_item(item):
+    # type: (Tuple[int, ...]) -> str
+    return ".".join(map(str, item))
+
+
+def parse_slots(text):
+    # type: (bytes) -> List[Slot]
+    """Return (SOURCE, offset) of every hash of a RELOCATION of kind h; raises ArchiveDamaged for what is none."""
+    try:
+        slots = [slot.split(b"@") for slot in text[2:].split(b",")]
+        return [(parse_source(source), count(offset)) for source, offset in slots]
+    except ValueError:
+        raise misplaced()
+
+
+def parse_source(text):
+    # type: (bytes) -> Source
+    """Return a SOURCE: a row, or (frame, start, size, RELOCATION)."""
+    if b";" not in text:
+        return count(text)
+    place, _, words = text.partition(b";")
+    frame, start, size = place.split(b".")
+    return count(frame), count(start), count(size), words
+
+
+def write_slots(slots):
+    # type: (Iterable[Slot]) -> bytes
+    """Return a RELOCATION of kind h."""
+    written = [_write_source(source) + ("@%d" % offset).encode("ascii") for source, offset in slots]
+    return HASHES + b":" + b",".join(written)
+
+
+def _write_source(source):
+    # type: (Source) -> bytes
+    if isinstance(source, int):
+        return str(source).encode("ascii")
+    return ("%d.%d.%d;" % source[:3]).encode("ascii") + source[3]
+
+
+def misplaced():
+    # type: () -> ArchiveDamaged
+    return ArchiveDamaged("its index relocates what is not there")
+
+
+def count(digits):
+    # type: (bytes) -> int
+    """Return a number of digits alone; raises ValueError."""
+    if not digits.isdigit() or len(digits) > 20:
+        raise ValueError(digits)
+    return int(digits)

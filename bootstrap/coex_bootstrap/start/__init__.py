@@ -1,0 +1,1 @@
+"""From a ready root to the entry point. It may import all packages but `tools`."""

@@ -1,0 +1,250 @@
+"""Write what activating the prefix of a root means, as the POSIX sh text that every start sources.
+
+The result equals `conda shell.posix activate` for the variables that are the environment's own
+(conda's `activate.py`): PATH, CONDA_*, `etc/conda/env_vars.d`, `conda-meta/state`, `activate.d`. In a
+caller's active environment it is stacked on that one, as `conda activate --stack` does.
+"""
+
+import json
+import os
+import re
+from collections import OrderedDict
+
+from ..base import compat
+from ..base.errors import CoexError
+from ..base.shell import fill, find_bash, quote, write_file
+from ..base.untrusted import parse_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Sequence
+
+UNSET = "***unset***"  # conda's mark of a variable that is switched off
+
+# What leads into libraries of the caller's own: always Python's, of other languages when the environment has them.
+REMOVED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
+LANGUAGES = (
+    ("R", "R_HOME R_LIBS R_LIBS_USER R_LIBS_SITE R_PROFILE R_PROFILE_USER R_ENVIRON R_ENVIRON_USER"),
+    ("perl", "PERL5LIB PERLLIB PERL5OPT PERL_LOCAL_LIB_ROOT PERL_MM_OPT PERL_MB_OPT"),
+    ("ruby", "RUBYLIB RUBYOPT GEM_HOME GEM_PATH BUNDLE_GEMFILE BUNDLE_PATH"),
+    ("node", "NODE_PATH"),
+    ("julia", "JULIA_LOAD_PATH JULIA_DEPOT_PATH JULIA_PROJECT"),
+    ("lua", "LUA_INIT LUA_PATH LUA_PATH_5_2 LUA_PATH_5_3 LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_2 LUA_CPATH_5_3 LUA_CPATH_5_4"),
+    ("tclsh", "TCLLIBPATH TCL_LIBRARY TK_LIBRARY"),
+    ("java", "CLASSPATH JAVA_HOME"),
+)
+FIXED = {"PYTHONNOUSERSITE": "1"}
+# What no environment can set: it is the archive's own, or a shell ends over the try.
+KEPT = re.compile(r"(PATH|COEX_(FILE|PREFIX|APP)|PPID|E?UID|(BASH|SHELL)OPTS|BASH_VERSINFO)\Z")
+
+# `export NAME=$VALUE` is split into words by some shells: values of others stand in quotes.
+TEMPLATE = b"""\
+# Activation of a coex prefix, to be sourced by a POSIX shell: . %(file)s
+unset COEX_ENTRYPOINT  # was for this start, not for an archive that the entry point starts
+if [ -z "${COEX_KEEP-}" ]; then
+  unset %(removed)s
+else
+  case $COEX_KEEP in *[!A-Za-z0-9_,]*)
+    printf '%s\\n' "coex: COEX_KEEP: '$COEX_KEEP' is not a list of variables; write COEX_KEEP=NAME,NAME" >&2
+    exit 125 ;;
+  esac
+  for _coex_name in %(removed)s; do
+    case ,$COEX_KEEP, in *,"$_coex_name",*) ;; *) unset "$_coex_name" ;; esac
+  done
+  unset _coex_name
+fi
+%(fixed)s
+export COEX_PREFIX=%(prefix)s COEX_APP=%(app)s
+case ${CONDA_SHLVL-} in
+  ''|*[!0123456789]*|??????????*) _coex_level=0 ;;
+  *) _coex_level=${CONDA_SHLVL#"${CONDA_SHLVL%%[!0]*}"} ;;
+esac
+_coex_level=${_coex_level:-0}
+if [ "${CONDA_PREFIX-}" = %(prefix)s ] && [ "$_coex_level" -gt 0 ]; then
+  _coex_level=$((_coex_level - 1))
+else
+  if [ "$_coex_level" -gt 0 ]; then
+    eval "export CONDA_PREFIX_$_coex_level=\\"\\${CONDA_PREFIX-}\\" CONDA_STACKED_$((_coex_level + 1))=true"
+  fi
+  PATH=%(prefix)s/bin:${PATH:-/usr/bin:/bin}
+fi
+export PATH CONDA_PREFIX=%(prefix)s CONDA_SHLVL="$((_coex_level + 1))"
+export CONDA_DEFAULT_ENV=%(name)s CONDA_PROMPT_MODIFIER=%(prompt)s
+%(variables)s
+%(scripts)s
+%(after)s
+unset _coex_level
+"""
+# The scripts are sourced in a function, so that they neither see nor change the arguments. Standard input and output
+# are the entry point's alone, and so is the directory. A script's `set -x` shows what it does, not the lines here; one
+# that ends the shell, as `set -e` makes any later one do, ends the start, with a word about it.
+SCRIPTS = b"""\
+_coex_directory=${PWD-} _coex_options=$-
+_coex_scripts() {
+%(sourced)s
+}
+trap 'printf "%s\\n" "coex: a script in $COEX_PREFIX/etc/conda/activate.d ended the shell" >&2' EXIT
+if true >&2; then _coex_scripts </dev/null >&2; else _coex_scripts </dev/null >/dev/null; fi
+{ case $_coex_options in *x*) ;; *) set +x ;; esac; trap - EXIT; } 2>/dev/null
+[ "${PWD-}" = "$_coex_directory" ] || [ -z "$_coex_directory" ] || command cd "$_coex_directory" || :
+unset -f _coex_scripts
+unset _coex_directory _coex_options"""
+
+
+def write_activation(root, write=write_file, baked=(), prefix=None, keep=()):
+    # type: (bytes, Callable[[bytes, bytes], None], Sequence[Dict[str, Any]], Optional[bytes], Sequence[str]) -> bytes
+    """Write `activate.sh` of the root from what its prefix holds now; return its path.
+
+    `baked` are the archive's own variables, and `keep` names that are not removed, as in its manifest; a `prefix` is
+    where the environment is, if elsewhere.
+    """
+    prefix, path = prefix or root + b"/prefix", root + b"/activate.sh"
+    name = _default_env(prefix)
+    sourced = b"\n".join(b". " + quote(script) for script in scripts(prefix))
+    fields = {
+        b"file": quote(path),
+        b"prefix": quote(prefix),
+        b"app": quote(root + b"/app"),
+        b"name": quote(name),
+        b"prompt": quote(b"(" + name + b") "),
+        b"removed": compat.utf8(" ".join(each for each in removed(prefix) if each not in keep)),
+        b"fixed": compat.utf8("\n".join("export %s=%s" % pair for pair in sorted(FIXED.items()))),
+        b"variables": b"\n".join(
+            [_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())]
+            + [_baked_line(variable, root) for variable in baked]
+        ),
+        b"after": b"\n".join(_baked_line(variable, root) for variable in baked if not variable["default"]),
+        b"scripts": fill(SCRIPTS, {b"sourced": sourced}) if sourced else b"",
+    }
+    write(path, fill(TEMPLATE, fields))
+    return path
+
+
+def removed(prefix):
+    # type: (bytes) -> List[str]
+    """Return the caller's variables that an environment does not want: they lead its programs outside."""
+    found = list(REMOVED)
+    for program, names in LANGUAGES:
+        if os.path.lexists(prefix + b"/bin/" + compat.utf8(program)):
+            found += names.split()
+    return found
+
+
+def _default_env(prefix):
+    # type: (bytes) -> bytes
+    """conda's `_default_env`: the name of an environment in a directory `envs`, else its path."""
+    parent, name = os.path.split(prefix)
+    return name if os.path.basename(parent) == b"envs" else prefix
+
+
+def _assignment(name, value):
+    # type: (bytes, Optional[bytes]) -> bytes
+    """Export a variable, or unset it; the caller's other value is kept where `conda deactivate` looks for it."""
+    upper = name.upper()
+    kept = b"__CONDA_SHLVL_${_coex_level}_" + upper
+    keep = b'[ -z "${' + name + b'+x}" ] || eval "export ' + kept + b'=\\"\\$' + name + b'\\""'
+    return keep + b"\n" + (b"unset " + upper if value is None else b"export " + upper + b"=" + quote(value))
+
+
+def _baked_line(variable, root):
+    # type: (Dict[str, Any], bytes) -> bytes
+    """Export one of the archive's own variables; the scripts see it, and what they make of it does not stay.
+
+    A default is for who has none, neither the caller nor a package.
+    """
+    name, value = compat.utf8(variable["name"]), compat.utf8(variable["value"])
+    value = put_places(value, dict((place, root + b"/" + place) for place in (b"prefix", b"app")))
+    line = b"export " + name + b"=" + quote(value)
+    return b'[ -n "${' + name + b'+x}" ] || ' + line if variable["default"] else line
+
+
+def put_places(value, places):
+    # type: (bytes, Dict[bytes, bytes]) -> bytes
+    """Return the value of a variable with paths for `${COEX_PREFIX}` and `${COEX_APP}`."""
+    for name, path in places.items():
+        value = value.replace(b"${COEX_" + name.upper() + b"}", path)
+    return value
+
+
+def environment_variables(prefix):
+    # type: (bytes) -> Dict[bytes, Optional[bytes]]
+    """Return the variables of the packages (`env_vars.d`, in order) and of the environment (`state`), which win.
+
+    One that is null is to be unset, as for conda.
+    """
+    found = {}  # type: Dict[str, Any]
+    directory = prefix + b"/etc/conda/env_vars.d"
+    for entry in shown_names(directory):
+        found.update(load_json(directory + b"/" + entry))
+    state = prefix + b"/conda-meta/state"
+    if os.path.exists(state):
+        found.update(state_variables(load_json(state), state))
+    return dict(
+        (compat.utf8(name), None if value is None else _text(value))
+        for name, value in found.items()
+        if value != UNSET and not KEPT.match(name.upper()) and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name)
+    )
+
+
+def _text(value):
+    # type: (Any) -> bytes
+    return compat.utf8(value if isinstance(value, type(u"")) else str(value))
+
+
+def load_json(path):
+    # type: (bytes) -> Dict[str, Any]
+    """Return what a file of conda's with variables holds, in its order; raises CoexError."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read()
+    except EnvironmentError as error:
+        raise CoexError("cannot be read as variables of the environment: %s" % error.strerror, path)
+    return parse_variables(data, path)
+
+
+def parse_variables(data, path):
+    # type: (bytes, bytes) -> Dict[str, Any]
+    try:
+        found = parse_json(data, pairs=OrderedDict)
+        if not isinstance(found, OrderedDict):
+            raise ValueError("no mapping")
+        compat.utf8(json.dumps(found, ensure_ascii=False))  # raises for half of a surrogate pair
+        return found
+    except (ValueError, TypeError) as error:
+        raise CoexError("cannot be read as variables of the environment: %s" % error, path)
+
+
+def state_variables(state, path):
+    # type: (Dict[str, Any], bytes) -> Dict[str, Any]
+    """Return the variables in what `conda-meta/state` holds; raises CoexError."""
+    found = state.get("env_vars") or {}
+    if not isinstance(found, dict):
+        raise CoexError("has env_vars that are no mapping", path)
+    return found
+
+
+def scripts(prefix):
+    # type: (bytes) -> List[bytes]
+    """Return the activate.d scripts of the prefix in the order in which conda sources them."""
+    directory = prefix + b"/etc/conda/activate.d"
+    return [directory + b"/" + name for name in shown_names(directory) if name.endswith(b".sh")]
+
+
+def shown_names(directory):
+    # type: (bytes) -> List[bytes]
+    """Return the names in a directory of conda's, sorted: one with a leading dot belongs to another program."""
+    names = os.listdir(directory) if os.path.isdir(directory) else []
+    return sorted(name for name in names if not name.startswith(b"."))
+
+
+def needed_shell(portable, prefix, environ):
+    # type: (Dict[str, int], bytes, Dict[bytes, bytes]) -> Optional[bytes]
+    """Return the path of bash when it has to source the activate.d scripts, None when any sh may; b"" when there is none.
+
+    People write these scripts in the language of bash. `portable` are those that the builder found to mean the
+    same to every shell: sizes by name. It does not depend on who asks.
+    """
+    for path in scripts(prefix):
+        if portable.get(compat.text(os.path.basename(path))) != os.path.getsize(path):
+            return find_bash(prefix, environ) or b""
+    return None

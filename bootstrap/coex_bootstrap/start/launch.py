@@ -1,0 +1,97 @@
+"""Write the start of a root, and hand this process over to it."""
+
+import os
+import signal
+
+from ..base import compat
+from ..base.shell import OPTIONS, check_line, fill, is_filled, quote, write_file
+from ..format.manifest import entry_files
+from ..store.boot import boot_line
+from .activate import scripts
+from .entry_choice import asked, called, imports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Optional
+
+    from ..format.manifest import Manifest
+
+# Sourced by the prelude, and by `start` below: $_coex_file is the archive, "$@" the caller's arguments.
+TEMPLATE = b"""\
+# Start of a coex root, sourced with $_coex_file and the caller's arguments set.
+[ -f %(start)s ] || return 0
+%(boot)s%(checks)s%(shell)s{ true >|%(used)s; } 2>/dev/null
+export COEX_FILE="$_coex_file"
+%(no_imports)sif [ -z "${COEX_ENTRYPOINT-}" ]; then
+%(called)s
+. %(activation)s
+%(imports)sexec "$@"
+fi
+%(asked)s
+. %(activation)s
+%(imports)sexec "$@"
+"""
+# bash, which -p keeps from reading the caller's BASH_ENV and functions. It warns of a locale that the host does not
+# have before it reads anything: descriptor 9 is standard error meanwhile, if nobody has it.
+OTHER_SHELL = b"""\
+if [ "${_coex_shell-}" != $$ ] && [ -x %(shell)s ]; then
+  if [ -n "${LC_ALL-}${LC_CTYPE-}${LC_COLLATE-}${LC_MESSAGES-}${LC_NUMERIC-}${LC_TIME-}" ] \\
+    && [ -d /dev/fd/ ] && [ ! -e /dev/fd/9 ] && true >&2; then
+    exec %(shell)s -p -c %(quiet)s "$_coex_file" "$@" 9>&2 2>/dev/null
+  fi
+  exec %(shell)s -p -c %(again)s "$_coex_file" "$@"
+fi
+"""
+QUIET = b"exec 2>&9 9>&-; "
+AGAIN = b"set +p; _coex_shell=$$; _coex_kept=1; _coex_file=$0; . "
+# What `start` returns to finds a root that was ready a moment ago, and is no more.
+LOST = b"""
+echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
+exit 125"""
+HAND_OVER = OPTIONS + b'; _coex_kept=1'
+HAND_OVER += b'; _coex_file=$1; _coex_start=$2; shift 2; if [ -r "$_coex_start" ]; then . "$_coex_start"; fi' + LOST
+
+
+def write_start(manifest, root, activation, shell, write=write_file):
+    # type: (Manifest, bytes, bytes, Optional[bytes], Callable[[bytes, bytes], None]) -> None
+    """Write `start`, which makes the root ready: nothing may be left to do after it.
+
+    `shell` is the one that has to source the activation, where the prelude's would make something else of it.
+    """
+    start = root + b"/start"
+    again = AGAIN + quote(start) + LOST
+    other = {b"shell": quote(shell), b"again": quote(again), b"quiet": quote(QUIET + again)} if shell else None
+    needs = [activation] + scripts(root + b"/prefix") + [root + b"/" + name for name in entry_files(manifest)]
+    fields = {
+        b"start": quote(start),
+        b"boot": boot_line(root, write),
+        b"checks": b"".join(check_line(path) for path in needs if is_filled(path)),
+        b"used": quote(root + b"/used"),  # its time is that of the last start
+        b"shell": fill(OTHER_SHELL, other) if other else b"",
+        b"activation": quote(activation),
+        b"called": called(manifest, root),
+        b"asked": asked(manifest, root),
+    }
+    fields.update(imports(manifest))
+    write(start, fill(TEMPLATE, fields))
+
+
+def from_root(path):
+    # type: (bytes) -> bytes
+    """Return the path of the archive from the root on; as it is when the working directory was removed."""
+    if path.startswith(b"/"):
+        return path
+    try:
+        return os.path.join(compat.path_bytes(os.getcwd()), path[2:] if path.startswith(b"./") else path)
+    except EnvironmentError:
+        return path
+
+
+def start(root, path, arguments, environ):
+    # type: (bytes, bytes, List[bytes], Dict[bytes, bytes]) -> None
+    """Replace this process by the entry point: same pid, arguments, standard streams; does not return."""
+    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # Python ignores these; a program expects the default
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    words = [b"sh", b"-c", HAND_OVER, b"sh", from_root(path), root + b"/start"]
+    os.execve(b"/bin/sh", words + arguments, environ)

@@ -1,0 +1,205 @@
+"""Run an archive: the numbered flow of the architecture page, and the only place that knows its order.
+
+All modules are loaded before the first stage: the archive may be moved or removed while it is unpacked.
+"""
+
+import os
+import sys
+
+from ..base import compat
+from ..base.errors import STATUS, CoexError, StoreUnusable
+from ..base.process import Interrupted, Process
+from ..base.trace import Trace
+from ..format.archive import Archive
+from ..format.manifest import LIBZSTD, MANIFEST
+from ..store.boot import in_doubt, keep
+from ..store.claim import Claim
+from ..store.directory import Directory
+from ..store.refused import no_place, unusable
+from ..store.store import find_ready, stores
+from ..unpack.link import LIST, Neighbours
+from ..unpack.progress import Progress
+from ..unpack.writer import unpack
+from ..unpack.zstd import open_decoder
+from .activate import needed_shell, write_activation
+from .host import check_host
+from .launch import start, write_start
+from .post_link import compile_sources, run_post_link
+from .survived import is_lost
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Set
+
+    from ..format.manifest import Manifest
+    from ..store.store import Root, Store
+
+
+def main(path, arguments):
+    # type: (bytes, List[bytes]) -> int
+    """Start the archive at `path`; returns only where that failed, with the status to end with."""
+    process = Process()
+    try:
+        run(path, arguments, compat.environ_bytes(), process)
+    except CoexError as error:
+        sys.stderr.write("coex: %s\n" % error)
+    except Interrupted as interrupted:
+        process.end(interrupted)
+    return STATUS
+
+
+def run(path, arguments, environ, process):
+    # type: (bytes, List[bytes], Dict[bytes, bytes], Process) -> None
+    """Find or make the root of an archive, then become its entry point."""
+    trace = Trace(environ)
+    archive = Archive(path)
+    trace.done("open the archive")
+    check_host(archive.manifest)
+    trace.done("check the host")
+    places = stores(environ)
+    root = ready_root(places, archive, environ, trace)
+    archive.close()
+    trace.total()
+    process.give_back()
+    start(root.path, path, arguments, environ)
+
+
+def ready_root(places, archive, environ, trace):
+    # type: (List[Store], Archive, Dict[bytes, bytes], Trace) -> Root
+    """Return a root that is ready, found or made; one of an earlier boot is looked at once."""
+    root = find_ready(places, archive.manifest)
+    lost = False
+    if root is not None and in_doubt(root.path):
+        lost = is_lost(archive, root.path)
+        trace.done("look at a root of an earlier boot")
+    if root is None or lost:
+        root = make_ready(places, archive, environ, trace)
+        if lost:
+            keep(root.path)  # or hosts that boot in turns would make it in turns
+    return root
+
+
+def make_ready(places, archive, environ, trace):
+    # type: (List[Store], Archive, Dict[bytes, bytes], Trace) -> Root
+    """Return a root that is ready in the first place that can hold it; raises StoreUnusable with why none can."""
+    refused = []
+    for store in places:
+        why = store.refusal(archive.manifest)
+        if why is None:
+            root = store.root(archive.manifest)
+            try:
+                obtain(archive, root, environ, trace)
+                return root
+            except StoreUnusable as error:
+                why = error.what
+        refused.append("%s: %s" % (compat.one_line(store.path), why))
+    raise no_place(places, refused)
+
+
+def obtain(archive, root, environ, trace):
+    # type: (Archive, Root, Dict[bytes, bytes], Trace) -> None
+    """Wait until another process has made the root ready, or do it where none does."""
+    claim = Claim(root.path)
+
+    def say():
+        # type: () -> None
+        if os.isatty(2):
+            sys.stderr.write("coex: another process is unpacking %s, waiting\n" % compat.one_line(archive.path))
+            sys.stderr.flush()
+
+    try:
+        while claim.wait(root.ready, say) and not root.ready():
+            try:
+                if prepare(archive, root, claim, environ, trace):
+                    return
+            except (CoexError, EnvironmentError):
+                if claim.held():
+                    raise
+    except EnvironmentError as error:
+        raise unusable(error, root.store.path)
+    finally:
+        claim.release()
+
+
+def prepare(archive, root, claim, environ, trace):
+    # type: (Archive, Root, Claim, Dict[bytes, bytes], Trace) -> bool
+    """Unpack into a claimed root and finish it in place; return whether this process did that.
+
+    Where it did not, or failed, nothing of it is left.
+    """
+    root.clear(claim)
+    neighbours = Neighbours(archive, root.path, environ)
+    why = root.store.lack(archive.manifest, neighbours.saved())
+    if why is not None:
+        raise StoreUnusable(why)
+    work, directory, done = claim.new_name(b"work"), None, False
+    try:
+        os.mkdir(work, 0o700)
+        directory = Directory(work)
+        decoder = open_decoder(write_library(archive, work))
+        trace.done("claim the root, load zstd")
+        progress = Progress(archive, environ)
+
+        def link(path):
+            # type: (bytes) -> Set[int]
+            linked = neighbours.link(path, claim.beat)
+            progress.leave_out(linked)
+            trace.done("link %d of %d frames" % (len(linked), len(archive.index.frames)))
+            return linked
+
+        try:
+            unpack(archive, work, root.path, progress.counted(decoder), progress.beating(claim.beat), link=link)
+        finally:
+            progress.stop()
+        remove_library(work)
+        directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # says to `cache` whose root this is
+        directory.write(LIST, neighbours.list())
+        if not root.publish(work, claim):
+            return False
+        trace.done("unpack %d files" % len(archive.index.files))
+        done = finish(archive.manifest, root, directory, claim, environ, trace)
+        return done
+    finally:
+        if not done:
+            root.withdraw(work, directory, claim)
+        if directory is not None:
+            directory.close()
+
+
+def finish(manifest, root, directory, claim, environ, trace):
+    # type: (Manifest, Root, Directory, Claim, Dict[bytes, bytes], Trace) -> bool
+    """Do what has to be done in the final place, and mark the root as ready: the one that was published, no other."""
+
+    def activation(path):
+        # type: (bytes) -> bytes
+        return write_activation(path, directory.write, manifest.env, keep=manifest.kept_variables)
+
+    run_post_link(manifest, root.path, environ, activation, claim.beat)
+    trace.done("post-link scripts")
+    compile_sources(manifest, root.path, environ, claim.beat, write=directory.write)
+    trace.done("compile")
+    path = activation(root.path)
+    shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
+    if shell == b"":
+        sys.stderr.write("coex: note: no bash is here, for which activation scripts of the packages are; sh runs them\n")
+    write_start(manifest, root.path, path, shell, directory.write)
+    trace.done("write the start")
+    return directory.is_at(root.path)
+
+
+def write_library(archive, work):
+    # type: (Archive, bytes) -> Optional[bytes]
+    """Write the libzstd that the archive carries where it can be loaded from; None where it carries none."""
+    if LIBZSTD not in archive.members:
+        return None
+    path = work + b"/libzstd.so"
+    with open(path, "wb") as stream:
+        stream.write(archive.members[LIBZSTD])
+    return path
+
+
+def remove_library(work):
+    # type: (bytes) -> None
+    """Remove the libzstd again: it is mapped, and needed once."""
+    if os.path.exists(work + b"/libzstd.so"):
+        os.unlink(work + b"/libzstd.so")

@@ -1,0 +1,71 @@
+"""Look at a root of an earlier boot once: whether power failed before the disk had what was written.
+
+A journal has names before it has contents, and such files are shorter than they were, mostly empty. A size is not
+enough on a file system that orders nothing, and nobody knows the sizes of what scripts made: such a root is made anew.
+"""
+
+import os
+import stat
+
+from ..format.relocation import parse
+from ..store.boot import UNORDERED, file_system, in_doubt, mark_kept
+from ..unpack.relocate import size_at
+from .activate import write_activation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Optional
+
+    from ..format.archive import Archive
+
+
+def is_lost(archive, root):
+    # type: (Archive, bytes) -> bool
+    """Return whether a root that could start is to be made anew, which it loses its `start` for; else it is not asked again."""
+    if not in_doubt(root):
+        return False
+    if is_whole(archive, root):
+        mark_kept(root)
+        return False
+    try:
+        os.unlink(root + b"/start")
+    except EnvironmentError:  # somebody else found that, too
+        pass
+    return True
+
+
+def is_whole(archive, root):
+    # type: (Archive, bytes) -> bool
+    """Return whether all files of a root have the sizes that they were written with."""
+    manifest, files = archive.manifest, archive.index.files
+    kind, options = file_system(root)
+    if kind in UNORDERED or b"data=writeback" in options or manifest.post_link or manifest.compile:
+        return False
+    placeholders, prefix = archive.index.placeholders, root + b"/prefix"
+    for row in range(len(files)):
+        found, wanted = _size(root + b"/" + files.path(row)), files.sizes[row]  # type: int, Optional[int]
+        if row in files.relocations:
+            wanted = size_at(parse(files.relocations[row], placeholders), files.sizes[row], prefix)
+        if found <= 0 and wanted != 0 or wanted is not None and found != wanted:
+            return False
+    for link in archive.index.links:
+        if not os.path.lexists(root + b"/" + link.path):
+            return False
+    return _has_activation(archive, root)
+
+
+def _has_activation(archive, root):
+    # type: (Archive, bytes) -> bool
+    written = {}  # type: Dict[bytes, bytes]
+    path = write_activation(root, written.__setitem__, archive.manifest.env, keep=archive.manifest.kept_variables)
+    return _size(path) == len(written[path])
+
+
+def _size(path):
+    # type: (bytes) -> int
+    """Return the size of a file, -1 for what is none."""
+    try:
+        state = os.lstat(path)
+    except EnvironmentError:
+        return -1
+    return state.st_size if stat.S_ISREG(state.st_mode) else -1

@@ -1,0 +1,1 @@
+"""The directories in which roots live: trust, claims, removal. It may import `format` and `base`."""

@@ -1,0 +1,129 @@
+"""Say in a root during which boot of the host it was made: a start syncs nothing, and power may fail before the disk has all.
+
+What is in memory of this boot is whole. A root of an earlier one is looked at once, unless it is known to be on the disk:
+because it was synced, looked at, or used a while after it was made, when the system had written all of it. The time of
+the file `kept` says from when on. File systems of servers, layers and memory do not lose what this host wrote, or lose
+all of it: no look there.
+"""
+
+import os
+import time
+
+from ..base.compat import path_bytes
+from ..base.shell import fill, quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, List, Tuple
+
+BOOT = "/proc/sys/kernel/random/boot_id"
+MOUNTS = "/proc/self/mountinfo"
+KEPT = b"/kept"
+FLUSHED = 15 * 60  # seconds after which the system has written what is in memory: 30 by default
+LOCAL = (b"bcachefs", b"btrfs", b"exfat", b"ext2", b"ext3", b"ext4", b"f2fs", b"jfs", b"reiserfs", b"vfat", b"xfs", b"zfs")
+UNORDERED = (b"exfat", b"ext2", b"jfs", b"vfat")  # a file may have its size before its content
+# $_coex_kept is set where that was looked at a moment ago, and could not be written down.
+LINE = b"""\
+[ -n "${_coex_kept-}" ] || [ %(start)s -nt %(kept)s ] || [ %(used)s -nt %(kept)s ] || [ ! -w %(root)s ] \\
+  || { read -r _coex_boot <%(boot)s && [ "$_coex_boot" = %(this)s ]; } 2>/dev/null || return 0
+"""
+
+
+def boot_line(root, write):
+    # type: (bytes, Callable[[bytes, bytes], None]) -> bytes
+    """Return the line by which `start` gives up where nobody knows whether the root is on the disk; empty if it is needless."""
+    boot = this_boot()
+    if not boot or file_system(root)[0] not in LOCAL:
+        return b""
+    write(root + KEPT, b"")
+    _set_time(root, time.time() + FLUSHED)
+    names = {b"kept": KEPT, b"root": b"", b"start": b"/start", b"used": b"/used"}
+    fields = dict((name, quote(root + path)) for name, path in names.items())
+    fields.update({b"boot": path_bytes(BOOT), b"this": boot})
+    return fill(LINE, fields)
+
+
+def in_doubt(root):
+    # type: (bytes) -> bool
+    """Return what the line finds: whether a root was made in another boot, and is not known to be on the disk."""
+    try:
+        with open(root + b"/start", "rb") as stream:
+            text = stream.read()
+    except EnvironmentError:
+        return False
+    if b"read -r _coex_boot <" not in text or b"= " + this_boot() + b"; }" in text or not os.access(root, os.W_OK):
+        return False
+    known = _time_of(root + KEPT)
+    return not (_time_of(root + b"/start") > known or _time_of(root + b"/used") > known)
+
+
+def this_boot():
+    # type: () -> bytes
+    try:
+        with open(BOOT, "rb") as stream:
+            return stream.read().strip()
+    except EnvironmentError:
+        return b""
+
+
+def file_system(path):
+    # type: (bytes) -> Tuple[bytes, List[bytes]]
+    """Return type and options of the file system that a path is in (proc(5)); empty where that is not known."""
+    real, found = os.path.realpath(path) + b"/", (b"", b"", [])  # type: bytes, Tuple[bytes, bytes, List[bytes]]
+    try:
+        with open(MOUNTS, "rb") as stream:
+            lines = stream.read().splitlines()
+    except EnvironmentError:
+        lines = []
+    for line in lines:
+        before, _, after = line.partition(b" - ")
+        place = before.split(b" ")[4].replace(b"\\040", b" ")
+        if len(place) >= len(found[0]) and real.startswith(place.rstrip(b"/") + b"/"):
+            words = after.split(b" ")
+            found = (place, words[0], words[-1].split(b","))
+    return found[1:]
+
+
+def keep(root):
+    # type: (bytes) -> None
+    """Have a root on the disk, and say so in it, where this system can."""
+    if sync(root):
+        mark_kept(root)
+        sync(root)  # the mark, which must not be there before
+
+
+def sync(path):
+    # type: (bytes) -> bool
+    """Have the file system of a path written to its disk; return whether this system can, and did."""
+    stream = os.open(path, os.O_RDONLY)
+    try:
+        import ctypes
+
+        return bool(ctypes.CDLL(None).syncfs(stream) == 0)
+    except (ImportError, AttributeError, EnvironmentError):
+        return False
+    finally:
+        os.close(stream)
+
+
+def mark_kept(root):
+    # type: (bytes) -> None
+    """Say in a root that it is on the disk."""
+    if os.path.lexists(root + KEPT):
+        _set_time(root, 1)
+
+
+def _set_time(root, seconds):
+    # type: (bytes, float) -> None
+    try:
+        os.utime(root + KEPT, (seconds, seconds))
+    except EnvironmentError:  # the next start looks again
+        pass
+
+
+def _time_of(path):
+    # type: (bytes) -> float
+    try:
+        return os.lstat(path).st_mtime
+    except EnvironmentError:
+        return 0.0

@@ -1,0 +1,178 @@
+"""A directory that is made for good: beside its place and renamed, or inside a directory that is there and empty.
+
+What is there may be a mount point, or below one where this user may not write: it stays the directory that it is. Both
+ways begin with a work directory whose name says which process made it. As long as that has the file `unfinished`, the
+directories that this names are not whole: whoever makes them next begins anew.
+"""
+
+import os
+from binascii import hexlify
+
+from ..base.shell import write_file
+from .claim import gone, this_host, this_process
+from .directory import at, open_directory, within
+from .removal import empty, is_of_user_alone, is_own, remove
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, Iterator, List
+
+MARK = b".coex-"
+UNFINISHED = b"/unfinished"
+MADE, FILLED = b" made", b" filled"
+OF_FILE_SYSTEM = (b"lost+found",)  # what is in a new one
+LAST = b"conda-meta"  # conda takes a directory with it for an environment
+
+
+class Destination(object):
+    """Where a directory is to be, at `path`."""
+
+    def __init__(self, path):
+        # type: (bytes) -> None
+        self.path = path
+        self.is_there = os.path.isdir(path)
+        self.works = []  # type: List[bytes]
+        self._identity = b""
+        self.begun = False
+
+    def is_free(self):
+        # type: () -> bool
+        """Return whether nothing is there, or a directory without anything of the user's."""
+        if os.path.islink(self.path) or not self.is_there:
+            return not os.path.lexists(self.path)
+        return not names_in(self.path)
+
+    def space(self):
+        # type: () -> bytes
+        """Return a directory of the file system that takes what is made."""
+        return self.path if self.is_there else os.path.dirname(self.path)
+
+    def new_work(self):
+        # type: () -> bytes
+        """Return a path in that file system that no other process uses, and by which a dead one's is known."""
+        work = _start(self.path, self.is_there) + this_process() + b"-" + hexlify(os.urandom(8))
+        self.works.append(work)
+        return work
+
+    def place(self, source):
+        # type: (bytes) -> None
+        """Give what was made its place; `mark_unfinished` comes first."""
+        self.begun = True
+        if not self.is_there:
+            os.rename(source, self.path)
+            return
+        for name in sorted(os.listdir(source), key=lambda name: (name == LAST, name)):
+            os.rename(source + b"/" + name, self.path + b"/" + name)
+
+    def identity(self, source):
+        # type: (bytes) -> bytes
+        """Return what tells the directory from others that may stand at its path; `source` is to be placed there."""
+        place, how = (self.path, FILLED) if self.is_there else (source, MADE)
+        self._identity = _identity(os.stat(place)) + how
+        return self._identity
+
+    def withdraw(self):
+        # type: () -> None
+        """Remove what was placed."""
+        if self.begun:
+            _clear(self.path, [self._identity], self.works)
+
+    def remove_works(self):
+        # type: () -> None
+        for work in self.works:
+            remove(work)
+
+
+def mark_unfinished(work, identities):
+    # type: (bytes, Iterable[bytes]) -> None
+    """Say in a work directory which directories are not whole."""
+    write_file(work + UNFINISHED, b"\n".join(identities))
+
+
+def remove_unfinished(paths):
+    # type: (List[bytes]) -> None
+    """Remove what processes that were killed left of the directories at these paths."""
+    for left in [left for path in paths for left in _left_behind(path)]:
+        begun = _begun(left)
+        for path in paths:
+            _clear(path, begun, [left])
+        remove(left)
+
+
+def _begun(left):
+    # type: (bytes) -> List[bytes]
+    """Return what a work directory of this user's names as unfinished: it is held, so that no other is read."""
+    read = []  # type: List[bytes]
+    try:
+        work = open_directory(left)
+    except EnvironmentError:
+        return read
+    try:
+        if is_of_user_alone(os.fstat(work)):
+            within(work, lambda: read.append(_read(UNFINISHED[1:], at(work))))
+    except EnvironmentError:  # it had begun with nothing
+        pass
+    finally:
+        os.close(work)
+    return b"".join(read).split(b"\n")
+
+
+def _read(name, here):
+    # type: (bytes, Dict[str, int]) -> bytes
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(name, flags, **here), "rb") as stream:  # type: ignore[arg-type,unused-ignore]
+        return stream.read()
+
+
+def names_in(directory):
+    # type: (bytes) -> List[bytes]
+    return sorted(set(os.listdir(directory)) - set(OF_FILE_SYSTEM))
+
+
+def _start(path, is_there):
+    # type: (bytes, bool) -> bytes
+    """Return how the paths of work directories begin."""
+    above, name = os.path.split(path)
+    return path + b"/" + MARK if is_there else above + b"/." + name + MARK
+
+
+def _left_behind(path):
+    # type: (bytes) -> Iterator[bytes]
+    """Yield the work directories of processes of this user that were killed: another's would say what to remove."""
+    for is_there in (False, True):
+        directory, start = os.path.split(_start(path, is_there))
+        for entry in sorted(os.listdir(directory)) if os.access(directory, os.R_OK | os.X_OK) else ():
+            left = directory + b"/" + entry
+            if entry.startswith(start) and is_own(left) and gone(entry[len(start) :], this_host()):
+                yield left
+
+
+def _clear(path, begun, but):
+    # type: (bytes, List[bytes], List[bytes]) -> None
+    """Remove a directory that is one of `begun`, or all of this user's in one that was there before.
+
+    It is held: one that somebody has put in its place meanwhile stays as it is.
+    """
+    try:
+        held = open_directory(path)
+    except EnvironmentError:
+        return
+    try:
+        state = os.fstat(held)
+        identity = _identity(state)
+        made = identity + MADE in begun and state.st_uid == os.geteuid()
+        if made or identity + FILLED in begun:
+            names = [os.path.basename(work) for work in but if os.path.dirname(work) == path]
+            empty(held, names if made else names + list(OF_FILE_SYSTEM))
+    finally:
+        os.close(held)
+    if made:
+        try:
+            os.rmdir(path)
+        except EnvironmentError:
+            pass
+
+
+def _identity(state):
+    # type: (os.stat_result) -> bytes
+    return ("%d %d" % (state.st_dev, state.st_ino)).encode("ascii")

@@ -1,0 +1,141 @@
+"""What processes that were killed left in a store, and how it is removed without harm to those that live.
+
+Such a thing is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENTITY by the process that made it.
+"""
+
+import errno
+import os
+
+from ..base.errors import StoreUnusable
+from ..format.manifest import ID_LENGTH
+from .claim import gone, last_change, touch
+from .removal import is_own, remove, remove_in_place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, Tuple
+
+    from .claim import Claim
+
+KINDS = (b"work", b"claim", b"gone")
+DAY = 24 * 60 * 60  # so long stays what may be of another host, or in use there
+
+
+def sweep(claim):
+    # type: (Claim) -> None
+    """Remove what dead processes left in the store of a root that this process has claimed."""
+    store, name = os.path.split(claim.root)
+    now = claim.now()
+    for entry in sorted(os.listdir(store)):
+        path = store + b"/" + entry
+        if not is_own(path):
+            continue
+        if entry[ID_LENGTH:] == b".claim" and path != claim.path:
+            _end_claim(path, claim.host)
+        kind, _, identity = entry[ID_LENGTH + 1 :].partition(b"-")
+        if entry[ID_LENGTH : ID_LENGTH + 1] != b"." or kind not in KINDS:
+            continue
+        dead = gone(identity, claim.host)
+        if dead is None and kind == b"work" and entry.startswith(name + b"."):
+            dead = True  # its owner has not the claim any more
+        age = now - (last_change(path) or now)
+        if (dead or (dead is None and age >= DAY)) and (kind != b"gone" or _is_free(path, age)):
+            discard(path, claim)
+
+
+def _end_claim(path, host):
+    # type: (bytes, bytes) -> None
+    """Remove the claim of a dead process on another root; of one that lives, and on other hosts, it stays."""
+    try:
+        for owner in os.listdir(path):
+            if gone(owner, host):
+                os.unlink(path + b"/" + owner)
+        os.rmdir(path)
+    except EnvironmentError:
+        pass
+
+
+def _is_free(path, age):
+    # type: (bytes, float) -> bool
+    """Return whether nothing can run from a root that was set aside: it never was ready, or that is long ago."""
+    return not was_ready(path) or (age >= DAY and not in_use(path))
+
+
+def was_ready(path):
+    # type: (bytes) -> bool
+    """Return whether something may run from a root: it has its start, or lost it after it was used."""
+    return os.path.lexists(path + b"/start") or os.path.lexists(path + b"/used")
+
+
+def in_use(path):
+    # type: (bytes) -> bool
+    """Return whether a process of this host, as far as this user can see, has something of a directory open."""
+    start = path + b"/"
+    return any(used == path or used.startswith(start) for _, used in used_paths())
+
+
+def used_paths():
+    # type: () -> Iterator[Tuple[int, bytes]]
+    """Yield (pid, path) of what processes have as program, working directory, open and mapped files (proc(5))."""
+    for pid in os.listdir(b"/proc") if os.path.isdir(b"/proc") else ():
+        if not pid.isdigit():
+            continue
+        process = b"/proc/" + pid
+        try:
+            links = [process + b"/exe", process + b"/cwd"]
+            links += [process + b"/fd/" + number for number in os.listdir(process + b"/fd")]
+            for link in links:
+                yield int(pid), os.readlink(link)
+            with open(process + b"/maps", "rb") as stream:
+                for line in stream:
+                    yield int(pid), b"/" + line.rstrip(b"\n").partition(b"/")[2]
+        except EnvironmentError:  # it ended, or is of another user
+            continue
+
+
+def set_aside(path, claim):
+    # type: (bytes, Claim) -> bytes
+    """Take a directory out of the way of whoever knows its path; return where it is now."""
+    aside = claim.new_name(b"gone")
+    os.rename(path, aside)
+    touch(aside)
+    return aside
+
+
+def clear_away(path, claim):
+    # type: (bytes, Claim) -> None
+    """Make room for a new root at a path; raises EnvironmentError if what is there has to stay.
+
+    A root that was ready may be in use: it is set aside, and removed a day later.
+    """
+    ready = was_ready(path)
+    try:
+        aside = set_aside(path, claim)
+    except EnvironmentError as error:
+        if error.errno == errno.ENOENT:  # somebody else did
+            return
+        if not cannot_be_moved(error):
+            raise
+        if ready and in_use(path):
+            why = "a damaged root is in use there, and in a layer where it cannot be renamed"
+            raise StoreUnusable(why, path, "end the programs that run from it")
+        remove_in_place(path)
+        return
+    if not ready:
+        remove(aside)
+
+
+def discard(path, claim):
+    # type: (bytes, Claim) -> None
+    """Remove a directory whole: who still writes into it by its path finds it gone."""
+    try:
+        remove(set_aside(path, claim))
+    except EnvironmentError as error:  # it is gone already, not this user's, or in a layer below
+        if cannot_be_moved(error):
+            remove_in_place(path)
+
+
+def cannot_be_moved(error):
+    # type: (EnvironmentError) -> bool
+    """Return whether a directory cannot be renamed because it is in a layer below this one, as images have them (overlayfs)."""
+    return error.errno == errno.EXDEV

@@ -1,0 +1,245 @@
+"""The store: directories under which archives unpack, and the life of a root in one of them."""
+
+import errno
+import os
+import stat
+import sys
+
+from ..base import compat
+from ..base.shell import check_line, is_filled, quote
+from ..base.working_directory import absolute
+from ..format.manifest import entry_files
+from .claim import HELD
+from .directory import Directory
+from .leftovers import clear_away, discard, sweep, was_ready
+from .removal import remove
+from .trust import distrust, distrust_made
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
+
+    from ..format.manifest import Manifest
+    from .claim import Claim
+
+START = b"start"  # a root is ready when it has this file, which is written last
+NOEXEC = 8  # ST_NOEXEC of statvfs(3)
+EXPLICIT = b"COEX_ROOT"
+TEMPORARY = (b"/tmp", b"/var/tmp")
+TAG = b"CACHEDIR.TAG"  # https://bford.info/cachedir/
+TAG_TEXT = b"""\
+Signature: 8a477f597d28d172789f06886806bc55
+# This directory holds what coex archives were unpacked to. They make it again.
+"""
+
+
+class Store(object):
+    """One candidate directory; `explicit` when the caller named it, who then answers for its owner."""
+
+    def __init__(self, path, explicit=False):
+        # type: (bytes, bool) -> None
+        self.path, self.explicit = path, explicit
+
+    def root(self, manifest):
+        # type: (Manifest) -> Root
+        return Root(self, manifest)
+
+    def refusal(self, manifest):
+        # type: (Manifest) -> Optional[str]
+        """Return why `manifest` cannot unpack here, making the directory; None where it can, if there is room."""
+        prefix = self.path + b"/" + manifest.root_name + b"/prefix"
+        limit = manifest.prefix_limit
+        if limit is not None and len(prefix) > limit:
+            return "its path makes a prefix of %d bytes, the packages allow %d" % (len(prefix), limit)
+        if b"\n" in prefix or b":" in prefix:
+            return "its path has a newline or a colon, which PATH cannot hold"
+        try:
+            why = distrust(self.path, self.explicit)  # before anything is made on the way
+            if why is None:
+                make_store(self.path)
+                why = self.distrust() or self._unusable(manifest)
+            return why
+        except EnvironmentError as error:
+            return error.strerror or str(error)
+
+    def distrust(self):
+        # type: () -> Optional[str]
+        """Return why what is in the store could be of somebody who may not choose what runs; None where it is safe."""
+        state = os.stat(self.path) if self.explicit else os.lstat(self.path)
+        if not stat.S_ISDIR(state.st_mode):
+            return "not a directory"
+        return distrust(self.path, self.explicit)
+
+    def owners(self):
+        # type: () -> Tuple[int, ...]
+        """Return who may have made the roots: this user, or whoever else may write to a directory that was named."""
+        return (os.geteuid(), 0, os.stat(self.path).st_uid) if self.explicit else (os.geteuid(),)
+
+    def _unusable(self, manifest):
+        # type: (Manifest) -> Optional[str]
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            if os.statvfs(self.path).f_flag & 1:  # ST_RDONLY
+                return "on a read-only file system"
+            return "not writable" + (", and " + self.root(manifest).lack() if self.explicit else "")
+        if sys.platform.startswith("linux") and os.statvfs(self.path).f_flag & NOEXEC:
+            return "mounted noexec"
+        return None
+
+    def lack(self, manifest, linked=(0, 0)):
+        # type: (Manifest, Tuple[int, int]) -> Optional[str]
+        """Return why there is no room to unpack, where `linked`, (files, bytes), take none.
+
+        It is asked when no other process is about to use the room.
+        """
+        volume = os.statvfs(self.path)
+        free = volume.f_bavail * (volume.f_frsize or volume.f_bsize)
+        needed = manifest.unpacked["bytes"] - linked[1]
+        if volume.f_blocks and free < needed:  # a file system without a size of its own says 0 of 0
+            return "%d MB are free, %d MB are needed" % (free >> 20, needed >> 20)
+        files = manifest.unpacked["files"] - linked[0]
+        if volume.f_files and volume.f_favail < files:
+            return "%d files (inodes) are free, %d are needed" % (volume.f_favail, files)
+        return None
+
+
+class Root(object):
+    """One unpacked archive in a store: `prefix/`, `app/`, `start`."""
+
+    def __init__(self, store, manifest):
+        # type: (Store, Manifest) -> None
+        self.store = store
+        self.path = store.path + b"/" + manifest.root_name
+        self.start = self.path + b"/" + START
+        self.needs = [self.path + b"/activate.sh"] + [self.path + b"/" + name for name in entry_files(manifest)]
+
+    def ready(self):
+        # type: () -> bool
+        """Return whether this root can start: complete, of an owner to trust, and made for this very path.
+
+        Complete is what its `start` says too, which looks for what a cleaner of temporary files may have removed.
+        """
+        try:
+            if self.store.distrust() or self.distrust():
+                return False
+            with open(self.start, "rb") as stream:
+                text = stream.read()
+        except EnvironmentError:
+            return False
+        return quote(self.start) in text and all(is_filled(path) for path in self.needs if check_line(path) in text)
+
+    def distrust(self):
+        # type: () -> Optional[str]
+        """Return why others may have chosen what its start says, in a store that is safe now."""
+        return self.distrust_directory() or distrust_made(self.start, stat.S_ISREG, self.store.owners())
+
+    def distrust_directory(self):
+        # type: () -> Optional[str]
+        return distrust_made(self.path, stat.S_ISDIR, self.store.owners())
+
+    def lack(self):
+        # type: () -> str
+        """Return what a store lacks in which this root is not ready, in words for those who may not write there."""
+        owner = os.stat(self.store.path).st_uid
+        try:
+            why = self.distrust() or "not complete"
+        except EnvironmentError:
+            why = "not there"
+        return "its root of this archive, %s, is %s: its owner (uid %d) can start the archive once" % (
+            os.path.basename(self.path).decode("ascii"), why, owner,
+        )
+
+    def clear(self, claim):
+        # type: (Claim) -> None
+        """Remove what dead processes left, first of all a half-made root: whoever made it has not the claim any more."""
+        names = os.listdir(self.store.path)
+        own = os.path.basename(claim.path)
+        half = os.path.lexists(self.path) and not os.path.lexists(self.start)
+        if half or any(b"." in name for name in names if name not in (own, TAG)):
+            if half and not was_ready(self.path):
+                discard(self.path, claim)
+            sweep(claim)
+
+    def publish(self, work, claim):
+        # type: (bytes, Claim) -> bool
+        """Give the unpacked directory its final place by one rename, which fails where a root is.
+
+        Return whether it has it: a ready root stays, and one who lost the claim leaves it to another. Why the
+        rename failed is told by what stands there, not by its error: servers have errors of their own for that.
+        """
+        os.chmod(work, 0o755)  # mkdir was for this user alone
+        while claim.held() and not self.ready():
+            try:
+                os.rename(work, self.path)
+                return True
+            except EnvironmentError as error:
+                if error.errno not in HELD + (errno.ENOTDIR,) and not os.path.lexists(self.path):
+                    raise
+            clear_away(self.path, claim)
+        return False
+
+    def withdraw(self, work, directory, claim):
+        # type: (bytes, Optional[Directory], Claim) -> None
+        """Remove what this process made, wherever it is now, unless it is ready: then it may be in use."""
+        if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
+            discard(self.path, claim)
+        remove(work)
+
+
+def stores(environ):
+    # type: (Dict[bytes, bytes]) -> List[Store]
+    """Return the places to try, best first: COEX_ROOT alone, or the user's cache and then the temporary directories."""
+    explicit = environ.get(EXPLICIT)
+    if explicit:
+        return [Store(absolute(explicit), explicit=True)]
+    found = []
+    cache, home = environ.get(b"XDG_CACHE_HOME", b""), environ.get(b"HOME", b"")
+    if cache.startswith(b"/"):
+        found.append(cache + b"/coex")
+    elif home.startswith(b"/") and home.strip(b"/"):
+        found.append(home + (b"/Library/Caches" if sys.platform == "darwin" else b"/.cache") + b"/coex")
+    own = compat.utf8("coex-%d" % os.geteuid())
+    for temporary in (environ.get(b"TMPDIR", b""),) + TEMPORARY:
+        place = os.path.join(temporary, own)
+        if temporary.startswith(b"/") and place not in found:
+            found.append(place)
+    return [Store(place) for place in found]
+
+
+def find_ready(places, manifest):
+    # type: (List[Store], Manifest) -> Optional[Root]
+    """Return the ready root of an archive, wherever it was unpacked."""
+    for store in places:
+        root = store.root(manifest)
+        if root.ready():
+            return root
+    return None
+
+
+def make_store(path):
+    # type: (bytes) -> None
+    """Make a store, and mark it for backups to pass over; a directory that somebody else made stays as it is."""
+    if not os.path.isdir(path) and make_private(path):
+        try:
+            directory = Directory(path)
+            if directory.is_at(path):  # and not behind a link that took its place
+                directory.write(TAG, TAG_TEXT)
+            directory.close()
+        except EnvironmentError:  # whoever unpacks there says why that cannot be
+            pass
+
+
+def make_private(path):
+    # type: (bytes) -> bool
+    """Make a directory for this user alone, and what leads to it, whatever the umask; return whether this process did."""
+    if os.path.isdir(path):
+        return False
+    above = os.path.dirname(path)
+    if above != path:
+        make_private(above)
+    try:
+        os.mkdir(path, 0o700)
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise
+        return False
+    return True

@@ -1,0 +1,202 @@
+"""Say who else may choose what a path leads to: by owner and mode of all directories and links on the way to it.
+
+A default place is this user's alone, as OpenSSH has it of ~/.ssh. Of a place that the caller has named its owner is
+trusted, and so are the owners of what is further up, and the groups that may write there; but nobody else may write to
+it, or replace it in its own directory.
+"""
+
+import errno
+import os
+import stat
+
+from ..base import compat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Container, Iterator, List, Optional
+
+LINKS = 40  # on one way, as Linux has it
+IDS = 4294967295  # that are mapped in a user namespace in which none is missing
+ACCESS_LIST = "system.posix_acl_access"
+ROOT = 0
+
+
+class Step(object):
+    """One directory or link on the way to a place; `left` is how many names of the path come after it."""
+
+    def __init__(self, path, state, left):
+        # type: (bytes, os.stat_result, int) -> None
+        self.path, self.left = path, left
+        self.owner, self.group, self.mode = state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)
+        self.is_link = stat.S_ISLNK(state.st_mode)
+        self.is_last = not left and not self.is_link
+
+    def owned(self):
+        # type: () -> str
+        return self._words("owned by another user (uid %d)" % self.owner)
+
+    def writable(self):
+        # type: () -> str
+        path = compat.one_line(self.path)
+        mend = "chmod go-w %s and remove what others have put there" if self.is_last else "chmod +t or go-w %s"
+        words = (self.owner, self.group, self.mode, mend % path)
+        return self._words("writable by others (uid %d, gid %d, mode %o; %s)" % words)
+
+    def _words(self, why):
+        # type: (str) -> str
+        return why if self.is_last else "%s, which leads there, is %s" % (compat.one_line(self.path), why)
+
+    def protects(self):
+        # type: () -> bool
+        """Return whether it is sticky: of what is in it nobody can rename what others own."""
+        return not self.is_last and bool(self.mode & stat.S_ISVTX)
+
+    def open_to_all(self):
+        # type: () -> bool
+        return bool(self.mode & stat.S_IWOTH)
+
+    def open_to_others(self):
+        # type: () -> bool
+        """Return whether anybody but its owner may write to it."""
+        return self.open_to_all() or bool(self.mode & stat.S_IWGRP) and not self._is_private()
+
+    def _is_private(self):
+        # type: () -> bool
+        """Return whether its group is its owner's alone: of the same name, and without other members.
+
+        What root has given to such a group is this user's as well.
+        """
+        try:
+            import grp
+            import pwd
+
+            group = grp.getgrgid(self.group)
+            user = pwd.getpwuid(self.owner if self.owner != ROOT else os.geteuid())
+        except (ImportError, KeyError):
+            return False
+        alone = (user.pw_name, user.pw_gid) == (group.gr_name, group.gr_gid) and set(group.gr_mem) <= set([user.pw_name])
+        return alone and not has_access_list(self.path)
+
+
+def distrust(path, named=False):
+    # type: (bytes, bool) -> Optional[str]
+    """Return why others could choose what is found at a path, or below it; None if they could not.
+
+    What is not there yet is not asked for. The way is looked at from / on: who may not change one directory has no
+    hand in which is the next.
+    """
+    steps = list(way(path))
+    return _distrust_named(steps) if named else _distrust_default(steps)
+
+
+def leads_safely(path):
+    # type: (bytes) -> bool
+    """Return whether a directory, which may be sticky, is safe to make a directory of this user's in."""
+    return distrust(os.path.join(path, b"none")) is None and os.path.isdir(path)
+
+
+def distrust_made(path, is_right, owners):
+    # type: (bytes, Callable[[int], bool], Container[int]) -> Optional[str]
+    """Return why something in a place that nobody else may change now was not made by one of `owners`, as they make it."""
+    state = os.lstat(path)
+    if not is_right(state.st_mode):
+        return "not what a start makes"
+    if state.st_uid not in owners:
+        return "owned by another user (uid %d)" % state.st_uid
+    if state.st_mode & 0o022:
+        return "writable by others (mode %o)" % stat.S_IMODE(state.st_mode)
+    return None
+
+
+def _distrust_default(steps):
+    # type: (List[Step]) -> Optional[str]
+    user = os.geteuid()
+    loose = False  # below a sticky directory, where anybody may make what is next
+    for step in steps:
+        if step.owner != user and (step.is_last or step.owner != ROOT and (loose or not is_unmapped(step.owner))):
+            return step.owned()
+        if loose and step.owner == user and is_unmapped(user):
+            return step.owned()
+        if step.is_link:
+            continue
+        loose = step.open_to_others()
+        if loose and not step.protects():
+            return step.writable()
+    return None
+
+
+def _distrust_named(steps):
+    # type: (List[Step]) -> Optional[str]
+    trusted = (os.geteuid(), ROOT, steps[-1].owner)
+    loose = False
+    for step in steps:
+        if step.is_link:
+            if loose and step.owner not in trusted:
+                return step.owned()
+            continue
+        loose = step.open_to_others()
+        if (loose if step.left <= 1 else step.open_to_all()) and not step.protects():
+            return step.writable()
+    return None
+
+
+def way(path):
+    # type: (bytes) -> Iterator[Step]
+    """Yield / and every directory and link on the way to an absolute path, as far as it is there; links are followed."""
+    left = _names(path)
+    here, state, links = b"/", os.lstat(b"/"), 0
+    while True:
+        yield Step(here, state, len(left))
+        if not left:
+            return
+        name = left.pop()
+        there = os.path.dirname(here) if name == b".." else os.path.join(here, name)
+        try:
+            found = os.lstat(there)
+        except EnvironmentError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            return
+        if not stat.S_ISLNK(found.st_mode):
+            here, state = there, found
+            continue
+        yield Step(there, found, len(left))
+        links += 1
+        if links > LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = os.readlink(there)
+        left += _names(target)
+        if target.startswith(b"/"):
+            here, state = b"/", os.lstat(b"/")
+
+
+def _names(path):
+    # type: (bytes) -> List[bytes]
+    """Return the names in a path, the first one last."""
+    return [name for name in reversed(path.split(b"/")) if name not in (b"", b".")]
+
+
+def is_unmapped(owner):
+    # type: (int) -> bool
+    """Return whether an owner may be one who has no number in this user namespace, as the host's root in most containers.
+
+    Such users cannot be told apart, even from this one if it has none. On the way to a place they count as root, but not
+    where anybody may have made what is found.
+    """
+    try:
+        with open("/proc/sys/kernel/overflowuid") as stream:
+            if owner != int(stream.read()):
+                return False
+        with open("/proc/self/uid_map") as stream:
+            return sum(int(line.split()[2]) for line in stream) < IDS
+    except (EnvironmentError, ValueError, IndexError):
+        return False
+
+
+def has_access_list(path):
+    # type: (bytes) -> bool
+    """Return whether a directory has an access list, whose users a mode does not show; 2.7 cannot see it."""
+    try:
+        return bool(os.getxattr(path, ACCESS_LIST))  # type: ignore[attr-defined,unused-ignore]
+    except (EnvironmentError, AttributeError):
+        return False

@@ -1,0 +1,211 @@
+"""List and clean the roots that archives were unpacked to on this host."""
+
+import argparse
+import os
+import re
+import sys
+import time
+from fnmatch import fnmatchcase
+
+from ..base.compat import one_line, path_bytes, text, visible
+from ..base.errors import Misuse
+from ..store.store import stores
+from .output import Outcome, counted, human, table
+from .roots import Freed, find_roots, may_be_used_elsewhere, remove_leftovers, remove_root, total_size
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+    from .roots import Unpacked
+
+ABOUT = """\
+All archives of a user unpack below one directory, COEX_ROOT or the user's caches. `list` shows their roots, also those
+of other archives than this one: size on the disk, how much of it other roots share, last start, and the processes that
+run from it. `path` prints the directory. `clean` removes the roots that all of the given conditions fit, and what
+processes that were killed left; without a condition only the latter. What roots share goes with the last of them. A
+root in use is never removed. On a network file system, or if processes cannot be seen, a root that was started within a
+day stays as well.
+
+examples:
+  CALL list
+  CALL clean --older-than 30d
+  CALL clean --max-size 10GB -y
+  CALL clean --name 'report*' --dry-run
+  CALL clean --all
+"""
+AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+def age(words):
+    # type: (str) -> int
+    """Return the seconds of an age such as 12h or 30d."""
+    found = re.match(r"(\d+)([smhdw])\Z", words)
+    if not found:
+        raise argparse.ArgumentTypeError("%r is not an age: write 12h, 30d, 8w" % words)
+    return int(found.group(1)) * AGES[found.group(2)]
+
+
+def size(words):
+    # type: (str) -> int
+    """Return the bytes of a size such as 500MB."""
+    found = re.match(r"(\d+(?:\.\d+)?) ?([kmgt]?)b?\Z", words.lower())
+    if not found:
+        raise argparse.ArgumentTypeError("%r is not a size: write 500MB, 10GB" % words)
+    return int(float(found.group(1)) * SIZES[found.group(2)])
+
+
+def configure(parser):
+    # type: (Any) -> None
+    parser.add_argument("action", choices=("list", "clean", "path"), help="show the roots, remove some, or print where they are")
+    add_conditions(parser)
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be removed")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def add_conditions(parser):
+    # type: (Any) -> None
+    parser.add_argument("--all", action="store_true", help="clean: all roots that are not in use")
+    parser.add_argument("--older-than", type=age, metavar="AGE", help="clean: those not started for so long: 12h, 30d, 8w")
+    parser.add_argument("--larger-than", type=size, metavar="SIZE", help="clean: those that take more: 500MB, 10GB")
+    parser.add_argument("--name", metavar="GLOB", help="clean: those of archives with such a name")
+    parser.add_argument(
+        "--max-size", type=size, metavar="SIZE", help="clean: those started longest ago, until all others take no more"
+    )
+
+
+def execute(path, options, environ):
+    # type: (Optional[bytes], Any, Dict[bytes, bytes]) -> Outcome
+    """Do what was asked with the roots of this user; `path`, the archive's, does not matter."""
+    places = stores(environ)
+    if options.action != "clean" and has_condition(options):
+        raise Misuse("conditions go with clean")
+    if options.action == "path":
+        return Outcome({"path": text(places[0].path), "places": [text(p.path) for p in places]}, [visible(places[0].path)], 0)
+    roots = find_roots(places)
+    if options.action == "list":
+        return Outcome({"roots": [fields(root) for root in roots]}, list_lines(roots), 0)
+    chosen = choose(roots, options, time.time())
+    if chosen and not options.dry_run and not options.yes:
+        _ask(chosen)
+    if options.dry_run:
+        return would_remove(chosen)
+    return clean(roots, chosen)
+
+
+def would_remove(chosen):
+    # type: (List[Unpacked]) -> Outcome
+    """Return what a dry run says."""
+    lines = ["would remove %s" % _words(root) for root in chosen]
+    if not chosen:
+        lines = ["would remove no root"]
+    return Outcome({"dry_run": True, "removed": [fields(root) for root in chosen], "kept": []}, lines, 0)
+
+
+def has_condition(options):
+    # type: (Any) -> bool
+    values = (options.older_than, options.larger_than, options.name, options.max_size)
+    return bool(options.all or any(value is not None for value in values))
+
+
+def choose(roots, options, now):
+    # type: (List[Unpacked], Any, float) -> List[Unpacked]
+    """Return the roots that all conditions fit and that nobody uses."""
+    if not has_condition(options):
+        return []
+    chosen = [
+        root for root in roots
+        if (options.older_than is None or now - root.used >= options.older_than)
+        and (options.larger_than is None or root.size > options.larger_than)
+        and (options.name is None or fnmatchcase(root.name, text(path_bytes(options.name))))
+        and not root.pids and not may_be_used_elsewhere(root, now)
+    ]
+    if options.max_size is None:
+        return chosen
+    total, freed, found = total_size(roots), Freed(), []
+    for root in sorted(chosen, key=lambda root: root.used):
+        if total - freed.size <= options.max_size:
+            break
+        found.append(root)
+        freed.add(root)
+    return found
+
+
+def _ask(chosen):
+    # type: (List[Unpacked]) -> None
+    if not (os.isatty(0) and os.isatty(2)):
+        raise Misuse("nobody can be asked whether to remove %s" % counted(len(chosen), "root"), remedy="add -y")
+    for root in chosen:
+        sys.stderr.write(one_line(_words(root)) + "\n")
+    sys.stderr.write("Remove %s, %s? [y/N] " % (counted(len(chosen), "root"), human(freed_by(chosen))))
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Misuse("nothing was removed")
+
+
+def clean(roots, chosen):
+    # type: (List[Unpacked], List[Unpacked]) -> Outcome
+    """Remove the chosen roots, and leftovers in all stores; return what was removed and what was not."""
+    removed, kept = [], []  # type: List[Unpacked], List[Unpacked]
+    for root in chosen:
+        (removed if _remove(root) else kept).append(root)
+    for store in set(root.store.path for root in roots):
+        try:
+            remove_leftovers(store)
+        except EnvironmentError:  # a store that may only be read
+            continue
+    total = freed_by(removed)
+    lines = ["removed %s" % _words(root) for root in removed]
+    lines += ["not removed, somebody uses it or may not remove it: %s" % _words(root) for root in kept]
+    lines.append("%s removed, %s" % (counted(len(removed), "root"), human(total)))
+    found = {"removed": [fields(root) for root in removed], "kept": [fields(root) for root in kept], "size": total}
+    return Outcome(found, lines, 0)
+
+
+def freed_by(roots):
+    # type: (List[Unpacked]) -> int
+    """Return the bytes that the removal of all these roots frees."""
+    freed = Freed()
+    for root in roots:
+        freed.add(root)
+    return freed.size
+
+
+def _remove(root):
+    # type: (Unpacked) -> bool
+    try:
+        return remove_root(root)
+    except EnvironmentError:
+        return False
+
+
+def fields(root):
+    # type: (Unpacked) -> Dict[str, Any]
+    return {
+        "path": text(root.path), "name": root.name, "size": root.size, "shared": root.shared, "last_use": int(root.used),
+        "ready": root.ready, "pids": root.pids,
+    }
+
+
+def list_lines(roots):
+    # type: (List[Unpacked]) -> List[str]
+    cells = []
+    for root in roots:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(root.used)) if root.used else "never"
+        pids = ", ".join(map(str, root.pids[:3])) + (", ..." if len(root.pids) > 3 else "")
+        shared = human(root.shared) if root.shared else ""
+        cells.append((visible(root.name), human(root.size), shared, used, pids, visible(root.path)))
+    if not roots:
+        return ["no roots: no archive is unpacked"]
+    lines = list(table(("root of", "on disk", "shared", "last start", "in use by", "path"), cells))
+    return lines + ["%s, %s" % (counted(len(roots), "root"), human(total_size(roots)))]
+
+
+def _words(root):
+    # type: (Unpacked) -> str
+    return "%s of %s, %s" % (visible(root.path), root.name, human(root.size))
+
+
+VERB = Verb("cache", "List and remove unpacked archives on this host.", ABOUT, configure, execute)

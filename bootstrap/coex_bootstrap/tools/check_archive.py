@@ -1,0 +1,142 @@
+"""Check every byte of an archive: prelude, frames, seal, tail."""
+
+import hashlib
+import os
+
+from ..base import workers
+from ..base.compat import read_at
+from ..base.errors import ArchiveDamaged, ArchiveUnreadable, CoexError
+from ..base.pipes import nothing
+from ..format import manifest as form
+from ..format.archive import PRELUDE_START, Archive, unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+
+    from ..unpack.zstd import Decoder
+
+    Look = Callable[[int, bytes], Any]
+    Damage = Dict[str, object]  # `part`, `what`, where known `offset` and `size` in the file, `frame`
+
+
+class Examined(Archive):
+    """An archive that opens also where its first lines were altered: `damages` has what was found so far."""
+
+    def __init__(self, path):
+        # type: (bytes) -> None
+        self.damages = []  # type: List[Damage]
+        super(Examined, self).__init__(path)
+
+    def _check_beginning(self):
+        # type: () -> None
+        try:
+            super(Examined, self)._check_beginning()
+        except ArchiveDamaged as error:
+            self.damages.append(damage("prelude", error.what, 0, len(PRELUDE_START)))
+
+    def _check_prelude(self):
+        # type: () -> None
+        try:
+            super(Examined, self)._check_prelude()
+        except ArchiveDamaged as error:
+            if not self.damages:
+                self.damages.append(damage("prelude", error.what, 0, self.manifest.prelude))
+
+
+def damage(part, what, offset=None, size=None, frame=None):
+    # type: (str, str, Optional[int], Optional[int], Optional[int]) -> Damage
+    return {"part": part, "what": what, "offset": offset, "size": size, "frame": frame}
+
+
+def check_archive(archive, decoder, look=None, beat=nothing):
+    # type: (Examined, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
+    """Return what is damaged in an archive that could be opened; without a decoder no checksum of zstd is looked at.
+
+    `look` is called with number and content of each whole frame, in any process; what it returned is returned, too.
+    """
+    frames, seen = check_frames(archive, decoder, look, beat)
+    found = archive.damages + frames
+    return found + check_rest(archive, sealed=not found), seen
+
+
+def check_rest(archive, sealed):
+    # type: (Archive, bool) -> List[Damage]
+    """Return what is damaged around the frames; the seal only says again that something else is."""
+    found = list(_check_gaps(archive))
+    return found + _check_seal(archive) if sealed and not found else found
+
+
+def check_frames(archive, decoder, look, beat=nothing):
+    # type: (Archive, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
+    """Return the frames whose bytes are not those that the index has the sha256 of, or do not decode; and what was seen."""
+    frames, base = archive.index.frames, archive.manifest.prelude
+
+    def check(numbers):
+        # type: (Iterable[int]) -> Tuple[List[Tuple[int, str]], List[Any]]
+        archive.reopen()
+        refused, seen = [], []  # type: List[Tuple[int, str]], List[Any]
+        for number in numbers:
+            try:
+                content = read_frame(archive, number, decoder)
+            except ArchiveDamaged as error:
+                refused.append((number, error.what))
+                continue
+            except ArchiveUnreadable as error:
+                refused.append((number, "it cannot be read: " + error.what))
+                continue
+            if look is not None and content is not None:
+                seen.append(look(number, content))
+        return refused, seen
+
+    parts = workers.share(len(frames), check, beat)
+    damages = [
+        damage("payload", why, base + frames[number].offset, frames[number].size, number)
+        for number, why in sorted(pair for refused, _ in parts for pair in refused)
+    ]
+    return damages, [each for _, seen in parts for each in seen]
+
+
+def read_frame(archive, number, decoder):
+    # type: (Archive, int, Optional[Decoder]) -> Optional[bytes]
+    """Return what a frame holds, where there is a decoder; raises ArchiveDamaged."""
+    data, frame = archive.frame(number), archive.index.frames[number]
+    if hashlib.sha256(data).hexdigest().encode("ascii") != frame.sha256:
+        raise ArchiveDamaged("its sha256 is not the one in the index")
+    if decoder is None:
+        return None
+    content = decoder(data, frame.content)  # which compares the checksum of zstd
+    return content if isinstance(content, bytes) else content.tobytes()
+
+
+def _check_gaps(archive):
+    # type: (Archive) -> Iterator[Damage]
+    """Yield what of the payload is no frame's: nothing vouches for such bytes."""
+    end, base = 0, archive.manifest.prelude
+    for offset, size in sorted((frame.offset, frame.size) for frame in archive.index.frames):
+        if offset > end:
+            yield damage("payload", "bytes that are in no frame", base + end, offset - end)
+        end = max(end, offset + size)
+    if end < archive.manifest.payload:
+        yield damage("payload", "bytes that are in no frame", base + end, archive.manifest.payload - end)
+
+
+def _check_seal(archive):
+    # type: (Archive) -> List[Damage]
+    start = archive.manifest.prelude + archive.manifest.payload
+    try:
+        prelude = read_at(archive.stream, 0, archive.manifest.prelude)
+        sealed = read_at(archive.stream, start, form.SEAL_SIZE)
+        tail = read_at(archive.stream, start + form.SEAL_SIZE, archive.tail_size)
+    except EnvironmentError as error:
+        raise unreadable(error, archive.path)
+    if form.seal(prelude, tail) == sealed:
+        return []
+    size = os.fstat(archive.stream.fileno()).st_size - start
+    return [damage("tail", "the seal, or a byte that the seal vouches for, was altered", start, size)]
+
+
+def damaged_part(error):
+    # type: (CoexError) -> Damage
+    """Return the damage of an archive that cannot be opened at all."""
+    return damage("tail", error.what)

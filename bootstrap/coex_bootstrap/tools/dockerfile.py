@@ -1,0 +1,107 @@
+"""Write the recipe of a container image that has an archive unpacked in it."""
+
+import json
+import os
+import re
+from collections import OrderedDict
+from contextlib import closing
+
+from ..base.compat import text, visible
+from ..base.errors import CoexError
+from ..format.archive import Archive
+from ..start.host import matches
+from ..unpack.large_file import sha256_of
+from .output import Outcome
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+    from ..format.manifest import Manifest
+
+ABOUT = """\
+The recipe copies the file from the directory in which the image is built, compares its sha256, unpacks it in a first
+stage, and keeps what was unpacked: the image starts it at once, and needs no Python. Name the base images by digest
+(`IMAGE@sha256:...`) to get the same files again next year; times of files, and so the digest of the image, are those
+of its build, unless the engine has its own way to set them. Base images for Linux need the GNU C library.
+
+examples:
+  CALL > Dockerfile && docker build -t app .
+  CALL --base debian:12-slim@sha256:...
+"""
+# The first line begins with a word of ours: `# name=value` there would be an order to the engine.
+RECIPE = """\
+# An image of %(name)s: unpacked while the image is built, started without a Python.
+FROM --platform=%(platform)s %(unpack)s AS unpack
+COPY %(copy)s
+RUN echo "%(sha256)s  /opt/coex/app.coex" | sha256sum -c - \\
+ && chmod 755 /opt/coex/app.coex \\
+ && %(override)sCOEX_TOOLS=1 python3 /opt/coex/app.coex unpack --store /opt/coex/store
+
+FROM --platform=%(platform)s %(base)s
+COPY --from=unpack /opt/coex /opt/coex
+ENV COEX_ROOT=/opt/coex/store
+ENTRYPOINT ["/opt/coex/app.coex"]"""
+TRIED = 20  # versions that constraints name
+PLATFORMS = {
+    "linux-64": "linux/amd64", "linux-32": "linux/386", "linux-aarch64": "linux/arm64", "linux-ppc64le": "linux/ppc64le",
+    "linux-s390x": "linux/s390x", "linux-riscv64": "linux/riscv64",
+}
+
+
+def configure(parser):
+    # type: (Any) -> None
+    parser.add_argument("--base", metavar="IMAGE", default="debian:stable-slim", help="what the image is made from (%(default)s)")
+    parser.add_argument(
+        "--unpack-image", metavar="IMAGE", default="python:3-slim", help="an image with python3, to unpack in (%(default)s)"
+    )
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Return the recipe for the archive at `path`; raises CoexError for a platform that containers do not have."""
+    with closing(Archive(path)) as archive:
+        manifest = archive.manifest
+    for image in (options.base, options.unpack_image):
+        if not image or image.split() != [image]:
+            raise CoexError("%r is not the name of an image" % image)
+    if manifest.platform not in PLATFORMS:
+        raise CoexError("containers cannot run an archive for %s" % manifest.platform, path)
+    fields = {
+        "name": visible(manifest.name), "platform": PLATFORMS[manifest.platform], "sha256": _sha256(path),
+        "copy": json.dumps([_pattern(os.path.basename(path)), "/opt/coex/app.coex"]), "override": _override(manifest),
+        "base": options.base, "unpack": options.unpack_image,
+    }
+    recipe = RECIPE % fields
+    return Outcome({"archive": text(path), "dockerfile": recipe + "\n", "sha256": fields["sha256"]}, recipe.split("\n"), 0)
+
+
+def _pattern(name):
+    # type: (bytes) -> str
+    """Return a pattern of COPY for a file: `?` for what an engine would expand, unquote or not read.
+
+    What else it may fit is refused by its sha256.
+    """
+    return re.sub(u"[^\\w .,:;@%+=~#&()!<>{}|-]", u"?", text(name), flags=re.UNICODE)
+
+
+def _override(manifest):
+    # type: (Manifest) -> str
+    """Return what lets the archive be unpacked where images are built, which is without a graphics card."""
+    constraints = manifest.requires.get("__cuda")
+    if constraints is None:
+        return ""
+    named = re.findall(r"[0-9]+(?:\.[0-9]+)*", " ".join(constraints))
+    versions = list(OrderedDict.fromkeys(named))[:TRIED] + ["99", "0"]
+    fits = (version for version in versions if all(matches(version, c) for c in constraints))
+    return "CONDA_OVERRIDE_CUDA=%s " % next(fits, versions[0])
+
+
+def _sha256(path):
+    # type: (bytes) -> str
+    with open(path, "rb") as stream:
+        return str(sha256_of(stream).decode("ascii"))
+
+
+VERB = Verb("dockerfile", "Print the recipe of a container image that has the archive unpacked in it.", ABOUT, configure, execute)

@@ -1,0 +1,162 @@
+"""Describe an archive: what it holds, and what it asks of a host."""
+
+import os
+import time
+from contextlib import closing
+
+from ..base.compat import text, visible
+from ..format.archive import Archive
+from ..format.manifest import LIBZSTD
+from .output import Outcome, counted, human, quoted, table
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Tuple
+
+ABOUT = """\
+Platform, entry points, size, needs of the host, digest, every package with its sizes, and the files of the
+application. The JSON document has the whole manifest.
+
+examples:
+  CALL
+  CALL --json
+"""
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Return what the archive at `path` says of itself; raises ArchiveDamaged or FormatUnknown."""
+    with closing(Archive(path)) as archive:
+        found = describe(archive)
+    return Outcome(dict(found, archive=text(path)), list(render(visible(path), found)), 0)
+
+
+def describe(archive):
+    # type: (Archive) -> Dict[str, Any]
+    """Return the manifest's fields with what the index and the file add."""
+    fields = dict(archive.manifest.fields)
+    for name in ("prelude", "payload"):
+        del fields[name]
+    library = archive.members.get(LIBZSTD, b"")
+    fields.update(
+        size=os.stat(archive.path).st_size,
+        app=list(_app_files(archive)),
+        libzstd={"from": fields["libzstd"], "size": len(library)},
+        setuid=list(_setuid_files(archive)),
+        unpacked=dict(fields["unpacked"], content=sum(archive.index.files.sizes)),  # older manifests have it not
+    )
+    return fields
+
+
+def _app_files(archive):
+    # type: (Archive) -> Iterator[Dict[str, Any]]
+    for row in archive.index.files:
+        if row.path.startswith(b"app/"):
+            yield {"path": text(row.path[4:]), "size": row.size, "executable": bool(row.mode & 0o111)}
+    for link in archive.index.links:
+        if link.path.startswith(b"app/"):
+            yield {"path": text(link.path[4:]), "target": text(link.target)}
+
+
+def _setuid_files(archive):
+    # type: (Archive) -> Iterator[str]
+    """Yield the files that run as their owner or group, whoever starts them."""
+    files = archive.index.files
+    for row, mode in enumerate(files.modes):
+        if mode & 0o6000:
+            yield text(files.path(row))
+
+
+def command_line(entry):
+    # type: (Dict[str, Any]) -> str
+    """Return an entry point as a person would type it."""
+    words = []  # type: List[str]
+    for kind, word in entry["command"]:
+        words += ["-m", word.rpartition(":")[2]] if kind == "module" else [word]
+        if kind in ("prefix", "app"):
+            words[-1] = "%s/%s" % (kind, word)
+    return " ".join(map(quoted, words))
+
+
+def render(path, found):
+    # type: (str, Dict[str, Any]) -> Iterator[str]
+    """Yield the lines of the table."""
+    yield path
+    unpacked = found["unpacked"]
+    made = time.strftime("%Y-%m-%d", time.gmtime(found["date"]))
+    facts = [
+        ("platform", found["platform"]),
+    ] + _entry_points(found) + [
+        ("size", "%s, unpacked %s in %d files" % (human(found["size"]), human(unpacked["content"]), unpacked["files"])),
+        ("on disk", "%s at least" % human(unpacked["bytes"])),
+        ("host needs", ", ".join(_needs(found))),
+        ("post-link", ", ".join(package["name"] for package in found["post_link"]) or "none"),
+        ("libzstd", "%s (%s)" % (found["libzstd"]["from"], human(found["libzstd"]["size"]))),
+        ("made by", "%s, contents of %s" % (found.get("builder") or "?", made)),
+        ("format", str(found["format"])),
+        ("digest", found["digest"]),
+    ]
+    if found["setuid"]:
+        facts.append(("setuid", ", ".join(visible(name) for name in found["setuid"])))
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        yield "  %s  %s" % (name.ljust(width), value)
+    yield ""
+    for line in _packages(found["packages"]):
+        yield line
+    yield ""
+    if found.get("pip"):
+        rows = [(row["name"], row["version"], row.get("url", row.get("file", ""))) for row in found["pip"]]
+        for line in table(("pip package", "version", "from"), rows):
+            yield line
+        yield ""
+    if found["app"]:
+        app = [(row["path"], human(row["size"]) if "size" in row else "-> " + row["target"]) for row in found["app"]]
+        for line in table(("app file", "size"), app):
+            yield line
+    else:
+        yield "no app files"
+
+
+def _entry_points(found):
+    # type: (Dict[str, Any]) -> List[Tuple[str, str]]
+    """Return the rows of the entry points, with names where there are several, and of the archive's variables."""
+    points = found["entry_points"]
+    if len(points) == 1:
+        rows = [("entry point", command_line(points[0]))]
+    else:
+        rows = [("entry points", visible(point["name"] + " = ") + command_line(point)) for point in points]
+    rows += [("env", visible(v["name"] + "?" * v["default"] + "=" + v["value"])) for v in found["env"]]
+    rows += [("keeps", ", ".join(found["keep_env"]))] if found.get("keep_env") else []
+    return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
+
+
+def _packages(packages):
+    # type: (List[Dict[str, Any]]) -> Iterator[str]
+    rows = [
+        (
+            p["name"], p["version"], p["build"], p.get("channel") or "", human(p["compressed"]), human(p["unpacked"]),
+        )
+        for p in sorted(packages, key=lambda package: (-package["compressed"], package["name"]))
+    ]
+    for line in table(("package", "version", "build", "channel", "compressed", "unpacked"), rows):
+        yield line
+    yield "%s, %s compressed" % (counted(len(packages), "package"), human(sum(p["compressed"] for p in packages)))
+
+
+def _needs(found):
+    # type: (Dict[str, Any]) -> Iterator[str]
+    yield "a POSIX shell and any Python from 2.7 on"
+    for name, constraints in sorted(found["requires"].items()):
+        yield " ".join([name] + [" and ".join(c for c in constraints if c)]).strip()
+    if found["prefix_limit"]:
+        yield "a store whose prefix is at most %d bytes long" % found["prefix_limit"]
+
+
+def configure(parser):
+    # type: (Any) -> None
+    """It has no options of its own."""
+
+
+VERB = Verb("info", "Show the contents of an archive, and its needs of a host.", ABOUT, configure, execute)

@@ -1,0 +1,146 @@
+"""Answer what is asked of a built archive: `COEX_TOOLS=1 FILE VERB`, with nothing but a Python of the host.
+
+Loaded only when COEX_TOOLS is set. Each verb is a module `tool_*`, whose VERB both this command line and
+`conda coex` offer. The status is 0 where all is well, 1 where something failed or was found to be damaged,
+2 where the command line was wrong.
+"""
+
+import argparse
+import signal
+import sys
+import textwrap
+from collections import OrderedDict
+
+from ..base import compat
+from ..base.errors import CoexError, Misuse, unforeseen
+from ..base.process import Interrupted, Process
+from . import cache, dockerfile, env, files, info, lock, repair, sbom, unpack, verify
+from .output import did_you_mean, quoted, show, show_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+    from .verb import Verb
+
+VARIABLE = b"COEX_TOOLS"
+FAILED, MISUSED = 1, 2
+TOOLS = (
+    info, files, verify, repair, unpack, env, lock, sbom, dockerfile, cache,
+)
+VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in TOOLS)
+ABOUT = """\
+Ask something of this archive instead of starting it. A Python of the host is all that is needed.
+`%s VERB -h` describes a verb.
+"""
+STATUS_ABOUT = """\
+exit status:
+  0 all is well; 1 something failed, or was found to be damaged; 2 the command
+  line was wrong
+
+environment variables:
+  COEX_ROOT    the store that has the archive's root, or is to have it; default:
+               the user's caches
+  COEX_PYTHON  the Python that answers, if the archive itself is asked
+"""
+WIDTH = 79  # columns of what is said of a verb
+JSON_ABOUT = "print one JSON document, with `success`, and with `error` if that is false"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are errors, not the end of this process."""
+
+    def error(self, message):  # type: ignore[override]
+        # type: (str) -> None
+        raise Misuse(message.replace("\n", " "), remedy="see %s -h" % self.prog)
+
+
+def main(path, arguments):
+    # type: (bytes, List[bytes]) -> int
+    """Run the verb that the first argument names on the archive at `path`; return the status."""
+    process = Process()
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader of a listing may stop early
+    environ = compat.environ_bytes()
+    environ.pop(VARIABLE, None)
+    try:
+        return _run_any(path, arguments, environ)
+    except CoexError as error:
+        if b"--json" in arguments:
+            show_json({"success": False, "error": str(error)})
+        else:
+            sys.stderr.write("coex: %s\n" % error)
+        return MISUSED if isinstance(error, Misuse) else FAILED
+    except Interrupted as interrupted:
+        process.end(interrupted)
+    return FAILED
+
+
+def _run_any(path, arguments, environ):
+    # type: (bytes, List[bytes], Dict[bytes, bytes]) -> int
+    """Run the verb; what is raised by something that nobody thought of is an error of the archive, in one line."""
+    try:
+        return _run(path, arguments, environ)
+    except (CoexError, Interrupted, ImportError):  # the last is of a Python without all of its library
+        raise
+    except Exception as error:
+        raise unforeseen(error, path)
+
+
+def _run(path, arguments, environ):
+    # type: (bytes, List[bytes], Dict[bytes, bytes]) -> int
+    call = "COEX_TOOLS=1 " + quoted(compat.one_line(path if b"/" in path else b"./" + path))
+    if not [word for word in arguments if word != b"--json"]:
+        raise Misuse("say which verb: " + ", ".join(VERBS), remedy="see %s -h" % call)
+    if arguments[0] == b"--json":  # conda takes it before the verb, too
+        arguments = arguments[1:] + arguments[:1]
+    first = compat.one_line(arguments[0])
+    if first.startswith("-") and first not in ("-h", "--help"):
+        raise Misuse("unrecognized arguments: " + quoted(first), remedy="see %s -h" % call)
+    if not first.startswith("-") and first not in VERBS:
+        what = "there is no verb %s%s" % (quoted(first), did_you_mean(first, VERBS))
+        raise Misuse("%s: %s" % (what, ", ".join(VERBS)), remedy="see %s -h" % call)
+    parser = make_parser(call)
+    options, unknown = parser.parse_known_args([compat.native(word) for word in arguments])
+    if unknown:
+        words = " ".join(quoted(compat.one_line(compat.path_bytes(word))) for word in unknown)
+        guess = did_you_mean(unknown[0].partition("=")[0], long_options(parser, options.verb))
+        raise Misuse("unrecognized arguments: %s%s" % (words, guess), remedy="see %s %s -h" % (call, options.verb))
+    return show(VERBS[options.verb].execute(path, options, environ), options.json)
+
+
+def make_parser(call):
+    # type: (str) -> Parser
+    """Return the parser of all verbs; `call` is how a user starts the archive for them."""
+    parser = Parser(
+        prog=call, description=ABOUT % call, epilog=STATUS_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(verb=None)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    for verb in VERBS.values():
+        below = verbs.add_parser(verb.name, help=verb.summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        configure(below, verb, "%s %s" % (call, verb.name))
+    return parser
+
+
+def long_options(parser, verb):
+    # type: (Any, str) -> List[str]
+    """Return the options of a verb, without those of one letter."""
+    verbs = next(action for action in parser._actions if action.dest == "verb")
+    return [option for option in verbs.choices[verb]._option_string_actions if option.startswith("--")]
+
+
+def fold(paragraph):
+    # type: (str) -> str
+    """Return a paragraph in lines that every terminal has room for; one with lines of its own stays as it is."""
+    return paragraph if "\n  " in paragraph else textwrap.fill(paragraph, WIDTH, break_on_hyphens=False)
+
+
+def configure(parser, verb, call):
+    # type: (Any, Verb, str) -> None
+    """Give the parser of one verb its options and its help; `call` is what a user types before the options."""
+    paragraphs = [fold(paragraph) for paragraph in (verb.summary + "\n\n" + verb.about).split("\n\n")]
+    parser.description = "\n\n".join(paragraphs).replace("CALL", call)
+    parser.epilog = STATUS_ABOUT
+    verb.configure(parser)
+    parser.add_argument("--json", action="store_true", help=JSON_ABOUT)

@@ -1,0 +1,104 @@
+"""Show what a tool found: lines for a person, or one JSON document for a program."""
+
+import errno
+import json
+import os
+import re
+import sys
+from collections import namedtuple
+
+from ..base.compat import utf8, visible
+from ..base.errors import CoexError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, Iterator, List, Sequence
+
+# What a verb hands on: the fields of its JSON document, the lines that a person reads, the status to end with.
+Outcome = namedtuple("Outcome", "fields lines status")
+RIGHT = ("compressed", "unpacked", "size", "on disk", "mode")  # columns that stand to the right
+
+
+def human(size):
+    # type: (int) -> str
+    """Return a size as a person reads it, in decimal units."""
+    value = float(size)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return "%.0f %s" % (value, unit) if unit == "B" else "%.1f %s" % (value, unit)
+        value /= 1000
+    return "%.2f GB" % value
+
+
+def quoted(word):
+    # type: (str) -> str
+    """Return a word as a person would type it for a shell."""
+    return word if re.match(r"[\w@%+=:,./-]+\Z", word) else "'%s'" % word.replace("'", "'\\''")
+
+
+def counted(number, thing):
+    # type: (int, str) -> str
+    """Return a number of things as a person says it."""
+    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
+
+
+def did_you_mean(word, known):
+    # type: (str, Iterable[str]) -> str
+    """Return a question that names what is closest to a mistyped word, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=1)
+    return " (did you mean %s?)" % close[0] if close else ""
+
+
+def table(head, rows):
+    # type: (Sequence[str], Sequence[Sequence[str]]) -> Iterator[str]
+    """Yield aligned lines; columns of numbers stand to the right. A table without rows has no head either."""
+    if not rows:
+        return
+    rows = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in [head] + rows) for column in range(len(head))]
+    lines = [head, ["-" * width for width in widths]]  # type: List[Sequence[str]]
+    for row in lines + rows:
+        cells = [c.rjust(w) if name in RIGHT else c.ljust(w) for c, w, name in zip(row, widths, head)]
+        yield "  ".join(cells).rstrip()
+
+
+def show(outcome, as_json):
+    # type: (Outcome, bool) -> int
+    """Print an outcome and return its status."""
+    if as_json:
+        show_json(dict(outcome.fields, success=outcome.status == 0))
+    else:
+        write_lines(outcome.lines)
+    return int(outcome.status)
+
+
+def write_lines(lines):
+    # type: (Iterable[str]) -> None
+    """Write lines for a person, each of which stays one line whatever it tells of."""
+    write_text(u"".join(visible(line) + u"\n" for line in lines))
+
+
+def show_json(fields):
+    # type: (Dict[str, Any]) -> None
+    """Print one document; `success` in it says whether all is well, as in conda's."""
+    document = json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": "))
+    write_text(document.replace("\x7f", "\\u007f") + "\n")
+
+
+def write_text(text):
+    # type: (str) -> None
+    """Write text to standard output as UTF-8, whatever the locale, with all that was printed before it."""
+    if sys.stdout is None:  # the caller has closed it
+        return
+    try:
+        sys.stdout.flush()
+        stream = getattr(sys.stdout, "buffer", sys.stdout)  # type: Any
+        stream.write(utf8(text))
+        stream.flush()
+    except EnvironmentError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python tries once more at its end
+        raise CoexError("cannot be written: %s" % error.strerror, b"standard output")

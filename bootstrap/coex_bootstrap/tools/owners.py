@@ -1,0 +1,65 @@
+"""Know which package each file and each frame of an archive belongs to, from the records that it carries."""
+
+from ..base.compat import utf8
+from ..base.untrusted import parse_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Tuple
+
+    from ..unpack.contents import Contents
+
+META = b"prefix/conda-meta/"
+APP, ENVIRONMENT = "app", "environment"  # owners of what no package brought
+
+
+class Owners(object):
+    """The packages of an archive by path; who wrote a path last has it, as in conda."""
+
+    def __init__(self, contents):
+        # type: (Contents) -> None
+        """Read the records; raises ArchiveDamaged where their frames are."""
+        self.files = contents.files
+        self.index = contents.archive.index
+        order = dict(
+            ("%s-%s-%s" % (p.get("name"), p.get("version"), p.get("build")), number)
+            for number, p in enumerate(contents.archive.manifest.packages)
+        )
+        records = sorted(_records(contents), key=lambda record: order.get(record[0], len(order)))
+        self.by_path = {}  # type: Dict[bytes, str]
+        for dist, paths in records:
+            for path in paths:
+                self.by_path[b"prefix/" + path] = dist
+            self.by_path[META + utf8(dist) + b".json"] = dist
+
+    def of_path(self, path):
+        # type: (bytes) -> str
+        """Return the dist that brought a path of the root, or who else did."""
+        return self.by_path.get(path) or (APP if path.startswith(b"app/") else ENVIRONMENT)
+
+    def of_frame(self, number):
+        # type: (int) -> str
+        """Return the dist whose files lie in a frame, or who else's; empty where none do."""
+        first, last = self.files.rows_of(number)
+        rows = range(first, last) or [row for row in self.files.large if number in self.index.frames_of(row)]
+        found = sorted(set(self.of_path(self.files.path(row)) for row in rows))
+        return ", ".join(found)
+
+
+def _records(contents):
+    # type: (Contents) -> Iterator[Tuple[str, List[bytes]]]
+    """Yield dist and files of each record of the archive that can be read."""
+    files = contents.files
+    found = [row for row in range(len(files)) if files.paths[files.directories[row]] + b"/" == META]
+    wanted = dict((row, files.names[row]) for row in found if files.names[row].endswith(b".json"))
+    for number in sorted(set(files.frames[row] for row in wanted)):
+        first, last = files.rows_of(number)
+        large = [(row, contents.whole(row)) for row in range(first, last) if row in wanted and row in contents.large]
+        for row, content in large + list(contents.of_frame(number)):
+            if row in wanted:
+                try:
+                    paths = parse_json(content)["files"]
+                    names = [utf8(path) for path in paths if isinstance(path, type(u""))]
+                    yield wanted[row][: -len(b".json")].decode("utf-8"), names
+                except (ValueError, KeyError, TypeError):  # also half of a surrogate pair
+                    continue

@@ -1,0 +1,197 @@
+"""Repair a root: what is missing or damaged in it is made again, in place, by renames."""
+
+import os
+import sys
+from contextlib import closing
+
+from ..base.compat import one_line, text, utf8, visible
+from ..base.errors import CoexError
+from ..format import manifest as form
+from ..format.archive import Archive
+from ..format.relocation import BINARY, rows_of_kind
+from ..start.activate import needed_shell, write_activation
+from ..start.launch import write_start
+from ..start.post_link import compile_sources, run_post_link
+from ..store.boot import keep
+from ..store.claim import Claim
+from ..store.directory import Directory
+from ..store.leftovers import cannot_be_moved, set_aside, was_ready
+from ..store.refused import looked_at
+from ..store.store import stores
+from ..unpack.codesign import codesign
+from ..unpack.contents import Contents, load_decoder
+from . import verify
+from .check_root import RootCheck
+from .output import Outcome, counted
+from .owners import Owners
+from .rewrite import mend
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Set
+
+    from ..store.store import Root
+
+ABOUT = """\
+What `verify` finds in a root is made again from the archive, and nothing else is touched: files are written beside
+their place and renamed, so programs that run from the root go on. No other start uses the root meanwhile: it waits.
+Files that were added stay. Where a package that was repaired has a post-link script, that is run again; what such
+scripts made is not in the archive, and is not looked at. Python that the first start compiled is compiled again where
+it is missing or its source was repaired; the content of such files is not known either.
+
+A root that was never complete needs no repair: the next start makes it.
+
+examples:
+  CALL
+  COEX_ROOT=/shared/coex CALL
+"""
+ASIDE = b".repair"  # behind the name of the start, while no other may use the root
+
+
+def configure(parser):
+    # type: (Any) -> None
+    """It has no options of its own."""
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Repair the root of the archive at `path`; raises CoexError where it has none, or the file itself is damaged."""
+    with closing(Archive(path)) as archive:
+        root = _find(archive, environ)
+        contents = Contents(archive, root.path + b"/prefix", load_decoder(archive))
+        claim = Claim(root.path)
+        try:
+            claim.wait(lambda: False, lambda: _say(path))
+            with closing(Directory(root.path)) as directory:
+                repaired, rewritten = _repair(contents, root, directory, claim, environ)
+                compiled = _compile(archive.manifest, root, directory, claim, environ, bool(repaired))
+            if repaired or rewritten or compiled:
+                keep(root.path)
+        except EnvironmentError as error:
+            remedy = "start it with a new directory in COEX_ROOT" if cannot_be_moved(error) else None
+            raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path, remedy)
+        finally:
+            claim.release()
+    fields = {"archive": text(path), "root": text(root.path)}  # type: Dict[str, Any]
+    fields["repaired"] = [text(inside) for inside in repaired]
+    fields.update(start_rewritten=rewritten, compiled=[text(source) for source in compiled])
+    lines = ["%s: %s repaired%s%s" % (
+        visible(root.path), counted(len(repaired), "path"), ", and its start written again" if rewritten else "",
+        ", %s compiled again" % counted(len(compiled), "source") if compiled else "",
+    )]
+    return Outcome(fields, lines + ["  " + visible(inside) for inside in repaired], 0)
+
+
+def _say(path):
+    # type: (bytes) -> None
+    if os.isatty(2):
+        sys.stderr.write("coex: another process is unpacking %s, waiting\n" % one_line(path))
+
+
+def _find(archive, environ):
+    # type: (Archive, Dict[bytes, bytes]) -> Root
+    """Return the root to repair: one that was ready once."""
+    places = stores(environ)
+    for store in places:
+        root = store.root(archive.manifest)
+        try:
+            if os.path.isdir(root.path) and was_ready(root.path) and not store.distrust() and not root.distrust_directory():
+                return root
+        except EnvironmentError:
+            continue
+    where = "it has no root that was ready in " + looked_at(places)
+    raise CoexError(where, archive.path, "start it, or name its store in COEX_ROOT")
+
+
+def _repair(contents, root, directory, claim, environ):
+    # type: (Contents, Root, Directory, Claim, Dict[bytes, bytes]) -> Any
+    """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
+    places = {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
+    found = verify.by_cause(contents, root.path, places, RootCheck(contents, places).differences())[0]
+    if not found and root.ready() and _is_current(contents, root):
+        return [], False
+    aside = root.start + ASIDE
+    for path in (root.start, root.path + b"/activate.sh"):
+        if os.path.isdir(path) and not os.path.islink(path):  # no file can be renamed over it
+            set_aside(path, claim)
+    if os.path.lexists(root.start):
+        os.rename(root.start, aside)
+    paths = mend(contents, places, found, claim)
+    _finish_files(contents, root, directory, set(paths), claim, environ)
+    if os.path.lexists(aside):
+        os.rename(aside, root.start)  # of its old time, by which what post-link scripts changed is known
+        if root.ready() and _is_current(contents, root):
+            return paths, False
+    _write_start(contents, root, directory, environ)
+    return paths, True
+
+
+def _is_current(contents, root):
+    # type: (Contents, Root) -> bool
+    """Return whether the activation of the root is the one that its prefix asks for."""
+    written, manifest = {}, contents.archive.manifest  # type: Dict[bytes, bytes], form.Manifest
+    path = write_activation(root.path, written.__setitem__, manifest.env, keep=manifest.kept_variables)
+    try:
+        with open(path, "rb") as stream:
+            return stream.read() == written[path]
+    except EnvironmentError:
+        return False
+
+
+def _finish_files(contents, root, directory, paths, claim, environ):
+    # type: (Contents, Root, Directory, Set[bytes], Claim, Dict[bytes, bytes]) -> None
+    """Sign repaired binaries where the platform wants it, and run the scripts of repaired packages again."""
+    manifest, owners = contents.archive.manifest, Owners(contents)
+    if sys.platform == "darwin" and manifest.platform == "osx-arm64":
+        rows = rows_of_kind(contents.relocations, BINARY)
+        codesign([root.path + b"/" + contents.files.path(row) for row in rows if contents.files.path(row) in paths])
+    dists = set(owners.of_path(path) for path in paths)
+    again = [script for script in manifest.post_link if any(_is_of(dist, script) for dist in dists)]
+    if again:
+        run_post_link(
+            manifest.replace(post_link=again), root.path, environ,
+            lambda path: write_activation(path, directory.write, manifest.env), claim.beat,
+        )
+
+
+def _compile(manifest, root, directory, claim, environ, changed):
+    # type: (form.Manifest, Root, Directory, Claim, Dict[bytes, bytes], bool) -> List[bytes]
+    """Compile what the first start compiled, where it is missing or sources have `changed`; return the sources that lacked it."""
+    before = _uncompiled(manifest, root.path + b"/prefix")
+    if not before and not changed:
+        return []
+    compile_sources(manifest, root.path, environ, claim.beat, write=directory.write)
+    return sorted(before - _uncompiled(manifest, root.path + b"/prefix"))
+
+
+def _uncompiled(manifest, prefix):
+    # type: (form.Manifest, bytes) -> Set[bytes]
+    """Return the sources that the first start compiled and that have no .pyc file, as Python 2 or 3 names those."""
+    found, caches = set(), {}  # type: Set[bytes], Dict[bytes, Set[bytes]]
+    for source in map(utf8, manifest.compile["sources"] if manifest.compile else ()):
+        directory, name = os.path.split(prefix + b"/" + source)
+        cache = directory + b"/__pycache__"
+        if cache not in caches:
+            names = os.listdir(cache) if os.path.isdir(cache) else []
+            caches[cache] = set(each.split(b".")[0] for each in names if each.endswith(b".pyc"))
+        if name.split(b".")[0] not in caches[cache] and not os.path.isfile(directory + b"/" + name + b"c"):
+            found.add(source)
+    return found
+
+
+def _is_of(dist, script):
+    # type: (str, Dict[str, Any]) -> bool
+    return dist.startswith("%s-%s-" % (script["name"], script["version"]))
+
+
+def _write_start(contents, root, directory, environ):
+    # type: (Contents, Root, Directory, Dict[bytes, bytes]) -> None
+    """Write activation and start as the first start did: the root is ready from then on."""
+    manifest = contents.archive.manifest
+    path = write_activation(root.path, directory.write, manifest.env, keep=manifest.kept_variables)
+    shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
+    write_start(manifest, root.path, path, shell, directory.write)
+
+
+VERB = Verb("repair", "Repair the unpacked files of an archive.", ABOUT, configure, execute)

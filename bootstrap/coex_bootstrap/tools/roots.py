@@ -1,0 +1,220 @@
+"""Know the roots in the stores of this user: whose they are, how large, when used last, and by which processes."""
+
+import os
+import re
+import stat
+
+from ..base.untrusted import LARGEST, parse_json
+from ..store.claim import Claim
+from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
+from ..store.removal import remove, remove_in_place
+from ..store.store import Store
+from ..store.trust import distrust_made
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, List, Set, Tuple
+
+ROOT_NAME = re.compile(br"[0-9a-f]{24}\Z")
+MOMENT = 2  # seconds in which a start has got to its entry point: so long nobody else may see it
+REMOTE = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "afs", "ceph", "9p")
+
+
+class Unpacked(object):
+    """One root as `cache` shows it: name of its archive, time of the last start, pids that use it, and its bytes.
+
+    `size` is what its files take on the disk, `shared` what they have in common with other roots, by hard links.
+    """
+
+    def __init__(self, store, path):
+        # type: (Store, bytes) -> None
+        self.store, self.path = store, path
+        self.name = _name(path)
+        self.own, self.linked = _weigh(path)
+        self.size = self.own + sum(each.size for each in self.linked.values())
+        self.shared = sum(each.size for each in self.linked.values() if each.left)
+        self.used = last_use(path)
+        self.ready = os.path.lexists(path + b"/start")
+        self.pids = []  # type: List[int]
+
+
+def find_roots(places):
+    # type: (List[Store]) -> List[Unpacked]
+    """Return the roots in the stores that this user may trust, the one used last first."""
+    found = []
+    for store in places:
+        try:
+            if not os.path.isdir(store.path) or store.distrust():
+                continue
+            names = sorted(os.listdir(store.path))
+        except EnvironmentError:
+            continue
+        paths = [store.path + b"/" + name for name in names if ROOT_NAME.match(name)]
+        found += [Unpacked(store, path) for path in paths if _is_trusted(store, path)]
+    users = users_of([root.path for root in found])
+    for root in found:
+        root.pids = users[root.path]
+    return sorted(found, key=lambda root: (-root.used, root.path))
+
+
+def _is_trusted(store, path):
+    # type: (Store, bytes) -> bool
+    """Return whether a root is of somebody who may make some there: what others planted is not read."""
+    try:
+        return distrust_made(path, stat.S_ISDIR, store.owners()) is None
+    except EnvironmentError:  # gone meanwhile
+        return False
+
+
+def users_of(paths):
+    # type: (List[bytes]) -> Dict[bytes, List[int]]
+    """Return the processes of this host that use something below each path, as far as this user can see."""
+    found = dict((path, set()) for path in paths)  # type: Dict[bytes, Set[int]]
+    for pid, used in used_paths():
+        for path in paths:
+            if used == path or used.startswith(path + b"/"):
+                found[path].add(pid)
+    return dict((path, sorted(pids)) for path, pids in found.items())
+
+
+def last_use(path):
+    # type: (bytes) -> float
+    """Return the time of the last start of a root; 0 where it never was ready."""
+    return max([0.0] + [os.lstat(p).st_mtime for p in (path + b"/used", path + b"/start") if os.path.lexists(p)])
+
+
+def _name(path):
+    # type: (bytes) -> str
+    try:
+        with open(path + b"/coex.json", "rb") as stream:
+            name = parse_json(stream.read(LARGEST + 1))["name"]
+            return name if isinstance(name, type(u"")) else "?"
+    except (EnvironmentError, ValueError, KeyError, TypeError):
+        return "?"
+
+
+class Linked(object):
+    """A file that has several names: `size` in bytes, `here` names in a root, and the names that are `left` elsewhere."""
+
+    def __init__(self, state):
+        # type: (os.stat_result) -> None
+        self.size, self.here, self.left = state.st_blocks * 512, 0, state.st_nlink
+
+
+def _weigh(path):
+    # type: (bytes) -> Tuple[int, Dict[Tuple[int, int], Linked]]
+    """Return the bytes of what has one name below a path, and the files that have several, by device and inode."""
+    own, linked = 0, {}  # type: int, Dict[Tuple[int, int], Linked]
+    for directory, _, names in os.walk(path):
+        for name in names + [b"."]:
+            try:
+                state = os.lstat(directory + b"/" + name)
+            except EnvironmentError:
+                continue
+            if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode):
+                own += state.st_blocks * 512
+                continue
+            each = linked.setdefault((state.st_dev, state.st_ino), Linked(state))
+            each.here, each.left = each.here + 1, each.left - 1
+    return own, linked
+
+
+def total_size(roots):
+    # type: (Iterable[Unpacked]) -> int
+    """Return the bytes that roots take together: what they share counts once."""
+    total, linked = 0, {}  # type: int, Dict[Tuple[int, int], int]
+    for root in roots:
+        total += root.own
+        linked.update((key, each.size) for key, each in root.linked.items())
+    return total + sum(linked.values())
+
+
+class Freed(object):
+    """Adds up what the removal of roots frees: a file that is shared is gone with its last name."""
+
+    def __init__(self):
+        # type: () -> None
+        self.size = 0
+        self._names = {}  # type: Dict[Tuple[int, int], int] # that are left
+
+    def add(self, root):
+        # type: (Unpacked) -> None
+        self.size += root.own
+        for key, each in root.linked.items():
+            left = self._names.get(key, each.here + each.left) - each.here
+            self._names[key] = left
+            if not left:
+                self.size += each.size
+
+
+def may_be_used_elsewhere(root, now):
+    # type: (Unpacked, float) -> bool
+    """Return whether processes that cannot be seen may use a root: of other hosts, or of one without proc(5)."""
+    if now - root.used >= DAY:
+        return False
+    return not os.path.isdir("/proc/self/fd") or _file_system(os.path.realpath(root.path)) in REMOTE
+
+
+def _file_system(path):
+    # type: (bytes) -> str
+    """Return the type of the file system that a path is on (proc_pid_mounts(5))."""
+    best, kind = b"", b""
+    try:
+        with open("/proc/self/mounts", "rb") as stream:
+            lines = [line.split() for line in stream]
+    except EnvironmentError:
+        return ""
+    for line in lines:
+        point = re.sub(br"\\([0-7]{3})", lambda mark: bytes(bytearray([int(mark.group(1), 8)])), line[1])
+        if len(point) >= len(best) and (path + b"/").startswith(point.rstrip(b"/") + b"/"):
+            best, kind = point, line[2]
+    return str(kind.decode("ascii", "replace"))
+
+
+def remove_root(root):
+    # type: (Unpacked) -> bool
+    """Remove a root, unless somebody unpacks or uses it: who starts meanwhile finds it whole, or not at all."""
+    claim = Claim(root.path)
+    try:
+        if not claim.wait(lambda: True, lambda: None):
+            return False
+        try:
+            aside = set_aside(root.path, claim)
+        except EnvironmentError as error:
+            if not cannot_be_moved(error):
+                raise
+            return _remove_in_place(root.path, claim)
+        if users_of([aside])[aside] or claim.now() - last_use(aside) < MOMENT:
+            if not os.path.lexists(root.path):
+                os.rename(aside, root.path)
+            return False
+        remove(aside)
+        return True
+    finally:
+        claim.release()
+
+
+def _remove_in_place(path, claim):
+    # type: (bytes, Claim) -> bool
+    """Remove a root that cannot be renamed; while it is looked at, nobody can start it."""
+    start, hidden = path + b"/start", path + b"/start.removed"
+    used = last_use(path)
+    if os.path.lexists(start):
+        os.rename(start, hidden)
+    if users_of([path])[path] or claim.now() - used < MOMENT:
+        if os.path.lexists(hidden):
+            os.rename(hidden, start)
+        return False
+    remove_in_place(path)
+    return True
+
+
+def remove_leftovers(path):
+    # type: (bytes) -> None
+    """Remove what processes that were killed left in a store."""
+    claim = Claim(path + b"/" + b"0" * 24)
+    try:
+        if claim.wait(lambda: True, lambda: None):
+            sweep(claim)
+    finally:
+        claim.release()

@@ -1,0 +1,194 @@
+"""Unpack an archive to stay: as an environment at a path of the user's choice, or into a store for many."""
+
+import errno
+import os
+from contextlib import closing
+
+from ..base.compat import native, path_bytes, text, visible
+from ..base.errors import CoexError, Misuse, StoreUnusable
+from ..base.pipes import nothing
+from ..base.shell import write_file
+from ..base.trace import Trace
+from ..base.working_directory import absolute
+from ..format.archive import Archive
+from ..start import run
+from ..start.activate import write_activation
+from ..start.host import check_host
+from ..start.post_link import compile_sources, run_post_link
+from ..store.boot import keep, sync
+from ..store.destination import Destination, mark_unfinished, remove_unfinished
+from ..store.leftovers import cannot_be_moved
+from ..store.removal import remove
+from ..store.store import TAG, Store, make_store
+from ..store.trust import distrust
+from ..unpack.contents import load_decoder
+from ..unpack.progress import Progress
+from ..unpack.writer import unpack
+from .conda_state import set_variables
+from .output import Outcome, counted, quoted
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+ABOUT = """\
+With --prefix, an ordinary conda environment: `conda activate PREFIX`, `conda install -p PREFIX` and the others work
+on it, and it needs the archive no more. Post-link scripts run in it. PREFIX must not be there yet: it is made beside
+its place and renamed, so it is whole or not there. An empty directory, which may be a mount point, is filled. What was
+killed is begun anew by the same command. --app puts the files of the application elsewhere.
+The archive's own variables (--env) become variables of the environment, as `conda env config vars set` makes them.
+
+With --store, a root as a start makes it, in a store that may be read-only from then on: whoever has COEX_ROOT=DIR in
+the environment starts the archive from there.
+
+examples:
+  CALL -p ~/envs/tool
+  CALL -p /opt/tool/env --app /opt/tool/app
+  CALL --store /shared/coex
+"""
+
+def configure(parser):
+    # type: (Any) -> None
+    parser.add_argument("-p", "--prefix", metavar="PREFIX", help="where the environment is to be")
+    parser.add_argument("--app", metavar="DIR", help="where the files of the application are to be, with --prefix")
+    parser.add_argument("--store", metavar="DIR", help="the store that is to have the root of this archive")
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Unpack the archive at `path`; where that fails, nothing of it is left."""
+    if bool(options.prefix) == bool(options.store):
+        raise Misuse("say where to unpack: -p PREFIX or --store DIR")
+    if options.app and not options.prefix:
+        raise Misuse("--app goes with -p PREFIX")
+    with closing(Archive(path)) as archive:
+        check_host(archive.manifest)
+        if options.store:
+            return _into_store(archive, absolute(path_bytes(options.store)), environ)
+        prefix = absolute(path_bytes(options.prefix))
+        app = absolute(path_bytes(options.app)) if options.app else None
+        try:
+            remove_unfinished([prefix] + ([app] if app else []))
+            _check_targets(archive, prefix, app)
+            environment = Environment(archive, prefix, app, environ)
+            environment.make()
+        except StoreUnusable as error:
+            raise CoexError(error.what, prefix)
+        except EnvironmentError as error:
+            remedy = "make empty directories there first, which are filled" if cannot_be_moved(error) else None
+            raise CoexError("cannot be made: %s" % (error.strerror or error), prefix, remedy)
+        count = counted(len(archive.index.files), "file")
+    lines = ["%s: an environment of %s; conda activate %s" % (visible(prefix), count, quoted(visible(prefix)))]
+    fields = {"archive": text(path), "prefix": text(prefix), "app": text(app) if app else None}  # type: Dict[str, Any]
+    fields.update(env=dict(environment.variables), notes=environment.notes)
+    return Outcome(fields, lines + ["  note: " + note for note in environment.notes], 0)
+
+
+def _into_store(archive, path, environ):
+    # type: (Archive, bytes, Dict[bytes, bytes]) -> Outcome
+    made = False
+    try:
+        made = not os.path.isdir(path) and distrust(path, named=True) is None
+        if made:
+            make_store(path)
+            os.chmod(path, 0o755)  # for all who are to read it, whatever the umask
+        places = [Store(path, explicit=True)]
+        root = run.ready_root(places, archive, environ, Trace(environ))
+        keep(root.path)
+    except BaseException as error:
+        if made and os.path.isdir(path) and os.listdir(path) == [TAG]:
+            remove(path)
+        if isinstance(error, EnvironmentError):
+            raise CoexError("cannot be a store: %s" % error.strerror, path)
+        raise
+    lines = ["%s: ready; COEX_ROOT=%s starts it" % (visible(root.path), visible(path))]
+    return Outcome({"archive": text(archive.path), "store": text(path), "root": text(root.path)}, lines, 0)
+
+
+def _check_targets(archive, prefix, app):
+    # type: (Archive, bytes, Optional[bytes]) -> None
+    """Refuse what can be seen to be wrong before any work."""
+    limit = archive.manifest.prefix_limit
+    if limit is not None and len(prefix) > limit:
+        raise CoexError("its path has %d bytes, the packages allow %d" % (len(prefix), limit), prefix)
+    if b"\n" in prefix or b":" in prefix:
+        raise CoexError("its path has a newline or a colon, which PATH cannot hold", prefix)
+    for target in [prefix] + ([app] if app else []):
+        if not Destination(target).is_free():
+            raise CoexError("is there already, and not an empty directory", target, "name another place")
+        if not os.path.isdir(os.path.dirname(target)):
+            raise CoexError("the directory that it is to be in does not exist", target)
+    if app and (app + b"/").startswith(prefix + b"/") or app and (prefix + b"/").startswith(app + b"/"):
+        raise CoexError("the application and the environment cannot be in each other", app)
+    why = Store(Destination(prefix).space()).lack(archive.manifest)
+    if why:
+        raise CoexError(why, prefix)
+
+
+class Environment(object):
+    """An environment that is made at `prefix`, and the app of it at `app`."""
+
+    def __init__(self, archive, prefix, app, environ):
+        # type: (Archive, bytes, Optional[bytes], Dict[bytes, bytes]) -> None
+        self.archive, self.prefix, self.app, self.environ = archive, prefix, app, environ
+        self.at, self.app_at = Destination(prefix), Destination(app) if app else None
+        self.variables, self.notes = [], []  # type: List[Any], List[str]
+
+    def make(self):
+        # type: () -> None
+        """Unpack, give it its place, and run what has to run in it."""
+        work, manifest, done = self.at.new_work(), self.archive.manifest, False
+        destinations = [self.at] + ([self.app_at] if self.app_at else [])
+        try:
+            os.mkdir(work, 0o700)
+            self._unpack(work)
+            self.variables, self.notes = set_variables(work + b"/prefix", manifest.env, self.prefix, self.app)
+            identity = self.at.identity(work + b"/prefix")
+            mark_unfinished(work, [identity])
+            self.at.place(work + b"/prefix")
+            run_post_link(manifest, work, self.environ, self._activation, prefix=self.prefix)
+            compile_sources(manifest, work, self.environ, prefix=self.prefix)
+            if self.app_at:
+                source = self._near(work + b"/app", self.app_at)
+                mark_unfinished(work, [identity, self.app_at.identity(source)])
+                self.app_at.place(source)
+            for destination in destinations:
+                sync(destination.path)
+            done = True
+        finally:
+            for destination in destinations:
+                if not done:
+                    destination.withdraw()
+            for destination in reversed(destinations):  # the mark of what is not finished is the last to go
+                destination.remove_works()
+
+    def _unpack(self, work):
+        # type: (bytes) -> None
+        decoder, progress = load_decoder(self.archive), Progress(self.archive, self.environ)
+        try:
+            beat = progress.beating(nothing)
+            unpack(self.archive, work, work, progress.counted(decoder), beat, prefix=self.prefix)
+        finally:
+            progress.stop()
+
+    def _activation(self, work):
+        # type: (bytes) -> bytes
+        return write_activation(work, write_file, prefix=self.prefix)
+
+    def _near(self, path, destination):
+        # type: (bytes, Destination) -> bytes
+        """Return where a directory is now that it can be renamed from there to its destination."""
+        near = destination.new_work()
+        try:
+            os.rename(path, near)
+        except EnvironmentError as error:
+            if error.errno != errno.EXDEV:  # of another file system, or mount
+                raise
+            import shutil
+
+            shutil.copytree(native(path), native(near), symlinks=True)
+        return near
+
+
+VERB = Verb("unpack", "Unpack to stay: an ordinary environment, or a root in a shared store.", ABOUT, configure, execute)

@@ -1,0 +1,216 @@
+"""Verify an archive, and what it was unpacked to: every byte of both."""
+
+import os
+from contextlib import closing
+
+from ..base.compat import path_bytes, text, visible
+from ..base.errors import ArchiveDamaged, CoexError, DecoderMissing
+from ..base.pipes import nothing
+from ..base.working_directory import absolute
+from ..format import manifest as form
+from ..store.refused import looked_at
+from ..store.store import find_ready, stores
+from ..unpack.contents import Contents, load_decoder
+from ..unpack.progress import Progress
+from .check_archive import Examined, check_archive, damaged_part
+from .check_root import ALTERED, MODE, RootCheck
+from .conda_state import STATE, same_but_for
+from .output import Outcome, counted, human
+from .owners import Owners
+from .verb import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+    from ..unpack.zstd import Decoder
+    from .check_archive import Damage
+    from .check_root import Difference
+
+ABOUT = """\
+Of the file: the prelude, the sha256 and the zstd checksum of every frame, the seal, and the tail; an altered byte
+anywhere is found, and the part and the package it is in are named. Of the root, where the archive was unpacked:
+content, mode and kind of every file, link and directory, as unpacking writes them for that place. Files that are
+there beside them, as compiled Python may be, are counted and are no damage, nor is what the post-link scripts of
+its packages changed before the root was ready.
+
+Without an option the file is verified, and its root if there is one in the places where a start looks for it
+(COEX_ROOT, or the user's caches). `repair` mends a root; a damaged file has to be fetched again. The code that
+verifies is the archive's own with COEX_TOOLS: for a file that you do not trust, use `conda coex verify`.
+
+examples:
+  CALL
+  CALL --archive
+  CALL --root --json
+  COEX_ROOT=/shared/coex CALL --root
+"""
+
+
+def configure(parser):
+    # type: (Any) -> None
+    parser.add_argument("--archive", action="store_true", help="verify the file alone")
+    parser.add_argument("--root", action="store_true", help="verify the root alone, which must be there")
+    parser.add_argument("-p", "--prefix", metavar="PREFIX", help="verify the environment that `unpack -p` made there")
+
+
+def execute(path, options, environ):
+    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    """Return what is damaged of the archive at `path` and of its root."""
+    alone = options.root or options.prefix
+    try:
+        archive = Examined(path)
+    except ArchiveDamaged as error:
+        damages = [dict(damaged_part(error), package="")]
+        note = "not a complete coex archive, nothing else of it can be looked at; " + error.advice
+        return _outcome(path, damages, None, [note])
+    with closing(archive):
+        decoder, notes = None, []
+        progress = Progress(archive, environ, "verifying")
+        try:
+            decoder = progress.counted(load_decoder(archive))
+        except DecoderMissing as error:
+            if alone:
+                raise
+            notes.append("frames were not decoded: %s" % error)
+        contents = Contents(archive, b"", decoder) if decoder else None
+        place = None if options.archive and not alone else _places(archive.manifest, options, environ)
+        check = None
+        if place is not None and decoder is not None:
+            check = RootCheck(Contents(archive, place[1][form.PREFIX], decoder), place[1])
+        try:
+            beat = progress.beating(nothing) if decoder is not None else nothing
+            damages, differences = _check(archive, decoder, check, not alone, beat)
+        finally:
+            progress.stop()
+        named = list(_name_packages(damages, contents))
+        root = check_root(check, place[0], differences) if check and place and not damages else None
+        checked = None if alone else {"frames": len(archive.index.frames), "size": os.stat(path).st_size}
+        return _outcome(path, named, root, notes, checked)
+
+
+def _check(archive, decoder, check, whole, beat):
+    # type: (Examined, Optional[Decoder], Optional[RootCheck], bool, Any) -> Tuple[List[Damage], List[Difference]]
+    """Return what is damaged of the file, if the `whole` is asked for, and what differs in the root; frames are decoded once."""
+    if check is None:
+        return (check_archive(archive, decoder, beat=beat)[0] if whole else []), []
+    if not whole:
+        return [], check.differences(beat)
+    check.begin()
+    damages, seen = check_archive(archive, decoder, check.frame, beat)
+    return damages, [] if damages else check.finish(seen)
+
+
+def _name_packages(damages, contents):
+    # type: (List[Damage], Optional[Contents]) -> Iterator[Dict[str, Any]]
+    """Yield damages with the package that each is in, where that can be known."""
+    owners = None
+    if any(each["frame"] is not None for each in damages) and contents is not None:
+        try:
+            owners = Owners(contents)
+        except CoexError:  # the records are in a damaged frame
+            pass
+    for each in damages:
+        number = each["frame"]
+        yield dict(each, package=owners.of_frame(number) if owners and isinstance(number, int) else "")
+
+
+def _places(manifest, options, environ):
+    # type: (Any, Any, Dict[bytes, bytes]) -> Optional[Tuple[bytes, Dict[bytes, bytes]]]
+    """Return what to look at, and where its `prefix` and `app` stand; raises CoexError where it has to be there."""
+    if options.prefix:
+        prefix = absolute(path_bytes(options.prefix))
+        if not os.path.isdir(prefix + b"/conda-meta"):
+            raise CoexError("no environment is there", prefix)
+        return prefix, {form.PREFIX: prefix}
+    root = find_ready(stores(environ), manifest)
+    if root is None and options.root:
+        looked = looked_at(stores(environ))
+        raise CoexError("it has no root that is ready in " + looked, remedy="start it, or name its store in COEX_ROOT")
+    if root is None:
+        return None
+    return root.path, {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
+
+
+def check_root(check, path, found):
+    # type: (RootCheck, bytes, List[Difference]) -> Dict[str, Any]
+    """Return what was found to differ, as the fields of a document."""
+    owners = Owners(check.contents)
+    differences, scripts = by_cause(check.contents, path, check.places, found)
+    return {
+        "path": text(path),
+        "files": len(check.files),
+        "differences": [
+            {"what": what, "path": text(inside), "package": owners.of_path(inside)} for what, inside in differences
+        ],
+        "by_scripts": [text(inside) for _, inside in scripts],
+        "extra": [text(inside) for inside in check.extra()],
+    }
+
+
+def by_cause(contents, path, places, differences):
+    # type: (Contents, bytes, Dict[bytes, bytes], List[Difference]) -> Tuple[List[Difference], List[Difference]]
+    """Return what is damaged at `places`, and what post-link scripts changed there before the root was ready."""
+    found = [pair for pair in differences if not _is_set_by_unpack(contents, pair, places)]
+    try:
+        ready = os.stat(path + b"/start").st_mtime if contents.archive.manifest.post_link else 0.0
+    except EnvironmentError:
+        ready = 0.0
+    scripts = [pair for pair in found if pair[0] in (ALTERED, MODE) and _changed(pair[1], places) <= ready]
+    return [pair for pair in found if pair not in scripts], scripts
+
+
+def _is_set_by_unpack(contents, difference, places):
+    # type: (Contents, Difference, Dict[bytes, bytes]) -> bool
+    """Return whether a file differs only in the archive's own variables, which `unpack -p` put there for conda."""
+    baked = contents.archive.manifest.env
+    if difference != (ALTERED, b"prefix/" + STATE) or not baked or form.APP in places:
+        return False
+    with open(places[form.PREFIX] + b"/" + STATE, "rb") as stream:
+        return same_but_for(baked, contents.of_path(b"prefix/" + STATE), stream.read())
+
+
+def _changed(inside, places):
+    # type: (bytes, Dict[bytes, bytes]) -> float
+    top, _, rest = inside.partition(b"/")
+    return os.lstat(places[top] + b"/" + rest).st_ctime
+
+
+def _outcome(path, damages, root, notes, checked=None):
+    # type: (bytes, List[Dict[str, Any]], Optional[Dict[str, Any]], List[str], Optional[Dict[str, int]]) -> Outcome
+    fields = {"archive": text(path), "damages": damages, "root": root, "notes": notes}
+    lines = []
+    if damages:
+        lines.append("%s: damaged" % visible(path))
+        lines += ["  " + _sentence(each) for each in damages]
+    elif checked:
+        parts = (counted(checked["frames"], "frame"), human(checked["size"]))
+        lines.append("%s: whole: prelude, %s, seal and tail, %s" % ((visible(path),) + parts))
+    lines += ["  note: " + note for note in notes]
+    if root is not None:
+        lines += _root_lines(root)
+    failed = bool(damages or (root and root["differences"]))
+    return Outcome(fields, lines, int(failed))
+
+
+def _sentence(each):
+    # type: (Dict[str, Any]) -> str
+    words = each["part"]
+    if each["frame"] is not None:
+        words += ", frame %d" % each["frame"]
+    if each["package"]:
+        words += " of " + each["package"]
+    if each["offset"] is not None:
+        words += " (%d bytes at %d)" % (each["size"], each["offset"])
+    return "%s: %s" % (words, each["what"])
+
+
+def _root_lines(root):
+    # type: (Dict[str, Any]) -> Iterator[str]
+    differences, extra = root["differences"], len(root["extra"])
+    what = "damaged" if differences else "whole: %s as the archive writes them" % counted(root["files"], "file")
+    yield "%s: %s%s" % (visible(root["path"]), what, "; %d more" % extra if extra else "")
+    for each in differences:
+        yield "  %s (%s): %s" % (visible(each["path"]), each["package"], each["what"])
+
+
+VERB = Verb("verify", "Verify every byte of an archive and of its unpacked files.", ABOUT, configure, execute)

@@ -1,0 +1,1 @@
+"""From frames to files of a root. It may import `store`, `format` and `base`."""

@@ -1,0 +1,68 @@
+"""Relocate a file in its place: one that is too large to be whole in memory, where it is a binary."""
+
+import hashlib
+import os
+
+from ..format.relocation import BINARY
+from .relocate import apply, strings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, Iterable, Tuple
+
+    from ..format.relocation import Relocation
+
+
+def relocate_file(path, relocation, prefix):
+    # type: (bytes, Relocation, bytes) -> bytes
+    """Relocate the file at `path` for `prefix`; return its sha256 in hexadecimal."""
+    with open(path, "r+b") as stream:
+        relocate(stream, relocation, prefix)
+        return sha256_of(stream)
+
+
+def relocate(stream, relocation, prefix):
+    # type: (BinaryIO, Relocation, bytes) -> None
+    """Relocate an open file in its place."""
+    if relocation.kind == BINARY:
+        patch(stream, relocation, prefix)
+        return
+    stream.seek(0)
+    data = apply(relocation, stream.read(), prefix)
+    stream.seek(0)
+    stream.write(data)
+    stream.truncate()
+
+
+def patch(stream, relocation, prefix):
+    # type: (BinaryIO, Relocation, bytes) -> None
+    """Relocate a large binary in place: only its strings are read and written."""
+
+    def read(first, last):
+        # type: (int, int) -> bytes
+        stream.seek(first)
+        return stream.read(last - first)
+
+    stream.seek(0, os.SEEK_END)  # which also writes what is still in its buffer
+    size = stream.tell()
+    for start, string in list(strings(relocation, prefix, size, read)):
+        stream.seek(start)
+        stream.write(string)
+
+
+def fill(path, pieces):
+    # type: (bytes, Iterable[Tuple[int, bytes]]) -> None
+    """Write what `pieces` have, offset and bytes, over what the file at `path` has there."""
+    with open(path, "r+b") as stream:
+        for offset, data in pieces:
+            stream.seek(offset)
+            stream.write(data)
+
+
+def sha256_of(stream):
+    # type: (BinaryIO) -> bytes
+    total = hashlib.sha256()
+    stream.seek(0)
+    for piece in iter(lambda: stream.read(1 << 20), b""):
+        total.update(piece)
+    return total.hexdigest().encode("ascii")

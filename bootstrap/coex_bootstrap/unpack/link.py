@@ -1,0 +1,218 @@
+"""Link what roots beside a new one hold already: files that packages brought, and that are the same everywhere.
+
+Every root has a list, `frames`: a mark for each frame of packages in its archive, the sha256 of the frame's own sha256
+and of path, mode, time and place of the files in it that are not relocated. A root with the same mark holds the same
+files at the same paths; whoever could write a wrong list into it could as well write its files. They are cloned where
+the file system can (ioctl_ficlone(2)), and get a second name elsewhere, as conda does it with its package cache. A
+file whose size, mode or time shows that it was changed is not taken.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+import struct
+import sys
+
+from ..base import compat, workers
+from ..store.removal import is_of_user_alone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Set, Tuple
+
+    from ..format.archive import Archive
+    from ..format.index import Files, Index
+
+LIST = b"frames"
+MARK_SIZE = 32  # bytes
+MOST = 1 << 19  # marks of a list that is read
+COPY = b"COEX_COPY"  # the variable that has every file written anew
+
+CLONE = 0x40049409  # FICLONE of linux/fs.h
+NO_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EXDEV, errno.EPERM)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+PRECISION = 2e-6  # seconds: what 2.7 keeps of a time
+RECENTLY = 24 * 60 * 60  # seconds
+
+
+class Neighbours(object):
+    """The ready roots beside the one at `path`, and which frames of its archive they hold.
+
+    Where post-link scripts will run, files are only cloned: a script may write into a file that is there.
+    """
+
+    def __init__(self, archive, path, environ):
+        # type: (Archive, bytes, Dict[bytes, bytes]) -> None
+        self.index, self.files = archive.index, archive.index.files
+        self.marks = dict(make_marks(archive.index))
+        self.holders = {}  # type: Dict[bytes, List[bytes]]
+        self.may_name = not archive.manifest.post_link
+        self.may_clone = sys.platform.startswith("linux")
+        wanted = set(self.marks.values()) if environ.get(COPY, b"") in (b"", b"0") else set()
+        for root in _ready_roots(path) if wanted else ():
+            for mark in wanted & _read_list(root):
+                self.holders.setdefault(mark, []).append(root)
+        self.held = [frame for frame in sorted(self.marks) if self.marks[frame] in self.holders]
+
+    def list(self):
+        # type: () -> bytes
+        """Return the list of the new root, which begins to hold what the archive has."""
+        return b"".join(self.marks[frame] for frame in sorted(self.marks))
+
+    def saved(self):
+        # type: () -> Tuple[int, int]
+        """Return (files, bytes) that need no room of their own, if all can be linked."""
+        rows = [row for frame in self.held for row in plain_rows(self.files, frame)]
+        return len(rows), sum(self.files.sizes[row] for row in rows)
+
+    def link(self, work, beat):
+        # type: (bytes, Callable[[], None]) -> Set[int]
+        """Link into `work`, whose directories are there; return the frames of which nothing else has to be written.
+
+        In a frame with relocated files these are still to be written. What cannot be linked is left out whole.
+        """
+        if not self.held:
+            return set()
+
+        def link_frames(numbers):
+            # type: (Iterable[int]) -> List[int]
+            return [self.held[number] for number in numbers if self._link_frame(self.held[number], work)]
+
+        linked = set(frame for part in workers.share(len(self.held), link_frames, beat) for frame in part)
+        for row in self.files.large:
+            if self.files.frames[row] in linked and row not in self.files.relocated:
+                linked.update(self.index.frames_of(row))
+        return linked
+
+    def _link_frame(self, frame, work):
+        # type: (int, bytes) -> bool
+        rows = plain_rows(self.files, frame)
+        return any(self._link_rows(rows, root, work) for root in self.holders[self.marks[frame]])
+
+    def _link_rows(self, rows, root, work):
+        # type: (Sequence[int], bytes, bytes) -> bool
+        """Link all files of these rows, or leave none; a neighbour may be cleaned meanwhile."""
+        made = []
+        try:
+            for row in rows:
+                path = b"/" + self.files.path(row)
+                if not self._link_file(row, root + path, work + path):
+                    break
+                made.append(work + path)
+            else:
+                return True
+        except EnvironmentError:
+            pass  # whoever writes the files meets what is wrong with the place
+        for path in made:
+            os.unlink(path)
+        return False
+
+    def _link_file(self, row, source, target):
+        # type: (int, bytes, bytes) -> bool
+        if self.may_clone:
+            try:
+                return self._clone(row, source, target)
+            except EnvironmentError as error:
+                if error.errno not in NO_CLONE:
+                    raise
+                self.may_clone = False
+        state = os.lstat(source)
+        if not self.may_name or not self._is_as_written(row, state):
+            return False
+        os.link(source, target)
+        if state.st_atime < compat.NOW - RECENTLY:  # or a cleaner would take it for what nobody uses
+            compat.set_times(target, None, self.files.seconds[row], self.files.nanoseconds[row])
+        return True
+
+    def _clone(self, row, source, target):
+        # type: (int, bytes, bytes) -> bool
+        files, stream = self.files, os.open(source, os.O_RDONLY | NO_FOLLOW)
+        try:
+            if not self._is_as_written(row, os.fstat(stream)):
+                return False
+            new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, 0o600)
+            try:
+                fcntl.ioctl(new, CLONE, stream)
+                compat.set_times(target, new, files.seconds[row], files.nanoseconds[row])
+                os.fchmod(new, files.modes[row])
+            except EnvironmentError:
+                os.unlink(target)
+                raise
+            finally:
+                os.close(new)
+        finally:
+            os.close(stream)
+        return True
+
+    def _is_as_written(self, row, state):
+        # type: (int, os.stat_result) -> bool
+        """Return whether a file has what unpacking gave it; some file systems keep whole seconds of a time."""
+        files = self.files
+        time = files.seconds[row] + files.nanoseconds[row] / 1e9
+        return (
+            stat.S_ISREG(state.st_mode) and stat.S_IMODE(state.st_mode) == files.modes[row]
+            and state.st_size == files.sizes[row] and state.st_uid == os.geteuid()
+            and (abs(state.st_mtime - time) < PRECISION or state.st_mtime == files.seconds[row])
+        )
+
+
+def make_marks(index):
+    # type: (Index) -> Iterator[Tuple[int, bytes]]
+    """Yield (frame, mark) of each frame of packages in which a file begins that is not relocated."""
+    files = index.files
+    large = dict((files.frames[row], row) for row in files.large)
+    for frame in index.packaged:
+        rows = plain_rows(files, frame)
+        if not rows:
+            continue
+        frames = index.frames_of(large[frame]) if frame in large else (frame,)
+        words = [index.frames[number].sha256 for number in frames]
+        words += map(files.paths.__getitem__, _at(files.directories, rows))
+        words += _at(files.names, rows)
+        numbers = []  # type: List[int]
+        for column in (files.modes, files.seconds, files.nanoseconds, files.offsets, files.sizes):
+            numbers += _at(column, rows)
+        yield frame, hashlib.sha256(b"\0".join(words) + struct.pack("<%dq" % len(numbers), *numbers)).digest()
+
+
+def plain_rows(files, frame):
+    # type: (Files, int) -> Sequence[int]
+    """Return the rows of the files that begin in a frame and are the same everywhere."""
+    first, last = files.rows_of(frame)
+    rows = range(first, last)
+    return rows if files.relocated.isdisjoint(rows) else [row for row in rows if row not in files.relocated]
+
+
+def _at(column, rows):
+    # type: (Any, Sequence[int]) -> Sequence[Any]
+    """Return the items of a column in these rows; mostly they are next to each other."""
+    first, last = rows[0], rows[-1] + 1
+    return column[first:last] if last - first == len(rows) else [column[row] for row in rows]
+
+
+def _ready_roots(path):
+    # type: (bytes) -> Iterator[bytes]
+    """Yield the directories of this user beside a path that are ready and have a list."""
+    store, own = os.path.split(path)
+    for name in sorted(os.listdir(store)):
+        root = store + b"/" + name
+        if b"." in name or name == own:
+            continue
+        try:
+            state = os.lstat(root)
+            if is_of_user_alone(state) and os.path.lexists(root + b"/start"):
+                yield root
+        except EnvironmentError:
+            continue
+
+
+def _read_list(root):
+    # type: (bytes) -> Set[bytes]
+    try:
+        with open(root + b"/" + LIST, "rb") as stream:
+            data = stream.read(MARK_SIZE * MOST)
+    except EnvironmentError:
+        return set()
+    return set(data[start : start + MARK_SIZE] for start in range(0, len(data), MARK_SIZE))

@@ -1,0 +1,155 @@
+"""Show on a terminal how far frames are decoded: one line that moves, fits, and is gone before the entry point runs.
+
+Nothing is loaded, and nothing is done, where standard error is no terminal.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterable, Tuple, Union
+
+    from ..format.archive import Archive
+    from .zstd import Decoder
+
+VARIABLE = b"COEX_QUIET"
+SIZE = struct.Struct("<I")
+DELAY = 0.3  # seconds before which nobody needs to be told
+STEP = 0.1
+
+
+class Progress(object):
+    """Counts what all processes decode, through a pipe, and shows it by a thread that starts after them."""
+
+    def __init__(self, archive, environ, doing="unpacking"):
+        # type: (Archive, Dict[bytes, bytes], str) -> None
+        wanted = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
+        self.wanted = wanted and os.isatty(2)
+        self.archive, self.doing = archive, doing
+        self.done = self.width = self.left_out = 0
+        self.thread = None  # type: Any
+        self.reading = self.writing = -1
+        self.began = time.time()
+
+    def counted(self, decoder):
+        # type: (Decoder) -> Decoder
+        """Return a decoder that tells of each frame; a full pipe is passed over, its reader is only late."""
+        if not self.wanted:
+            return decoder
+        self.reading, self.writing = os.pipe()
+        for stream in (self.reading, self.writing):
+            fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_NONBLOCK)
+
+        def decode(frame, size):
+            # type: (bytes, int) -> Union[bytes, memoryview]
+            content = decoder(frame, size)
+            try:
+                if self.wanted:
+                    os.write(self.writing, SIZE.pack(size))
+            except EnvironmentError as error:
+                if error.errno != errno.EAGAIN:
+                    raise
+            return content
+
+        return decode
+
+    def leave_out(self, frames):
+        # type: (Iterable[int]) -> None
+        """Do not count on frames that need not be decoded."""
+        self.left_out = sum(self.archive.index.frames[number].content for number in frames)
+
+    def beating(self, beat):
+        # type: (Callable[[], None]) -> Callable[[], None]
+        """Return what is to be called meanwhile: its first call, when all processes are there, starts the line."""
+        if not self.wanted:
+            return beat
+
+        def start():
+            # type: () -> None
+            if self.thread is None:
+                import threading
+
+                self.total, self.factor = self._measure()
+                self.ended = threading.Event()
+                self.thread = threading.Thread(target=self._show)
+                self.thread.daemon = True
+                self.thread.start()
+            beat()
+
+        return start
+
+    def _measure(self):
+        # type: () -> Tuple[float, float]
+        """Return the bytes of files that are to be written, about, and how many a byte of a frame is: equal files share."""
+        frames = sum(frame.content for frame in self.archive.index.frames)
+        factor = float(sum(self.archive.index.files.sizes)) / max(frames, 1)
+        return (frames - self.left_out) * factor, factor
+
+    def _show(self):
+        # type: () -> None
+        self.ended.wait(DELAY)
+        while not self.ended.is_set():
+            self._count()
+            spent = time.time() - self.began
+            done = min(self.done * self.factor, self.total)  # a frame of records is decoded again at the end
+            line = fitting(self.doing, done, self.total, spent, columns())
+            _write("\r" + line.ljust(self.width))
+            self.width = len(line)
+            self.ended.wait(STEP)
+
+    def _count(self):
+        # type: () -> None
+        try:
+            data = os.read(self.reading, 1 << 16)
+        except EnvironmentError:  # nothing new
+            return
+        self.done += sum(SIZE.unpack(data[n : n + SIZE.size])[0] for n in range(0, len(data), SIZE.size))
+
+    def stop(self):
+        # type: () -> None
+        """End the line, and leave nothing of it."""
+        if not self.wanted:
+            return
+        self.wanted = False
+        if self.thread is not None:
+            self.ended.set()
+            self.thread.join()
+            if self.width:
+                _write("\r" + " " * self.width + "\r")
+        for stream in (self.reading, self.writing):
+            if stream >= 0:
+                os.close(stream)
+
+
+def fitting(doing, done, total, spent, room):
+    # type: (str, float, float, float, int) -> str
+    """Return the most that can be said in less than so many columns: a line that wraps cannot be taken back."""
+    percent = "%d %%" % (100 * done / max(total, 1))
+    lines = [
+        "coex: %s, %.1f of %.1f MB, %.1f s" % (doing, done / 1e6, total / 1e6, spent),
+        "coex: %s, %s" % (doing, percent), "coex: %s" % percent, percent,
+    ]
+    return [line for line in lines if len(line) < room or line == percent][0]
+
+
+def columns():
+    # type: () -> int
+    """Return how wide the terminal is now; 80 if it does not tell."""
+    import termios
+
+    try:
+        return struct.unpack("4H", fcntl.ioctl(2, termios.TIOCGWINSZ, b"\0" * 8))[1] or 80
+    except (EnvironmentError, struct.error):
+        return 80
+
+
+def _write(text):
+    # type: (str) -> None
+    try:
+        os.write(2, text.encode("ascii"))
+    except EnvironmentError:
+        pass  # the terminal is gone, the work is not

@@ -1,0 +1,162 @@
+"""Decode independent zstd frames with whatever this host offers."""
+
+import os
+
+from ..base import compat
+from ..base.errors import ArchiveDamaged, DecoderMissing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, List, Optional, Tuple, Union
+
+    # Takes a frame and the size of its content; the result holds until the next call.
+    Decoder = Callable[[bytes, int], Union[bytes, memoryview]]
+
+HOST_LIBRARIES = ("libzstd.so.1", "libzstd.1.dylib", "/opt/homebrew/lib/libzstd.1.dylib", "/usr/local/lib/libzstd.1.dylib")
+PROGRAMS = ("zstd", "unzstd", "pzstd")
+
+
+def open_decoder(carried=None):
+    # type: (Optional[bytes]) -> Decoder
+    """Return a decoder: the standard library's, of the library `carried`, of the host's library, of a program.
+
+    `carried` is the path of the libzstd that the archive carries, once written. Raises DecoderMissing with
+    what was tried and why each was refused.
+    """
+    refused = []  # type: List[str]
+    ways = [("compression.zstd", _standard_library)]
+    lacking = _without_ctypes()
+    if lacking:
+        ways.append(("the libzstd in the archive and of the host", _no_library))
+    elif carried is not None:
+        ways.append(("the libzstd in the archive", lambda: _library(compat.native(carried))))
+    for name in () if lacking else HOST_LIBRARIES:
+        ways.append((name, lambda name=name: _library(name)))  # type: ignore[misc]
+    for name in PROGRAMS:
+        ways.append(("the program " + name, lambda name=name: _program(name)))  # type: ignore[misc]
+    for name, way in ways:
+        try:
+            return way()
+        except Exception as error:  # a foreign library may fail in any way: the next is tried
+            refused.append("%s (%s)" % (name, str(error).splitlines()[0] if str(error) else type(error).__name__))
+    remedy = "install zstd on this host" + (", or name a Python that has ctypes in COEX_PYTHON" if lacking else "")
+    raise DecoderMissing("no way to decode zstd: " + ", ".join(refused), remedy=remedy)
+
+
+def _without_ctypes():
+    # type: () -> bool
+    """Return whether this Python cannot load libraries: some are built or packaged so."""
+    try:
+        import ctypes  # noqa: F401
+    except Exception:
+        return True
+    return False
+
+
+def _no_library():
+    # type: () -> Decoder
+    import ctypes  # noqa: F401 # which says why it cannot be loaded
+
+    raise ImportError("no ctypes")
+
+
+def _standard_library():
+    # type: () -> Decoder
+    """compression.zstd of Python 3.14 and newer (PEP 784)."""
+    from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+
+    def decode(frame, size):
+        # type: (bytes, int) -> bytes
+        decompressor = zstd.ZstdDecompressor()
+        try:
+            content = decompressor.decompress(frame, size + 1)  # type: bytes
+        except zstd.ZstdError as error:
+            raise ArchiveDamaged("a frame cannot be decoded: %s" % error)
+        if not decompressor.eof or decompressor.unused_data:  # its checksum comes last
+            raise ArchiveDamaged("a frame has another size than the index says")
+        return _checked(content, size)
+
+    return decode
+
+
+def _library(name):
+    # type: (str) -> Decoder
+    """libzstd by ctypes: the global lock of the interpreter is free while it decodes."""
+    import ctypes
+
+    library = ctypes.CDLL(name)
+    library.ZSTD_createDCtx.restype = ctypes.c_void_p
+    library.ZSTD_getErrorName.restype = ctypes.c_char_p
+    library.ZSTD_getErrorName.argtypes = [ctypes.c_size_t]
+    library.ZSTD_isError.argtypes = [ctypes.c_size_t]
+    decompress = library.ZSTD_decompressDCtx
+    decompress.restype = ctypes.c_size_t
+    decompress.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+    context = ctypes.c_void_p(library.ZSTD_createDCtx())
+    held = [ctypes.create_string_buffer(1 << 20)]  # type: List[Any]
+
+    def decode(frame, size):
+        # type: (bytes, int) -> memoryview
+        if len(held[0]) < size:
+            held[0] = ctypes.create_string_buffer(size)
+        result = decompress(context, held[0], len(held[0]), frame, len(frame))
+        if library.ZSTD_isError(result):
+            why = library.ZSTD_getErrorName(result).decode("ascii", "replace")
+            raise ArchiveDamaged("a frame cannot be decoded: %s" % why)
+        if result != size:
+            raise ArchiveDamaged("a frame has another size than the index says")
+        return memoryview(held[0])[:size]
+
+    return decode
+
+
+def _program(name):
+    # type: (str) -> Decoder
+    """A zstd program, one process a frame: slow, but it is there on some hosts without a library."""
+    import subprocess
+
+    with open(os.devnull, "rb") as nothing:
+        subprocess.check_output([name, "--version"], stdin=nothing, stderr=subprocess.STDOUT)
+
+    def decode(frame, size):
+        # type: (bytes, int) -> bytes
+        process = subprocess.Popen(
+            [name, "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        content, why = _communicate(process, frame, size + 1)
+        if process.returncode and len(content) <= size:
+            raise ArchiveDamaged("a frame cannot be decoded: %s" % " ".join(why.decode("ascii", "replace").split()))
+        return _checked(content, size)
+
+    return decode
+
+
+def _communicate(process, frame, limit):
+    # type: (Any, bytes, int) -> Tuple[bytes, bytes]
+    """Return up to `limit` bytes of what a program makes of a frame, and what it says: one may expand without end."""
+    import threading
+
+    def feed():
+        # type: () -> None
+        try:
+            with process.stdin:
+                process.stdin.write(frame)
+        except EnvironmentError:  # it reads no more
+            pass
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with process.stdout:
+        content = process.stdout.read(limit)
+    with process.stderr:
+        why = process.stderr.read()
+    feeder.join()
+    process.wait()
+    return content, why
+
+
+def _checked(content, size):
+    # type: (bytes, int) -> bytes
+    if len(content) != size:
+        raise ArchiveDamaged("a frame has another size than the index says")
+    return content

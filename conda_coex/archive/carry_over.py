@@ -1,0 +1,129 @@
+"""Carry what stays of an archive over into another one: files, links, and the frames as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.base.errors import ArchiveDamaged
+from coex_bootstrap.format.relocation import HASHES, TEXT, kind_of, parse, parse_slots, write_slots
+
+from ..root.content import SECOND, Content, Link, relocation_of
+from ..root.source import Held
+from .sizes import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from coex_bootstrap.format.archive import Archive
+    from coex_bootstrap.format.relocation import Source
+
+    from ..root.layout import Layout
+    from .payload import Payload
+
+KEPT = "kept"
+
+
+def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
+    """Put what stays of the archive into the layout; return the row of each file's path."""
+    rows, files = {}, old.index.files
+    items: list[Content | Link] = []
+    for number, row in enumerate(files):
+        if app_stays or not row.path.startswith(b"app/"):
+            path = os.fsdecode(row.path)
+            rows[path] = number
+            time = files.seconds[number] * SECOND + files.nanoseconds[number]
+            items.append(Content(path, row.mode, time, None, row.size))
+    for link in old.index.links:
+        if app_stays or not link.path.startswith(b"app/"):
+            items.append(Link(os.fsdecode(link.path), os.fsdecode(link.target)))
+    for directory in old.index.directories:
+        if app_stays or not directory.path.startswith(b"app/"):
+            layout.directories.add(os.fsdecode(directory.path))
+        layout.modes[os.fsdecode(directory.path)] = directory.mode
+    layout.place(KEPT, items)
+    return rows
+
+
+def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
+    """Have the content of files that stay and are wanted: it says what runs them, or which functions are in them.
+
+    Of a file that spans frames it is the beginning.
+    """
+    for row in old.index.files:
+        path = os.fsdecode(row.path)
+        entry = layout.entries.get(path)
+        if path in wanted and isinstance(entry, Content) and entry.source is None:
+            data = _decoded(old, row.frame) if row.size else b""
+            is_placed = kind_of(row.relocation) == TEXT
+            place = parse(row.relocation, old.index.placeholders).placeholder if is_placed else None
+            source = Held(data[row.offset :][: row.size])
+            moved = relocation_of(place, "text") if place else None
+            layout.entries[path] = replace(entry, source=source, relocation=moved)
+
+
+def _decoded(old: Archive, number: int) -> bytes:
+    return decode(checked_frame(old, number), old.index.frames[number].content)
+
+
+def checked_frame(old: Archive, number: int) -> bytes:
+    """Return the bytes of a frame, compared with the sha256 that the index has of it."""
+    data: bytes = old.frame(number)
+    if hashlib.sha256(data).hexdigest().encode() != old.index.frames[number].sha256:
+        raise ArchiveDamaged("a frame of it was altered", old.path)
+    return data
+
+
+def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -> None:
+    """Copy the frames of what stays, byte for byte, and make the rows again that tell of it.
+
+    They are compared with their sha256 when the new archive is read back.
+    """
+    payload.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
+    rows = list(old.index.files)
+    staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
+    wanted = {*old.index.packaged, *(number for n in staying for number in old.index.frames_of(n))}
+    wanted.update(number for n in staying for number in _sources(old, rows[n].relocation))
+    numbers = sorted(wanted)
+    for number in numbers:
+        frame = old.index.frames[number]._replace(offset=payload.size)
+        payload.append(KEPT, old.frame(number), frame)
+        payload.origins.append((len(payload.frames) - 1, partial(checked_frame, old, number)))
+    frames = {number: new for new, number in enumerate(numbers)}
+    payload.packaged += [frames[number] for number in old.index.packaged if number in frames]
+    moved = {n: new for new, n in enumerate(staying)}
+    for n in staying:
+        row = rows[n]
+        entry = layout.entries[os.fsdecode(row.path)]
+        assert isinstance(entry, Content)
+        relocation = row.relocation
+        if kind_of(relocation) == HASHES:
+            slots = parse_slots(relocation)
+            relocation = write_slots((_renumbered(source, moved, frames), offset) for source, offset in slots)
+        payload.rows.append(row._replace(frame=frames.get(row.frame, 0), mode=entry.mode, relocation=relocation))
+
+
+def _sources(old: Archive, relocation: bytes) -> Iterator[int]:
+    """Yield the frames of contents that are not files, whose sha256 a record holds."""
+    for source, _ in parse_slots(relocation) if kind_of(relocation) == HASHES else ():
+        if not isinstance(source, int):
+            number, start, size, _ = source
+            while size > 0:
+                yield number
+                size, number, start = size - (old.index.frames[number].content - start), number + 1, 0
+
+
+def _renumbered(source: Source, rows: dict[int, int], frames: dict[int, int]) -> Source:
+    """Return what a record has the hash of, where rows and frames have new numbers."""
+    if isinstance(source, int):
+        return rows[source]
+    number, start, size, relocation = source
+    return frames[number] if size else 0, start, size, relocation
+
+
+def is_kept(entry: Content | Link | None) -> bool:
+    """Return whether a file is of the old archive: its content has no source of its own, or what was read of it."""
+    return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, Held))

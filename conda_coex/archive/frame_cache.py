@@ -1,0 +1,192 @@
+"""Keep the frames of packages under conda's package cache, so that each package is compressed once.
+
+One file for each package, level and format: frames, a JSON description of them, its size and checksum, and
+a mark. It is written beside its place and renamed, so it is whole or not there; what a disk made of it since
+is seen when it is read. It vouches only for itself: one that others could have written is not used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import struct
+import time
+import zlib
+from typing import IO, TYPE_CHECKING, Any
+
+from coex_bootstrap.format.manifest import FORMAT_VERSION
+
+from ..errors import FramesDamaged
+from .frames import Place, frame_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .frames import Packed
+
+DIRECTORY = ".coex-frames"
+END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
+MARK = b"coexfrm5"
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
+
+
+class Entry:
+    """The frames of one package, open for reading: `frames` (size, content size, sha256), `places` by origin."""
+
+    def __init__(self, path: Path, stream: IO[bytes], described: dict[str, Any]) -> None:
+        self.path, self.stream = path, stream
+        self.frames: list[tuple[int, int, str]] = [tuple(row) for row in described["frames"]]
+        self.places = {origin: _place(*row) for origin, row in described["places"].items()}
+        self.owner = str(described["owner"])
+        self.level = int(described["level"])
+
+    def check(self) -> None:
+        """Compare the frames with their hashes; raises FramesDamaged, and removes the entry then."""
+        with self.path.open("rb") as stream:
+            for size, _, sha256 in self.frames:
+                if hashlib.sha256(stream.read(size)).hexdigest() != sha256:
+                    self.path.unlink(missing_ok=True)
+                    raise FramesDamaged(f"the frames kept of {self.owner} were altered", os.fsencode(self.path))
+
+    def read(self) -> Iterator[bytes]:
+        """Yield the bytes of all frames, in order."""
+        self.stream.seek(0)
+        for size, _, _ in self.frames:
+            yield self.stream.read(size)
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+class EntryWriter:
+    """Writes one entry while its package is compressed; a disk without room ends the entry, not the build."""
+
+    def __init__(self, path: Path, owner: str, level: int) -> None:
+        self.path, self.owner, self.level = path, owner, level
+        self.temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        self.stream: IO[bytes] | None = None
+        try:
+            path.parent.mkdir(0o755, parents=True, exist_ok=True)
+            self.stream = os.fdopen(os.open(self.temporary, NEW, 0o644), "wb")
+        except OSError:
+            return
+
+    def write(self, packed: Packed) -> None:
+        """Append a frame."""
+        if self.stream is not None:
+            try:
+                self.stream.write(packed.data)
+            except OSError:
+                self.abandon()
+
+    def commit(self, frames: list[tuple[int, int, str]], places: dict[str, Place]) -> None:
+        """Describe the frames and give the entry its place."""
+        if self.stream is None:
+            return
+        fields = {"owner": self.owner, "level": self.level, "frames": frames, "places": places}
+        described = json.dumps(fields, separators=(",", ":")).encode()
+        try:
+            self.stream.write(described + END.pack(len(described), zlib.crc32(described), MARK))
+            self.stream.close()
+            self.temporary.replace(self.path)
+        except OSError:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Leave nothing."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+        self.temporary.unlink(missing_ok=True)
+
+
+class FrameCache:
+    """The entries of one compression level in a directory; without a directory nothing is kept."""
+
+    def __init__(self, directory: Path | None, level: int) -> None:
+        self.directory, self.level = directory, level
+
+    def path(self, identity: str) -> Path | None:
+        """Return the place of an entry; `identity` says all that its content depends on but format and level."""
+        if self.directory is None:
+            return None
+        key = f"{FORMAT_VERSION} {frame_size(self.level)} {self.level} {identity}"
+        return self.directory / (hashlib.sha256(key.encode()).hexdigest()[:40] + ".frames")
+
+    def open(self, identity: str | None) -> Entry | None:
+        """Return the entry of an identity, or None where there is none that is whole."""
+        path = self.path(identity) if identity is not None else None
+        return open_entry(path) if path is not None else None
+
+    def writer(self, identity: str | None, owner: str) -> EntryWriter | None:
+        """Return what keeps the frames of an identity, under a name to show, or None where they are not to be kept."""
+        path = self.path(identity) if identity is not None else None
+        return EntryWriter(path, owner, self.level) if path is not None else None
+
+    def sweep(self) -> None:
+        """Remove what builds that were killed left behind."""
+        for path in unfinished(self.directory) if self.directory else ():
+            with contextlib.suppress(FileNotFoundError):  # the build that writes it has given it its name
+                if path.stat().st_mtime < time.time() - ABANDONED:
+                    path.unlink()
+
+
+def _place(frame: int, offset: int, size: int, edits: Any, mtime_ns: int) -> Place:
+    """Return a place of an entry; JSON has lists for tuples."""
+    if edits is not None:
+        edits = tuple((encoding, tuple(map(tuple, items))) for encoding, items in edits)
+    return Place(frame, offset, size, edits, mtime_ns)
+
+
+def open_entry(path: Path) -> Entry | None:
+    """Return the entry at `path`, or None if there is none that is whole, and that nobody else could have written."""
+    try:
+        stream = path.open("rb")
+    except OSError:
+        return None
+    try:
+        state = os.fstat(stream.fileno())
+        if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+            raise ValueError("an entry that others could have written")
+        return Entry(path, stream, _describe(stream))
+    except (OSError, ValueError, KeyError, TypeError, struct.error):
+        stream.close()
+        return None
+
+
+def _describe(stream: IO[bytes]) -> dict[str, Any]:
+    size = stream.seek(0, 2)
+    stream.seek(size - END.size)
+    length, checksum, mark = END.unpack(stream.read())
+    stream.seek(size - END.size - length)
+    text = stream.read(length)
+    if mark != MARK or zlib.crc32(text) != checksum:
+        raise ValueError("an entry that is not whole")
+    described: dict[str, Any] = json.loads(text)
+    if sum(row[0] for row in described["frames"]) + length + END.size != size:
+        raise ValueError("an entry of another size")
+    return described
+
+
+def entries(directory: Path) -> list[Path]:
+    """Return the files of the cache, largest first."""
+    found = [path for path in directory.glob("*.frames") if path.name[0] != "."] if directory.is_dir() else []
+    return sorted(found, key=lambda path: (-size_of(path), path.name))
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file of the cache, 0 where a build has renamed or removed it meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def unfinished(directory: Path) -> list[Path]:
+    """Return what builds are writing now, or left when they were killed."""
+    return list(directory.glob(".*.frames.*")) if directory.is_dir() else []

@@ -1,0 +1,152 @@
+"""Make the manifest: what an archive says about itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.relocation import BINARY, kind_of, parse
+
+from .. import __version__
+from ..root.activation import check_variables, portable_scripts
+from .writer import prelude_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from coex_bootstrap.format.index import Index
+
+    from ..inputs.environment import Environment
+    from ..root.layout import Layout
+    from ..root.link_rules import PackagePlan
+    from ..root.package import Package
+    from .payload import Payload
+
+BLOCK = 4096  # what a file takes on disk at least
+
+
+@dataclass(frozen=True)
+class Description:
+    """What an archive says of itself that its root does not show."""
+
+    name: str
+    entry_points: list[dict[str, Any]]  # as the manifest has them, the default one first
+    env: list[dict[str, object]]
+    keep_env: list[str]
+    level: int
+    date: int  # seconds since 1970
+    environment: Environment
+    plans: Sequence[PackagePlan]
+    libzstd: str  # what it came from
+    compile: dict[str, object] | None  # {python, sources} that a host compiles
+    runs_post_link: bool  # on the host
+    pip: list[dict[str, Any]]
+
+
+def make_manifest(of: Description, layout: Layout, payload: Payload, index: Index) -> form.Manifest:
+    """Return the manifest of a new archive without its digest, which comes last."""
+    check_variables(layout)
+    return form.Manifest({
+        **_measured(of.environment.platform, payload, index),
+        "name": of.name,
+        "platform": of.environment.platform,
+        "date": of.date,
+        "entry_points": of.entry_points,
+        "env": of.env,
+        "keep_env": of.keep_env,
+        "level": of.level,
+        "packages": _packages(of.plans, layout, payload),
+        "specs": list(of.environment.specs),
+        "requires": virtual_packages(plan.package for plan in of.plans),
+        "prefix_limit": _prefix_limit(index),
+        "portable": portable_scripts(layout),
+        "post_link": [_identity(plan.package) for plan in of.plans if of.runs_post_link and _has_post_link(plan)],
+        "libzstd": of.libzstd,
+        "compile": of.compile,
+        **({"pip": of.pip} if of.pip else {}),
+    })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is new in an archive of the packages of another one."""
+
+    name: str | None  # None: as it was
+    entry_points: list[dict[str, Any]]
+    env: list[dict[str, object]]
+    keep_env: list[str]
+    level: int
+
+
+def change_manifest(old: form.Manifest, change: Change, payload: Payload, index: Index) -> form.Manifest:
+    """Return the manifest of a repacked archive; its digest is still the old one."""
+    return old.replace(
+        **_measured(old.platform, payload, index),
+        name=old.name if change.name is None else change.name,
+        entry_points=change.entry_points,
+        env=change.env,
+        keep_env=change.keep_env,
+        level=change.level,
+    )
+
+
+def _measured(platform: str, payload: Payload, index: Index) -> dict[str, Any]:
+    """Return the fields that every build sets anew."""
+    return {
+        "format": form.FORMAT_VERSION,
+        "builder": f"conda-coex {__version__}",
+        "prelude": prelude_size(platform),
+        "payload": payload.size,
+        "unpacked": unpacked_size(index),
+    }
+
+
+def _packages(plans: Sequence[PackagePlan], layout: Layout, payload: Payload) -> list[dict[str, Any]]:
+    sizes = {group.owner: group.contents for group in layout.groups()}
+    packages = []
+    for plan in plans:
+        contents = sizes.get(plan.package.dist, ())
+        unpacked = sum(content.size for content in contents)
+        packages.append(_package(plan.package, payload.compressed.get(plan.package.dist, 0), unpacked, len(contents)))
+    return packages
+
+
+def unpacked_size(index: Index) -> dict[str, int]:
+    """Return how many files and bytes an archive takes on the disk of a host, and the bytes that its files contain."""
+    blocks = sum(-(-row.size // BLOCK) * BLOCK for row in index.files)
+    content = sum(row.size for row in index.files)
+    return {"files": len(index.files), "bytes": blocks + BLOCK * len(index.directories), "content": content}
+
+
+def _identity(package: Package) -> dict[str, Any]:
+    return {key: package.record[key] for key in ("name", "version", "build_number")}
+
+
+def _package(package: Package, compressed: int, unpacked: int, files: int) -> dict[str, Any]:
+    kept = ("name", "version", "build", "build_number", "channel", "subdir", "url", "md5", "sha256", "size", "license")
+    fields = {key: package.record[key] for key in kept if package.record.get(key) is not None}
+    return {**fields, "compressed": compressed, "unpacked": unpacked, "files": files}
+
+
+def _has_post_link(plan: PackagePlan) -> bool:
+    script = f"prefix/bin/.{plan.package.name}-post-link.sh"
+    return any(item.path == script for item in plan.files)
+
+
+def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
+    """Return the virtual packages that packages depend on, with every constraint."""
+    found: dict[str, set[str]] = {}
+    for package in packages:
+        for depend in package.record.get("depends", ()):
+            if parts := re.match(r"(__[\w-]+)\s*(.*)", depend):  # `__glibc >=2.17`, `__glibc>=2.17`
+                found.setdefault(parts[1], set()).add(parts[2].strip())
+    return {name: sorted(constraints) for name, constraints in sorted(found.items())}
+
+
+def _prefix_limit(index: Index) -> int | None:
+    """Return the length of the shortest placeholder that a binary holds: a longer prefix has no room there."""
+    binaries = (row.relocation for row in index.files if kind_of(row.relocation) == BINARY)
+    lengths = {len(parse(text, index.placeholders).placeholder.encode()) for text in binaries}
+    return min(lengths, default=None)

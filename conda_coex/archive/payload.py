@@ -1,0 +1,206 @@
+"""Write the payload: compress groups of files on all cores, or take their frames from the cache, and make the rows."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING
+
+from coex_bootstrap.base.cpu_count import usable_cores
+from coex_bootstrap.format.index import Directory, File, Frame, Index
+from coex_bootstrap.format.index import Link as IndexLink
+from coex_bootstrap.format.relocation import HASHES, NOTHING, SCRIPT, write, write_slots
+
+from ..root.content import format_time
+from ..root.source import OnDisk
+from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from coex_bootstrap.format.relocation import Source
+
+    from ..root.content import Content
+    from ..root.layout import Group, Layout
+    from .frame_cache import Entry, EntryWriter, FrameCache
+
+
+class Payload:
+    """The payload of an archive while it is written to `stream`; collects frames, rows and placeholders."""
+
+    def __init__(self, stream: IO[bytes], cache: FrameCache, progress: Callable[[int], None]) -> None:
+        self.stream, self.cache, self.progress = stream, cache, progress
+        self.size = 0
+        self.frames: list[Frame] = []
+        self.rows: list[File] = []
+        self.packaged: list[int] = []  # frames of packages
+        self.placeholders: list[str] = []
+        self.compressed: dict[str, int] = {}  # bytes of an owner's frames
+        self.origins: list[tuple[int, Callable[[], object]]] = []  # a frame that was taken as it is, and a check of it
+        self._sources: dict[tuple[str, str], Source] = {}  # by owner and origin: where relocated files are, for a slot
+        self._fillings: list[Filling] = []  # not yet finished
+
+    def add(self, groups: Iterable[Group]) -> None:
+        """Append groups of files: no frame holds files of two, so the frames of a package are its own."""
+        workers = usable_cores()
+        steps: deque[Callable[[], None]] = deque()
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for group in groups:
+                    self._plan_group(group, pool, steps, 2 * workers)
+                while steps:
+                    steps.popleft()()
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                for filling in self._fillings:
+                    filling.abandon()
+                raise
+
+    def _plan_group(self, group: Group, pool: ThreadPoolExecutor, steps: deque[Callable[[], None]], ahead: int) -> None:
+        """Start the work on a group and queue what finishes it, in order; do what is queued too far ahead."""
+        entry = group.entry or self.cache.open(group.identity)
+        if entry is not None and {c.origin for c in group.contents if c.size} <= entry.places.keys():
+            changed = [c for c in group.contents if c.size and entry.places[c.origin].mtime_ns != c.mtime_ns]
+            checked = [pool.submit(check_source, content) for content in changed if content.source is not None]
+            steps.append(lambda: self._take_entry(group, entry, checked))
+            while len(steps) > ahead:
+                steps.popleft()()
+            return
+        filling = Filling(self.cache.writer(group.identity, group.owner), group)
+        self._fillings.append(filling)
+        for pieces in cut(filling.contents, frame_size(self.cache.level)):
+            future = pool.submit(pack, pieces, self.cache.level)
+            steps.append(lambda future=future: self._take_frame(filling, future))  # type: ignore[misc]
+            while len(steps) > ahead:
+                steps.popleft()()
+        for twin, _ in filling.twins:
+            if isinstance(twin.source, OnDisk):  # which no frame reads
+                steps.append(pool.submit(check_source, twin).result)
+        steps.append(lambda: self._finish(filling))
+
+    def _take_entry(self, group: Group, entry: Entry, checked: list[Future[None]]) -> None:
+        for future in checked:
+            future.result()
+        first = len(self.frames)
+        for (size, content, sha256), data in zip(entry.frames, entry.read(), strict=True):
+            self.append(group.owner, data, Frame(self.size, size, content, sha256.encode()))
+        entry.close()
+        self.origins.append((first, entry.check))
+        self._add_rows(group, first, entry.places)
+
+    def _take_frame(self, filling: Filling, future: Future[Packed]) -> None:
+        packed = future.result()
+        filling.take(packed)
+        frame = Frame(self.size, len(packed.data), packed.content, packed.sha256.encode())
+        self.append(filling.group.owner, packed.data, frame)
+
+    def _finish(self, filling: Filling) -> None:
+        filling.finish()
+        self._fillings.remove(filling)
+        self._add_rows(filling.group, len(self.frames) - len(filling.frames), filling.places)
+
+    def append(self, owner: str, data: bytes, frame: Frame) -> None:
+        """Append a frame, whose offset is the size of the payload."""
+        self.frames.append(frame)
+        self.stream.write(data)
+        self.size += frame.size
+        self.compressed[owner] = self.compressed.get(owner, 0) + frame.size
+        self.progress(frame.content)
+
+    def blame(self, number: int) -> None:
+        """Raise the error for an altered frame if it was altered in the place that it came from."""
+        check = next((check for first, check in reversed(self.origins) if first <= number), None)
+        if check is not None:
+            check()
+
+    def _add_rows(self, group: Group, first: int, places: dict[str, Place]) -> None:
+        """Append the rows of a group's files, in the order of their places."""
+        if group.packaged:
+            self.packaged += range(first, len(self.frames))
+        nowhere = Place(-first, 0, 0, None, 0)
+        found = [(places[c.origin] if c.size else nowhere, c) for c in group.contents]
+        for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
+            relocation = self._relocation(content, place)
+            if relocation != NOTHING:
+                self._sources[group.owner, content.origin] = len(self.rows)
+            path, mtime = os.fsencode(content.path), format_time(content.mtime_ns).encode()
+            number = first + place.frame
+            self.rows.append(File(content.mode, mtime, number, place.offset, content.size, relocation, path))
+        for content in group.all:
+            if content.placeholder and (group.owner, content.origin) not in self._sources:
+                place = places[content.origin] if content.size else nowhere
+                where = first + place.frame, place.offset, content.size
+                self._sources[group.owner, content.origin] = (*where, self._relocation(content, place))
+
+    def _relocation(self, content: Content, place: Place) -> bytes:
+        moved = content.relocation
+        if moved is None or (place.edits is None and moved.kind not in (HASHES, SCRIPT)):
+            return NOTHING
+        if moved.kind == HASHES:
+            return bytes(write_slots([(self._sources[owned], offset) for owned, offset in moved.slots]))
+        return bytes(write(moved._replace(edits=place.edits), self.placeholders))
+
+
+class Filling:
+    """The frames of one group while they are made; a content that occurs twice in it is stored once."""
+
+    def __init__(self, writer: EntryWriter | None, group: Group) -> None:
+        self.writer, self.group = writer, group
+        self.frames: list[tuple[int, int, str]] = []
+        self.places: dict[str, Place] = {}
+        self.twins: list[tuple[Content, str]] = []  # and origin of the same content before it
+        self.contents = list(self._once(ordered(group.all)))
+
+    def _once(self, contents: Iterable[Content]) -> Iterable[Content]:
+        seen: dict[tuple[object, ...], str] = {}
+        for content in contents:
+            if not content.size:
+                continue
+            if content.sha256 is not None:
+                key = (content.sha256, content.size, content.relocation)
+                if key in seen:
+                    self.twins.append((content, seen[key]))
+                    continue
+                seen[key] = content.origin
+            yield content
+
+    def take(self, packed: Packed) -> None:
+        """Note where the files of the next frame lie, and keep the frame."""
+        number, offset = len(self.frames), 0
+        self.frames.append((len(packed.data), packed.content, packed.sha256))
+        for piece in packed.pieces:
+            if not piece.start:
+                content, edits = piece.content, packed.edits[piece.content.origin]
+                self.places[content.origin] = Place(number, offset, content.size, edits, content.mtime_ns)
+            offset += piece.length
+        if self.writer is not None:
+            self.writer.write(packed)
+
+    def finish(self) -> None:
+        """Place the twins, and commit the frames to the cache."""
+        for twin, first in self.twins:
+            self.places[twin.origin] = self.places[first]._replace(mtime_ns=twin.mtime_ns)
+        if self.writer is not None:
+            self.writer.commit(self.frames, self.places)
+
+    def abandon(self) -> None:
+        """Leave nothing in the cache."""
+        if self.writer is not None:
+            self.writer.abandon()
+
+
+def make_index(payload: Payload, layout: Layout) -> Index:
+    """Return the index: rows as the payload has them, directories and links sorted."""
+    index = Index()
+    index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
+    index.frames, index.files = payload.frames, payload.rows
+    index.packaged = payload.packaged
+    index.directories = [
+        Directory(layout.modes.get(path, 0o755), os.fsencode(path)) for path in sorted(layout.directories)
+    ]
+    index.links = [
+        IndexLink(os.fsencode(link.path), os.fsencode(link.target))
+        for link in sorted(layout.links(), key=lambda x: x.path)
+    ]
+    return index

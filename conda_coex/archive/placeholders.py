@@ -1,0 +1,92 @@
+"""Find every place where relocation will write: the build-time half of `coex_bootstrap.unpack.relocate`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.format.relocation import ENCODINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from coex_bootstrap.format.relocation import Edits
+
+    from ..root.source import Buffer
+
+    Accept = Callable[[Buffer, int, int, str], bool]
+
+
+def every(data: Buffer, start: int, end: int, encoding: str) -> bool:  # noqa: ARG001
+    """Accept every occurrence, as conda does: a placeholder of a package is no part of another path."""
+    return True
+
+
+def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = every) -> Edits:
+    """Return the edits of a relocation: none where `data` holds no placeholder that conda would replace.
+
+    The result is right for any prefix: conda searches encoding by encoding, so bytes that an earlier one
+    takes are out of a later one's reach. `accept` says of the bytes from `start` to `end`, in an encoding,
+    whether they are meant. The mode "paths" is for a binary in which nothing after a path may move.
+    """
+    find = FINDERS[file_mode]
+    taken: list[tuple[int, int]] = []
+    edits = []
+    for number, encoding in enumerate(ENCODINGS):
+        searched = placeholder.encode(encoding)
+        items = []
+        for item, start, end in find(data, searched, encoding, accept):
+            if not any(start < stop and begin < end for begin, stop in taken):
+                items.append((item, start, end))
+        taken += [(start, end) for _, start, end in items]
+        if items:
+            edits.append((number, tuple(item for item, _, _ in items)))
+    return tuple(edits)
+
+
+def _text_items(
+    data: Buffer, searched: bytes, encoding: str, accept: Accept
+) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """Every occurrence; blanks are escaped where the first line has it right after `#!`, and there is a second line."""
+    first_line = data.find(b"\n")
+    shebang = "#!".encode(encoding)
+    start = data.find(searched)
+    while start >= 0:
+        end = start + len(searched)
+        in_shebang = end <= first_line and data[max(0, start - len(shebang)) : start] == shebang
+        if accept(data, start, end, encoding):
+            yield (start, int(in_shebang)), start, end
+        start = data.find(searched, end)
+
+
+def _binary_items(
+    data: Buffer, searched: bytes, encoding: str, accept: Accept
+) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """Every NUL-terminated string from its first occurrence on (the pattern of conda's `binary_replace`)."""
+    zeros = "\0".encode(encoding)
+    pattern = re.compile(re.escape(searched) + b"(?:(?!(?:" + zeros + b")).)*" + zeros, re.DOTALL)
+    for found in pattern.finditer(data):
+        offsets = []
+        offset = found.start()
+        while offset >= 0:
+            if accept(data, offset, offset + len(searched), encoding):
+                offsets.append(offset)
+            offset = data.find(searched, offset + len(searched), found.end())
+        if offsets:
+            # The NUL at the end stays one, and may be the first byte of a string in another encoding.
+            yield (*offsets, found.end()), offsets[0], found.end() - len(zeros)
+
+
+def _path_items(
+    data: Buffer, searched: bytes, encoding: str, accept: Accept
+) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """Every occurrence, whatever follows."""
+    start = data.find(searched)
+    while start >= 0:
+        end = start + len(searched)
+        if accept(data, start, end, encoding):
+            yield (start,), start, end
+        start = data.find(searched, end)
+
+
+FINDERS = {"text": _text_items, "binary": _binary_items, "paths": _path_items}

@@ -1,0 +1,130 @@
+"""Read a finished archive as a host will, before it is announced as made."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from stat import S_IXUSR
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.base.cpu_count import usable_cores
+from coex_bootstrap.base.errors import ArchiveDamaged, DecoderMissing
+from coex_bootstrap.format.relocation import NOTHING, parse
+from coex_bootstrap.start.host import host_platform
+from coex_bootstrap.tools.check_archive import check_rest, read_frame
+from coex_bootstrap.unpack.contents import load_decoder
+
+from ..errors import ReadBackFailed
+from .sizes import decode
+from .writer import open_written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import IO
+
+    from coex_bootstrap.format.archive import Archive
+    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.unpack.zstd import Decoder
+
+    from .payload import Payload
+
+TOPS = ("prefix", "app")
+LINKS = 40  # in one path, as the kernel allows
+
+
+def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
+    """Read all of the archive in `stream` but the content of its frames, with the readers that it carries.
+
+    Raises ReadBackFailed for what a host would refuse, or the error of an earlier build or archive whose frames were
+    taken, where these were damaged there.
+    """
+    try:
+        with closing(open_written(stream)) as written:
+            altered = altered_frame(written)
+            check_relocations(written.index)
+            for entry in written.manifest.entry_points:
+                check_command(written.index, entry["command"])
+            if altered is None:
+                check_decoder(written)
+            for damage in check_rest(written, sealed=True):
+                raise ArchiveDamaged(str(damage["what"]))
+    except ArchiveDamaged as error:
+        raise ReadBackFailed(error.what, os.fsencode(output)) from error
+    if altered is not None:
+        payload.blame(altered)
+        raise ReadBackFailed(f"the sha256 of frame {altered} is not the one in its index", os.fsencode(output))
+
+
+def altered_frame(written: Archive) -> int | None:
+    """Return the first frame whose bytes do not have the sha256 that is in the index, None where all have."""
+
+    def is_whole(number: int) -> bool:
+        with suppress(ArchiveDamaged):
+            read_frame(written, number, None)
+            return True
+        return False
+
+    numbers = range(len(written.index.frames))
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        whole = list(pool.map(is_whole, numbers))
+    return next((number for number in numbers if not whole[number]), None)
+
+
+def check_relocations(index: Index) -> None:
+    """Raise ArchiveDamaged for a relocation that a host cannot read."""
+    for words in index.files.relocations.values():
+        for source, _ in parse(words, index.placeholders).slots:
+            if not isinstance(source, int) and source[3] != NOTHING:
+                parse(source[3], index.placeholders)
+
+
+def check_command(index: Index, command: list[list[str]]) -> None:
+    """Raise ArchiveDamaged if an entry point names a file that is not in the root, or runs one that is not a program.
+
+    A file that a link takes from outside of the root is the host's, and not looked at.
+    """
+    links = {os.fsdecode(link.path): os.fsdecode(link.target) for link in index.links}
+    for number, (kind, word) in enumerate(command):
+        at = follow(f"{kind}/{word}", links) if kind in TOPS else None
+        if at is not None:
+            mode = mode_of(index, os.fsencode(at))
+            if mode is None and (not number or os.fsencode(at) not in index.files.paths):
+                raise ArchiveDamaged(f"it has no {word}, which its entry point names")
+            if not number and mode is not None and not mode & S_IXUSR:
+                raise ArchiveDamaged(f"its entry point runs {word}, which is not executable")
+
+
+def mode_of(index: Index, path: bytes) -> int | None:
+    """Return the mode of a file of the root, None if it has no such file."""
+    parent, _, name = path.rpartition(b"/")
+    if parent not in index.files.paths:
+        return None
+    wanted = index.files.paths.index(parent), name
+    rows = zip(index.files.directories, index.files.names, index.files.modes, strict=True)
+    return next((mode for directory, its, mode in rows if (directory, its) == wanted), None)
+
+
+def follow(path: str, links: dict[str, str]) -> str | None:
+    """Return where a path of the root leads, None if that is outside of it; raises ArchiveDamaged for a circle."""
+    for _ in range(LINKS):
+        parts = path.split("/")
+        above = next((at for n in range(1, len(parts) + 1) if (at := "/".join(parts[:n])) in links), None)
+        if above is None:
+            return path
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(above), links[above])) + path[len(above) :]
+        if path.partition("/")[0] not in TOPS:
+            return None
+    raise ArchiveDamaged("an entry point's links lead in a circle")
+
+
+def check_decoder(written: Archive) -> None:
+    """Decode the smallest frame with the archive's own decoder if that runs here, else with the builder's."""
+    frames = written.index.frames
+    number = min(range(len(frames)), key=lambda number: frames[number].content)
+    decoder: Decoder = decode
+    if written.manifest.platform == host_platform():
+        with suppress(DecoderMissing):
+            decoder = load_decoder(written)
+    read_frame(written, number, decoder)

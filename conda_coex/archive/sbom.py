@@ -1,0 +1,90 @@
+"""Make the software bill of materials of an archive, in CycloneDX: the same manifest gives the same bytes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from coex_bootstrap.format.manifest import Manifest
+    from cyclonedx.model.component import Component
+
+
+def make_sbom(manifest: Manifest) -> bytes:
+    """Return the CycloneDX 1.6 document (ECMA-424) of the packages in a manifest, whose digest is not looked at."""
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.output.json import JsonV1Dot6
+
+    fields = {name: value for name, value in manifest.fields.items() if name not in ("digest", "prelude")}
+    content = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    whole = Component(name=manifest.name, type=ComponentType.APPLICATION, bom_ref="archive")
+    tool = Component(name="conda-coex", version=__version__, type=ComponentType.APPLICATION, bom_ref="conda-coex")
+    made = dt.datetime.fromtimestamp(manifest.date, dt.timezone.utc)
+    bom = Bom(
+        serial_number=uuid.uuid5(uuid.NAMESPACE_OID, content),
+        metadata=BomMetaData(component=whole, timestamp=made),
+    )
+    bom.metadata.tools.components.add(tool)
+    components = [*map(_component, manifest.packages), *map(_wheel, manifest.pip)]
+    for component in {str(each.bom_ref.value): each for each in components}.values():
+        bom.components.add(component)
+    bom.register_dependency(whole, sorted(bom.components, key=lambda each: str(each.bom_ref.value)))
+    return JsonV1Dot6(bom).output_as_string().encode() + b"\n"
+
+
+def _component(package: dict[str, Any]) -> Component:
+    """Return the component of a conda package, named by its package URL (purl-spec, type conda)."""
+    from cyclonedx.model import ExternalReference, ExternalReferenceType, XsUri
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.license import DisjunctiveLicense
+    from packageurl import PackageURL
+
+    qualifiers = {name: str(package[name]) for name in ("build", "channel", "subdir") if package.get(name)}
+    purl = PackageURL("conda", name=package["name"], version=package["version"], qualifiers=qualifiers)
+    references = []
+    if package.get("url"):
+        kind, url = ExternalReferenceType.DISTRIBUTION, XsUri(package["url"])
+        references.append(ExternalReference(type=kind, url=url, hashes=_hashes(package)))
+    return Component(
+        name=package["name"],
+        version=package["version"],
+        type=ComponentType.LIBRARY,
+        purl=purl,
+        bom_ref=purl.to_string(),
+        hashes=_hashes(package),
+        licenses=[DisjunctiveLicense(name=package["license"])] if package.get("license") else (),
+        external_references=references,
+    )
+
+
+def _wheel(package: dict[str, Any]) -> Component:
+    """Return the component of what pip installed."""
+    from cyclonedx.model.component import Component, ComponentType
+    from packageurl import PackageURL
+
+    name, version = str(package["name"]), str(package.get("version") or "")
+    purl = PackageURL("pypi", name=name, version=version)
+    return Component(
+        name=name,
+        version=version,
+        type=ComponentType.LIBRARY,
+        purl=purl,
+        bom_ref=purl.to_string(),
+        hashes=_hashes(package),
+    )
+
+
+def _hashes(package: dict[str, Any]) -> Iterator[Any]:
+    from cyclonedx.model import HashAlgorithm, HashType
+
+    for name, algorithm in (("md5", HashAlgorithm.MD5), ("sha256", HashAlgorithm.SHA_256)):
+        if package.get(name):
+            yield HashType(alg=algorithm, content=str(package[name]))

@@ -1,0 +1,129 @@
+"""Let `conda create -f tool.coex` make the packages of an archive into an environment, with condas that ask plugins."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conda.plugins.types import EnvironmentSpecBase
+
+if TYPE_CHECKING:
+    from coex_bootstrap.format.archive import Archive
+
+STATE = b"prefix/conda-meta/state"
+
+
+class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
+    """The packages of an archive, at exactly their builds; conda imports this module at every start."""
+
+    def __init__(self, filename: str | None = None, **more: object) -> None:  # noqa: ARG002 - conda's own have it
+        self.filename = filename
+
+    def can_handle(self) -> bool:
+        """Return whether the file begins as archives do."""
+        from coex_bootstrap.format.archive import is_start
+
+        try:
+            with Path(str(self.filename)).open("rb") as stream:
+                return bool(is_start(stream.read(512)))
+        except OSError:
+            return False
+
+    @property
+    def available_platforms(self) -> tuple[str, ...]:
+        """The archive's platform."""
+        return (str(self._read()["platform"]),)
+
+    @property
+    def env(self) -> Any:
+        """What conda makes: explicit packages with their sums; it says what else was in the archive."""
+        from dataclasses import MISSING, fields
+
+        from conda.base.context import context
+        from conda.exceptions import CondaValueError
+        from conda.misc import get_package_records_from_explicit
+        from conda.models.environment import Environment
+
+        from .print_outcome import notify
+
+        found = self._read()
+        if found["platform"] != context.subdir:
+            what = f"{self.filename} is for {found['platform']}, not for {context.subdir}; use --platform"
+            raise CondaValueError(what.replace("%", "%%"))
+        needed = {field.name for field in fields(Environment) if field.default is MISSING}
+        others = [*found["pip"], *(f"the variable {name}" for name in found["variables"])]
+        if others:  # conda leaves these out of environments of explicit packages
+            notify([f"only the packages of conda are made again, not {', '.join(others)}, and nothing of the app"])
+        return Environment(
+            platform=found["platform"],
+            name=Path(str(self.filename)).name.removesuffix(".coex"),
+            explicit_packages=list(get_package_records_from_explicit(self._lines(found))),
+            variables=found["variables"],
+            **({"prefix": context.target_prefix} if "prefix" in needed else {}),
+        )
+
+    def env_for(self, platform: str) -> Any:  # noqa: ARG002 - there is one platform
+        """Return the environment; conda has compared the platform."""
+        return self.env
+
+    def _lines(self, found: dict[str, Any]) -> list[str]:
+        """Return an explicit list, with packages of the builder's directories where this machine has them."""
+        from coex_bootstrap.base.errors import CoexError
+        from conda.exceptions import CondaValueError
+
+        from ..conda_api.local_packages import find_local, is_local
+        from ..inputs.lock_file import Lock, LockedPackage
+
+        rows = found["packages"]
+        packages = tuple(LockedPackage(row["url"], row["md5"], row["sha256"]) for row in rows)
+        try:
+            places = find_local(Lock(str(self.filename), found["platform"], packages)).packages
+        except CoexError as error:
+            raise CondaValueError(str(error).replace("%", "%%")) from error
+        lines = [
+            row["line"].replace(package.url, place.url, 1) if is_local(package) else row["line"]
+            for row, package, place in zip(rows, packages, places, strict=True)
+        ]
+        return ["@EXPLICIT", *lines]
+
+    def _read(self) -> dict[str, Any]:
+        """Return what the archive holds; raises conda's errors."""
+        from coex_bootstrap.base.errors import CoexError, unforeseen
+        from coex_bootstrap.format.archive import Archive
+        from coex_bootstrap.tools import lock as tool_lock
+        from conda.exceptions import CondaValueError
+
+        path = os.fsencode(str(self.filename))
+        try:
+            lock = tool_lock.execute(path, Namespace(sha256=True), dict(os.environb))
+            with closing(Archive(path)) as archive:
+                variables = _variables(archive)
+        except CoexError as error:
+            raise CondaValueError(str(error).replace("%", "%%")) from error
+        except Exception as error:
+            raise CondaValueError(str(unforeseen(error, path)).replace("%", "%%")) from error
+        return {
+            "platform": lock.fields["platform"],
+            "packages": lock.fields["packages"],
+            "pip": [f"{package['name']}=={package['version']}" for package in lock.fields["pip"]],
+            "variables": variables,
+        }
+
+
+def _variables(archive: Archive) -> dict[str, str]:
+    """Return the environment's variables, which conda keeps in `conda-meta/state`."""
+    from coex_bootstrap.start.activate import UNSET, parse_variables, state_variables
+
+    from ..archive.carry_over import checked_frame
+    from ..archive.sizes import decode
+
+    row = next((row for row in archive.index.files if row.path == STATE), None)
+    if row is None or not row.size:
+        return {}
+    frame = decode(checked_frame(archive, row.frame), archive.index.frames[row.frame].content)
+    data = frame[row.offset :][: row.size]
+    found = state_variables(parse_variables(data, STATE), STATE)
+    return {str(name): str(value) for name, value in found.items() if value not in (None, UNSET)}

@@ -1,0 +1,54 @@
+"""The command line of `conda coex inspect`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .options import describe
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..verbs.outcome import Outcome
+
+ABOUT = """\
+Of one archive: platform, entry points, variables, size, needs of the host,
+digest, every package with its sizes, and the files of the application. Of two
+archives: additions, removals and changes of all that, and the files that
+differ in packages of the same version and build, in the application, and among
+the files of no package. The path of a packed environment and the compression
+level make no difference.
+"""
+MORE = """\
+examples:
+  conda coex inspect tool.coex
+  conda coex inspect tool.coex --json
+  conda coex inspect tool.coex --sizes --html sizes.html
+  conda coex inspect old.coex new.coex
+
+exit status:
+  0 it was shown, whether two archives differ or not; 1 something failed, as
+  for a damaged archive; 2 the command line was wrong
+"""
+
+
+def configure_inspect(parser: ArgumentParser) -> None:
+    """Add the options."""
+    from conda.cli.helpers import add_parser_json
+
+    describe(parser, "inspect", ABOUT, MORE)
+    parser.add_argument("archive", metavar="ARCHIVE", help="The archive.")
+    parser.add_argument("other", nargs="?", metavar="OTHER", help="A second one, to compare it with.")
+    parser.add_argument("--sizes", action="store_true", help="Show where the megabytes are, by package and file.")
+    parser.add_argument(
+        "--html", metavar="FILE",
+        help="Write that as a page with a treemap, which loads nothing from elsewhere. An earlier page is replaced.",
+    )  # fmt: skip
+    add_parser_json(parser)
+
+
+def execute_inspect(arguments: Namespace) -> Outcome:
+    """Run the verb."""
+    from ..verbs.inspect import inspect
+
+    return inspect(arguments.archive, arguments.other, bars=arguments.sizes, page=arguments.html)

@@ -1,0 +1,34 @@
+"""Look for the libraries that a build needs, before any work: conda's Python may have conda-coex without them."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+from ..errors import LibraryMissing
+
+# Modules, and the names by which both conda-forge and PyPI have them.
+NEEDED = {
+    "cyclonedx": "cyclonedx-python-lib",
+    "packageurl": "packageurl-python",
+    "zstandard": "zstandard",
+    **({} if sys.version_info >= (3, 11) else {"tomli": "tomli"}),
+}
+
+
+def check_libraries() -> None:
+    """Raise LibraryMissing with how to install what is not there."""
+    missing = [name for module, name in NEEDED.items() if not _is_there(module)]
+    if missing:
+        names = " ".join(missing)
+        raise LibraryMissing(
+            f"conda-coex needs {', '.join(missing)}, which {sys.executable} does not have",
+            remedy=f"run `conda install -n base -c conda-forge {names}`, or `{sys.executable} -m pip install {names}`",
+        )
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,194 @@
+"""The command line of `conda coex`: options are conda's own, by conda's own helpers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.base.urls import without_credentials
+from coex_bootstrap.tools.output import write_text
+
+from .create import configure_create, execute_create
+from .inspect import configure_inspect, execute_inspect
+from .libraries import check_libraries
+from .options import add_output, describe
+from .pack import configure_pack, execute_pack
+from .repack import configure_repack, execute_repack
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..errors import CoexError
+    from ..verbs.outcome import Outcome
+
+# What every archive answers itself, see coex_bootstrap.tools.main: listed here, so that conda need not load that.
+TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile")
+BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": configure_repack}
+CACHE_ABOUT = """\
+Builds keep the frames of compressed packages under conda's package cache.
+Archives unpack to roots below COEX_ROOT or the user's caches. `list` shows
+both. `path` and `clean` mean the frames, or with --roots or a condition the
+roots. `clean` removes the roots that fit all conditions and that nobody uses;
+without a condition it removes leftovers alone.
+"""
+CACHE_MORE = """\
+examples:
+  conda coex cache list
+  conda coex cache clean                   # all frames
+  conda coex cache clean --older-than 30d  # roots not started for a month
+  conda coex cache clean --roots --all
+
+exit status:
+  0 all is well; 1 something failed; 2 the command line was wrong
+
+environment variables:
+  COEX_ROOT                     the store of unpacked archives, in the place of
+                                the user's caches
+  XDG_CACHE_HOME, HOME, TMPDIR  other places of stores
+  CONDA_PKGS_DIRS               conda's package caches, which hold the frames
+"""
+
+
+def configure(parser: ArgumentParser, verb: str) -> None:
+    """Give the parser of a verb its options and its help."""
+    from conda.cli.helpers import add_parser_help
+
+    add_parser_help(parser)
+    if verb in BUILDERS:
+        BUILDERS[verb](parser)
+    elif verb == "inspect":
+        configure_inspect(parser)
+    elif verb == "cache":
+        _configure_cache(parser)
+    else:
+        from .archive_verbs import configure as configure_tool
+
+        configure_tool(parser)
+
+
+def _configure_cache(parser: ArgumentParser) -> None:
+    from .archive_verbs import configure_cache
+
+    describe(parser, "cache", CACHE_ABOUT, CACHE_MORE)
+    parser.add_argument("action", choices=("list", "clean", "path"), help="Show it, remove it, or print where it is.")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--frames", action="store_true", help="Of builds alone.")
+    which.add_argument("--roots", action="store_true", help="Of unpacked archives alone.")
+    configure_cache(parser)
+    add_output(parser, asks=True)
+
+
+def execute(arguments: Namespace) -> int:
+    """Run the verb, and turn every error of ours, and of the system, into one that conda prints."""
+    from coex_bootstrap.base.errors import unforeseen
+    from conda import CondaError
+
+    from ..errors import CoexError
+    from .signals import interruptible, let_conda_say, open_closed_streams
+
+    if arguments.coex_verb is None:
+        return _show_help()
+    open_closed_streams()
+    try:
+        with interruptible():
+            return _execute_and_flush(arguments)
+    except CondaError as error:
+        let_conda_say(error)
+        raise  # before OSError, which some of them are too
+    except CoexError as error:
+        let_conda_say(error)
+        raise _for_conda(error, str(_advised(error))) from error
+    except OSError as error:
+        let_conda_say(error)
+        raise _for_conda(error, f"{error.filename or 'the system'}: {error.strerror or error}") from error
+    except Exception as error:
+        archive = _read_archive(arguments)
+        if archive is None:
+            raise  # conda says how to report a fault of ours
+        let_conda_say(error)
+        found = unforeseen(error, archive)
+        raise _for_conda(found, str(found)) from error
+
+
+def _read_archive(arguments: Namespace) -> bytes | None:
+    """Return the archive that a verb reads and that anyone may have made, None if there is none, or with -v.
+
+    What nobody thought of is more likely a fault of such a file than one of ours.
+    """
+    from conda.base.context import context
+
+    archive = getattr(arguments, "archive", None)
+    return None if archive is None or context.verbosity else os.fsencode(archive)
+
+
+def _execute_and_flush(arguments: Namespace) -> int:
+    """Run the verb; raises also for what cannot be written of what conda has printed."""
+    from conda.exceptions import CondaExitZero
+
+    try:
+        status = _execute(arguments)
+    except CondaExitZero:
+        write_text("")
+        raise
+    write_text("")
+    return status
+
+
+def _show_help() -> int:
+    """Print the help, as conda does if only its first word is given."""
+    from conda.cli.conda_argparse import generate_parser
+
+    generate_parser().parse_args(["coex", "--help"])
+    return 0
+
+
+def _advised(error: CoexError) -> CoexError:
+    """Return the error with advice that takes a look at conda's package caches."""
+    from conda.base.context import context
+
+    from ..errors import PackageDamaged
+    from .damage import with_advice
+
+    return with_advice(error, context.pkgs_dirs) if isinstance(error, PackageDamaged) else error
+
+
+def _for_conda(error: Exception, text: str) -> Exception:
+    """Return an error that conda prints, under the name of `error`, without a report."""
+    from conda import CondaError
+
+    from ..errors import Misuse
+
+    if isinstance(error, Misuse):
+        name, status = "ArgumentError", 2
+    else:
+        name, status = type(error).__name__, getattr(error, "status", 1)
+    kind = type(name, (CondaError,), {"return_code": status})
+    return kind("%(text)s", text=without_credentials(text))  # conda applies % to the text of its errors
+
+
+def _execute(arguments: Namespace) -> int:
+    """Run the verb, and print what came of it."""
+    from conda.base.context import context
+
+    from .print_outcome import show
+
+    outcome = _run(arguments)
+    return show(outcome, as_json=bool(arguments.json) if arguments.coex_verb in TOOLS else context.json)
+
+
+def _run(arguments: Namespace) -> Outcome:
+    if arguments.coex_verb in TOOLS:
+        from .archive_verbs import ask
+
+        return ask(arguments)
+    if arguments.coex_verb == "cache":
+        from ..verbs.cache import cache
+
+        return cache(arguments)
+    check_libraries()
+    if arguments.coex_verb in BUILDERS:
+        from .config import fill
+
+        arguments = fill(arguments, BUILDERS[arguments.coex_verb])
+    verbs = {"create": execute_create, "inspect": execute_inspect, "pack": execute_pack, "repack": execute_repack}
+    return verbs[arguments.coex_verb](arguments)

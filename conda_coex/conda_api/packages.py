@@ -1,0 +1,182 @@
+"""Read the packages of conda's cache, as plain values that have passed every check of names and paths."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import posixpath
+import stat
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PackageDamaged, PackageRefused
+from ..root.package import EntryPoint, Package, PackagePath
+from . import versions
+from .paths_json import plain, read_rows
+from .public_urls import public_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STAY = {"", ".", ".."}  # parts that no path of a package has
+
+
+def read_package(record: Any, entry: Any, requested: str | None) -> Package:
+    """Read one package from a conda record and the entry of conda's cache for it.
+
+    Raises PackageDamaged where a listed file is missing, PackageRefused for a path that leaves the prefix.
+    The rules are those of conda's `gateways/disk/read.py`.
+    """
+    from conda.gateways.disk.read import read_package_metadata
+
+    directory = Path(entry.extracted_package_dir)
+    try:
+        metadata = read_package_metadata(str(directory))
+        rows = read_rows(directory)
+        site_packages = json.loads((directory / "info/index.json").read_text("utf-8")).get("python_site_packages_path")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # as metadata of other shapes gives
+        raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
+    noarch, entry_points = _noarch(record, metadata, directory)
+    paths = tuple(_read_path(directory, row) for row in rows)
+    _check_directories(directory, paths)
+    modes = _true_modes(entry.package_tarball_full_path, paths)
+    return Package(
+        record=_record_fields(record, metadata, entry.url, requested),
+        directory=directory,
+        noarch=noarch,
+        entry_points=entry_points,
+        paths=tuple(_with_mode(path, modes) for path in paths),
+        site_packages=site_packages,
+        requested=requested,
+    )
+
+
+def _noarch(record: Any, metadata: Any, directory: Path) -> tuple[str | None, tuple[EntryPoint, ...]]:
+    in_package = metadata.noarch if metadata is not None else None
+    noarch = record.noarch or (in_package.type if in_package is not None else None)
+    if noarch is None:
+        return None, ()
+    if plain(noarch) != "python":
+        return "generic", ()
+    given = (in_package.entry_points if in_package is not None else None) or ()
+    return "python", tuple(parse_entry_point(text, directory) for text in given)
+
+
+def parse_entry_point(text: str, directory: Path) -> EntryPoint:
+    """Parse `command = module:function` as the conda that builds does.
+
+    A command is a file name, never a path (GHSA-q53q-5r4j-5729). A conda that checks more refuses what names no
+    function; older ones write a script that does not run. Raises PackageRefused for what no conda can read.
+    """
+    from conda.common.path import parse_entry_point_def
+
+    try:
+        text.encode()
+        command, module, function = _plain_entry_point(text)
+        if _is_file_name(command):
+            with contextlib.suppress(ValueError):
+                command, module, function = parse_entry_point_def(text)
+    except ValueError as error:
+        raise PackageRefused(f"the entry point {text!r} cannot be read", os.fsencode(directory)) from error
+    if not _is_file_name(command):
+        raise PackageRefused(f"the entry point {text!r} is no file name", os.fsencode(directory))
+    return EntryPoint(command, module, function)
+
+
+def _plain_entry_point(text: str) -> tuple[str, str, str]:
+    """Return command, module and function as conda without checks takes them (`parse_entry_point_def` of 24.7)."""
+    before, function = text.rsplit(":", 1)
+    command, module = before.rsplit("=", 1)
+    return command.strip(), module.strip(), function.strip()
+
+
+def _is_file_name(command: str) -> bool:
+    return bool(command) and command[0] != "." and not set(command) & set("/\\\0\n\r")
+
+
+def check_path(path: str, directory: Path) -> str:
+    """Return `path` if it stays below the prefix; raises PackageRefused."""
+    parts = path.split("/")
+    if not STAY.isdisjoint(parts) or "\0" in path:
+        raise PackageRefused(f"the package's path {path!r} leaves the environment", os.fsencode(directory))
+    if parts[0] == "conda-meta" and path.endswith((".json", "/history")):
+        raise PackageRefused(f"the package brings conda's own record {path!r}", os.fsencode(directory))
+    return path
+
+
+def _read_path(directory: Path, fields: dict[str, Any]) -> PackagePath:
+    path = check_path(fields["_path"], directory)
+    try:
+        state = os.lstat(f"{directory}/{path}")
+    except (OSError, ValueError) as error:
+        raise PackageDamaged("missing from the package", os.fsencode(f"{directory}/{path}")) from error
+    kind = str(fields["path_type"])
+    if kind != "directory":
+        kind = "softlink" if stat.S_ISLNK(state.st_mode) else "hardlink"
+    if kind == "hardlink" and not stat.S_ISREG(state.st_mode):
+        raise PackageRefused(f"{path} is no file, directory or link", os.fsencode(directory))
+    recorded = fields.get("size_in_bytes")
+    if kind == "hardlink" and recorded is not None and recorded != state.st_size:
+        what = f"has {state.st_size} bytes, its record says {recorded}"
+        raise PackageDamaged(what, os.fsencode(f"{directory}/{path}"))
+    return PackagePath(
+        path=path,
+        kind=kind,
+        placeholder=(fields.get("prefix_placeholder") or None) if kind == "hardlink" else None,
+        file_mode=fields.get("file_mode"),
+        sha256=fields.get("sha256") if kind == "hardlink" else None,
+        size=state.st_size if kind == "hardlink" else 0,
+        mode=stat.S_IMODE(state.st_mode) & ~0o022,
+        mtime_ns=state.st_mtime_ns,
+        fields=fields,
+    )
+
+
+def _check_directories(directory: Path, paths: Iterable[PackagePath]) -> None:
+    """Refuse a file that a link of its package fetches from outside of it: it would be the builder's."""
+    parents = {posixpath.dirname(path.path) for path in paths}
+    ancestors = {ancestor for parent in parents for ancestor in accumulate(parent.split("/"), posixpath.join)}
+    inside = directory.resolve()
+    for ancestor in sorted(ancestors):
+        source = directory / ancestor
+        if source.is_symlink() and not source.resolve().is_relative_to(inside):
+            what = f"{ancestor} leads out of the package, and a file lies behind it"
+            raise PackageRefused(what, os.fsencode(directory))
+
+
+def _true_modes(tarball: str | None, paths: Iterable[PackagePath]) -> dict[str, int] | None:
+    """Return the modes of the package file, where the cache was filled under an umask that hides them.
+
+    conda extracts through the umask of that moment. 022 and 002 are undone by masking; a stricter one
+    took bits that only the package file still has. Without that file, others get what the owner has.
+    """
+    files = [path for path in paths if path.kind == "hardlink"]
+    if not files or any(path.mode & 0o004 for path in files):
+        return None
+    if tarball and Path(tarball).is_file():
+        from conda_package_streaming.package_streaming import stream_conda_component
+
+        return {member.name: member.mode & 0o7755 for _, member in stream_conda_component(tarball)}
+    return {path.path: path.mode | (path.mode & 0o500) >> 3 | (path.mode & 0o500) >> 6 for path in files}
+
+
+def _with_mode(path: PackagePath, modes: dict[str, int] | None) -> PackagePath:
+    if modes is None or path.path not in modes:
+        return path
+    return replace(path, mode=modes[path.path])
+
+
+def _record_fields(record: Any, metadata: Any, url: str, requested: str | None) -> dict[str, Any]:
+    """Return the fields that conda writes to `conda-meta` for this record, with public URLs."""
+    from conda.models.records import PrefixRecord
+
+    merged = PrefixRecord.from_objects(record, metadata, url=url, **versions.requested(requested))
+    fields: dict[str, Any] = json.loads(_to_json(merged.dump()))
+    return public_record(fields)
+
+
+def _to_json(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, default=lambda value: plain(value) if hasattr(value, "value") else value.dump())

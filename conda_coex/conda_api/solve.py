@@ -1,0 +1,154 @@
+"""Solve: from what was asked for to records in link order."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RepodataMissing
+from ..inputs.environment import DryRun, Environment
+from . import versions
+from .public_urls import public_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..inputs.environment import Wanted
+
+# What a host is assumed to offer where the target is another platform than the builder's: the oldest
+# that the packages of conda-forge are made for. CONDA_OVERRIDE_* of the caller wins.
+ASSUMED = {
+    "linux": {"CONDA_OVERRIDE_LINUX": "5.10", "CONDA_OVERRIDE_GLIBC": "2.28"},
+    "osx": {"CONDA_OVERRIDE_OSX": "11.0"},
+}
+NOWHERE = "/env/does/not/exist"  # conda's own name for the prefix of a solve without one
+
+
+def solve(wanted: Wanted, location: str) -> Environment | DryRun:
+    """Solve, show the result and ask, as conda does; in a dry run return the plan.
+
+    Raises conda's own errors for what cannot be satisfied.
+
+    `location` is what conda shows as the environment's place: the archive to be.
+    """
+    from conda.base.context import context
+    from conda.models.match_spec import MatchSpec
+
+    transaction, asked, notes = _solve_implied(wanted, location)
+    pip = [line for section in wanted.pip for line in section.shown]
+    if context.dry_run:
+        return _plan(transaction, pip)
+    versions.ask(lambda: _summary(transaction, pip))
+    specs = tuple(sorted({public_spec(str(MatchSpec(spec))) for spec in asked}))  # in any order they ask for the same
+    return Environment(
+        context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables, pip=wanted.pip,
+        notes=(*wanted.notes, *notes), solved=True,
+    )  # fmt: skip
+
+
+def _solve_implied(wanted: Wanted, location: str) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """Return the transaction with what is implied, or without it if the channels have it not; specs; a note of that."""
+    asked = (*wanted.implied, *wanted.specs)
+    if not (wanted.implied and wanted.specs):
+        return solve_transaction(asked, wanted.channels, location), asked, ()
+    try:
+        return solve_transaction(asked, wanted.channels, location), asked, ()
+    except _retryable() as error:
+        with contextlib.suppress(*_retryable()):
+            transaction = solve_transaction(wanted.specs, wanted.channels, location)
+            names = ", ".join(wanted.implied)
+            return transaction, wanted.specs, (f"no channel has a fitting package {names}: the one in Python serves",)
+        raise error from None
+
+
+def solve_records(specs: Sequence[str], channels: Sequence[str]) -> tuple[Any, ...]:
+    """Return the records of a solve, without asking."""
+    return _link_records(solve_transaction(specs, channels))
+
+
+def _link_records(transaction: Any) -> tuple[Any, ...]:
+    return tuple(next(iter(transaction.prefix_setups.values())).link_precs)
+
+
+def solve_transaction(specs: Sequence[str], channels: Sequence[str], prefix: str = NOWHERE) -> Any:
+    """Return conda's transaction for a new environment; raises RepodataMissing if --offline made it fail."""
+    try:
+        return _try_each_repodata(specs, channels, prefix)
+    except _failures() as error:
+        unread = versions.unread_channels(channels)
+        if unread:
+            raise RepodataMissing(unread) from error
+        raise
+
+
+def _try_each_repodata(specs: Sequence[str], channels: Sequence[str], prefix: str) -> Any:
+    from conda.exceptions import PackagesNotFoundError, ResolvePackageNotFound
+    from conda.models.match_spec import MatchSpec
+
+    assume_platform()
+    parsed = tuple(MatchSpec(spec) for spec in specs)
+    names = versions.repodata_names()
+    for name in names:
+        last = name == names[-1]
+        try:
+            return _transaction(prefix, channels, parsed, name, last=last)
+        except ResolvePackageNotFound as error:
+            if last:
+                raise PackagesNotFoundError(error._formatted_chains, channels) from error
+        except _retryable() as error:
+            if last or not getattr(error, "allow_retry", True):
+                raise
+    raise AssertionError("no repodata file was tried")
+
+
+def _transaction(prefix: str, channels: Sequence[str], specs: Sequence[Any], repodata: str, *, last: bool) -> Any:
+    from conda.base.context import context
+
+    backend = context.plugin_manager.get_cached_solver_backend()
+    subdirs = (context.subdir, "noarch")
+    solver = backend(prefix, channels, subdirs, specs_to_add=specs, repodata_fn=repodata, command="create")
+    return solver.solve_for_transaction(
+        deps_modifier=context.deps_modifier, update_modifier=context.update_modifier, should_retry_solve=not last
+    )
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """Return what a solve ends with; OSError is that of the rattler solver, for repodata that is not there."""
+    return (OSError, *_retryable())
+
+
+def _retryable() -> tuple[type[BaseException], ...]:
+    from conda.exceptions import PackagesNotFoundError, SpecsConfigurationConflictError, UnsatisfiableError
+
+    return UnsatisfiableError, SpecsConfigurationConflictError, PackagesNotFoundError, SystemExit
+
+
+def _plan(transaction: Any, pip: Sequence[str]) -> DryRun:
+    """Return what conda and pip would install."""
+    from conda.base.context import context
+
+    lines = () if context.json else tuple(_summary(transaction, pip))
+    return DryRun({**transaction._make_legacy_action_groups()[0], **({"PIP": list(pip)} if pip else {})}, lines)
+
+
+def _summary(transaction: Any, pip: Sequence[str]) -> Iterator[str]:
+    """Yield the lines by which conda says what it would install, and those for pip."""
+    with contextlib.redirect_stdout(io.StringIO()) as summary:
+        transaction.print_transaction_summary()
+    yield from summary.getvalue().split("\n")[:-1]
+    if pip:
+        yield from ("The following will be installed by pip:", "", *(f"  {line}" for line in pip), "")
+
+
+def assume_platform() -> None:
+    """Give the solver the virtual packages of another platform, where conda would offer the builder's or none."""
+    from conda.base.context import context
+
+    if context.subdir == context._native_subdir():
+        return
+    configured = getattr(context, "override_virtual_packages", {})  # of 25.11, after which the variables come first
+    for name, value in ASSUMED.get(context.subdir.partition("-")[0], {}).items():
+        if name.removeprefix("CONDA_OVERRIDE_").lower() not in configured:
+            os.environ.setdefault(name, value)

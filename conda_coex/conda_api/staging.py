@@ -1,0 +1,122 @@
+"""Make the environment on the builder, for a while, with conda's own transaction: what pip needs to install into it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..inputs.environment import Environment
+    from ..root.package import Package
+
+DIRECTORY = ".coex-staging"
+LONGEST = 255  # of conda-build's placeholders
+STAND_IN = "/opt/coex" + "_placehold" * 25
+
+
+@contextlib.contextmanager
+def staged(environment: Environment, packages: Sequence[Package], parent: Path | None) -> Iterator[Path]:
+    """Yield the prefix of the environment, made in a directory of its own below `parent`, which only this user changes.
+
+    Its place follows from its content, because compilers leave traces of it: the same input gives the same
+    bytes. Another build of the same waits. It is as long as packages allow, because it becomes a placeholder.
+    """
+    binary = (path for package in packages for path in package.paths if path.file_mode == "binary")
+    longest = min([LONGEST, *(len(path.placeholder) for path in binary if path.placeholder)])
+    key = _key(environment)
+    if parent is not None and len(f"{parent.resolve() / key}/_/prefix") > longest:
+        parent = None  # too long for an old package
+    with _directory(key, parent) as directory:
+        fill = max(1, longest - len(f"{directory}//prefix"))
+        prefix = directory / ("_" * min(fill, LONGEST)) / "prefix"
+        _link(environment, prefix)
+        yield prefix
+
+
+def stand_in(prefix: Path) -> str:
+    """Return what stands for the staging prefix in the archive: as long, and the same on every builder."""
+    return STAND_IN[: len(str(prefix))].rstrip("/").ljust(len(str(prefix)), "_")
+
+
+def _key(environment: Environment) -> str:
+    found = hashlib.sha256()
+    for record in environment.records:
+        found.update(f"{record.dist_str()} {record.get('sha256') or record.get('md5')}\n".encode())
+    for section in environment.pip:
+        found.update("\n".join(section.lines).encode() + b"\n")
+    return found.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def _directory(key: str, parent: Path | None) -> Iterator[Path]:
+    """Yield an empty directory that is this process's alone while it holds the lock on it; it is removed at the end."""
+    if parent is None:
+        with tempfile.TemporaryDirectory(prefix="coex-staging-") as scratch:
+            yield Path(scratch).resolve()
+        return
+    place = parent.resolve() / key
+    _sweep(place.parent)
+    descriptor = _lock(place)
+    try:
+        for path in place.iterdir():  # of a build that was killed
+            shutil.rmtree(path)
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            place.parent.rmdir()
+
+
+def _lock(place: Path) -> int:
+    """Return the locked descriptor of a directory; who waited may find that the one before has removed it."""
+    while True:
+        try:
+            place.parent.mkdir(0o755, parents=True, exist_ok=True)
+            place.mkdir(0o700, exist_ok=True)
+            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if place.stat().st_ino == os.fstat(descriptor).st_ino:
+                os.set_inheritable(descriptor, True)  # a pip whose build was killed still holds the lock
+                return descriptor
+        os.close(descriptor)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what builds that were killed have left: directories that nobody holds the lock on."""
+    for place in parent.iterdir() if parent.is_dir() else ():
+        with contextlib.suppress(OSError):
+            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(place, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+
+
+def _link(environment: Environment, prefix: Path) -> None:
+    from conda.base.context import context
+    from conda.core.link import PrefixSetup, UnlinkLinkTransaction
+    from conda.models.match_spec import MatchSpec
+
+    specs = tuple(map(MatchSpec, environment.specs))
+    setup = PrefixSetup(str(prefix), (), tuple(environment.records), (), specs, ())
+    # neither menus nor the list of environments should know of it
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        context._override("shortcuts", False),
+        context._override("register_envs", False),
+    ):
+        UnlinkLinkTransaction(setup).execute()

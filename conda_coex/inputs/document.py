@@ -1,0 +1,44 @@
+"""A file that the user names, read once: it may be a pipe."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .yaml_text import Mapping, load
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file, its bytes, and the YAML that it holds; `problem` says why it is not YAML."""
+
+    path: str
+    data: bytes
+    found: Any = None
+    problem: str | None = None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The outermost keys; none if it is not a mapping."""
+        return frozenset(self.found) if isinstance(self.found, Mapping) else frozenset()
+
+
+def read_document(path: str) -> Document:
+    """Read a file; raises InputError if it cannot be read."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        kinds = {"FileNotFoundError": "does not exist", "IsADirectoryError": "is a directory"}
+        what = kinds.get(type(error).__name__, f"cannot be read: {error.strerror}")
+        raise InputError(f"the file {what}", os.fsencode(path)) from error
+    try:
+        return Document(path, data, load(data, _NotYaml))
+    except _NotYaml as error:
+        return Document(path, data, problem=str(error))
+
+
+class _NotYaml(Exception):
+    """Why a file is not YAML."""

@@ -1,0 +1,72 @@
+"""An environment before it is fetched: its records, and what it has beside packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from coex_bootstrap.base.urls import without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class PipSection:
+    """Lines of a requirements file for pip, with the directory that paths in them are relative to."""
+
+    directory: str
+    lines: tuple[str, ...]
+    pinned: bool = False  # from a lock, which has their dependencies too
+    file: str | None = None  # that they are in
+
+    @property
+    def shown(self) -> list[str]:
+        """The lines as anybody may see them."""
+        return [without_credentials(line) for line in self.lines]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to solve for: merged from files and specs, most important channel first."""
+
+    specs: tuple[str, ...]
+    channels: tuple[str, ...]
+    variables: dict[str, str | None] = field(default_factory=dict)  # None: to be unset
+    pip: tuple[PipSection, ...] = ()
+    pinned: tuple[Any, ...] = ()  # records that need no solve
+    notes: tuple[str, ...] = ()
+    implied: tuple[str, ...] = ()  # specs that nobody wrote, taken if the channels have them
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a dry run would pack: conda's actions {LINK: records, PIP: lines, ...}, and the lines for a person.
+
+    A `message` says why nothing is known of it.
+    """
+
+    actions: dict[str, Any] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    message: str | None = None
+
+
+def plan_of(records: Sequence[Any], pip: Sequence[str] = ()) -> DryRun:
+    """Return the plan for records that need no solve, and lines for pip."""
+    actions = {"LINK": list(records), **({"PIP": list(pip)} if pip else {})}
+    return DryRun(actions, (*(record.dist_str() for record in records), *(f"pip: {line}" for line in pip)))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Records in link order, with what an environment has beside packages."""
+
+    platform: str
+    records: tuple[Any, ...]  # conda's PackageRecord
+    specs: tuple[str, ...]
+    channels: tuple[str, ...]
+    variables: dict[str, str | None]
+    foreign: tuple[str, ...] = ()  # packages of other installers, which have no conda package
+    pip: tuple[PipSection, ...] = ()
+    notes: tuple[str, ...] = ()  # what deserves the user's attention
+    solved: bool = False  # from channels, which the user can add to

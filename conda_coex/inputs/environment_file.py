@@ -1,0 +1,173 @@
+"""Read an environment.yml: what conda takes of it, the same for every version of conda, with lines in its errors."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .yaml_text import TEMPLATE, Mapping, Text, as_yaml_reads, shown, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .document import Document
+
+KEYS = {"name", "prefix", "channels", "dependencies", "variables"}
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SUFFIXES = (".yml", ".yaml")
+PIP = re.compile(r"(?:[^\s=<>!~]*::)?pip(?:[\s=<>!~;\[].*)?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class EnvironmentFile:
+    """What an environment file asks for; `pinned` are the records of a lock file that a plugin has read."""
+
+    channels: tuple[str, ...]
+    specs: tuple[str, ...]
+    pip: tuple[str, ...]
+    variables: dict[str, str | None]
+    pinned: tuple[Any, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lacks_pip(self) -> bool:
+        """Whether it has lines for pip, and does not ask for pip itself: conda adds it then."""
+        return bool(self.pip) and not any(PIP.fullmatch(spec) for spec in self.specs)
+
+
+def read(document: Document) -> EnvironmentFile | None:
+    """Return what an environment file or a list of specs (.txt) asks for, None for other formats; raises InputError.
+
+    Files of other names are left to conda and its plugins if they are not YAML, or have other keys.
+    """
+    if document.path.endswith(".txt") and "dependencies" not in document.keys:
+        return EnvironmentFile((), tuple(_listed(document)), (), {})
+    named = document.path.endswith(SUFFIXES)
+    if document.problem is not None:
+        if named:
+            raise wrong(document.path, document.problem)
+        return None
+    if not isinstance(document.found, Mapping):
+        if named:
+            what = "is empty" if document.found is None else "is not a mapping"
+            raise wrong(document.path, what, "list packages under `dependencies:`")
+        return None
+    if "dependencies" not in document.keys and not document.keys <= KEYS:
+        return None
+    return _Reader(document.path, document.found).read()
+
+
+def _listed(document: Document) -> Iterator[Text]:
+    """Yield the lines of a list of specs, without comments, as `conda create --file` reads it."""
+    try:
+        lines = document.data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise wrong(document.path, "is not UTF-8 text", "save it as UTF-8") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield text(line.strip(), number, plain=True)
+
+
+class _Reader:
+    """Takes the parts of one file; every check raises InputError."""
+
+    def __init__(self, path: str, found: Mapping) -> None:
+        self.path, self.found = path, found
+        self.pip_sections = 0
+
+    def read(self) -> EnvironmentFile:
+        self.check_once(self.found)
+        specs: list[str] = []
+        pip: list[str] = []
+        for item in self.listed("dependencies"):
+            if isinstance(item, Mapping):
+                pip += self.pip_lines(item)
+            else:
+                specs.append(self.text(item, "dependencies"))
+        if not (specs or pip):
+            raise self.wrong("asks for no package", "list some under `dependencies:`")
+        channels = tuple(os.path.expandvars(self.text(item, "channels")) for item in self.listed("channels"))
+        variables = self.variables()
+        return EnvironmentFile(channels, tuple(specs), tuple(pip), variables, notes=tuple(self.notes()))
+
+    def wrong(self, what: str, remedy: str | None = None, at: Any = None) -> InputError:
+        line = getattr(at, "line", 0)
+        return wrong(self.path, f"{what}, in line {line}" if line else what, remedy)
+
+    def check_once(self, mapping: Mapping) -> None:
+        for key, line in mapping.repeated.items():
+            raise self.wrong(f"has `{key}` twice" + (f", again in line {line}" if line else ""), "keep one")
+
+    def listed(self, key: str) -> list[Any]:
+        value = self.found.get(key)
+        if value is not None and not isinstance(value, list):
+            raise self.wrong(f"has `{key}` that are not a list", "begin each with `- `", value)
+        return value or []
+
+    def text(self, item: Any, where: str) -> Text:
+        """Return an item of a list that is text, of one line, which a program can be given."""
+        remedy = "put it in quotes, or remove it"
+        if not isinstance(item, Text) or not item.strip() or not is_value(item):
+            found = "an empty item" if item is None or item == "" else shown(item)
+            raise self.wrong(f"has {found} in `{where}`, which is not text", remedy, item)
+        if TEMPLATE.search(item):
+            raise self.wrong(f"is a template, as {str(item)!r} shows", "give the file that is made of it", item)
+        return item
+
+    def pip_lines(self, item: Mapping) -> Iterator[str]:
+        """Yield the lines of `pip:`; conda takes text there apart into letters."""
+        self.check_once(item)
+        for key, lines in item.items():
+            if key != "pip":
+                meant = f"{key}={lines}" if isinstance(lines, str) else key
+                what = f"has the mapping {key!r} in `dependencies`"
+                raise self.wrong(what, f"`pip:` alone is one; write `- {meant}`", item)
+            if lines is not None and not isinstance(lines, list):
+                raise self.wrong("has a `pip:` that is not a list of texts", "begin each line with `- `", item)
+            self.pip_sections += bool(lines)
+            for line in lines or []:
+                yield self.text(line, "pip")
+
+    def variables(self) -> dict[str, str | None]:
+        """Return the variables as conda sets them; null unsets one. conda takes names as they come."""
+        found = self.found.get("variables")
+        if found is not None and not isinstance(found, Mapping):
+            raise self.wrong("has `variables` that are not a mapping", "write them as `NAME: value`", found)
+        self.check_once(found or self.found)
+        for name, value in (found or {}).items():
+            if not NAME.fullmatch(name):
+                what = f"has the variable {name!r}, and no shell can set one of that name"
+                raise self.wrong(what, "rename it", value)
+            if value is not None and not isinstance(value, Text):
+                raise self.wrong(f"has a value of {name} that is not text", "put it in quotes", value)
+            if not is_value(value or ""):
+                raise self.wrong(f"has a value of {name} that no variable can have, {value!r}", "correct it", value)
+        return {name: value if value is None else as_yaml_reads(value) for name, value in (found or {}).items()}
+
+    def notes(self) -> Iterator[str]:
+        """Yield what is not taken as it is written."""
+        unknown = [key for key in self.found if key not in KEYS]
+        if unknown:
+            yield f"{self.path}: not read, as conda does not: {', '.join(unknown)}"
+        if self.pip_sections > 1:
+            yield f"{self.path}: `pip:` is there {self.pip_sections} times; all are taken (conda takes the last)"
+        for name, value in (self.found.get("variables") or {}).items():
+            if value is not None and as_yaml_reads(value) != value:
+                read = as_yaml_reads(value)
+                yield f"{self.path}: the variable {name} is {read!r}, as conda reads {str(value)!r} without quotes"
+
+
+def is_value(text: str) -> bool:
+    """Return whether a program can be given this text."""
+    try:
+        return "\0" not in text and text.encode() is not None
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
+def wrong(path: str, what: str, remedy: str | None = None) -> InputError:
+    """Return the error of an environment file."""
+    return InputError(f"the environment file {what}", os.fsencode(path), remedy)

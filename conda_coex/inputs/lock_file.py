@@ -1,0 +1,217 @@
+"""What a lock file pins for one platform, and the file itself with the checks that its readers share."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from ..errors import InputError
+from .environment import PipSection
+from .yaml_text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+HEXADECIMAL = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
+COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
+SUFFIXES = (".conda", ".tar.bz2")
+A = {"md5": "an", "sha256": "a"}
+KINDS: dict[type, str] = {dict: "mapping", list: "list", str: "text"}
+TRUE = ("true", "yes", "on")
+SUPPORTED = ("linux-", "osx-")
+
+
+@dataclass(frozen=True)
+class LockedPackage:
+    """One conda package of a lock; `fields` are those of its record that the lock has the last word on."""
+
+    url: str
+    md5: str | None = None
+    sha256: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def file_name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    @property
+    def subdir(self) -> str:
+        return self.url.rpartition("/")[0].rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to take of a lock that holds several environments."""
+
+    platform: str
+    environment: str | None  # of pixi.lock
+    categories: tuple[str, ...]  # of conda-lock.yml, beside main
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What a lock file pins for one platform."""
+
+    path: str
+    platform: str
+    packages: tuple[LockedPackage, ...]
+    channels: tuple[str, ...] = ()
+    pip: tuple[PipSection, ...] = ()
+    notes: tuple[str, ...] = ()  # of what it names and does not pin
+
+
+@dataclass(frozen=True)
+class LockFile:
+    """A lock file as it was read, once: it may be a pipe. Every check raises InputError."""
+
+    path: str
+    kind: str  # explicit, conda-lock or pixi
+    data: bytes
+    found: dict[str, Any] = field(default_factory=dict)  # the mapping of one that is YAML
+
+    def wrong(self, what: str, remedy: str | None = None) -> InputError:
+        """Return the error of this file."""
+        return wrong(self.path, what, remedy)
+
+    @property
+    def version(self) -> str:
+        """The version of the format, as it is written."""
+        return str(self.found.get("version"))
+
+    def check_version(self, known: Sequence[str], whose: str) -> None:
+        """Refuse a version of the format that is not known."""
+        if self.version not in known:
+            listed = " and ".join(known)
+            what = f"is of {whose} format {self.version}, and {listed} can be read"
+            raise self.wrong(what, f"lock in format {known[-1]}")
+
+    def take(self, key: str, kind: type, mapping: Any = None, where: str = "the file") -> Any:
+        """Return `mapping[key]`, of the file's mapping if none is given, which must be a `kind`."""
+        mapping = self.found if mapping is None else mapping
+        self.check_has(key, kind, mapping, where)
+        self.check_once(mapping, where, key)
+        return mapping[key]
+
+    def check_has(self, key: str, kind: type, mapping: Any, where: str) -> None:
+        """Refuse what is not a mapping with a `kind` at this key."""
+        if not isinstance(mapping, dict) or not isinstance(mapping.get(key), kind):
+            raise self.wrong(f"has no {KINDS[kind]} `{key}` in {where}")
+
+    def check_once(self, mapping: Any, where: str, key: str | None = None) -> None:
+        """Refuse a mapping that has this key twice, or any; what is not used may have what it likes."""
+        repeated: dict[str, int] = getattr(mapping, "repeated", {})
+        for name, line in repeated.items():
+            if key in (None, name):
+                raise self.wrong(f"has `{name}` twice in {where}" + (f", again in line {line}" if line else ""))
+
+    def rows(self, value: Any, where: str) -> list[dict[str, Any]]:
+        """Return what may be missing, and is a list of mappings else."""
+        if not isinstance(value or [], list) or not all(isinstance(row, dict) for row in value or ()):
+            raise self.wrong(f"has no list of mappings in {where}")
+        return list(value or ())
+
+    def texts(self, value: Any, where: str) -> list[str]:
+        """Return what may be missing, and is a list of texts else."""
+        if not isinstance(value or [], list) or not all(isinstance(row, str) for row in value or ()):
+            raise self.wrong(f"has no list of texts in {where}")
+        return [str(row) for row in value or ()]
+
+    def package(self, url: Any, hashes: dict[str, Any], fields: dict[str, Any] | None = None) -> LockedPackage:
+        """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
+        if not isinstance(url, str) or not url.endswith(SUFFIXES) or "://" not in url:
+            raise self.wrong(f"has {shown(url)}, which is not the URL of a conda package")
+        found: dict[str, str] = {}
+        for kind, pattern in HEXADECIMAL.items():
+            value = hashes.get(kind)
+            if value is None or value == "":
+                continue
+            if not isinstance(value, str) or not pattern.match(value.lower()):
+                file_name = url.rpartition("/")[2]
+                raise self.wrong(f"has {shown(value)} for {file_name}, which is not {A[kind]} {kind}")
+            found[kind] = value.lower()
+        return LockedPackage(url, found.get("md5"), found.get("sha256"), fields or {})
+
+    def requirement(self, name: str, location: str, sha256: Any) -> str:
+        """Return the line of a requirements file for a pinned package: a URL, a path beside the lock, or a repository.
+
+        A word of a lock cannot be more than a word. The hash that a lock has of a directory or a repository is
+        none that pip could compare: a directory is as it is now, a commit names its content.
+        """
+        location = location.removeprefix("direct+")  # of uv, and pixi with it: from no index
+        if any(mark.isspace() for mark in name + location) or location.startswith("-") or not location:
+            raise self.wrong(f"has {location!r}, which is neither the URL nor the path of a pip package")
+        if "+" in location.partition("://")[0]:
+            # before 24.1, pip takes `NAME @ URL` for a path if the URL names no host
+            return f"{name} @ {_repository(location)}" if urlsplit(location).netloc else _repository(location)
+        path = self.beside(location) if "://" not in location or location.startswith("file:") else None
+        if path is not None and not path.is_file():
+            return str(path)
+        if sha256 and not HEXADECIMAL["sha256"].match(str(sha256).lower()):
+            raise self.wrong(f"has {shown(sha256)} for {name or location}, which is not a sha256")
+        line = str(path) if path is not None else f"{name} @ {location}" if name else location
+        return f"{line} --hash=sha256:{str(sha256).lower()}" if sha256 else line
+
+    def beside(self, location: str) -> Path:
+        """Return the path of what lies beside the lock file."""
+        given = unquote(urlsplit(location).path) if location.startswith("file:") else location
+        path = Path(os.path.normpath(Path(self.path).absolute().parent / given))
+        if not path.exists():
+            raise self.wrong(f"names {location}, and there is no {path}", "have it beside the lock file, where it was")
+        return path
+
+    def lock(
+        self, platform: str, packages: Iterable[LockedPackage], channels: Iterable[str] = (), pip: Sequence[str] = (),
+        notes: Sequence[str] = (),
+    ) -> Lock:  # fmt: skip
+        """Return what the file pins: conda packages, each once, and lines for pip.
+
+        Those are in two sections if only some have hashes: pip wants hashes of all in a file, or of none.
+        """
+        hashed = tuple(line for line in pip if "--hash=" in line)
+        plain = tuple(line for line in pip if "--hash=" not in line)
+        directory = str(Path(self.path).absolute().parent)
+        sections = tuple(PipSection(directory, part, pinned=True) for part in (hashed, plain) if part)
+        once = {package.url: package for package in packages}
+        return Lock(self.path, platform, tuple(once.values()), tuple(channels), sections, tuple(notes))
+
+
+def _repository(location: str) -> str:
+    """Return a repository as pip names it, `git+URL@COMMIT#subdirectory=DIRECTORY`.
+
+    uv, and pixi with it, write `git+URL?rev=NAME&subdirectory=DIRECTORY#COMMIT`.
+    """
+    parts = urlsplit(location)
+    query = parse_qs(parts.query)
+    commit = parts.fragment if COMMIT.match(parts.fragment) else None
+    wanted = commit or next((query[key][0] for key in ("rev", "tag", "branch") if key in query), None)
+    if wanted is None:
+        return location
+    directory = query.get("subdirectory", [""])[0]
+    base = location.partition("#")[0].partition("?")[0]  # geturl() of parts would lose slashes of git+file:///
+    return f"{base}@{wanted}" + (f"#subdirectory={directory}" if directory else "")
+
+
+def check_platform(path: str, wanted: str, available: Iterable[str]) -> None:
+    """Raise InputError, naming the platforms that a lock has, if the wanted one is not among them."""
+    found = sorted(set(available))
+    if wanted not in found:
+        listed = ", ".join(found) or "no platform"
+        usable = [platform for platform in found if platform.startswith(SUPPORTED)]
+        if usable or not found:
+            remedy = f"choose with --platform {usable[0]}" if usable else None
+            raise wrong(path, f"is for {listed}, not for {wanted}", remedy)
+        raise wrong(path, f"is for {listed} alone, and archives are for Linux and macOS", f"lock for {wanted}, too")
+
+
+def wrong(path: str, what: str, remedy: str | None = None) -> InputError:
+    """Return the error of a lock file."""
+    return InputError(f"the lock file {what}", os.fsencode(path), remedy)
+
+
+def not_alone(path: str) -> InputError:
+    """Return the error of a lock file beside which something else was asked for."""
+    return wrong(path, "is a whole environment, and other files or packages cannot be added", "give it alone")

@@ -1,0 +1,75 @@
+"""Recognize a lock file, and have it read by the reader of its kind.
+
+These kinds are read here under every version of conda, so that hashes, categories and environments of a lock
+count everywhere; others are left to the environment specifiers of conda's plugins.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from . import lock_conda, lock_explicit, lock_pixi
+from .lock_file import Choice, Lock, LockFile, not_alone, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .document import Document
+
+EXPLICIT = re.compile(rb"^(?:\xef\xbb\xbf)?@EXPLICIT\s*$", re.MULTILINE)
+KEYS = {"pixi": {"environments", "packages", "version"}, "conda-lock": {"metadata", "package"}}
+NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write them, behind a name of the user's
+READERS = {"explicit": lock_explicit.read, "conda-lock": lock_conda.read, "pixi": lock_pixi.read}
+
+
+def find_lock(files: Sequence[Document], specs: Sequence[str], choice: Choice) -> Lock | None:
+    """Return the lock among the files, which must be all that was asked for, or None if there is none."""
+    for document in files:
+        file = recognize(document)
+        if file is not None:
+            if len(files) + len(specs) > 1:
+                raise not_alone(document.path)
+            return read_lock(file, choice)
+    if choice.environment is not None or choice.categories:
+        raise InputError("--lock-environment and --lock-category choose from a lock file", remedy="name it with -f")
+    return None
+
+
+def recognize(document: Document) -> LockFile | None:
+    """Return a lock file, which is recognized by content, or None; its name counts if it has no content of one."""
+    path = document.path
+    if EXPLICIT.search(document.data):
+        return LockFile(path, "explicit", document.data)
+    for kind, wanted in KEYS.items():
+        if wanted <= document.keys:
+            return LockFile(path, kind, document.data, document.found)
+    if Path(path).name.endswith(NAMES):
+        if document.problem is not None:
+            raise wrong(path, document.problem)
+        if "dependencies" not in document.keys:
+            raise wrong(path, "pins no packages", "give the file that conda-lock or pixi has written")
+    return None
+
+
+def read_lock(file: LockFile, choice: Choice) -> Lock:
+    """Read a lock file by its kind; raises InputError for what it should not have, or has not for this platform."""
+    if choice.environment is not None and file.kind != "pixi":
+        raise file.wrong("has no named environments", "leave out --lock-environment")
+    if choice.categories and file.kind != "conda-lock":
+        raise file.wrong("has no categories", "leave out --lock-category")
+    lock = READERS[file.kind](file, choice)
+    if not lock.packages:
+        raise file.wrong(f"pins no conda package for {choice.platform}")
+    _refuse_twins(file, lock)
+    return lock
+
+
+def _refuse_twins(file: LockFile, lock: Lock) -> None:
+    seen: dict[str, str] = {}
+    for package in lock.packages:
+        name = package.file_name.rsplit("-", 2)[0]
+        if seen.setdefault(name, package.url) != package.url:
+            raise file.wrong(f"pins two packages named {name}", "keep one")

@@ -1,0 +1,101 @@
+"""Find which files differ between two archives, by owner; frames that both have need not be decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from coex_bootstrap.format.relocation import HASHES, NOTHING, kind_of, parse
+from coex_bootstrap.tools.owners import APP, META, Owners
+from coex_bootstrap.unpack.contents import Contents
+from coex_bootstrap.unpack.relocate import apply
+
+from ..archive.sizes import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from coex_bootstrap.format.archive import Archive
+    from coex_bootstrap.format.index import File
+
+Differences = dict[str, dict[str, list[str]]]
+KINDS = ("added", "removed", "changed")
+ANYWHERE = b"/"  # where files are compared that differ from place to place
+UNMOVED = (NOTHING, HASHES)  # relocations that leave a content as it is
+
+
+class Side:
+    """One of the two archives: its files and links by path."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.rows: dict[bytes, File] = {row.path: row for row in archive.index.files}
+        self.links: dict[bytes, bytes] = {link.path: link.target for link in archive.index.links}
+        self.owners = Owners(Contents(archive, b"/", decode))
+        self.names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
+
+    def owner(self, path: bytes) -> str:
+        dist = self.owners.of_path(path)
+        return str(self.names.get(dist, dist))
+
+    def place(self, row: File) -> tuple[Any, ...]:
+        """Return what two rows have in common only where they say the same, however that was compressed."""
+        frames = self.archive.index.frames
+        number, left, found = row.frame, row.size + row.offset, []
+        while row.size and left > 0:
+            found.append(frames[number].sha256)
+            left, number = left - frames[number].content, number + 1
+        kind = kind_of(row.relocation)  # the placeholders of each archive have their own numbers
+        relocation = None if kind in UNMOVED else parse(row.relocation, self.archive.index.placeholders)
+        return row.size, row.offset if row.size else 0, tuple(found), kind, relocation
+
+    def hashes(self, paths: Iterable[bytes]) -> dict[bytes, str]:
+        """Return the sha256 of files as they are at one prefix, each frame decoded once."""
+        found: dict[bytes, str] = {}
+        last: tuple[int, bytes] = (-1, b"")
+        for path in sorted(paths, key=lambda path: (self.rows[path].frame, self.rows[path].offset)):
+            row, total = self.rows[path], hashlib.sha256()
+            moved: list[bytes] | None = [] if kind_of(row.relocation) not in UNMOVED else None
+            left, number, offset = row.size, row.frame, row.offset
+            while left > 0:
+                if number != last[0]:
+                    last = number, decode(self.archive.frame(number), self.archive.index.frames[number].content)
+                part = last[1][offset : offset + left]
+                left, number, offset = left - len(part), number + 1, 0
+                total.update(part) if moved is None else moved.append(part)
+            if moved is not None:
+                relocation = parse(row.relocation, self.archive.index.placeholders)
+                total.update(apply(relocation, b"".join(moved), ANYWHERE))
+            found[path] = total.hexdigest()
+        return found
+
+
+def differ(old: Archive, new: Archive) -> Differences:
+    """Return {owner: {added|removed|changed: paths}} of all but the app; packages go by name.
+
+    Where a package is in one archive only, all its files are. The record that conda has of a package is left out:
+    it says who asked for the package. Raises ArchiveDamaged.
+    """
+    first, second = Side(old), Side(new)
+    both = first.rows.keys() & second.rows.keys()
+    open_ = [path for path in both if first.place(first.rows[path]) != second.place(second.rows[path])]
+    before, after = first.hashes(open_), second.hashes(open_)
+    found: Differences = {}
+    for path in sorted((first.rows.keys() | first.links.keys()) | (second.rows.keys() | second.links.keys())):
+        kind = _kind(first, second, path, before.get(path) == after.get(path))
+        owner = (first if kind == "removed" else second).owner(path)
+        if kind is None or owner == APP or (path.startswith(META) and path.endswith(b".json")):
+            continue
+        found.setdefault(owner, {name: [] for name in KINDS})[kind].append(os.fsdecode(path))
+    return found
+
+
+def _kind(first: Side, second: Side, path: bytes, same_content: bool) -> str | None:
+    old, new = first.rows.get(path), second.rows.get(path)
+    if old is not None and new is not None:
+        return None if same_content and old.mode & 0o111 == new.mode & 0o111 else "changed"
+    if old is None and new is None and first.links.get(path) == second.links.get(path):
+        return None
+    there = [path in side.rows or path in side.links for side in (first, second)]
+    return "changed" if all(there) else "added" if there[1] else "removed"

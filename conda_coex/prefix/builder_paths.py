@@ -1,0 +1,110 @@
+"""Find what files of nobody in a live prefix need of the builder's machine: files outside, libraries, privileges."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..root.content import Content
+from . import elf
+from .files import opened
+from .mentions import is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ..root.content import Link
+    from ..root.link_rules import Python
+    from ..root.source import Source
+
+# Texts that programs and shells read.
+READ = re.compile(r"prefix/((bin|etc|libexec|share/jupyter|share/applications)/.*|[^/]+)\Z")
+SMALLEST = 256  # bytes of an ELF file with a dynamic section
+SIZE = 64 << 10  # bytes of a file that is written by hand
+TOKEN = re.compile(r"(?<![\w.~+%-])/[^\s\"'`<>|;:,=()\[\]{}$*?\\\0#!]+")
+# Directories that every system has, with files of its own.
+SYSTEM = re.compile(r"/(bin|sbin|usr(?!/local/)|etc|dev|proc|sys|run|lib\w*|var|tmp)(/|\Z)")
+# Libraries that every host has (PEP 600), or that come with its kernel's drivers.
+HOSTS = re.compile(
+    r"(ld-linux.*|lib(c|m|dl|rt|nsl|util|pthread|resolv|crypt|gcc_s|stdc\+\+|atomic|z|expat|X11|Xext|Xrender|ICE|SM|GL|EGL"
+    r"|GLX|OpenGL|gobject-2\.0|gthread-2\.0|glib-2\.0|cuda|nvidia-.*|nvcuvid|OpenCL|rdmacm|ibverbs|mlx5))\.so(\.\d+)*\Z"
+)
+
+
+def files_outside(items: Iterable[Content | Link], names: Sequence[str]) -> dict[str, str]:
+    """Return files that name something of the builder's machine which no host has, and the first such path."""
+    found = {}
+    for item in items:
+        if isinstance(item, Content) and item.key is None and READ.match(item.path) and item.size < SIZE:
+            place = _outside(item, names)
+            if place is not None:
+                found[item.path.removeprefix("prefix/")] = place
+    return found
+
+
+def of_variables(variables: Mapping[str, str | None], names: Sequence[str]) -> dict[str, str]:
+    """Return the variables of the environment that do so."""
+    places = {f"the variable {name}": first_outside(value or "", names) for name, value in variables.items()}
+    return {name: place for name, place in places.items() if place is not None}
+
+
+def _outside(item: Content, names: Sequence[str]) -> str | None:
+    data = item.read() or b""
+    return None if b"\0" in data else first_outside(os.fsdecode(data), names)
+
+
+def first_outside(text: str, names: Sequence[str]) -> str | None:
+    """Return the first path of a text that is there, but neither in the prefix nor part of a system."""
+    inside = tuple(name.rstrip("/") + "/" for name in names)
+    for token in dict.fromkeys(TOKEN.findall(text)):
+        path = str(token).rstrip("/.")
+        is_elsewhere = path.count("/") > 1 and not SYSTEM.match(path) and not (path + "/").startswith(inside)
+        if is_elsewhere and os.path.exists(path):  # noqa: PTH110
+            return path
+    return None
+
+
+def libraries(items: Iterable[Content | Link]) -> dict[str, str]:
+    """Return libraries that programs of nobody need, and neither the environment nor every host has, with a program."""
+    items = list(items)
+    there = {item.path.rpartition("/")[2] for item in items}
+    found: dict[str, str] = {}
+    for item in items:
+        if isinstance(item, Content) and item.key is None and item.source is not None:
+            is_program = item.size > SMALLEST and (item.mode & 0o111 or ".so" in item.path)
+            for name in _needed(item.source) if is_program else ():
+                if name.rpartition("/")[2] not in there and not HOSTS.match(name):
+                    found.setdefault(name, item.path.removeprefix("prefix/"))
+    return found
+
+
+def _needed(source: Source) -> list[str]:
+    if source.part(0, len(elf.MAGIC)) != elf.MAGIC:
+        return []
+    with opened(source) as data:
+        return elf.needed(data, elf.read_sections(data)) if is_object(data) else []
+
+
+def of_user(python: Python | None) -> list[str]:
+    """Return what pip has installed for the user alone, which the environment's Python sees, and a host's does not."""
+    if python is None or os.environ.get("PYTHONNOUSERSITE"):
+        return []
+    site = Path.home() / f".local/lib/python{python.version}/site-packages"
+    return sorted(path.name.partition("-")[0] for path in site.glob("*-*.dist-info"))
+
+
+def privileged(prefix: Path, files: Mapping[str, os.stat_result]) -> Iterator[str]:
+    """Yield the files that run with more rights than their caller's."""
+    for path, state in files.items():
+        if state.st_mode & (stat.S_ISUID | stat.S_ISGID) or (state.st_mode & 0o111 and _capable(prefix / path)):
+            yield path
+
+
+def _capable(path: Path) -> bool:
+    try:
+        return bool(os.getxattr(path, "security.capability"))
+    except (OSError, AttributeError):  # which macOS does not have
+        return False

@@ -1,0 +1,59 @@
+"""Find the links of a live prefix that stand for files of a cache, as installers make them that copy nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import posixpath
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .walk import Tree
+
+SITE = re.compile(r"(?P<site>lib/python[^/]+/site-packages)/(?P<rest>.+)")
+
+
+def follow(tree: Tree, rows: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Have the files in a tree that such links lead to, and return where; one whose file is gone goes as well.
+
+    conda links the same path of its package, of which `rows` has all; uv and others each file of a distribution.
+    """
+    inside = os.path.realpath(tree.prefix) + "/"
+    listed: dict[str, set[str]] = {}
+    found: dict[str, os.stat_result] = {}
+    gone = []
+    for path, target in tree.links.items():
+        real = os.path.realpath(tree.prefix / path)
+        if real.startswith(inside):
+            continue
+        aim = os.path.normpath(os.path.join(tree.prefix, posixpath.dirname(path), target))  # noqa: PTH118
+        row, match = rows.get(path), SITE.match(path)
+        if row is not None:
+            is_file = aim.endswith("/" + str(row["_path"])) or row.get("path_type") == "hardlink"
+        elif match is not None and "/" not in match["rest"]:
+            if match["site"] not in listed:
+                listed[match["site"]] = set(_listed(tree, match["site"]))
+            is_file = match["rest"] in listed[match["site"]]
+        else:
+            is_file = match is not None
+        if is_file and os.path.isfile(real):  # noqa: PTH113
+            found[path] = os.stat(real)  # noqa: PTH116
+        elif is_file and row is not None and not os.path.lexists(real):
+            gone.append(path)
+    tree.files.update(found)
+    for path in (*found, *gone):
+        del tree.links[path]
+    return sorted(found)
+
+
+def _listed(tree: Tree, site: str) -> Iterator[str]:
+    """Yield the files that the distributions of site-packages list as theirs."""
+    for path in (*tree.files, *tree.links):
+        if path.startswith(site) and path.endswith(".dist-info/RECORD"):
+            with contextlib.suppress(OSError, csv.Error):
+                text = (tree.prefix / path).read_text("utf-8", "surrogateescape")
+                yield from (row[0] for row in csv.reader(text.splitlines()) if row)

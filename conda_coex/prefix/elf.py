@@ -1,0 +1,141 @@
+"""Read the sections of an ELF file, and let it search its libraries relative to its own place.
+
+What a compiler of the environment links finds them by an absolute RUNPATH (System V ABI, chapters 4 and 5).
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..root.source import Buffer
+
+MAGIC = b"\x7fELF"
+DYNAMIC, NOBITS, SYMBOLS = 6, 8, 11  # types of sections
+VERSIONS = (0x6FFFFFFD, 0x6FFFFFFE)  # defined and needed
+ALLOC, CODE = 2, 4  # flags of a section that is loaded, and of one with instructions
+OBJECT, EXECUTABLE, SHARED = 1, 2, 3  # types of files
+X86_64 = 62
+RPATH, RUNPATH = 15, 29  # tags of the dynamic section
+NEEDED = 1
+NAMES = (NEEDED, 14, RPATH, RUNPATH)  # those with a string: SONAME too
+
+
+@dataclass(frozen=True)
+class Section:
+    kind: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+
+
+def read_sections(data: Buffer) -> list[Section]:
+    """Return the sections of an ELF file; none where it is no such file, or not a whole one."""
+    if data[:4] != MAGIC or not {data[4:5], data[5:6]} <= {b"\1", b"\2"}:
+        return []
+    order, wide = "<" if data[5] == 1 else ">", data[4] == 2
+    row = struct.Struct(order + ("IIQQQQIIQQ" if wide else "IIIIIIIIII"))
+    try:
+        header = struct.unpack_from(order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"), data, 16)
+        start, size, count = header[5], header[10], header[11]
+        rows = [row.unpack_from(data, start + number * size) for number in range(count)]
+    except struct.error:
+        return []
+    sections = [Section(*each[1:7]) for each in rows]
+    whole = all(each.kind == NOBITS or each.offset + each.size <= len(data) for each in sections)
+    return sections if whole else []
+
+
+def linked_for(data: Buffer) -> tuple[int, int]:
+    """Return the type of an ELF file, and its machine."""
+    kind, machine = struct.unpack_from("<HH" if data[5] == 1 else ">HH", data, 16)
+    return kind, machine
+
+
+def holding(sections: list[Section], offset: int) -> Section | None:
+    """Return the section that a byte of the file is in."""
+    inside = (each for each in sections if each.kind not in (0, NOBITS))
+    return next((each for each in inside if each.offset <= offset < each.offset + each.size), None)
+
+
+def with_origin(data: bytes, sections: list[Section], prefix: str, directory: str) -> bytes:
+    """Return the file with search paths that begin with `$ORIGIN`, where these are not longer."""
+    for start, end in _search_paths(data, sections):
+        old = os.fsdecode(data[start:end])
+        new = ":".join(dict.fromkeys(_relative(entry, prefix, directory) for entry in old.split(":")))
+        if new != old and len(os.fsencode(new)) <= end - start:
+            data = data[:start] + os.fsencode(new).ljust(end - start, b"\0") + data[end:]
+    return data
+
+
+def needed(data: Buffer, sections: list[Section]) -> list[str]:
+    """Return the names of the libraries that the loader has to find."""
+    found = []
+    for section in sections:
+        if section.kind == DYNAMIC and section.link < len(sections):
+            strings = sections[section.link]
+            table = data[strings.offset : strings.offset + strings.size]
+            for tag, value in _rows(data, section, _dynamic(data)):
+                if tag == NEEDED:
+                    found.append(os.fsdecode(table[value : table.find(b"\0", value)]))
+    return found
+
+
+def _dynamic(data: Buffer) -> struct.Struct:
+    return struct.Struct(("<" if data[5] == 1 else ">") + ("qQ" if data[4] == 2 else "iI"))
+
+
+def names_in(data: Buffer, sections: list[Section], strings: Section) -> set[int]:
+    """Return where in the file the names are that a section of strings has for the loader."""
+    order, wide = "<" if data[5] == 1 else ">", data[4] == 2
+    word = struct.Struct(order + "I")  # any of a section of versions may be a name's place
+    shapes = {SYMBOLS: struct.Struct(order + ("I20x" if wide else "I12x")), **dict.fromkeys(VERSIONS, word)}
+    named: set[int] = set()
+    for section in sections:
+        if section.link < len(sections) and sections[section.link] is strings:
+            if section.kind in shapes:
+                named.update(number for (number,) in _rows(data, section, shapes[section.kind]))
+            elif section.kind == DYNAMIC:
+                rows = _rows(data, section, _dynamic(data))
+                named.update(value for tag, value in rows if tag in NAMES)
+    return {strings.offset + number for number in named}
+
+
+def _search_paths(data: bytes, sections: list[Section]) -> list[tuple[int, int]]:
+    """Return where in the file the strings are by which the loader searches for libraries.
+
+    One whose end is a name of something else, too, is left out: linkers store such a name once.
+    """
+    found = []
+    for section in sections:
+        if section.kind != DYNAMIC or section.link >= len(sections):
+            continue
+        strings = sections[section.link]
+        named = names_in(data, sections, strings)
+        for tag, value in _rows(data, section, _dynamic(data)):
+            start = strings.offset + value
+            end = data.find(b"\0", start)
+            if tag not in (RPATH, RUNPATH) or not start <= end < strings.offset + strings.size:
+                continue
+            if named.isdisjoint(range(start + 1, end)):
+                found.append((start, end))
+    return found
+
+
+def _rows(data: Buffer, section: Section, row: struct.Struct) -> Iterator[tuple[int, ...]]:
+    return row.iter_unpack(data[section.offset : section.offset + section.size // row.size * row.size])
+
+
+def _relative(entry: str, prefix: str, directory: str) -> str:
+    if not (entry + "/").startswith(prefix + "/"):
+        return entry
+    inside = posixpath.relpath(f"prefix{entry[len(prefix) :]}", directory)
+    return "$ORIGIN" if inside == "." else f"$ORIGIN/{inside}"

@@ -1,0 +1,61 @@
+"""Find what in an ELF file leads into the middle of a string: linkers store a string once that ends another one."""
+
+from __future__ import annotations
+
+import re
+import struct
+import sys
+from array import array
+from typing import TYPE_CHECKING
+
+from .elf import CODE, EXECUTABLE, NOBITS, X86_64, linked_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..root.source import Buffer
+    from .elf import Section
+
+# Instructions of x86-64 that name an address: by the distance from the next one, or by a number of 32 bits.
+DISTANCE = re.compile(rb"[\x05\x0d\x15\x1d\x25\x2d\x35\x3d](?=(.{4}))", re.DOTALL)
+TAKES = 0x8D  # lea
+NUMBER = re.compile(
+    rb"(?:[\xb8-\xbf\x68]|\xc7[\xc0-\xc7]|\xc7[\x40-\x43\x45-\x47].|\xc7\x44\x24.)(?=(.{4}))", re.DOTALL
+)
+
+
+def references(data: Buffer, sections: list[Section], addresses: set[int]) -> tuple[set[int], set[int]]:
+    """Return which addresses are taken, and from which something is read, of those that are asked for.
+
+    Instructions are those of x86-64; pointers in data, and in the tables of the loader, are those of every machine.
+    """
+    taken = _words(data, addresses)
+    loaded: set[int] = set()
+    kind, machine = linked_for(data)
+    code = (each for each in sections if each.flags & CODE and each.kind != NOBITS)
+    for section in code if machine == X86_64 else ():
+        for address, is_taken in _named(data, section, absolute=kind == EXECUTABLE):
+            if address in addresses:
+                (taken if is_taken else loaded).add(address)
+    return taken, loaded
+
+
+def _words(data: Buffer, addresses: set[int]) -> set[int]:
+    """Return the addresses that are words of the file."""
+    width = 8 if data[4] == 2 else 4
+    words = array("Q" if width == 8 else "I", data[: len(data) // width * width])
+    if (data[5] == 1) != (sys.byteorder == "little"):
+        words.byteswap()
+    return addresses.intersection(words)
+
+
+def _named(data: Buffer, section: Section, *, absolute: bool) -> Iterator[tuple[int, bool]]:
+    """Yield the addresses that instructions name, and whether they take the address itself."""
+    code = data[section.offset : section.offset + section.size]
+    distance = struct.Struct("<i")
+    for found in DISTANCE.finditer(code):
+        (step,) = distance.unpack(found[1])
+        yield section.address + found.end() + 4 + step, code[found.start() - 1] == TAKES
+    if absolute:
+        for found in NUMBER.finditer(code):
+            yield int.from_bytes(found[1], "little"), True

@@ -1,0 +1,117 @@
+"""Read one file of a live prefix: its content, checked while it is packed, and where that names the prefix."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..errors import FileChanged
+from ..root.content import Content, relocation_of, script_of
+from ..root.source import Held, OnDisk, Remade, digest, mapped
+from .mentions import find_prefix, respell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ..root.source import Buffer, Source
+
+SCRIPT = 64 << 10  # bytes that a console script has at most
+# The first lines of a console script of Python as conda, pip, setuptools and uv write them; the long form is for
+# paths with blanks, and for those that are too long for a #! line.
+LAUNCH = re.compile(
+    rb"#!/bin/sh\n'''exec' (?P<quote>[\"']?)(?P<long>/[^\"'\n]*?)(?P=quote) \"\$0\" \"\$@\"(?: #'''\n|\n' '''\n)"
+    rb"|#!(?P<short>/[^\n]*)\n"
+)
+PYTHON = re.compile(r"bin/python[\d.]*\Z")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file as it will be in the archive; `stay`: the places in it that name the prefix and cannot be changed."""
+
+    content: Content
+    stay: int = 0
+
+
+def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
+    """Return the file at `path` as the content of `target`, or None where it is gone.
+
+    `names` are the paths of the prefix, the first being how it is named at most; they become the placeholder.
+    Raises FileChanged where it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            state = os.fstat(stream.fileno())
+            with mapped(stream.fileno()) as data:
+                return examine(data, path, target, state, names)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileChanged(f"cannot be read: {error.strerror or error}", os.fsencode(path)) from error
+
+
+@contextlib.contextmanager
+def opened(source: Source) -> Iterator[Buffer]:
+    """Yield the bytes of a file of a live prefix; raises FileChanged if it cannot be read."""
+    try:
+        with source.opened() as data:
+            yield data
+    except OSError as error:
+        raise FileChanged(f"cannot be read: {error.strerror or error}", source.name) from error
+
+
+def examine(data: Buffer, source: Path, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
+    """Return what `data` of a live file becomes at `target`, a path of the root."""
+    plain = Content(target, safe_mode(state), state.st_mtime_ns, OnDisk(source), len(data), digest(data))
+    named = {name: found for name in names if (found := find_prefix(data, name)) is not None}
+    if not named:
+        return Reading(plain)
+    if len(named) > 1 and all(found.file_mode == "text" for found in named.values()):
+        spell = partial(respell, names=tuple(named), name=names[0])  # a file has one placeholder
+        return _with_source(examine(spell(bytes(data)), source, target, state, names[:1]), Remade(source, spell))
+    name, found = max(named.items(), key=lambda each: each[1].places - each[1].stay)
+    stay = found.stay + sum(other.places for other in named.values() if other is not found)
+    script = _console_script(bytes(data), plain, name) if _is_command(plain) else None
+    if script is not None:
+        return Reading(script)
+    if not found.edits:
+        return Reading(plain, stay)
+    return Reading(replace(plain, relocation=relocation_of(name, found.file_mode, found.edits)), stay)
+
+
+def _with_source(reading: Reading, source: Source) -> Reading:
+    content = reading.content
+    return replace(reading, content=content if isinstance(content.source, Held) else replace(content, source=source))
+
+
+def with_data(path: Path, data: bytes, target: str, names: Sequence[str]) -> Content:
+    """Return the file at `path` as the content of `target`, with other bytes."""
+    return _with_source(examine(data, path, target, path.stat(), names), Held(data)).content
+
+
+def _is_command(content: Content) -> bool:
+    return content.path.startswith("prefix/bin/") and content.size < SCRIPT
+
+
+def safe_mode(state: os.stat_result) -> int:
+    """Return the permissions of a file or directory, which nobody else may write to."""
+    return stat.S_IMODE(state.st_mode) & ~0o022
+
+
+def _console_script(data: bytes, plain: Content, prefix: str) -> Content | None:
+    """Return a console script of the prefix's Python without its first lines: these are written on the host."""
+    found = LAUNCH.match(data)
+    if found is None:
+        return None
+    interpreter = os.fsdecode(found["short"] or found["long"])
+    rest = data[found.end() :]
+    python = interpreter.removeprefix(prefix + "/")
+    if python == interpreter or not PYTHON.match(python) or find_prefix(rest, prefix) is not None:
+        return None
+    return replace(plain, source=Held(rest), size=len(rest), sha256=digest(rest), relocation=script_of(python))

@@ -1,0 +1,169 @@
+"""Find where a file of a live prefix names that prefix, and which of these places can take another path.
+
+A package's placeholder is made to be found. The path of a live prefix may be short, part of a longer path, and
+stand where its length is known to a format: such a place is told, never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from coex_bootstrap.format.relocation import ENCODINGS
+
+from ..archive.placeholders import find_edits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from coex_bootstrap.format.relocation import Edits
+
+    from ..root.source import Buffer
+
+OBJECTS = (  # ELF, Mach-O (thin and fat; a Java class begins as that), ar
+    b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"!<arch>\n",
+)  # fmt: skip
+MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # byte order marks of UTF-16 and UTF-32
+CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
+LONGER = re.compile(r"[\w~+%-]|\.\w")  # after a path's last name: the name goes on
+BEFORE = re.compile(r"[\w.~+%-]*\Z")  # before a path: the end of a name
+ESCAPE = re.compile(r"\\[abfnrtv0]\Z")  # a line's end or alike, as sources spell it
+SHORT = (b"z", b"Z", b"x", b"U")  # marks in marshal, CBOR and pickle of a string whose length is the next byte
+NEAR = 80  # characters before a path that are looked at
+LONGEST = 64 << 10  # bytes of a string in a binary that is no object
+
+
+@dataclass(frozen=True)
+class Found:
+    """The relocation of a file: EDITS for its file mode, and how many of the places that name it must stay."""
+
+    file_mode: str
+    edits: Edits
+    stay: int
+    places: int
+
+
+def find_prefix(data: Buffer, prefix: str) -> Found | None:
+    """Return where `data` names `prefix`; None where it does not."""
+    named = _places(data, prefix)
+    if not named:
+        return None
+    if _is_text(data, prefix, named):
+        return Found("text", find_edits(data, prefix, "text", is_path), 0, len(named))
+    if is_object(data):
+        edits = find_edits(data, prefix, "paths", is_path)
+        return Found("binary", edits, len(named.keys() - set(offsets(edits))), len(named))
+    edits = find_edits(data, prefix, "binary", _is_string)
+    changed = {offset for _, items in edits for item in items for offset in item[:-1]}
+    return Found("binary", edits, len(named.keys() - changed), len(named))
+
+
+def is_object(data: Buffer) -> bool:
+    """Return whether a file is an object of a compiler: other bytes may know where a string in it is, and how long."""
+    return data[:8].startswith(OBJECTS)
+
+
+def offsets(edits: Edits) -> list[int]:
+    """Return the places of edits of the mode "paths"."""
+    return [item[0] for _, items in edits for item in items]
+
+
+def respell(data: bytes, names: Iterable[str], name: str) -> bytes:
+    """Return a text in which the prefix has one name wherever it has one of several."""
+    for other in names:
+        parts, end = [], 0
+        for start, encoding in sorted(_places(data, other).items()):
+            parts += [data[end:start], name.encode(encoding)]
+            end = start + len(other.encode(encoding))
+        data = b"".join([*parts, data[end:]])
+    return data
+
+
+def _places(data: Buffer, prefix: str) -> dict[int, str]:
+    """Return the encoding in which the prefix stands at each place."""
+    places: dict[int, str] = {}
+    for encoding in ENCODINGS:
+        searched = prefix.encode(encoding)
+        start = data.find(searched)
+        while start >= 0:
+            # one byte order reads what is in the other, some bytes away: changed by either, it is the same
+            free = places.keys().isdisjoint(range(start - 3, start + 4))
+            if free and is_path(data, start, start + len(searched), encoding):
+                places[start] = encoding
+            start = data.find(searched, start + len(searched))
+    return places
+
+
+def _is_text(data: Buffer, prefix: str, named: dict[int, str]) -> bool:
+    """Return whether a file is text, in which a path may change its length."""
+    if data[:4].startswith(MARKS) or not CONTROL.search(data):
+        return True
+    if "utf-8" in named.values():
+        return False
+    return any(_decodes(bytes(data[:]), prefix, encoding) for encoding in ENCODINGS[1:])
+
+
+def _decodes(data: bytes, prefix: str, encoding: str) -> bool:
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return prefix in text and not UNPRINTABLE.search(text)
+
+
+def is_path(data: Buffer, start: int, end: int, encoding: str) -> bool:
+    """Return whether the name of the prefix is a whole path, or the first part of one, at this place.
+
+    With a prefix /opt/e, `-L/opt/e/lib` and `file:///opt/e` name it; `/opt/extra`, `/opt/e.old`, `/mnt/opt/e` do not.
+    """
+    width = len("/".encode(encoding))
+    after = data[end : end + 2 * width].decode(encoding, "replace")
+    if LONGER.match(after):
+        return False
+    near = data[max(0, start - NEAR * width) : start]
+    before = near[len(near) % width :].decode(encoding, "replace")
+    if ESCAPE.search(before):
+        return True
+    found = BEFORE.search(before)
+    word = found.group() if found else ""
+    return not word or word.startswith("-") or before.removesuffix(word).endswith("//")
+
+
+def _is_string(data: Buffer, start: int, end: int, encoding: str) -> bool:
+    """Return whether a path in a binary of no known format is a C string of its own: printable, NUL at its end.
+
+    Where a number before it could be its length, as pickles and databases have it, it is not.
+    """
+    if not is_path(data, start, end, encoding):
+        return False
+    if data[2:4] == b"\r\n":  # compiled Python, whose strings have lengths
+        return False
+    width = len("/".encode(encoding))
+    first = start
+    while width == 1 and first > max(0, start - LONGEST) and not UNPRINTABLE.search(chr(data[first - 1])):
+        first -= 1
+    text = bytes(data[first : start + LONGEST]).decode(encoding, "replace")
+    string, ended, _ = text.partition("\0")
+    if not ended or UNPRINTABLE.search(string):
+        return False
+    shortest, longest = (end - first) // width, len(string.encode(encoding)) + width
+    own = _numbers(data, start, (2, 4, 8)) | _short(data, start) if width == 1 else _numbers(data, start, (2, 4, 8))
+    if any((end - start) // width <= number <= longest for number in own):
+        return False
+    # a string may begin before the path, and the first byte of its length may be printable
+    around = _numbers(data, first, (2, 4, 8)) | _short(data, first) | _numbers(data, first + 1, (4, 8))
+    return first == start or not any(shortest <= number <= longest for number in around)
+
+
+def _numbers(data: Buffer, start: int, sizes: Sequence[int]) -> set[int]:
+    """Return the numbers that end before a place."""
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    return {int.from_bytes(data[start - size : start], order) for size in sizes if size <= start for order in orders}
+
+
+def _short(data: Buffer, start: int) -> set[int]:
+    """Return the length of one byte that a mark is before."""
+    is_marked = start > 1 and (data[start - 2] >= 0x80 or data[start - 2 : start - 1] in SHORT)
+    return {data[start - 1]} if is_marked else set()

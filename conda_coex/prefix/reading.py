@@ -1,0 +1,136 @@
+"""Read a live prefix: all files that are wanted, and which of them are still those of its packages."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..conda_api.installed import behind_links, lacking, rows_of
+from ..errors import InputError
+from ..root.content import Content
+from ..root.link_rules import find_python
+from . import builder_paths
+from .cached_files import follow
+from .package_plans import plan_all
+from .restore import restore
+from .unmanaged import Unmanaged, collect_unmanaged, emptied, names_of
+from .walk import is_environment, walk
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Sequence
+
+    from ..root.content import Link
+    from ..root.link_rules import PackagePlan
+    from ..root.package import Package
+    from .filters import Selection
+    from .package_plans import Drift
+
+
+@dataclass
+class Planned:
+    """The packages of a prefix; paths are relative to it."""
+
+    plans: list[PackagePlan]
+    drifts: list[Drift]
+    restored: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Restoring:
+    """Restores what packages lack and the user wants; package files are extracted in `scratch`."""
+
+    selection: Selection
+    date: int  # seconds since 1970
+    scratch: contextlib.ExitStack
+
+    def restore_all(
+        self, installed: list[dict[str, Any]], packages: list[Package], live: dict[str, Content | Link]
+    ) -> dict[str, Content | Link]:
+        """Return what can be had of the files that packages lack, by target path."""
+        python = find_python(packages)
+        restored: dict[str, Content | Link] = {}
+        for record, package in zip(installed, packages, strict=True):
+            rows = lacking(record, live, package.directory)
+            rows = {path: row for path, row in rows.items() if self.selection.leaves_out(path) is None}
+            if rows:
+                restored |= restore(package, record, rows, python, self.date, self.scratch)
+        return restored
+
+
+def checked_prefix(path: str) -> Path:
+    """Return the prefix to pack; raises InputError for what is no environment of conda's, or has an odd path."""
+    prefix = Path(path)
+    if (prefix / "pyvenv.cfg").is_file():
+        what = "is a virtual environment, whose Python lies outside of it"
+        raise InputError(what, os.fsencode(prefix), "make a conda environment, and install into that")
+    if not all(name.isprintable() for name in names_of(prefix)):  # bytes that are no UTF-8 among them
+        raise InputError("has a path that is no UTF-8, or is unprintable", os.fsencode(prefix), "rename a directory")
+    return prefix
+
+
+def read(
+    prefix: Path, selection: Selection, installed: list[dict[str, Any]], output: Path, names: Sequence[str]
+) -> Unmanaged:
+    """Return all files of the prefix that are wanted: those of packages whatever they are called."""
+    archive = os.path.relpath(os.path.realpath(output), os.path.realpath(prefix))
+    known = {target: row for record in installed for target, row in rows_of(record)}
+    managed = {above for target in known for above in accumulate(target.split("/"), posixpath.join)}
+
+    def wanted(path: str) -> bool:
+        if path not in managed and not (is_environment(path) and is_environment(posixpath.dirname(path))):
+            return False
+        if path == archive:
+            return False
+        if selection.leaves_out(path) != "excluded":
+            return True
+        return bool(selection.include) and os.access(prefix / path, os.R_OK)  # something in it may be asked for
+
+    tree = walk(prefix, wanted)
+    cached = follow(tree, known)
+    files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}
+    links = {path: target for path, target in tree.links.items() if selection.wanted(path, 0)}
+    for path in emptied(tree, files.keys() | links.keys()):
+        del tree.directories[path]
+    tree.files, tree.links = files, links
+    own = (target for target, row in known.items() if row.get("path_type") != "pyc_file")
+    of_packages = {target for target in own if target.endswith(".pyc")}
+    found = collect_unmanaged(prefix, (), names, tree, of_packages)
+    found.privileged = list(builder_paths.privileged(prefix, files))
+    found.cached = [path for path in cached if path in files]
+    return found
+
+
+def plan_packages(
+    installed: list[dict[str, Any]],
+    packages: list[Package],
+    prefix: Path,
+    found: Unmanaged,
+    restoring: Restoring | None,
+    names: tuple[str, ...],
+) -> Planned:
+    """Return the packages as they are in the prefix; what is theirs is taken from `found`.
+
+    With `restoring`, what is missing comes from conda's package cache.
+    """
+    live = {item.path.removeprefix("prefix/"): item for item in found.items}
+    python = find_python(packages)
+    managed = {target for record in installed for target, _ in rows_of(record)}
+    for path, (real, item) in behind_links(managed, live, prefix).items():
+        live[path] = item
+        managed.add(real)
+    found.items = [item for path, item in live.items() if path not in managed]
+    restored: dict[str, Content | Link] = {}
+    if restoring is not None:
+        restored = restoring.restore_all(installed, packages, live)
+    plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names)
+    files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
+    noarch = {path for plan in plans for path in plan.compiled}
+    found.sources = [source for source in found.sources if source.path not in noarch]
+    own = {item.path.removeprefix("prefix/") for item in files if item.key is not None}
+    found.stay = {path: count for path, count in found.stay.items() if path not in own}
+    return Planned(plans, drifts, sorted(restored))

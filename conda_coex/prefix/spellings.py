@@ -1,0 +1,148 @@
+"""Find the other names by which the files of a live prefix know it: links that lead to it, where it was before."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..conda_api.installed import rows_of
+from ..root.source import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+START = 4 << 10  # bytes of a file that are looked at
+FILES = 200  # files of packages that are looked at
+MANY = 3  # commands that cannot be chance
+BLANKS = 9  # in a path of a command line
+TOKEN = re.compile(r"(?<![\w.~+%-])/[^\s\"'`<>|;:,=()\[\]{}$*?\\\0]+")
+INSIDE = re.compile(r"/(?=(?:bin|lib|libexec|include|share|etc|ssl|conda-meta)(?:/|\Z))")
+
+
+@dataclass
+class Aliases:
+    """Other paths of a prefix, and commands of it that belong to another environment."""
+
+    names: list[str] = field(default_factory=list)  # that lead to it
+    former: list[str] = field(default_factory=list)  # that lead nowhere
+    foreign: dict[str, str] = field(default_factory=dict)  # path in the prefix, the other environment
+
+
+def find_aliases(prefix: Path, records: Iterable[dict[str, Any]]) -> Aliases:
+    """Return what the files say that conda, pip and users write with the prefix's path in them.
+
+    A path that leads nowhere counts where conda itself has written it: the environment was moved since.
+    """
+    found, records = Aliases(), list(records)
+    known = {os.path.abspath(prefix), os.path.realpath(prefix)}  # noqa: PTH100  # links are kept
+    written = [(name, False) for name in _of_history(prefix)]
+    for path, row in islice(_of_conda(records), FILES):
+        data = _data(prefix / path)
+        written += [(name, _is_proved(name, data, row)) for name in _heads(prefix, os.fsdecode(data[:START]))]
+    commands = _commands(prefix)
+    written += [(name, True) for name in _of_many(prefix, commands, records)]
+    for line in commands.values():
+        written += [(name, False) for name in _heads(prefix, line)]
+    for name, is_condas in dict.fromkeys(written):
+        if name in known or not name.isprintable():
+            continue
+        if _is_same(name, prefix):
+            known.add(name)
+            found.names.append(name)
+        elif is_condas and not os.path.lexists(name):
+            known.add(name)
+            found.former.append(name)
+    for path, line in commands.items():
+        heads = [name for name in _heads(prefix, line) if name not in known and _is_environment(name)]
+        found.foreign.update((path, name) for name in heads[:1])
+    return found
+
+
+def _of_history(prefix: Path) -> Iterator[str]:
+    """Yield what may be a prefix of the command lines that conda's history has."""
+    try:
+        text = (prefix / "conda-meta/history").read_text("utf-8", "replace")
+    except OSError:
+        return
+    for words in re.findall(r"^# cmd: .*?(?: -p |--prefix[= ])(/.*)$", text, re.MULTILINE):
+        parts = words.split(" ")  # conda does not quote them, and a path may have blanks
+        yield from (os.path.normpath(" ".join(parts[:end])) for end in range(1, min(len(parts), BLANKS) + 1))
+
+
+def _of_conda(records: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the texts into which conda has written the prefix, with their rows."""
+    for record in records:
+        for path, row in rows_of(record):
+            is_text = row.get("prefix_placeholder") and row.get("file_mode") != "binary"
+            if is_text or row.get("path_type") == "unix_python_entry_point":
+                yield path, row
+
+
+def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[dict[str, Any]]) -> list[str]:
+    """Return where the Python is that many commands of packages name: records of old have no sums to prove it by."""
+    managed = {path for record in records for path in record.get("files") or ()}
+    found: Counter[str] = Counter()
+    for path, line in commands.items():
+        match = re.match(r"#!(/\S+)/(bin/python[\d.]*)(\s|\Z)", line)
+        if match and path in managed and os.path.lexists(prefix / match[2]):
+            found[match[1]] += 1
+    return [name for name, count in found.items() if count >= MANY]
+
+
+def _is_proved(name: str, data: bytes, row: dict[str, Any]) -> bool:
+    """Return whether a path stands where conda wrote the prefix: the file was its package's with the placeholder."""
+    placeholder = row.get("prefix_placeholder")
+    if not placeholder:
+        return data.startswith(f"#!{name}/bin/python".encode())
+    return digest(data.replace(name.encode(), str(placeholder).encode())) == row.get("sha256")
+
+
+def _data(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return b""
+
+
+def _commands(prefix: Path) -> dict[str, str]:
+    """Return the first lines of the scripts among the commands."""
+    found = {}
+    try:
+        entries = sorted(os.scandir(prefix / "bin"), key=lambda entry: entry.name)
+    except OSError:
+        return {}
+    for entry in entries:
+        if entry.is_file() and not entry.is_symlink() and os.access(entry.path, os.R_OK):
+            with Path(entry.path).open("rb") as stream:
+                text = os.fsdecode(stream.read(START))
+            if text.startswith("#!"):
+                found[f"bin/{entry.name}"] = "\n".join(text.split("\n")[:2])
+    return found
+
+
+def _heads(prefix: Path, text: str) -> Iterator[str]:
+    """Yield what stands in a text before the name of something that is in the prefix, or alone."""
+    for token in dict.fromkeys(TOKEN.findall(text)):
+        path = token.rstrip("/.")
+        if _is_same(path, prefix):
+            yield path
+        for cut in INSIDE.finditer(path):
+            head, rest = path[: cut.start()], path[cut.end() :]
+            if head.strip("/") and os.path.lexists(prefix / rest) and rest not in ("bin", "lib", "share", "etc"):
+                yield head
+
+
+def _is_same(name: str, prefix: Path) -> bool:
+    try:
+        return os.path.samefile(name, prefix)  # noqa: PTH121
+    except (OSError, ValueError):
+        return False
+
+
+def _is_environment(name: str) -> bool:
+    return any(os.access(f"{name}/{mark}", os.F_OK) for mark in ("conda-meta", "pyvenv.cfg"))

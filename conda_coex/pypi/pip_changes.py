@@ -1,0 +1,182 @@
+"""Install what pip sections ask for in a staging environment, and return what that changed in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from coex_bootstrap.base.urls import without_credentials
+from coex_bootstrap.format.relocation import ENCODINGS
+from packaging.utils import canonicalize_name
+
+from ..conda_api.staging import stand_in
+from ..errors import InputError
+from ..prefix.unmanaged import collect_unmanaged
+from ..prefix.walk import Tree, walk
+from ..root.content import SECOND, Content, Link
+from ..root.source import OnDisk
+from .metadata import Row, describe, origin
+from .pip import Pip, Program, editable_sources
+from .record import blank_hashes
+from .requirements import gather
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ..inputs.environment import Environment, PipSection
+    from ..root.link_rules import Python
+    from ..root.package import Package
+
+OWNER = "pip packages"
+CARRIED = re.compile(r"lib/python[^/]+/ensurepip/_bundled/pip-(?P<version>[^-/]+)-[^/]+\.whl")
+
+
+@dataclass
+class Installed:
+    """What pip made of an environment; paths are those of the root."""
+
+    items: list[Content | Link] = field(default_factory=list)
+    sources: list[Content] = field(default_factory=list)  # to be compiled
+    removed: frozenset[str] = frozenset()  # files of conda packages that pip took away
+    lock: list[Row] = field(default_factory=list)  # name, version, requested, and url or file with sha256
+    notes: list[str] = field(default_factory=list)
+
+
+def check(platform: str, sections: Sequence[PipSection]) -> None:
+    """Raise InputError where pip packages are asked for that cannot be: before any work.
+
+    The platform has to be the builder's, and the requirements files that sections name have to be there.
+    """
+    from conda.base.context import context
+
+    if sections and platform != context._native_subdir():
+        raise InputError(
+            f"pip packages are installed by the environment's own pip, which is for {platform} and does not run here",
+            remedy="build on a machine of that platform",
+        )
+    gather(sections)
+
+
+def find_pip(packages: Sequence[Package]) -> Program:
+    """Return the environment's pip; raises InputError where it has none.
+
+    What pixi locks has often no package of that name: the pip that the environment's Python carries serves then.
+    """
+    by_name = {package.name: package for package in packages}
+    if "pip" in by_name:
+        return Program(str(by_name["pip"].record["version"]))
+    if "python" not in by_name:
+        raise InputError("pip packages are asked for, and the environment has no Python", remedy="add python and pip")
+    carried = [found for found in (CARRIED.fullmatch(path.path) for path in by_name["python"].paths) if found]
+    if not carried:
+        what = "pip packages are asked for, and the environment has no pip"
+        raise InputError(what, remedy="add `pip` to its packages")
+    return Program(carried[0]["version"], carried[0].group())
+
+
+def install(prefix: Path, environment: Environment, python: Python, pip: Pip, date: int) -> Installed:
+    """Let pip install the sections; raises PipFailed with what pip said."""
+    before = walk(prefix)
+    reported: list[Row] = []
+    for sections in _runs(environment.pip):
+        reported += pip.install(sections)
+    site_packages = prefix / python.site_packages
+    for source in sorted(set(editable_sources(site_packages))):
+        pip.settle(source)
+    if "src" not in before.directories:
+        shutil.rmtree(prefix / "src", ignore_errors=True)  # where pip puts what is editable from a repository
+    lock = list(_lock(site_packages, before, prefix, reported))
+    _publish_urls(site_packages, before, prefix)
+    return _collect(prefix, before, python, date, lock)
+
+
+def _runs(sections: Sequence[PipSection]) -> Iterator[Sequence[PipSection]]:
+    """Yield the sections by the runs of pip: those of environment files are resolved together."""
+    together = [section for section in sections if not section.pinned]
+    if together:
+        yield together
+    yield from ((section,) for section in sections if section.pinned)
+
+
+def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[Row]) -> Installed:
+    after = walk(prefix)
+    unchanged = {path for path, state in after.files.items() if _same(before.files.get(path), state)}
+    unchanged |= {path for path, target in after.links.items() if before.links.get(path) == target}
+    name = stand_in(prefix)
+    for path in after.files.keys() - unchanged:
+        _rename(prefix / path, str(prefix), name)
+    found = collect_unmanaged(prefix, unchanged, [name])
+    items = [_dated(item, date) if isinstance(item, Content) else item for item in blank_hashes(found.items)]
+    below = f"prefix/{python.site_packages}/"
+    sources = [i for i in items if isinstance(i, Content) and i.path.startswith(below) and i.path.endswith(".py")]
+    for item in sources:
+        if isinstance(item.source, OnDisk):
+            os.utime(item.source.path, (date, date))  # which its .pyc repeats
+    gone = (before.files.keys() | before.links.keys()) - after.files.keys() - after.links.keys()
+    notes = [f"{path} names the environment's place on the builder in {n} place{'s' * (n != 1)} that cannot be changed"
+             for path, n in sorted(found.stay.items())]  # fmt: skip
+    return Installed(items, sources, frozenset(f"prefix/{path}" for path in gone), lock, notes)
+
+
+def _same(old: os.stat_result | None, new: os.stat_result) -> bool:
+    return old is not None and (old.st_ino, old.st_size, old.st_mtime_ns) == (new.st_ino, new.st_size, new.st_mtime_ns)
+
+
+def _dated(content: Content, date: int) -> Content:
+    """Return a content as it is on every builder, whatever the time and umask."""
+    return replace(content, mode=0o755 if content.mode & 0o100 else 0o644, mtime_ns=date * SECOND)
+
+
+def _rename(file: Path, old: str, new: str) -> None:
+    """Let a file name the stand-in instead of the prefix, which is as long."""
+    data = found = file.read_bytes()
+    for encoding in ENCODINGS:
+        data = data.replace(old.encode(encoding), new.encode(encoding))
+    if data is not found:
+        file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+        file.write_bytes(data)
+
+
+def _new_distributions(site_packages: Path, before: Tree, prefix: Path) -> Iterator[Path]:
+    for directory in sorted(site_packages.glob("*.dist-info")):
+        relative = str((directory / "METADATA").relative_to(prefix))
+        now = (directory / "METADATA").stat() if (directory / "METADATA").is_file() else None
+        if now is not None and not _same(before.files.get(relative), now):
+            yield directory
+
+
+def _lock(site_packages: Path, before: Tree, prefix: Path, reported: list[Row]) -> Iterator[Row]:
+    """Yield what was installed; where from, as far as pip reports that."""
+    downloads = ((row["metadata"]["name"], row.get("download_info") or {}) for row in reported)
+    sources: dict[str, Row] = {canonicalize_name(name): found for name, found in downloads}
+    for directory in _new_distributions(site_packages, before, prefix):
+        row = describe((directory / "METADATA").read_bytes(), requested=(directory / "REQUESTED").exists())
+        yield {**row, **origin(sources.get(canonicalize_name(row["name"]), {}))}
+
+
+def _publish_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
+    """Remove `direct_url.json` that name a path of the builder, which a host does not have, and credentials of others.
+
+    pip itself takes user and password away, but not the signature in a query.
+    """
+    for directory in _new_distributions(site_packages, before, prefix):
+        path, record = directory / "direct_url.json", directory / "RECORD"
+        fields = json.loads(path.read_text("utf-8")) if path.is_file() else {"url": ""}
+        url = without_credentials(fields["url"])
+        is_local = urlsplit(url).scheme == "file"
+        if url == fields["url"] and not is_local:
+            continue
+        path.unlink()
+        row = f"{directory.name}/direct_url.json,"
+        lines = record.read_text("utf-8").splitlines(keepends=True)
+        lines = [line for line in lines if not line.startswith(row)]
+        if not is_local:
+            path.write_text(json.dumps({**fields, "url": url}), "utf-8")
+            lines.append(f"{row},\n")
+        record.write_text("".join(lines), "utf-8")

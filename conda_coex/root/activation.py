@@ -1,0 +1,68 @@
+"""Check what a root has for its activation, as a start will read it: scripts, and files of variables."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.start.activate import parse_variables, state_variables
+
+from ..errors import CoexError, PackageRefused
+from .content import Content
+from .portable import is_portable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .layout import Layout
+
+SCRIPTS, VARIABLES = "prefix/etc/conda/activate.d", "prefix/etc/conda/env_vars.d"
+STATE = "prefix/conda-meta/state"
+
+
+def portable_scripts(layout: Layout) -> dict[str, int]:
+    """Return the sizes, by name, of the activate.d scripts that mean the same to every shell.
+
+    A script that names the prefix is none: nobody knows what stands in that path on a host.
+    """
+    found = {}
+    for item in _files_in(layout, SCRIPTS):
+        if item.path.endswith(".sh") and item.placeholder is None and item.edits is None and is_portable(_read(item)):
+            found[posixpath.basename(item.path)] = item.size
+    return found
+
+
+def check_variables(layout: Layout) -> None:
+    """Raise PackageRefused for a file that no start can read as variables of the environment."""
+    for directory in sorted(layout.directories):
+        if posixpath.dirname(directory) == VARIABLES and _is_shown(directory):
+            raise _refused(directory, "is a directory, where a start expects a file with variables")
+    for item in [*_files_in(layout, VARIABLES), *filter(None, [layout.entries.get(STATE)])]:
+        if isinstance(item, Content):
+            path = os.fsencode(item.path.removeprefix("prefix/"))
+            try:
+                variables = parse_variables(_read(item), path)
+                if item.path == STATE:
+                    state_variables(variables, path)
+            except CoexError as error:
+                raise _refused(item.path, error.what) from error
+
+
+def _refused(path: str, what: str) -> PackageRefused:
+    return PackageRefused(what, os.fsencode(path.removeprefix("prefix/")), "no archive with it would start")
+
+
+def _files_in(layout: Layout, directory: str) -> Iterator[Content]:
+    for path, item in sorted(layout.entries.items()):
+        if posixpath.dirname(path) == directory and _is_shown(path) and isinstance(item, Content):
+            yield item
+
+
+def _is_shown(path: str) -> bool:
+    """Return whether conda's directories count a name: one with a leading dot belongs to another program."""
+    return not posixpath.basename(path).startswith(".")
+
+
+def _read(item: Content) -> bytes:
+    return item.read() or b""

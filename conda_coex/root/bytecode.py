@@ -1,0 +1,211 @@
+"""Compile the sources of noarch packages with the environment's own Python, where that runs on the builder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import posixpath
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.base.cpu_count import usable_cores
+
+from .content import Content
+from .layout import Group
+from .source import Held, OnDisk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..archive.frame_cache import FrameCache
+    from .link_rules import PackagePlan, Python
+
+DEPTH = 5  # parts of prefix/lib/pythonX.Y/site-packages/NAME
+MODE = 0o644  # what compileall gives, whatever its source had, under an umask of 022
+SOURCES = "sources.txt"
+OPTIONS = ("-s", "-S", "-B", "-Wi")
+
+# As conda compiles (`compile_multiple_pyc`), but each package in a process that has done nothing but to load
+# compileall: how often a string was met before shows in a .pyc, and the same package has to give the same bytes in
+# every build. The process is forked, which takes less than to start one.
+COMPILE = f"""
+import compileall, os, sys
+sys.argv[1:] = ["-q", "-l", "-i", {SOURCES!r}]
+for directory in iter(sys.stdin.readline, ""):
+    child = os.fork()
+    if not child:
+        try:
+            os.chdir(directory[:-1])
+            compileall.main()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    sys.stdout.write(directory)
+    sys.stdout.flush()
+"""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The .pyc files of one package, compiled now, or taken from the cache of frames."""
+
+    group: Group
+    contents: list[Content]
+
+
+class Compiler:
+    """Compiles for one Python; `native` says whether its platform is the builder's."""
+
+    def __init__(self, python: Python | None, native: bool, cache: FrameCache) -> None:
+        self.python, self.native, self.cache = python, native, cache
+        self.interpreter: str | None = None  # what names the Python's files
+
+    def compile_plans(self, plans: Sequence[PackagePlan]) -> tuple[list[Compiled], list[str]]:
+        """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
+
+        A source with a placeholder is compiled on the host: its text, and so its code, differ there.
+        """
+        self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
+        jobs = [(plan, [c for c in plan.files if isinstance(c, Content) and c.path in plan.compiled]) for plan in plans]
+        sources = [item for _, group in jobs for item in group]
+        if self.python is None or not sources:
+            return [], []
+        program = self.python.package.directory / self.python.program
+        if not (self.native and _runs(program)):
+            return [], sorted(map(_relative, sources))
+        jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
+        # The longest first: a large package that began last would keep one core busy and no other.
+        jobs.sort(key=lambda job: -sum(item.size for item in job[1]))
+        with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
+            made = list(pool.map(lambda job: self._compile(interpreters, *job), [job for job in jobs if job[1]]))
+        made.sort(key=lambda each: each.group.owner)
+        return made, sorted(_relative(item) for item in sources if item.placeholder)
+
+    def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
+        group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), packaged=True)
+        entry = self.cache.open(group.identity)
+        if entry is None:
+            return Compiled(group, compile_with(interpreters, sources))
+        group.entry = entry
+        times = times_of(sources)
+        found = [Content(path, MODE, times[source_of(path)], None, place.size) for path, place in entry.places.items()]
+        return Compiled(group, found)
+
+    def _identity(self, plan: PackagePlan, sources: list[Content]) -> str | None:
+        """Return what names the .pyc files, in which the times of their sources stand."""
+        assert self.python is not None
+        if plan.identity is None or self.interpreter is None:
+            return None
+        times = hashlib.sha256("\0".join(str(item.mtime_ns) for item in sources).encode()).hexdigest()
+        return f"compiled {plan.identity} of {times} by {self.interpreter} in {self.python.site_packages}"
+
+
+def _relative(item: Content) -> str:
+    return item.path.removeprefix("prefix/")
+
+
+def _runs(program: Path) -> bool:
+    """Return whether the interpreter starts from conda's cache, where it lies without its dependencies."""
+    command = [str(program), *OPTIONS, "-c", "import compileall"]
+    try:
+        return not subprocess.run(command, env=_environment(), capture_output=True).returncode
+    except OSError:
+        return False
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of an interpreter that compiles: none of the caller's for Python, and one order of sets."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, "PYTHONHASHSEED": "0"}
+
+
+class Interpreters:
+    """Running interpreters of the environment's Python, one for each thread that compiles at a time."""
+
+    def __init__(self, program: Path) -> None:
+        self.command = [str(program), *OPTIONS, "-c", COMPILE]
+        self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+        self._all: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> Interpreters:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for process in self._all:
+            process.communicate()
+
+    def compile(self, directory: str) -> None:
+        """Compile what is listed in SOURCES of a directory; what fails has no .pyc."""
+        process = self._take()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(directory + "\n")
+            process.stdin.flush()
+            if process.stdout.readline():
+                self._idle.put(process)
+
+    def _take(self) -> subprocess.Popen[str]:
+        with contextlib.suppress(Empty):
+            return self._idle.get_nowait()
+        process = subprocess.Popen(
+            self.command, env=_environment(), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._all.append(process)
+        return process
+
+
+def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
+    """Compile sources that are of no package, on all cores: see `compile_with`.
+
+    Those of a directory of site-packages are compiled as those of a package are, whatever is beside it.
+    """
+    jobs: dict[str, list[Content]] = {}
+    for item in sources:
+        jobs.setdefault("/".join(posixpath.dirname(item.path).split("/")[:DEPTH]), []).append(item)
+    ordered = sorted(jobs.values(), key=lambda job: -sum(item.size for item in job))
+    with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
+        made = [item for each in pool.map(lambda job: compile_with(interpreters, job), ordered) for item in each]
+    return sorted(made, key=lambda item: item.path)
+
+
+def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list[Content]:
+    """Compile sources under their names in the prefix; one that does not compile has no .pyc, as in conda.
+
+    A .pyc has the time of its source, so that it is the same in every archive.
+    """
+    times = times_of(sources)
+    with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
+        names = [_relative(item) for item in sources]
+        for parent in {posixpath.dirname(name) for name in names}:
+            Path(scratch, parent).mkdir(parents=True, exist_ok=True)
+        for item, name in zip(sources, names, strict=True):
+            assert isinstance(item.source, OnDisk)
+            Path(scratch, name).symlink_to(item.source.path)
+        Path(scratch, SOURCES).write_bytes(b"".join(os.fsencode(name) + b"\n" for name in names))
+        interpreters.compile(scratch)
+        made = sorted(path for path in Path(scratch).rglob("*.pyc") if not path.is_symlink())
+        return [
+            Content(path, MODE, times[source_of(path)], Held(data), len(data))
+            for pyc in made
+            for path, data in [(f"prefix/{pyc.relative_to(scratch).as_posix()}", pyc.read_bytes())]
+        ]
+
+
+def times_of(sources: Sequence[Content]) -> dict[str, int]:
+    """Return the time of each source by its path."""
+    return {item.path: item.mtime_ns for item in sources}
+
+
+def source_of(path: str) -> str:
+    """Return what a .pyc was compiled from (PEP 3147; beside it before 3.2)."""
+    directory, name = posixpath.split(path)
+    above, cache = posixpath.split(directory)
+    return f"{above}/{name.rsplit('.', 2)[0]}.py" if cache == "__pycache__" else path.removesuffix("c")

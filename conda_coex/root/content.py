@@ -1,0 +1,90 @@
+"""What stands at a path of the root: a file, with what becomes of it on a host, or a link."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.format.relocation import BINARY, HASHES, SCRIPT, TEXT, Relocation
+
+if TYPE_CHECKING:
+    from coex_bootstrap.format.relocation import Edits
+
+    from .source import Source
+
+KINDS = {"text": TEXT, "binary": BINARY}  # by conda's words for the modes of files with a placeholder
+SECOND = 10**9  # nanoseconds
+
+
+@dataclass(frozen=True)
+class Content:
+    """One regular file of the root and where its bytes come from."""
+
+    path: str  # relative to the root
+    mode: int
+    mtime_ns: int  # nanoseconds since 1970
+    source: Source | None  # None: only frames have it
+    size: int
+    sha256: str | None = None
+    relocation: Relocation | None = None  # edits of None are looked for when it is compressed
+    key: str | None = None  # its path in its package, if it is as that has it
+
+    @property
+    def origin(self) -> str:
+        """The name of the file in its group, the same in every environment that has the package."""
+        return self.key or self.path
+
+    def read(self) -> bytes | None:
+        """Return the bytes of the file; None if only frames have them."""
+        return self.source.read() if self.source is not None else None
+
+    @property
+    def placeholder(self) -> str | None:
+        """What stands in it for the prefix."""
+        return str(self.relocation.placeholder) or None if self.relocation is not None else None
+
+    @property
+    def file_mode(self) -> str | None:
+        """How the placeholder is replaced: text or binary."""
+        kind = self.relocation.kind if self.relocation is not None else None
+        return next((word for word, each in KINDS.items() if each == kind), None)
+
+    @property
+    def edits(self) -> Edits | None:
+        """Where the placeholder stands, if that is known already, as of a file of a live prefix."""
+        return self.relocation.edits if self.relocation is not None else None
+
+    @property
+    def python(self) -> str | None:
+        """Of a console script: the interpreter, relative to the prefix."""
+        return os.fsdecode(self.relocation.python) or None if self.relocation is not None else None
+
+    @property
+    def is_relocated(self) -> bool:
+        """Whether it is written for the place where it unpacks; a record with hashes of others is not."""
+        return self.relocation is not None and self.relocation.kind != HASHES
+
+
+def relocation_of(placeholder: str, file_mode: str | None, edits: Edits | None = None) -> Relocation:
+    """Return the relocation of a file with a placeholder; conda replaces nothing in one of another mode."""
+    return Relocation(KINDS.get(file_mode or "", b""), placeholder, edits, b"", ())
+
+
+def script_of(python: str) -> Relocation:
+    """Return the relocation of a console script."""
+    return Relocation(SCRIPT, "", None, os.fsencode(python), ())
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link of the root."""
+
+    path: str
+    target: str
+
+
+def format_time(nanoseconds: int) -> str:
+    """Return a time as the index has it: seconds[.nanoseconds]."""
+    seconds, fraction = divmod(nanoseconds, SECOND)
+    return f"{seconds}.{fraction:09d}" if fraction else str(seconds)

@@ -1,0 +1,69 @@
+"""Find the files here that an entry point needs in the app: those added by themselves, and those that are missing."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.format.manifest_check import MODULE
+
+from ..errors import EntryPointNotFound
+from .entry_files import PLACES, is_program, is_source, similar
+from .entry_function import module_of
+from .entry_script import INTERPRETERS
+from .entry_words import SHELLS, family, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .entry_files import Names
+
+CALLERS = "write ${PWD}/%s if the caller's is meant"
+NO_MAIN = "is a directory without a __main__.py, which nothing runs"
+
+
+def own_files(program: str, arguments: Sequence[str], names: Names) -> Iterator[str]:
+    """Yield the files here that are the work of a command's program, and so are in the app without being named."""
+    for word in words_of(program, arguments):
+        value = word.text if word.role in ("script", "module") or os.path.lexists(word.text) else word.parts[1]
+        if names.in_prefix(value) is not None:
+            continue
+        if word.role == "module":
+            found = local_module(value) if MODULE.match(value) and module_of(value, names.layout) is None else None
+            yield from [found] if found is not None else []
+        elif (word.role == "script" and is_program(value)) or (
+            word.role in ("word", "option") and is_source(value) and not word.is_output
+        ):
+            yield value
+
+
+def local_module(name: str) -> str | None:
+    """Return the file or the directory here that a module is in."""
+    path, top = name.replace(".", "/"), name.split(".")[0]
+    for found in (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py"):
+        if Path(found).is_file():
+            return top if "/" in found else found
+    return None
+
+
+def refuse_missing(program: str, word: str) -> None:
+    """Raise EntryPointNotFound for a script that an interpreter cannot find: neither here nor, as a path, on a host."""
+    kind = family(program)
+    of_suffix = INTERPRETERS.get(posixpath.splitext(word)[1])
+    strict = kind == "python" or posixpath.basename(program) in SHELLS or (kind is not None and of_suffix == kind)
+    if not strict or word.startswith("/") or any(mark in word for mark in PLACES):
+        return
+    if os.path.isdir(word):  # noqa: PTH112
+        raise EntryPointNotFound(NO_MAIN, os.fsencode(word), "name a file of it")
+    near = similar(word)
+    remedy = f"did you mean {near}?" if near else f"name it as it is in the app, or {CALLERS % word}"
+    raise EntryPointNotFound("no such file here or in the app, for the entry point", os.fsencode(word), remedy)
+
+
+def check_script(program: str, arguments: Sequence[str], names: Names) -> None:
+    """Raise EntryPointNotFound for a script that is nowhere, before there is an environment to look into."""
+    for word in words_of(program, arguments):
+        if word.role == "script" and names.in_app(word.text) is None and names.in_prefix(word.text) is None:
+            refuse_missing(program, word.text)

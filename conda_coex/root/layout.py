@@ -1,0 +1,134 @@
+"""Decide which file stands at each path of the root, package by package in link order, as conda's linking does."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ..errors import PackageRefused
+from .content import Content, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..archive.frame_cache import Entry
+
+DEPTH = 40  # links in one path, as the kernel allows
+
+
+@dataclass
+class Group:
+    """The files of one owner, which share frames with no other's."""
+
+    owner: str
+    identity: str | None = None  # by which its frames are cached; None: they are not
+    packaged: bool = False  # a package or its compiled sources: other archives may have the same frames
+    entry: Entry | None = None  # its frames, where they were found already
+    all: list[Content] = field(default_factory=list)
+    contents: list[Content] = field(default_factory=list)  # those of `all` that stand in the root
+
+
+class Layout:
+    """The root as it will be: `files` and `links` by path. The later package wins (conda's `clobber`)."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Content | Link] = {}
+        self._owners: dict[str, Group] = {}  # by path
+        self._groups: dict[str, Group] = {}  # by name, in the order in which they were placed
+        self.directories: set[str] = {"prefix", "app"}
+        self.modes: dict[str, int] = {}  # of directories that do not have the usual one
+        self.notes: list[str] = []  # what deserves the user's attention
+        self.platform: str | None = None  # that the archive is for, if it is known
+
+    def place(self, owner: Group | str, items: Iterable[Content | Link]) -> None:
+        """Put files and links of a package, or of another owner, where their paths lead, over what stands there.
+
+        As in conda, all its directories are there before its first file.
+        """
+        given = Group(owner) if isinstance(owner, str) else owner
+        group = self._groups.setdefault(given.owner, given)
+        items = list(items)
+        for directory in sorted({posixpath.dirname(item.path) for item in items}, key=lambda path: path.split("/")):
+            self._make_parents(self.resolve(f"{directory}/."))
+        for item in items:
+            path = self.resolve(item.path)
+            if path in self.directories:
+                self._remove_below(path)
+            self.entries.pop(path, None)  # the winner takes its place in its own package's order
+            self.entries[path] = item if path == item.path else replace(item, path=path)
+            self._owners[path] = group
+            if isinstance(item, Content):
+                group.all.append(item)
+            self._make_parents(path)
+
+    def place_app(self, files: Iterable[Content | Link], directories: Iterable[str]) -> None:
+        """Put the app's files and directories, which stay if they are empty."""
+        self.place("app", files)
+        for directory in directories:
+            self.make_directory(directory)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Take files and links away that another owner has placed."""
+        for path in paths:
+            self.entries.pop(path, None)
+
+    def make_directory(self, path: str) -> None:
+        """Have a directory even if it stays empty."""
+        self.directories.add(path)
+        self._make_parents(path)
+
+    def resolve(self, path: str) -> str:
+        """Follow the links in the directories of `path`; what is no directory there makes way for one, as in conda.
+
+        Raises PackageRefused where a link leads out of the environment.
+        """
+        for _ in range(DEPTH):
+            entry = next((entry for entry in map(self.entries.get, _ancestors(path)) if entry is not None), None)
+            if entry is None:
+                return path
+            target = _target(entry, self._owners[entry.path].owner) if isinstance(entry, Link) else ""
+            if target in self.directories:
+                path = target + path[len(entry.path) :]
+            else:
+                del self.entries[entry.path]
+        raise PackageRefused(f"the links of {path} lead in a circle")
+
+    def _remove_below(self, path: str) -> None:
+        below = path + "/"
+        self.entries = {name: entry for name, entry in self.entries.items() if not name.startswith(below)}
+        self.directories = {name for name in self.directories if name != path and not name.startswith(below)}
+
+    def _make_parents(self, path: str) -> None:
+        for parent in _ancestors(path):
+            self.directories.add(parent)
+
+    def groups(self) -> list[Group]:
+        """Return the files by owner, owners in the order in which they were placed.
+
+        An owner is among them also where others have overwritten all its files, if the sha256 of one can be asked for.
+        """
+        for group in self._groups.values():
+            group.contents = []
+        for path, entry in self.entries.items():
+            if isinstance(entry, Content):
+                self._owners[path].contents.append(entry)
+        return [each for each in self._groups.values() if each.contents or any(item.placeholder for item in each.all)]
+
+    def links(self) -> list[Link]:
+        return [entry for entry in self.entries.values() if isinstance(entry, Link)]
+
+
+def _ancestors(path: str) -> list[str]:
+    """Return the directories of a path, the outermost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts))]
+
+
+def _target(link: Link, owner: str) -> str:
+    """Return the path of the root that a link leads to; raises PackageRefused where that is outside."""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
+    if not (path + "/").startswith("prefix/"):
+        name = link.path.removeprefix("prefix/")
+        raise PackageRefused(f"the link {name} of {owner} leads out of the environment, and a file lies behind it")
+    return path

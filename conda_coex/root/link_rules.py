@@ -1,0 +1,170 @@
+"""What each package's files become in the prefix: conda's link rules, applied at build time.
+
+The rules are those of conda's `core/path_actions.py`; where each stands is said at its function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..errors import PackageRefused
+from .content import SECOND, Content, Link, relocation_of, script_of
+from .source import Held, OnDisk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .package import EntryPoint, Package, PackagePath
+
+ENTRY_POINT = """\
+# -*- coding: utf-8 -*-
+import re
+import sys
+
+from {module} import {name}
+
+if __name__ == '__main__':
+    sys.argv[0] = re.sub(r'(-script\\.pyw?|\\.exe)?$', '', sys.argv[0])
+    sys.exit({function}())
+"""
+NOARCH_SOURCE = re.compile(r"^site-packages[/\\][^\t\n\r\f\v]+\.py$")
+
+
+@dataclass(frozen=True)
+class PackagePlan:
+    """What one package puts into the prefix, in conda's order, and the names its record lists."""
+
+    package: Package
+    files: tuple[Content | Link, ...]
+    entry_points: tuple[Content, ...]
+    compiled: Mapping[str, str]  # of noarch sources, by path of the root: the .pyc that conda makes, in the prefix
+
+    @cached_property
+    def identity(self) -> str | None:
+        """What names the content of all files, each of which can be checked; None if one cannot be.
+
+        It does not rest on the sum of the package, which conda takes from a channel and does not always compare.
+        """
+        contents = [item for item in self.files if isinstance(item, Content)]
+        if self.package.altered or not all(item.sha256 for item in contents):
+            return None
+        words: list[str] = []
+        for item in contents:
+            words += (item.origin, str(item.sha256))
+            words += (f"{item.size} {item.file_mode}", item.placeholder) if item.placeholder else (str(item.size),)
+        digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
+        return f"{self.package.dist} {digest}"
+
+
+@dataclass(frozen=True)
+class Python:
+    """The Python of an environment: where its packages and its program are, relative to the prefix."""
+
+    version: str  # major.minor
+    site_packages: str
+    package: Package
+
+    @property
+    def program(self) -> str:
+        return f"bin/python{self.version}"
+
+
+def find_python(packages: Sequence[Package]) -> Python | None:
+    """Return the Python that noarch packages are for (conda's `link.py: _get_python_info`)."""
+    for package in packages:
+        if package.name == "python":
+            version = ".".join(str(package.record["version"]).split(".")[:2])
+            return Python(version, package.site_packages or f"lib/python{version}/site-packages", package)
+    return None
+
+
+def plan_package(package: Package, python: Python | None, date: int) -> PackagePlan:
+    """Return what a package becomes; raises PackageRefused for noarch python without a Python."""
+    if package.noarch == "python" and python is None:
+        raise PackageRefused(f"{package.dist} needs a Python, and the environment has none", remedy="add python")
+    files = tuple(_plan_path(package, path, python) for path in package.linked)
+    scripts = tuple(_plan_entry_point(point, python, date) for point in package.entry_points) if python else ()
+    return PackagePlan(package, files, scripts, compiled_sources(package, python, files))
+
+
+def compiled_sources(package: Package, python: Python | None, files: Iterable[Content | Link]) -> dict[str, str]:
+    """Return the .pyc files that conda makes of a noarch package: paths in the prefix, by those of their sources."""
+    if package.noarch != "python" or python is None:
+        return {}
+    return {
+        item.path: compiled_path(item.path.removeprefix("prefix/"), python.version)
+        for item in files
+        if isinstance(item, Content) and item.key is not None and NOARCH_SOURCE.match(item.key)
+    }
+
+
+def target_path(path: str, package: Package, python: Python | None) -> str:
+    """Return where a path of the package goes (conda's `get_python_noarch_target_path`)."""
+    if package.noarch == "python" and python is not None:
+        if path.startswith("site-packages/"):
+            return python.site_packages + path[len("site-packages") :]
+        if path.startswith("python-scripts/"):
+            return "bin" + path[len("python-scripts") :]
+    return path
+
+
+def _plan_path(package: Package, path: PackagePath, python: Python | None) -> Content | Link:
+    target = target_path(path.path, package, python)
+    source = package.directory / path.path
+    if path.kind == "softlink":
+        return Link("prefix/" + target, os.readlink(source))
+    return Content(
+        path="prefix/" + target,
+        # conda makes a copy that it rewrites writable for its owner
+        mode=path.mode | 0o200 if path.placeholder else path.mode,
+        mtime_ns=path.mtime_ns,
+        source=OnDisk(source),
+        size=path.size,
+        sha256=path.sha256,
+        relocation=relocation_of(path.placeholder, path.file_mode) if path.placeholder else None,
+        key=path.path,
+    )
+
+
+def compiled_path(source: str, version: str) -> str:
+    """Return the name that conda gives a .pyc, whatever the implementation (conda's `pyc_path`)."""
+    if version.startswith("2."):
+        return source + "c"
+    directory, _, name = source.rpartition("/")
+    stem = name.removesuffix(".py")
+    return f"{directory}/__pycache__/{stem}.cpython-{version.replace('.', '')}.pyc"
+
+
+def broken_commands(plans: Sequence[PackagePlan]) -> Iterator[str]:
+    """Yield a note on each console script that Python cannot read: conda writes it as well."""
+    for plan in plans:
+        for point in plan.package.entry_points if plan.entry_points else ():
+            if not point.names_function:
+                what = f"'{point.module}:{point.function}' is not module:function"
+                yield f"the command {point.command} of {plan.package.dist} cannot run: {what}, as its package has it"
+
+
+def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Content:
+    """Plan a console script (conda's `create_python_entry_point`); its #! line is written on the host."""
+    assert python is not None
+    text = ENTRY_POINT.format(module=point.module, name=point.function.split(".")[0], function=point.function)
+    data = text.encode()
+    script = script_of(python.program)
+    return Content(f"prefix/bin/{point.command}", 0o755, date * SECOND, Held(data), len(data), relocation=script)
+
+
+def links_outside(plans: Sequence[PackagePlan]) -> Iterator[str]:
+    """Yield a note on each link that leaves the prefix: it stays a link, where conda copies an absolute target."""
+    for plan in plans:
+        for item in plan.files:
+            if isinstance(item, Link):
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(item.path), item.target))
+                if not target.startswith("prefix/"):
+                    what = f"{item.path.removeprefix('prefix/')} is a link to {item.target} and stays one"
+                    yield f"{plan.package.dist}: {what}; what it leads to on the host is not in the archive"

@@ -1,0 +1,63 @@
+"""Assemble an archive of a laid-out root: frames, index, manifest, tail, one reading as a host reads it, one rename."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..archive import writer
+from ..archive.carry_over import KEPT
+from ..archive.payload import Payload, make_index
+from ..archive.read_back import read_back
+from ..conda_api import versions
+from ..root.content import Content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.manifest import Manifest
+
+    from ..archive.frame_cache import FrameCache
+    from ..root.layout import Layout
+
+
+def assemble(
+    output: Path,
+    platform: str,
+    layout: Layout,
+    cache: FrameCache,
+    describe: Callable[[Payload, Index], Manifest],
+    libzstd: bytes,
+    carry_over: Callable[[Payload], None] | None = None,
+) -> Manifest:
+    """Write the archive of a root at `output`, and return its manifest with the digest.
+
+    Contents are compressed package by package, then what only this environment has, then the app. `carry_over` first
+    copies the frames of another archive for what was laid out as kept; `describe` makes the manifest, without digest.
+    """
+    with writer.output_file(output) as stream:
+        stream.seek(writer.prelude_size(platform))
+        with versions.progress_bar("Repacking" if carry_over else "Compressing") as update:
+            payload = Payload(stream, cache, _fraction(layout, update))
+            if carry_over is not None:
+                carry_over(payload)
+            payload.add(group for group in layout.groups() if group.owner != KEPT)
+        cache.sweep()
+        index = make_index(payload, layout)
+        manifest = writer.finish(stream, describe(payload, index), index, libzstd)
+        read_back(stream, output, payload)
+    return manifest
+
+
+def _fraction(layout: Layout, update: Callable[[float], None]) -> Callable[[int], None]:
+    """Return what takes the bytes that are done, and shows the fraction of all."""
+    total = sum(entry.size for entry in layout.entries.values() if isinstance(entry, Content)) or 1
+    done = 0
+
+    def progress(size: int) -> None:
+        nonlocal done
+        done += size
+        update(min(1, done / total))
+
+    return progress

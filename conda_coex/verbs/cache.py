@@ -1,0 +1,113 @@
+"""See and clear what builds keep, the frames of packages, and what archives were unpacked to, the roots."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.base import compat
+from coex_bootstrap.store.store import stores
+from coex_bootstrap.tools import cache as tool_cache
+from coex_bootstrap.tools.output import Outcome, counted, human, table
+from coex_bootstrap.tools.roots import find_roots
+
+from ..archive.frame_cache import entries, open_entry, size_of, unfinished
+from ..conda_api import versions
+from ..conda_api.package_cache import frame_directory, shared_cache
+from ..errors import InputError, Misuse, OutputError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
+
+    from coex_bootstrap.tools.roots import Unpacked
+
+
+def cache(arguments: Namespace) -> Outcome:
+    """Do what was asked: `list` shows frames and roots, the others mean frames if nothing says roots."""
+    if arguments.frames and tool_cache.has_condition(arguments):
+        raise InputError("conditions choose roots, --frames means those of builds", remedy="leave one of them out")
+    if arguments.action != "clean" and tool_cache.has_condition(arguments):
+        raise Misuse("conditions go with clean")
+    if arguments.roots or tool_cache.has_condition(arguments):
+        return _roots(arguments.action, arguments)
+    if arguments.action == "list":
+        return list_all(with_roots=not arguments.frames)
+    return {"clean": clean, "path": path_of_frames}[arguments.action]()
+
+
+def _find_roots() -> list[Unpacked]:
+    return find_roots(stores(compat.environ_bytes()))
+
+
+def _roots(action: str, arguments: Namespace) -> Outcome:
+    """Do with roots what archives do with them themselves, but let conda ask."""
+    from conda.base.context import context
+
+    if action != "clean":
+        return tool_cache.execute(None, arguments, compat.environ_bytes())
+    roots = _find_roots()
+    chosen = tool_cache.choose(roots, arguments, time.time())
+    if context.dry_run:
+        return tool_cache.would_remove(chosen)
+    if chosen:
+        versions.ask(lambda: tool_cache.list_lines(chosen))
+    return tool_cache.clean(roots, chosen)
+
+
+def _directory() -> Path:
+    directory = frame_directory()
+    if directory is None:
+        why = next(iter(shared_cache()), "conda has no package cache that is writable, so nothing is kept")
+        raise OutputError(why)
+    return directory
+
+
+def path_of_frames() -> Outcome:
+    """Return where the frames are kept."""
+    directory = str(_directory())
+    return Outcome({"path": directory}, [directory], 0)
+
+
+def list_all(*, with_roots: bool) -> Outcome:
+    """Return the frames that are kept, largest first, and the roots."""
+    rows = [(*_describe(path), size_of(path), path.name) for path in entries(_directory())]
+    names = ("owner", "level", "size", "file")
+    fields = {"path": str(_directory()), "entries": [dict(zip(names, row, strict=True)) for row in rows]}
+    cells = [(owner, str(level), human(size)) for owner, level, size, _ in rows]
+    lines = [*table(("frames of", "level", "size"), cells)]
+    total = human(sum(size for _, _, size, _ in rows))
+    noun = "entry" if len(rows) == 1 else "entries"
+    lines.append(f"{len(rows)} {noun}, {total}, in {_directory()}" if rows else "no frames are kept")
+    if with_roots:
+        roots = _find_roots()
+        fields["roots"] = [tool_cache.fields(root) for root in roots]
+        lines += ["", *tool_cache.list_lines(roots)]
+    return Outcome(fields, lines, 0)
+
+
+def _describe(path: Path) -> tuple[str, int]:
+    """Return whose frames an entry has, and their level."""
+    entry = open_entry(path)
+    if entry is None:
+        return "not readable", 0
+    entry.close()
+    return entry.owner, entry.level
+
+
+def clean() -> Outcome:
+    """Remove everything that is kept, after asking; builds under way go on."""
+    from conda.base.context import context
+
+    found = [*entries(_directory()), *unfinished(_directory())]
+    size = sum(size_of(path) for path in found)
+    files = f"{counted(len(found), 'file')} of frames, {human(size)}, in {_directory()}"
+    nothing = "no frames are kept: nothing to remove"
+    if context.dry_run:
+        fields = {"dry_run": True, "files": len(found), "size": size}
+        return Outcome(fields, [f"would remove {files}" if found else nothing], 0)
+    if found:
+        versions.ask(lambda: [files])
+    for path in found:
+        path.unlink(missing_ok=True)
+    return Outcome({"removed": len(found), "size": size}, [f"removed {files}" if found else nothing], 0)

@@ -1,0 +1,244 @@
+"""Create an archive: the numbered flow of the architecture page, and the only place that knows its order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..archive import writer as archive
+from ..archive.frame_cache import FrameCache
+from ..archive.manifest import Description, make_manifest
+from ..conda_api import solve, versions
+from ..conda_api.downloads import fetch, settle
+from ..conda_api.package_cache import frame_directory, own_directory, shared_cache
+from ..conda_api.staging import DIRECTORY as STAGING
+from ..inputs import variables as baked
+from ..inputs.environment import DryRun
+from ..inputs.lock_file import Choice
+from ..pypi.pip_changes import OWNER
+from ..root import app, bytecode, conda_meta, entry_point, libzstd
+from ..root.layout import Group, Layout
+from ..root.link_rules import broken_commands, find_python, links_outside, plan_package
+from . import pip_stage, requested
+from .assemble import assemble
+from .host_notes import ending_scripts, fetching_scripts, same_names
+from .outcome import Created
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.manifest import Manifest
+
+    from ..archive.payload import Payload
+    from ..inputs.environment import Environment
+    from ..pypi.pip_changes import Installed
+    from ..root.link_rules import PackagePlan
+    from ..root.package import Package
+
+# Owners of files that belong to no one package.
+SCRIPTS, META = "console scripts", "conda-meta"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    files: tuple[str, ...]
+    specs: tuple[str, ...]
+    existing: bool  # -n or -p: take that environment's records as they are
+    entry_points: tuple[str, ...]  # the first is the default
+    variables: tuple[str, ...]
+    sources: tuple[str, ...]
+    output: str | None
+    level: int
+    lock_environment: str | None = None
+    lock_categories: tuple[str, ...] = ()
+    prefix: str | None = None  # the live prefix to pack
+    kept_variables: tuple[str, ...] = ()  # of the caller, which a start would remove
+
+
+def create(request: Request) -> Created | DryRun:
+    """Create the archive that was asked for; in a dry run return the plan for it."""
+    with contextlib.ExitStack() as staging:  # what has to last until the payload is written
+        return _create(request, staging)
+
+
+def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun:
+    output = check(request)
+    choice = Choice(target_platform(), request.lock_environment, request.lock_categories)
+    settle()
+    environment = requested.read(request.files, request.specs, choice, existing_prefix(request), output)
+    if isinstance(environment, DryRun):
+        return environment
+    packages = fetch(environment.records, environment.specs)
+    date = build_date(packages)
+    cache = FrameCache(frame_directory(), request.level)
+    installed = pip_stage.install(environment, packages, date, own_directory(STAGING), staging)
+    plans, layout, pyc_left = plan(environment, packages, cache, date, installed)
+    manifest = write(request, output, Build(environment, plans, layout, cache, date, pyc_left, installed.lock))
+    return created(
+        output, manifest, environment, [*links_outside(plans), *environment.notes, *installed.notes, *layout.notes]
+    )
+
+
+def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
+    """Return what was made, with notes on what is not in it."""
+    left_out = [f"{name} was not installed by conda and is left out" for name in environment.foreign]
+    return Created(
+        archive=output,
+        platform=manifest.platform,
+        digest=manifest.digest,
+        size=output.stat().st_size,
+        unpacked=manifest.fields["unpacked"]["content"],
+        packages=len(manifest.packages),
+        entry_point=manifest.entry_points[0],
+        notes=(*notes, *shared_cache(), *left_out),
+    )
+
+
+@dataclass(frozen=True)
+class Build:
+    """What is left to be made an archive when packages are laid out."""
+
+    environment: Environment
+    plans: list[PackagePlan]
+    layout: Layout
+    cache: FrameCache
+    date: int  # seconds since 1970
+    compile: list[str]  # sources that the host compiles
+    pip: list[dict[str, Any]]
+    runs_post_link: bool = True
+
+
+def write(request: Request, output: Path, build: Build) -> Manifest:
+    """Add the app to what was laid out and write the archive; return its manifest."""
+    layout, platform = build.layout, build.environment.platform
+    layout.place_app(*app.collect(app_sources(request, layout), build.date, output))
+    layout.notes += [*app.leaving(layout.links()), *same_names(layout, platform), *ending_scripts(layout)]
+    layout.platform = platform
+    points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request), request.variables)
+    packages = [each.package for each in build.plans]
+    library, library_from = libzstd.find_libzstd(build.environment, packages, solve_zstd, native_base(platform))
+    description = Description(
+        name=entry_point.name_of(request.entry_points[0]),
+        entry_points=points,
+        env=baked.parse(request.variables),
+        keep_env=baked.parse_kept(request.kept_variables),
+        level=request.level,
+        date=build.date,
+        environment=build.environment,
+        plans=build.plans,
+        libzstd=library_from,
+        compile=left_to_compile(build.plans, build.compile),
+        runs_post_link=build.runs_post_link,
+        pip=build.pip,
+    )
+
+    def describe(payload: Payload, index: Index) -> Manifest:
+        return make_manifest(description, layout, payload, index)
+
+    return assemble(output, platform, layout, build.cache, describe, library)
+
+
+def check(request: Request) -> Path:
+    """Return the output; raises for what can be seen to be wrong before any work."""
+    from ..errors import InputError, OutputError
+
+    if request.existing and (request.files or request.specs):
+        raise InputError("-n and -p take an environment as it is", remedy="leave out -f and --package, or -n and -p")
+    if not 1 <= request.level <= 19:
+        raise InputError(f"the compression level {request.level} is not between 1 and 19")
+    baked.parse(request.variables)
+    baked.parse_kept(request.kept_variables)
+    name = request.output or entry_point.name_of(request.entry_points[0]) + ".coex"
+    if name.endswith("/"):
+        raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
+    output = Path(name)
+    archive.check_output(output)
+    layout = Layout()
+    layout.place_app(*app.collect(app_sources(request, layout), 0, output))
+    entry_point.check_here(request.entry_points, layout, existing_prefix(request))
+    return output
+
+
+def app_sources(request: Request, layout: Layout) -> list[str]:
+    """Return what was named for the app, and the entry points' own files, unless the environment has that command."""
+    return entry_point.with_own_files(request.sources, request.entry_points, layout, existing_prefix(request))
+
+
+def target_platform() -> str:
+    """Return the platform that the archive is for, as far as nothing pins another one."""
+    from conda.base.context import context
+
+    return str(context.subdir)
+
+
+def existing_prefix(request: Request) -> str | None:
+    """Return the prefix that -n or -p names."""
+    if request.prefix is not None:
+        return request.prefix
+    if not request.existing:
+        return None
+    from conda.base.context import context
+
+    return str(context.target_prefix)
+
+
+def build_date(packages: tuple[Package, ...]) -> int:
+    """Return the date of everything that has none: SOURCE_DATE_EPOCH, else the newest package's."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given.isdigit():
+        return int(given)
+    stamps = [int(package.record.get("timestamp") or 0) for package in packages]
+    # conda writes milliseconds, and long ago wrote seconds
+    return max([archive.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
+
+
+def plan(
+    environment: Environment, packages: tuple[Package, ...], cache: FrameCache, date: int, installed: Installed
+) -> tuple[list[PackagePlan], Layout, list[str]]:
+    """Return the plans of all packages, the root they make, and the sources that the host has to compile."""
+    from conda.base.context import context
+
+    python = find_python(packages)
+    plans = [plan_package(package, python, date) for package in packages]
+    layout = Layout()
+    for each in plans:
+        layout.place(Group(each.package.dist, each.identity, packaged=True), each.files)
+    for each in plans:
+        layout.place(SCRIPTS, each.entry_points)
+    layout.notes += [*broken_commands(plans), *fetching_scripts(plans)]
+    native = environment.platform == context._native_subdir()
+    compiled, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
+    for made in compiled:
+        layout.place(made.group, made.contents)
+    layout.remove(installed.removed)
+    layout.place(Group(OWNER, packaged=True), installed.items)
+    left = sorted([*left, *(item.path.removeprefix("prefix/") for item in installed.sources)])
+    meta = conda_meta.plan_records(plans, date, installed.removed)
+    meta.append(conda_meta.plan_history(plans, environment.specs, versions.version(), date))
+    layout.place(META, meta + conda_meta.plan_state(environment.variables, date))
+    return plans, layout, left
+
+
+def left_to_compile(plans: list[PackagePlan], sources: list[str]) -> dict[str, object] | None:
+    """Return what the host has to compile, for the manifest."""
+    python = find_python([each.package for each in plans])
+    return {"python": python.program, "sources": sources} if python and sources else None
+
+
+def solve_zstd(channels: Sequence[str]) -> tuple[Package, ...]:
+    """Return the package zstd of the target platform, from these channels."""
+    found = solve.solve_records(("zstd",), channels)
+    return fetch([record for record in found if record.name == "zstd"], ())
+
+
+def native_base(platform: str) -> Path | None:
+    """Return conda's own prefix where its platform is the archive's."""
+    from conda.base.context import context
+
+    return Path(context.root_prefix) if platform == context._native_subdir() else None

@@ -1,0 +1,113 @@
+"""Notes on what an archive asks of a host that not every host has."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.store.refused import alike
+
+from ..root.content import Content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..root.layout import Layout
+    from ..root.link_rules import PackagePlan
+
+# Where a command stands in a line of sh: at its start, behind what joins and opens commands, behind what runs another.
+COMMAND = r"""(?:^|[;&|({!`]|\b(?:then|do|else|if|elif|while|until|exec|time|sudo|command|nohup|xargs|env|eval)\s)\s*
+    (?:\w+=\S*\s+)*["']?(?:[^\s"'=;&|()]*/)?"""
+FETCHES = re.compile(
+    COMMAND
+    + r"""(?P<name>curl|wget|aria2c|axel|lftp|ftp|rsync|scp|sftp|gdown|gsutil|installBiocDataPackage\.sh
+    |git(?:\s+-\S+(?:\s+\S+)?)*?\s+(?:clone|fetch|pull|submodule)
+    |svn\s+(?:co|checkout|export|update)|hg\s+(?:clone|pull)|aws\s+s3|docker\s+pull
+    |(?:python[\d.]*["']?\s+(?:-\w+\s+)*-m\s+)?pip[\d.]*["']?\s+(?:install|download)
+    |(?:conda|mamba|micromamba)["']?\s+(?:install|create|update|env)
+    |(?:apt|apt-get|yum|dnf|brew|gem|cargo|luarocks|opam|tlmgr)["']?\s+(?:-\S+\s+)*install
+    |npm\s+(?:install|i|ci)|npx|yarn|go\s+(?:get|install)|cpanm?|playwright\s+install|rfbrowser\s+init)(?![\w.-])""",
+    re.VERBOSE | re.MULTILINE,
+)
+# Functions of R, Python and Julia, wherever they stand.
+CALLS = re.compile(
+    r"install\.packages\(|BiocManager::install\(|biocLite\(|download\.file\(|install_tinytex\("
+    r"|(?:remotes|devtools|pak)::\w*install\w*\(|urlretrieve\(|urlopen\(|requests\.get\(|nltk\.download\("
+    r"|Pkg\.(?:add|instantiate|build|update)\("
+)
+SPEAKS = re.compile(r"^[ \t]*(?:echo|printf)[ \t](?:[^\n\"'$|`]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\$(?!\())*", re.MULTILINE)
+MESSAGE = re.compile(r"^[^\n#]*\bcat\b[^\n]*<<-?\s*[\"']?(\w+)[\"']?.*?^\s*\1\s*$", re.MULTILINE | re.DOTALL)
+# What takes a shell away from whoever sources a script; `exec` without a command only moves descriptors.
+ENDS = re.compile(
+    COMMAND + r"""(?P<name>exit(?![\w.-])|exec\s+(?![\d<>&{\s#])|trap\s[^\n;]*\b(?:EXIT|0)\b
+    |set\s+(?:-\w*n\w*|-o\s+noexec)(?![\w-]))""",
+    re.VERBOSE | re.MULTILINE,
+)
+ACTIVATION = "prefix/etc/conda/activate.d"
+NAMED = 3  # pairs of paths
+TERMINALS = "prefix/share/terminfo/"
+
+
+def same_names(layout: Layout, platform: str) -> Iterator[str]:
+    """Yield a note on paths that a file system without upper and lower case, as macOS has it, takes for one.
+
+    Every ncurses for Linux has such paths among its terminals, and so every Python: on Linux they are not worth a note.
+    """
+    pairs = [
+        (os.fsdecode(first), os.fsdecode(second))
+        for first, second in alike(map(os.fsencode, layout.entries), map(os.fsencode, layout.directories))
+    ]
+    if platform.startswith("linux-"):
+        pairs = [pair for pair in pairs if not pair[0].startswith(TERMINALS)]
+    if pairs:
+        named = ", ".join(f"{first} and {second}" for first, second in pairs[:NAMED])
+        more = f", and {len(pairs) - NAMED} more pairs" if len(pairs) > NAMED else ""
+        yield (
+            "unpacks only on a file system that tells upper from lower case, which many of macOS do not, because of "
+            f"{named}{more}"
+        )
+
+
+def fetching_scripts(plans: Iterable[PackagePlan]) -> Iterator[str]:
+    """Yield a note on each post-link script that needs the network: a host may have none at the first start."""
+    for plan in plans:
+        path = f"prefix/bin/.{plan.package.name}-post-link.sh"
+        for item in plan.files:
+            data = item.read() if item.path == path and isinstance(item, Content) else None
+            if data is not None and (commands := fetches(data.decode("utf-8", "replace"))):
+                yield (
+                    f"the post-link script of {plan.package.name} runs {', '.join(commands)} on the host, at the "
+                    "first start, which so needs the network; `conda coex pack` of an environment with it does not"
+                )
+
+
+def ending_scripts(layout: Layout) -> Iterator[str]:
+    """Yield a note on each activation script that may end a start before its entry point runs, some without a word."""
+    for path, item in sorted(layout.entries.items()):
+        directory, name = os.path.split(path)
+        is_script = directory == ACTIVATION and name.endswith(".sh") and not name.startswith(".")
+        data = item.read() if is_script and isinstance(item, Content) else None
+        if data is not None and (commands := ends(data.decode("utf-8", "replace"))):
+            yield (
+                f"the activation script {name} has {', '.join(f'`{command}`' for command in commands)}: where that is "
+                "reached, a start ends before the entry point runs, as `conda activate` would end a shell"
+            )
+
+
+def ends(script: str) -> list[str]:
+    """Return the commands of a script that take the shell away from whoever sources it, as far as its text says."""
+    text = re.sub(r"(?:^|(?<=\s))#.*$", "", MESSAGE.sub("", script.replace("\\\n", " ")), flags=re.MULTILINE)
+    text = SPEAKS.sub("", text)
+    return list(dict.fromkeys(" ".join(each["name"].split()) for each in ENDS.finditer(text)))
+
+
+def fetches(script: str) -> list[str]:
+    """Return the commands and functions of a script of sh that download something."""
+    found: dict[str, None] = {}
+    text = re.sub(r"^\s*#.*$", "", script.replace("\\\n", " "), flags=re.MULTILINE)
+    text = SPEAKS.sub(lambda said: said[0] if "$(" in said[0] else "", MESSAGE.sub("", text))
+    for each in FETCHES.finditer(re.sub(r"\s#.*", "", text)):
+        found[" ".join(re.sub("[\"']", "", each["name"]).split())] = None
+    found.update({each[0].rstrip("("): None for each in CALLS.finditer(text)})
+    return list(found)

@@ -1,0 +1,43 @@
+"""What came of a verb, as values: verbs return one of these and print nothing, `print_outcome` shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from coex_bootstrap.tools.output import Outcome as Answer
+
+    from ..inputs.environment import DryRun
+
+    Outcome: TypeAlias = "Created | Repacked | DryRun | Answer"
+
+
+@dataclass(frozen=True)
+class Created:
+    """A new archive; sizes are in bytes."""
+
+    archive: Path
+    platform: str
+    digest: str
+    size: int  # of the file
+    unpacked: int  # of the contents of all files
+    packages: int
+    entry_point: dict[str, Any]  # the default one, as the manifest has it
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Repacked:
+    """A new archive around the packages of another; in a dry run, what it would be: without digest and size."""
+
+    archive: Path
+    platform: str
+    entry_points: tuple[str, ...]  # by name, the default one first
+    app_files: int
+    notes: tuple[str, ...]
+    digest: str | None = None
+    size: int | None = None  # bytes of the file

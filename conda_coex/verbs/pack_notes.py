@@ -1,0 +1,128 @@
+"""Say what deserves attention in a live prefix that was packed: what differs, what stays, where it cannot unpack."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.tools.output import human
+
+from ..errors import InputError
+from ..prefix.compiled import ROOMY, SHORTEST
+from ..root.content import Content, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ..prefix.compiled import Kept
+    from ..prefix.filters import Selection
+    from ..prefix.package_plans import Drift
+    from ..prefix.spellings import Aliases
+    from ..prefix.unmanaged import Unmanaged
+    from ..root.layout import Layout
+
+LISTED = 5  # paths that a note names
+
+
+def notes(
+    found: Unmanaged, drifts: Sequence[Drift], missing: Sequence[str], restored: Sequence[str], selection: Selection
+) -> Iterator[str]:
+    """Yield what is not in the archive as it is in the prefix, or not as its package had it."""
+    modified = [path for drift in drifts for path in drift.modified]
+    yield from (f"{path} is a {what} and is left out" for path, what in found.left_out)
+    if modified:
+        yield f"modified since conda installed them, and kept as they are now: {shown(modified)}"
+    if found.cached:
+        yield f"are links to files outside of the environment, whose content is taken: {shown(found.cached)}"
+    if found.privileged:
+        yield f"have no more rights than whoever unpacks them (set-user-ID, capabilities): {shown(found.privileged)}"
+    if restored:
+        yield f"missing from packages, and taken from conda's package cache: {shown(restored)}"
+    if missing:
+        yield f"missing from packages, and so from the archive: {shown(missing)}"
+    if found.stay:
+        yield f"names the environment's path in a form that cannot be changed: {shown(list(found.stay))}"
+    for kind, (files, size) in selection.saved.items():
+        yield f"left out: {kind}, {files} files, {human(size)}"
+
+
+def of_names(others: Aliases) -> Iterator[str]:
+    """Yield by which paths the environment was known before, and which of its commands run another one."""
+    if others.former:
+        yield f"was at another path before, and still names it, which is replaced as well: {shown(others.former)}"
+    by_place: dict[str, list[str]] = {}
+    for path, place in others.foreign.items():
+        by_place.setdefault(place, []).append(path)
+    for place, paths in by_place.items():
+        yield f"run the programs of another environment, {place}, and will not work without it: {shown(paths)}"
+
+
+def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: Sequence[str]) -> Iterator[str]:
+    """Yield what files of nobody need that a host may not have, and what the user's own Python packages are."""
+    if users:
+        yield (
+            f"pip installed for you alone (`pip install --user`), and so not in the archive: {shown(users)}; install "
+            "into the environment what it needs of these"
+        )
+    if outside:
+        pairs = [f"{path} ({place})" for path, place in outside.items()]
+        yield (
+            f"name files of this machine that a host does not have: {shown(pairs)}; add these to the app, or say with "
+            "--env where they are"
+        )
+    if libraries:
+        pairs = [f"{name} (of {path})" for name, path in libraries.items()]
+        yield (
+            f"needs libraries that the environment does not have, and a host may not: {shown(pairs)}; install the "
+            "packages that have them"
+        )
+
+
+def kept_paths(kept: Kept) -> Iterator[str]:
+    """Yield which compiled files go on naming the builder's path."""
+    if kept.pieces:
+        yield (
+            f"puts the environment's path together from constants, and so keeps the builder's: {shown(kept.pieces)}; "
+            "compile it without optimization, or let it find its place when it runs"
+        )
+    if kept.sources:
+        yield f"keeps the builder's path, for which it has no room, as that of its sources: {shown(kept.sources)}"
+
+
+def limits(layout: Layout) -> Iterator[str]:
+    """Yield which binaries have room for no longer path than the prefix's, where that is a short one.
+
+    Raises InputError if that is so short that the archive could start nowhere.
+    """
+    rooms = {
+        path.removeprefix("prefix/"): len(item.placeholder.encode())
+        for path, item in layout.entries.items()
+        if isinstance(item, Content) and item.edits and item.placeholder and item.file_mode == "binary"
+    }
+    short = sorted((path for path, room in rooms.items() if room < ROOMY), key=lambda path: (rooms[path], path))
+    if not short:
+        return
+    room = rooms[short[0]]
+    remedy = "leave these out with --exclude, or make them again in an environment at a longer path"
+    if room < SHORTEST:
+        nowhere = [path for path in short if rooms[path] < SHORTEST]
+        what = f"no host has so short a path that the archive could start: {shown(nowhere)} has room for {room} bytes"
+        raise InputError(f"{what}, and the shortest place takes {SHORTEST}", remedy=remedy)
+    yield f"the archive unpacks only where its prefix has at most {room} bytes, because of {shown(short)}: {remedy}"
+
+
+def leaving(links: Iterable[Link]) -> Iterator[str]:
+    """Yield which links lead out of the environment."""
+    found = []
+    for link in sorted(links, key=lambda link: link.path):
+        aim = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
+        if not (aim + "/").startswith("prefix/"):
+            found.append(f"{link.path.removeprefix('prefix/')} -> {link.target}")
+    if found:
+        yield f"leads outside of the environment, to what the archive does not have: {shown(found)}"
+
+
+def shown(paths: Sequence[str]) -> str:
+    """Return the first of some paths, and how many more there are."""
+    more = len(paths) - LISTED
+    return ", ".join(paths[:LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,49 @@
+"""Read what is to be packed: an existing environment, a lock file, or what has to be solved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..conda_api import existing, locked, solve, wanted
+from ..errors import InputError, PlanHidden
+from ..inputs import lock_recognize
+from ..inputs.document import read_document
+from ..inputs.environment import DryRun
+from ..inputs.lock_file import SUPPORTED
+from ..pypi import pip_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ..inputs.environment import Environment
+    from ..inputs.lock_file import Choice
+
+
+def read(
+    files: Sequence[str], specs: Sequence[str], choice: Choice, prefix: str | None, output: Path
+) -> Environment | DryRun:
+    """Return the records to pack, in link order, with what pip has to add, or in a dry run the plan for these.
+
+    `prefix` is an existing environment's.
+    """
+    if prefix is not None:
+        return existing.read_existing(prefix)
+    _check_platform(choice.platform)
+    documents = [read_document(path) for path in files]
+    found = lock_recognize.find_lock(documents, specs, choice)
+    if found is not None:
+        pip_changes.check(found.platform, found.pip)
+        return locked.resolve(found)
+    try:
+        asked = wanted.merge_inputs(documents, specs)
+    except PlanHidden as error:
+        return DryRun(message=str(error))
+    pip_changes.check(choice.platform, asked.pip)
+    return locked.order(asked) if asked.pinned else solve.solve(asked, str(output.absolute()))
+
+
+def _check_platform(platform: str) -> None:
+    if not platform.startswith(SUPPORTED):
+        what = f"archives are for Linux and macOS, not for {platform}"
+        raise InputError(what, remedy="choose one with --platform, such as linux-64")
