@@ -43,6 +43,10 @@ if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ];
       if [ -O "$_coex_dir" ]; then [ -z "$_coex_super" ] || [ ! -L "$_coex_dir" ] || _coex_safe=
       elif [ -n "$_coex_base$_coex_super" ]; then _coex_safe=
       elif [ -w "$_coex_dir" ] && [ ! -k "$_coex_dir" ]; then _coex_safe=; fi
+      # In a user namespace all who have no number there look like one, who may be this user.
+      if [ -k "$_coex_dir" ] && [ -O /proc/sys/kernel/overflowuid ]; then
+        { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null || _coex_safe=
+      fi
       [ "$_coex_dir" != "$_coex_base" ] || _coex_base=
       _coex_dir=${_coex_dir%/*}
     done

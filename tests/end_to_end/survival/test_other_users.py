@@ -202,6 +202,15 @@ def test_prelude_of_a_place_that_is_named(shell: list[str], place: Path, what: s
     assert who_decides(shell, write_prelude(place), USER, case.expand("COEX_ROOT=$STORE")) == expected
 
 
+def test_prelude_of_a_user_without_a_number(shell: list[str], place: Path) -> None:
+    """In a user namespace that maps nobody, all but this user look like this user: one may have made a home in /tmp."""
+    case = Case(place, "chown -R $OTHER $HOME")
+    inside = [*become(USER), UNSHARE, "-U"]
+    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets no user make a namespace")
+    assert who_decides([UNSHARE, "-U", *shell], write_prelude(place), USER, case.expand("HOME=$HOME")) == PYTHON
+
+
 FLIP = """
 import os, sys
 home, genuine = sys.argv[1:]
