@@ -25,7 +25,7 @@ UNORDERED = (b"exfat", b"ext2", b"jfs", b"vfat")  # a file may have its size bef
 # $_coex_kept is set where that was looked at a moment ago, and could not be written down.
 LINE = b"""\
 [ -n "${_coex_kept-}" ] || [ %(start)s -nt %(kept)s ] || [ %(used)s -nt %(kept)s ] || [ ! -w %(root)s ] \\
-  || { read -r _coex_boot <%(boot)s && [ "$_coex_boot" = %(this)s ]; } 2>/dev/null || return 0
+  || { read -r _coex_boot <%(boot)s && %(is_this)s; } 2>/dev/null || return 0
 """
 
 
@@ -39,7 +39,7 @@ def boot_line(root, write):
     _set_time(root, time.time() + FLUSHED)
     names = {b"kept": KEPT, b"root": b"", b"start": b"/start", b"used": b"/used"}
     fields = dict((name, quote(root + path)) for name, path in names.items())
-    fields.update({b"boot": path_bytes(BOOT), b"this": boot})
+    fields.update({b"boot": path_bytes(BOOT), b"is_this": _is_boot(boot)})
     return fill(LINE, fields)
 
 
@@ -51,10 +51,17 @@ def in_doubt(root):
             text = stream.read()
     except EnvironmentError:
         return False
-    if b"read -r _coex_boot <" not in text or b"= " + this_boot() + b"; }" in text or not os.access(root, os.W_OK):
+    asked, made_now = b"read -r _coex_boot <" in text, _is_boot(this_boot()) in text
+    if not asked or made_now or not os.access(root, os.W_OK):
         return False
     known = _time_of(root + KEPT)
     return not (_time_of(root + b"/start") > known or _time_of(root + b"/used") > known)
+
+
+def _is_boot(boot):
+    # type: (bytes) -> bytes
+    """Return the test by which `start` compares the boot of the host."""
+    return b'[ "$_coex_boot" = ' + boot + b" ]"
 
 
 def this_boot():
