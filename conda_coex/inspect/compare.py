@@ -20,7 +20,7 @@ def compare(
 ) -> dict[str, Any]:
     """Return what differs, by subject: {added|removed|changed: {name: value, or [old, new]}}, and the sizes of both.
 
-    `old` and `new` are descriptions of `tool_info`, whose app files have a sha256; `files` are those of the
+    `old` and `new` are descriptions by the verb `info`, whose app files have a sha256; `files` are those of the
     environments that differ, {owner: {added|removed|changed: paths}}. A package of the same version and build with
     other files counts as changed.
     """

@@ -15,6 +15,7 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.relocation import parse
 from coex_bootstrap.format.tail import LIMIT
 from coex_bootstrap.start.activate import parse_variables
+from coex_bootstrap.tools import dockerfile
 from coex_bootstrap.tools import main as tools
 from coex_bootstrap.unpack.relocate import apply
 
@@ -204,13 +205,13 @@ def test_many_constraints(archive, environ):
         assert found[0] == status
     assert "CONDA_OVERRIDE_CUDA=99 " not in found[1]["dockerfile"]
     tried = []
-    monkey = tools.tool_dockerfile.matches
-    tools.tool_dockerfile.matches = lambda version, c: tried.append(version)
+    monkey = dockerfile.matches
+    dockerfile.matches = lambda version, c: tried.append(version)
     try:
         with closing(Archive(archive)) as opened:
-            assert tools.tool_dockerfile._override(opened.manifest).startswith("CONDA_OVERRIDE_CUDA=0.0 ")
+            assert dockerfile._override(opened.manifest).startswith("CONDA_OVERRIDE_CUDA=0.0 ")
     finally:
-        tools.tool_dockerfile.matches = monkey
+        dockerfile.matches = monkey
     assert len(tried) < 30
 
 

@@ -1,6 +1,6 @@
 """Answer what is asked of a built archive: `COEX_TOOLS=1 FILE VERB`, with nothing but a Python of the host.
 
-Loaded only when COEX_TOOLS is set. Each verb is a module `tool_*`, whose VERB both this command line and
+Loaded only when COEX_TOOLS is set. Each verb is a module beside this one, whose VERB both this command line and
 `conda coex` offer. The status is 0 where all is well, 1 where something failed or was found to be damaged,
 2 where the command line was wrong.
 """

@@ -34,7 +34,7 @@ def archive(coex: Coex, reachable: Path) -> Path:
 @pytest.fixture
 def place(reachable: Path) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(dir=reachable))
-    directory.chmod(0o777)
+    directory.chmod(0o1777)
     yield directory
     shutil.rmtree(directory)
 
