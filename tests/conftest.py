@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 forget_caller()
-# Builds of the base environment's Python are quicker with their modules compiled; host_tests forbids it, for Python 2.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A Python that starts in an environment compiles what it imports there, by chance before conda does; .pyc files are compared.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 class Conda(Protocol):
