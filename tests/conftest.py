@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 forget_caller()
-# A Python that starts in an environment compiles what it imports there, by chance before conda does; .pyc files are compared.
+# A Python that starts in an environment compiles what it imports, at times before conda does; .pyc files are compared.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
