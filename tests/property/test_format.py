@@ -26,6 +26,8 @@ from conda_coex.archive.writer import zip_bytes
 
 names = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0") and name not in (b".", b".."))
 words = st.binary(min_size=1, max_size=20).map(lambda word: word.replace(b"\0", b"-"))
+letters = st.characters(codec="utf-8", exclude_characters="\0\n\t")
+prefixes = st.text(letters, min_size=1, max_size=20).map(str.encode)  # placeholders are text of a paths.json
 modes = st.integers(0, 0o7777).map(lambda mode: mode & ~0o022)  # as builders write them
 seconds = st.integers(-(1 << 40), 1 << 40)
 times = st.one_of(seconds.map(str), st.tuples(seconds, st.integers(1, 999999999)).map("{0[0]}.{0[1]:09d}".format))
@@ -36,7 +38,7 @@ frame_places = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 20))
 def indexes(draw: st.DrawFn) -> Index:
     """Return an index that can be: paths once, files in the order of their frames, no hash of what is not there."""
     index = Index()
-    index.placeholders = draw(st.lists(words, max_size=3))
+    index.placeholders = draw(st.lists(prefixes, max_size=3))
     sizes = draw(st.lists(st.integers(0, FRAME_LIMIT), min_size=1, max_size=4))
     index.frames = [Frame(*draw(frame_places), size, b"0" * 64) for size in sizes]
     directories = [b"app", b"prefix"]
