@@ -10,9 +10,9 @@ import subprocess
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
-from bootstrap.caller import forget_caller
 from testbed import hosts
 from testbed.prepare import prepare
+from unit.coex_bootstrap.caller import forget_caller
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BUILDER, BOOTSTRAP = REPOSITORY / "conda_coex", REPOSITORY / "bootstrap" / "coex_bootstrap"
 PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="coex_bootstrap")]
 
+TEST_FOLDERS = {"unit", "end_to_end", "property", "documentation", "packaging", "testbed"}
+
 GUARDED = {"_signal", "compression"}  # what an import may miss: there is another way then
 
 
@@ -91,6 +93,19 @@ def test_modules_say_their_job(package: Path) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_folders_are_two_levels_deep(package: Path) -> None:
     assert {len(source.relative_to(package).parts) for source in sources(package)} == {1, 2}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_unit_tests_mirror_the_packages(package: Path) -> None:
+    tests = REPOSITORY / "tests" / "unit" / package.name
+    folders = {path.parent.name for path in package.rglob("*/__init__.py")} - {package.name}
+    assert {path.parent.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")} == {".", *folders}
+
+
+def test_folders_of_tests() -> None:
+    unit = REPOSITORY / "tests" / "unit"
+    assert {path.name for path in unit.iterdir() if path.is_dir()} - {"__pycache__"} == {BUILDER.name, BOOTSTRAP.name}
+    assert {path.name for path in unit.parent.iterdir() if path.is_dir()} - {"__pycache__"} == TEST_FOLDERS
 
 
 def test_bootstrap_imports_nothing_of_the_builder() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-from bootstrap.building import make_manifest
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.relocation import of_hashes
 from coex_bootstrap.tools.check_root import RootCheck
@@ -19,6 +18,7 @@ from coex_bootstrap.unpack.contents import Contents
 from coex_bootstrap.unpack.writer import unpack
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from unit.coex_bootstrap.building import make_manifest
 
 from conda_coex.archive import payload, writer
 from conda_coex.archive.carry_over import copy, keep

@@ -17,7 +17,7 @@ from testbed.stamps import digest, is_fresh
 if TYPE_CHECKING:
     from pathlib import Path
 
-BOOTSTRAP_TESTS = REPOSITORY / "tests" / "bootstrap"
+BOOTSTRAP_TESTS = REPOSITORY / "tests" / "unit" / "coex_bootstrap"
 LIMIT = 900  # seconds of one test: a guard against loops without an end
 
 

@@ -27,8 +27,9 @@ PYTEST = (*PYTHON, "pytest")
 SCRATCH = "--basetemp=SCRATCH/t"
 # Of the unit tests alone: it makes each build of the others take half as long again.
 MEASURED = (*PYTHON, "coverage", "run", "-m", "pytest", "-q", SCRATCH)
-BUILDER = ("unit tests of the builder", (*MEASURED, "tests/conda_coex"))
-BOOTSTRAP = ("unit tests of the bootstrap", (*MEASURED, "tests/bootstrap"))
+BUILDER_TESTS, BOOTSTRAP_TESTS = "tests/unit/conda_coex", "tests/unit/coex_bootstrap"
+BUILDER = ("unit tests of the builder", (*MEASURED, BUILDER_TESTS))
+BOOTSTRAP = ("unit tests of the bootstrap", (*MEASURED, BOOTSTRAP_TESTS))
 COVERAGE = (*PYTHON, "coverage")
 STYLE = ("style", (*PYTHON, "ruff", "check", "."))
 LAYERS = ("layers", (sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"))
@@ -59,7 +60,7 @@ class Lane:
 
 def whole() -> list[Lane]:
     """Return the lanes of continuous integration: all there is."""
-    apart = ("--ignore", "tests/bootstrap", "--ignore", "tests/conda_coex")
+    apart = ("--ignore", "tests/unit")
     docs, others = (*PYTHON, "testbed.site"), (*PYTHON, "testbed.host_tests", "--others")
     beside = [STYLE, LAYERS, TYPES, ("docs", docs), BOOTSTRAP, ("bootstrap", others)]
     return [Lane("tests", [BUILDER, ("tests", (*PYTEST, *apart))]), Lane("beside", beside)]
@@ -67,11 +68,11 @@ def whole() -> list[Lane]:
 
 def fast() -> list[Lane]:
     """Return the lanes of a developer who changes something: style, types, the unit tests of both sides."""
-    tools = sorted(str(path) for path in (REPOSITORY / "tests" / "bootstrap").glob("test_tool*.py"))
-    rest = ("tests/bootstrap", *(word for path in tools for word in ("--ignore", path)))
-    builder = [STYLE, LAYERS, TYPES, ("unit tests of the builder", (*PYTEST, "-q", SCRATCH, "tests/conda_coex"))]
+    tools = f"{BOOTSTRAP_TESTS}/tools"
+    rest = (BOOTSTRAP_TESTS, "--ignore", tools)
+    builder = [STYLE, LAYERS, TYPES, ("unit tests of the builder", (*PYTEST, "-q", SCRATCH, BUILDER_TESTS))]
     return [
-        Lane("tools", [("unit tests of the bootstrap's tools", (*PYTEST, "-q", SCRATCH, *tools))]),
+        Lane("tools", [("unit tests of the bootstrap's tools", (*PYTEST, "-q", SCRATCH, tools))]),
         Lane("bootstrap", [("unit tests of the bootstrap", (*PYTEST, "-q", SCRATCH, *rest))]),
         Lane("builder", builder),
     ]

@@ -168,7 +168,8 @@ def others(survivor: Survivor, directory: Path, seed: int) -> tuple[Callable[[Su
         """Make hostile archives, ask all verbs of them and start them, under the oldest Python or the newest."""
         seed = survivor.random.randrange(1 << 30)
         python = survivor.random.choice([hosts[0], hosts[-1]])
-        command = [str(python.executable), "-m", "bootstrap.siege", "--seed", str(seed), "--count", str(BESIEGED)]
+        siege = [str(python.executable), "-m", "unit.coex_bootstrap.siege"]
+        command = [*siege, "--seed", str(seed), "--count", str(BESIEGED)]
         path = f"{REPOSITORY}/tests:{REPOSITORY}/bootstrap"
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

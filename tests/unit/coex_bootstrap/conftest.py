@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from coex_bootstrap.base import compat
 
-from bootstrap.caller import forget_caller
+from unit.coex_bootstrap.caller import forget_caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections import OrderedDict, namedtuple
 from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.index import COLUMNS, HEAD, TEXT, Frame, Link
 
-from bootstrap.building import PLACEHOLDER, bootstrap_members, file_row, make_index, make_manifest, raw_frame, zip_bytes
+from unit.coex_bootstrap.building import PLACEHOLDER, bootstrap_members, file_row, make_index, make_manifest, raw_frame, zip_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Ask every verb of hostile archives, and start them: a right result, or one line and a status, and nothing outside.
 
-`python -m bootstrap.siege --seed 1 --count 500` does so under any Python; its last line counts. Each archive is looked
+`python -m unit.coex_bootstrap.siege --seed 1 --count 500` does so under any Python; its last line counts. Each archive is looked
 at in copies of this process, which may take 10 seconds and 300 MB each; a few are started as users do.
 """
 
@@ -25,7 +25,7 @@ from coex_bootstrap.base import compat, workers
 from coex_bootstrap.start import run
 from coex_bootstrap.tools import main as tools
 
-from bootstrap import hostile
+from unit.coex_bootstrap import hostile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

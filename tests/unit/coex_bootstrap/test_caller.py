@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 
-from bootstrap import caller
-from bootstrap.building import read
+from unit.coex_bootstrap import caller
+from unit.coex_bootstrap.building import read
 
 CODE = """
 import json, os, signal, sys

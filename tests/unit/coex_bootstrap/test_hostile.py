@@ -16,7 +16,7 @@ from coex_bootstrap.format.manifest import load_manifest
 from coex_bootstrap.tools import main as tools
 from coex_bootstrap.unpack.writer import unpack
 
-from bootstrap.building import (
+from unit.coex_bootstrap.building import (
     PLACEHOLDER,
     decode_raw,
     file_row,
@@ -28,7 +28,7 @@ from bootstrap.building import (
     write,
     write_archive,
 )
-from bootstrap.hostile import altered_columns, dump
+from unit.coex_bootstrap.hostile import altered_columns, dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

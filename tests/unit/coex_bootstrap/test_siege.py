@@ -19,10 +19,10 @@ from coex_bootstrap.tools import dockerfile
 from coex_bootstrap.tools import main as tools
 from coex_bootstrap.unpack.relocate import apply
 
-from bootstrap import hostile
-from bootstrap.building import PLACEHOLDER, file_row, make_index, read, sign, write_archive
-from bootstrap.siege import Siege, is_plain
-from bootstrap.test_tools import CONTENT, PYTHON, archive, ask, asking, demo_index
+from unit.coex_bootstrap import hostile
+from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, sign, write_archive
+from unit.coex_bootstrap.siege import Siege, is_plain
+from unit.coex_bootstrap.tools.test_main import CONTENT, PYTHON, archive, ask, asking, demo_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def test_placeholder_that_is_no_text(archive):
 def test_error_of_the_start_that_nobody_thought_of(archive, environ, place):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
     """It is one line, and COEX_TRACE shows where it was."""
-    from bootstrap.building import bootstrap_members, make_manifest
+    from unit.coex_bootstrap.building import bootstrap_members, make_manifest
 
     name = "coex_bootstrap/start/host.py"
     code = bootstrap_members()[name].replace(b"    here = host_platform()\n", b"    here = {}['x\\ny']\n")

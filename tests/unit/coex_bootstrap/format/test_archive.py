@@ -10,7 +10,7 @@ from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.archive import OLD_START, PRELUDE_START, Archive
 from coex_bootstrap.format.index import Frame
 
-from bootstrap.building import (
+from unit.coex_bootstrap.building import (
     bootstrap_members,
     decode_raw,
     file_row,

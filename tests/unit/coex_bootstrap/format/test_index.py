@@ -6,7 +6,7 @@ import pytest
 from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown
 from coex_bootstrap.format.index import COLUMNS, TEXT, Index, Link, load_index
 
-from bootstrap.building import add_frames, file_row, make_index
+from unit.coex_bootstrap.building import add_frames, file_row, make_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

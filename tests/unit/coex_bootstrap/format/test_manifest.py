@@ -6,7 +6,7 @@ import pytest
 from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown
 from coex_bootstrap.format import manifest as form
 
-from bootstrap.building import make_manifest
+from unit.coex_bootstrap.building import make_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from coex_bootstrap.base.errors import CoexError
 from coex_bootstrap.base.shell import find_bash, find_program, quote
 from coex_bootstrap.start.activate import LANGUAGES, environment_variables, needed_shell, scripts, write_activation
 
-from bootstrap.building import write
+from unit.coex_bootstrap.building import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

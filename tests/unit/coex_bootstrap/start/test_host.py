@@ -8,7 +8,7 @@ import pytest
 from coex_bootstrap.base.errors import HostUnfit
 from coex_bootstrap.start import host, microarchitecture
 
-from bootstrap.building import make_manifest
+from unit.coex_bootstrap.building import make_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

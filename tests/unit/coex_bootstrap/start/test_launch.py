@@ -13,7 +13,7 @@ from coex_bootstrap.start.activate import write_activation
 from coex_bootstrap.start.entry_choice import command_words
 from coex_bootstrap.start.launch import write_start
 
-from bootstrap.building import make_manifest, read, write
+from unit.coex_bootstrap.building import make_manifest, read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from coex_bootstrap.base.shell import quote
 from coex_bootstrap.start.activate import write_activation
 from coex_bootstrap.start.post_link import compile_sources, run_post_link
 
-from bootstrap.building import make_manifest, read, write
+from unit.coex_bootstrap.building import make_manifest, read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

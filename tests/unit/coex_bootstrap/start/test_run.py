@@ -11,7 +11,7 @@ from coex_bootstrap.__main__ import drop_foreign_paths, main
 from coex_bootstrap.base import compat
 from coex_bootstrap.store.store import TAG
 
-from bootstrap.building import file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

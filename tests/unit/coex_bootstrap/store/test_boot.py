@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from coex_bootstrap.store import boot
 
-from bootstrap.building import write
+from unit.coex_bootstrap.building import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

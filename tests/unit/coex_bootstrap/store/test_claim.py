@@ -10,7 +10,7 @@ import pytest
 from coex_bootstrap.store import claim as module
 from coex_bootstrap.store.claim import STALE, Claim, gone, last_change, started, this_host, this_process
 
-from bootstrap.building import write
+from unit.coex_bootstrap.building import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import pytest
 from coex_bootstrap.store import destination
 from coex_bootstrap.store.destination import Destination, mark_unfinished, remove_unfinished
 
-from bootstrap.building import read, write
-from bootstrap.test_claim import dead_process
-from bootstrap.test_leftovers import give_away
+from unit.coex_bootstrap.building import read, write
+from unit.coex_bootstrap.store.test_claim import dead_process
+from unit.coex_bootstrap.store.test_leftovers import give_away
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from coex_bootstrap.store import directory as module
 from coex_bootstrap.store.directory import Directory
 
-from bootstrap.building import read, write
+from unit.coex_bootstrap.building import read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

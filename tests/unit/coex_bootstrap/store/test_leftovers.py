@@ -9,8 +9,8 @@ from coex_bootstrap.store.claim import Claim, this_process
 from coex_bootstrap.store.leftovers import discard, in_use, set_aside, sweep
 from coex_bootstrap.store.removal import remove
 
-from bootstrap.building import write
-from bootstrap.test_claim import dead_process
+from unit.coex_bootstrap.building import write
+from unit.coex_bootstrap.store.test_claim import dead_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from coex_bootstrap.store import removal
 from coex_bootstrap.store.directory import open_directory
 from coex_bootstrap.store.removal import empty, remove, remove_in_place
 
-from bootstrap.building import write
+from unit.coex_bootstrap.building import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from coex_bootstrap.store.refused import no_place
 from coex_bootstrap.store.removal import remove
 from coex_bootstrap.store.store import NOEXEC, Store, find_ready, make_store, stores
 
-from bootstrap.building import make_manifest, read, write
+from unit.coex_bootstrap.building import make_manifest, read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import pytest
 from coex_bootstrap.store.store import TAG
 from coex_bootstrap.tools import cache
 
-from bootstrap.building import file_row, make_index, write, write_archive
-from bootstrap.test_leftovers import give_away
-from bootstrap.test_tools import archive, ask, start
+from unit.coex_bootstrap.building import file_row, make_index, write, write_archive
+from unit.coex_bootstrap.store.test_leftovers import give_away
+from unit.coex_bootstrap.tools.test_main import archive, ask, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

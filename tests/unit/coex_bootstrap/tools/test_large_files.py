@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
-from bootstrap.test_tools import PYTHON, ask, start, tree
+from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.tools.test_main import PYTHON, ask, start, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

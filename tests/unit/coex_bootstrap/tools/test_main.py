@@ -13,7 +13,7 @@ from coex_bootstrap.tools import main as tools
 from coex_bootstrap.tools import sbom as tool_sbom
 from coex_bootstrap.tools import verify
 
-from bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from coex_bootstrap.tools import cache, output, unpack
 from coex_bootstrap.tools import main as tools
 from coex_bootstrap.unpack import contents
 
-from bootstrap.building import file_row, make_index, read, write, write_archive
-from bootstrap.test_claim import dead_process
-from bootstrap.test_leftovers import give_away
-from bootstrap.test_tools import CONTENT, PYTHON, archive, ask, asking, demo_index
+from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.store.test_claim import dead_process
+from unit.coex_bootstrap.store.test_leftovers import give_away
+from unit.coex_bootstrap.tools.test_main import CONTENT, PYTHON, archive, ask, asking, demo_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from coex_bootstrap.store.store import Store
 from coex_bootstrap.unpack import link
 from coex_bootstrap.unpack.link import LIST, MARK_SIZE, Neighbours
 
-from bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from coex_bootstrap.format.index import Directory, Link
 from coex_bootstrap.store.refused import alike, unusable
 from coex_bootstrap.unpack.writer import unpack
 
-from bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, read, write, write_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

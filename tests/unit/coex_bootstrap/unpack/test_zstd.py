@@ -11,7 +11,7 @@ from coex_bootstrap.base import compat
 from coex_bootstrap.base.errors import ArchiveDamaged, DecoderMissing
 from coex_bootstrap.unpack import zstd
 
-from bootstrap.building import BLOCK, MAGIC, raw_frame, read, write
+from unit.coex_bootstrap.building import BLOCK, MAGIC, raw_frame, read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bootstrap.building import make_manifest
 from coex_bootstrap.format.index import File, Index, Link
 from coex_bootstrap.start.host import host_platform
 
@@ -18,6 +17,7 @@ from conda_coex.errors import FramesDamaged, ReadBackFailed
 from conda_coex.root.content import Content
 from conda_coex.root.layout import Group, Layout
 from conda_coex.root.source import Held
+from unit.coex_bootstrap.building import make_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

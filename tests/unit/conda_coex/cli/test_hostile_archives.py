@@ -11,16 +11,16 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bootstrap.siege import is_plain
 from conda import CondaError
 from conda.base.context import context
 from conda.plugins import types
 
-from bootstrap import hostile
 from conda_coex.archive import sizes
 from conda_coex.cli import main, print_outcome
 from conda_coex.errors import CoexError
 from conda_coex.verbs import repack
+from unit.coex_bootstrap import hostile
+from unit.coex_bootstrap.siege import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
