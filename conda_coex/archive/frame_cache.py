@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import struct
 import time
 import zlib
@@ -21,6 +20,7 @@ from coex_bootstrap.format.manifest import FORMAT_VERSION
 
 from ..errors import FramesDamaged
 from .frames import Place, frame_size
+from .new_file import NewFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
 MARK = b"coexfrm5"
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
 
 
@@ -67,42 +66,37 @@ class EntryWriter:
     """Writes one entry while its package is compressed; a disk without room ends the entry, not the build."""
 
     def __init__(self, path: Path, owner: str, level: int) -> None:
-        self.path, self.owner, self.level = path, owner, level
-        self.temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        self.stream: IO[bytes] | None = None
-        try:
+        self.owner, self.level = owner, level
+        self.file: NewFile | None = None
+        with contextlib.suppress(OSError):
             path.parent.mkdir(0o755, parents=True, exist_ok=True)
-            self.stream = os.fdopen(os.open(self.temporary, NEW, 0o644), "wb")
-        except OSError:
-            return
+            self.file = NewFile(path)
 
     def write(self, packed: Packed) -> None:
         """Append a frame."""
-        if self.stream is not None:
+        if self.file is not None:
             try:
-                self.stream.write(packed.data)
+                self.file.stream.write(packed.data)
             except OSError:
                 self.abandon()
 
     def commit(self, frames: list[tuple[int, int, str]], places: dict[str, Place]) -> None:
-        """Describe the frames and give the entry its place."""
-        if self.stream is None:
+        """Append the description of the frames, and give the entry its place."""
+        if self.file is None:
             return
         fields = {"owner": self.owner, "level": self.level, "frames": frames, "places": places}
         described = json.dumps(fields, separators=(",", ":")).encode()
         try:
-            self.stream.write(described + END.pack(len(described), zlib.crc32(described), MARK))
-            self.stream.close()
-            self.temporary.replace(self.path)
+            self.file.stream.write(described + END.pack(len(described), zlib.crc32(described), MARK))
+            self.file.commit(0o644, durable=False)  # a reader sees what a disk made of it
         except OSError:
             self.abandon()
 
     def abandon(self) -> None:
         """Leave nothing."""
-        if self.stream is not None:
-            self.stream.close()
-            self.stream = None
-        self.temporary.unlink(missing_ok=True)
+        if self.file is not None:
+            self.file.abandon()
+            self.file = None
 
 
 class FrameCache:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import secrets
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from coex_bootstrap.base.compat import visible
 from coex_bootstrap.tools.output import human
 
-from ..errors import OutputError
+from ..archive.new_file import check_place, output_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,18 +25,11 @@ ALL_SHOWN = 20_000  # of all owners: a page with more is slow
 
 
 def write_page(output: str, name: str, owned: Sequence[Owned]) -> None:
-    """Write the page beside `output`, then rename; raises OutputError where something else is or nothing can be."""
+    """Write the page at `output`; raises OutputError if another kind of file is there, or nothing can be written."""
     path = Path(output)
-    if path.is_dir() or (path.exists() and not _is_page(path)):
-        raise OutputError("is not an HTML page, and would be replaced", os.fsencode(path), "name another file")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        temporary.write_text(page(name, owned), encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", os.fsencode(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    check_place(path, _is_page, "an HTML page", "--html")
+    with output_file(path, 0o666) as stream:
+        stream.write(page(name, owned).encode())
 
 
 def _is_page(path: Path) -> bool:

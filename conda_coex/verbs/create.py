@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..archive import writer as archive
+from ..archive import writer
 from ..archive.frame_cache import FrameCache
 from ..archive.manifest import Description, make_manifest
 from ..conda_api import solve, versions
@@ -158,7 +158,7 @@ def check(request: Request) -> Path:
     if name.endswith("/"):
         raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
     output = Path(name)
-    archive.check_output(output)
+    writer.check_output(output)
     layout = Layout()
     layout.place_app(*app.collect(app_sources(request, layout), 0, output))
     entry_point.check_here(request.entry_points, layout, existing_prefix(request))
@@ -195,7 +195,7 @@ def build_date(packages: tuple[Package, ...]) -> int:
         return int(given)
     stamps = [int(package.record.get("timestamp") or 0) for package in packages]
     # conda writes milliseconds, and long ago wrote seconds
-    return max([archive.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
+    return max([writer.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
 
 
 def plan(

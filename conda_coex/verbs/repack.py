@@ -12,7 +12,7 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.manifest import LIBZSTD
 from coex_bootstrap.format.manifest_check import FUNCTION
 
-from ..archive import writer as archive
+from ..archive import writer
 from ..archive.carry_over import copy, give_sources, keep
 from ..archive.frame_cache import FrameCache
 from ..archive.manifest import Change, change_manifest
@@ -89,7 +89,7 @@ def check(request: Request, output: Path) -> None:
     if not any(asked):
         remedy = "name app files, --entrypoint, --env, --unset, --no-app or --no-env"
         raise InputError("nothing is asked for", remedy=remedy)
-    archive.check_output(output)
+    writer.check_output(output)
 
 
 def place_app(request: Request, old: Archive, layout: Layout, output: Path) -> None:

@@ -205,8 +205,8 @@ def test_page_of_a_large_environment() -> None:
         (("old.coex", "run.sh"), "not a complete coex archive"),
         (("old.coex", "new.coex", "--sizes"), "the size report is of one archive"),
         (("old.coex", "--html", "new.coex"), "is not an HTML page, and would be replaced"),
-        (("old.coex", "--html", "data"), "is not an HTML page, and would be replaced"),
-        (("old.coex", "--html", "nowhere/x.html"), "cannot be written: No such file or directory"),
+        (("old.coex", "--html", "data"), "the output is a directory"),
+        (("old.coex", "--html", "nowhere/x.html"), "the directory of the output does not exist"),
     ],
 )
 def test_refused(conda: Conda, made: Path, arguments: tuple[str, ...], says: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cases import Bench, Outcome
 
-NO_ARCHIVE = "would replace what is no coex archive; remove it, or name another file with -o"
+NO_ARCHIVE = "is not a coex archive, and would be replaced; remove it, or name another file with -o"
 A_DIRECTORY = "the output is a directory; name a file with -o"
 
 
