@@ -103,9 +103,10 @@ def test_unit_tests_mirror_the_packages(package: Path) -> None:
 
 
 def test_folders_of_tests() -> None:
-    unit = REPOSITORY / "tests" / "unit"
-    assert {path.name for path in unit.iterdir() if path.is_dir()} - {"__pycache__"} == {BUILDER.name, BOOTSTRAP.name}
-    assert {path.name for path in unit.parent.iterdir() if path.is_dir()} - {"__pycache__"} == TEST_FOLDERS
+    tests = REPOSITORY / "tests"
+    places = [path.relative_to(tests).parts for path in tests.rglob("*.py")]
+    assert {parts[0] for parts in places if len(parts) > 1} == TEST_FOLDERS
+    assert {parts[1] for parts in places if parts[0] == "unit" and len(parts) > 2} == {BUILDER.name, BOOTSTRAP.name}
 
 
 def test_bootstrap_imports_nothing_of_the_builder() -> None:
