@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from stat import S_IXUSR
@@ -17,6 +16,7 @@ from coex_bootstrap.tools.check_archive import check_rest, read_frame
 from coex_bootstrap.unpack.contents import load_decoder
 
 from ..errors import ReadBackFailed
+from ..root.link_target import TooManyLinks, is_below, resolve_links
 from .sizes import decode
 from .writer import open_written
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .payload import Payload
 
 TOPS = ("prefix", "app")
-LINKS = 40  # in one path, as the kernel allows
 
 
 def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
@@ -87,8 +86,11 @@ def check_command(index: Index, command: list[list[str]]) -> None:
     """
     links = {os.fsdecode(link.path): os.fsdecode(link.target) for link in index.links}
     for number, (kind, word) in enumerate(command):
-        at = follow(f"{kind}/{word}", links) if kind in TOPS else None
-        if at is not None:
+        try:
+            at = resolve_links(f"{kind}/{word}", links.get) if kind in TOPS else None
+        except TooManyLinks:
+            raise ArchiveDamaged("an entry point's links lead in a circle") from None
+        if at is not None and is_below(at, *TOPS):
             mode = mode_of(index, os.fsencode(at))
             if mode is None and (not number or os.fsencode(at) not in index.files.paths):
                 raise ArchiveDamaged(f"it has no {word}, which its entry point names")
@@ -104,19 +106,6 @@ def mode_of(index: Index, path: bytes) -> int | None:
     wanted = index.files.paths.index(parent), name
     rows = zip(index.files.directories, index.files.names, index.files.modes, strict=True)
     return next((mode for directory, its, mode in rows if (directory, its) == wanted), None)
-
-
-def follow(path: str, links: dict[str, str]) -> str | None:
-    """Return where a path of the root leads, None if that is outside of it; raises ArchiveDamaged for a circle."""
-    for _ in range(LINKS):
-        parts = path.split("/")
-        above = next((at for n in range(1, len(parts) + 1) if (at := "/".join(parts[:n])) in links), None)
-        if above is None:
-            return path
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(above), links[above])) + path[len(above) :]
-        if path.partition("/")[0] not in TOPS:
-            return None
-    raise ArchiveDamaged("an entry point's links lead in a circle")
 
 
 def check_decoder(written: Archive) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import AppError
 from .content import SECOND, Content, Link
+from .link_target import is_below, leaving_links
 from .source import OnDisk
 
 if TYPE_CHECKING:
@@ -53,13 +54,12 @@ def places(sources: Iterable[str]) -> set[str]:
     return {str(known[item.parent] / item.name) for item in items}
 
 
-def leaving(links: Iterable[Link]) -> Iterator[str]:
+def notes_on_leaving_links(links: Iterable[Link]) -> Iterator[str]:
     """Yield a note on each link of the app that leads out of the archive."""
-    for link in sorted(links, key=lambda link: link.path):
-        aim = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
-        if link.path.startswith("app/") and not (aim + "/").startswith(("app/", "prefix/")):
+    for link in leaving_links(links, "app", "prefix"):
+        if is_below(link.path, "app"):
             name = link.path.removeprefix("app/")
-            yield f"the app's {name} is a link to {link.target} and stays one; what it leads to is not in the archive"
+            yield f"the app's {name} is a link to {link.target} and stays one; its target is not in the archive"
 
 
 def version_control(paths: Iterable[str]) -> Iterator[str]:

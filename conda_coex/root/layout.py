@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import PackageRefused
 from .content import Content, Link
+from .link_target import TooManyLinks, is_below, resolve_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..archive.frame_cache import Entry
-
-DEPTH = 40  # links in one path, as the kernel allows
 
 
 @dataclass
@@ -79,20 +78,34 @@ class Layout:
         self._make_parents(path)
 
     def resolve(self, path: str) -> str:
-        """Follow the links in the directories of `path`; what is no directory there makes way for one, as in conda.
+        """Return `path` with the links in its directories followed. What is not a directory there is removed.
 
-        Raises PackageRefused where a link leads out of the environment.
+        conda makes room for a directory in the same way. Raises PackageRefused if a link leads out of the environment.
         """
-        for _ in range(DEPTH):
+        while True:
             entry = next((entry for entry in map(self.entries.get, _ancestors(path)) if entry is not None), None)
             if entry is None:
                 return path
-            target = _target(entry, self._owners[entry.path].owner) if isinstance(entry, Link) else ""
-            if target in self.directories:
-                path = target + path[len(entry.path) :]
+            directory = self._directory_behind(entry) if isinstance(entry, Link) else None
+            if directory is not None:
+                path = directory + path[len(entry.path) :]
             else:
                 del self.entries[entry.path]
-        raise PackageRefused(f"the links of {path} lead in a circle")
+
+    def _directory_behind(self, link: Link) -> str | None:
+        """Return the directory that a link leads to, or None; raises PackageRefused if the target is outside."""
+        try:
+            target = resolve_links(link.path, self._target_at)
+        except TooManyLinks:
+            return None
+        if not is_below(target, "prefix"):
+            name, owner = link.path.removeprefix("prefix/"), self._owners[link.path].owner
+            raise PackageRefused(f"the link {name} of {owner} leads out of the environment, and a file lies behind it")
+        return target if target in self.directories else None
+
+    def _target_at(self, path: str) -> str | None:
+        entry = self.entries.get(path)
+        return entry.target if isinstance(entry, Link) else None
 
     def _remove_below(self, path: str) -> None:
         below = path + "/"
@@ -123,12 +136,3 @@ def _ancestors(path: str) -> list[str]:
     """Return the directories of a path, the outermost first."""
     parts = path.split("/")
     return ["/".join(parts[:n]) for n in range(1, len(parts))]
-
-
-def _target(link: Link, owner: str) -> str:
-    """Return the path of the root that a link leads to; raises PackageRefused where that is outside."""
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
-    if not (path + "/").startswith("prefix/"):
-        name = link.path.removeprefix("prefix/")
-        raise PackageRefused(f"the link {name} of {owner} leads out of the environment, and a file lies behind it")
-    return path

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import posixpath
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PackageRefused
 from .content import SECOND, Content, Link, relocation_of, script_of
+from .link_target import leaving_links
 from .source import Held, OnDisk
 
 if TYPE_CHECKING:
@@ -159,12 +159,10 @@ def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Co
     return Content(f"prefix/bin/{point.command}", 0o755, date * SECOND, Held(data), len(data), relocation=script)
 
 
-def links_outside(plans: Sequence[PackagePlan]) -> Iterator[str]:
-    """Yield a note on each link that leaves the prefix: it stays a link, where conda copies an absolute target."""
-    for plan in plans:
-        for item in plan.files:
-            if isinstance(item, Link):
-                target = posixpath.normpath(posixpath.join(posixpath.dirname(item.path), item.target))
-                if not target.startswith("prefix/"):
-                    what = f"{item.path.removeprefix('prefix/')} is a link to {item.target} and stays one"
-                    yield f"{plan.package.dist}: {what}; what it leads to on the host is not in the archive"
+def notes_on_leaving_links(plans: Sequence[PackagePlan]) -> Iterator[str]:
+    """Yield a note on each link that leaves the prefix: it stays a link. conda copies the target of an absolute one."""
+    owners = {item.path: plan.package.dist for plan in plans for item in plan.files if isinstance(item, Link)}
+    links = {item.path: item for plan in plans for item in plan.files if isinstance(item, Link)}
+    for link in leaving_links(links.values(), "prefix"):
+        what = f"{link.path.removeprefix('prefix/')} is a link to {link.target} and stays one"
+        yield f"{owners[link.path]}: {what}; its target is not in the archive"

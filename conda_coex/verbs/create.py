@@ -21,7 +21,7 @@ from ..inputs.lock_file import Choice
 from ..pypi.pip_changes import OWNER
 from ..root import app, bytecode, conda_meta, entry_point, libzstd
 from ..root.layout import Group, Layout
-from ..root.link_rules import broken_commands, find_python, links_outside, plan_package
+from ..root.link_rules import broken_commands, find_python, notes_on_leaving_links, plan_package
 from . import pip_stage, requested
 from .assemble import assemble
 from .host_notes import ending_scripts, fetching_scripts, same_names
@@ -80,9 +80,8 @@ def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun
     installed = pip_stage.install(environment, packages, date, own_directory(STAGING), staging)
     plans, layout, pyc_left = plan(environment, packages, cache, date, installed)
     manifest = write(request, output, Build(environment, plans, layout, cache, date, pyc_left, installed.lock))
-    return created(
-        output, manifest, environment, [*links_outside(plans), *environment.notes, *installed.notes, *layout.notes]
-    )
+    notes = [*notes_on_leaving_links(plans), *environment.notes, *installed.notes, *layout.notes]
+    return created(output, manifest, environment, notes)
 
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
@@ -118,7 +117,8 @@ def write(request: Request, output: Path, build: Build) -> Manifest:
     """Add the app to what was laid out and write the archive; return its manifest."""
     layout, platform = build.layout, build.environment.platform
     layout.place_app(*app.collect(app_sources(request, layout), build.date, output))
-    layout.notes += [*app.leaving(layout.links()), *same_names(layout, platform), *ending_scripts(layout)]
+    layout.notes += [*app.notes_on_leaving_links(layout.links()), *same_names(layout, platform)]
+    layout.notes += ending_scripts(layout)
     layout.platform = platform
     points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request), request.variables)
     packages = [each.package for each in build.plans]

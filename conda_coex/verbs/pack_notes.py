@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.tools.output import human
 
 from ..errors import InputError
 from ..prefix.compiled import ROOMY, SHORTEST
-from ..root.content import Content, Link
+from ..root.content import Content
+from ..root.link_target import leaving_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..prefix.package_plans import Drift
     from ..prefix.spellings import Aliases
     from ..prefix.unmanaged import Unmanaged
+    from ..root.content import Link
     from ..root.layout import Layout
 
 LISTED = 5  # paths that a note names
@@ -113,13 +114,9 @@ def limits(layout: Layout) -> Iterator[str]:
 
 def leaving(links: Iterable[Link]) -> Iterator[str]:
     """Yield which links lead out of the environment."""
-    found = []
-    for link in sorted(links, key=lambda link: link.path):
-        aim = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
-        if not (aim + "/").startswith("prefix/"):
-            found.append(f"{link.path.removeprefix('prefix/')} -> {link.target}")
+    found = [f"{link.path.removeprefix('prefix/')} -> {link.target}" for link in leaving_links(links, "prefix")]
     if found:
-        yield f"leads outside of the environment, to what the archive does not have: {shown(found)}"
+        yield f"is a link that leads out of the environment, and its target is not in the archive: {shown(found)}"
 
 
 def shown(paths: Sequence[str]) -> str:

@@ -171,7 +171,7 @@ def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, ou
 
 def outcome(output: Path, points: list[dict[str, Any]], layout: Layout, platform: str) -> Repacked:
     """Return what is made, before it is."""
-    notes = [*app.leaving(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
+    notes = [*app.notes_on_leaving_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
     names = tuple(entry["name"] for entry in points)
     count = sum(path.startswith("app/") for path in layout.entries)
     return Repacked(output, platform, names, count, tuple(notes))

@@ -143,7 +143,7 @@ def test_links_of_the_app(conda: Conda, work: Path, store: Path) -> None:
     (work / "data/back").symlink_to("../../prefix/bin")
     done = conda("coex", "repack", "first.coex", "--keep-app", "data", cwd=work)
     assert done.stderr == (
-        "coex: note: the app's data/out is a link to /etc and stays one; what it leads to is not in the archive\n"
+        "coex: note: the app's data/out is a link to /etc and stays one; its target is not in the archive\n"
     )
     done = conda("coex", "repack", "first.coex", "--keep-app", "main.py=data/out/x", cwd=work, check=False)
     assert "data/out/x: cannot be put behind data/out, which is a link in the" in " ".join(done.stderr.split())

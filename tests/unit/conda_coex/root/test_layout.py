@@ -29,7 +29,8 @@ class Made:
 
 
 paths = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join)
-targets = st.lists(st.sampled_from(["a", "b", "c", "."]), min_size=1, max_size=2).map(lambda words: str(Path(*words)))
+steps = st.sampled_from(["a", "b", "c", ".", ".."])
+targets = st.lists(steps, min_size=1, max_size=3).map(lambda words: str(Path(*words)))
 packages = st.lists(st.lists(st.builds(Made, paths, st.none() | targets), max_size=5), min_size=1, max_size=4)
 
 
@@ -105,6 +106,8 @@ def file(path: str, text: str = "", placeholder: str | None = None) -> Content:
 @example([[Made("a", "b")], [Made("a/x")]])  # a link to nothing makes way for a directory
 @example([[Made("a", "b"), Made("b/c")], [Made("a", "c")]])  # a link is itself what is overwritten
 @example([[Made("a", "b"), Made("b", "a")], [Made("a/x")]])  # a circle
+@example([[Made("a", "b"), Made("b", "c"), Made("c/x")], [Made("a/y")]])  # through a link to a link to a directory
+@example([[Made("a", "b/c"), Made("b/c/x"), Made("c", "a/..")], [Made("c/y")]])  # `..` behind a link
 @example([[Made("b", "c")], [Made("c/a"), Made("b/a")]])  # all directories of a package come before its files
 def test_as_conda_links(drawn: list[list[Made]]) -> None:
     with TemporaryDirectory() as scratch:
