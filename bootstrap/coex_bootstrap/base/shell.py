@@ -1,13 +1,10 @@
-"""Words, programs and files for a POSIX shell."""
+"""Words and lines for a POSIX shell, and programs of the host."""
 
-import errno
 import os
 import re
 
 # For the first line of what a shell runs: the caller's `sh -e`, or SHELLOPTS of a bash, are not meant for it.
 OPTIONS = b"set +o allexport +o errexit +o noclobber +o noglob +o nounset"
-EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-NOWHERE = {}  # type: Dict[str, int]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,37 +57,3 @@ def is_filled(path):
         return os.stat(path).st_size > 0
     except OSError:
         return False
-
-
-def write_file(path, content, at=NOWHERE, between=NOWHERE):
-    # type: (bytes, bytes, Dict[str, int], Dict[str, int]) -> None
-    """Write a file, readable by all, so that it is there whole or not at all; `at` and `between` name open directories.
-
-    Its mode does not depend on the caller's umask: others may share it, and nobody else may write it. Nothing is written
-    through a link, or into a file that somebody else has made.
-    """
-    new = path + b".new"
-    stream = _open_new(new, at)
-    try:
-        try:
-            written = 0
-            while written < len(content):
-                written += os.write(stream, content[written:])
-            os.fchmod(stream, 0o644)
-        finally:
-            os.close(stream)
-        os.rename(new, path, **between)  # type: ignore[arg-type,unused-ignore]
-    except EnvironmentError:
-        os.unlink(new, **at)  # type: ignore[arg-type,unused-ignore]
-        raise
-
-
-def _open_new(path, at):
-    # type: (bytes, Dict[str, int]) -> int
-    try:
-        return os.open(path, EXCLUSIVE, 0o600, **at)  # type: ignore[arg-type,unused-ignore]
-    except EnvironmentError as error:
-        if error.errno != errno.EEXIST:
-            raise
-    os.unlink(path, **at)  # type: ignore[arg-type,unused-ignore] # a process that was killed left it
-    return os.open(path, EXCLUSIVE, 0o600, **at)  # type: ignore[arg-type,unused-ignore]

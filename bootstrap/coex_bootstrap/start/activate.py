@@ -12,8 +12,9 @@ from collections import OrderedDict
 
 from ..base import compat
 from ..base.errors import CoexError
-from ..base.shell import fill, find_bash, quote, write_file
+from ..base.shell import fill, find_bash, quote
 from ..base.untrusted import parse_json
+from ..store.directory import write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ import os
 import signal
 
 from ..base import compat
-from ..base.shell import OPTIONS, check_line, fill, is_filled, quote, write_file
+from ..base.shell import OPTIONS, check_line, fill, is_filled, quote
 from ..format.manifest import entry_files
 from ..store.boot import boot_line
+from ..store.directory import write_file
 from .activate import scripts
 from .entry_choice import asked, called, imports
 

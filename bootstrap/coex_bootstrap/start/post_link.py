@@ -6,7 +6,8 @@ import signal
 from ..base import compat
 from ..base.errors import ScriptFailed
 from ..base.pipes import nothing, read_all
-from ..base.shell import find_program, quote, write_file
+from ..base.shell import find_program, quote
+from ..store.directory import write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ directories that this names are not whole: whoever makes them next begins anew.
 import os
 from binascii import hexlify
 
-from ..base.shell import write_file
 from .claim import gone, this_host, this_process
-from .directory import at, open_directory, within
+from .directory import at, open_directory, within, write_file
 from .removal import empty, is_of_user_alone, is_own, remove
 
 TYPE_CHECKING = False

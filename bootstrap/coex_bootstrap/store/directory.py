@@ -1,21 +1,22 @@
-"""A directory by its descriptor: what is written into it goes there, wherever it was moved, and never into another."""
+"""Write files under another name and rename them, also into a directory by its descriptor, wherever it was moved."""
 
 import errno
 import fcntl
 import os
-
-from ..base.shell import NOWHERE, write_file
+from binascii import hexlify
 
 TAKING = ("open", "rename", "unlink", "rmdir", "stat", "chmod")  # functions of os that may take a descriptor
 KNOWS_DESCRIPTORS = (
     all(getattr(os, name) in getattr(os, "supports_dir_fd", ()) for name in TAKING)
     and os.listdir in getattr(os, "supports_fd", ())
 )
+NOWHERE = {}  # type: Dict[str, int]
+EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict
+    from typing import Callable, Dict, Optional
 
     At = Dict[str, int]
 
@@ -75,6 +76,85 @@ def _work_elsewhere(work):
         raise OSError(number, os.strerror(number))
 
 
+class NewFile(object):
+    """A file or link that is made under the name `new`, and renamed to `path`: it is there whole, or not at all.
+
+    `new` is in the directory of `path`; `at` and `between` name open directories for functions of os. A `with` block
+    that fails leaves nothing behind. Nothing is written through a link, or into a file that somebody else has made.
+    """
+
+    def __init__(self, path, new, at=NOWHERE, between=NOWHERE):
+        # type: (bytes, bytes, At, At) -> None
+        self.path, self.new = path, new
+        self._at, self._between = at, between
+        self._is_made = False
+
+    def __enter__(self):
+        # type: () -> NewFile
+        return self
+
+    def open(self):
+        # type: () -> int
+        """Make the file, readable by this user alone, and return its descriptor; raises EnvironmentError."""
+        try:
+            descriptor = self._create()
+        except EnvironmentError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            os.unlink(self.new, **self._at)  # type: ignore[arg-type,unused-ignore] # left by a process that was killed
+            descriptor = self._create()
+        self._is_made = True
+        return descriptor
+
+    def _create(self):
+        # type: () -> int
+        return os.open(self.new, EXCLUSIVE, 0o600, **self._at)  # type: ignore[arg-type,unused-ignore]
+
+    def link_to(self, target):
+        # type: (bytes) -> None
+        """Make a symbolic link instead of a file; raises EnvironmentError."""
+        os.symlink(target, self.new)
+        self._is_made = True
+
+    def place(self):
+        # type: () -> None
+        """Rename what was made to `path`; raises EnvironmentError."""
+        os.rename(self.new, self.path, **self._between)  # type: ignore[arg-type,unused-ignore]
+        self._is_made = False
+
+    def __exit__(self, *raised):
+        # type: (*object) -> None
+        if self._is_made:
+            try:
+                os.unlink(self.new, **self._at)  # type: ignore[arg-type,unused-ignore]
+            except EnvironmentError:  # the first error says more
+                pass
+
+
+def beside(path):
+    # type: (bytes) -> bytes
+    """Return a path in the same directory that nothing has, short whatever the given one is."""
+    return os.path.dirname(path) + b"/.coex-" + hexlify(os.urandom(8))
+
+
+def write_file(path, content, new=None, at=NOWHERE, between=NOWHERE):
+    # type: (bytes, bytes, Optional[bytes], At, At) -> None
+    """Write a file as `NewFile`, readable by all; `new` is PATH.new by default, which the next write replaces.
+
+    Its mode does not depend on the caller's umask: others may share it, and nobody else may write it.
+    """
+    with NewFile(path, new or path + b".new", at, between) as made:
+        descriptor = made.open()
+        try:
+            written = 0
+            while written < len(content):
+                written += os.write(descriptor, content[written:])
+            os.fchmod(descriptor, 0o644)
+        finally:
+            os.close(descriptor)
+        made.place()
+
+
 class Directory(object):
     """A directory that this process made, open until `close`."""
 
@@ -90,7 +170,7 @@ class Directory(object):
             # type: () -> None
             here = at(self.descriptor)
             both = {"src_dir_fd": self.descriptor, "dst_dir_fd": self.descriptor} if here else NOWHERE
-            write_file(os.path.basename(path), content, here, both)
+            write_file(os.path.basename(path), content, at=here, between=both)
 
         within(self.descriptor, write)
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-from binascii import hexlify
 from collections import OrderedDict
 
 from ..base.compat import utf8
 from ..base.errors import CoexError
 from ..base.untrusted import parse_json
 from ..start.activate import environment_variables, load_json, put_places, state_variables
+from ..store.directory import beside, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,12 +69,8 @@ def _write(path, variables):
         raise CoexError("is a link, where an environment has a directory", directory)
     if not os.path.isdir(directory):
         os.mkdir(directory, 0o755)
-    # the archive chose the names that are there: nothing is written through a link of its making
-    new = directory + b"/.coex-" + hexlify(os.urandom(8))
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as stream:
-        stream.write(utf8(json.dumps(state, indent=2, separators=(",", ": "))))
-    os.chmod(new, 0o644)  # whatever the umask, as all files of the environment
-    os.rename(new, path)
+    document = json.dumps(state, indent=2, separators=(",", ": "))
+    write_file(path, utf8(document), new=beside(path))  # PATH.new may be a file of the archive
 
 
 def same_but_for(variables, old, new):

@@ -24,7 +24,7 @@ from . import verify
 from .check_root import RootCheck
 from .output import Outcome, counted
 from .owners import Owners
-from .rewrite import mend
+from .rewrite import rewrite
 from .verb import Verb
 
 TYPE_CHECKING = False
@@ -117,7 +117,7 @@ def _repair(contents, root, directory, claim, environ):
             set_aside(path, claim)
     if os.path.lexists(root.start):
         os.rename(root.start, aside)
-    paths = mend(contents, places, found, claim)
+    paths = rewrite(contents, places, found, claim)
     _finish_files(contents, root, directory, set(paths), claim, environ)
     if os.path.lexists(aside):
         os.rename(aside, root.start)  # of its old time, by which what post-link scripts changed is known

@@ -2,31 +2,34 @@
 
 import hashlib
 import os
-from binascii import hexlify
+from functools import partial
 
 from ..base import compat
+from ..store.directory import NewFile, beside
 from ..store.leftovers import cannot_be_moved, set_aside
 from ..store.removal import remove
 from .check_root import MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Sequence, Set, Tuple
+    from typing import BinaryIO, Callable, Dict, List, Sequence, Set, Tuple
 
     from ..store.claim import Claim
     from ..unpack.contents import Contents
 
-NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
-
-def mend(contents, places, differences, claim):
+def rewrite(contents, places, differences, claim):
     # type: (Contents, Dict[bytes, bytes], Sequence[Tuple[str, bytes]], Claim) -> List[bytes]
-    """Make what differs at `places` as it has to be; return the paths. What stands in the way is set aside."""
-    return Mender(contents, places, claim).mend(differences)
+    """Write again all that differs; return its paths in the archive. What is in the way is set aside.
+
+    `places` are the directories of `prefix` and `app`, `differences` are (difference, path in the archive).
+    Raises EnvironmentError.
+    """
+    return Rewriter(contents, places, claim).rewrite(differences)
 
 
-class Mender(object):
-    """Writes what `contents` has at `places`, while this process has the claim."""
+class Rewriter(object):
+    """Writes paths of an archive again, below `places`, while this process has the claim."""
 
     def __init__(self, contents, places, claim):
         # type: (Contents, Dict[bytes, bytes], Claim) -> None
@@ -35,29 +38,31 @@ class Mender(object):
 
     def path(self, inside):
         # type: (bytes) -> bytes
+        """Return the absolute path of a path in the archive."""
         top, _, rest = inside.partition(b"/")
         return self.places[top] + b"/" + rest if rest else self.places[top]
 
-    def mend(self, differences):
+    def rewrite(self, differences):
         # type: (Sequence[Tuple[str, bytes]]) -> List[bytes]
-        wanted = {}  # type: Dict[bytes, Set[str]]
-        for what, inside in differences:
-            wanted.setdefault(inside, set()).add(what)
-        for _, inside in self.index.directories:  # parents first: nothing is written through a link
-            if inside in wanted:
+        """Write again all that differs, as the function of this name; parents first."""
+        causes = {}  # type: Dict[bytes, Set[str]]
+        for difference, inside in differences:
+            causes.setdefault(inside, set()).add(difference)
+        for _, inside in self.index.directories:  # before their content: nothing is written through a link
+            if inside in causes:
                 self._make_directory(self.path(inside))
         for inside, target in self.index.links:
-            if inside in wanted:
+            if inside in causes:
                 self._make_link(self.path(inside), target)
-        rows = [row for row in range(len(self.files)) if self.files.path(row) in wanted]
-        closed = [row for row in rows if wanted[self.files.path(row)] == set([MODE])]
-        for row in closed:
+        rows = [row for row in range(len(self.files)) if self.files.path(row) in causes]
+        only_modes = [row for row in rows if causes[self.files.path(row)] == set([MODE])]
+        for row in only_modes:
             os.chmod(self.path(self.files.path(row)), self.files.modes[row])
-        self._write_files(set(rows) - set(closed))
+        self._write_files(set(rows) - set(only_modes))
         for mode, inside in reversed(self.index.directories):
-            if inside in wanted and inside not in self.places:
+            if inside in causes and inside not in self.places:
                 os.chmod(self.path(inside), mode)
-        return sorted(wanted)
+        return sorted(causes)
 
     def _make_directory(self, path):
         # type: (bytes) -> None
@@ -68,13 +73,13 @@ class Mender(object):
 
     def _make_link(self, path, target):
         # type: (bytes, bytes) -> None
-        new = _new_name(path)
-        os.symlink(target, new)
-        self._place(new, path)
+        with NewFile(path, beside(path)) as new:
+            new.link_to(target)
+            self._place(new)
 
     def _clear(self, path):
         # type: (bytes) -> None
-        """Take what stands at a path out of the way; it may hold what somebody wants to see again."""
+        """Set aside what is at a path, if anything is: somebody may want to see it again."""
         if not os.path.lexists(path):
             return
         try:
@@ -87,17 +92,17 @@ class Mender(object):
             shutil.copytree(compat.native(path), compat.native(self.claim.new_name(b"gone")), symlinks=True)
             remove(path)
 
-    def _place(self, new, path):
-        # type: (bytes, bytes) -> None
-        if os.path.isdir(path) and not os.path.islink(path):
-            self._clear(path)
-        os.rename(new, path)
+    def _place(self, new):
+        # type: (NewFile) -> None
+        if os.path.isdir(new.path) and not os.path.islink(new.path):
+            self._clear(new.path)
+        new.place()
 
     def _write_files(self, rows):
         # type: (Set[int]) -> None
         hashed = [row for row in rows if row in self.contents.hashed]
         for row in sorted(rows & self.contents.large - set(hashed)):
-            self._write_large(row)
+            self._write_by(row, partial(self.contents.write_large, row))
         plain = rows - self.contents.large - set(hashed)
         for row, content in self._contents(plain):
             self._write(row, content)
@@ -120,33 +125,19 @@ class Mender(object):
 
     def _write(self, row, content):
         # type: (int, bytes) -> None
+        self._write_by(row, lambda stream: stream.write(content))
+
+    def _write_by(self, row, write):
+        # type: (int, Callable[[BinaryIO], object]) -> None
+        """Write a file by a function; give it its mode, its time if that is the same everywhere, and its place."""
         path = self.path(self.files.path(row))
-        new = _new_name(path)
-        with os.fdopen(os.open(new, NEW, 0o600), "wb") as stream:
-            stream.write(content)
-        self._finish(row, new, path)
-
-    def _write_large(self, row):
-        # type: (int) -> None
-        path = self.path(self.files.path(row))
-        new = _new_name(path)
-        with os.fdopen(os.open(new, NEW, 0o600), "w+b") as stream:
-            self.contents.write_large(row, stream)
-        self._finish(row, new, path)
-
-    def _finish(self, row, new, path):
-        # type: (int, bytes, bytes) -> None
-        """Give a file its mode, its time where it is the same everywhere, and its place."""
-        os.chmod(new, self.files.modes[row])
-        if row not in self.contents.relocations or row in self.contents.hashed:
-            compat.set_times(new, None, self.files.seconds[row], self.files.nanoseconds[row])
-        self._place(new, path)
-
-
-def _new_name(path):
-    # type: (bytes) -> bytes
-    """Return a name beside a path, short whatever the path's is."""
-    return os.path.dirname(path) + b"/.coex-" + hexlify(os.urandom(8))
+        with NewFile(path, beside(path)) as new:
+            with os.fdopen(new.open(), "w+b") as stream:
+                write(stream)
+            os.chmod(new.new, self.files.modes[row])
+            if row not in self.contents.relocations or row in self.contents.hashed:
+                compat.set_times(new.new, None, self.files.seconds[row], self.files.nanoseconds[row])
+            self._place(new)
 
 
 def _sha256(content):

@@ -7,7 +7,6 @@ from contextlib import closing
 from ..base.compat import native, path_bytes, text, visible
 from ..base.errors import CoexError, Misuse, StoreUnusable
 from ..base.pipes import nothing
-from ..base.shell import write_file
 from ..base.trace import Trace
 from ..base.working_directory import absolute
 from ..format.archive import Archive
@@ -17,6 +16,7 @@ from ..start.host import check_host
 from ..start.post_link import compile_sources, run_post_link
 from ..store.boot import keep, sync
 from ..store.destination import Destination, mark_unfinished, remove_unfinished
+from ..store.directory import write_file
 from ..store.leftovers import cannot_be_moved
 from ..store.removal import remove
 from ..store.store import TAG, Store, make_store

@@ -8,10 +8,11 @@ import sys
 import coex_bootstrap
 import pytest
 from coex_bootstrap.base import compat
-from coex_bootstrap.base.shell import quote, write_file
+from coex_bootstrap.base.shell import quote
 from coex_bootstrap.start.activate import write_activation
 from coex_bootstrap.start.entry_choice import command_words
 from coex_bootstrap.start.launch import write_start
+from coex_bootstrap.store.directory import write_file
 
 from unit.coex_bootstrap.building import make_manifest, read, write
 

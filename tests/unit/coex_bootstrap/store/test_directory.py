@@ -115,3 +115,21 @@ def test_close(place):
     directory.close()
     with pytest.raises(OSError, match="[Bb]ad file"):
         os.fstat(directory.descriptor)
+
+
+def test_a_new_file_that_fails_leaves_nothing(place):
+    # type: (bytes) -> None
+    write(place + b"/file", b"old")
+    with pytest.raises(KeyError):
+        with module.NewFile(place + b"/file", module.beside(place + b"/file")) as new:
+            os.close(new.open())
+            assert stat.S_IMODE(os.stat(new.new).st_mode) == 0o600
+            raise KeyError
+    assert os.listdir(place) == [b"file"]
+    assert read(place + b"/file") == b"old"
+
+
+def test_the_name_of_a_new_file_is_always_allowed(place):
+    # type: (bytes) -> None
+    module.write_file(place + b"/" + b"x" * 255, b"mine", new=module.beside(place + b"/" + b"x" * 255))
+    assert os.listdir(place) == [b"x" * 255]

@@ -9,9 +9,9 @@ import sys
 import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.base.errors import CoexError, StoreUnusable
-from coex_bootstrap.base.shell import check_line, quote, write_file
+from coex_bootstrap.base.shell import check_line, quote
 from coex_bootstrap.store.claim import HELD, Claim
-from coex_bootstrap.store.directory import Directory
+from coex_bootstrap.store.directory import Directory, write_file
 from coex_bootstrap.store.refused import no_place
 from coex_bootstrap.store.removal import remove
 from coex_bootstrap.store.store import NOEXEC, Store, find_ready, make_store, stores
