@@ -137,14 +137,22 @@ def test_bootstrap_compiles_without_a_warning_on_every_python(host_pythons: list
 
 
 def test_bootstrap_loads_all_of_itself_at_once() -> None:
-    """A function that imports one of its modules would fail where the archive is gone by then."""
+    """A function that imports one of its modules would fail if the archive is gone by then.
+
+    One imports what only archives for macOS need: a start calls it before it does anything with the archive.
+    """
+    early = set()
     for source in sources(BOOTSTRAP):
         if source.stem == "__main__":
             continue
         for function in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if isinstance(function, ast.FunctionDef):
                 found = [node for node in ast.walk(function) if isinstance(node, ast.ImportFrom) and node.level]
-                assert found == [], source
+                if function.name == "load_signer":
+                    early.add(source.stem)
+                else:
+                    assert found == [], source
+    assert early == {"codesign"}
 
 
 def test_a_start_loads_no_tool() -> None:

@@ -80,6 +80,13 @@ class ScriptFailed(CoexError):
         return "\n".join(map(one_line, (self.remedy or "").expandtabs().splitlines()))  # with what the script printed
 
 
+class SigningFailed(CoexError):
+    """A relocated file has no valid code signature, and macOS cannot sign it."""
+
+    wording = "macOS does not load it after its relocation: %s"
+    advice = "check that /usr/bin/codesign works, or leave the package out"
+
+
 class Unreadable(CoexError):
     """What came out of a file led to something that nobody thought of."""
 

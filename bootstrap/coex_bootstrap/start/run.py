@@ -17,6 +17,7 @@ from ..store.claim import Claim
 from ..store.directory import Directory
 from ..store.refused import no_place, unusable
 from ..store.store import find_ready, stores
+from ..unpack.codesign import load_signer
 from ..unpack.link import LIST, Neighbours
 from ..unpack.progress import Progress
 from ..unpack.writer import unpack
@@ -55,6 +56,7 @@ def run(path, arguments, environ, process):
     archive = Archive(path)
     trace.done("open the archive")
     check_host(archive.manifest)
+    load_signer(archive.manifest.platform)  # its module, while the archive is there
     trace.done("check the host")
     places = stores(environ)
     root = ready_root(places, archive, environ, trace)

@@ -8,7 +8,6 @@ from ..base.compat import one_line, text, utf8, visible
 from ..base.errors import CoexError
 from ..format import manifest as form
 from ..format.archive import Archive
-from ..format.relocation import BINARY, rows_of_kind
 from ..start.activate import needed_shell, write_activation
 from ..start.launch import write_start
 from ..start.post_link import compile_sources, run_post_link
@@ -18,7 +17,6 @@ from ..store.directory import Directory
 from ..store.leftovers import cannot_be_moved, set_aside, was_ready
 from ..store.refused import looked_at
 from ..store.store import stores
-from ..unpack.codesign import codesign
 from ..unpack.contents import Contents, load_decoder
 from . import verify
 from .check_root import RootCheck
@@ -141,11 +139,8 @@ def _is_current(contents, root):
 
 def _finish_files(contents, root, directory, paths, claim, environ):
     # type: (Contents, Root, Directory, Set[bytes], Claim, Dict[bytes, bytes]) -> None
-    """Sign repaired binaries where the platform wants it, and run the scripts of repaired packages again."""
+    """Run the scripts of repaired packages again."""
     manifest, owners = contents.archive.manifest, Owners(contents)
-    if sys.platform == "darwin" and manifest.platform == "osx-arm64":
-        rows = rows_of_kind(contents.relocations, BINARY)
-        codesign([root.path + b"/" + contents.files.path(row) for row in rows if contents.files.path(row) in paths])
     dists = set(owners.of_path(path) for path in paths)
     again = [script for script in manifest.post_link if any(_is_of(dist, script) for dist in dists)]
     if again:

@@ -8,6 +8,7 @@ from ..base.compat import path_bytes
 from ..base.errors import ArchiveDamaged
 from ..format.manifest import LIBZSTD
 from ..store.trust import leads_safely
+from .codesign import load_signer
 from .large_file import relocate, sha256_of
 from .relocate import apply, hash_content
 from .zstd import open_decoder
@@ -58,6 +59,7 @@ class Contents(object):
         # type: (Archive, bytes, Decoder) -> None
         self.archive, self.prefix, self.decoder = archive, prefix, decoder
         self.files = archive.index.files
+        self.signer = load_signer(archive.manifest.platform)
         self.large = set(self.files.large)
         self.relocations = self.files.relocations
         self.hashed = self.files.hashed
@@ -85,7 +87,8 @@ class Contents(object):
             start = self.files.offsets[row]
             content = whole[start : start + self.files.sizes[row]]
             if row in self.relocations and row not in self.hashed:
-                content = apply(self.archive.index.relocation(row), content, self.prefix)
+                relocation = self.archive.index.relocation(row)
+                content = apply(relocation, content, self.prefix, self.signer, self.files.path(row))
             yield row, content
 
     def of_path(self, inside):
@@ -105,7 +108,7 @@ class Contents(object):
         for number in self.archive.index.frames_of(row):
             stream.write(self.decode(number))
         if row in self.relocations:
-            relocate(stream, self.archive.index.relocation(row), self.prefix)
+            relocate(stream, self.archive.index.relocation(row), self.prefix, self.signer, self.files.path(row))
 
     def hash_large(self, row):
         # type: (int) -> bytes
@@ -125,7 +128,7 @@ class Contents(object):
 
     def _hash_content(self, source):
         # type: (Tuple[int, int, int, bytes]) -> bytes
-        return hash_content(source, self.decode, self.archive.index.placeholders, self.prefix)
+        return hash_content(source, self.decode, self.archive.index.placeholders, self.prefix, self.signer)
 
     def slots(self, row):
         # type: (int) -> Sequence[Slot]

@@ -8,24 +8,27 @@ from .relocate import apply, strings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Iterable, Tuple
+    from typing import BinaryIO, Iterable, Optional, Tuple
 
     from ..format.relocation import Relocation
+    from .codesign import Signer
 
 
-def relocate_file(path, relocation, prefix):
-    # type: (bytes, Relocation, bytes) -> bytes
-    """Relocate the file at `path` for `prefix`; return its sha256 in hexadecimal."""
-    with open(path, "r+b") as stream:
-        relocate(stream, relocation, prefix)
+def relocate_file(place, relocation, prefix, signer=None, path=b""):
+    # type: (bytes, Relocation, bytes, Optional[Signer], bytes) -> bytes
+    """Relocate the file at `place` for `prefix`, and sign it; return its sha256 in hexadecimal."""
+    with open(place, "r+b") as stream:
+        relocate(stream, relocation, prefix, signer, path)
         return sha256_of(stream)
 
 
-def relocate(stream, relocation, prefix):
-    # type: (BinaryIO, Relocation, bytes) -> None
-    """Relocate an open file in its place."""
+def relocate(stream, relocation, prefix, signer=None, path=b""):
+    # type: (BinaryIO, Relocation, bytes, Optional[Signer], bytes) -> None
+    """Relocate an open file in its place, and sign it; `path` is its path in the root."""
     if relocation.kind == BINARY:
         patch(stream, relocation, prefix)
+        if signer:
+            signer.sign_file(stream, path)
         return
     stream.seek(0)
     data = apply(relocation, stream.read(), prefix)

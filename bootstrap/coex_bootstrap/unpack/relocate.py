@@ -12,15 +12,20 @@ if TYPE_CHECKING:
     from typing import Callable, Iterator, List, Optional, Tuple
 
     from ..format.relocation import Relocation
+    from .codesign import Signer
 
 
-def apply(relocation, data, prefix):
-    # type: (Relocation, bytes, bytes) -> bytes
-    """Return the content of a file as it is in `prefix`; raises HostUnfit where that is too long."""
+def apply(relocation, data, prefix, signer=None, path=b""):
+    # type: (Relocation, bytes, bytes, Optional[Signer], bytes) -> bytes
+    """Return the content of a file as it is in `prefix`; raises HostUnfit where that is too long.
+
+    `signer` signs a binary, whose `path` in the root it needs for what it cannot sign alone; raises SigningFailed.
+    """
     if relocation.kind == TEXT:
         return shorten_shebang(_text(relocation, data, prefix))
     if relocation.kind == BINARY:
-        return _binary(relocation, data, prefix)
+        data = _binary(relocation, data, prefix)
+        return signer.sign(data, path) if signer else data
     if relocation.kind != SCRIPT:
         raise misplaced()
     return console_shebang(prefix + b"/" + relocation.python) + data
@@ -127,8 +132,8 @@ def _encoded(encoding, path):
         raise HostUnfit("a package needs a place whose path is UTF-8", path, "name one in COEX_ROOT")
 
 
-def hash_content(source, frames, placeholders, prefix):
-    # type: (Tuple[int, int, int, bytes], Callable[[int], bytes], List[bytes], bytes) -> bytes
+def hash_content(source, frames, placeholders, prefix, signer=None):
+    # type: (Tuple[int, int, int, bytes], Callable[[int], bytes], List[bytes], bytes, Optional[Signer]) -> bytes
     """Return the sha256, in hexadecimal, of the content in a SOURCE as it is in `prefix`; `frames` decodes one."""
     number, start, left, words = source
     pieces = []
@@ -140,5 +145,5 @@ def hash_content(source, frames, placeholders, prefix):
         left, number, start = left - len(pieces[-1]), number + 1, 0
     data = b"".join(pieces)
     if words != NOTHING:
-        data = apply(parse(words, placeholders), data, prefix)
+        data = apply(parse(words, placeholders), data, prefix, signer)
     return hashlib.sha256(data).hexdigest().encode("ascii")

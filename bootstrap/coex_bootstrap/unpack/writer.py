@@ -7,14 +7,13 @@ import errno
 import hashlib
 import os
 import stat
-import sys
 
 from ..base import compat, workers
 from ..base.errors import ArchiveDamaged
 from ..base.pipes import nothing
-from ..format.relocation import BINARY, misplaced, rows_of_kind
+from ..format.relocation import misplaced
 from ..store.refused import refusal
-from .codesign import codesign
+from .codesign import load_signer
 from .large_file import fill, relocate_file
 from .relocate import apply, hash_content
 
@@ -85,6 +84,7 @@ class Writer(object):
         self.archive, self.work, self.decoder, self.linked = archive, work, decoder, linked
         self.files = archive.index.files
         self.prefix = root + b"/prefix"
+        self.signer = load_signer(archive.manifest.platform)
         self.hashes = {}  # type: Dict[int, bytes]
         self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # frame: rows of the large files that own it, and where it goes
         self.large = set(row for row in self.files.large if row in self.files.relocations or self.files.frames[row] not in linked)
@@ -118,7 +118,7 @@ class Writer(object):
                     self._write_frame(frame)
                 for row, _ in self.parts.get(self.units[number][0], ()):
                     if row in self.files.relocations and row not in self.later:
-                        self.hashes[row] = relocate_file(self._path(row), self.archive.index.relocation(row), self.prefix)
+                        self.hashes[row] = self._relocate_file(row)
         except EnvironmentError as error:
             raise refusal(self.archive.index, self.work, error)
         return self.hashes
@@ -177,9 +177,14 @@ class Writer(object):
         if row in self.large or row in self.later:
             return
         data = content[self.files.offsets[row] :][: self.files.sizes[row]].tobytes()
-        data = apply(self.archive.index.relocation(row), data, self.prefix)
+        data = apply(self.archive.index.relocation(row), data, self.prefix, self.signer, self.files.path(row))
         self.hashes[row] = hashlib.sha256(data).hexdigest().encode("ascii")
         self._write_file(row, data)
+
+    def _relocate_file(self, row):
+        # type: (int) -> bytes
+        relocation = self.archive.index.relocation(row)
+        return relocate_file(self._path(row), relocation, self.prefix, self.signer, self.files.path(row))
 
     def _write_file(self, row, data):
         # type: (int, bytes) -> None
@@ -201,7 +206,7 @@ class Writer(object):
 
     def finish(self, beat):
         # type: (Callable[[], None]) -> None
-        """Complete the files that span frames, then write the files that hold hashes of others, then sign."""
+        """Complete the files that span frames, then write the files that hold hashes of others."""
         for row in sorted(self.large):
             path = self._path(row)
             if row in self.later:
@@ -215,8 +220,6 @@ class Writer(object):
                 number = self.files.frames[row]
                 content = memoryview(self._copy(number))
             self._write_hashes(row, content)
-        if sys.platform == "darwin" and self.archive.manifest.platform == "osx-arm64":
-            codesign([self._path(row) for row in sorted(rows_of_kind(self.files.relocations, BINARY))])
 
     def _write_hashes(self, row, content):
         # type: (int, memoryview) -> None
@@ -233,7 +236,7 @@ class Writer(object):
             if isinstance(source, int):
                 known = self.hashes.get(source)
             else:
-                known = hash_content(source, self._copy, self.archive.index.placeholders, self.prefix)
+                known = hash_content(source, self._copy, self.archive.index.placeholders, self.prefix, self.signer)
             if known is None or offset + len(known) > self.files.sizes[row]:
                 raise misplaced()
             yield offset, known
