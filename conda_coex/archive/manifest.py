@@ -103,7 +103,7 @@ def _measured(platform: str, payload: Payload, index: Index) -> dict[str, Any]:
     }
 
 
-def _packages(plans: Sequence[PackagePlan], layout: Layout, payload: Payload) -> list[dict[str, Any]]:
+def _packages(plans: Sequence[PackagePlan], layout: Layout, payload: Payload) -> list[dict[str, object]]:
     sizes = {group.owner: group.contents for group in layout.groups()}
     packages = []
     for plan in plans:
@@ -120,11 +120,11 @@ def unpacked_size(index: Index) -> dict[str, int]:
     return {"files": len(index.files), "bytes": blocks + BLOCK * len(index.directories), "content": content}
 
 
-def _identity(package: Package) -> dict[str, Any]:
+def _identity(package: Package) -> dict[str, object]:
     return {key: package.record[key] for key in ("name", "version", "build_number")}
 
 
-def _package(package: Package, compressed: int, unpacked: int, files: int) -> dict[str, Any]:
+def _package(package: Package, compressed: int, unpacked: int, files: int) -> dict[str, object]:
     kept = ("name", "version", "build", "build_number", "channel", "subdir", "url", "md5", "sha256", "size", "license")
     fields = {key: package.record[key] for key in kept if package.record.get(key) is not None}
     return {**fields, "compressed": compressed, "unpacked": unpacked, "files": files}
@@ -139,7 +139,7 @@ def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
     """Return the virtual packages that packages depend on, with every constraint."""
     found: dict[str, set[str]] = {}
     for package in packages:
-        for depend in package.record.get("depends", ()):
+        for depend in package.depends:
             if parts := re.match(r"(__[\w-]+)\s*(.*)", depend):  # `__glibc >=2.17`, `__glibc>=2.17`
                 found.setdefault(parts[1], set()).add(parts[2].strip())
     return {name: sorted(constraints) for name, constraints in sorted(found.items())}

@@ -163,7 +163,8 @@ def _for_conda(error: Exception, text: str) -> Exception:
     else:
         name, status = type(error).__name__, getattr(error, "status", 1)
     kind = type(name, (CondaError,), {"return_code": status})
-    return kind("%(text)s", text=without_credentials(text))  # conda applies % to the text of its errors
+    shown: Exception = kind("%(text)s", text=without_credentials(text))  # conda applies % to the text of its errors
+    return shown
 
 
 def _execute(arguments: Namespace) -> int:

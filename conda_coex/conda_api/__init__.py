@@ -1,4 +1,4 @@
-"""The door to conda: versions, solving, downloads, records, packages of its cache.
+"""Call conda: its versions, settings, solver, downloads, records, and the packages of its cache.
 
-It may import `archive`, `root` and `inputs`; packages left of it do not import conda.
+It may import `archive`, `root` and `inputs`. Of the other packages, only `cli` imports conda.
 """

@@ -1,4 +1,4 @@
-"""Have conda download and extract what its cache lacks, and read every package there."""
+"""Have conda download and extract packages that its cache lacks, and read all of them there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.urls import without_credentials
 
@@ -19,47 +19,55 @@ from .package_file import SUFFIXES, fault_of
 from .packages import read_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from conda import CondaMultiError
+    from conda.core.package_cache_data import ProgressiveFetchExtract
+    from conda.models.match_spec import MatchSpec
+
+    from ..inputs.conda_record import CondaRecord
     from ..root.package import Package
 
 
-def fetch(records: Iterable[Any], specs: Iterable[str]) -> tuple[Package, ...]:
-    """Return the packages of these records, in their order; raises FetchFailed and PackageDamaged."""
+def fetch(records: Iterable[CondaRecord], specs: Iterable[str]) -> tuple[Package, ...]:
+    """Return the packages of these records, in their order; raises FetchFailed, PackageDamaged and PackageRefused.
+
+    `specs` are those that the user requested: a package knows its own.
+    """
     from conda.core.package_cache_data import PackageCacheData
     from conda.models.match_spec import MatchSpec
 
     records = tuple(records)
     download(records)
-    asked = {spec.name: str(spec) for spec in map(MatchSpec, specs)}
-    found = []
+    requested = {spec.name: str(spec) for spec in map(MatchSpec, specs)}
+    packages = []
     for record in records:
         try:
             entry = PackageCacheData.get_entry_to_link(record)
         except Exception as error:
             what = f"conda's cache did not keep {record.dist_str()}: {error}"
             raise FetchFailed(what, remedy="run the command again") from error
-        found.append(read_package(record, entry, asked.get(record.name)))
-    return tuple(found)
+        packages.append(read_package(record, entry, requested.get(record.name)))
+    return tuple(packages)
 
 
 def settle() -> None:
-    """Have conda read its package cache while no build extracts into it, before anything else does."""
+    """Have conda read its package caches while no other build extracts into them."""
     with alone():
         read_cache()
 
 
-def download(records: tuple[Any, ...]) -> None:
-    """Let conda download and extract records, or specs with a URL, one build at a time.
+def download(records: Sequence[CondaRecord] | Sequence[MatchSpec]) -> None:
+    """Have conda download and extract records, or specs with a URL, while no other build does.
 
-    What it raises may hold errors that it cannot print, and a signal.
+    Raises FetchFailed, KeyboardInterrupt, and conda's own errors if it can print them.
     """
     with alone():
         read_cache()
         _execute(records)
 
 
-def _execute(records: tuple[Any, ...]) -> None:
+def _execute(records: Sequence[CondaRecord] | Sequence[MatchSpec]) -> None:
     from conda import CondaMultiError
     from conda.base.context import context
     from conda.core.package_cache_data import ProgressiveFetchExtract
@@ -75,7 +83,7 @@ def _execute(records: tuple[Any, ...]) -> None:
             raise _no_room() from errors
         _refuse_bad(fetcher)
         _raise_as_one(errors)
-    except SystemExit:  # with which conda 26 ends for a package without metadata
+    except SystemExit:  # conda 26 does this for a package without metadata
         _refuse_bad(fetcher)
         raise
     _refuse_bad(fetcher)
@@ -83,7 +91,7 @@ def _execute(records: tuple[Any, ...]) -> None:
 
 @contextlib.contextmanager
 def _without_traces() -> Iterator[None]:
-    """Keep quiet of the thread in which conda 24 calls `sys.exit`: for a package without metadata."""
+    """Hide the traceback of conda 24's thread, which calls `sys.exit` for a package without metadata."""
     logger = logging.getLogger("concurrent.futures")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -93,38 +101,38 @@ def _without_traces() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _refuse_bad(fetcher: Any) -> None:
-    """Raise FetchFailed for what was fetched and is not a package; it does not stay in conda's cache.
+def _refuse_bad(fetcher: ProgressiveFetchExtract) -> None:
+    """Raise FetchFailed for fetched files that are not packages; remove them from conda's cache.
 
-    conda fails there whenever it reads its cache, or warns of it.
+    conda would fail, or warn, each time it reads a cache with such a file.
     """
     bad = {}
     for _, extraction in fetcher.paired_actions.values():
         if extraction is None or Path(extraction.target_full_path, RECORD).is_file():
             continue
         file = Path(extraction.source_full_path)
-        if not file.name.endswith(SUFFIXES):  # a wheel, of which a plugin of conda knows more
+        if not file.name.endswith(SUFFIXES):  # a wheel, which a plugin of conda reads
             continue
         with contextlib.suppress(OSError):
-            why = fault_of(file)
-            if why is not None:
+            fault = fault_of(file)
+            if fault is not None:
                 url = _public_url(extraction.record_or_spec)
-                bad[url] = why
+                bad[url] = fault
                 if url != file.as_uri():
                     file.unlink()
                 shutil.rmtree(extraction.target_full_path, ignore_errors=True)
     if bad:
-        (first, why), others = next(iter(bad.items())), [*bad][1:]
-        what = f"not a conda package: {why}" + (f" (nor are {', '.join(others)})" if others else "")
+        (first, fault), others = next(iter(bad.items())), [*bad][1:]
+        what = f"not a conda package: {fault}" + (f" (nor are {', '.join(others)})" if others else "")
         raise FetchFailed(what, os.fsencode(first), "get another copy of it, or use another build of the package")
 
 
-def _public_url(record: Any) -> str:
+def _public_url(record: MatchSpec | CondaRecord) -> str:
     url = record.get_raw_value("url") if hasattr(record, "get_raw_value") else record.get("url")
     return without_credentials(str(url))
 
 
-def _raise_interrupt(errors: Any) -> None:
+def _raise_interrupt(errors: CondaMultiError) -> None:
     from conda.exceptions import CondaSignalInterrupt
 
     for error in errors.errors:
@@ -134,7 +142,8 @@ def _raise_interrupt(errors: Any) -> None:
             raise KeyboardInterrupt(error.dump_map()["signum"]) from errors
 
 
-def _raise_as_one(errors: Any) -> None:
+def _raise_as_one(errors: CondaMultiError) -> None:
+    """Raise one of several equal errors, and otherwise all of them; those that are not conda's as FetchFailed."""
     from conda import CondaError
 
     distinct = {" ".join(str(error).split()): error for error in errors.errors}
@@ -144,9 +153,9 @@ def _raise_as_one(errors: Any) -> None:
 
 
 def _no_room() -> FetchFailed:
-    """Return what conda says many times over: a write without room, and every package that is cut by it."""
+    """Return one error for the many that conda raises on a full disk: one for each package."""
     from conda.core.package_cache_data import PackageCacheData
 
-    where = PackageCacheData.first_writable().pkgs_dir
+    cache = PackageCacheData.first_writable().pkgs_dir
     what = f"no room for the packages: {os.strerror(errno.ENOSPC)}"
-    return FetchFailed(what, os.fsencode(where), "make room there, or name another place in CONDA_PKGS_DIRS")
+    return FetchFailed(what, os.fsencode(cache), "make room there, or name another directory in CONDA_PKGS_DIRS")

@@ -1,90 +1,103 @@
-"""Read the records of an existing environment, as they are."""
+"""Read an existing environment: its records, specs, channels and variables."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..inputs.environment import DryRun, Environment, plan_of
 from . import versions
-from .installed import UNKNOWN, UNSAID, damaged, read_records
+from .installed import NOT_ARCHIVED, damaged, read_records
+from .paths_json import json_value
 from .public_urls import public_spec
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def read_existing(prefix: str, *, pip: bool = True) -> Environment | DryRun:
-    """Return the records of an existing environment, as they are, in an order that respects dependencies.
+    from ..inputs.conda_record import CondaRecord
+    from .installed import InstalledRecord
 
-    In a dry run it is the plan for them.
 
-    What `pip` installed is named in `foreign`, where that is wanted.
+def read_existing(
+    prefix: str, installed: Mapping[str, InstalledRecord] | None = None, *, pip: bool = True
+) -> Environment | DryRun:
+    """Return the environment at a prefix, its records in an order that respects dependencies; in a dry run the plan.
+
+    `installed` are its records, if they were read before. With `pip`, `foreign` names the packages of other installers.
+    Raises InputError, PackageDamaged, and conda's EnvironmentLocationNotFound.
     """
     from conda.base.context import context
     from conda.exceptions import EnvironmentLocationNotFound
 
-    mine = [record for record in _condas(Path(prefix)) if _is_conda(record)]
-    if not mine and not Path(prefix, "conda-meta", "history").is_file():  # which other installers do not write
+    if installed is None:
+        installed = read_records(Path(prefix))
+    records = [record for record in _conda_records(Path(prefix), installed) if _is_conda(record)]
+    if not records and not Path(prefix, "conda-meta", "history").is_file():  # other installers do not write it
         raise EnvironmentLocationNotFound(prefix)
-    if not mine:
+    if not records:
         raise InputError("the environment has no conda packages", os.fsencode(prefix))
     if context.dry_run:
-        return plan_of(mine)
-    specs = versions.requested_specs(prefix, {record.name for record in mine})
-    platform = next((record.subdir for record in mine if record.subdir != "noarch"), context.subdir)
+        return plan_of(records)
+    specs = versions.requested_specs(prefix, {record.name for record in records})
+    platform = next((record.subdir for record in records if record.subdir != "noarch"), str(context.subdir))
     return Environment(
         platform=platform,
-        records=versions.link_order(mine),
+        records=versions.link_order(records),
         specs=tuple(sorted(map(public_spec, specs))),
-        channels=tuple(dict.fromkeys(filter(None, map(_channel, mine)))),
+        channels=tuple(dict.fromkeys(filter(None, map(_channel, records)))),
         variables=_read_state(Path(prefix, "conda-meta", "state")),
         foreign=tuple(sorted(_foreign(prefix))) if pip else (),
     )
 
 
-def _condas(prefix: Path) -> list[Any]:
-    """Return the records of packages; raises PackageDamaged. Other files are passed over, as by conda."""
-    found = {}
-    for fields in read_records(prefix).values():
-        small = {key: value for key, value in fields.items() if key not in UNSAID}
+def _conda_records(prefix: Path, installed: Mapping[str, InstalledRecord]) -> list[CondaRecord]:
+    """Return conda's objects for records, of a package with several the last one; raises PackageDamaged."""
+    records = {}
+    for dist, record in installed.items():
+        fields = {name: value for name, value in record.fields.items() if name not in NOT_ARCHIVED}
         try:
-            found[fields["name"]] = versions.prefix_record(small)
+            records[record.fields["name"]] = versions.prefix_record(fields)
         except (ValueError, TypeError) as error:
-            name = "-".join(fields[key] for key in ("name", "version", "build"))
-            raise damaged(prefix / f"conda-meta/{name}.json", error) from error
-    return list(found.values())
+            raise damaged(prefix / f"conda-meta/{dist}.json", error) from error
+    return list(records.values())
 
 
-def _channel(record: Any) -> str | None:
+def _channel(record: CondaRecord) -> str | None:
+    from conda.base.constants import UNKNOWN_CHANNEL
+
     name = record.channel.base_url or record.channel.canonical_name
-    return None if name == UNKNOWN else str(name)
+    return None if name == UNKNOWN_CHANNEL else str(name)
 
 
 def _foreign(prefix: str) -> list[str]:
-    """Return the names of what others than conda installed; conda 25.5 and newer fail on a wrong RECORD."""
+    """Return name and version of packages of other installers; conda 25.5 and newer fail on a wrong RECORD."""
     from conda import CondaError
 
     try:
-        found = list(versions.prefix_data(prefix, pip=True).iter_records())
+        records: list[CondaRecord] = list(versions.prefix_data(prefix, pip=True).iter_records())
     except (ValueError, CondaError) as error:
-        return [f"what pip installed (conda cannot read its records: {error})"]
-    return [f"{record.name} {record.version}" for record in found if not _is_conda(record)]
+        return [f"every package of pip (conda cannot read the records: {error})"]
+    return [f"{record.name} {record.version}" for record in records if not _is_conda(record)]
 
 
 def _read_state(path: Path) -> dict[str, str | None]:
-    """Return the variables of an environment, with those that were unset: `PrefixData` leaves out these.
+    """Return the variables of an environment; those that were unset are included, which `PrefixData` leaves out.
 
-    conda writes a mark as the value of such a variable, which also switches off what a package sets.
+    conda writes a mark as the value of such a variable, and then ignores the value that a package sets.
     """
     try:
-        found = json.loads(path.read_text("utf-8")).get("env_vars", {}) if path.is_file() else {}
-        return {str(name): None if value is None else str(value) for name, value in found.items()}
-    except (ValueError, AttributeError) as error:
+        document: object = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        variables = document.get("env_vars", {}) if isinstance(document, dict) else None
+        if not isinstance(variables, dict):
+            raise ValueError("there is no mapping env_vars")
+    except ValueError as error:
         raise InputError("the environment's variables cannot be read", os.fsencode(path)) from error
+    return {str(name): None if value is None else str(value) for name, value in variables.items()}
 
 
-def _is_conda(record: Any) -> bool:
-    return record.package_type is None or str(getattr(record.package_type, "value", record.package_type)) in (
-        "noarch_generic", "noarch_python",
-    )  # fmt: skip
+def _is_conda(record: CondaRecord) -> bool:
+    kind = record.package_type
+    return kind is None or str(json_value(kind)) in ("noarch_generic", "noarch_python")

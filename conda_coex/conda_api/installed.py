@@ -1,115 +1,154 @@
-"""Read what conda recorded of a package in the prefix that it is installed in, and what of it is not there."""
+"""Read the records of installed packages, `conda-meta/*.json`, and find recorded files that are missing."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from ..errors import PackageDamaged
 from ..root.package import Package
+from .paths_json import checked_row
 from .public_urls import public_record
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from ..root.content import Content, Link
+    from ..root.package import PathRow
 
-OF_LINKING = ("pyc_file", "unix_python_entry_point")  # rows of a record that are no files of the package
-NO_FILE = ("pyc_file", "directory")  # rows that a prefix may lack
+MADE_BY_CONDA = ("pyc_file", "unix_python_entry_point")  # path types of files that are not in the package
+OPTIONAL = ("pyc_file", "directory")  # path types whose paths a prefix may lack
 IN_SITE_PACKAGES = re.compile(r"lib/python[^/]+/(site-packages/.*)")
-UNKNOWN = "<unknown>"  # conda's name of the channel of a package that has neither channel nor URL
-UNSAID = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
+# What a record says of the builder's machine, and of files: an archive writes these fields anew.
+NOT_ARCHIVED = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
 
 
-def read_records(prefix: Path) -> dict[str, dict[str, Any]]:
-    """Return the records of installed packages by dist, as they were written; raises PackageDamaged.
+@dataclass(frozen=True)
+class InstalledRecord:
+    """The record of an installed package: its JSON as it was written, and the rows of its files."""
 
-    Files whose name begins with a dot, or is not that of a package, are not records, as for conda.
+    fields: Mapping[str, object]
+    rows: tuple[tuple[str, PathRow], ...]  # path in the prefix, row
+
+    def text(self, name: str) -> str | None:
+        """Return the value of a field; None if it is missing, empty or not a text."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) and value else None
+
+
+def read_records(prefix: Path) -> dict[str, InstalledRecord]:
+    """Return the records of installed packages by dist; raises PackageDamaged.
+
+    As conda does, pass over files whose name begins with a dot, or differs from the package that they describe.
     """
-    found = {}
+    records = {}
     for path in sorted(prefix.glob("conda-meta/[!.]*.json")):
-        named = path.stem.rsplit("-", 2)
-        if len(named) == 3 and path.is_file():
-            fields = _read_record(path)
-            if named == [fields["name"], fields["version"], fields["build"]]:
-                found[path.stem] = fields
-    return found
+        name_version_build = path.stem.rsplit("-", 2)
+        if len(name_version_build) == 3 and path.is_file():
+            try:
+                fields = _read_fields(path)
+                if name_version_build == [fields[key] for key in ("name", "version", "build")]:
+                    records[path.stem] = record_of(fields)
+            except (OSError, ValueError) as error:
+                raise damaged(path, error) from error
+    return records
 
 
-def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        fields = json.loads(path.read_text("utf-8"))
-        if isinstance(fields, dict) and all(isinstance(fields.get(key), str) for key in ("name", "version", "build")):
-            return fields
-        raise ValueError("it is no record")
-    except (OSError, ValueError) as error:
-        raise damaged(path, error) from error
+def _read_fields(path: Path) -> dict[str, object]:
+    fields: object = json.loads(path.read_text("utf-8"))
+    if isinstance(fields, dict) and all(isinstance(fields.get(key), str) for key in ("name", "version", "build")):
+        return fields
+    raise ValueError("it is not a record")
 
 
 def damaged(path: Path, error: Exception) -> PackageDamaged:
-    """Return the error that says why a record cannot be read."""
+    """Return the error for a record that cannot be read."""
     what = f"the record of an installed package cannot be read: {error}"
     return PackageDamaged(what, os.fsencode(path), "reinstall the package")
 
 
-def rows_of(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the target path and the fields of every row of a record; records of old have target paths alone.
+def record_of(fields: Mapping[str, object]) -> InstalledRecord:
+    """Return the record with these JSON fields; raises ValueError for a wrong list of files."""
+    return InstalledRecord(fields, tuple(_rows(fields)))
 
-    Some have both, and neither is whole. mamba and rattler write target paths for noarch packages, where conda has
-    those of the package: these are returned.
+
+def _rows(fields: Mapping[str, object]) -> list[tuple[str, PathRow]]:
+    """Return the rows of a record with their paths in the prefix.
+
+    Old records have only `files`, which are such paths. Newer ones have `paths_data`, too, and either list may lack
+    files of the other. For noarch packages, mamba and rattler write paths of the prefix to `paths_data`; conda writes
+    paths of the package there, and so do the rows that are returned.
     """
-    files = record.get("files") or ()
-    paths = (record.get("paths_data") or {}).get("paths") or ()
-    targets = {_tail(path): path for path in files}
-    rows = [(targets.get(_tail(str(row["_path"])), str(row["_path"])), row) for row in paths if row.get("_path")]
-    known = {target for target, _ in rows}
-    is_python = record.get("noarch") == "python"
-    for path in files:
-        if path not in known:
-            made = {"path_type": "pyc_file"} if is_python and paths and path.endswith(".pyc") else {}
-            rows.append((path, {"_path": path, **made}))
-    if not is_python:
-        return rows
-    return [
-        (target, {**row, "_path": _tail(target)} if IN_SITE_PACKAGES.match(str(row["_path"])) else row)
-        for target, row in rows
-    ]
+    files = _listed(fields.get("files"))
+    data = fields.get("paths_data") or {}
+    paths = _listed(data.get("paths") if isinstance(data, dict) else None)
+    if not all(isinstance(path, str) for path in files):
+        raise ValueError("its files are not a list of texts")
+    targets = {_common_part(path): path for path in cast("Sequence[str]", files)}
+    checked = [checked_row(row) for row in paths if not isinstance(row, dict) or row.get("_path")]
+    rows = [(targets.get(_common_part(row["_path"]), row["_path"]), row) for row in checked]
+    with_row = {target for target, _ in rows}
+    is_python = fields.get("noarch") == "python"
+    for path in cast("Sequence[str]", files):
+        if path not in with_row:
+            row: PathRow = {"_path": path}
+            if is_python and paths and path.endswith(".pyc"):
+                row["path_type"] = "pyc_file"
+            rows.append((path, row))
+    return [(target, _as_conda_writes(row, target)) for target, row in rows] if is_python else rows
 
 
-def _tail(path: str) -> str:
-    """Return what the path of a noarch package's file and its target have in common."""
-    for start in ("site-packages/", "python-scripts/"):
-        if path.startswith(start):
-            return start + path[len(start) :]
+def _listed(value: object) -> Sequence[object]:
+    """Return the items of a list of JSON; null is an empty one. Raises ValueError for anything else."""
+    if not isinstance(value or [], list):
+        raise ValueError(f"there is no list of files, but {value!r}")
+    return cast("list[object]", value or [])
+
+
+def _as_conda_writes(row: PathRow, target: str) -> PathRow:
+    """Return the row of a noarch Python package with the path in the package."""
+    if not IN_SITE_PACKAGES.match(row["_path"]):
+        return row
+    changed = row.copy()
+    changed["_path"] = _common_part(target)
+    return changed
+
+
+def _common_part(path: str) -> str:
+    """Return what the path of a noarch package's file and its path in the prefix have in common."""
+    if path.startswith(("site-packages/", "python-scripts/")):
+        return path
     found = IN_SITE_PACKAGES.match(path)
     return found[1] if found else re.sub(r"\Abin/", "python-scripts/", path)
 
 
-def installed_package(prefix: Path, record: dict[str, Any], requested: str | None) -> Package:
-    """Return a package without its paths, read from its record in the prefix."""
+def installed_package(prefix: Path, record: InstalledRecord) -> Package:
+    """Return an installed package without its paths."""
+    from conda.base.constants import UNKNOWN_CHANNEL
     from conda.models.channel import Channel
 
-    fields = {name: value for name, value in record.items() if name not in UNSAID and value is not None}
+    fields = {name: value for name, value in record.fields.items() if name not in NOT_ARCHIVED and value is not None}
     fields.setdefault("build_number", 0)
-    fields.setdefault("channel", str(Channel(fields["url"])) if fields.get("url") else UNKNOWN)
+    fields.setdefault("channel", str(Channel(fields["url"])) if fields.get("url") else UNKNOWN_CHANNEL)
     fields = public_record(fields)
-    noarch = record.get("noarch")
+    noarch = record.fields.get("noarch")
     kind = None if noarch is None else "python" if noarch == "python" else "generic"
-    return Package(fields, prefix, kind, (), (), record.get("python_site_packages_path"), requested)
+    site_packages, requested = record.text("python_site_packages_path"), record.text("requested_spec")
+    return Package(fields, prefix, kind, (), (), site_packages, requested)
 
 
-def lacking(record: Mapping[str, Any], live: Container[str], prefix: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of a record that are not in the prefix, by target path; .pyc files that conda made apart."""
-    rows = ((path, row) for path, row in rows_of(record) if row.get("path_type") not in NO_FILE)
+def missing_rows(record: InstalledRecord, live: Container[str], prefix: Path) -> dict[str, PathRow]:
+    """Return the rows whose files are missing in the prefix, by path there; not those of .pyc files that conda made."""
+    rows = ((path, row) for path, row in record.rows if row.get("path_type") not in OPTIONAL)
     return {path: row for path, row in rows if path not in live and is_missing(path, live, prefix)}
 
 
 def is_missing(path: str, live: Container[str], prefix: Path) -> bool:
-    """Return whether nothing stands at a path of the prefix, nor a file of another package where it has directories."""
+    """Return whether the prefix has nothing at a path, and no file of another package at one of its directories."""
     parents = (str(parent) for parent in PurePosixPath(path).parents)
     return not os.path.exists(prefix / path) and not any(parent in live for parent in parents)  # noqa: PTH110
 
@@ -117,7 +156,10 @@ def is_missing(path: str, live: Container[str], prefix: Path) -> bool:
 def behind_links(
     paths: Iterable[str], live: Mapping[str, Content | Link], prefix: Path
 ) -> dict[str, tuple[str, Content | Link]]:
-    """Return where files are, and what they are, that packages have put into a directory through a link to it."""
+    """Return the files of packages whose path leads through a link to a directory of the prefix.
+
+    By their path, these are the real path and the file.
+    """
     found = {}
     top = os.path.realpath(prefix)
     for path in paths:

@@ -1,30 +1,35 @@
-"""Find packages of a lock again whose channel was a directory of another machine."""
+"""Find the packages of a lock file whose channel was a directory of another machine."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.urls import LOCAL_CHANNEL
 
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conda.models.match_spec import MatchSpec
+
+    from ..inputs.conda_record import CondaRecord
     from ..inputs.lock_file import Lock, LockedPackage
 
 
 def find_local(lock: Lock) -> Lock:
     """Return the lock with a URL of this machine, or of a channel, for each package below LOCAL_CHANNEL.
 
-    The file with the same sum is looked for in conda's package cache and in the channels of the command line and the
-    configuration. Raises InputError if there is none: a file of that name alone could be anything.
+    A package is searched by its checksum: in conda's package cache, then in the channels of the command line and the
+    configuration. Raises InputError if none has it; a file that has only the same name could be anything.
     """
     if not any(is_local(package) for package in lock.packages):
         return lock
-    found = (replace(package, url=_url(lock, package)) if is_local(package) else package for package in lock.packages)
-    return replace(lock, packages=tuple(found))
+    packages = (replace(each, url=_url(lock, each)) if is_local(each) else each for each in lock.packages)
+    return replace(lock, packages=tuple(packages))
 
 
 def is_local(package: LockedPackage) -> bool:
@@ -34,30 +39,30 @@ def is_local(package: LockedPackage) -> bool:
 
 def _url(lock: Lock, package: LockedPackage) -> str:
     spec = _same_file(package)
-    record = None if spec is None else next(_known(spec, package.subdir), None)
+    record = None if spec is None else next(_candidates(spec, package.subdir), None)
     if record is None:
         kind = _kind(package)
-        known = f" with the {kind} {getattr(package, kind)}" if kind else ""
-        what = f"names {package.file_name}{known}, which came from a channel of the machine that made the archive"
+        checksum = f" with the {kind} {getattr(package, kind)}" if kind else ""
+        what = f"names {package.file_name}{checksum}, which came from a channel of the machine that made the archive"
         remedy = "name a channel that has this file with -c, or its URL in the lock"
         raise InputError(f"the lock file {what}", os.fsencode(lock.path), remedy)
     return str(record.url)
 
 
 def _kind(package: LockedPackage) -> str | None:
-    """Return the name of the best sum that the lock has of a package."""
+    """Return the kind of the strongest checksum that the lock has for a package."""
     return next((kind for kind in ("sha256", "md5") if getattr(package, kind)), None)
 
 
-def _same_file(package: LockedPackage) -> Any:
+def _same_file(package: LockedPackage) -> MatchSpec | None:
     from conda.models.match_spec import MatchSpec
 
     kind = _kind(package)
     return None if kind is None else MatchSpec(fn=package.file_name, **{kind: getattr(package, kind)})
 
 
-def _known(spec: Any, subdir: str) -> Any:
-    """Yield the records that conda has of a file: in its cache, then in one channel after the other, if they answer."""
+def _candidates(spec: MatchSpec, subdir: str) -> Iterator[CondaRecord]:
+    """Yield the records that match: from conda's package cache, then from each channel that can be read."""
     from conda import CondaError
     from conda.base.context import context
     from conda.core.package_cache_data import PackageCacheData

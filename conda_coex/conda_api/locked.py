@@ -1,4 +1,4 @@
-"""From a lock to records in link order: fetched by conda, hashes checked, nothing solved."""
+"""Turn a lock file into records in link order: conda fetches them, hashes are checked, nothing is solved."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import LockMismatch
 from ..inputs.environment import DryRun, Environment, plan_of
 from ..inputs.lock_file import SUFFIXES, wrong
 from .downloads import download
 from .local_packages import find_local
+from .package_file import file_sum
 from .public_urls import public_url
 from .versions import link_order
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conda.models.match_spec import MatchSpec
+
+    from ..inputs.conda_record import CondaRecord
     from ..inputs.environment import Wanted
     from ..inputs.lock_file import Lock, LockedPackage
 
 
 def resolve(lock: Lock) -> Environment | DryRun:
-    """Return the records that a lock pins (conda's `misc.explicit`); in a dry run the plan for them.
+    """Return the environment that a lock file pins (as conda's `misc.explicit` does); in a dry run the plan for it.
 
-    Raises LockMismatch for a package whose hash differs, and what conda raises for one that it cannot fetch.
+    Raises LockMismatch for a package with another hash, and conda's errors for a package that it cannot fetch.
     """
     from conda.base.context import context
 
@@ -49,7 +55,7 @@ def resolve(lock: Lock) -> Environment | DryRun:
 
 
 def order(wanted: Wanted) -> Environment:
-    """Return the records that a plugin of conda has read of a lock file, in link order."""
+    """Return the environment of a lock file that a plugin of conda has read: the records in link order."""
     from conda.base.context import context
 
     records = link_order(wanted.pinned)
@@ -64,41 +70,42 @@ def order(wanted: Wanted) -> Environment:
     )
 
 
-def _exact(records: tuple[Any, ...]) -> tuple[str, ...]:
+def _exact(records: Sequence[CondaRecord]) -> tuple[str, ...]:
     return tuple(sorted(f"{record.name}=={record.version}={record.build}" for record in records))
 
 
-def channels_of(records: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return the channels that records came from, for what else has to be found there."""
+def channels_of(records: Sequence[CondaRecord]) -> tuple[str, ...]:
+    """Return the channels of records, each once: the build may need other packages of these."""
     return tuple(dict.fromkeys(record.channel.base_url or record.channel.canonical_name for record in records))
 
 
-def _spec(package: LockedPackage) -> Any:
+def _spec(package: LockedPackage) -> MatchSpec:
     from conda.models.match_spec import MatchSpec
 
-    # conda compares sums when it takes a package from its cache, and after a download
+    # conda compares checksums when it takes a package from its cache, and after a download
     sums = {kind: getattr(package, kind) for kind in ("md5", "sha256") if getattr(package, kind)}
     return MatchSpec(package.url, **sums)
 
 
-def _named(package: LockedPackage) -> Any:
-    """Return a record of what the URL says, to be shown: nothing is fetched."""
+def _named(package: LockedPackage) -> CondaRecord:
+    """Return a record for a dry run, read from the URL alone: nothing is fetched."""
     from conda.models.channel import Channel
     from conda.models.records import PackageRecord
 
     stem = next(package.file_name.removesuffix(suffix) for suffix in SUFFIXES if package.file_name.endswith(suffix))
     name, version, build = stem.rsplit("-", 2) if stem.count("-") >= 2 else (stem, "0", "0")
     number = re.search(r"(\d{1,9})\Z", build)
-    return PackageRecord(
+    record: CondaRecord = PackageRecord(
         name=name, version=version, build=build, build_number=int(number.group()) if number else 0,
         channel=Channel(package.url), subdir=package.subdir, url=public_url(package.url), fn=package.file_name,
     )  # fmt: skip
+    return record
 
 
 def _check_local(lock: Lock, package: LockedPackage) -> None:
-    """Check a file before conda copies it to its cache, which it does without a look at the sums.
+    """Check a local file before conda copies it to its cache: conda does not compare the checksums then.
 
-    One that is gone may be there already.
+    A file that does not exist is no error if conda's cache has the package.
     """
     from conda.common.path import url_to_path
     from conda.core.package_cache_data import PackageCacheData
@@ -113,19 +120,17 @@ def _check_local(lock: Lock, package: LockedPackage) -> None:
 
 
 def _compare(lock: Lock, package: LockedPackage, file: Path) -> None:
-    from conda.gateways.disk.read import compute_sum
-
     for kind in ("sha256", "md5"):
         expected = getattr(package, kind)
         if expected:
-            found = compute_sum(str(file), kind)
-            if found != expected:
-                raise LockMismatch(lock.path, package.file_name, kind, expected, found)
+            actual = file_sum(file, kind)
+            if actual != expected:
+                raise LockMismatch(lock.path, package.file_name, kind, expected, actual)
             return
 
 
-def _record(lock: Lock, package: LockedPackage) -> Any:
-    """Return the record as conda makes it of a package that it has by URL alone, whatever its cache knew before."""
+def _record(lock: Lock, package: LockedPackage) -> CondaRecord:
+    """Return the record that conda makes for a URL alone; what its cache recorded before does not change it."""
     from conda.base.context import context
     from conda.common.url import has_platform
     from conda.core.package_cache_data import PackageCacheData
@@ -140,7 +145,8 @@ def _record(lock: Lock, package: LockedPackage) -> Any:
     if tarball.is_file():
         _compare(lock, package, tarball)
     index = json.loads(Path(cached.extracted_package_dir, "info", "index.json").read_text("utf-8"))
-    return PackageRecord.from_objects(
+    record: CondaRecord = PackageRecord.from_objects(
         package.fields, index, url=package.url, fn=package.file_name, size=cached.get("size"), **sums,
         channel=Channel(package.url if has_platform(package.url, context.known_subdirs) else None),
     )  # fmt: skip
+    return record

@@ -1,4 +1,4 @@
-"""conda's package caches: read when no other process extracts into them, and without what breaks the reading."""
+"""Read conda's package caches while no other process extracts into them, and remove files that conda cannot read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.store.trust import distrust
 
@@ -19,19 +19,21 @@ from .package_file import SUFFIXES, fault_of, stem_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conda.core.package_cache_data import PackageCacheData
+
 LOCK = ".coex-fetch"
-RECORD = "info/repodata_record.json"  # what conda's `ExtractPackageAction` writes last
-RECENT = 60.0  # seconds without a change after which nobody is extracting a package any more
-QUIET = 3.0  # seconds without a change after which whoever began to extract one was killed
-_seen: dict[str, int] = {}  # the time of each cache when conda read it
+RECORD = "info/repodata_record.json"  # the last file that conda's `ExtractPackageAction` writes
+RECENT = 60.0  # seconds: a package that did not change in that time is not being extracted
+QUIET = 3.0  # seconds: if a package does not change while we watch that long, its conda was killed
+_times_read: dict[str, int] = {}  # cache directory, its modification time when conda read it
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Hold the locks that builds fetch by, one in each package cache that conda may write to."""
+    """Hold the locks that builds take to fetch packages: one in each package cache that conda may write to."""
     from conda.core.package_cache_data import PackageCacheData
 
-    first = package_cache()  # which conda makes only now, if it is not there
+    first = package_cache()  # conda makes it now, if it does not exist
     caches = {Path(cache.pkgs_dir).resolve() for cache in PackageCacheData.writable_caches()}
     if first is not None:
         caches.add(first.resolve())
@@ -47,8 +49,8 @@ def alone() -> Iterator[None]:
 def read_cache() -> None:
     """Have conda read its caches if they changed.
 
-    conda extracts in place, and takes a package for whole that has its `info/index.json`. One that another conda is
-    extracting is waited for; one whose conda was killed is removed, or not used if it may not be removed.
+    conda extracts in place, and considers a package complete that has its `info/index.json`. So wait for a package
+    that another conda is extracting. Remove one whose conda was killed; in a read-only cache, do not use it.
     """
     from conda.core.package_cache_data import PackageCacheData
 
@@ -59,40 +61,40 @@ def read_cache() -> None:
             shutil.rmtree(directory, ignore_errors=True)
     unfinished = {cache.pkgs_dir: _left_unfinished(Path(cache.pkgs_dir)) for cache in read_only}
     now = {cache.pkgs_dir: _time(cache) for cache in (*writable, *read_only)}
-    if now != _seen:
+    if now != _times_read:
         PackageCacheData.clear()
         for cache in PackageCacheData.writable_caches():
             _load(cache, writable=True)
         for cache in PackageCacheData.read_only_caches():
             _load(cache, writable=False)
             _hide(cache, unfinished.get(cache.pkgs_dir, ()))
-        _seen.clear()
-        _seen.update((path, _time(PackageCacheData(path))) for path in now)
+        _times_read.clear()
+        _times_read.update((path, _time(PackageCacheData(path))) for path in now)
 
 
-def _time(cache: Any) -> int:
+def _time(cache: PackageCacheData) -> int:
     try:
         return Path(cache.pkgs_dir).stat().st_mtime_ns
-    except OSError:  # a cache that is only named, and may not be made
+    except OSError:  # it does not exist, and conda may not make it
         return 0
 
 
 def _left_unfinished(cache: Path) -> tuple[Path, ...]:
-    """Return the packages that were extracted in part, when nobody is extracting them any more."""
-    seen: dict[Path, float] | None = None
+    """Return the packages that are extracted in part, as soon as no process is extracting any of them."""
+    before: dict[Path, float] | None = None
     since = time.monotonic()
     while True:
-        state = {directory: _newest(directory) for directory in _unfinished(cache)}
-        if state != seen:
-            seen, since = state, time.monotonic()
-        changing = any(time.time() - changed < RECENT for changed in state.values())
-        if not changing or time.monotonic() - since >= QUIET:
-            return tuple(state)
+        changed = {directory: _newest(directory) for directory in _unfinished(cache)}
+        if changed != before:
+            before, since = changed, time.monotonic()
+        is_recent = any(time.time() - when < RECENT for when in changed.values())
+        if not is_recent or time.monotonic() - since >= QUIET:
+            return tuple(changed)
         time.sleep(0.05)
 
 
 def _unfinished(cache: Path) -> Iterator[Path]:
-    """Yield the extracted packages without their last file; conda makes that for one without a package file."""
+    """Yield the directories of packages that lack RECORD; conda writes one for a package without a package file."""
     try:
         names = set(os.listdir(cache))  # noqa: PTH208
     except OSError:
@@ -104,7 +106,7 @@ def _unfinished(cache: Path) -> Iterator[Path]:
 
 
 def _newest(directory: Path) -> float:
-    """Return when anything below a directory last changed."""
+    """Return when a file or directory below a directory last changed, in seconds since 1970."""
     newest = 0.0
     for parent, _, names in os.walk(directory):
         for path in (parent, *(f"{parent}/{name}" for name in names)):
@@ -113,43 +115,43 @@ def _newest(directory: Path) -> float:
     return newest
 
 
-def _hide(cache: Any, unfinished: tuple[Path, ...]) -> None:
-    """Have conda extract packages of a cache anew, in one that it may write to."""
+def _hide(cache: PackageCacheData, unfinished: tuple[Path, ...]) -> None:
+    """Have conda extract packages of a read-only cache again, into a cache that it may write to."""
     for record in cache.values():
         directory = Path(record.extracted_package_dir)
         if directory in unfinished:
-            record.extracted_package_dir = f"{directory}.unfinished"  # which is not there
+            record.extracted_package_dir = f"{directory}.unfinished"  # does not exist
 
 
-def _load(cache: Any, *, writable: bool) -> None:
-    """Have conda read one cache, which fails as a whole for one file that is not a package."""
+def _load(cache: PackageCacheData, *, writable: bool) -> None:
+    """Have conda read one cache, and if it fails, remove files that are not packages; FetchFailed if read-only."""
     try:
         cache.load()
     except Exception:
         bad = _bad_files(Path(cache.pkgs_dir))
         if not bad:
             raise
-        for file, why in bad.items():
+        for file, fault in bad.items():
             if not writable:
-                raise FetchFailed(f"not a conda package: {why}", os.fsencode(file), "remove the file") from None
+                raise FetchFailed(f"not a conda package: {fault}", os.fsencode(file), "remove the file") from None
             file.unlink()
         cache.load()
 
 
 def _bad_files(cache: Path) -> dict[Path, str]:
-    """Return the files that conda would extract as it reads a cache, and cannot."""
-    found = {}
+    """Return the files that conda would extract when it reads a cache, but cannot, with the reasons."""
+    faults = {}
     for file in sorted(path for suffix in SUFFIXES for path in cache.glob(f"*{suffix}")):
         if not (cache / stem_of(file.name) / "info/index.json").is_file():
             with contextlib.suppress(OSError):
-                why = fault_of(file)
-                if why is not None:
-                    found[file] = why
-    return found
+                fault = fault_of(file)
+                if fault is not None:
+                    faults[file] = fault
+    return faults
 
 
 def package_cache() -> Path | None:
-    """Return the package cache that conda writes to, if there is one."""
+    """Return the package cache that conda writes to; None if it cannot write to any."""
     from conda.core.package_cache_data import PackageCacheData
     from conda.exceptions import NoWritablePkgsDirError
 
@@ -160,19 +162,19 @@ def package_cache() -> Path | None:
 
 
 def frame_directory() -> Path | None:
-    """Return the directory under a package cache where frames are kept, or None if there is no cache for them."""
+    """Return the directory for the frames of packages, in one of conda's caches; None if no cache is safe for it."""
     return own_directory(FRAMES)
 
 
 def own_directory(name: str) -> Path | None:
-    """Return a directory of this name in the first of conda's package caches in which nobody else may change it.
+    """Return a directory of this name, which may not exist yet, in conda's first cache that other users cannot change.
 
-    What is in there is used without another look: others could put their own files into the archives of this user. It
-    need not be there yet. None if conda has no cache that is writable, and this user's or root's alone.
+    Builds trust the files in there: other users could put theirs into this user's archives. None if conda has no
+    writable cache that only this user and root can change.
     """
     from conda.base.context import context
 
-    package_cache()  # which conda makes
+    package_cache()  # conda makes it
     caches = [Path(cache).absolute() for cache in context.pkgs_dirs]
     there = [cache for cache in caches if cache.is_dir()]
     places = (cache / name for cache in [*there, *(cache for cache in caches if cache not in there)])
@@ -180,11 +182,13 @@ def own_directory(name: str) -> Path | None:
 
 
 def shared_cache() -> list[str]:
-    """Return a note if no frames are kept because all package caches that are writable are others' to change."""
+    """Return a note if no frames are kept because other users can change all writable package caches."""
     cache = package_cache()
-    why = _distrusted(cache.absolute() / FRAMES) if cache is not None and frame_directory() is None else None
+    reason = _distrusted(cache.absolute() / FRAMES) if cache is not None and frame_directory() is None else None
+    if reason is None:
+        return []
     remedy = "name a package cache of your own in CONDA_PKGS_DIRS"
-    return [] if why is None else [f"compressed packages are not kept for the next build, in {cache}: {why}; {remedy}"]
+    return [f"compressed packages are not kept for the next build, in {cache}: {reason}; {remedy}"]
 
 
 def _distrusted(place: Path) -> str | None:

@@ -1,28 +1,31 @@
-"""Read package files, `.conda` and `.tar.bz2`: whether one is a package, and what it holds."""
+"""Read package files, `.conda` and `.tar.bz2`: check, extract and compare them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import tarfile
 import zipfile
 from typing import TYPE_CHECKING
+
+from conda.base.constants import CONDA_PACKAGE_EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
     from tarfile import TarFile, TarInfo
 
-SUFFIXES = (".conda", ".tar.bz2")
+SUFFIXES: tuple[str, ...] = CONDA_PACKAGE_EXTENSIONS
 REQUIRED = ("name", "version", "build", "build_number")  # of conda's records
 
 
 def stem_of(name: str) -> str:
-    """Return the name of the directory that conda extracts a package file to, or a plugin of it a wheel."""
+    """Return the name of the directory to which conda extracts a package file, or a plugin of conda a wheel."""
     return name.removesuffix(".conda").removesuffix(".tar.bz2").removesuffix(".whl")
 
 
 def fault_of(file: Path) -> str | None:
-    """Return why a file is not a package that conda can read, or None; raises OSError when it cannot be opened."""
+    """Return why conda cannot read a file as a package, None if it can; raises OSError if it cannot be opened."""
     file.open("rb").close()
     text = None
     try:
@@ -32,7 +35,7 @@ def fault_of(file: Path) -> str | None:
                 text = stream.read() if stream else None
     except LookupError:
         return _names(file) or "a part of it is missing"
-    except Exception as error:  # zipfile, tarfile, bz2 and zstd have each their own
+    except Exception as error:  # zipfile, tarfile, bz2 and zstd raise their own
         return " ".join(str(error).split()) or type(error).__name__
     if text is None:
         return "it has no info/index.json"
@@ -45,13 +48,32 @@ def fault_of(file: Path) -> str | None:
 
 
 def sums_of(file: Path, paths: Iterable[str]) -> dict[str, str | None]:
-    """Return the sha256 of files in a package file, None for one that it lacks or has as something else."""
-    found: dict[str, str | None] = dict.fromkeys(paths)
+    """Return the sha256 of paths in a package file; None for a path that is missing or not a regular file."""
+    sums: dict[str, str | None] = dict.fromkeys(paths)
     for tar, member in _members(file):
-        if member.name in found and member.isfile():
+        if member.name in sums and member.isfile():
             stream = tar.extractfile(member)
-            found[member.name] = hashlib.sha256(stream.read()).hexdigest() if stream else None
-    return found
+            sums[member.name] = hashlib.sha256(stream.read()).hexdigest() if stream else None
+    return sums
+
+
+def file_sum(file: Path, kind: str) -> str:
+    """Return a checksum of a file, `md5` or `sha256`, in hexadecimal."""
+    from conda.gateways.disk.read import compute_sum
+
+    return str(compute_sum(str(file), kind))
+
+
+def extract_to(file: Path, directory: Path) -> bool:
+    """Extract a package file; return whether all of it could be extracted."""
+    from conda_package_streaming.exceptions import SafetyError
+    from conda_package_streaming.extract import extract
+
+    try:
+        extract(str(file), str(directory))
+    except (OSError, EOFError, SafetyError, tarfile.TarError, zipfile.BadZipFile):
+        return False
+    return True
 
 
 def _members(file: Path) -> Iterator[tuple[TarFile, TarInfo]]:
@@ -62,7 +84,7 @@ def _members(file: Path) -> Iterator[tuple[TarFile, TarInfo]]:
 
 
 def _names(file: Path) -> str | None:
-    """Return a remark on the name of what a `.conda` holds, when that is another than its own."""
+    """Return a remark if the package in a `.conda` file has another name than the file."""
     with zipfile.ZipFile(file) as container:
         inner = [name[len("info-") : -len(".tar.zst")] for name in container.namelist() if name.startswith("info-")]
     return f"it holds {inner[0]}, not {file.name.removesuffix('.conda')}" if inner else None

@@ -1,4 +1,4 @@
-"""Read the packages of conda's cache, as plain values that have passed every check of names and paths."""
+"""Read packages of conda's cache, and check all names and paths in them."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ import stat
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import PackageDamaged, PackageRefused
 from ..root.package import EntryPoint, Package, PackagePath
 from . import versions
-from .paths_json import plain, read_rows
+from .paths_json import json_value, read_rows
 from .public_urls import public_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-STAY = {"", ".", ".."}  # parts that no path of a package has
+    from conda.models.package_info import PackageMetadata
+    from conda.models.records import PackageCacheRecord
+
+    from ..inputs.conda_record import CondaRecord
+    from ..root.package import PathRow
+
+REFUSED_PARTS = {"", ".", ".."}  # of a path
 
 
-def read_package(record: Any, entry: Any, requested: str | None) -> Package:
-    """Read one package from a conda record and the entry of conda's cache for it.
+def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str | None) -> Package:
+    """Return the package of a record, read from its entry in conda's cache as `gateways/disk/read.py` does.
 
-    Raises PackageDamaged where a listed file is missing, PackageRefused for a path that leaves the prefix.
-    The rules are those of conda's `gateways/disk/read.py`.
+    Raises PackageDamaged if a listed file is missing, PackageRefused for a path that leaves the prefix.
     """
     from conda.gateways.disk.read import read_package_metadata
 
@@ -37,7 +42,7 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
         metadata = read_package_metadata(str(directory))
         rows = read_rows(directory)
         site_packages = json.loads((directory / "info/index.json").read_text("utf-8")).get("python_site_packages_path")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # as metadata of other shapes gives
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # by metadata of other types
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
     noarch, entry_points = _noarch(record, metadata, directory)
     paths = tuple(_read_path(directory, row) for row in rows)
@@ -54,22 +59,25 @@ def read_package(record: Any, entry: Any, requested: str | None) -> Package:
     )
 
 
-def _noarch(record: Any, metadata: Any, directory: Path) -> tuple[str | None, tuple[EntryPoint, ...]]:
+def _noarch(
+    record: CondaRecord, metadata: PackageMetadata | None, directory: Path
+) -> tuple[str | None, tuple[EntryPoint, ...]]:
+    """Return the kind of a noarch package, and its console scripts."""
     in_package = metadata.noarch if metadata is not None else None
     noarch = record.noarch or (in_package.type if in_package is not None else None)
     if noarch is None:
         return None, ()
-    if plain(noarch) != "python":
+    if json_value(noarch) != "python":
         return "generic", ()
     given = (in_package.entry_points if in_package is not None else None) or ()
     return "python", tuple(parse_entry_point(text, directory) for text in given)
 
 
 def parse_entry_point(text: str, directory: Path) -> EntryPoint:
-    """Parse `command = module:function` as the conda that builds does.
+    """Return the console script for `command = module:function`, as the installed conda reads it.
 
-    A command is a file name, never a path (GHSA-q53q-5r4j-5729). A conda that checks more refuses what names no
-    function; older ones write a script that does not run. Raises PackageRefused for what no conda can read.
+    A command is a file name, never a path (GHSA-q53q-5r4j-5729). If newer versions of conda refuse the text, it is read
+    as by older ones, which write a script that does not run. Raises PackageRefused for a text that none can read.
     """
     from conda.common.path import parse_entry_point_def
 
@@ -82,12 +90,12 @@ def parse_entry_point(text: str, directory: Path) -> EntryPoint:
     except ValueError as error:
         raise PackageRefused(f"the entry point {text!r} cannot be read", os.fsencode(directory)) from error
     if not _is_file_name(command):
-        raise PackageRefused(f"the entry point {text!r} is no file name", os.fsencode(directory))
+        raise PackageRefused(f"the entry point {text!r} is not a file name", os.fsencode(directory))
     return EntryPoint(command, module, function)
 
 
 def _plain_entry_point(text: str) -> tuple[str, str, str]:
-    """Return command, module and function as conda without checks takes them (`parse_entry_point_def` of 24.7)."""
+    """Return command, module and function as `parse_entry_point_def` of conda 24.7 does, which checks nothing."""
     before, function = text.rsplit(":", 1)
     command, module = before.rsplit("=", 1)
     return command.strip(), module.strip(), function.strip()
@@ -100,14 +108,14 @@ def _is_file_name(command: str) -> bool:
 def check_path(path: str, directory: Path) -> str:
     """Return `path` if it stays below the prefix; raises PackageRefused."""
     parts = path.split("/")
-    if not STAY.isdisjoint(parts) or "\0" in path:
+    if not REFUSED_PARTS.isdisjoint(parts) or "\0" in path:
         raise PackageRefused(f"the package's path {path!r} leaves the environment", os.fsencode(directory))
     if parts[0] == "conda-meta" and path.endswith((".json", "/history")):
         raise PackageRefused(f"the package brings conda's own record {path!r}", os.fsencode(directory))
     return path
 
 
-def _read_path(directory: Path, fields: dict[str, Any]) -> PackagePath:
+def _read_path(directory: Path, fields: PathRow) -> PackagePath:
     path = check_path(fields["_path"], directory)
     try:
         state = os.lstat(f"{directory}/{path}")
@@ -117,7 +125,7 @@ def _read_path(directory: Path, fields: dict[str, Any]) -> PackagePath:
     if kind != "directory":
         kind = "softlink" if stat.S_ISLNK(state.st_mode) else "hardlink"
     if kind == "hardlink" and not stat.S_ISREG(state.st_mode):
-        raise PackageRefused(f"{path} is no file, directory or link", os.fsencode(directory))
+        raise PackageRefused(f"{path} is not a file, a directory or a link", os.fsencode(directory))
     recorded = fields.get("size_in_bytes")
     if kind == "hardlink" and recorded is not None and recorded != state.st_size:
         what = f"has {state.st_size} bytes, its record says {recorded}"
@@ -136,7 +144,7 @@ def _read_path(directory: Path, fields: dict[str, Any]) -> PackagePath:
 
 
 def _check_directories(directory: Path, paths: Iterable[PackagePath]) -> None:
-    """Refuse a file that a link of its package fetches from outside of it: it would be the builder's."""
+    """Refuse a file that is behind a link to a directory outside of its package: it is the builder's."""
     parents = {posixpath.dirname(path.path) for path in paths}
     ancestors = {ancestor for parent in parents for ancestor in accumulate(parent.split("/"), posixpath.join)}
     inside = directory.resolve()
@@ -148,10 +156,10 @@ def _check_directories(directory: Path, paths: Iterable[PackagePath]) -> None:
 
 
 def _true_modes(tarball: str | None, paths: Iterable[PackagePath]) -> dict[str, int] | None:
-    """Return the modes of the package file, where the cache was filled under an umask that hides them.
+    """Return the modes of the package file if the package was extracted with a stricter umask than 022; else None.
 
-    conda extracts through the umask of that moment. 022 and 002 are undone by masking; a stricter one
-    took bits that only the package file still has. Without that file, others get what the owner has.
+    Such an umask removed permissions, which only the package file still has. Without that file, group and others get
+    the permissions of the owner to read and execute.
     """
     files = [path for path in paths if path.kind == "hardlink"]
     if not files or any(path.mode & 0o004 for path in files):
@@ -169,14 +177,16 @@ def _with_mode(path: PackagePath, modes: dict[str, int] | None) -> PackagePath:
     return replace(path, mode=modes[path.path])
 
 
-def _record_fields(record: Any, metadata: Any, url: str, requested: str | None) -> dict[str, Any]:
+def _record_fields(
+    record: CondaRecord, metadata: PackageMetadata | None, url: str, requested: str | None
+) -> dict[str, object]:
     """Return the fields that conda writes to `conda-meta` for this record, with public URLs."""
     from conda.models.records import PrefixRecord
 
     merged = PrefixRecord.from_objects(record, metadata, url=url, **versions.requested(requested))
-    fields: dict[str, Any] = json.loads(_to_json(merged.dump()))
+    fields: dict[str, object] = json.loads(_to_json(merged.dump()))
     return public_record(fields)
 
 
-def _to_json(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, default=lambda value: plain(value) if hasattr(value, "value") else value.dump())
+def _to_json(fields: dict[str, object]) -> str:
+    return json.dumps(fields, default=lambda value: json_value(value) if hasattr(value, "value") else value.dump())

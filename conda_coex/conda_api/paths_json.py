@@ -1,43 +1,62 @@
-"""Read the list of a package's files, `info/paths.json`, or what older packages have in its place."""
+"""Read the list of a package's files: `info/paths.json`, or the files that older packages have instead."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
+
+from ..root.package import without_nulls
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The fields of a row of paths.json that conda keeps (`PathDataV1`), and what they may be.
+    from ..root.package import PathRow
+
+# The fields of a row of paths.json that conda keeps (`PathDataV1`), with the types that they may have.
 TEXT = (str, type(None))
 ROW: dict[str, tuple[type, ...]] = {
-    "_path": (str,), "path_type": (str,), "prefix_placeholder": TEXT, "file_mode": TEXT, "sha256": TEXT,
+    "_path": (str,), "path_type": TEXT, "prefix_placeholder": TEXT, "file_mode": TEXT, "sha256": TEXT,
     "sha256_in_prefix": TEXT, "size_in_bytes": (int, type(None)), "no_link": (bool, type(None)),
     "inode_paths": (list, type(None)),
 }  # fmt: skip
 
 
-def read_rows(directory: Path) -> list[dict[str, Any]]:
-    """Return the rows of a package's paths.json as conda keeps them; of older packages, conda's own reading.
+def read_rows(directory: Path) -> list[PathRow]:
+    """Return the rows of an extracted package's paths.json without null fields and fields that conda does not know.
 
-    conda makes objects with checked fields of them (`read_paths_json`), which takes ten times as long.
+    For a package without that file, conda reads what it has instead. conda would read both, as objects with checked
+    fields (`read_paths_json`), but that takes ten times as long. Raises OSError, and ValueError for a wrong row.
     """
     file = directory / "info" / "paths.json"
     if not file.is_file():
         from conda.gateways.disk.read import read_paths_json
 
-        read = read_paths_json(str(directory)).paths
-        return [{key: plain(value) for key, value in row.dump().items()} for row in read]
-    found = json.loads(file.read_text("utf-8"))
-    of_version_1 = isinstance(found, dict) and found.get("paths_version") == 1
-    if not of_version_1 or not isinstance(found.get("paths"), list):
+        rows = read_paths_json(str(directory)).paths
+        return [checked_row({key: json_value(value) for key, value in row.dump().items()}) for row in rows]
+    document: object = json.loads(file.read_text("utf-8"))
+    rows = document.get("paths") if isinstance(document, dict) and document.get("paths_version") == 1 else None
+    if not isinstance(rows, list):
         raise ValueError("its info/paths.json is not of version 1")
-    for row in found["paths"]:
-        if not isinstance(row, dict) or any(not isinstance(row.get(key), kinds) for key, kinds in ROW.items()):
-            raise ValueError(f"its info/paths.json has a row that cannot be: {row!r}")
-    return [{key: row[key] for key in ROW if row.get(key) is not None} for row in found["paths"]]
+    return [_known_fields(row) for row in rows]
 
 
-def plain(value: Any) -> Any:
-    """Return an enumeration's value as conda's JSON has it."""
+def _known_fields(value: object) -> PathRow:
+    try:
+        row = checked_row(value)
+    except ValueError as error:
+        raise ValueError(f"its info/paths.json has {error}") from None
+    if row.get("path_type") is None:
+        raise ValueError(f"its info/paths.json has a row without a path_type: {value!r}")
+    return without_nulls(cast("PathRow", {name: field for name, field in row.items() if name in ROW}))
+
+
+def checked_row(value: object) -> PathRow:
+    """Return a row of JSON, if every field that conda knows has the right type; raises ValueError."""
+    if not isinstance(value, dict) or any(not isinstance(value.get(name), ROW[name]) for name in ROW):
+        raise ValueError(f"a row that conda does not write: {value!r}")
+    return cast("PathRow", value)
+
+
+def json_value(value: object) -> object:
+    """Return the value of an enumeration, as conda's JSON has it, and anything else as it is."""
     return getattr(value, "value", value)

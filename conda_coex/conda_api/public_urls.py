@@ -1,14 +1,14 @@
-"""Where packages come from, as an archive may say it: no credentials, and no directory of the builder's."""
+"""Make URLs, specs and records public: without credentials, and without directories of the builder."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.urls import LOCAL_CHANNEL, without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MASK = "/t/<TOKEN>"  # as conda has it
 PACKAGE = re.compile(r"[^/]+\.(?:conda|tar\.bz2|whl)\Z")
@@ -19,14 +19,14 @@ PATH = re.compile(r"(?<![\w:/.~\-])~?/(?:(?!::)[^\s,'\"\]])+")
 def public_url(url: str) -> str:
     """Return the URL of a package or channel as conda writes it, without credentials.
 
-    A URL of a file becomes one below LOCAL_CHANNEL, with the platform and the name of the package.
+    A `file:` URL becomes one below LOCAL_CHANNEL, with the platform and the file name of the package.
     """
     if re.match("file:/", url):
-        return LOCAL_CHANNEL + "".join(f"/{part}" for part in _kept(url))
+        return LOCAL_CHANNEL + "".join(f"/{part}" for part in _platform_and_file(url))
     return without_credentials(url, MASK)
 
 
-def _kept(url: str) -> Iterable[str]:
+def _platform_and_file(url: str) -> Iterable[str]:
     from conda.base.constants import KNOWN_SUBDIRS
 
     parts = url.rstrip("/").split("/")
@@ -35,16 +35,17 @@ def _kept(url: str) -> Iterable[str]:
 
 
 def public_spec(spec: str) -> str:
-    """Return a spec as it was asked for, with the public URLs of its channel or file."""
-    found = URL.sub(lambda url: public_url(url.group()), spec)
-    return PATH.sub(lambda path: public_url(f"file://{path.group()}"), found)
+    """Return a spec as its user wrote it, with the public URL of its channel or file."""
+    with_urls = URL.sub(lambda url: public_url(url.group()), spec)
+    return PATH.sub(lambda path: public_url(f"file://{path.group()}"), with_urls)
 
 
-def public_record(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with the public URLs of its package, its channel and the specs that asked for it."""
-    changed: dict[str, Any] = {key: public_url(str(fields[key])) for key in ("url", "channel") if fields.get(key)}
+def public_record(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return the JSON fields of a record with public URLs of the package, its channel and its requested specs."""
+    changed: dict[str, object] = {key: public_url(str(fields[key])) for key in ("url", "channel") if fields.get(key)}
     if fields.get("requested_spec"):
         changed["requested_spec"] = public_spec(str(fields["requested_spec"]))
-    if fields.get("requested_specs"):
-        changed["requested_specs"] = [public_spec(str(spec)) for spec in fields["requested_specs"]]
+    specs = fields.get("requested_specs")
+    if isinstance(specs, (list, tuple)) and specs:
+        changed["requested_specs"] = [public_spec(str(spec)) for spec in specs]
     return {**fields, **changed}

@@ -1,11 +1,11 @@
-"""Solve: from what was asked for to records in link order."""
+"""Solve: turn specs and channels into records in link order."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import RepodataMissing
 from ..inputs.environment import DryRun, Environment
@@ -15,10 +15,14 @@ from .public_urls import public_spec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from conda.core.link import UnlinkLinkTransaction
+    from conda.models.match_spec import MatchSpec
+
+    from ..inputs.conda_record import CondaRecord
     from ..inputs.environment import Wanted
 
-# What a host is assumed to offer where the target is another platform than the builder's: the oldest
-# that the packages of conda-forge are made for. CONDA_OVERRIDE_* of the caller wins.
+# The virtual packages of a host if the archive is for another platform than the builder's: the oldest versions that
+# conda-forge supports. CONDA_OVERRIDE_* of the caller take precedence.
 ASSUMED = {
     "linux": {"CONDA_OVERRIDE_LINUX": "5.10", "CONDA_OVERRIDE_GLIBC": "2.28"},
     "osx": {"CONDA_OVERRIDE_OSX": "11.0"},
@@ -27,34 +31,35 @@ NOWHERE = "/env/does/not/exist"  # conda's own name for the prefix of a solve wi
 
 
 def solve(wanted: Wanted, location: str) -> Environment | DryRun:
-    """Solve, show the result and ask, as conda does; in a dry run return the plan.
+    """Solve, show the result and ask for confirmation, as conda does; in a dry run return the plan.
 
-    Raises conda's own errors for what cannot be satisfied.
-
-    `location` is what conda shows as the environment's place: the archive to be.
+    conda shows `location`, the path of the future archive, as that of the environment. Raises RepodataMissing, and
+    conda's own errors for specs that cannot be satisfied.
     """
     from conda.base.context import context
     from conda.models.match_spec import MatchSpec
 
-    transaction, asked, notes = _solve_implied(wanted, location)
+    transaction, solved_specs, notes = _solve_implied(wanted, location)
     pip = [line for section in wanted.pip for line in section.shown]
     if context.dry_run:
         return _plan(transaction, pip)
     versions.ask(lambda: _summary(transaction, pip))
-    specs = tuple(sorted({public_spec(str(MatchSpec(spec))) for spec in asked}))  # in any order they ask for the same
+    specs = tuple(sorted({public_spec(str(MatchSpec(spec))) for spec in solved_specs}))  # their order has no effect
     return Environment(
         context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables, pip=wanted.pip,
         notes=(*wanted.notes, *notes), solved=True,
     )  # fmt: skip
 
 
-def _solve_implied(wanted: Wanted, location: str) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
-    """Return the transaction with what is implied, or without it if the channels have it not; specs; a note of that."""
-    asked = (*wanted.implied, *wanted.specs)
+def _solve_implied(
+    wanted: Wanted, location: str
+) -> tuple[UnlinkLinkTransaction, tuple[str, ...], tuple[str, ...]]:
+    """Return the transaction, its specs, and notes: implied specs are left out if the channels cannot satisfy them."""
+    specs = (*wanted.implied, *wanted.specs)
     if not (wanted.implied and wanted.specs):
-        return solve_transaction(asked, wanted.channels, location), asked, ()
+        return solve_transaction(specs, wanted.channels, location), specs, ()
     try:
-        return solve_transaction(asked, wanted.channels, location), asked, ()
+        return solve_transaction(specs, wanted.channels, location), specs, ()
     except _retryable() as error:
         with contextlib.suppress(*_retryable()):
             transaction = solve_transaction(wanted.specs, wanted.channels, location)
@@ -63,17 +68,17 @@ def _solve_implied(wanted: Wanted, location: str) -> tuple[Any, tuple[str, ...],
         raise error from None
 
 
-def solve_records(specs: Sequence[str], channels: Sequence[str]) -> tuple[Any, ...]:
-    """Return the records of a solve, without asking."""
+def solve_records(specs: Sequence[str], channels: Sequence[str]) -> tuple[CondaRecord, ...]:
+    """Return the records of a solve, without showing them or asking for confirmation."""
     return _link_records(solve_transaction(specs, channels))
 
 
-def _link_records(transaction: Any) -> tuple[Any, ...]:
+def _link_records(transaction: UnlinkLinkTransaction) -> tuple[CondaRecord, ...]:
     return tuple(next(iter(transaction.prefix_setups.values())).link_precs)
 
 
-def solve_transaction(specs: Sequence[str], channels: Sequence[str], prefix: str = NOWHERE) -> Any:
-    """Return conda's transaction for a new environment; raises RepodataMissing if --offline made it fail."""
+def solve_transaction(specs: Sequence[str], channels: Sequence[str], prefix: str = NOWHERE) -> UnlinkLinkTransaction:
+    """Return conda's transaction for a new environment; raises RepodataMissing if it fails because of --offline."""
     try:
         return _try_each_repodata(specs, channels, prefix)
     except _failures() as error:
@@ -83,7 +88,7 @@ def solve_transaction(specs: Sequence[str], channels: Sequence[str], prefix: str
         raise
 
 
-def _try_each_repodata(specs: Sequence[str], channels: Sequence[str], prefix: str) -> Any:
+def _try_each_repodata(specs: Sequence[str], channels: Sequence[str], prefix: str) -> UnlinkLinkTransaction:
     from conda.exceptions import PackagesNotFoundError, ResolvePackageNotFound
     from conda.models.match_spec import MatchSpec
 
@@ -103,7 +108,9 @@ def _try_each_repodata(specs: Sequence[str], channels: Sequence[str], prefix: st
     raise AssertionError("no repodata file was tried")
 
 
-def _transaction(prefix: str, channels: Sequence[str], specs: Sequence[Any], repodata: str, *, last: bool) -> Any:
+def _transaction(
+    prefix: str, channels: Sequence[str], specs: Sequence[MatchSpec], repodata: str, *, last: bool
+) -> UnlinkLinkTransaction:
     from conda.base.context import context
 
     backend = context.plugin_manager.get_cached_solver_backend()
@@ -115,7 +122,7 @@ def _transaction(prefix: str, channels: Sequence[str], specs: Sequence[Any], rep
 
 
 def _failures() -> tuple[type[BaseException], ...]:
-    """Return what a solve ends with; OSError is that of the rattler solver, for repodata that is not there."""
+    """Return the errors of a failed solve; the rattler solver raises OSError if there is no repodata."""
     return (OSError, *_retryable())
 
 
@@ -125,16 +132,16 @@ def _retryable() -> tuple[type[BaseException], ...]:
     return UnsatisfiableError, SpecsConfigurationConflictError, PackagesNotFoundError, SystemExit
 
 
-def _plan(transaction: Any, pip: Sequence[str]) -> DryRun:
-    """Return what conda and pip would install."""
+def _plan(transaction: UnlinkLinkTransaction, pip: Sequence[str]) -> DryRun:
+    """Return the packages that conda and pip would install."""
     from conda.base.context import context
 
     lines = () if context.json else tuple(_summary(transaction, pip))
     return DryRun({**transaction._make_legacy_action_groups()[0], **({"PIP": list(pip)} if pip else {})}, lines)
 
 
-def _summary(transaction: Any, pip: Sequence[str]) -> Iterator[str]:
-    """Yield the lines by which conda says what it would install, and those for pip."""
+def _summary(transaction: UnlinkLinkTransaction, pip: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of conda's summary of a transaction, and lines for pip."""
     with contextlib.redirect_stdout(io.StringIO()) as summary:
         transaction.print_transaction_summary()
     yield from summary.getvalue().split("\n")[:-1]
@@ -143,12 +150,12 @@ def _summary(transaction: Any, pip: Sequence[str]) -> Iterator[str]:
 
 
 def assume_platform() -> None:
-    """Give the solver the virtual packages of another platform, where conda would offer the builder's or none."""
+    """Set the virtual packages for another platform: conda itself would use the builder's, or none."""
     from conda.base.context import context
 
     if context.subdir == context._native_subdir():
         return
-    configured = getattr(context, "override_virtual_packages", {})  # of 25.11, after which the variables come first
+    configured = getattr(context, "override_virtual_packages", {})  # conda 25.11: CONDA_OVERRIDE_* precede it
     for name, value in ASSUMED.get(context.subdir.partition("-")[0], {}).items():
         if name.removeprefix("CONDA_OVERRIDE_").lower() not in configured:
             os.environ.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""Read an environment file, of other formats than ours by conda's plugins: 25.7 to 26.x differ here, and here alone."""
+"""Read an environment file; conda's plugins read the formats that we do not, by different calls in 25.7 to 26.x."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 def read_environment_file(document: Document, platform: str) -> EnvironmentFile:
-    """Read an environment file; formats of other names by the specifiers of conda's plugins.
+    """Return the content of an environment file; raises InputError if neither we nor a plugin of conda can read it.
 
-    Raises InputError if nothing can read it.
+    Raises PlanHidden in a dry run, for a lock file that a plugin would fetch.
     """
     from conda import CondaError
     from conda.exceptions import DryRunExit
 
     path = document.path
     check_kind(document)
-    found = read(document)
-    if found is not None:
-        return found
+    content = read(document)
+    if content is not None:
+        return content
     try:
-        # conda prints remarks on unknown keys to stdout, where --json has its document
+        # conda prints warnings of unknown keys to stdout, where --json prints its document
         with contextlib.redirect_stdout(sys.stderr):
             if _has_specifier_plugins():
                 return _read_by_plugin(path, platform)
     except InputError:
         raise
-    except DryRunExit as error:  # a plugin fetches what a lock names, and ends there, without a word, in a dry run
+    except DryRunExit as error:  # a plugin that fetches packages stops here in a dry run, without a message
         raise PlanHidden(path) from error
     except (CondaError, ValueError, TypeError, AttributeError, KeyError, yaml_error()) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -52,7 +52,7 @@ def read_environment_file(document: Document, platform: str) -> EnvironmentFile:
 
 
 def yaml_error() -> type[Exception]:
-    """Return the base class of what conda's YAML reader raises."""
+    """Return the base class of the errors of conda's YAML reader."""
     from ruamel.yaml.error import YAMLError
 
     return YAMLError
@@ -65,7 +65,7 @@ def _has_specifier_plugins() -> bool:
 
 
 def _read_by_plugin(path: str, platform: str) -> EnvironmentFile:
-    """conda 25.7 and newer: environment specifier plugins; `env_for` came with 26.5."""
+    """Read a file by an environment specifier plugin (conda 25.7); `env_for` is new in 26.5."""
     from conda.base.context import context
 
     specifier = context.plugin_manager.get_environment_specifier(source=path, name=None).environment_spec(path)
@@ -73,22 +73,22 @@ def _read_by_plugin(path: str, platform: str) -> EnvironmentFile:
         available = tuple(getattr(specifier, "available_platforms", ()) or ())
         if available and platform not in available:
             check_platform(path, platform, available)
-        found = specifier.env_for(platform)
+        environment = specifier.env_for(platform)
     else:
-        found = specifier.env
-    external = found.external_packages or {}
+        environment = specifier.env
+    external = environment.external_packages or {}
     return EnvironmentFile(
-        channels=_texts(found.config.channels if found.config else ()),
-        specs=_texts(found.requested_packages),
+        channels=_texts(environment.config.channels if environment.config else ()),
+        specs=_texts(environment.requested_packages),
         pip=(*_texts(external.get("pip")), *_texts(external.get("pypi"))),
-        variables=_variables(found.variables),
-        pinned=tuple(found.explicit_packages or ()),
+        variables=_variables(environment.variables),
+        pinned=tuple(environment.explicit_packages or ()),
     )
 
 
-def _variables(found: Mapping[str, object] | None) -> dict[str, str | None]:
-    """Return variables as they are set: null is one to unset."""
-    return {str(name): None if value is None else str(value) for name, value in (found or {}).items()}
+def _variables(variables: Mapping[str, object] | None) -> dict[str, str | None]:
+    """Return the values of variables as text; None means that the variable is unset."""
+    return {str(name): None if value is None else str(value) for name, value in (variables or {}).items()}
 
 
 def _texts(values: Iterable[object] | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Make the environment on the builder, for a while, with conda's own transaction: what pip needs to install into it."""
+"""Make a temporary environment on the builder, with conda's own transaction, for pip to install into."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from ..root.package import Package
 
 DIRECTORY = ".coex-staging"
-LONGEST = 255  # of conda-build's placeholders
+LONGEST = 255  # bytes of conda-build's placeholders
 STAND_IN = "/opt/coex" + "_placehold" * 25
 
 
 @contextlib.contextmanager
 def staged(environment: Environment, packages: Sequence[Package], parent: Path | None) -> Iterator[Path]:
-    """Yield the prefix of the environment, made in a directory of its own below `parent`, which only this user changes.
+    """Yield the prefix of the environment, in a new directory below `parent`, which only this user can change.
 
-    Its place follows from its content, because compilers leave traces of it: the same input gives the same
-    bytes. Another build of the same waits. It is as long as packages allow, because it becomes a placeholder.
+    Compilers write the path of the prefix to files. It depends on the content of the environment alone, so that the
+    same input gives the same bytes; another build of the same content waits. Because the path becomes a placeholder,
+    it is as long as the packages allow.
     """
     binary = (path for package in packages for path in package.paths if path.file_mode == "binary")
     longest = min([LONGEST, *(len(path.placeholder) for path in binary if path.placeholder)])
@@ -43,22 +44,22 @@ def staged(environment: Environment, packages: Sequence[Package], parent: Path |
 
 
 def stand_in(prefix: Path) -> str:
-    """Return what stands for the staging prefix in the archive: as long, and the same on every builder."""
+    """Return the text that replaces the staging prefix in the archive: equally long, the same on every builder."""
     return STAND_IN[: len(str(prefix))].rstrip("/").ljust(len(str(prefix)), "_")
 
 
 def _key(environment: Environment) -> str:
-    found = hashlib.sha256()
+    key = hashlib.sha256()
     for record in environment.records:
-        found.update(f"{record.dist_str()} {record.get('sha256') or record.get('md5')}\n".encode())
+        key.update(f"{record.dist_str()} {record.get('sha256') or record.get('md5')}\n".encode())
     for section in environment.pip:
-        found.update("\n".join(section.lines).encode() + b"\n")
-    return found.hexdigest()[:12]
+        key.update("\n".join(section.lines).encode() + b"\n")
+    return key.hexdigest()[:12]
 
 
 @contextlib.contextmanager
 def _directory(key: str, parent: Path | None) -> Iterator[Path]:
-    """Yield an empty directory that is this process's alone while it holds the lock on it; it is removed at the end."""
+    """Yield an empty directory, locked by this process; it is removed at the end."""
     if parent is None:
         with tempfile.TemporaryDirectory(prefix="coex-staging-") as scratch:
             yield Path(scratch).resolve()
@@ -67,7 +68,7 @@ def _directory(key: str, parent: Path | None) -> Iterator[Path]:
     _sweep(place.parent)
     descriptor = _lock(place)
     try:
-        for path in place.iterdir():  # of a build that was killed
+        for path in place.iterdir():  # left by a build that was killed
             shutil.rmtree(path)
         yield place
     finally:
@@ -78,7 +79,10 @@ def _directory(key: str, parent: Path | None) -> Iterator[Path]:
 
 
 def _lock(place: Path) -> int:
-    """Return the locked descriptor of a directory; who waited may find that the one before has removed it."""
+    """Make a directory and return its descriptor, locked.
+
+    While a process waits for the lock, the one before it may remove the directory: then make it again.
+    """
     while True:
         try:
             place.parent.mkdir(0o755, parents=True, exist_ok=True)
@@ -89,13 +93,13 @@ def _lock(place: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
             if place.stat().st_ino == os.fstat(descriptor).st_ino:
-                os.set_inheritable(descriptor, True)  # a pip whose build was killed still holds the lock
+                os.set_inheritable(descriptor, True)  # a pip that goes on after its build was killed keeps the lock
                 return descriptor
         os.close(descriptor)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what builds that were killed have left: directories that nobody holds the lock on."""
+    """Remove the directories of builds that were killed: no process holds their locks."""
     for place in parent.iterdir() if parent.is_dir() else ():
         with contextlib.suppress(OSError):
             descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
@@ -113,7 +117,7 @@ def _link(environment: Environment, prefix: Path) -> None:
 
     specs = tuple(map(MatchSpec, environment.specs))
     setup = PrefixSetup(str(prefix), (), tuple(environment.records), (), specs, ())
-    # neither menus nor the list of environments should know of it
+    # no menu entries, and no line in the list of environments
     with (
         contextlib.redirect_stdout(io.StringIO()),
         context._override("shortcuts", False),

@@ -1,16 +1,20 @@
-"""Differences between the versions of conda, 24.7 to 26.x, and nothing else; `specifiers` has those of its files."""
+"""Hide the differences between conda 24.7 and 26.x; those of reading environment files are in `specs`."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.tools.output import write_lines, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+
+    from conda.core.prefix_data import PrefixData
+
+    from ..inputs.conda_record import CondaRecord
 
 
 def version() -> str:
@@ -20,8 +24,8 @@ def version() -> str:
     return str(__version__)
 
 
-def prefix_data(prefix: str, *, pip: bool) -> Any:
-    """Return conda's view of an environment, with what pip installed or without; the keyword's name changed in 25.5."""
+def prefix_data(prefix: str, *, pip: bool) -> PrefixData:
+    """Return conda's `PrefixData`, with or without the packages of pip; conda 25.5 renamed the keyword."""
     from inspect import signature
 
     from conda.core.prefix_data import PrefixData
@@ -31,63 +35,62 @@ def prefix_data(prefix: str, *, pip: bool) -> Any:
     return PrefixData(prefix, **{keyword: pip})
 
 
-def prefix_record(fields: dict[str, Any]) -> Any:
-    """Return the record of an installed package; raises ValueError for fields that conda does not take."""
+def prefix_record(fields: Mapping[str, object]) -> CondaRecord:
+    """Return conda's object for the JSON of an installed package; raises ValueError for fields that conda refuses."""
     from conda.auxlib.entity import ValidationError
     from conda.models.records import PrefixRecord
 
     try:
-        return PrefixRecord(**{"build_number": 0} | {key: value for key, value in fields.items() if value is not None})
+        known = {key: value for key, value in fields.items() if value is not None}
+        record: CondaRecord = PrefixRecord(**{"build_number": 0} | known)
     except ValidationError as error:
         raise ValueError(str(error)) from error
+    return record
 
 
 def requested_specs(prefix: str, names: Container[str]) -> list[str]:
-    """Return the specs that the history says were asked for, of packages of these names.
+    """Return the specs that users requested, by the history, for packages with these names.
 
-    conda's `get_requested_specs_map` reads all records again, and fails on odd files beside them.
+    conda's `get_requested_specs_map` would read all records again, and fail if other files are beside them.
     """
     from conda import CondaError
     from conda.history import History
     from conda.models.match_spec import MatchSpec
 
-    found: dict[str, str] = {}
+    specs: dict[str, str] = {}
     for request in History(prefix).get_user_requests():
         for action in ("remove_specs", "update_specs", "neutered_specs"):
             for text in request.get(action, ()):
                 with contextlib.suppress(CondaError):
                     spec = MatchSpec(text)
-                    found.pop(spec.name, None)
+                    specs.pop(spec.name, None)
                     if action != "remove_specs":
-                        found[spec.name] = str(spec)
-    return [spec for name, spec in found.items() if name in names]
+                        specs[spec.name] = str(spec)
+    return [spec for name, spec in specs.items() if name in names]
 
 
-def link_order(records: Iterable[Any]) -> tuple[Any, ...]:
-    """Return records, dependencies first, by conda's own graph, which fails on menuinst without python."""
+def link_order(records: Iterable[CondaRecord]) -> tuple[CondaRecord, ...]:
+    """Return records in the order of conda's graph, dependencies first; the graph fails on menuinst without python."""
     from conda.models.prefix_graph import PrefixGraph
 
     records = tuple(records)
-    apart: list[Any] = []
+    last: list[CondaRecord] = []
     if not any(record.name == "python" for record in records):
-        apart = [record for record in records if record.name == "menuinst"]
-    return (*PrefixGraph(tuple(record for record in records if record not in apart)).graph, *apart)
+        last = [record for record in records if record.name == "menuinst"]
+    return (*PrefixGraph(tuple(record for record in records if record not in last)).graph, *last)
 
 
-def requested(spec: str | None) -> dict[str, Any]:
-    """Return the fields of a record that say which spec asked for the package; 26.3 has them as a list, too."""
+def requested(spec: str | None) -> dict[str, object]:
+    """Return the fields of a record for the requested spec of its package; conda 26.3 added a list of specs."""
     from conda.models.records import PrefixRecord
 
     if hasattr(PrefixRecord, "requested_specs"):
         return {"requested_spec": spec, "requested_specs": (spec,) if spec else ()}
-    return {"requested_spec": str(spec)}  # of a dependency "None", by its `CreatePrefixRecordAction`
+    return {"requested_spec": str(spec)}  # "None" for a dependency, as conda's `CreatePrefixRecordAction` writes
 
 
-def print_json(**fields: Any) -> None:
-    """Print a document as conda does, of a success unless `success` is False.
-
-    Raises if it cannot be written, which conda's own logging does not.
-    """
+def print_json(**fields: object) -> None:
+    """Print a JSON document as conda does, with `success` true unless given; raises OSError, unlike conda's logging."""
     from conda.cli.common import stdout_json_success
 
     with contextlib.redirect_stdout(io.StringIO()) as document:
@@ -96,7 +99,7 @@ def print_json(**fields: Any) -> None:
 
 
 def repodata_names() -> tuple[str, ...]:
-    """Return the names of the files with a channel's packages that conda would try, in order."""
+    """Return the file names of a channel's repodata, in the order in which conda tries them."""
     from conda.base.context import context
 
     names = () if context.use_only_tar_bz2 else context.repodata_fns
@@ -104,7 +107,7 @@ def repodata_names() -> tuple[str, ...]:
 
 
 def unread_channels(channels: Iterable[str]) -> tuple[str, ...]:
-    """Return the channels whose packages conda neither knows nor may ask for, being offline."""
+    """Return the channels whose repodata conda does not have in its cache, if it is offline and cannot fetch them."""
     from conda.base.context import context
     from conda.core.subdir_data import SubdirData
     from conda.models.channel import Channel
@@ -115,30 +118,30 @@ def unread_channels(channels: Iterable[str]) -> tuple[str, ...]:
 
     if not context.offline:
         return ()
-    found = []
+    unread = []
     for channel in map(Channel, channels):
         urls = channel.urls(with_credentials=True, subdirs=(context.subdir, "noarch"))
         if not all(url.startswith("file:") or known(url) for url in urls):
-            found.append(str(channel.base_url or channel.canonical_name))
-    return tuple(found)
+            unread.append(str(channel.base_url or channel.canonical_name))
+    return tuple(unread)
 
 
 def ask(lines: Callable[[], Iterable[str]]) -> None:
-    """Show what is about to happen, and ask to proceed, as conda does; raises conda's CondaSystemExit for a no.
+    """Show the planned changes, and ask whether to proceed, as conda does; with --json proceed.
 
-    A program that reads JSON is not asked.
+    Raises conda's CondaSystemExit if the answer is no.
     """
     from conda.base.context import context
 
     if context.json:
         return
-    if not (context.quiet and context.always_yes):  # a question needs its subject
+    if not (context.quiet and context.always_yes):  # a question needs the changes that it is about
         write_lines(lines())
     confirm_yn()
 
 
 def confirm_yn() -> None:
-    """Ask to proceed; raises conda's DryRunExit or CondaSystemExit."""
+    """Ask whether to proceed; raises conda's DryRunExit or CondaSystemExit."""
     try:
         from conda.reporters import confirm_yn as confirm
     except ImportError:
@@ -148,7 +151,7 @@ def confirm_yn() -> None:
 
 @contextlib.contextmanager
 def working(description: str) -> Iterator[None]:
-    """Say what goes on, as conda does, where it would."""
+    """Print `description: ...working... done` around a block, as conda does, unless conda is quiet."""
     from conda.base.context import context
 
     shown = not (context.quiet or context.json)
@@ -161,7 +164,7 @@ def working(description: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
-    """Yield a function that takes the fraction done, 0 to 1; drawn by conda, where conda would draw."""
+    """Yield a function that takes the fraction done, 0 to 1, for a progress bar that conda draws on a terminal."""
     from conda.base.context import context
 
     shown = bool(sys.stdout) and sys.stdout.isatty() and not (context.json or context.quiet)

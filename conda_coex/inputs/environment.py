@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.urls import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .conda_record import CondaRecord
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Wanted:
     channels: tuple[str, ...]
     variables: dict[str, str | None] = field(default_factory=dict)  # None: to be unset
     pip: tuple[PipSection, ...] = ()
-    pinned: tuple[Any, ...] = ()  # records that need no solve
+    pinned: tuple[CondaRecord, ...] = ()  # records that need no solve
     notes: tuple[str, ...] = ()
     implied: tuple[str, ...] = ()  # specs that nobody wrote, taken if the channels have them
 
@@ -46,14 +48,14 @@ class DryRun:
     A `message` says why nothing is known of it.
     """
 
-    actions: dict[str, Any] = field(default_factory=dict)
+    actions: dict[str, object] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
     message: str | None = None
 
 
-def plan_of(records: Sequence[Any], pip: Sequence[str] = ()) -> DryRun:
+def plan_of(records: Sequence[CondaRecord], pip: Sequence[str] = ()) -> DryRun:
     """Return the plan for records that need no solve, and lines for pip."""
-    actions = {"LINK": list(records), **({"PIP": list(pip)} if pip else {})}
+    actions: dict[str, object] = {"LINK": list(records), **({"PIP": list(pip)} if pip else {})}
     return DryRun(actions, (*(record.dist_str() for record in records), *(f"pip: {line}" for line in pip)))
 
 
@@ -62,7 +64,7 @@ class Environment:
     """Records in link order, with what an environment has beside packages."""
 
     platform: str
-    records: tuple[Any, ...]  # conda's PackageRecord
+    records: tuple[CondaRecord, ...]
     specs: tuple[str, ...]
     channels: tuple[str, ...]
     variables: dict[str, str | None]

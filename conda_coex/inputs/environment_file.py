@@ -13,6 +13,7 @@ from .yaml_text import TEMPLATE, Mapping, Text, as_yaml_reads, shown, text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .conda_record import CondaRecord
     from .document import Document
 
 KEYS = {"name", "prefix", "channels", "dependencies", "variables"}
@@ -29,7 +30,7 @@ class EnvironmentFile:
     specs: tuple[str, ...]
     pip: tuple[str, ...]
     variables: dict[str, str | None]
-    pinned: tuple[Any, ...] = field(default=())
+    pinned: tuple[CondaRecord, ...] = field(default=())
     notes: tuple[str, ...] = ()
 
     @property

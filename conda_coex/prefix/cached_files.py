@@ -7,17 +7,18 @@ import csv
 import os
 import posixpath
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ..root.package import PathRow
     from .walk import Tree
 
 SITE = re.compile(r"(?P<site>lib/python[^/]+/site-packages)/(?P<rest>.+)")
 
 
-def follow(tree: Tree, rows: Mapping[str, dict[str, Any]]) -> list[str]:
+def follow(tree: Tree, rows: Mapping[str, PathRow]) -> list[str]:
     """Have the files in a tree that such links lead to, and return where; one whose file is gone goes as well.
 
     conda links the same path of its package, of which `rows` has all; uv and others each file of a distribution.
@@ -33,7 +34,7 @@ def follow(tree: Tree, rows: Mapping[str, dict[str, Any]]) -> list[str]:
         aim = os.path.normpath(os.path.join(tree.prefix, posixpath.dirname(path), target))  # noqa: PTH118
         row, match = rows.get(path), SITE.match(path)
         if row is not None:
-            is_file = aim.endswith("/" + str(row["_path"])) or row.get("path_type") == "hardlink"
+            is_file = aim.endswith("/" + row["_path"]) or row.get("path_type") == "hardlink"
         elif match is not None and "/" not in match["rest"]:
             if match["site"] not in listed:
                 listed[match["site"]] = set(_listed(tree, match["site"]))

@@ -1,38 +1,42 @@
-"""Plan the packages of a live prefix as they are there: what is still theirs, what was modified, what is missing."""
+"""Plan the packages of a live prefix as they are there: their own files, and which are modified or missing."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import in_binary
 
 from ..archive.placeholders import find_edits
-from ..conda_api.installed import NO_FILE, OF_LINKING, is_missing, rows_of
+from ..conda_api.installed import MADE_BY_CONDA, OPTIONAL, is_missing
 from ..conda_api.packages import check_path
+from ..conda_api.settings import package_caches
 from ..root.content import Content, Link, relocation_of
 from ..root.link_rules import NOARCH_SOURCE, PackagePlan, compiled_path
 from ..root.package import Package, PackagePath
 from ..root.source import OnDisk, Patched, Span, digest, digest_of
 from .files import opened
 
-LONGEST = 255  # bytes by which a placeholder is longer than a prefix
+LONGEST = 255  # bytes by which a placeholder may be longer than the prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
+    from ..conda_api.installed import InstalledRecord
     from ..root.link_rules import Python
+    from ..root.package import PathRow
     from ..root.source import Buffer, Source
 
-    Names = tuple[str, ...]  # by which files name the prefix
+    Live = Mapping[str, Content | Link]  # the files and links of the prefix, by path relative to it
+    Names = tuple[str, ...]  # paths by which files name the prefix
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How a package in a prefix differs from what its record says: paths relative to the prefix."""
+    """How a package in a prefix differs from its record: paths relative to the prefix."""
 
     dist: str
     modified: tuple[str, ...]
@@ -40,15 +44,11 @@ class Drift:
 
 
 def plan_all(
-    packages: Sequence[Package],
-    records: Sequence[dict[str, Any]],
-    python: Python | None,
-    live: Mapping[str, Content | Link],
-    names: Names,
+    packages: Sequence[Package], records: Sequence[InstalledRecord], python: Python | None, live: Live, names: Names
 ) -> tuple[list[PackagePlan], list[Drift]]:
-    """Return what of each package is in the prefix, as `plan_installed` has it.
+    """Return the plan and the drift of each package, as `plan_installed` does.
 
-    Where several packages have a path, and it is as one of them recorded it, the others have lost it to that one.
+    If several packages recorded a path, and the file is that of one of them, it is not modified for the others.
     """
     done = [
         plan_installed(package, record, python, live, names) for package, record in zip(packages, records, strict=True)
@@ -69,53 +69,55 @@ def plan_all(
 
 
 def plan_installed(
-    package: Package, record: dict[str, Any], python: Python | None, live: Mapping[str, Content | Link], names: Names
+    package: Package, record: InstalledRecord, python: Python | None, live: Live, names: Names
 ) -> tuple[PackagePlan, Drift]:
-    """Return what of a package is in the prefix: `live` has its files by path relative to that.
+    """Return the plan of a package as it is in the prefix, and how it differs from its record.
 
-    A file that is what its package recorded, once the prefix in it is the placeholder again, is the package's own.
+    A file is the package's own if its sha256 is that of the record after the prefix in it is replaced by the
+    placeholder again.
     """
     paths: list[PackagePath] = []
     files: list[Content | Link] = []
-    scripts: list[Content] = []
     modified: list[str] = []
-    missing: list[str] = []
     compiled: dict[str, str] = {}
-    for target, row in rows_of(record):
+    for target, _ in record.rows:
         check_path(target, package.directory)
-        if row.get("path_type") == "directory":
-            continue
+    not_in_package = (*MADE_BY_CONDA, "directory")
+    in_package = [(target, row) for target, row in record.rows if row.get("path_type") not in not_in_package]
+    for target, row in in_package:
         item = live.get(target)
-        if row.get("path_type") in OF_LINKING:
-            if isinstance(item, Content) and not target.endswith(".pyc"):
-                scripts.append(item)
-            elif item is None and row["path_type"] not in NO_FILE and is_missing(target, live, package.directory):
-                missing.append(target)
-            continue
         if item is None:
-            if not target.endswith(".pyc") and is_missing(target, live, package.directory):
-                missing.append(target)
             continue
         item = _own(item, target, row, package, names)
-        if (
-            package.noarch == "python"
-            and python is not None
-            and isinstance(item, Content)
-            and NOARCH_SOURCE.match(str(row["_path"]))
-        ):
+        is_compiled = package.noarch == "python" and isinstance(item, Content) and NOARCH_SOURCE.match(row["_path"])
+        if python is not None and is_compiled:
             compiled[item.path] = compiled_path(target, python.version)
-        foreign = isinstance(item, Content) and item.key is None and row.get("sha256")
-        if foreign and _live_digest(package.directory / target) != row.get("sha256_in_prefix"):
+        is_changed = isinstance(item, Content) and item.key is None and row.get("sha256")
+        if is_changed and _live_digest(package.directory / target) != row.get("sha256_in_prefix"):
             modified.append(target)
         files.append(item)
         paths.append(_path_row(target, row, item))
-    count = sum(row.get("path_type") not in (*OF_LINKING, "directory") for _, row in rows_of(record))
     own = all(isinstance(item, Link) or item.key is not None for item in files)
-    altered = not own or len(files) != count
-    planned = replace(package, paths=tuple(paths), altered=altered)
-    return PackagePlan(planned, tuple(files), tuple(scripts), compiled), Drift(
-        package.dist, tuple(modified), tuple(missing)
-    )
+    planned = replace(package, paths=tuple(paths), altered=not own or len(files) != len(in_package))
+    missing = tuple(target for target, row in record.rows if _is_missing(target, row, live, package.directory))
+    scripts = tuple(_scripts(record, live))
+    return PackagePlan(planned, tuple(files), scripts, compiled), Drift(package.dist, tuple(modified), missing)
+
+
+def _scripts(record: InstalledRecord, live: Live) -> Iterator[Content]:
+    """Yield the console scripts that conda made for a package."""
+    for target, row in record.rows:
+        item = live.get(target)
+        if row.get("path_type") in MADE_BY_CONDA and isinstance(item, Content) and not target.endswith(".pyc"):
+            yield item
+
+
+def _is_missing(target: str, row: PathRow, live: Live, prefix: Path) -> bool:
+    """Return whether the prefix lacks a file of a package; .pyc files and directories are not needed."""
+    kind = row.get("path_type")
+    if target in live or kind in OPTIONAL or (target.endswith(".pyc") and kind not in MADE_BY_CONDA):
+        return False
+    return is_missing(target, live, prefix)
 
 
 def _live_digest(path: Path) -> str | None:
@@ -124,24 +126,25 @@ def _live_digest(path: Path) -> str | None:
     return None
 
 
-def _own(item: Content | Link, target: str, row: dict[str, Any], package: Package, names: Names) -> Content | Link:
+def _own(item: Content | Link, target: str, row: PathRow, package: Package, names: Names) -> Content | Link:
     if isinstance(item, Link) or item.key is not None:
         return item
     return _pristine(item, package, target, row, names)
 
 
-def _path_row(target: str, row: dict[str, Any], item: Content | Link) -> PackagePath:
+def _path_row(target: str, row: PathRow, item: Content | Link) -> PackagePath:
     own = isinstance(item, Content) and item.key is not None
     kind = "hardlink" if isinstance(item, Content) else "softlink"
     sha256 = item.sha256 if isinstance(item, Content) and not (item.placeholder and not own) else None
-    fields = {key: value for key, value in row.items() if key != "sha256_in_prefix"}
+    fields = row.copy()
+    fields.pop("sha256_in_prefix", None)
     fields["path_type"] = kind
     size = item.size if isinstance(item, Content) else 0
     return PackagePath(target, kind, None, None, sha256, size, 0o644, 0, fields)
 
 
-def _pristine(item: Content, package: Package, target: str, row: dict[str, Any], names: Names) -> Content:
-    """Return a live file as its package had it, where that can be proved by its sha256."""
+def _pristine(item: Content, package: Package, target: str, row: PathRow, names: Names) -> Content:
+    """Return a live file as it was in its package, if its sha256 proves that; otherwise as it is."""
     known, placeholder = row.get("sha256"), row.get("prefix_placeholder")
     if not known:
         return _with_room(item, package.directory / target)
@@ -149,14 +152,14 @@ def _pristine(item: Content, package: Package, target: str, row: dict[str, Any],
         return replace(item, relocation=None, key=row["_path"])
     if not placeholder:
         return item
-    mode = str(row.get("file_mode") or "text")
+    mode = row.get("file_mode") or "text"
     path = package.directory / target
     with opened(OnDisk(path)) as data:
         own = next(_originals(path, data, names, placeholder, mode, known), None)
-        # the cache has what could not be reversed, as a long #! line
+        # conda's change of a long #! line cannot be reversed, but the cache has the file
         is_condas = own is None and row.get("sha256_in_prefix") == digest(data)
     if is_condas:
-        own = next((each for each in _cached(package.dist, str(row["_path"])) if each[2] == known), None)
+        own = next((each for each in _cached(package.dist, row["_path"]) if each[2] == known), None)
     if own is None:
         return item
     source, size, _ = own
@@ -167,7 +170,7 @@ def _pristine(item: Content, package: Package, target: str, row: dict[str, Any],
 def _originals(
     path: Path, data: Buffer, names: Names, placeholder: str, mode: str, known: str
 ) -> Iterator[tuple[Source, int, str]]:
-    """Yield the file with the placeholder, with its size and sha256, where that is what the package recorded."""
+    """Yield the file with the placeholder, its size and its sha256, if that is the one that the package recorded."""
     for name in names:
         source = Patched(path, tuple(unrelocated(data, name.encode(), placeholder.encode(), mode)))
         if source.spans and digest_of(source.pieces(data)) == known:
@@ -175,9 +178,9 @@ def _originals(
 
 
 def _with_room(item: Content, path: Path) -> Content:
-    """Return a binary of a package that no sums are known of with the room that its placeholder has left in it.
+    """Return a binary with a longer placeholder, if the record has no sha256 for it.
 
-    conda fills a string up with NULs, which show how much longer the placeholder was.
+    conda fills strings up with NULs: their number shows how much longer the package's placeholder was.
     """
     prefix = item.placeholder
     if prefix is None or item.file_mode != "binary":
@@ -197,17 +200,15 @@ def _with_room(item: Content, path: Path) -> Content:
 
 
 def _cached(dist: str, path: str) -> Iterator[tuple[Source, int, str]]:
-    """Yield what conda's caches have as a file of a package, with its size and sha256."""
-    from conda.base.context import context
-
-    for directory in context.pkgs_dirs:
-        source = OnDisk(Path(directory, dist, path))
+    """Yield a file of a package from each of conda's caches that has it, with its size and sha256."""
+    for directory in package_caches():
+        source = OnDisk(directory / dist / path)
         with contextlib.suppress(OSError), source.opened() as data:
             yield source, len(data), digest(data)
 
 
 def unrelocated(data: Buffer, prefix: bytes, placeholder: bytes, file_mode: str) -> Iterator[Span]:
-    """Yield where a file has the prefix for the placeholder: the reverse of what conda did when it linked it."""
+    """Yield the changes that replace the prefix by the placeholder again: the reverse of conda's when it linked."""
     if file_mode == "text":
         start = data.find(prefix)
         while start >= 0:
@@ -223,6 +224,6 @@ def unrelocated(data: Buffer, prefix: bytes, placeholder: bytes, file_mode: str)
 
 
 def _strings(data: Buffer, prefix: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield where C strings that name the prefix begin, from its first occurrence, and end; and the NULs behind."""
-    for found in re.finditer(rb"(" + re.escape(prefix) + rb"[^\0]*)(\0+)", data):
-        yield found.start(), found.end(1), found.end() - found.end(1)
+    """Yield start and end of each C string, beginning at the prefix in it, and the number of NULs after it."""
+    for match in re.finditer(rb"(" + re.escape(prefix) + rb"[^\0]*)(\0+)", data):
+        yield match.start(), match.end(1), match.end() - match.end(1)

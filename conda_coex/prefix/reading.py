@@ -1,4 +1,4 @@
-"""Read a live prefix: all files that are wanted, and which of them are still those of its packages."""
+"""Read a live prefix: all files to pack, and which of them are still those of its packages."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import posixpath
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..conda_api.installed import behind_links, lacking, rows_of
+from ..conda_api.installed import behind_links, missing_rows
 from ..errors import InputError
 from ..root.content import Content
 from ..root.link_rules import find_python
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import contextlib
     from collections.abc import Sequence
 
+    from ..conda_api.installed import InstalledRecord
     from ..root.content import Link
     from ..root.link_rules import PackagePlan
     from ..root.package import Package
@@ -42,20 +43,20 @@ class Planned:
 
 @dataclass
 class Restoring:
-    """Restores what packages lack and the user wants; package files are extracted in `scratch`."""
+    """Restore selected files that packages lack; package files are extracted to directories of `scratch`."""
 
     selection: Selection
     date: int  # seconds since 1970
     scratch: contextlib.ExitStack
 
     def restore_all(
-        self, installed: list[dict[str, Any]], packages: list[Package], live: dict[str, Content | Link]
+        self, installed: list[InstalledRecord], packages: list[Package], live: dict[str, Content | Link]
     ) -> dict[str, Content | Link]:
-        """Return what can be had of the files that packages lack, by target path."""
+        """Return the files that packages lack and conda's caches have, by path in the prefix."""
         python = find_python(packages)
         restored: dict[str, Content | Link] = {}
         for record, package in zip(installed, packages, strict=True):
-            rows = lacking(record, live, package.directory)
+            rows = missing_rows(record, live, package.directory)
             rows = {path: row for path, row in rows.items() if self.selection.leaves_out(path) is None}
             if rows:
                 restored |= restore(package, record, rows, python, self.date, self.scratch)
@@ -63,41 +64,41 @@ class Restoring:
 
 
 def checked_prefix(path: str) -> Path:
-    """Return the prefix to pack; raises InputError for what is no environment of conda's, or has an odd path."""
+    """Return the prefix to pack; raises InputError for a virtual environment, and for a path that is not printable."""
     prefix = Path(path)
     if (prefix / "pyvenv.cfg").is_file():
         what = "is a virtual environment, whose Python lies outside of it"
         raise InputError(what, os.fsencode(prefix), "make a conda environment, and install into that")
-    if not all(name.isprintable() for name in names_of(prefix)):  # bytes that are no UTF-8 among them
-        raise InputError("has a path that is no UTF-8, or is unprintable", os.fsencode(prefix), "rename a directory")
+    if not all(name.isprintable() for name in names_of(prefix)):  # nor are bytes that are not UTF-8
+        raise InputError("has a path that is not UTF-8, or is not printable", os.fsencode(prefix), "rename a directory")
     return prefix
 
 
 def read(
-    prefix: Path, selection: Selection, installed: list[dict[str, Any]], output: Path, names: Sequence[str]
+    prefix: Path, selection: Selection, installed: list[InstalledRecord], output: Path, names: Sequence[str]
 ) -> Unmanaged:
-    """Return all files of the prefix that are wanted: those of packages whatever they are called."""
+    """Return the selected files of the prefix: those of packages even if their names are those of caches or logs."""
     archive = os.path.relpath(os.path.realpath(output), os.path.realpath(prefix))
-    known = {target: row for record in installed for target, row in rows_of(record)}
-    managed = {above for target in known for above in accumulate(target.split("/"), posixpath.join)}
+    rows = {target: row for record in installed for target, row in record.rows}
+    managed = {above for target in rows for above in accumulate(target.split("/"), posixpath.join)}
 
-    def wanted(path: str) -> bool:
+    def is_selected(path: str) -> bool:
         if path not in managed and not (is_environment(path) and is_environment(posixpath.dirname(path))):
             return False
         if path == archive:
             return False
         if selection.leaves_out(path) != "excluded":
             return True
-        return bool(selection.include) and os.access(prefix / path, os.R_OK)  # something in it may be asked for
+        return bool(selection.include) and os.access(prefix / path, os.R_OK)  # `include` may match a path below it
 
-    tree = walk(prefix, wanted)
-    cached = follow(tree, known)
+    tree = walk(prefix, is_selected)
+    cached = follow(tree, rows)
     files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}
     links = {path: target for path, target in tree.links.items() if selection.wanted(path, 0)}
     for path in emptied(tree, files.keys() | links.keys()):
         del tree.directories[path]
     tree.files, tree.links = files, links
-    own = (target for target, row in known.items() if row.get("path_type") != "pyc_file")
+    own = (target for target, row in rows.items() if row.get("path_type") != "pyc_file")
     of_packages = {target for target in own if target.endswith(".pyc")}
     found = collect_unmanaged(prefix, (), names, tree, of_packages)
     found.privileged = list(builder_paths.privileged(prefix, files))
@@ -106,20 +107,20 @@ def read(
 
 
 def plan_packages(
-    installed: list[dict[str, Any]],
+    installed: list[InstalledRecord],
     packages: list[Package],
     prefix: Path,
     found: Unmanaged,
     restoring: Restoring | None,
     names: tuple[str, ...],
 ) -> Planned:
-    """Return the packages as they are in the prefix; what is theirs is taken from `found`.
+    """Return the packages as they are in the prefix; their files are removed from `found`.
 
-    With `restoring`, what is missing comes from conda's package cache.
+    With `restoring`, missing files come from conda's package caches.
     """
     live = {item.path.removeprefix("prefix/"): item for item in found.items}
     python = find_python(packages)
-    managed = {target for record in installed for target, _ in rows_of(record)}
+    managed = {target for record in installed for target, _ in record.rows}
     for path, (real, item) in behind_links(managed, live, prefix).items():
         live[path] = item
         managed.add(real)

@@ -1,18 +1,18 @@
-"""Take files of packages that a live prefix lacks from conda's package cache, each proved to be its package's."""
+"""Restore files that a live prefix lacks from conda's package caches, if they are proved to be those of the package."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import stat
-import tarfile
 import tempfile
-import zipfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..conda_api.package_file import SUFFIXES, extract_to, file_sum
 from ..conda_api.packages import check_path, parse_entry_point
+from ..conda_api.settings import package_caches
 from ..root.content import Content
 from ..root.link_rules import plan_package
 from ..root.package import PackagePath
@@ -20,19 +20,19 @@ from ..root.source import digest
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ..conda_api.installed import InstalledRecord
     from ..root.content import Link
     from ..root.link_rules import Python
-    from ..root.package import Package
+    from ..root.package import Package, PathRow
 
 SCRIPT = "unix_python_entry_point"
-SUFFIXES = (".conda", ".tar.bz2")
 
 
 @dataclass(frozen=True)
-class Place:
-    """An extracted package; `proved` where it is known to be that of the record, not only to have its name."""
+class ExtractedPackage:
+    """A directory with the name of a package; `proved` if its checksum shows that it is the installed one."""
 
     directory: Path
     proved: bool
@@ -40,116 +40,101 @@ class Place:
 
 def restore(
     package: Package,
-    record: Mapping[str, Any],
-    rows: Mapping[str, dict[str, Any]],
+    record: InstalledRecord,
+    rows: Mapping[str, PathRow],
     python: Python | None,
     date: int,
     scratch: contextlib.ExitStack,
 ) -> dict[str, Content | Link]:
-    """Return what could be had of `rows` of a record, by target path: as conda would link it.
+    """Return the files of `rows` that conda's caches have, by path in the prefix, as conda would link them.
 
-    Extracted packages come first, then package files, which are extracted in `scratch`. A file counts where its
-    sha256 is that of the record; links, console scripts, and files of records that have no sha256, where the whole
-    package is known to be the one that was installed.
+    Extracted packages are searched first, then package files, which are extracted to directories of `scratch`. A file
+    is restored if its sha256 is that of its row. Links, console scripts, and files of rows without a sha256 are
+    restored if the checksum of the whole package is that of the record.
     """
-    found: dict[str, Content | Link] = {}
-    for place in _places(package.dist, record, scratch):
+    restored: dict[str, Content | Link] = {}
+    for candidate in _candidates(package.dist, record, scratch):
         for target, row in rows.items():
-            if target not in found:
-                item = _take(place, target, row, package, python, date)
+            if target not in restored:
+                item = _restore_row(candidate, target, row, package, python, date)
                 if item is not None:
-                    found[target] = replace(item, path=f"prefix/{target}")
-        if len(found) == len(rows):
+                    restored[target] = replace(item, path=f"prefix/{target}")
+        if len(restored) == len(rows):
             break
-    return found
+    return restored
 
 
-def _places(dist: str, record: Mapping[str, Any], scratch: contextlib.ExitStack) -> Iterator[Place]:
-    from conda.base.context import context
-
-    caches = list(context.pkgs_dirs)
-    extracted = [record.get("extracted_package_dir"), *(f"{cache}/{dist}" for cache in caches)]
-    for name in dict.fromkeys(filter(None, extracted)):
-        if Path(name, "info").is_dir():
-            yield Place(Path(name), _fits(_recorded(Path(name)), record) is True)
-    files = [record.get("package_tarball_full_path")]
+def _candidates(dist: str, record: InstalledRecord, scratch: contextlib.ExitStack) -> Iterator[ExtractedPackage]:
+    caches = package_caches()
+    directories = [record.text("extracted_package_dir"), *(f"{cache}/{dist}" for cache in caches)]
+    for directory in map(Path, dict.fromkeys(filter(None, directories))):
+        if (directory / "info").is_dir():
+            yield ExtractedPackage(directory, _is_same(record, _recorded_sums(directory).get) is True)
+    files = [record.text("package_tarball_full_path")]
     files += [f"{cache}/{dist}{suffix}" for cache in caches for suffix in SUFFIXES]
-    for name in dict.fromkeys(filter(None, files)):
-        if Path(name).is_file():
-            fits = _fits(_sums(Path(name)), record)
-            directory = _extracted(name, scratch) if fits is not False else None
-            if directory is not None:
-                yield Place(directory, fits is True)
+    for file in map(Path, dict.fromkeys(filter(None, files))):
+        if file.is_file():
+            same = _is_same(record, partial(file_sum, file))
+            extracted = _extracted(file, scratch) if same is not False else None
+            if extracted is not None:
+                yield ExtractedPackage(extracted, same is True)
 
 
-def _recorded(directory: Path) -> Mapping[str, Any]:
+def _extracted(file: Path, scratch: contextlib.ExitStack) -> Path | None:
+    directory = Path(scratch.enter_context(tempfile.TemporaryDirectory(prefix="coex-restore-")))
+    return directory if extract_to(file, directory) else None
+
+
+def _recorded_sums(directory: Path) -> Mapping[str, object]:
+    """Return the fields of the record that conda wrote when it extracted a package; none if it cannot be read."""
     try:
-        found = json.loads((directory / "info/repodata_record.json").read_text("utf-8"))
+        fields: object = json.loads((directory / "info/repodata_record.json").read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _sums(file: Path) -> Mapping[str, Any]:
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with file.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            sha256.update(block)
-            md5.update(block)
-    return {"sha256": sha256.hexdigest(), "md5": md5.hexdigest()}
-
-
-def _fits(sums: Mapping[str, Any], record: Mapping[str, Any]) -> bool | None:
-    """Return whether the sums are those of a record; None where there is nothing to compare."""
+def _is_same(record: InstalledRecord, sum_of: Callable[[str], object]) -> bool | None:
+    """Return whether a checksum, by its kind, is that of a record; None if there is nothing to compare."""
     for kind in ("sha256", "md5"):
-        if sums.get(kind) and record.get(kind):
-            return str(sums[kind]) == str(record[kind])
+        expected = record.text(kind)
+        actual = sum_of(kind) if expected else None
+        if actual:
+            return actual == expected
     return None
 
 
-def _extracted(file: str, scratch: contextlib.ExitStack) -> Path | None:
-    from conda_package_streaming.exceptions import SafetyError
-    from conda_package_streaming.extract import extract
-
-    directory = scratch.enter_context(tempfile.TemporaryDirectory(prefix="coex-restore-"))
-    try:
-        extract(file, directory)
-    except (OSError, EOFError, SafetyError, tarfile.TarError, zipfile.BadZipFile):
-        return None
-    return Path(directory)
-
-
-def _take(
-    place: Place, target: str, row: dict[str, Any], package: Package, python: Python | None, date: int
+def _restore_row(
+    extracted: ExtractedPackage, target: str, row: PathRow, package: Package, python: Python | None, date: int
 ) -> Content | Link | None:
     if row.get("path_type") == SCRIPT:
-        return _script(place, target, package, python, date) if place.proved else None
-    name = check_path(str(row["_path"]), place.directory)
-    path = _read(place, name, row)
-    if path is None and package.noarch == "python" and name.startswith("bin/"):  # by mamba or rattler
-        path = _read(place, f"python-scripts/{name.removeprefix('bin/')}", row)
+        return _script(extracted, target, package, python, date) if extracted.proved else None
+    name = check_path(row["_path"], extracted.directory)
+    path = _read(extracted, name, row)
+    if path is None and package.noarch == "python" and name.startswith("bin/"):  # mamba or rattler wrote it
+        path = _read(extracted, f"python-scripts/{name.removeprefix('bin/')}", row)
     if path is None:
         return None
-    planned = replace(package, directory=place.directory, paths=(path,), entry_points=())
+    planned = replace(package, directory=extracted.directory, paths=(path,), entry_points=())
     (item,) = plan_package(planned, python, date).files
     if isinstance(item, Content) and not row.get("sha256"):
-        return replace(item, key=None)  # it cannot be checked again when it is packed
+        return replace(item, key=None)  # without a sha256, it cannot be checked again when it is packed
     return item
 
 
-def _read(place: Place, name: str, row: dict[str, Any]) -> PackagePath | None:
-    """Return a file or link of a package as plain values, None where it is not there, or not proved."""
-    file = place.directory / name
+def _read(extracted: ExtractedPackage, name: str, row: PathRow) -> PackagePath | None:
+    """Return a file or link of a package; None if it is missing or not proved to be that of the row."""
+    file = extracted.directory / name
     try:
         state = file.lstat()
-        if not file.parent.resolve().is_relative_to(place.directory.resolve()):
+        if not file.parent.resolve().is_relative_to(extracted.directory.resolve()):
             return None
         is_file = stat.S_ISREG(state.st_mode)
         known = row.get("sha256") if is_file else None
         sha256 = digest(file.read_bytes()) if is_file else None
     except OSError:
         return None
-    if not (is_file or stat.S_ISLNK(state.st_mode)) or (sha256 != known if known else not place.proved):
+    if not (is_file or stat.S_ISLNK(state.st_mode)) or (sha256 != known if known else not extracted.proved):
         return None
     return PackagePath(
         name, "hardlink" if is_file else "softlink", row.get("prefix_placeholder") or None if is_file else None,
@@ -158,14 +143,16 @@ def _read(place: Place, name: str, row: dict[str, Any]) -> PackagePath | None:
     )  # fmt: skip
 
 
-def _script(place: Place, target: str, package: Package, python: Python | None, date: int) -> Content | None:
+def _script(
+    extracted: ExtractedPackage, target: str, package: Package, python: Python | None, date: int
+) -> Content | None:
     """Return a console script as conda writes it."""
     try:
-        link = json.loads((place.directory / "info/link.json").read_text("utf-8"))
-        given: Sequence[str] = link["noarch"]["entry_points"]
+        link = json.loads((extracted.directory / "info/link.json").read_text("utf-8"))
+        texts: Sequence[object] = link["noarch"]["entry_points"]
+        points = [parse_entry_point(str(text), extracted.directory) for text in texts]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    points = [parse_entry_point(text, place.directory) for text in given]
-    mine = tuple(point for point in points if f"bin/{point.command}" == target)
-    scripts = plan_package(replace(package, paths=(), entry_points=mine), python, date).entry_points
+    own = tuple(point for point in points if f"bin/{point.command}" == target)
+    scripts = plan_package(replace(package, paths=(), entry_points=own), python, date).entry_points
     return next(iter(scripts), None)

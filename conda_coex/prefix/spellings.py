@@ -8,13 +8,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..conda_api.installed import rows_of
 from ..root.source import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ..conda_api.installed import InstalledRecord
+    from ..root.package import PathRow
 
 START = 4 << 10  # bytes of a file that are looked at
 FILES = 200  # files of packages that are looked at
@@ -33,12 +35,12 @@ class Aliases:
     foreign: dict[str, str] = field(default_factory=dict)  # path in the prefix, the other environment
 
 
-def find_aliases(prefix: Path, records: Iterable[dict[str, Any]]) -> Aliases:
+def find_aliases(prefix: Path, records: Sequence[InstalledRecord]) -> Aliases:
     """Return what the files say that conda, pip and users write with the prefix's path in them.
 
     A path that leads nowhere counts where conda itself has written it: the environment was moved since.
     """
-    found, records = Aliases(), list(records)
+    found = Aliases()
     known = {os.path.abspath(prefix), os.path.realpath(prefix)}  # noqa: PTH100  # links are kept
     written = [(name, False) for name in _of_history(prefix)]
     for path, row in islice(_of_conda(records), FILES):
@@ -74,18 +76,18 @@ def _of_history(prefix: Path) -> Iterator[str]:
         yield from (os.path.normpath(" ".join(parts[:end])) for end in range(1, min(len(parts), BLANKS) + 1))
 
 
-def _of_conda(records: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _of_conda(records: Iterable[InstalledRecord]) -> Iterator[tuple[str, PathRow]]:
     """Yield the texts into which conda has written the prefix, with their rows."""
     for record in records:
-        for path, row in rows_of(record):
+        for path, row in record.rows:
             is_text = row.get("prefix_placeholder") and row.get("file_mode") != "binary"
             if is_text or row.get("path_type") == "unix_python_entry_point":
                 yield path, row
 
 
-def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[dict[str, Any]]) -> list[str]:
+def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[InstalledRecord]) -> list[str]:
     """Return where the Python is that many commands of packages name: records of old have no sums to prove it by."""
-    managed = {path for record in records for path in record.get("files") or ()}
+    managed = {path for record in records for path, _ in record.rows}
     found: Counter[str] = Counter()
     for path, line in commands.items():
         match = re.match(r"#!(/\S+)/(bin/python[\d.]*)(\s|\Z)", line)
@@ -94,7 +96,7 @@ def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[dict[str,
     return [name for name, count in found.items() if count >= MANY]
 
 
-def _is_proved(name: str, data: bytes, row: dict[str, Any]) -> bool:
+def _is_proved(name: str, data: bytes, row: PathRow) -> bool:
     """Return whether a path stands where conda wrote the prefix: the file was its package's with the placeholder."""
     placeholder = row.get("prefix_placeholder")
     if not placeholder:

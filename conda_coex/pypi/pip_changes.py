@@ -14,6 +14,7 @@ from coex_bootstrap.base.urls import without_credentials
 from coex_bootstrap.format.relocation import ENCODINGS
 from packaging.utils import canonicalize_name
 
+from ..conda_api.settings import builder_platform
 from ..conda_api.staging import stand_in
 from ..errors import InputError
 from ..prefix.unmanaged import collect_unmanaged
@@ -53,9 +54,7 @@ def check(platform: str, sections: Sequence[PipSection]) -> None:
 
     The platform has to be the builder's, and the requirements files that sections name have to be there.
     """
-    from conda.base.context import context
-
-    if sections and platform != context._native_subdir():
+    if sections and platform != builder_platform():
         raise InputError(
             f"pip packages are installed by the environment's own pip, which is for {platform} and does not run here",
             remedy="build on a machine of that platform",
@@ -70,7 +69,7 @@ def find_pip(packages: Sequence[Package]) -> Program:
     """
     by_name = {package.name: package for package in packages}
     if "pip" in by_name:
-        return Program(str(by_name["pip"].record["version"]))
+        return Program(by_name["pip"].version)
     if "python" not in by_name:
         raise InputError("pip packages are asked for, and the environment has no Python", remedy="add python and pip")
     carried = [found for found in (CARRIED.fullmatch(path.path) for path in by_name["python"].paths) if found]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import of_hashes
 
 from .content import SECOND, Content, Link
+from .package import without_nulls
 from .source import Held
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from .link_rules import PackagePlan
+    from .package import PathRow
 
 COPY = 3  # conda's LinkType.copy
 SLOT = "0123456789abcdef" * 4  # stands where a sha256 goes that only the host can know
@@ -42,7 +44,7 @@ def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
     }
     text = dump_record(fields).encode()
     relocated = sorted(
-        (str(path.fields["_path"]), item.origin)
+        (path.fields["_path"], item.origin)
         for path, item in zip(plan.package.linked, plan.files, strict=True)
         if isinstance(item, Content) and item.placeholder and item.path not in gone
     )
@@ -52,7 +54,7 @@ def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
     return Content(path, 0o644, date * SECOND, Held(text), len(text), relocation=hashes)
 
 
-def dump_record(fields: dict[str, Any]) -> str:
+def dump_record(fields: Mapping[str, object]) -> str:
     """Return a record as conda writes it, `json.dumps(fields, indent=2, sort_keys=True)`, in a quarter of the time.
 
     With an indent json is slow; the two long lists are indented by their separators instead.
@@ -62,16 +64,18 @@ def dump_record(fields: dict[str, Any]) -> str:
         if key == "files":
             text = _indented(fields[key], 4)
         elif key == "paths_data":
-            rows = [_indented(row, 8) for row in fields[key]["paths"]]
+            data = fields[key]
+            assert isinstance(data, dict)
+            rows = [_indented(row, 8) for row in data["paths"]]
             paths = "[\n      " + ",\n      ".join(rows) + "\n    ]" if rows else "[]"
-            text = f'{{\n    "paths": {paths},\n    "paths_version": {fields[key]["paths_version"]}\n  }}'
+            text = f'{{\n    "paths": {paths},\n    "paths_version": {data["paths_version"]}\n  }}'
         else:
             text = json.dumps(fields[key], indent=2, sort_keys=True).replace("\n", "\n  ")
         lines.append(f"  {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _indented(value: list[str] | dict[str, Any], depth: int) -> str:
+def _indented(value: object, depth: int) -> str:
     """Return a flat list or mapping, one item a line."""
     if not value or any(isinstance(item, (list, dict)) for item in (value.values() if isinstance(value, dict) else ())):
         return json.dumps(value, indent=2, sort_keys=True).replace("\n", "\n" + " " * (depth - 2))
@@ -80,17 +84,17 @@ def _indented(value: list[str] | dict[str, Any], depth: int) -> str:
     return text[0] + line + text[1:-1] + line[:-2] + text[-1]
 
 
-def _paths(plan: PackagePlan, scripts: Sequence[str], gone: Container[str]) -> list[dict[str, Any]]:
-    rows = []
+def _paths(plan: PackagePlan, scripts: Sequence[str], gone: Container[str]) -> list[PathRow]:
+    rows: list[PathRow] = []
     for path, item in zip(plan.package.linked, plan.files, strict=True):
-        fields = dict(path.fields)
+        fields = path.fields.copy()
         if isinstance(item, Link):
             fields["path_type"] = "softlink"
         elif item.placeholder and item.path not in gone:
             fields["sha256_in_prefix"] = SLOT
         elif path.sha256 and not item.placeholder:
             fields["sha256_in_prefix"] = path.sha256
-        rows.append({name: value for name, value in fields.items() if value is not None})
+        rows.append(without_nulls(fields))
     rows += [{"_path": name, "path_type": "pyc_file"} for name in plan.compiled.values()]
     rows += [{"_path": name, "path_type": "unix_python_entry_point"} for name in scripts]
     return rows
@@ -124,7 +128,7 @@ def plan_history(plans: Sequence[PackagePlan], specs: Sequence[str], conda_versi
     return Content("prefix/conda-meta/history", 0o644, date * SECOND, Held(text), len(text))
 
 
-def _channel(record: dict[str, Any]) -> str:
+def _channel(record: Mapping[str, object]) -> str:
     return str(record["channel"])
 
 

@@ -79,7 +79,7 @@ def find_python(packages: Sequence[Package]) -> Python | None:
     """Return the Python that noarch packages are for (conda's `link.py: _get_python_info`)."""
     for package in packages:
         if package.name == "python":
-            version = ".".join(str(package.record["version"]).split(".")[:2])
+            version = ".".join(package.version.split(".")[:2])
             return Python(version, package.site_packages or f"lib/python{version}/site-packages", package)
     return None
 

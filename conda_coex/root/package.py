@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
+
+
+class _NamedRow(TypedDict):
+    _path: str
+
+
+class PathRow(_NamedRow, total=False):
+    """A row of `info/paths.json`, or of `paths_data` in an installed package's record (conda's `PathDataV1`)."""
+
+    path_type: str
+    prefix_placeholder: str | None
+    file_mode: str | None
+    sha256: str | None
+    sha256_in_prefix: str | None
+    size_in_bytes: int | None
+    no_link: bool | None
+    inode_paths: list[str] | None
+
+
+def without_nulls(row: PathRow) -> PathRow:
+    """Return the row without the fields whose value is null, which mean the same as missing ones."""
+    return cast("PathRow", {name: value for name, value in row.items() if value is not None})
 
 
 @dataclass(frozen=True)
@@ -24,7 +47,7 @@ class PackagePath:
     size: int
     mode: int
     mtime_ns: int
-    fields: dict[str, Any]  # as conda writes them to conda-meta
+    fields: PathRow  # as conda writes it to conda-meta
 
 
 @dataclass(frozen=True)
@@ -45,7 +68,7 @@ class EntryPoint:
 class Package:
     """A package as it lies extracted in conda's cache, with the record it was installed by."""
 
-    record: dict[str, Any]  # JSON fields of the PackageRecord, without credentials
+    record: Mapping[str, object]  # JSON fields of the PackageRecord, without credentials
     directory: Path
     noarch: str | None  # python or generic
     entry_points: tuple[EntryPoint, ...]
@@ -57,6 +80,21 @@ class Package:
     @property
     def name(self) -> str:
         return str(self.record["name"])
+
+    @property
+    def version(self) -> str:
+        return str(self.record["version"])
+
+    @property
+    def depends(self) -> tuple[str, ...]:
+        """The specs of the packages that it needs."""
+        depends = self.record.get("depends")
+        return tuple(map(str, depends)) if isinstance(depends, (list, tuple)) else ()
+
+    @property
+    def timestamp(self) -> int:
+        """When it was built, in milliseconds since 1970, by old packages in seconds; 0 if it does not say."""
+        return int(float(str(self.record.get("timestamp") or 0)))
 
     @property
     def linked(self) -> tuple[PackagePath, ...]:

@@ -12,7 +12,7 @@ from coex_bootstrap.tools.output import Outcome, counted, human, table
 from coex_bootstrap.tools.roots import find_roots
 
 from ..archive.frame_cache import entries, open_entry, size_of, unfinished
-from ..conda_api import versions
+from ..conda_api import settings, versions
 from ..conda_api.package_cache import frame_directory, shared_cache
 from ..errors import InputError, Misuse, OutputError
 
@@ -42,13 +42,11 @@ def _find_roots() -> list[Unpacked]:
 
 def _roots(action: str, arguments: Namespace) -> Outcome:
     """Do with roots what archives do with them themselves, but let conda ask."""
-    from conda.base.context import context
-
     if action != "clean":
         return tool_cache.execute(None, arguments, compat.environ_bytes())
     roots = _find_roots()
     chosen = tool_cache.choose(roots, arguments, time.time())
-    if context.dry_run:
+    if settings.is_dry_run():
         return tool_cache.would_remove(chosen)
     if chosen:
         versions.ask(lambda: tool_cache.list_lines(chosen))
@@ -97,13 +95,11 @@ def _describe(path: Path) -> tuple[str, int]:
 
 def clean() -> Outcome:
     """Remove everything that is kept, after asking; builds under way go on."""
-    from conda.base.context import context
-
     found = [*entries(_directory()), *unfinished(_directory())]
     size = sum(size_of(path) for path in found)
     files = f"{counted(len(found), 'file')} of frames, {human(size)}, in {_directory()}"
     nothing = "no frames are kept: nothing to remove"
-    if context.dry_run:
+    if settings.is_dry_run():
         fields = {"dry_run": True, "files": len(found), "size": size}
         return Outcome(fields, [f"would remove {files}" if found else nothing], 0)
     if found:

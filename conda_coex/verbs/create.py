@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..archive import writer
 from ..archive.frame_cache import FrameCache
 from ..archive.manifest import Description, make_manifest
-from ..conda_api import solve, versions
+from ..conda_api import settings, solve, versions
 from ..conda_api.downloads import fetch, settle
 from ..conda_api.package_cache import frame_directory, own_directory, shared_cache
 from ..conda_api.staging import DIRECTORY as STAGING
@@ -69,7 +69,7 @@ def create(request: Request) -> Created | DryRun:
 
 def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun:
     output = check(request)
-    choice = Choice(target_platform(), request.lock_environment, request.lock_categories)
+    choice = Choice(settings.target_platform(), request.lock_environment, request.lock_categories)
     settle()
     environment = requested.read(request.files, request.specs, choice, existing_prefix(request), output)
     if isinstance(environment, DryRun):
@@ -170,22 +170,11 @@ def app_sources(request: Request, layout: Layout) -> list[str]:
     return entry_point.with_own_files(request.sources, request.entry_points, layout, existing_prefix(request))
 
 
-def target_platform() -> str:
-    """Return the platform that the archive is for, as far as nothing pins another one."""
-    from conda.base.context import context
-
-    return str(context.subdir)
-
-
 def existing_prefix(request: Request) -> str | None:
     """Return the prefix that -n or -p names."""
     if request.prefix is not None:
         return request.prefix
-    if not request.existing:
-        return None
-    from conda.base.context import context
-
-    return str(context.target_prefix)
+    return settings.target_prefix() if request.existing else None
 
 
 def build_date(packages: tuple[Package, ...]) -> int:
@@ -193,7 +182,7 @@ def build_date(packages: tuple[Package, ...]) -> int:
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     if given.isdigit():
         return int(given)
-    stamps = [int(package.record.get("timestamp") or 0) for package in packages]
+    stamps = [package.timestamp for package in packages]
     # conda writes milliseconds, and long ago wrote seconds
     return max([writer.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
 
@@ -202,8 +191,6 @@ def plan(
     environment: Environment, packages: tuple[Package, ...], cache: FrameCache, date: int, installed: Installed
 ) -> tuple[list[PackagePlan], Layout, list[str]]:
     """Return the plans of all packages, the root they make, and the sources that the host has to compile."""
-    from conda.base.context import context
-
     python = find_python(packages)
     plans = [plan_package(package, python, date) for package in packages]
     layout = Layout()
@@ -212,7 +199,7 @@ def plan(
     for each in plans:
         layout.place(SCRIPTS, each.entry_points)
     layout.notes += [*broken_commands(plans), *fetching_scripts(plans)]
-    native = environment.platform == context._native_subdir()
+    native = environment.platform == settings.builder_platform()
     compiled, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
     for made in compiled:
         layout.place(made.group, made.contents)
@@ -239,6 +226,4 @@ def solve_zstd(channels: Sequence[str]) -> tuple[Package, ...]:
 
 def native_base(platform: str) -> Path | None:
     """Return conda's own prefix where its platform is the archive's."""
-    from conda.base.context import context
-
-    return Path(context.root_prefix) if platform == context._native_subdir() else None
+    return settings.base_prefix() if platform == settings.builder_platform() else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..archive.frame_cache import FrameCache
-from ..conda_api import existing, versions
+from ..conda_api import existing, settings, versions
 from ..conda_api.installed import installed_package, read_records
 from ..conda_api.package_cache import frame_directory
 from ..errors import InputError
@@ -57,9 +57,9 @@ def _pack(
     assert request.prefix is not None
     prefix = checked_prefix(request.prefix)
     known = read_records(prefix)
-    others = find_aliases(prefix, known.values())
+    others = find_aliases(prefix, [*known.values()])
     names = names_of(prefix, [*others.names, *others.former])
-    environment = existing.read_existing(str(prefix), pip=False)
+    environment = existing.read_existing(str(prefix), known, pip=False)
     if isinstance(environment, DryRun):
         return environment
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
@@ -69,7 +69,7 @@ def _pack(
     bring = choices.editable == "bring"
     brought = editable.bring(found, names, selection, output) if bring else editable.Brought()
     import_paths.refuse(found.items, names, brought=bring)
-    packages = [installed_package(prefix, record, record.get("requested_spec")) for record in installed]
+    packages = [installed_package(prefix, record) for record in installed]
     date = create.build_date(tuple(packages))
     restoring = Restoring(selection, date, scratch) if choices.missing == "restore" else None
     planned = plan_packages(installed, packages, prefix, found, restoring, names)
@@ -108,8 +108,6 @@ def lay_out(
     environment: Environment, plans: list[PackagePlan], found: Unmanaged, cache: FrameCache, date: int
 ) -> tuple[Layout, list[str]]:
     """Return the root and the sources that the host has to compile."""
-    from conda.base.context import context
-
     layout = Layout()
     for plan in plans:
         layout.place(Group(plan.package.dist, plan.identity, packaged=True), plan.files)
@@ -117,7 +115,7 @@ def lay_out(
         layout.place(create.SCRIPTS, plan.entry_points)
     layout.place(OWNER, found.items)
     python = find_python([plan.package for plan in plans])
-    native = environment.platform == context._native_subdir()
+    native = environment.platform == settings.builder_platform()
     groups, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
     for made in groups:
         layout.place(made.group, made.contents)

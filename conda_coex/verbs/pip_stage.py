@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..conda_api import versions
+from ..conda_api import settings, versions
 from ..conda_api.staging import staged
 from ..pypi import pip_changes
 from ..pypi.pip import Pip
@@ -30,8 +30,6 @@ def install(
     The files lie in a staging environment, below `parent` if there is one, until `staging` is closed. Raises InputError
     and PipFailed.
     """
-    from conda.base.context import context
-
     if not environment.pip:
         return Installed()
     program = pip_changes.find_pip(packages)
@@ -39,7 +37,7 @@ def install(
     assert python is not None  # or there is no pip
     with versions.working("Installing pip packages"):
         prefix = staging.enter_context(staged(environment, packages, parent))
-        pip = Pip(prefix, program, date, context.offline)
+        pip = Pip(prefix, program, date, settings.is_offline())
         found = pip_changes.install(prefix, environment, python, pip, date)
         plain = [item for item in found.sources if item.edits is None]
         compiled = bytecode.compile_sources(prefix / python.program, plain) if plain else []

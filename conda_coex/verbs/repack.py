@@ -17,6 +17,7 @@ from ..archive.carry_over import copy, give_sources, keep
 from ..archive.frame_cache import FrameCache
 from ..archive.manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
+from ..conda_api import settings
 from ..errors import AppError, EntryPointNotFound, InputError
 from ..inputs import variables as baked
 from ..root import app, entry_point
@@ -54,8 +55,6 @@ class Request:
 
 def repack(request: Request) -> Repacked:
     """Write the archive that was asked for; in a dry run only return what it would be."""
-    from conda.base.context import context
-
     output = Path(request.output or request.archive)
     check(request, output)
     with closing(Archive(os.fsencode(request.archive))) as old:
@@ -68,7 +67,7 @@ def repack(request: Request) -> Repacked:
         points = resolve(request, old, layout)
         env, left = variables(request, old)
         made = outcome(output, points, layout, old.manifest.platform)
-        if context.dry_run:
+        if settings.is_dry_run():
             return made
         name = entry_point.name_of(request.entry_points[0]) if request.entry_points else None
         level = request.level or int(old.manifest.fields.get("level") or 9)

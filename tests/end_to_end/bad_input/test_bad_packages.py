@@ -52,7 +52,7 @@ CASES = [
     Case(
         "entry point that is a path",
         bad("escape-entry-point"),
-        "the entry point '../../evil = evil:main' is no file name",
+        "the entry point '../../evil = evil:main' is not a file name",
     ),
     Case(
         "file behind another's link",
@@ -261,7 +261,7 @@ def lead_out(package: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
-        pytest.param(replace_by_pipe, "bin/cprog is no file, directory or link", id="pipe"),
+        pytest.param(replace_by_pipe, "bin/cprog is not a file, a directory or a link", id="pipe"),
         pytest.param(lead_out, "bin leads out of the package, and a file lies behind it", id="link"),
     ],
 )

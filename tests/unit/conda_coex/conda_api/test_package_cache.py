@@ -36,7 +36,7 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     )
     reset_context()
     PackageCacheData.clear()
-    package_cache._seen.clear()
+    package_cache._times_read.clear()
     directory = tmp_path / str(request.param) / "half-1.0-0"
     (directory / "info").mkdir(parents=True)
     (directory / "info/index.json").write_text(json.dumps(INDEX), encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 from conda.base.context import Context
 from conda_package_streaming.extract import extract
 
-from conda_coex.conda_api.installed import installed_package, rows_of
+from conda_coex.conda_api.installed import installed_package, record_of
 from conda_coex.prefix.restore import restore
 from conda_coex.root.content import Content, Link
 from conda_coex.root.link_rules import Python
@@ -52,8 +52,8 @@ class Cache:
         return {**repodata["packages.conda"], **repodata["packages"]}[fn]
 
     def restore(self, fn: str, *rows: dict[str, Any], python: Python | None = None) -> dict[str, Content | Link]:
-        record = {**self.record(fn), **self.sums, "channel": "x", "url": f"file:///x/{fn}"}
-        package = installed_package(self.directory, record, None)
+        record = record_of({**self.record(fn), **self.sums, "channel": "x", "url": f"file:///x/{fn}"})
+        package = installed_package(self.directory, record)
         return restore(package, record, {row["_path"]: row for row in rows}, python, 0, self.scratch)
 
 
@@ -125,7 +125,7 @@ def test_damaged_archive(cache: Cache) -> None:
 def test_console_script(cache: Cache) -> None:
     directory = cache.extracted(HELLO)
     wanted = {"_path": "bin/hello-noarch", "path_type": "unix_python_entry_point"}
-    python = Python("3.11", "lib/python3.11/site-packages", installed_package(directory, cache.record(HELLO), None))
+    python = Python("3.11", "lib/python3.11/site-packages", installed_package(directory, record_of(cache.record(HELLO))))
     item = cache.restore(HELLO, wanted, python=python)["bin/hello-noarch"]
     assert isinstance(item, Content)
     assert (item.python, item.mode) == ("bin/python3.11", 0o755)
@@ -135,11 +135,11 @@ def test_console_script(cache: Cache) -> None:
 def test_records_of_mamba(cache: Cache) -> None:
     """They have target paths, where conda has the paths of the package."""
     directory = cache.extracted(HELLO)
-    python = Python("3.11", "lib/python3.11/site-packages", installed_package(directory, cache.record(HELLO), None))
+    python = Python("3.11", "lib/python3.11/site-packages", installed_package(directory, record_of(cache.record(HELLO))))
     paths = ["site-packages/hello_noarch/cli.py", "python-scripts/hello-script"]
     targets = ["lib/python3.11/site-packages/hello_noarch/cli.py", "bin/hello-script"]
     listed = [{**row(cache, HELLO, path), "_path": target} for path, target in zip(paths, targets, strict=True)]
-    rows = dict(rows_of({"noarch": "python", "files": targets, "paths_data": {"paths": listed}}))
+    rows = dict(record_of({"noarch": "python", "files": targets, "paths_data": {"paths": listed}}).rows)
     assert list(rows) == targets
     assert rows[targets[0]]["_path"] == paths[0]
     found = cache.restore(HELLO, *rows.values(), python=python)

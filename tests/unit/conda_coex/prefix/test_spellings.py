@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from conda_coex.conda_api.installed import record_of
 from conda_coex.prefix.files import digest
 from conda_coex.prefix.spellings import find_aliases
 
@@ -24,7 +25,7 @@ def prefix(tmp_path: Path) -> Path:
 
 def test_commands_of_packages_without_sums(prefix: Path) -> None:
     """They name the same Python, which is nowhere; one alone may be the package's own fault."""
-    record: dict[str, Any] = {"files": ["bin/a", "bin/b", "bin/c", "bin/d"]}
+    record = record_of({"files": ["bin/a", "bin/b", "bin/c", "bin/d"]})
     for name, place in {"a": "/gone/env", "b": "/gone/env", "c": "/gone/env", "d": "/of/its/builder"}.items():
         (prefix / "bin" / name).write_text(f"#!{place}/bin/python3\n")
     assert find_aliases(prefix, [record]).former == ["/gone/env"]
@@ -39,7 +40,7 @@ def test_a_text_with_its_sum_proves_a_name(prefix: Path) -> None:
         (prefix / "lib/pkgconfig" / name).write_text(text)
         sum_of = digest(text.replace("/gone/env", "/placeholder").encode()) if name == "a.pc" else "0" * 64
         rows.append({"_path": f"lib/pkgconfig/{name}", "prefix_placeholder": "/placeholder", "sha256": sum_of})
-    assert find_aliases(prefix, [{"paths_data": {"paths": rows}}]).former == ["/gone/env"]
+    assert find_aliases(prefix, [record_of({"paths_data": {"paths": rows}})]).former == ["/gone/env"]
 
 
 @pytest.mark.parametrize("line", ["-p {} python", "--prefix={}", "--prefix {} a b", "-y -p {}"])

@@ -64,7 +64,7 @@ PATHS = ["../x = m:f", "a/b = m:f", ".x = m:f", " = m:f", "x\\y = m:f", "x\0 = m
 
 @pytest.mark.parametrize("text", PATHS)
 def test_paths_are_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(PackageRefused, match="is no file name"):
+    with pytest.raises(PackageRefused, match="is not a file name"):
         parse_entry_point(text, tmp_path)
 
 
