@@ -1,0 +1,62 @@
+"""Records of installed packages: which files are records, and what is refused in them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conda_coex.conda_api.installed import read_records, record_of
+from conda_coex.errors import PackageDamaged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = {"name": "demo", "version": "1.0", "build": "0"}
+
+
+def write(prefix: Path, text: str, name: str = "demo-1.0-0.json") -> None:
+    (prefix / "conda-meta").mkdir(exist_ok=True)
+    (prefix / "conda-meta" / name).write_text(text)
+
+
+def test_other_files_are_not_records(tmp_path: Path) -> None:
+    write(tmp_path, json.dumps(NAMES))
+    for name in (".hidden-1.0-0.json", "other-1.0-0.json", "short.json"):
+        write(tmp_path, json.dumps(NAMES), name)
+    assert list(read_records(tmp_path)) == ["demo-1.0-0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "it is not a record"),
+        (json.dumps({**NAMES, "version": 1}), "it is not a record"),
+        (json.dumps({**NAMES, "files": "bin/demo"}), "there is no list of files, but 'bin/demo'"),
+        (json.dumps({**NAMES, "files": [1]}), "its files are not a list of texts"),
+        (json.dumps({**NAMES, "paths_data": {"paths": ["x"]}}), "a row that conda does not write: 'x'"),
+        (json.dumps({**NAMES, "paths_data": {"paths": [{"_path": "x", "sha256": 1}]}}), "a row that conda does not"),
+    ],
+)
+def test_damaged(tmp_path: Path, text: str, reason: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(PackageDamaged, match="the record of an installed package cannot be read") as error:
+        read_records(tmp_path)
+    assert reason in str(error.value)
+    assert "demo-1.0-0.json" in str(error.value)
+
+
+def test_rows_of_old_records() -> None:
+    assert record_of({"files": ["bin/a"]}).rows == (("bin/a", {"_path": "bin/a"}),)
+    assert record_of({"files": None, "paths_data": None}).rows == ()
+
+
+def test_compiled_files_that_only_the_list_has() -> None:
+    paths = [{"_path": "site-packages/a.py", "path_type": "hardlink"}, {"path_type": "directory"}]
+    files = ["lib/python3.11/site-packages/a.py", "lib/python3.11/site-packages/__pycache__/a.cpython-311.pyc"]
+    rows = dict(record_of({"noarch": "python", "files": files, "paths_data": {"paths": paths}}).rows)
+    assert [(target, row["path_type"]) for target, row in rows.items()] == [
+        (files[0], "hardlink"), (files[1], "pyc_file"),
+    ]  # fmt: skip
