@@ -125,7 +125,8 @@ def test_damaged_archive(cache: Cache) -> None:
 def test_console_script(cache: Cache) -> None:
     directory = cache.extracted(HELLO)
     wanted = {"_path": "bin/hello-noarch", "path_type": "unix_python_entry_point"}
-    python = Python("3.11", "lib/python3.11/site-packages", installed_package(directory, record_of(cache.record(HELLO))))
+    package = installed_package(directory, record_of(cache.record(HELLO)))
+    python = Python("3.11", "lib/python3.11/site-packages", package)
     item = cache.restore(HELLO, wanted, python=python)["bin/hello-noarch"]
     assert isinstance(item, Content)
     assert (item.python, item.mode) == ("bin/python3.11", 0o755)
@@ -135,7 +136,8 @@ def test_console_script(cache: Cache) -> None:
 def test_records_of_mamba(cache: Cache) -> None:
     """They have target paths, where conda has the paths of the package."""
     directory = cache.extracted(HELLO)
-    python = Python("3.11", "lib/python3.11/site-packages", installed_package(directory, record_of(cache.record(HELLO))))
+    package = installed_package(directory, record_of(cache.record(HELLO)))
+    python = Python("3.11", "lib/python3.11/site-packages", package)
     paths = ["site-packages/hello_noarch/cli.py", "python-scripts/hello-script"]
     targets = ["lib/python3.11/site-packages/hello_noarch/cli.py", "bin/hello-script"]
     listed = [{**row(cache, HELLO, path), "_path": target} for path, target in zip(paths, targets, strict=True)]
