@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.base.urls import without_credentials
 
 from ..errors import FetchFailed
-from .package_cache import RECORD, alone, read_cache
+from .package_cache import RECORD, cache_locks, read_caches
 from .package_file import SUFFIXES, fault_of
 from .packages import read_package
 
@@ -51,10 +51,10 @@ def fetch(records: Iterable[CondaRecord], specs: Iterable[str]) -> tuple[Package
     return tuple(packages)
 
 
-def settle() -> None:
+def prepare_caches() -> None:
     """Have conda read its package caches while no other build extracts into them."""
-    with alone():
-        read_cache()
+    with cache_locks():
+        read_caches()
 
 
 def download(records: Sequence[CondaRecord] | Sequence[MatchSpec]) -> None:
@@ -62,8 +62,8 @@ def download(records: Sequence[CondaRecord] | Sequence[MatchSpec]) -> None:
 
     Raises FetchFailed, KeyboardInterrupt, and conda's own errors if it can print them.
     """
-    with alone():
-        read_cache()
+    with cache_locks():
+        read_caches()
         _execute(records)
 
 

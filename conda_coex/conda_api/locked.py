@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from conda.models.match_spec import MatchSpec
 
     from ..inputs.conda_record import CondaRecord
-    from ..inputs.environment import Wanted
+    from ..inputs.environment import MergedInputs
     from ..inputs.lock_file import Lock, LockedPackage
 
 
-def resolve(lock: Lock) -> Environment | DryRun:
+def resolve_lock(lock: Lock) -> Environment | DryRun:
     """Return the environment that a lock file pins (as conda's `misc.explicit` does); in a dry run the plan for it.
 
     Raises LockMismatch for a package with another hash, and conda's errors for a package that it cannot fetch.
@@ -54,19 +54,19 @@ def resolve(lock: Lock) -> Environment | DryRun:
     )
 
 
-def order(wanted: Wanted) -> Environment:
+def order_pinned(inputs: MergedInputs) -> Environment:
     """Return the environment of a lock file that a plugin of conda has read: the records in link order."""
     from conda.base.context import context
 
-    records = link_order(wanted.pinned)
+    records = link_order(inputs.pinned)
     return Environment(
         platform=context.subdir,
         records=records,
         specs=_exact(records),
-        channels=wanted.channels or channels_of(records),
-        variables=wanted.variables,
-        pip=wanted.pip,
-        notes=wanted.notes,
+        channels=inputs.channels or channels_of(records),
+        variables=inputs.variables,
+        pip=inputs.pip,
+        notes=inputs.notes,
     )
 
 

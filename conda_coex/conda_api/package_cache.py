@@ -29,7 +29,7 @@ _times_read: dict[str, int] = {}  # cache directory, its modification time when 
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def cache_locks() -> Iterator[None]:
     """Hold the locks that builds take to fetch packages: one in each package cache that conda may write to."""
     from conda.core.package_cache_data import PackageCacheData
 
@@ -46,7 +46,7 @@ def alone() -> Iterator[None]:
         yield
 
 
-def read_cache() -> None:
+def read_caches() -> None:
     """Have conda read its caches if they changed.
 
     conda extracts in place, and considers a package complete that has its `info/index.json`. So wait for a package
@@ -181,7 +181,7 @@ def own_directory(name: str) -> Path | None:
     return next((place for place in places if _distrusted(place) is None and _is_writable(place)), None)
 
 
-def shared_cache() -> list[str]:
+def shared_cache_notes() -> list[str]:
     """Return a note if no frames are kept because other users can change all writable package caches."""
     cache = package_cache()
     reason = _distrusted(cache.absolute() / FRAMES) if cache is not None and frame_directory() is None else None

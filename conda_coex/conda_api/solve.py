@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conda.models.match_spec import MatchSpec
 
     from ..inputs.conda_record import CondaRecord
-    from ..inputs.environment import Wanted
+    from ..inputs.environment import MergedInputs
 
 # The virtual packages of a host if the archive is for another platform than the builder's: the oldest versions that
 # conda-forge supports. CONDA_OVERRIDE_* of the caller take precedence.
@@ -30,7 +30,7 @@ ASSUMED = {
 NOWHERE = "/env/does/not/exist"  # conda's own name for the prefix of a solve without one
 
 
-def solve(wanted: Wanted, location: str) -> Environment | DryRun:
+def solve(inputs: MergedInputs, location: str) -> Environment | DryRun:
     """Solve, show the result and ask for confirmation, as conda does; in a dry run return the plan.
 
     conda shows `location`, the path of the future archive, as that of the environment. Raises RepodataMissing, and
@@ -39,32 +39,32 @@ def solve(wanted: Wanted, location: str) -> Environment | DryRun:
     from conda.base.context import context
     from conda.models.match_spec import MatchSpec
 
-    transaction, solved_specs, notes = _solve_implied(wanted, location)
-    pip = [line for section in wanted.pip for line in section.shown]
+    transaction, solved_specs, notes = _solve_implied(inputs, location)
+    pip = [line for section in inputs.pip for line in section.shown]
     if context.dry_run:
         return _plan(transaction, pip)
-    versions.ask(lambda: _summary(transaction, pip))
+    versions.show_and_confirm(lambda: _summary(transaction, pip))
     specs = tuple(sorted({public_spec(str(MatchSpec(spec))) for spec in solved_specs}))  # their order has no effect
     return Environment(
-        context.subdir, _link_records(transaction), specs, wanted.channels, wanted.variables, pip=wanted.pip,
-        notes=(*wanted.notes, *notes), solved=True,
+        context.subdir, _link_records(transaction), specs, inputs.channels, inputs.variables, pip=inputs.pip,
+        notes=(*inputs.notes, *notes), solved=True,
     )  # fmt: skip
 
 
 def _solve_implied(
-    wanted: Wanted, location: str
+    inputs: MergedInputs, location: str
 ) -> tuple[UnlinkLinkTransaction, tuple[str, ...], tuple[str, ...]]:
     """Return the transaction, its specs, and notes: implied specs are left out if the channels cannot satisfy them."""
-    specs = (*wanted.implied, *wanted.specs)
-    if not (wanted.implied and wanted.specs):
-        return solve_transaction(specs, wanted.channels, location), specs, ()
+    specs = (*inputs.implied, *inputs.specs)
+    if not (inputs.implied and inputs.specs):
+        return solve_transaction(specs, inputs.channels, location), specs, ()
     try:
-        return solve_transaction(specs, wanted.channels, location), specs, ()
+        return solve_transaction(specs, inputs.channels, location), specs, ()
     except _retryable() as error:
         with contextlib.suppress(*_retryable()):
-            transaction = solve_transaction(wanted.specs, wanted.channels, location)
-            names = ", ".join(wanted.implied)
-            return transaction, wanted.specs, (f"no channel has a fitting package {names}: the one in Python serves",)
+            transaction = solve_transaction(inputs.specs, inputs.channels, location)
+            names = ", ".join(inputs.implied)
+            return transaction, inputs.specs, (f"no channel has a fitting package {names}: the one in Python serves",)
         raise error from None
 
 

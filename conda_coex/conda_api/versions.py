@@ -126,7 +126,7 @@ def unread_channels(channels: Iterable[str]) -> tuple[str, ...]:
     return tuple(unread)
 
 
-def ask(lines: Callable[[], Iterable[str]]) -> None:
+def show_and_confirm(lines: Callable[[], Iterable[str]]) -> None:
     """Show the planned changes, and ask whether to proceed, as conda does; with --json proceed.
 
     Raises conda's CondaSystemExit if the answer is no.

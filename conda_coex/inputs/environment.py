@@ -29,7 +29,7 @@ class PipSection:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MergedInputs:
     """What to solve for: merged from files and specs, most important channel first."""
 
     specs: tuple[str, ...]

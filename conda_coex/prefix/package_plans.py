@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.format.relocation import in_binary
 
 from ..archive.placeholders import find_edits
-from ..conda_api.installed import MADE_BY_CONDA, OPTIONAL, is_missing
+from ..conda_api.installed_records import MADE_BY_CONDA, OPTIONAL, is_missing
 from ..conda_api.packages import check_path
 from ..conda_api.settings import package_caches
 from ..root.content import Content, Link, relocation_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ..conda_api.installed import InstalledRecord
+    from ..conda_api.installed_records import InstalledRecord
     from ..root.link_rules import Python
     from ..root.package import PathRow
     from ..root.source import Buffer, Source

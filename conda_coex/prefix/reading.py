@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..conda_api.installed import behind_links, missing_rows
+from ..conda_api.installed_records import behind_links, missing_rows
 from ..errors import InputError
 from ..root.content import Content
 from ..root.link_rules import find_python
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import contextlib
     from collections.abc import Sequence
 
-    from ..conda_api.installed import InstalledRecord
+    from ..conda_api.installed_records import InstalledRecord
     from ..root.content import Link
     from ..root.link_rules import PackagePlan
     from ..root.package import Package

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import contextlib
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..conda_api.installed import InstalledRecord
+    from ..conda_api.installed_records import InstalledRecord
     from ..root.content import Link
     from ..root.link_rules import Python
     from ..root.package import Package, PathRow

@@ -15,7 +15,7 @@ from ..root.source import digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..conda_api.installed import InstalledRecord
+    from ..conda_api.installed_records import InstalledRecord
     from ..root.package import PathRow
 
 START = 4 << 10  # bytes of a file that are looked at

@@ -13,7 +13,7 @@ from coex_bootstrap.tools.roots import find_roots
 
 from ..archive.frame_cache import entries, open_entry, size_of, unfinished
 from ..conda_api import settings, versions
-from ..conda_api.package_cache import frame_directory, shared_cache
+from ..conda_api.package_cache import frame_directory, shared_cache_notes
 from ..errors import InputError, Misuse, OutputError
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ def _roots(action: str, arguments: Namespace) -> Outcome:
     if settings.is_dry_run():
         return tool_cache.would_remove(chosen)
     if chosen:
-        versions.ask(lambda: tool_cache.list_lines(chosen))
+        versions.show_and_confirm(lambda: tool_cache.list_lines(chosen))
     return tool_cache.clean(roots, chosen)
 
 
 def _directory() -> Path:
     directory = frame_directory()
     if directory is None:
-        why = next(iter(shared_cache()), "conda has no package cache that is writable, so nothing is kept")
+        why = next(iter(shared_cache_notes()), "conda has no package cache that is writable, so nothing is kept")
         raise OutputError(why)
     return directory
 
@@ -103,7 +103,7 @@ def clean() -> Outcome:
         fields = {"dry_run": True, "files": len(found), "size": size}
         return Outcome(fields, [f"would remove {files}" if found else nothing], 0)
     if found:
-        versions.ask(lambda: [files])
+        versions.show_and_confirm(lambda: [files])
     for path in found:
         path.unlink(missing_ok=True)
     return Outcome({"removed": len(found), "size": size}, [f"removed {files}" if found else nothing], 0)

@@ -12,8 +12,8 @@ from ..archive import writer
 from ..archive.frame_cache import FrameCache
 from ..archive.manifest import Description, make_manifest
 from ..conda_api import settings, solve, versions
-from ..conda_api.downloads import fetch, settle
-from ..conda_api.package_cache import frame_directory, own_directory, shared_cache
+from ..conda_api.downloads import fetch, prepare_caches
+from ..conda_api.package_cache import frame_directory, own_directory, shared_cache_notes
 from ..conda_api.staging import DIRECTORY as STAGING
 from ..inputs import variables as baked
 from ..inputs.environment import DryRun
@@ -70,7 +70,7 @@ def create(request: Request) -> Created | DryRun:
 def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun:
     output = check(request)
     choice = Choice(settings.target_platform(), request.lock_environment, request.lock_categories)
-    settle()
+    prepare_caches()
     environment = requested.read(request.files, request.specs, choice, existing_prefix(request), output)
     if isinstance(environment, DryRun):
         return environment
@@ -95,7 +95,7 @@ def created(output: Path, manifest: Manifest, environment: Environment, notes: I
         unpacked=manifest.fields["unpacked"]["content"],
         packages=len(manifest.packages),
         entry_point=manifest.entry_points[0],
-        notes=(*notes, *shared_cache(), *left_out),
+        notes=(*notes, *shared_cache_notes(), *left_out),
     )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..archive.frame_cache import FrameCache
-from ..conda_api import existing, settings, versions
-from ..conda_api.installed import installed_package, read_records
+from ..conda_api import installed_environment, settings, versions
+from ..conda_api.installed_records import installed_package, read_records
 from ..conda_api.package_cache import frame_directory
 from ..errors import InputError
 from ..inputs.environment import DryRun
@@ -59,7 +59,7 @@ def _pack(
     known = read_records(prefix)
     others = find_aliases(prefix, [*known.values()])
     names = names_of(prefix, [*others.names, *others.former])
-    environment = existing.read_existing(str(prefix), known, pip=False)
+    environment = installed_environment.read_installed(str(prefix), known, pip=False)
     if isinstance(environment, DryRun):
         return environment
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]

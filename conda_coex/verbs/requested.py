@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..conda_api import existing, locked, solve, wanted
+from ..conda_api import installed_environment, locked, merged_inputs, solve
 from ..errors import InputError, PlanHidden
 from ..inputs import lock_recognize
 from ..inputs.document import read_document
@@ -28,19 +28,19 @@ def read(
     `prefix` is an existing environment's.
     """
     if prefix is not None:
-        return existing.read_existing(prefix)
+        return installed_environment.read_installed(prefix)
     _check_platform(choice.platform)
     documents = [read_document(path) for path in files]
     found = lock_recognize.find_lock(documents, specs, choice)
     if found is not None:
         pip_changes.check(found.platform, found.pip)
-        return locked.resolve(found)
+        return locked.resolve_lock(found)
     try:
-        asked = wanted.merge_inputs(documents, specs)
+        asked = merged_inputs.merge_inputs(documents, specs)
     except PlanHidden as error:
         return DryRun(message=str(error))
     pip_changes.check(choice.platform, asked.pip)
-    return locked.order(asked) if asked.pinned else solve.solve(asked, str(output.absolute()))
+    return locked.order_pinned(asked) if asked.pinned else solve.solve(asked, str(output.absolute()))
 
 
 def _check_platform(platform: str) -> None:

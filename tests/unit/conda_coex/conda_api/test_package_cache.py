@@ -59,7 +59,7 @@ def finish(cache: Path) -> None:
 def test_extraction_is_waited_for(cache: Path) -> None:
     other = threading.Timer(0.5, finish, [cache])
     other.start()
-    package_cache.read_cache()
+    package_cache.read_caches()
     other.join()
     (found,) = extracted()
     assert found.extracted_package_dir == str(cache / "half-1.0-0")
@@ -69,7 +69,7 @@ def test_extraction_is_waited_for(cache: Path) -> None:
 @pytest.mark.parametrize("old", [True, False])
 def test_what_nobody_extracts_any_more_is_not_used(cache: Path, old: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package_cache, "RECENT" if old else "QUIET", 0.0)
-    package_cache.read_cache()
+    package_cache.read_caches()
     assert extracted() == []
     assert (cache / "half-1.0-0").is_dir() == (cache.name == READ_ONLY)
 
@@ -78,7 +78,7 @@ def test_what_nobody_extracts_any_more_is_not_used(cache: Path, old: bool, monke
 def test_package_file_of_another_user_is_extracted_anew(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """conda takes the file from a cache that it may not write to, into one that it may."""
     monkeypatch.setattr(package_cache, "RECENT", 0.0)
-    package_cache.read_cache()
+    package_cache.read_caches()
     (found,) = PackageCacheData.query_all("half")
     assert found.is_fetched
     assert found.package_tarball_full_path == str(cache / "half-1.0-0.conda")
@@ -89,7 +89,7 @@ def test_builds_that_list_caches_in_another_order_wait_for_each_other(cache: Pat
     entered: list[str] = []
 
     def build(name: str) -> None:
-        with package_cache.alone():
+        with package_cache.cache_locks():
             entered.append(name)
             time.sleep(0.1)
             entered.append(name)
@@ -111,7 +111,7 @@ def test_lock_is_taken_in_every_writable_cache(tmp_path: Path, monkeypatch: pyte
         (path / "urls.txt").touch()
     monkeypatch.setenv("CONDA_PKGS_DIRS", ",".join(map(str, caches)))
     reset_context()
-    with package_cache.alone():
+    with package_cache.cache_locks():
         assert all((path / package_cache.LOCK).exists() for path in caches)
 
 
@@ -124,14 +124,14 @@ def test_frames_are_kept_where_nobody_else_may_write(tmp_path: Path, monkeypatch
         path.mkdir(mode=0o755)
         (path / "urls.txt").touch()
     PackageCacheData.clear()
-    assert (package_cache.frame_directory(), package_cache.shared_cache()) == (shared / DIRECTORY, [])
+    assert (package_cache.frame_directory(), package_cache.shared_cache_notes()) == (shared / DIRECTORY, [])
     shared.chmod(0o777)
-    assert (package_cache.frame_directory(), package_cache.shared_cache()) == (mine / DIRECTORY, [])
+    assert (package_cache.frame_directory(), package_cache.shared_cache_notes()) == (mine / DIRECTORY, [])
     mine.chmod(0o777)
-    assert (package_cache.frame_directory(), package_cache.shared_cache()) == (new / DIRECTORY, [])
+    assert (package_cache.frame_directory(), package_cache.shared_cache_notes()) == (new / DIRECTORY, [])
     del caches[1]
     assert package_cache.frame_directory() is None
-    (note,) = package_cache.shared_cache()
+    (note,) = package_cache.shared_cache_notes()
     assert f"in {shared}: {shared}, which leads there, is writable by others" in note
     assert note.endswith("; name a package cache of your own in CONDA_PKGS_DIRS")
     mine.chmod(0o755)

@@ -10,7 +10,7 @@ from conda.env.env import from_file
 from conda.env.specs.requirements import RequirementsSpec
 from conda.models.match_spec import MatchSpec
 
-from conda_coex.conda_api.wanted import merge_inputs
+from conda_coex.conda_api.merged_inputs import merge_inputs
 from conda_coex.errors import InputError
 from conda_coex.inputs.document import read_document
 from conda_coex.inputs.environment_file import EnvironmentFile, read

@@ -12,7 +12,7 @@ import pytest
 from conda.base.context import Context
 from conda_package_streaming.extract import extract
 
-from conda_coex.conda_api.installed import installed_package, record_of
+from conda_coex.conda_api.installed_records import installed_package, record_of
 from conda_coex.prefix.restore import restore
 from conda_coex.root.content import Content, Link
 from conda_coex.root.link_rules import Python

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.conda_api.installed import record_of
+from conda_coex.conda_api.installed_records import record_of
 from conda_coex.prefix.files import digest
 from conda_coex.prefix.spellings import find_aliases
 

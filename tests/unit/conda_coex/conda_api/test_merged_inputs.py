@@ -8,14 +8,14 @@ import pytest
 from conda.base.context import context
 from conda.env.env import from_file
 
-from conda_coex.conda_api.wanted import merge_inputs
+from conda_coex.conda_api.merged_inputs import merge_inputs
 from conda_coex.errors import InputError
 from conda_coex.inputs.document import read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conda_coex.inputs.environment import Wanted
+    from conda_coex.inputs.environment import MergedInputs
 
 FIRST = """\
 channels: [one, two]
@@ -29,7 +29,7 @@ variables: {B: second, A: second}
 """
 
 
-def merged(directory: Path, texts: list[str], *specs: str) -> Wanted:
+def merged(directory: Path, texts: list[str], *specs: str) -> MergedInputs:
     paths = []
     for number, text in enumerate(texts):
         paths.append(directory / f"e{number}.yml")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.conda_api.installed import read_records, record_of
+from conda_coex.conda_api.installed_records import read_records, record_of
 from conda_coex.errors import PackageDamaged
 
 if TYPE_CHECKING:

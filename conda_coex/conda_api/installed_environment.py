@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..inputs.environment import DryRun, Environment, plan_of
 from . import versions
-from .installed import NOT_ARCHIVED, damaged, read_records
+from .installed_records import NOT_ARCHIVED, damaged, read_records
 from .paths_json import json_value
 from .public_urls import public_spec
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..inputs.conda_record import CondaRecord
-    from .installed import InstalledRecord
+    from .installed_records import InstalledRecord
 
 
-def read_existing(
+def read_installed(
     prefix: str, installed: Mapping[str, InstalledRecord] | None = None, *, pip: bool = True
 ) -> Environment | DryRun:
     """Return the environment at a prefix, its records in an order that respects dependencies; in a dry run the plan.

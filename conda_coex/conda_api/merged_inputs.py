@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..inputs import variables as baked
-from ..inputs.environment import PipSection, Wanted
+from ..inputs.environment import MergedInputs, PipSection
 from ..inputs.lock_file import not_alone
 from ..inputs.yaml_text import Text
 from .specs import read_environment_file
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OF_PIP = re.compile(r"-|[\w.-]+\[[\w\s,.-]*\]|.*\s--?\w|.*\w+\+\w+://")
 
 
-def merge_inputs(files: Sequence[Document], specs: Sequence[str]) -> Wanted:
+def merge_inputs(files: Sequence[Document], specs: Sequence[str]) -> MergedInputs:
     """Read the environment files and join them with the specs; channels: command line, files, configuration."""
     from conda.base.context import context
 
@@ -59,7 +59,7 @@ def merge_inputs(files: Sequence[Document], specs: Sequence[str]) -> Wanted:
     notes = [note for found in read for note in found.notes]
     notes += [f"the variable {name} is left out: activation or the shell sets it" for name in kept]
     implied = ("pip",) if all(found.lacks_pip for found in read if found.pip) and pip and "pip" not in specs else ()
-    return Wanted(tuple(dict.fromkeys(wanted)), channels, variables, pip, pinned, tuple(notes), implied)
+    return MergedInputs(tuple(dict.fromkeys(wanted)), channels, variables, pip, pinned, tuple(notes), implied)
 
 
 def _section(path: str, found: EnvironmentFile) -> PipSection:
