@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..inputs import variables as baked
 from ..inputs.environment import MergedInputs, PipSection
 from ..inputs.lock_file import not_alone
+from ..inputs.variables import RESERVED
 from ..inputs.yaml_text import Text
 from .specs import read_environment_file
 
@@ -48,8 +48,8 @@ def merge_inputs(files: Sequence[Document], specs: Sequence[str]) -> MergedInput
         for name, value in found.variables.items():  # which conda sets in capitals
             variables = {other: variables[other] for other in variables if other.upper() != name.upper()}
             variables[name] = value
-    kept = [name for name in variables if baked.KEPT.fullmatch(name.upper())]
-    variables = {name: value for name, value in variables.items() if name not in kept}
+    reserved = [name for name in variables if RESERVED.fullmatch(name.upper())]
+    variables = {name: value for name, value in variables.items() if name not in reserved}
     pinned = tuple(record for found in read for record in found.pinned)
     if not (wanted or pinned or any(found.pip for found in read)):
         raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
@@ -57,7 +57,7 @@ def merge_inputs(files: Sequence[Document], specs: Sequence[str]) -> MergedInput
     pip = tuple(_section(path, found) for path, found in zip(paths, read, strict=True) if found.pip)
     channels = tuple(of_files) if pinned else _channels(of_files)
     notes = [note for found in read for note in found.notes]
-    notes += [f"the variable {name} is left out: activation or the shell sets it" for name in kept]
+    notes += [f"the variable {name} is left out: activation or the shell sets it" for name in reserved]
     implied = ("pip",) if all(found.lacks_pip for found in read if found.pip) and pip and "pip" not in specs else ()
     return MergedInputs(tuple(dict.fromkeys(wanted)), channels, variables, pip, pinned, tuple(notes), implied)
 

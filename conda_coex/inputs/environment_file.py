@@ -91,8 +91,10 @@ class _Reader:
         if not (specs or pip):
             raise self.wrong("asks for no package", "list some under `dependencies:`")
         channels = tuple(os.path.expandvars(self.text(item, "channels")) for item in self.listed("channels"))
-        variables = self.variables()
-        return EnvironmentFile(channels, tuple(specs), tuple(pip), variables, notes=tuple(self.notes()))
+        written = self.variables()
+        variables = {name: value and as_yaml_reads(value) for name, value in written.items()}
+        notes = tuple(self.notes(written, variables))
+        return EnvironmentFile(channels, tuple(specs), tuple(pip), variables, notes=notes)
 
     def wrong(self, what: str, remedy: str | None = None, at: Any = None) -> InputError:
         line = getattr(at, "line", 0)
@@ -132,8 +134,8 @@ class _Reader:
             for line in lines or []:
                 yield self.text(line, "pip")
 
-    def variables(self) -> dict[str, str | None]:
-        """Return the variables as conda sets them; null unsets one. conda takes names as they come."""
+    def variables(self) -> dict[str, Text | None]:
+        """Return the variables as they are written; null unsets one. conda takes names as they come."""
         found = self.found.get("variables")
         if found is not None and not isinstance(found, Mapping):
             raise self.wrong("has `variables` that are not a mapping", "write them as `NAME: value`", found)
@@ -146,19 +148,19 @@ class _Reader:
                 raise self.wrong(f"has a value of {name} that is not text", "put it in quotes", value)
             if not is_value(value or ""):
                 raise self.wrong(f"has a value of {name} that no variable can have, {value!r}", "correct it", value)
-        return {name: value if value is None else as_yaml_reads(value) for name, value in (found or {}).items()}
+        return dict(found or {})
 
-    def notes(self) -> Iterator[str]:
-        """Yield what is not taken as it is written."""
+    def notes(self, written: dict[str, Text | None], variables: dict[str, str | None]) -> Iterator[str]:
+        """Yield a note on each part that is not taken as it is written."""
         unknown = [key for key in self.found if key not in KEYS]
         if unknown:
             yield f"{self.path}: not read, as conda does not: {', '.join(unknown)}"
         if self.pip_sections > 1:
             yield f"{self.path}: `pip:` is there {self.pip_sections} times; all are taken (conda takes the last)"
-        for name, value in (self.found.get("variables") or {}).items():
-            if value is not None and as_yaml_reads(value) != value:
-                read = as_yaml_reads(value)
-                yield f"{self.path}: the variable {name} is {read!r}, as conda reads {str(value)!r} without quotes"
+        for name, value in variables.items():
+            if value != written[name]:
+                text = str(written[name])
+                yield f"{self.path}: the variable {name} is {value!r}, as conda reads {text!r} without quotes"
 
 
 def is_value(text: str) -> bool:

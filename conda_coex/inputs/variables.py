@@ -3,48 +3,58 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from coex_bootstrap.start.activate import LANGUAGES, REMOVED
+from coex_bootstrap.start.activate import LANGUAGES, REMOVED, UNSETTABLE
 
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\?)?=(.*)", re.DOTALL)
-# Activation has its own words about these, or a shell does not let them be set.
-KEPT = re.compile(
-    "PATH|COEX_.*|_(coex|COEX)_.*|CONDA_(PREFIX|SHLVL|DEFAULT_ENV|PROMPT_MODIFIER)(_.*)?|IFS|PPID|E?UID|(BASH|SHELL)OPTS|"
-    "BASH_VERSINFO|LINENO|OPTIND|PWD|OLDPWD|SHLVL|_"
+# No build sets these: a start cannot set them, or activation and shells give them values of their own. A start itself
+# ignores the first part alone: it sets the rest as conda does, if a live prefix has it.
+RESERVED = re.compile(
+    f"{UNSETTABLE}|COEX_.*|_(?:coex|COEX)_.*|CONDA_(?:PREFIX|SHLVL|DEFAULT_ENV|PROMPT_MODIFIER)(?:_.*)?|"
+    "IFS|LINENO|OPTIND|PWD|OLDPWD|SHLVL|_"
 )
 
 
-def parse(values: Sequence[str]) -> list[dict[str, object]]:
-    """Return the variables for the manifest, by name: `NAME=VALUE` over everyone's, `NAME?=VALUE` for who has none.
+class Variable(NamedTuple):
+    """A variable that an archive sets, as the manifest has it."""
 
-    Of one name given twice the last counts, as in a shell. Raises InputError for what is no such assignment.
+    name: str
+    value: str
+    default: bool  # only set if the caller has none
+
+
+def parse_env(values: Iterable[str]) -> list[Variable]:
+    """Return variables sorted by name: `NAME=VALUE` replaces the caller's, `NAME?=VALUE` is for callers without one.
+
+    If one name is given twice, the last counts, as in a shell. Raises InputError for anything else.
     """
-    found: dict[str, dict[str, object]] = {}
+    variables: dict[str, Variable] = {}
     for value in values:
         match = FORM.fullmatch(value)
         if match is None:
-            raise InputError(f"--env {value!r} is no assignment", remedy="write NAME=VALUE, or NAME?=VALUE")
-        if KEPT.fullmatch(match[1]):
+            raise InputError(f"--env {value!r} is not an assignment", remedy="write NAME=VALUE, or NAME?=VALUE")
+        if RESERVED.fullmatch(match[1]):
             raise InputError(f"--env cannot set {match[1]}: activation or the shell does")
         try:
             value.encode()
         except UnicodeEncodeError as error:
             raise InputError(f"--env {match[1]} has a value that is not UTF-8") from error
-        found[match[1]] = {"name": match[1], "value": match[3], "default": bool(match[2])}
-    return [found[name] for name in sorted(found)]
+        variables[match[1]] = Variable(match[1], match[3], bool(match[2]))
+    return [variables[name] for name in sorted(variables)]
 
 
-def parse_kept(names: Sequence[str]) -> list[str]:
-    """Return, for the manifest, variables that a start does not remove; raises InputError for one that none removes."""
-    known = {*REMOVED, *(name for _, of_language in LANGUAGES for name in of_language.split())}
-    for name in names:
-        if name not in known:
-            remedy = f"those are: {', '.join(sorted(known))}"
+def parse_keep_env(names: Iterable[str]) -> list[str]:
+    """Return the names of `--keep-env`, sorted; raises InputError for a variable that no start removes."""
+    removed = {*REMOVED, *(name for _, of_language in LANGUAGES for name in of_language.split())}
+    chosen = sorted(set(names))
+    for name in chosen:
+        if name not in removed:
+            remedy = f"those are: {', '.join(sorted(removed))}"
             raise InputError(f"--keep-env {name!r} is not a variable that a start removes", remedy=remedy)
-    return sorted(set(names))
+    return chosen

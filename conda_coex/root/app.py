@@ -8,10 +8,11 @@ import posixpath
 import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import AppError
 from .content import SECOND, Content, Link
+from .entry_files import place
 from .link_target import is_below, leaving_links
 from .source import OnDisk
 
@@ -22,36 +23,62 @@ CONTROLLED = re.compile(r"app/((?:.*/)?\.(?:git|hg|svn|bzr))(?:/|$)")
 LEFT_OUT = ("__pycache__",)  # compiled by another Python, for other times
 
 
-def collect(sources: Sequence[str], date: int, output: Path) -> tuple[list[Content | Link], list[str]]:
-    """Return the files and links of the app, and its directories, all relative to the root and sorted.
+class FoundFile(NamedTuple):
+    """One file, link or directory of a source, by its path in the root."""
 
-    Modes keep only what the owner may execute, times are `date`: a checkout's umask and time do not show.
-    What stands at `output`, the archive of an earlier build, is left out. Raises AppError for a source that is
-    missing, unreadable, or neither file nor directory, and for two files that would have one place.
-    """
-    files: dict[str, Content | Link] = {}
-    origins: dict[str, Path] = {}
-    directories: set[str] = set()
-    for source, name in expand(sources):
-        for path, item in _walk(source, name):
-            target = posixpath.normpath(posixpath.join("app", path))
-            if item.is_dir() and not (item.is_symlink() and path != name):
-                directories.add(target)
-            elif item.name != output.name or _place(item) != _place(output):
-                _refuse_other(origins.setdefault(target, item), item)
-                files[target] = _content(item, target, date, follow=path == name)
-            elif path == name:
+    path: str
+    item: Path
+    is_source: bool  # named by the user, not found in a directory: a link is followed
+    is_directory: bool
+
+
+class App:
+    """The files of an app. Each source is walked once, when it is first needed."""
+
+    def __init__(self, sources: Iterable[str], output: Path) -> None:
+        self.sources, self.output = tuple(sources), output
+        self._walked: dict[str, list[FoundFile]] = {}
+        self._places: set[str] | None = None
+
+    def collect(self, date: int, own: Iterable[str] = ()) -> tuple[list[Content | Link], list[str]]:
+        """Return the files and links of the app, and its directories, all relative to the root and sorted.
+
+        `own` are sources beside those that the user named. Modes keep only the permission of the owner to execute, and
+        times are `date`: the umask and the time of a checkout do not show. The archive of an earlier build at the
+        output is left out. Raises AppError for a source that is missing, unreadable, or neither file nor directory,
+        and for two files that would have one place.
+        """
+        files: dict[str, Content | Link] = {}
+        first: dict[str, Path] = {}  # file here, by path in the root
+        directories: set[str] = set()
+        found = [each for source in (*self.sources, *own) for each in self._walk(source)]
+        for path, item, is_source, is_directory in found:
+            if is_directory:
+                directories.add(path)
+            elif item.name != self.output.name or _place(item) != _place(self.output):
+                _refuse_other(first.setdefault(path, item), item)
+                files[path] = _content(item, path, date, follow=is_source)
+            elif is_source:
                 raise AppError("is the output and cannot be in the app", os.fsencode(item), "name another file with -o")
-    for path in sorted(directories & files.keys()):
-        raise AppError(f"another source has a directory in its place, {path}", os.fsencode(origins[path]), "rename one")
-    return [files[path] for path in sorted(files)], sorted(directories)
+        for path in sorted(directories & files.keys()):
+            what = f"another source has a directory in its place, {path}"
+            raise AppError(what, os.fsencode(first[path]), "rename one")
+        return [files[path] for path in sorted(files)], sorted(directories)
 
+    def has(self, file: str) -> bool:
+        """Return whether the sources put a file here, or one with its name, into the app."""
+        if app_name(file) in map(app_name, self.sources):
+            return True
+        if self._places is None:
+            items = [found.item for source in self.sources for found in self._walk(source)]
+            parents = {parent: parent.resolve() for parent in {item.parent for item in items}}
+            self._places = {str(parents[item.parent] / item.name) for item in items}
+        return place(file) in self._places
 
-def places(sources: Iterable[str]) -> set[str]:
-    """Return the one name of everything here that the sources put into the app."""
-    items = [item for source, name in expand(list(sources)) for _, item in _walk(source, name)]
-    known = {parent: parent.resolve() for parent in {item.parent for item in items}}
-    return {str(known[item.parent] / item.name) for item in items}
+    def _walk(self, source: str) -> list[FoundFile]:
+        if source not in self._walked:
+            self._walked[source] = [found for given, name in expand([source]) for found in _walk(given, name)]
+        return self._walked[source]
 
 
 def notes_on_leaving_links(links: Iterable[Link]) -> Iterator[str]:
@@ -116,14 +143,14 @@ def _renamed(path: str, target: str, *, into: bool) -> str:
     return posixpath.normpath(posixpath.join(name, Path(app_name(path)).name)) if into or target[-1:] == "/" else name
 
 
-def _walk(source: str, name: str) -> Iterator[tuple[str, Path]]:
+def _walk(source: str, name: str) -> Iterator[FoundFile]:
     if not source:
         raise AppError("an app file has an empty name")
-    top = Path(source)
+    top, target = Path(source), posixpath.normpath(posixpath.join("app", name))
     if not top.exists():
         what = "a symbolic link that leads nowhere" if top.is_symlink() else "no such file or directory for the app"
         raise AppError(what, os.fsencode(source))
-    yield name, top
+    yield FoundFile(target, top, is_source=True, is_directory=top.is_dir())
     if not top.is_dir():
         return
 
@@ -132,15 +159,21 @@ def _walk(source: str, name: str) -> Iterator[tuple[str, Path]]:
 
     for directory, directories, names in os.walk(top, onerror=refuse):
         directories[:] = sorted(d for d in directories if d not in LEFT_OUT)
-        relative = posixpath.normpath(posixpath.join(name, os.path.relpath(directory, top)))
+        relative = posixpath.normpath(posixpath.join(target, os.path.relpath(directory, top)))
+        below = set(directories)
         for entry in sorted([*directories, *names]):
-            yield posixpath.join(relative, entry), Path(directory, entry)
+            item = Path(directory, entry)
+            is_directory = entry in below and not item.is_symlink()
+            yield FoundFile(posixpath.join(relative, entry), item, is_source=False, is_directory=is_directory)
 
 
 def _content(item: Path, target: str, date: int, *, follow: bool) -> Content | Link:
-    if item.is_symlink() and not follow:
-        return Link(target, os.readlink(item))
-    state = item.stat()
+    try:
+        if item.is_symlink() and not follow:
+            return Link(target, os.readlink(item))
+        state = item.stat()
+    except OSError as error:
+        raise AppError(f"cannot be read for the app: {error.strerror}", os.fsencode(item)) from error
     if not stat.S_ISREG(state.st_mode):
         raise AppError("cannot be in the app: neither a file nor a directory", os.fsencode(item))
     if not os.access(item, os.R_OK):

@@ -18,6 +18,7 @@ from .source import OnDisk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..inputs.variables import Variable
     from .layout import Layout
 
 APP, PREFIX = "${COEX_APP}", "${COEX_PREFIX}"
@@ -138,14 +139,13 @@ def similar(path: str) -> str | None:
     return os.path.join(directory, close[0]) if close else None  # noqa: PTH118
 
 
-def notes_on_variables(variables: Iterable[str], names: Names) -> Iterator[str]:
-    """Yield a note on each `NAME=VALUE` whose value is a path that the app has in another place."""
-    for variable in variables:
-        name, _, value = variable.partition("=")
+def notes_on_variables(variables: Iterable[Variable], names: Names) -> Iterator[str]:
+    """Yield a note on each variable whose value is a path that the app has in another place."""
+    for name, value, _ in variables:
         path = names.in_app(value) if not is_bare(value) and value.strip("./") else None
         if path is not None or posixpath.normpath(value) in IMAGES:
             place = f"{APP}/{path}" if path not in (None, ".") else APP
-            yield f"{name.rstrip('?')}={value} is no path of the app on a host; write {place} if that is meant"
+            yield f"{name}={value} is not a path of the app on a host; write {place} if that is meant"
 
 
 def files_of(kind: str, word: str) -> list[str]:

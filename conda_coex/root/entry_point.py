@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
-import posixpath
 import re
-import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.format.manifest_check import FUNCTION, MODULE
+from coex_bootstrap.format.manifest_check import FUNCTION
 
 from ..errors import EntryPointNotFound
-from .app import app_name, places, version_control
+from .app import app_name, version_control
 from .entry_arguments import Arguments
-from .entry_files import Names, is_program, notes_on_variables, place, program_name, similar
+from .entry_command import EXTRAS
+from .entry_files import Names, is_program, notes_on_variables, program_name, similar
 from .entry_function import check_function, directory_of, find_module
 from .entry_imports import missing_modules
 from .entry_local import check_script, own_files
-from .entry_script import INTERPRETERS, faulty_programs, nearest_command, run_app_file
-from .entry_words import SHELLS, words_of
+from .entry_script import faulty_programs, nearest_command, run_app_file
+from .entry_words import SHELLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
+    from ..inputs.variables import Variable
+    from .app import App
+    from .entry_command import EntryCommand
     from .layout import Layout
 
-EXTRAS = re.compile(r"\[[\w.,\s-]*\]")  # behind module:function, as in the metadata of Python packages
 ACTIVE = "leave out what runs it in an environment: that of the archive is active"
 # What people write that begins no command, and what it means here.
 MEANT = {
@@ -38,108 +37,42 @@ MEANT = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Named:
-    """One entry point as it was asked for: the name it was given, if any, and the words of its command."""
-
-    given: str | None
-    words: tuple[str, ...]
-
-
-def parse(value: str) -> Named:
-    """Split `[NAME=]COMMAND` as a shell would; the name ends at the first `=` of the first word, if that has no `/`.
-
-    Raises EntryPointNotFound for what is empty, unbalanced, or no text.
-    """
-    try:
-        words = _exec_form(value) or shlex.split(value)
-        value.encode()
-    except ValueError as error:
-        raise EntryPointNotFound(f"the entry point {value!r} cannot be split into words: {error}") from error
-    if words[1:2] == ["="]:  # NAME = COMMAND, as in the metadata of Python packages
-        words[:3] = [f"{words[0]}={''.join(words[2:3])}"]
-    name, equals, rest = words[0].partition("=") if words else ("", "", "")
-    if equals and "/" not in name:
-        if not name or not name.isprintable():
-            raise EntryPointNotFound(f"the entry point {value!r} has no name before its =")
-        words[0] = rest
-    if not words or not words[0]:
-        raise EntryPointNotFound("the entry point is empty", remedy="name a command, as in --entrypoint python")
-    return Named(name if equals and "/" not in name else None, tuple(words))
-
-
-def _exec_form(value: str) -> list[str]:
-    """Return the words of a command that is written as in a Dockerfile: `["python", "app.py"]`."""
-    if not value.lstrip().startswith('["'):
-        return []
-    words = json.loads(value)
-    return words if all(isinstance(word, str) for word in words) else []
-
-
-def split(value: str) -> tuple[str, ...]:
-    """Return the words of the command of an entry point."""
-    return parse(value).words
-
-
-def name_of(value: str) -> str:
-    """Return the name of an entry point: as given, or of its script, module, function or program, without a suffix."""
-    named = parse(value)
-    if named.given is not None:
-        return named.given
-    if FUNCTION.match(named.words[0]):
-        return named.words[0].split(":")[0].split(".")[0]
-    name = posixpath.basename(named.words[0].rstrip("/"))
-    for word in words_of(named.words[0], named.words[1:]):
-        if word.role == "module" and MODULE.match(word.text):
-            return word.text.split(".")[0]
-        if word.role == "script" and posixpath.basename(word.text).strip(".").isprintable():
-            name = posixpath.basename(word.text).strip(".") or name
-    stem, suffix = posixpath.splitext(name)
-    return stem if suffix in INTERPRETERS else name
-
-
 def resolve_all(
-    values: Sequence[str], layout: Layout, prefix: str | None, variables: Iterable[str] = ()
+    commands: Iterable[EntryCommand], layout: Layout, prefix: str | None, variables: Iterable[Variable] = ()
 ) -> list[dict[str, Any]]:
-    """Return the entry points for the manifest, the default one first; raises EntryPointNotFound for one name twice."""
-    names = [name_of(value) for value in values]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise EntryPointNotFound(f"two entry points are called {name!r}", remedy="name one, as in NAME=COMMAND")
-    known = Names(layout, prefix)
+    """Return the entry points for the manifest, the default one first, and add to the notes of the layout."""
+    names = Names(layout, prefix)
     points = [
-        {"name": name, "named": parse(value).given is not None, **resolve(value, known)}
-        for name, value in zip(names, values, strict=True)
+        {"name": command.name, "named": command.given_name is not None, **resolve(command, names)}
+        for command in commands
     ]
     layout.notes += version_control(layout.entries)
-    layout.notes += notes_on_variables(variables, known)
+    layout.notes += notes_on_variables(variables, names)
     layout.notes += faulty_programs(layout, {"/".join(point["command"][0]) for point in points})
     return points
 
 
-def with_own_files(sources: Sequence[str], values: Sequence[str], layout: Layout, prefix: str | None) -> list[str]:
-    """Return the sources of the app with the local files that entry points run, unless `layout` has that command."""
-    found = list(sources)
+def own_sources(app: App, commands: Iterable[EntryCommand], layout: Layout, prefix: str | None) -> list[str]:
+    """Return the files here that entry points run and the sources of the app do not have.
+
+    A command that `layout` has is not looked for here.
+    """
+    own: list[str] = []
     names = Names(layout, prefix)
-    named: set[str] | None = None
-    for value in values:
-        word, *arguments = split(value)
-        own = [word] if is_program(word) and not _is_of_environment(word, names) else []
-        for local in [*own, *own_files(word, arguments, names)]:
-            if app_name(local) in map(app_name, found):
-                continue
-            if named is None:
-                named = places(sources)
-            if place(local) not in named:
-                found.append(local)
-    return found
+    for command in commands:
+        word, *arguments = command.words
+        program = [word] if is_program(word) and not _is_of_environment(word, names) else []
+        for file in [*program, *own_files(word, arguments, names)]:
+            if app_name(file) not in map(app_name, own) and not app.has(file):
+                own.append(file)
+    return own
 
 
-def check_here(values: Sequence[str], layout: Layout, prefix: str | None) -> None:
-    """Raise EntryPointNotFound for files that are nowhere, when `layout` has the app and no environment yet."""
+def check_here(commands: Iterable[EntryCommand], layout: Layout, prefix: str | None) -> None:
+    """Raise EntryPointNotFound for files that do not exist, when `layout` has the app and no environment yet."""
     names = Names(layout, prefix)
-    for value in values:
-        word, *arguments = split(value)
+    for command in commands:
+        word, *arguments = command.words
         is_path = word.startswith(("./", "../", "/")) and names.in_prefix(word) is None
         if is_path and names.in_app(word) is None and not is_program(word) and _host_shell(word) is None:
             if program_name(word) != word:
@@ -148,11 +81,6 @@ def check_here(values: Sequence[str], layout: Layout, prefix: str | None) -> Non
             remedy = f"did you mean {near}?" if near else "name a file, or a command of the environment"
             raise EntryPointNotFound("no such file for the entry point", os.fsencode(word), remedy)
         check_script(word, arguments, names)
-
-
-def is_command(command: str, layout: Layout) -> bool:
-    """Return whether an entry point names a command of the environment."""
-    return _command(split(command)[0], layout) is not None
 
 
 def _is_of_environment(word: str, names: Names) -> bool:
@@ -172,32 +100,32 @@ def _host_shell(word: str) -> str | None:
     return name if name in SHELLS else None
 
 
-def resolve(value: str, names: Names) -> dict[str, Any]:
+def resolve(command: EntryCommand, names: Names) -> dict[str, Any]:
     """Return an entry point's command as pairs [kind, word] for the manifest, and where its modules come from.
 
     An app's file is made executable. Raises EntryPointNotFound if the first word is nowhere, or is a file that
     nothing runs, and for files that are here and not in the app.
     """
-    word, *rest = split(value)
+    word, *rest = command.words
     try:
-        command = _program(word, rest, names)
-        names.check_executable(*command[0])
+        program = _program(word, rest, names)
+        names.check_executable(*program[0])
     except EntryPointNotFound as error:
-        given = parse(value).given
+        given = command.given_name
         if given is None or not re.fullmatch("[A-Z_]{2,}", given) or not rest:
             raise
         raise EntryPointNotFound(error.what, remedy=f"if {given} is a variable: --env {given}={word}") from error
-    arguments = Arguments(name_of(value), word, rest, names)
+    arguments = Arguments(command.name, word, rest, names)
     imports = arguments.imports
-    for kind, text in [*command, *arguments.words]:
+    for kind, text in [*program, *arguments.words]:
         for missing in missing_modules(f"app/{text}", names.layout) if kind == "app" else ():
             note = f"{text} imports {missing}, which is not in the app; name it among the paths of the app"
             names.layout.notes.append(note)
-    if command[-1][0] == "function":
-        function = command[-1][1]
+    if program[-1][0] == "function":
+        function = program[-1][1]
         directory = directory_of(function, find_module(function, names.layout)) or "app"
         imports += [directory] if directory not in ("app", *imports) else []
-    return {"command": [*command, *arguments.words], **({"imports": imports} if imports else {})}
+    return {"command": [*program, *arguments.words], **({"imports": imports} if imports else {})}
 
 
 def _program(word: str, rest: list[str], names: Names) -> list[list[str]]:
@@ -238,8 +166,3 @@ def _remedy(word: str, layout: Layout) -> str:
     if re.fullmatch(r"[\w/]+\.py:[\w.]+", word):  # as servers write an application
         return f"write {word.replace('.py:', ':').replace('/', '.')}"
     return nearest_command(word, layout) or "add its package to the environment, or name the file"
-
-
-def program_of(value: str) -> str:
-    """Return the first word of an entry point, without the extras of a function."""
-    return EXTRAS.sub("", split(value)[0])

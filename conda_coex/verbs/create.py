@@ -15,11 +15,15 @@ from ..conda_api import settings, solve, versions
 from ..conda_api.downloads import fetch, prepare_caches
 from ..conda_api.package_cache import frame_directory, own_directory, shared_cache_notes
 from ..conda_api.staging import DIRECTORY as STAGING
-from ..inputs import variables as baked
 from ..inputs.environment import DryRun
 from ..inputs.lock_file import Choice
+from ..inputs.variables import parse_env, parse_keep_env
 from ..pypi.pip_changes import OWNER
-from ..root import app, bytecode, conda_meta, entry_point, libzstd
+from ..root import bytecode, conda_meta, libzstd
+from ..root.app import App
+from ..root.app import notes_on_leaving_links as notes_on_leaving_app_links
+from ..root.entry_command import parse_commands
+from ..root.entry_point import check_here, own_sources, resolve_all
 from ..root.layout import Group, Layout
 from ..root.link_rules import broken_commands, find_python, notes_on_leaving_links, plan_package
 from . import pip_stage, requested
@@ -35,7 +39,9 @@ if TYPE_CHECKING:
 
     from ..archive.payload import Payload
     from ..inputs.environment import Environment
+    from ..inputs.variables import Variable
     from ..pypi.pip_changes import Installed
+    from ..root.entry_command import EntryCommand
     from ..root.link_rules import PackagePlan
     from ..root.package import Package
 
@@ -68,10 +74,10 @@ def create(request: Request) -> Created | DryRun:
 
 
 def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun:
-    output = check(request)
+    checked = check(request)
     choice = Choice(settings.target_platform(), request.lock_environment, request.lock_categories)
     prepare_caches()
-    environment = requested.read(request.files, request.specs, choice, existing_prefix(request), output)
+    environment = requested.read(request.files, request.specs, choice, checked.prefix, checked.app.output)
     if isinstance(environment, DryRun):
         return environment
     packages = fetch(environment.records, environment.specs)
@@ -79,9 +85,9 @@ def _create(request: Request, staging: contextlib.ExitStack) -> Created | DryRun
     cache = FrameCache(frame_directory(), request.level)
     installed = pip_stage.install(environment, packages, date, own_directory(STAGING), staging)
     plans, layout, pyc_left = plan(environment, packages, cache, date, installed)
-    manifest = write(request, output, Build(environment, plans, layout, cache, date, pyc_left, installed.lock))
+    manifest = write(checked, Build(environment, plans, layout, cache, date, pyc_left, installed.lock))
     notes = [*notes_on_leaving_links(plans), *environment.notes, *installed.notes, *layout.notes]
-    return created(output, manifest, environment, notes)
+    return created(checked.app.output, manifest, environment, notes)
 
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
@@ -113,22 +119,23 @@ class Build:
     runs_post_link: bool = True
 
 
-def write(request: Request, output: Path, build: Build) -> Manifest:
+def write(checked: Checked, build: Build) -> Manifest:
     """Add the app to what was laid out and write the archive; return its manifest."""
     layout, platform = build.layout, build.environment.platform
-    layout.place_app(*app.collect(app_sources(request, layout), build.date, output))
-    layout.notes += [*app.notes_on_leaving_links(layout.links()), *same_names(layout, platform)]
+    own = own_sources(checked.app, checked.commands, layout, checked.prefix)
+    layout.place_app(*checked.app.collect(build.date, own))
+    layout.notes += [*notes_on_leaving_app_links(layout.links()), *same_names(layout, platform)]
     layout.notes += ending_scripts(layout)
     layout.platform = platform
-    points = entry_point.resolve_all(request.entry_points, layout, existing_prefix(request), request.variables)
+    points = resolve_all(checked.commands, layout, checked.prefix, checked.variables)
     packages = [each.package for each in build.plans]
     library, library_from = libzstd.find_libzstd(build.environment, packages, solve_zstd, native_base(platform))
     description = Description(
-        name=entry_point.name_of(request.entry_points[0]),
+        name=checked.commands[0].name,
         entry_points=points,
-        env=baked.parse(request.variables),
-        keep_env=baked.parse_kept(request.kept_variables),
-        level=request.level,
+        env=[variable._asdict() for variable in checked.variables],
+        keep_env=checked.kept_variables,
+        level=checked.level,
         date=build.date,
         environment=build.environment,
         plans=build.plans,
@@ -141,33 +148,42 @@ def write(request: Request, output: Path, build: Build) -> Manifest:
     def describe(payload: Payload, index: Index) -> Manifest:
         return make_manifest(description, layout, payload, index)
 
-    return assemble(output, platform, layout, build.cache, describe, library)
+    return assemble(checked.app.output, platform, layout, build.cache, describe, library)
 
 
-def check(request: Request) -> Path:
-    """Return the output; raises for what can be seen to be wrong before any work."""
+@dataclass(frozen=True)
+class Checked:
+    """A request whose words are parsed, and whose files are found."""
+
+    app: App
+    commands: tuple[EntryCommand, ...]  # the first is the default
+    variables: list[Variable]
+    kept_variables: list[str]
+    level: int
+    prefix: str | None  # of an existing environment
+
+
+def check(request: Request) -> Checked:
+    """Parse a request and find the files of the app; raises for all faults that show before any work."""
     from ..errors import InputError, OutputError
 
     if request.existing and (request.files or request.specs):
         raise InputError("-n and -p take an environment as it is", remedy="leave out -f and --package, or -n and -p")
     if not 1 <= request.level <= 19:
         raise InputError(f"the compression level {request.level} is not between 1 and 19")
-    baked.parse(request.variables)
-    baked.parse_kept(request.kept_variables)
-    name = request.output or entry_point.name_of(request.entry_points[0]) + ".coex"
+    variables, kept_variables = parse_env(request.variables), parse_keep_env(request.kept_variables)
+    commands = parse_commands(request.entry_points)
+    name = request.output or f"{commands[0].name}.coex"
     if name.endswith("/"):
         raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
     output = Path(name)
     writer.check_output(output)
+    prefix = existing_prefix(request)
+    app = App(request.sources, output)
     layout = Layout()
-    layout.place_app(*app.collect(app_sources(request, layout), 0, output))
-    entry_point.check_here(request.entry_points, layout, existing_prefix(request))
-    return output
-
-
-def app_sources(request: Request, layout: Layout) -> list[str]:
-    """Return what was named for the app, and the entry points' own files, unless the environment has that command."""
-    return entry_point.with_own_files(request.sources, request.entry_points, layout, existing_prefix(request))
+    layout.place_app(*app.collect(0, own_sources(app, commands, layout, prefix)))
+    check_here(commands, layout, prefix)
+    return Checked(app, commands, variables, kept_variables, request.level, prefix)
 
 
 def existing_prefix(request: Request) -> str | None:

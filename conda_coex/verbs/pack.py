@@ -53,9 +53,9 @@ def pack(request: create.Request, selection: Selection, choices: Choices) -> Cre
 def _pack(
     request: create.Request, selection: Selection, choices: Choices, scratch: contextlib.ExitStack
 ) -> Created | DryRun:
-    output = create.check(request)
-    assert request.prefix is not None
-    prefix = checked_prefix(request.prefix)
+    checked = create.check(request)
+    assert checked.prefix is not None
+    prefix, output = checked_prefix(checked.prefix), checked.app.output
     known = read_records(prefix)
     others = find_aliases(prefix, [*known.values()])
     names = names_of(prefix, [*others.names, *others.former])
@@ -95,7 +95,7 @@ def _pack(
     said += pack_notes.of_builder(outside, builder_paths.libraries(entries), users)
     said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
     build = create.Build(environment, plans, layout, cache, date, sources, pip, runs_post_link=False)  # they did
-    manifest = create.write(request, output, build)
+    manifest = create.write(checked, build)
     return create.created(output, manifest, environment, [*environment.notes, *said, *layout.notes])
 
 

@@ -19,21 +19,27 @@ from ..archive.manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
 from ..conda_api import settings
 from ..errors import AppError, EntryPointNotFound, InputError
-from ..inputs import variables as baked
-from ..root import app, entry_point
+from ..inputs.variables import parse_env, parse_keep_env
+from ..root.app import App, app_name, notes_on_leaving_links
 from ..root.content import Content
+from ..root.entry_command import parse_commands
 from ..root.entry_files import files_of
 from ..root.entry_function import check_function, module_of, pth_files
+from ..root.entry_point import own_sources, resolve_all
 from ..root.layout import Layout
 from . import host_notes
 from .assemble import assemble
 from .outcome import Repacked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from coex_bootstrap.format.index import Index
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.payload import Payload
+    from ..inputs.variables import Variable
+    from ..root.entry_command import EntryCommand
 
 
 @dataclass(frozen=True)
@@ -55,30 +61,41 @@ class Request:
 
 def repack(request: Request) -> Repacked:
     """Write the archive that was asked for; in a dry run only return what it would be."""
-    output = Path(request.output or request.archive)
-    check(request, output)
+    checked = check(request)
+    output = checked.app.output
     with closing(Archive(os.fsencode(request.archive))) as old:
         check_relocations(old.index)
         layout = Layout()
         layout.platform = old.manifest.platform
         kept = keep(old, layout, app_stays=(request.keep_app or not request.sources) and not request.no_app)
-        place_app(request, old, layout, output)
-        read_sources(request, old, layout)
-        points = resolve(request, old, layout)
-        env, left = variables(request, old)
+        place_app(checked, old, layout)
+        read_sources(checked.commands, old, layout)
+        points = resolve(checked, old, layout)
+        env, kept_variables = change_variables(checked, old)
         made = outcome(output, points, layout, old.manifest.platform)
         if settings.is_dry_run():
             return made
-        name = entry_point.name_of(request.entry_points[0]) if request.entry_points else None
+        name = checked.commands[0].name if checked.commands else None
         level = request.level or int(old.manifest.fields.get("level") or 9)
-        manifest = write(old, layout, kept, Change(name, points, env, left, level), output)
+        manifest = write(old, layout, kept, Change(name, points, env, kept_variables, level), output)
     return replace(made, digest=manifest.digest, size=output.stat().st_size)
 
 
-def check(request: Request, output: Path) -> None:
-    """Raise for what can be seen to be wrong before any work."""
-    baked.parse(request.variables)
-    baked.parse_kept(request.kept_variables)
+@dataclass(frozen=True)
+class Checked:
+    """A request whose words are parsed."""
+
+    request: Request
+    app: App
+    commands: tuple[EntryCommand, ...]
+    variables: list[Variable]
+    kept_variables: list[str]
+
+
+def check(request: Request) -> Checked:
+    """Parse a request; raises for all faults that show before any work."""
+    variables, kept_variables = parse_env(request.variables), parse_keep_env(request.kept_variables)
+    output = Path(request.output or request.archive)
     if request.level is not None and not 1 <= request.level <= 19:
         raise InputError(f"the compression level {request.level} is not between 1 and 19")
     if request.no_app and (request.keep_app or request.sources):
@@ -89,12 +106,14 @@ def check(request: Request, output: Path) -> None:
         remedy = "name app files, --entrypoint, --env, --unset, --no-app or --no-env"
         raise InputError("nothing is asked for", remedy=remedy)
     writer.check_output(output)
+    commands = parse_commands(request.entry_points)
+    return Checked(request, App(request.sources, output), commands, variables, kept_variables)
 
 
-def place_app(request: Request, old: Archive, layout: Layout, output: Path) -> None:
+def place_app(checked: Checked, old: Archive, layout: Layout) -> None:
     """Put the files that were named into the layout, over those that stay."""
-    sources = entry_point.with_own_files(request.sources, request.entry_points, layout, None)
-    files, directories = app.collect(sources, old.manifest.date, output)
+    own = own_sources(checked.app, checked.commands, layout, None)
+    files, directories = checked.app.collect(old.manifest.date, own)
     links = {link.path for link in layout.links()}
     for path in [*(item.path for item in files), *(f"{directory}/" for directory in directories)]:
         above = next((link for link in links if path.startswith(link + "/")), None)
@@ -104,20 +123,20 @@ def place_app(request: Request, old: Archive, layout: Layout, output: Path) -> N
     layout.place_app(files, directories)
 
 
-def read_sources(request: Request, old: Archive, layout: Layout) -> None:
+def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout) -> None:
     """Read the files that stay and whose content decides about an entry point; .pth files say where a module is."""
-    words = [entry_point.program_of(value) for value in request.entry_points]
+    words = [command.without_extras for command in commands]
     own = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
     functions = [word for word in (words or own) if FUNCTION.match(word)]
     give_sources(old, layout, pth_files(layout) if functions else ())
     modules = {path for path in (module_of(word, layout) for word in functions) if path is not None}
-    give_sources(old, layout, modules | {f"app/{app.app_name(word)}" for word in words})
+    give_sources(old, layout, modules | {f"app/{app_name(word)}" for word in words})
 
 
-def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, Any]]:
+def resolve(checked: Checked, old: Archive, layout: Layout) -> list[dict[str, Any]]:
     """Return the new entry points, or the old ones, whose files must be there still."""
-    if request.entry_points:
-        return entry_point.resolve_all(request.entry_points, layout, None, request.variables)
+    if checked.commands:
+        return resolve_all(checked.commands, layout, None, checked.variables)
     there = {os.fsdecode(row.path) for row in [*old.index.files, *old.index.links, *old.index.directories]}
     for entry in old.manifest.entry_points:
         for kind, word in entry["command"]:
@@ -128,7 +147,7 @@ def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, An
                     needed = path.partition("/")[2]
                     what = f"the entry point {entry['name']!r} needs {needed}, which is not in the new app"
                     remedy = "name it among the paths, use --keep-app, or give --entrypoint"
-                    raise EntryPointNotFound(what, os.fsencode(request.archive), remedy)
+                    raise EntryPointNotFound(what, os.fsencode(checked.request.archive), remedy)
         kind, word = entry["command"][0]
         first = layout.entries.get(f"{kind}/{word}")
         if kind == "app" and isinstance(first, Content):
@@ -137,17 +156,22 @@ def resolve(request: Request, old: Archive, layout: Layout) -> list[dict[str, An
     return points
 
 
-def variables(request: Request, old: Archive) -> tuple[list[dict[str, object]], list[str]]:
-    """Return the archive's variables, and those that it keeps: the old without what is unset, and what was given."""
-    stay = {} if request.no_env else {each["name"]: each for each in old.manifest.env}
-    left = set() if request.no_env else set(old.manifest.kept_variables)
+def change_variables(checked: Checked, old: Archive) -> tuple[list[dict[str, object]], list[str]]:
+    """Return the variables that the new archive sets, and those of the caller that it keeps.
+
+    These are the old ones without those to unset, and those that were given. Raises InputError for one to unset that
+    the archive does not have.
+    """
+    request = checked.request
+    env = {} if request.no_env else {str(each["name"]): each for each in old.manifest.env}
+    kept = set() if request.no_env else set(old.manifest.kept_variables)
     for name in request.unset:
-        if stay.pop(name, None) is None and name not in left:
-            known = ", ".join(sorted({*stay, *left})) or "none"
-            raise InputError(f"the archive sets no variable {name!r}", os.fsencode(request.archive), f"it has: {known}")
-        left.discard(name)
-    found = {**stay, **{str(each["name"]): each for each in baked.parse(request.variables)}}
-    return [found[name] for name in sorted(found)], sorted({*left, *request.kept_variables})
+        if env.pop(name, None) is None and name not in kept:
+            names = ", ".join(sorted({*env, *kept})) or "none"
+            raise InputError(f"the archive sets no variable {name!r}", os.fsencode(request.archive), f"it has: {names}")
+        kept.discard(name)
+    env.update((variable.name, variable._asdict()) for variable in checked.variables)
+    return [env[name] for name in sorted(env)], sorted({*kept, *checked.kept_variables})
 
 
 def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, output: Path) -> Manifest:
@@ -170,7 +194,7 @@ def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, ou
 
 def outcome(output: Path, points: list[dict[str, Any]], layout: Layout, platform: str) -> Repacked:
     """Return what is made, before it is."""
-    notes = [*app.notes_on_leaving_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
+    notes = [*notes_on_leaving_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
     names = tuple(entry["name"] for entry in points)
     count = sum(path.startswith("app/") for path in layout.entries)
     return Repacked(output, platform, names, count, tuple(notes))

@@ -106,7 +106,7 @@ def test_app_is_replaced_kept_or_left_out(conda: Conda, work: Path, store: Path)
         (("--no-env", "--unset", "A"), "the archive sets no variable 'A'; it has: none"),
         (("--entrypoint", "nothing"), "is neither a command of the environment nor a file of the app"),
         (("no-such-file",), "no such file or directory for the app"),
-        (("--env", "x"), "is no assignment"),
+        (("--env", "x"), "is not an assignment"),
         (("--env", "A=b", "-o", "nowhere/x.coex"), "the directory of the output does not exist"),
         (("--env", "A=b", "-o", "main.py"), "is not a coex archive, and would be replaced"),
         (("--env", "A=b", "--compression-level", "99"), "the compression level 99 is not between 1 and 19"),

@@ -35,8 +35,8 @@ LANGUAGES = (
     ("java", "CLASSPATH JAVA_HOME"),
 )
 FIXED = {"PYTHONNOUSERSITE": "1"}
-# What no environment can set: it is the archive's own, or a shell ends over the try.
-KEPT = re.compile(r"(PATH|COEX_(FILE|PREFIX|APP)|PPID|E?UID|(BASH|SHELL)OPTS|BASH_VERSINFO)\Z")
+# Variables of an environment that a start ignores: they belong to the archive, or a shell ends if they are set.
+UNSETTABLE = "PATH|COEX_(?:FILE|PREFIX|APP)|PPID|E?UID|(?:BASH|SHELL)OPTS|BASH_VERSINFO"
 
 # `export NAME=$VALUE` is split into words by some shells: values of others stand in quotes.
 TEMPLATE = b"""\
@@ -183,7 +183,7 @@ def environment_variables(prefix):
     return dict(
         (compat.utf8(name), None if value is None else _text(value))
         for name, value in found.items()
-        if value != UNSET and not KEPT.match(name.upper()) and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name)
+        if value != UNSET and not re.match("(?:%s)\\Z" % UNSETTABLE, name.upper()) and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name)
     )
 
 

@@ -80,7 +80,7 @@ ENTRY_POINTS = [
         "the environment has no Python to run 'tool:main'; add python",
         files(tool_py=""),
     ),
-    Case("no assignment", (*CPROG, *RUN, "--env", "A B=c"), "--env 'A B=c' is no assignment; write NAME=VALUE"),
+    Case("no assignment", (*CPROG, *RUN, "--env", "A B=c"), "--env 'A B=c' is not an assignment; write NAME=VALUE"),
     Case("kept variable", (*CPROG, *RUN, "--env", "PATH=c"), "--env cannot set PATH"),
     Case("pattern without a match", (*CPROG, *RUN, "x*/**"), "x*/**: matches no file or directory for the app"),
     Case("target outside", (*CPROG, *RUN, "a.txt=../b"), "a.txt: has a target outside the app, ../b", files(a_txt="")),

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conda_coex.errors import EntryPointNotFound
+from conda_coex.inputs.variables import parse_env
+from conda_coex.root.app import App
 from conda_coex.root.content import Content
+from conda_coex.root.entry_command import parse_command
 from conda_coex.root.entry_files import Names, notes_on_variables
-from conda_coex.root.entry_point import name_of, parse, resolve, with_own_files
+from conda_coex.root.entry_point import own_sources
+from conda_coex.root.entry_point import resolve as resolve_command
 from conda_coex.root.entry_words import words_of
 from conda_coex.root.layout import Layout
 from conda_coex.root.source import Held, OnDisk
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,14 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
         (here / name).write_text("text")
     monkeypatch.chdir(here)
     return layout
+
+
+def resolve(value: str, names: Names) -> dict[str, Any]:
+    return resolve_command(parse_command(value), names)
+
+
+def own_files(sources: list[str], values: list[str], layout: Layout, prefix: str | None = None) -> list[str]:
+    return own_sources(App(sources, Path("x.coex")), map(parse_command, values), layout, prefix)
 
 
 A = "${COEX_APP}/"
@@ -128,7 +138,7 @@ def test_notes(layout: Layout, value: str, note: str) -> None:
     assert [word for _, word in found["command"][1:] if word != A + "app.py"] == [
         word for word in shlex.split(value)[1:] if word != "app.py"
     ]
-    assert layout.notes == [f"entry point {name_of(value)}: {note}"]
+    assert layout.notes == [f"entry point {parse_command(value).name}: {note}"]
 
 
 @pytest.mark.parametrize(
@@ -186,8 +196,8 @@ def test_added_by_itself(layout: Layout) -> None:
     """The work of a program, not its data, nor what it writes, nor what is in the app by another name."""
     values = ["python local.py other.yml", "tool --file=local.py", "python -m notin x", "tool -o app.py"]
     values.append("python two.sh")
-    assert with_own_files(["two.sh=bin/two"], values, layout, None) == ["two.sh=bin/two", "local.py", "notin"]
-    assert with_own_files([], ["tool notin:main", "tool notin", "python -m json.tool"], layout, None) == []
+    assert own_files(["two.sh=bin/two"], values, layout) == ["local.py", "notin"]
+    assert own_files([], ["tool notin:main", "tool notin", "python -m json.tool"], layout) == []
 
 
 def test_directories_that_run(layout: Layout, tmp_path: Path) -> None:
@@ -219,10 +229,10 @@ def test_imports_of_a_script(layout: Layout, tmp_path: Path) -> None:
 
 def test_variables(layout: Layout) -> None:
     variables = ["A=app.py", "B?=conf", "C=./conf", "D=${COEX_APP}/app.py", "E=/app", "F=.", "G=no.py", "H="]
-    assert list(notes_on_variables(variables, Names(layout, None))) == [
-        "A=app.py is no path of the app on a host; write ${COEX_APP}/app.py if that is meant",
-        "C=./conf is no path of the app on a host; write ${COEX_APP}/conf if that is meant",
-        "E=/app is no path of the app on a host; write ${COEX_APP} if that is meant",
+    assert list(notes_on_variables(parse_env(variables), Names(layout, None))) == [
+        "A=app.py is not a path of the app on a host; write ${COEX_APP}/app.py if that is meant",
+        "C=./conf is not a path of the app on a host; write ${COEX_APP}/conf if that is meant",
+        "E=/app is not a path of the app on a host; write ${COEX_APP} if that is meant",
     ]
 
 
@@ -238,7 +248,7 @@ def test_words_in_the_existing_environment(layout: Layout, tmp_path: Path) -> No
     assert resolve(f"python {prefix}/bin/tool", Names(layout, prefix))["command"] == [
         ["prefix", "bin/python"], ["prefix", "bin/tool"]
     ]  # fmt: skip
-    assert with_own_files([], [f"python {prefix}/bin/tool"], layout, prefix) == []
+    assert own_files([], [f"python {prefix}/bin/tool"], layout, prefix) == []
     assert layout.notes == []
     found = resolve(f"tool {prefix}/var/log", Names(layout, prefix))
     assert found["command"][1:] == [["expanded", "${COEX_PREFIX}/var/log"]]
@@ -252,9 +262,9 @@ def test_programs_by_their_place_in_an_image(layout: Layout, tmp_path: Path) -> 
         found = resolve(f"{place} app.py", Names(layout, None))
         assert found["command"] == [["prefix", "bin/python"], ["app", "app.py"]]
         assert layout.notes.pop() == f"the entry point {place} is python of the environment"
-        assert with_own_files([], [f"{place} app.py"], layout, None) == ["app.py"]
+        assert own_files([], [f"{place} app.py"], layout) == ["app.py"]
     assert resolve("/bin/bash two.sh", Names(layout, None))["command"][0] == ["host", "bash"]
-    assert with_own_files([], ["/bin/sh two.sh"], layout, None) == ["two.sh"]
+    assert own_files([], ["/bin/sh two.sh"], layout) == ["two.sh"]
     assert resolve("/x/bin/python app.py", Names(layout, "/x"))["command"][0] == ["prefix", "bin/python"]
     assert layout.notes == []
 
@@ -269,7 +279,7 @@ def test_programs_by_their_place_in_an_image(layout: Layout, tmp_path: Path) -> 
     ],
 )  # fmt: skip
 def test_name(value: str, name: str) -> None:
-    assert name_of(value) == name
+    assert parse_command(value).name == name
 
 
 def test_scripts_with_line_ends_of_windows(layout: Layout, tmp_path: Path) -> None:
@@ -283,7 +293,7 @@ def test_scripts_with_line_ends_of_windows(layout: Layout, tmp_path: Path) -> No
 
 
 def test_names_as_in_metadata_of_packages() -> None:
-    assert parse("tool = pkg.cli:main x") == parse("tool=pkg.cli:main x")
+    assert parse_command("tool = pkg.cli:main x") == parse_command("tool=pkg.cli:main x")
 
 
 def test_program_that_may_not_be_executed(layout: Layout) -> None:
