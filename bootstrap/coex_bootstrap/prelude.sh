@@ -57,14 +57,23 @@ if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ];
 fi
 _coex_code='
 import sys
-sys.path[0] = sys.argv[1]
+del sys.path[0]
 try:
     import _signal as signal
 except ImportError:
     import signal
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler: signal.signal(signal.SIGINT, signal.SIG_DFL)
 try:
-    from coex_bootstrap.__main__ import main
+    import struct
+    file = open(sys.argv[1], "rb")
+    file.seek(-22, 2)
+    file.seek(-22 - sum(struct.unpack("<2L", file.read(22)[12:20])), 2)
+    head = file.read(41)
+    if head[30:] != b"__main__.py": raise ValueError
+    code = file.read(*struct.unpack("<L", head[18:22]))
+    file.close()
+    names = {"__name__": "coex"}
+    exec(compile(code, sys.argv[1] + "/__main__.py", "exec"), names)
 except Exception:
     why = "not a complete coex archive; get a fresh copy of the file"
     try:
@@ -73,7 +82,7 @@ except Exception:
     except EnvironmentError: why = "the archive cannot be read: %s" % sys.exc_info()[1].strerror
     sys.stderr.write("coex: %s: %s\n" % (sys.argv[1], why))
     sys.exit(125)
-sys.exit(main(sys.argv[1], sys.argv[2:]))
+sys.exit(names["main"](sys.argv[1], sys.argv[2:]))
 '
 # Of a Python that was packaged in parts, as Debian's python3-minimal, the standard library lacks what is needed here. One
 # without ctypes, by which libzstd is loaded, is marked: it serves where there is no other.
