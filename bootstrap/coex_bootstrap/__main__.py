@@ -45,13 +45,17 @@ def main(path, arguments):
         if failure:
             sys.stderr.write("coex: %s: the archive cannot be read: %s\n" % (path, failure))
             return 125
-        if is_whole(path):
+        if not isinstance(error, Incomplete) and is_whole(path):
             from coex_bootstrap.base import compat, errors
 
             sys.stderr.write("coex: %s\n" % errors.unforeseen(error, compat.path_bytes(path)))
             return 125
     sys.stderr.write("coex: %s: not a complete coex archive; get a fresh copy of the file\n" % path)
     return 125
+
+
+class Incomplete(Exception):
+    """The file does not end with the tail of an archive."""
 
 
 class Modules(object):
@@ -69,7 +73,8 @@ class Modules(object):
         if name not in self.sources:
             return None
         member = self.sources[name][0]
-        spec = type(sys.__spec__)(name, self, is_package=is_package(member))  # type: ignore[attr-defined,unused-ignore]
+        kind = type(sys.__spec__)  # type: Any  # importlib.machinery.ModuleSpec, which is loaded already
+        spec = kind(name, self, is_package=is_package(member))
         spec.origin, spec.has_location = self.file_of(name), True
         if is_package(member):
             spec.submodule_search_locations.append(self.file_of(name)[: -len("/__init__.py")])
@@ -90,11 +95,9 @@ class Modules(object):
     def load_module(self, name):
         # type: (str) -> ModuleType
         module = sys.modules[name] = type(sys)(name)
-        module.__file__, module.__loader__, module.__package__ = self.file_of(name), self, name  # type: ignore[assignment]
+        module.__file__, module.__loader__, module.__package__ = self.file_of(name), self, None
         if is_package(self.sources[name][0]):
             module.__path__ = [module.__file__[: -len("/__init__.py")]]
-        else:
-            module.__package__ = name.rpartition(".")[0]
         self.exec_module(module)
         return module
 
@@ -104,7 +107,7 @@ class Modules(object):
 
     def get_code(self, name):
         # type: (str) -> CodeType
-        return compile(self.sources[name][1], self.file_of(name), "exec", 0, True)  # type: ignore[no-any-return]
+        return compile(self.sources[name][1], self.file_of(name), "exec", 0, True)
 
     def get_source(self, name):
         # type: (str) -> str
@@ -124,9 +127,14 @@ def read_sources(path):
 
     stream = open(path, "rb")
     try:
-        stream.seek(-22, 2)
-        size = sum(struct.unpack("<2L", stream.read(22)[12:20]))  # of the members and their directory (APPNOTE 4.3.16)
-        stream.seek(-22 - size, 2)
+        stream.seek(0, 2)
+        end = stream.tell() - 22  # of the end record (APPNOTE 4.3.16)
+        stream.seek(max(end, 0))
+        record = stream.read()
+        size = sum(struct.unpack("<2L", record[12:20].ljust(8)))  # of the members and of their directory
+        if record[:4] != b"PK\5\6" or size > end:
+            raise Incomplete()
+        stream.seek(end - size)
         tail = stream.read(size)
     finally:
         stream.close()
