@@ -79,8 +79,8 @@ def write(path: Path, content: bytes) -> Path:
 def test_truncated(
     data: bytes, marks: dict[str, int], way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
 ) -> None:
-    tail, size = marks["tail"], marks["size"]
-    sizes = [marks["payload"], marks["payload"] + 1, (marks["payload"] + tail) // 2, tail, tail + 1, tail + 3000, (tail + size) // 2]
+    payload, tail, size = marks["payload"], marks["tail"], marks["size"]
+    sizes = [payload, payload + 1, (payload + tail) // 2, tail, tail + 1, tail + 3000, (tail + size) // 2]
     for length in [*sizes, marks["end"], size - 21, size - 1]:
         path = write(tmp_path / "cut.coex", data[:length])
         if way in ("./file", "sh"):
