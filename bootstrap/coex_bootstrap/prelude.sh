@@ -98,13 +98,24 @@ if whole and sys.version_info >= (2, 7):
     if "__pypy__" not in sys.builtin_module_names and lacks("_zstd") and lacks("_ctypes"): sys.stdout.write("?")
     sys.stdout.write(sys.executable)'
 unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # what some Pythons take for their own path, even with -E
-_coex_last=
+# On macOS, /usr/bin/python3 opens a dialog unless the developer tools are installed, which xcode-select says without one.
+_coex_last= _coex_mac=
+case @CACHES@ in Library/*) _coex_mac=mac ;; esac
 for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
   python3.20 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 \
   python3.11 python3.10 python3.9 python3.8 python3.7 python3.6 python3.5 python3.4 python3.3 python2.7 \
   pypy3 pypy /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python \
-  /opt/homebrew/bin/python3 /opt/conda/bin/python3
+  /opt/homebrew/bin/python3 /opt/conda/bin/python3 mac "${CONDA_PYTHON_EXE-}" \
+  /Library/Frameworks/Python.framework/Versions/Current/bin/python3 /opt/miniconda3/bin/python3 /opt/anaconda3/bin/python3 \
+  developer-tools
 do
+  case $_coex_mac:$_coex_python in
+    :mac) break ;;
+    mac:"${COEX_PYTHON-}") ;;
+    mac:python3) [ "$(command -v python3)" != /usr/bin/python3 ] || continue ;;
+    mac:mac | mac:/usr/bin/python3) continue ;;
+    mac:developer-tools) /usr/bin/xcode-select -p >/dev/null 2>&1 || continue; _coex_python=/usr/bin/python3 ;;
+  esac
   # The interpreter itself is started, not a shim on PATH that changes the environment.
   _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
   case $_coex_found in
