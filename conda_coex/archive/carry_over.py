@@ -12,7 +12,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.relocation import HASHES, TEXT, kind_of, parse, parse_slots, write_slots
 
 from ..root.content import SECOND, Content, Link, relocation_of
-from ..root.source import Held
+from ..root.source import InMemory
 from .sizes import decode
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
             data = _decoded(old, row.frame) if row.size else b""
             is_placed = kind_of(row.relocation) == TEXT
             place = parse(row.relocation, old.index.placeholders).placeholder if is_placed else None
-            source = Held(data[row.offset :][: row.size])
+            source = InMemory(data[row.offset :][: row.size])
             moved = relocation_of(place, "text") if place else None
             layout.entries[path] = replace(entry, source=source, relocation=moved)
 
@@ -126,4 +126,4 @@ def _renumbered(source: Source, rows: dict[int, int], frames: dict[int, int]) ->
 
 def is_kept(entry: Content | Link | None) -> bool:
     """Return whether a file is of the old archive: its content has no source of its own, or what was read of it."""
-    return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, Held))
+    return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, InMemory))

@@ -12,7 +12,7 @@ import zstandard
 from coex_bootstrap.format.manifest import FRAME_LIMIT, FRAME_SIZE
 
 from ..errors import AppError, FileChanged, PackageDamaged
-from ..root.source import OnDisk, digest
+from ..root.source import OnDisk, sha256_of
 from .placeholders import find_edits
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def ordered(contents: Iterable[Content]) -> list[Content]:
 
 
 def _key(content: Content) -> tuple[bool, str, str, str]:
-    directory, name = posixpath.split(content.origin)
+    directory, name = posixpath.split(content.name_in_group)
     return content.is_relocated, directory.removesuffix("/__pycache__"), posixpath.splitext(name)[1], name
 
 
@@ -110,9 +110,9 @@ def pack(pieces: Sequence[Piece], level: int) -> Packed:
     for piece in pieces:
         data = _read(piece)
         if piece.length == piece.content.size:
-            edits[piece.content.origin] = _examine(piece.content, data)
+            edits[piece.content.name_in_group] = _examine(piece.content, data)
         elif not piece.start:
-            edits[piece.content.origin] = _examine_large(piece.content)
+            edits[piece.content.name_in_group] = _examine_large(piece.content)
         parts.append(data)
     joined = b"".join(parts)
     level = effort(joined, level)
@@ -153,7 +153,7 @@ def _read(piece: Piece) -> bytes:
 
 def _unreadable(content: Content, why: str) -> AppError | FileChanged | PackageDamaged:
     unpackaged = AppError if content.path.startswith("app/") else FileChanged
-    kind = PackageDamaged if content.key is not None and isinstance(content.source, OnDisk) else unpackaged
+    kind = PackageDamaged if content.package_path is not None and isinstance(content.source, OnDisk) else unpackaged
     return kind(f"cannot be packed: {why}", content.source.name if content.source else None)
 
 
@@ -173,8 +173,8 @@ def _examine_large(content: Content) -> Edits | None:
 
 def _examine(content: Content, data: Buffer) -> Edits | None:
     """Return the edits of a file, after refusing one of conda's cache that was edited there, as through a link."""
-    if content.sha256 is not None and digest(data) != content.sha256:
-        if content.key is None or not isinstance(content.source, OnDisk):
+    if content.sha256 is not None and sha256_of(data) != content.sha256:
+        if content.package_path is None or not isinstance(content.source, OnDisk):
             raise _unreadable(content, "it changed while it was read")
         raise PackageDamaged("differs from what its package recorded", content.source.name)
     if content.placeholder is None or content.file_mode is None or content.edits is not None:

@@ -104,7 +104,7 @@ def _measured(platform: str, payload: Payload, index: Index) -> dict[str, Any]:
 
 
 def _packages(plans: Sequence[PackagePlan], layout: Layout, payload: Payload) -> list[dict[str, object]]:
-    sizes = {group.owner: group.contents for group in layout.groups()}
+    sizes = {group.owner: group.files for group in layout.groups()}
     packages = []
     for plan in plans:
         contents = sizes.get(plan.package.dist, ())

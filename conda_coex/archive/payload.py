@@ -60,8 +60,8 @@ class Payload:
     def _plan_group(self, group: Group, pool: ThreadPoolExecutor, steps: deque[Callable[[], None]], ahead: int) -> None:
         """Start the work on a group and queue what finishes it, in order; do what is queued too far ahead."""
         entry = group.entry or self.cache.open(group.identity)
-        if entry is not None and {c.origin for c in group.contents if c.size} <= entry.places.keys():
-            changed = [c for c in group.contents if c.size and entry.places[c.origin].mtime_ns != c.mtime_ns]
+        if entry is not None and {c.name_in_group for c in group.files if c.size} <= entry.places.keys():
+            changed = [c for c in group.files if c.size and entry.places[c.name_in_group].mtime_ns != c.mtime_ns]
             checked = [pool.submit(check_source, content) for content in changed if content.source is not None]
             steps.append(lambda: self._take_entry(group, entry, checked))
             while len(steps) > ahead:
@@ -116,22 +116,22 @@ class Payload:
 
     def _add_rows(self, group: Group, first: int, places: dict[str, Place]) -> None:
         """Append the rows of a group's files, in the order of their places."""
-        if group.packaged:
+        if group.of_package:
             self.packaged += range(first, len(self.frames))
         nowhere = Place(-first, 0, 0, None, 0)
-        found = [(places[c.origin] if c.size else nowhere, c) for c in group.contents]
+        found = [(places[c.name_in_group] if c.size else nowhere, c) for c in group.files]
         for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
             relocation = self._relocation(content, place)
             if relocation != NOTHING:
-                self._sources[group.owner, content.origin] = len(self.rows)
+                self._sources[group.owner, content.name_in_group] = len(self.rows)
             path, mtime = os.fsencode(content.path), format_time(content.mtime_ns).encode()
             number = first + place.frame
             self.rows.append(File(content.mode, mtime, number, place.offset, content.size, relocation, path))
-        for content in group.all:
-            if content.placeholder and (group.owner, content.origin) not in self._sources:
-                place = places[content.origin] if content.size else nowhere
+        for content in group.all_files:
+            if content.placeholder and (group.owner, content.name_in_group) not in self._sources:
+                place = places[content.name_in_group] if content.size else nowhere
                 where = first + place.frame, place.offset, content.size
-                self._sources[group.owner, content.origin] = (*where, self._relocation(content, place))
+                self._sources[group.owner, content.name_in_group] = (*where, self._relocation(content, place))
 
     def _relocation(self, content: Content, place: Place) -> bytes:
         moved = content.relocation
@@ -150,7 +150,7 @@ class Filling:
         self.frames: list[tuple[int, int, str]] = []
         self.places: dict[str, Place] = {}
         self.twins: list[tuple[Content, str]] = []  # and origin of the same content before it
-        self.contents = list(self._once(ordered(group.all)))
+        self.contents = list(self._once(ordered(group.all_files)))
 
     def _once(self, contents: Iterable[Content]) -> Iterable[Content]:
         seen: dict[tuple[object, ...], str] = {}
@@ -162,7 +162,7 @@ class Filling:
                 if key in seen:
                     self.twins.append((content, seen[key]))
                     continue
-                seen[key] = content.origin
+                seen[key] = content.name_in_group
             yield content
 
     def take(self, packed: Packed) -> None:
@@ -171,8 +171,8 @@ class Filling:
         self.frames.append((len(packed.data), packed.content, packed.sha256))
         for piece in packed.pieces:
             if not piece.start:
-                content, edits = piece.content, packed.edits[piece.content.origin]
-                self.places[content.origin] = Place(number, offset, content.size, edits, content.mtime_ns)
+                content, edits = piece.content, packed.edits[piece.content.name_in_group]
+                self.places[content.name_in_group] = Place(number, offset, content.size, edits, content.mtime_ns)
             offset += piece.length
         if self.writer is not None:
             self.writer.write(packed)
@@ -180,7 +180,7 @@ class Filling:
     def finish(self) -> None:
         """Place the twins, and commit the frames to the cache."""
         for twin, first in self.twins:
-            self.places[twin.origin] = self.places[first]._replace(mtime_ns=twin.mtime_ns)
+            self.places[twin.name_in_group] = self.places[first]._replace(mtime_ns=twin.mtime_ns)
         if self.writer is not None:
             self.writer.commit(self.frames, self.places)
 

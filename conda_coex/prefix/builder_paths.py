@@ -38,7 +38,7 @@ def files_outside(items: Iterable[Content | Link], names: Sequence[str]) -> dict
     """Return files that name something of the builder's machine which no host has, and the first such path."""
     found = {}
     for item in items:
-        if isinstance(item, Content) and item.key is None and READ.match(item.path) and item.size < SIZE:
+        if isinstance(item, Content) and item.package_path is None and READ.match(item.path) and item.size < SIZE:
             place = _outside(item, names)
             if place is not None:
                 found[item.path.removeprefix("prefix/")] = place
@@ -73,7 +73,7 @@ def libraries(items: Iterable[Content | Link]) -> dict[str, str]:
     there = {item.path.rpartition("/")[2] for item in items}
     found: dict[str, str] = {}
     for item in items:
-        if isinstance(item, Content) and item.key is None and item.source is not None:
+        if isinstance(item, Content) and item.package_path is None and item.source is not None:
             is_program = item.size > SMALLEST and (item.mode & 0o111 or ".so" in item.path)
             for name in _needed(item.source) if is_program else ():
                 if name.rpartition("/")[2] not in there and not HOSTS.match(name):

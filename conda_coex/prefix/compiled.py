@@ -17,7 +17,7 @@ from coex_bootstrap.format.relocation import in_binary
 
 from ..archive.placeholders import find_edits
 from ..root.content import Content
-from ..root.source import Held, OnDisk, Remade, digest
+from ..root.source import InMemory, OnDisk, Rewritten, sha256_of
 from . import elf
 from .elf_references import references
 from .files import opened
@@ -59,7 +59,7 @@ def settle(items: Iterable[Content | Link], names: Sequence[str], kept: Kept) ->
 
 
 def _settle(item: Content, names: Sequence[str], kept: Kept) -> Content:
-    if item.key is not None or item.source is None or item.file_mode == "text" or item.python is not None:
+    if item.package_path is not None or item.source is None or item.file_mode == "text" or item.python is not None:
         return item
     if item.file_mode is None and not (item.mode & 0o111 or PROGRAM.search(item.path)):
         return item
@@ -87,8 +87,8 @@ def decide(item: Content, data: Buffer, names: Sequence[str], kept: Kept) -> Con
         free = partial(_freed, prefix=prefix, directory=posixpath.dirname(item.path))
         freed = free(data[:])
         if freed != data[:]:
-            source = Remade(item.source.path, free) if isinstance(item.source, OnDisk) else Held(freed)
-            item, data = replace(item, source=source, sha256=digest(freed)), freed
+            source = Rewritten(item.source.path, free) if isinstance(item.source, OnDisk) else InMemory(freed)
+            item, data = replace(item, source=source, sha256=sha256_of(freed)), freed
     accept = _Chooser(data, sections, prefix, is_short=is_short)
     edits = find_edits(data, prefix, "paths", accept)
     if accept.fixed:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileChanged
 from ..root.content import Content, relocation_of, script_of
-from ..root.source import Held, OnDisk, Remade, digest, mapped
+from ..root.source import InMemory, OnDisk, Rewritten, mapped, sha256_of
 from .mentions import find_prefix, respell
 
 if TYPE_CHECKING:
@@ -68,13 +68,13 @@ def opened(source: Source) -> Iterator[Buffer]:
 
 def examine(data: Buffer, source: Path, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
     """Return what `data` of a live file becomes at `target`, a path of the root."""
-    plain = Content(target, safe_mode(state), state.st_mtime_ns, OnDisk(source), len(data), digest(data))
+    plain = Content(target, safe_mode(state), state.st_mtime_ns, OnDisk(source), len(data), sha256_of(data))
     named = {name: found for name in names if (found := find_prefix(data, name)) is not None}
     if not named:
         return Reading(plain)
     if len(named) > 1 and all(found.file_mode == "text" for found in named.values()):
         spell = partial(respell, names=tuple(named), name=names[0])  # a file has one placeholder
-        return _with_source(examine(spell(bytes(data)), source, target, state, names[:1]), Remade(source, spell))
+        return _with_source(examine(spell(bytes(data)), source, target, state, names[:1]), Rewritten(source, spell))
     name, found = max(named.items(), key=lambda each: each[1].places - each[1].stay)
     stay = found.stay + sum(other.places for other in named.values() if other is not found)
     script = _console_script(bytes(data), plain, name) if _is_command(plain) else None
@@ -87,12 +87,14 @@ def examine(data: Buffer, source: Path, target: str, state: os.stat_result, name
 
 def _with_source(reading: Reading, source: Source) -> Reading:
     content = reading.content
-    return replace(reading, content=content if isinstance(content.source, Held) else replace(content, source=source))
+    if isinstance(content.source, InMemory):
+        return reading
+    return replace(reading, content=replace(content, source=source))
 
 
 def with_data(path: Path, data: bytes, target: str, names: Sequence[str]) -> Content:
     """Return the file at `path` as the content of `target`, with other bytes."""
-    return _with_source(examine(data, path, target, path.stat(), names), Held(data)).content
+    return _with_source(examine(data, path, target, path.stat(), names), InMemory(data)).content
 
 
 def _is_command(content: Content) -> bool:
@@ -114,4 +116,4 @@ def _console_script(data: bytes, plain: Content, prefix: str) -> Content | None:
     python = interpreter.removeprefix(prefix + "/")
     if python == interpreter or not PYTHON.match(python) or find_prefix(rest, prefix) is not None:
         return None
-    return replace(plain, source=Held(rest), size=len(rest), sha256=digest(rest), relocation=script_of(python))
+    return replace(plain, source=InMemory(rest), size=len(rest), sha256=sha256_of(rest), relocation=script_of(python))

@@ -16,7 +16,7 @@ from ..conda_api.settings import package_caches
 from ..root.content import Content, Link, relocation_of
 from ..root.link_rules import NOARCH_SOURCE, PackagePlan, compiled_path
 from ..root.package import Package, PackagePath
-from ..root.source import OnDisk, Patched, Span, digest, digest_of
+from ..root.source import OnDisk, Patched, Span, sha256_of, sha256_of_pieces
 from .files import opened
 
 LONGEST = 255  # bytes by which a placeholder may be longer than the prefix
@@ -54,10 +54,10 @@ def plan_all(
         plan_installed(package, record, python, live, names) for package, record in zip(packages, records, strict=True)
     ]
     own = {
-        item.path.removeprefix("prefix/"): replace(item, key=None)
+        item.path.removeprefix("prefix/"): replace(item, package_path=None)
         for plan, _ in done
         for item in plan.files
-        if isinstance(item, Content) and item.key is not None
+        if isinstance(item, Content) and item.package_path is not None
     }
     for number, (_, drift) in enumerate(done):
         lost = {path: own[path] for path in drift.modified if path in own}
@@ -92,12 +92,12 @@ def plan_installed(
         is_compiled = package.noarch == "python" and isinstance(item, Content) and NOARCH_SOURCE.match(row["_path"])
         if python is not None and is_compiled:
             compiled[item.path] = compiled_path(target, python.version)
-        is_changed = isinstance(item, Content) and item.key is None and row.get("sha256")
+        is_changed = isinstance(item, Content) and item.package_path is None and row.get("sha256")
         if is_changed and _live_digest(package.directory / target) != row.get("sha256_in_prefix"):
             modified.append(target)
         files.append(item)
         paths.append(_path_row(target, row, item))
-    own = all(isinstance(item, Link) or item.key is not None for item in files)
+    own = all(isinstance(item, Link) or item.package_path is not None for item in files)
     planned = replace(package, paths=tuple(paths), altered=not own or len(files) != len(in_package))
     missing = tuple(target for target, row in record.rows if _is_missing(target, row, live, package.directory))
     scripts = tuple(_scripts(record, live))
@@ -122,18 +122,18 @@ def _is_missing(target: str, row: PathRow, live: Live, prefix: Path) -> bool:
 
 def _live_digest(path: Path) -> str | None:
     with contextlib.suppress(OSError):
-        return digest(path.read_bytes())
+        return sha256_of(path.read_bytes())
     return None
 
 
 def _own(item: Content | Link, target: str, row: PathRow, package: Package, names: Names) -> Content | Link:
-    if isinstance(item, Link) or item.key is not None:
+    if isinstance(item, Link) or item.package_path is not None:
         return item
     return _pristine(item, package, target, row, names)
 
 
 def _path_row(target: str, row: PathRow, item: Content | Link) -> PackagePath:
-    own = isinstance(item, Content) and item.key is not None
+    own = isinstance(item, Content) and item.package_path is not None
     kind = "hardlink" if isinstance(item, Content) else "softlink"
     sha256 = item.sha256 if isinstance(item, Content) and not (item.placeholder and not own) else None
     fields = row.copy()
@@ -149,7 +149,7 @@ def _pristine(item: Content, package: Package, target: str, row: PathRow, names:
     if not known:
         return _with_room(item, package.directory / target)
     if item.sha256 == known:
-        return replace(item, relocation=None, key=row["_path"])
+        return replace(item, relocation=None, package_path=row["_path"])
     if not placeholder:
         return item
     mode = row.get("file_mode") or "text"
@@ -157,14 +157,14 @@ def _pristine(item: Content, package: Package, target: str, row: PathRow, names:
     with opened(OnDisk(path)) as data:
         own = next(_originals(path, data, names, placeholder, mode, known), None)
         # conda's change of a long #! line cannot be reversed, but the cache has the file
-        is_condas = own is None and row.get("sha256_in_prefix") == digest(data)
+        is_condas = own is None and row.get("sha256_in_prefix") == sha256_of(data)
     if is_condas:
         own = next((each for each in _cached(package.dist, row["_path"]) if each[2] == known), None)
     if own is None:
         return item
     source, size, _ = own
     moved = relocation_of(placeholder, mode)
-    return replace(item, source=source, size=size, sha256=known, relocation=moved, key=row["_path"])
+    return replace(item, source=source, size=size, sha256=known, relocation=moved, package_path=row["_path"])
 
 
 def _originals(
@@ -173,7 +173,7 @@ def _originals(
     """Yield the file with the placeholder, its size and its sha256, if that is the one that the package recorded."""
     for name in names:
         source = Patched(path, tuple(unrelocated(data, name.encode(), placeholder.encode(), mode)))
-        if source.spans and digest_of(source.pieces(data)) == known:
+        if source.spans and sha256_of_pieces(source.pieces(data)) == known:
             yield source, len(data) + sum(len(span.data) - (span.end - span.start) for span in source.spans), known
 
 
@@ -196,7 +196,7 @@ def _with_room(item: Content, path: Path) -> Content:
         source = Patched(path, tuple(unrelocated(data, name, longer.encode(), "binary")))
     original = source.read()
     edits = find_edits(original, longer, "binary")
-    return replace(item, source=source, sha256=digest(original), relocation=in_binary(longer, edits))
+    return replace(item, source=source, sha256=sha256_of(original), relocation=in_binary(longer, edits))
 
 
 def _cached(dist: str, path: str) -> Iterator[tuple[Source, int, str]]:
@@ -204,7 +204,7 @@ def _cached(dist: str, path: str) -> Iterator[tuple[Source, int, str]]:
     for directory in package_caches():
         source = OnDisk(directory / dist / path)
         with contextlib.suppress(OSError), source.opened() as data:
-            yield source, len(data), digest(data)
+            yield source, len(data), sha256_of(data)
 
 
 def unrelocated(data: Buffer, prefix: bytes, placeholder: bytes, file_mode: str) -> Iterator[Span]:

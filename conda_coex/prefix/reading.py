@@ -132,6 +132,6 @@ def plan_packages(
     files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
     noarch = {path for plan in plans for path in plan.compiled}
     found.sources = [source for source in found.sources if source.path not in noarch]
-    own = {item.path.removeprefix("prefix/") for item in files if item.key is not None}
+    own = {item.path.removeprefix("prefix/") for item in files if item.package_path is not None}
     found.stay = {path: count for path, count in found.stay.items() if path not in own}
     return Planned(plans, drifts, sorted(restored))

@@ -16,7 +16,7 @@ from ..conda_api.settings import package_caches
 from ..root.content import Content
 from ..root.link_rules import plan_package
 from ..root.package import PackagePath
-from ..root.source import digest
+from ..root.source import sha256_of
 
 if TYPE_CHECKING:
     import contextlib
@@ -118,7 +118,7 @@ def _restore_row(
     planned = replace(package, directory=extracted.directory, paths=(path,), entry_points=())
     (item,) = plan_package(planned, python, date).files
     if isinstance(item, Content) and not row.get("sha256"):
-        return replace(item, key=None)  # without a sha256, it cannot be checked again when it is packed
+        return replace(item, package_path=None)  # without a sha256, it cannot be checked again when it is packed
     return item
 
 
@@ -131,7 +131,7 @@ def _read(extracted: ExtractedPackage, name: str, row: PathRow) -> PackagePath |
             return None
         is_file = stat.S_ISREG(state.st_mode)
         known = row.get("sha256") if is_file else None
-        sha256 = digest(file.read_bytes()) if is_file else None
+        sha256 = sha256_of(file.read_bytes()) if is_file else None
     except OSError:
         return None
     if not (is_file or stat.S_ISLNK(state.st_mode)) or (sha256 != known if known else not extracted.proved):

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..root.source import digest
+from ..root.source import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -101,7 +101,7 @@ def _is_proved(name: str, data: bytes, row: PathRow) -> bool:
     placeholder = row.get("prefix_placeholder")
     if not placeholder:
         return data.startswith(f"#!{name}/bin/python".encode())
-    return digest(data.replace(name.encode(), str(placeholder).encode())) == row.get("sha256")
+    return sha256_of(data.replace(name.encode(), str(placeholder).encode())) == row.get("sha256")
 
 
 def _data(path: Path) -> bytes:

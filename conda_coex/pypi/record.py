@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..root.content import Content
-from ..root.source import Held, digest
+from ..root.source import InMemory, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -56,4 +56,4 @@ def _without(record: Content, moved: set[str], gone: Collection[str]) -> Content
     written = io.StringIO(newline="")
     csv.writer(written, lineterminator="\r\n" if "\r\n" in text else "\n").writerows(rows)
     data = os.fsencode(written.getvalue())
-    return replace(record, source=Held(data), size=len(data), sha256=digest(data))
+    return replace(record, source=InMemory(data), size=len(data), sha256=sha256_of(data))

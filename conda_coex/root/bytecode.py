@@ -18,7 +18,7 @@ from coex_bootstrap.base.cpu_count import usable_cores
 
 from .content import Content
 from .layout import Group
-from .source import Held, OnDisk
+from .source import InMemory, OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Compiled:
     """The .pyc files of one package, compiled now, or taken from the cache of frames."""
 
     group: Group
-    contents: list[Content]
+    files: list[Content]
 
 
 class Compiler:
@@ -88,7 +88,7 @@ class Compiler:
         return made, sorted(_relative(item) for item in sources if item.placeholder)
 
     def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
-        group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), packaged=True)
+        group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), of_package=True)
         entry = self.cache.open(group.identity)
         if entry is None:
             return Compiled(group, compile_with(interpreters, sources))
@@ -193,7 +193,7 @@ def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list
         interpreters.compile(scratch)
         made = sorted(path for path in Path(scratch).rglob("*.pyc") if not path.is_symlink())
         return [
-            Content(path, MODE, times[source_of(path)], Held(data), len(data))
+            Content(path, MODE, times[source_of(path)], InMemory(data), len(data))
             for pyc in made
             for path, data in [(f"prefix/{pyc.relative_to(scratch).as_posix()}", pyc.read_bytes())]
         ]

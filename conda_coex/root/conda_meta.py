@@ -10,7 +10,7 @@ from coex_bootstrap.format.relocation import of_hashes
 
 from .content import SECOND, Content, Link
 from .package import without_nulls
-from .source import Held
+from .source import InMemory
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -44,14 +44,14 @@ def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
     }
     text = dump_record(fields).encode()
     relocated = sorted(
-        (path.fields["_path"], item.origin)
+        (path.fields["_path"], item.name_in_group)
         for path, item in zip(plan.package.linked, plan.files, strict=True)
         if isinstance(item, Content) and item.placeholder and item.path not in gone
     )
     slots = _find_slots(text, plan.package.dist, dict(relocated))
     hashes = of_hashes(slots) if slots else None
     path = f"prefix/conda-meta/{plan.package.dist}.json"
-    return Content(path, 0o644, date * SECOND, Held(text), len(text), relocation=hashes)
+    return Content(path, 0o644, date * SECOND, InMemory(text), len(text), relocation=hashes)
 
 
 def dump_record(fields: Mapping[str, object]) -> str:
@@ -125,7 +125,7 @@ def plan_history(plans: Sequence[PackagePlan], specs: Sequence[str], conda_versi
     if specs:
         lines.append(f"# update specs: {list(specs)}")
     text = "\n".join(lines).encode() + b"\n"
-    return Content("prefix/conda-meta/history", 0o644, date * SECOND, Held(text), len(text))
+    return Content("prefix/conda-meta/history", 0o644, date * SECOND, InMemory(text), len(text))
 
 
 def _channel(record: Mapping[str, object]) -> str:
@@ -137,4 +137,4 @@ def plan_state(variables: dict[str, str | None], date: int) -> list[Content]:
     if not variables:
         return []
     text = json.dumps({"version": 1, "env_vars": variables}, ensure_ascii=False, sort_keys=True).encode()
-    return [Content("prefix/conda-meta/state", 0o644, date * SECOND, Held(text), len(text))]
+    return [Content("prefix/conda-meta/state", 0o644, date * SECOND, InMemory(text), len(text))]

@@ -28,12 +28,12 @@ class Content:
     size: int
     sha256: str | None = None
     relocation: Relocation | None = None  # edits of None are looked for when it is compressed
-    key: str | None = None  # its path in its package, if it is as that has it
+    package_path: str | None = None  # its path in its package, if it is as that has it
 
     @property
-    def origin(self) -> str:
+    def name_in_group(self) -> str:
         """The name of the file in its group, the same in every environment that has the package."""
-        return self.key or self.path
+        return self.package_path or self.path
 
     def read(self) -> bytes | None:
         """Return the bytes of the file; None if only frames have them."""

@@ -22,10 +22,10 @@ class Group:
 
     owner: str
     identity: str | None = None  # by which its frames are cached; None: they are not
-    packaged: bool = False  # a package or its compiled sources: other archives may have the same frames
+    of_package: bool = False  # a package or its compiled sources: other archives may have the same frames
     entry: Entry | None = None  # its frames, where they were found already
-    all: list[Content] = field(default_factory=list)
-    contents: list[Content] = field(default_factory=list)  # those of `all` that stand in the root
+    all_files: list[Content] = field(default_factory=list)
+    files: list[Content] = field(default_factory=list)  # those of `all_files` that stand in the root
 
 
 class Layout:
@@ -58,7 +58,7 @@ class Layout:
             self.entries[path] = item if path == item.path else replace(item, path=path)
             self._owners[path] = group
             if isinstance(item, Content):
-                group.all.append(item)
+                group.all_files.append(item)
             self._make_parents(path)
 
     def place_app(self, files: Iterable[Content | Link], directories: Iterable[str]) -> None:
@@ -122,11 +122,12 @@ class Layout:
         An owner is among them also where others have overwritten all its files, if the sha256 of one can be asked for.
         """
         for group in self._groups.values():
-            group.contents = []
+            group.files = []
         for path, entry in self.entries.items():
             if isinstance(entry, Content):
-                self._owners[path].contents.append(entry)
-        return [each for each in self._groups.values() if each.contents or any(item.placeholder for item in each.all)]
+                self._owners[path].files.append(entry)
+        groups = self._groups.values()
+        return [group for group in groups if group.files or any(item.placeholder for item in group.all_files)]
 
     def links(self) -> list[Link]:
         return [entry for entry in self.entries.values() if isinstance(entry, Link)]

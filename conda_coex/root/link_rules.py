@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import PackageRefused
 from .content import SECOND, Content, Link, relocation_of, script_of
 from .link_target import leaving_links
-from .source import Held, OnDisk
+from .source import InMemory, OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ class PackagePlan:
             return None
         words: list[str] = []
         for item in contents:
-            words += (item.origin, str(item.sha256))
+            words += (item.name_in_group, str(item.sha256))
             words += (f"{item.size} {item.file_mode}", item.placeholder) if item.placeholder else (str(item.size),)
         digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
         return f"{self.package.dist} {digest}"
@@ -100,7 +100,7 @@ def compiled_sources(package: Package, python: Python | None, files: Iterable[Co
     return {
         item.path: compiled_path(item.path.removeprefix("prefix/"), python.version)
         for item in files
-        if isinstance(item, Content) and item.key is not None and NOARCH_SOURCE.match(item.key)
+        if isinstance(item, Content) and item.package_path is not None and NOARCH_SOURCE.match(item.package_path)
     }
 
 
@@ -128,7 +128,7 @@ def _plan_path(package: Package, path: PackagePath, python: Python | None) -> Co
         size=path.size,
         sha256=path.sha256,
         relocation=relocation_of(path.placeholder, path.file_mode) if path.placeholder else None,
-        key=path.path,
+        package_path=path.path,
     )
 
 
@@ -156,7 +156,7 @@ def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Co
     text = ENTRY_POINT.format(module=point.module, name=point.function.split(".")[0], function=point.function)
     data = text.encode()
     script = script_of(python.program)
-    return Content(f"prefix/bin/{point.command}", 0o755, date * SECOND, Held(data), len(data), relocation=script)
+    return Content(f"prefix/bin/{point.command}", 0o755, date * SECOND, InMemory(data), len(data), relocation=script)
 
 
 def notes_on_leaving_links(plans: Sequence[PackagePlan]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import hashlib
 import mmap
@@ -19,13 +20,12 @@ MAPPED = 1 << 20  # bytes from which a file is mapped, not read
 BLOCK = 1 << 20
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(abc.ABC):
     """Where bytes come from; all methods raise OSError for a file that cannot be read."""
 
+    @abc.abstractmethod
     def read(self) -> bytes:
         """Return all bytes."""
-        raise NotImplementedError
 
     def part(self, start: int, size: int) -> bytes:
         """Return up to `size` bytes from `start` on."""
@@ -43,7 +43,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Held(Source):
+class InMemory(Source):
     """Bytes in memory: what the build itself has written."""
 
     data: bytes
@@ -75,7 +75,7 @@ class OnDisk(Source):
 
 
 @dataclass(frozen=True)
-class Remade(Source):
+class Rewritten(Source):
     """A file that is rewritten whenever it is read, so that the result is not kept in memory."""
 
     path: Path
@@ -165,12 +165,12 @@ def read_part(path: Path, start: int, size: int) -> bytes:
         os.close(descriptor)
 
 
-def digest(data: Buffer) -> str:
+def sha256_of(data: Buffer) -> str:
     """Return the sha256 of bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
-def digest_of(pieces: Iterable[bytes]) -> str:
+def sha256_of_pieces(pieces: Iterable[bytes]) -> str:
     """Return the sha256 of bytes that come in pieces."""
     total = hashlib.sha256()
     for piece in pieces:

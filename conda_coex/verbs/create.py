@@ -211,16 +211,16 @@ def plan(
     plans = [plan_package(package, python, date) for package in packages]
     layout = Layout()
     for each in plans:
-        layout.place(Group(each.package.dist, each.identity, packaged=True), each.files)
+        layout.place(Group(each.package.dist, each.identity, of_package=True), each.files)
     for each in plans:
         layout.place(SCRIPTS, each.entry_points)
     layout.notes += [*broken_commands(plans), *fetching_scripts(plans)]
     native = environment.platform == settings.builder_platform()
     compiled, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
     for made in compiled:
-        layout.place(made.group, made.contents)
+        layout.place(made.group, made.files)
     layout.remove(installed.removed)
-    layout.place(Group(OWNER, packaged=True), installed.items)
+    layout.place(Group(OWNER, of_package=True), installed.items)
     left = sorted([*left, *(item.path.removeprefix("prefix/") for item in installed.sources)])
     meta = conda_meta.plan_records(plans, date, installed.removed)
     meta.append(conda_meta.plan_history(plans, environment.specs, versions.version(), date))

@@ -110,7 +110,7 @@ def lay_out(
     """Return the root and the sources that the host has to compile."""
     layout = Layout()
     for plan in plans:
-        layout.place(Group(plan.package.dist, plan.identity, packaged=True), plan.files)
+        layout.place(Group(plan.package.dist, plan.identity, of_package=True), plan.files)
     for plan in plans:
         layout.place(create.SCRIPTS, plan.entry_points)
     layout.place(OWNER, found.items)
@@ -118,7 +118,7 @@ def lay_out(
     native = environment.platform == settings.builder_platform()
     groups, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
     for made in groups:
-        layout.place(made.group, made.contents)
+        layout.place(made.group, made.files)
     left += compile_unmanaged(python, found, layout, native=native)
     for path, mode in found.directories.items():
         layout.make_directory(path)

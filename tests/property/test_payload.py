@@ -29,7 +29,7 @@ from conda_coex.archive.read_back import read_back
 from conda_coex.archive.sizes import decode
 from conda_coex.root.content import Content, Link, relocation_of, script_of
 from conda_coex.root.layout import Group, Layout
-from conda_coex.root.source import Held
+from conda_coex.root.source import InMemory
 
 FRAME = 64  # bytes of content: frames are as small as the files are
 HOLDER = "/opt/placehold_placehold_placehold"
@@ -71,7 +71,7 @@ def content(made: Made, path: str) -> Content:
     placed = made.kind if made.kind in ("text", "binary") else None
     script = script_of("bin/python") if made.kind == "script" else None
     moved = relocation_of(HOLDER, placed) if placed else script
-    return Content(path, made.mode, 1000000000 * 10**9 + 5, Held(data), len(data), known, moved)
+    return Content(path, made.mode, 1000000000 * 10**9 + 5, InMemory(data), len(data), known, moved)
 
 
 def lay_out(drawn: list[list[Made]]) -> tuple[Layout, dict[bytes, tuple[int, bytes]]]:
@@ -86,9 +86,9 @@ def lay_out(drawn: list[list[Made]]) -> tuple[Layout, dict[bytes, tuple[int, byt
                 moved.append(((f"group {number}", path), relocated(made)))
             expected[path.encode()] = made.mode, relocated(made)
         items.append(Link(f"prefix/l{number}", "d0"))
-        layout.place(Group(f"group {number}", f"identity {number}", packaged=number % 3 != 2), items)
+        layout.place(Group(f"group {number}", f"identity {number}", of_package=number % 3 != 2), items)
     layout.place("conda-meta", [record(moved, expected)])
-    start = Content("prefix/bin/demo", 0o755, 5 * 10**9, Held(b"#!/bin/sh\n"), 10)
+    start = Content("prefix/bin/demo", 0o755, 5 * 10**9, InMemory(b"#!/bin/sh\n"), 10)
     layout.place("app", [start])
     expected[b"prefix/bin/demo"] = 0o755, b"#!/bin/sh\n"
     return layout, expected
@@ -115,7 +115,7 @@ def record(moved: list[tuple[tuple[str, str], bytes]], expected: dict[bytes, tup
     sums = "".join(hashlib.sha256(data).hexdigest() for _, data in moved)
     expected[b"prefix/conda-meta/record.json"] = 0o644, b"{" + sums.encode() + b"}"
     hashes = of_hashes(slots) if slots else None
-    return Content("prefix/conda-meta/record.json", 0o644, 7 * 10**9, Held(text), len(text), relocation=hashes)
+    return Content("prefix/conda-meta/record.json", 0o644, 7 * 10**9, InMemory(text), len(text), relocation=hashes)
 
 
 def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = None) -> Archive:

@@ -11,7 +11,7 @@ from coex_bootstrap.format.manifest import FRAME_LIMIT
 
 from conda_coex.archive.frames import SAMPLE, Piece, cut, effort, frame_size, ordered, pack
 from conda_coex.root.content import Content
-from conda_coex.root.source import Held, OnDisk
+from conda_coex.root.source import InMemory, OnDisk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ LIMIT = 1000
 
 
 def content(path: str, data: bytes | Path, size: int) -> Content:
-    return Content(path, 0o644, 0, Held(data) if isinstance(data, bytes) else OnDisk(data), size)
+    return Content(path, 0o644, 0, InMemory(data) if isinstance(data, bytes) else OnDisk(data), size)
 
 
 def decoded(contents: list[Content], limit: int) -> dict[str, bytes]:

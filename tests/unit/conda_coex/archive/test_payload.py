@@ -22,7 +22,7 @@ from conda_coex.archive.payload import Payload, make_index
 from conda_coex.errors import PackageDamaged
 from conda_coex.root.content import Content, Link, relocation_of, script_of
 from conda_coex.root.layout import Group, Layout
-from conda_coex.root.source import Held, OnDisk
+from conda_coex.root.source import InMemory, OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ HOLDER = "/opt/placehold_placehold_placehold"
 def file(path: str, data: bytes, mode: str | None = None, *, known: bool = True) -> Content:
     relocation = relocation_of(HOLDER, mode) if mode else None
     sha256 = hashlib.sha256(data).hexdigest() if known else None
-    return Content(f"prefix/{path}", 0o644, 10**9, Held(data), len(data), sha256, relocation, path)
+    return Content(f"prefix/{path}", 0o644, 10**9, InMemory(data), len(data), sha256, relocation, path)
 
 
 def made(
@@ -45,7 +45,7 @@ def made(
     """Return the payload of groups, its index, and all bytes of it."""
     layout = Layout()
     for owner, items in groups:
-        layout.place(Group(owner, f"identity of {owner}", packaged=owner != "app"), items)
+        layout.place(Group(owner, f"identity of {owner}", of_package=owner != "app"), items)
     stream = io.BytesIO()
     found = Payload(stream, cache or FrameCache(None, 1), lambda _size: None)
     found.add(layout.groups())
@@ -101,7 +101,7 @@ def test_edits_are_where_conda_replaces(mode: str) -> None:
 
 
 def test_console_scripts_name_their_python() -> None:
-    script = Content("prefix/bin/tool", 0o755, 0, Held(b"import x\n"), 9, relocation=script_of("bin/python3.11"))
+    script = Content("prefix/bin/tool", 0o755, 0, InMemory(b"import x\n"), 9, relocation=script_of("bin/python3.11"))
     _, index, _ = made(("one", [script]))
     assert [(row.relocation, row.mode) for row in index.files] == [(b"e:bin/python3.11", 0o755)]
 

@@ -16,7 +16,7 @@ from conda_coex.archive.read_back import read_back
 from conda_coex.errors import FramesDamaged, ReadBackFailed
 from conda_coex.root.content import Content
 from conda_coex.root.layout import Group, Layout
-from conda_coex.root.source import Held
+from conda_coex.root.source import InMemory
 from unit.coex_bootstrap.building import make_manifest
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ FULL = [["prefix", "bin/demo"], ["app", "data"], ["text", "-x"]]
 
 
 def content(path: str, data: bytes, mode: int) -> Content:
-    return Content(path, mode, 10**9, Held(data), len(data))
+    return Content(path, mode, 10**9, InMemory(data), len(data))
 
 
 def write(output: Path, cache: FrameCache, change: Change = lambda *_: None, *, flip: bool = False) -> None:
     """Write an archive of two files, after `change` of its index and manifest, and with one bit of a frame flipped."""
     layout = Layout()
-    layout.place(Group("demo", "demo", packaged=True), [content("prefix/bin/demo", b"#!/bin/sh\n", 0o755)])
+    layout.place(Group("demo", "demo", of_package=True), [content("prefix/bin/demo", b"#!/bin/sh\n", 0o755)])
     layout.place("app", [content("app/data/x", b"x", 0o644)])
     with writer.output_file(output) as stream:
         stream.seek(writer.prelude_size(host_platform()))

@@ -16,7 +16,7 @@ from conda_coex.prefix.compiled import Kept, settle
 from conda_coex.prefix.elf import read_sections
 from conda_coex.prefix.files import read_live
 from conda_coex.root.content import Content
-from conda_coex.root.source import Held
+from conda_coex.root.source import InMemory
 
 CODE = '#include "answer.h"\nint asked(void) { return answer(); }\nconst char *place = PLACE;\n'
 HEADER = "int answer(void);\nstatic inline int half(void) { return answer() / 2; }\n"
@@ -94,7 +94,7 @@ def test_what_is_no_whole_elf_file(tmp_path: Path, size: int) -> None:
     data = Path("/bin/sh").read_bytes()[:size]
     assert read_sections(data) == []
     edits = ((0, ((1, 2),)),)
-    content = Content("prefix/x", 0o644, 0, Held(data), len(data), "", in_binary(str(tmp_path), edits))
+    content = Content("prefix/x", 0o644, 0, InMemory(data), len(data), "", in_binary(str(tmp_path), edits))
     assert free(content, tmp_path).edits == (None if data else edits)  # of an ELF file they are looked for again
 
 

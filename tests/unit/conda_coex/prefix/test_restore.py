@@ -84,7 +84,7 @@ def test_archive(cache: Cache) -> None:
     assert (item.sha256, item.placeholder, item.file_mode, item.mode) == (
         library["sha256"], library["prefix_placeholder"], "binary", 0o755,
     )  # fmt: skip
-    assert item.key == "lib/libcgreet.so.1"
+    assert item.package_path == "lib/libcgreet.so.1"
     assert isinstance(item.source, OnDisk)
     assert item.source.path.stat().st_size == item.size
 
@@ -110,7 +110,7 @@ def test_package_of_old_has_no_sums_of_files(cache: Cache) -> None:
     wanted = {"_path": "share/legacy/plain.txt", "path_type": "hardlink"}
     item = cache.restore(LEGACY, wanted)["share/legacy/plain.txt"]
     assert isinstance(item, Content)
-    assert item.key is None
+    assert item.package_path is None
     cache.sums = {"sha256": "0" * 64, "md5": "0" * 32}
     assert cache.restore(LEGACY, wanted) == {}
 
@@ -146,7 +146,7 @@ def test_records_of_mamba(cache: Cache) -> None:
     assert rows[targets[0]]["_path"] == paths[0]
     found = cache.restore(HELLO, *rows.values(), python=python)
     items = [item for item in found.values() if isinstance(item, Content)]
-    assert [item.key for item in items] == paths
+    assert [item.package_path for item in items] == paths
 
 
 def test_link_that_leads_out_of_the_package(cache: Cache, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conda_coex.conda_api.installed_records import record_of
-from conda_coex.prefix.files import digest
+from conda_coex.prefix.files import sha256_of
 from conda_coex.prefix.spellings import find_aliases
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_a_text_with_its_sum_proves_a_name(prefix: Path) -> None:
     rows = []
     for name, text in texts.items():
         (prefix / "lib/pkgconfig" / name).write_text(text)
-        sum_of = digest(text.replace("/gone/env", "/placeholder").encode()) if name == "a.pc" else "0" * 64
+        sum_of = sha256_of(text.replace("/gone/env", "/placeholder").encode()) if name == "a.pc" else "0" * 64
         rows.append({"_path": f"lib/pkgconfig/{name}", "prefix_placeholder": "/placeholder", "sha256": sum_of})
     assert find_aliases(prefix, [record_of({"paths_data": {"paths": rows}})]).former == ["/gone/env"]
 

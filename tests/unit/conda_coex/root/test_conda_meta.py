@@ -19,7 +19,7 @@ from conda_coex.root.conda_meta import SLOT, dump_record, plan_history, plan_rec
 from conda_coex.root.content import Content, Link, relocation_of
 from conda_coex.root.link_rules import PackagePlan
 from conda_coex.root.package import Package, PackagePath
-from conda_coex.root.source import Held
+from conda_coex.root.source import InMemory
 
 DATE = 1_700_000_000
 RECORD = {
@@ -58,8 +58,9 @@ def plan(*paths: PackagePath, **compiled: str) -> PackagePlan:
             return Link(f"prefix/{path.path}", "a")
         relocation = relocation_of(path.placeholder, path.file_mode) if path.placeholder else None
         return Content(
-            f"prefix/{path.path}", 0o644, 0, Held(b"x"), 1, path.sha256, relocation=relocation, key=path.path
-        )
+            f"prefix/{path.path}", 0o644, 0, InMemory(b"x"), 1, path.sha256,
+            relocation=relocation, package_path=path.path,
+        )  # fmt: skip
 
     package = Package(dict(RECORD), Path(), None, (), paths, None, None)
     return PackagePlan(package, tuple(item(path) for path in paths), (), compiled)

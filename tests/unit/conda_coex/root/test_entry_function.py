@@ -10,12 +10,12 @@ from conda_coex.errors import EntryPointNotFound
 from conda_coex.root.content import Content, relocation_of
 from conda_coex.root.entry_function import check_function, directory_of, find_module, find_runnable
 from conda_coex.root.layout import Layout
-from conda_coex.root.source import Held, OnDisk, Source
+from conda_coex.root.source import InMemory, OnDisk, Source
 
 
 def layout_of(*files: tuple[str, bytes | Path | None]) -> Layout:
     layout = Layout()
-    python = Content("prefix/bin/python", 0o755, 0, Held(b""), 0)
+    python = Content("prefix/bin/python", 0o755, 0, InMemory(b""), 0)
     layout.place("all", [python, *(Content(path, 0o644, 0, source_of(data), 1) for path, data in files)])
     return layout
 
@@ -23,7 +23,7 @@ def layout_of(*files: tuple[str, bytes | Path | None]) -> Layout:
 def source_of(data: bytes | Path | None) -> Source | None:
     if data is None:
         return None
-    return OnDisk(data) if isinstance(data, Path) else Held(data)
+    return OnDisk(data) if isinstance(data, Path) else InMemory(data)
 
 
 def notes(source: bytes | None, word: str = "mod:main", path: str = "app/mod.py") -> list[str]:
@@ -109,7 +109,7 @@ def test_modules_that_pth_files_lead_to() -> None:
     layout = layout_of(("prefix/opt/src/mod.py", source))
     lines = b"/build/place/opt/src\n"
     moved = relocation_of("/build/place", "text")
-    layout.place("x", [Content(f"{inside}b.pth", 0o644, 0, Held(lines), len(lines), relocation=moved)])
+    layout.place("x", [Content(f"{inside}b.pth", 0o644, 0, InMemory(lines), len(lines), relocation=moved)])
     check_function("mod:main", layout)
     assert [*brought.notes, *near.notes, *layout.notes] == []
 
@@ -140,7 +140,7 @@ def test_modules_of_one_directory_of_the_app() -> None:
     places = {"app/lib/python/pkg/mod.py": "app/lib/python", "app/src/pkg/mod.py": "app/src", "app/pkg/mod.py": "app"}
     layout = layout_of()
     for path, directory in places.items():
-        layout.place("more", [Content(path, 0o644, 0, Held(source), len(source))])
+        layout.place("more", [Content(path, 0o644, 0, InMemory(source), len(source))])
         found = find_module("pkg.mod:main", layout)
         assert (found, directory_of("pkg.mod:main", found)) == (path, directory)
     found = find_module("mod:main", layout_of(("app/sub/mod.py", source), ("prefix/lib/python3.11/mod.py", source)))

@@ -15,15 +15,15 @@ from conda_coex.errors import EntryPointNotFound
 from conda_coex.root.content import Content
 from conda_coex.root.entry_script import fault, faulty_programs, run_app_file
 from conda_coex.root.layout import Layout
-from conda_coex.root.source import Held
+from conda_coex.root.source import InMemory
 
 
 def layout_of(platform: str = "linux-64", **files: bytes | Path) -> Layout:
     layout = Layout()
     layout.platform = platform
     for command in ("python", "python3", "tool"):
-        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, 0, Held(b""), 0)])
-    layout.place("app", [Content(f"app/{name}", 0o644, 0, Held(data), 1) for name, data in files.items()])
+        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, 0, InMemory(b""), 0)])
+    layout.place("app", [Content(f"app/{name}", 0o644, 0, InMemory(data), 1) for name, data in files.items()])
     return layout
 
 

@@ -18,7 +18,7 @@ from conda_coex.root.entry_point import own_sources
 from conda_coex.root.entry_point import resolve as resolve_command
 from conda_coex.root.entry_words import words_of
 from conda_coex.root.layout import Layout
-from conda_coex.root.source import Held, OnDisk
+from conda_coex.root.source import InMemory, OnDisk
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Return the root of an app, part of whose files are here, in the current directory."""
     layout = Layout()
     for command in ("python", "tool", "java", "node"):
-        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, 0, Held(b""), 0)])
+        layout.place("all", [Content(f"prefix/bin/{command}", 0o755, 0, InMemory(b""), 0)])
     here = tmp_path / "here"
     for name in (
         "app.py", "conf/a.yml", "conf/deep/b.yml", "pkg/__init__.py", "pkg/main.py", "run/x.txt", "a b/c=d.txt",
@@ -214,7 +214,7 @@ def test_directories_that_run(layout: Layout, tmp_path: Path) -> None:
 
 def test_imports_of_a_script(layout: Layout, tmp_path: Path) -> None:
     """What is beside it here, in neither the app nor the environment, and imported whenever it runs, is named."""
-    layout.place("all", [Content("prefix/lib/python3.11/lone2.py", 0o644, 0, Held(b""), 0)])
+    layout.place("all", [Content("prefix/lib/python3.11/lone2.py", 0o644, 0, InMemory(b""), 0)])
     source = "import os, local, lone2.x, nothing\nfrom notin.sub import x\nfrom . import run\nimport pkg.main\n"
     (tmp_path / "here/app.py").write_text(source + "def f():\n    import other\n")
     for name in ("lone2.py", "other.py"):
@@ -297,7 +297,7 @@ def test_names_as_in_metadata_of_packages() -> None:
 
 
 def test_program_that_may_not_be_executed(layout: Layout) -> None:
-    layout.place("all", [Content("prefix/share/tool.py", 0o644, 0, Held(b""), 0)])
+    layout.place("all", [Content("prefix/share/tool.py", 0o644, 0, InMemory(b""), 0)])
     with pytest.raises(EntryPointNotFound, match="not executable"):
         resolve("share/tool.py", Names(layout, None))
     assert resolve("python ${COEX_PREFIX}/share/tool.py", Names(layout, None))["command"][1][0] != "text"

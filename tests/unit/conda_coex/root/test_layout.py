@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from conda_coex.errors import PackageRefused
 from conda_coex.root.content import Content, Link, relocation_of
 from conda_coex.root.layout import Group, Layout
-from conda_coex.root.source import Held
+from conda_coex.root.source import InMemory
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def place(layout: Layout, name: str, package: list[Made]) -> None:
 
 def file(path: str, text: str = "", placeholder: str | None = None) -> Content:
     relocation = relocation_of(placeholder, "text") if placeholder else None
-    return Content(f"prefix/{path}", 0o644, 0, Held(text.encode()), len(text), relocation=relocation)
+    return Content(f"prefix/{path}", 0o644, 0, InMemory(text.encode()), len(text), relocation=relocation)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # conda leaves directories open
@@ -138,12 +138,12 @@ def test_link_that_leads_out_is_refused_when_a_file_lies_behind_it() -> None:
 
 def test_winner_is_listed_with_its_own_package() -> None:
     layout = Layout()
-    layout.place(Group("first", packaged=True), [file("both"), file("mine")])
+    layout.place(Group("first", of_package=True), [file("both"), file("mine")])
     layout.place("second", [file("both")])
     layout.place("first", [file("late")])  # another lot of a group that there is
-    found = {group.owner: [item.path for item in group.contents] for group in layout.groups()}
+    found = {group.owner: [item.path for item in group.files] for group in layout.groups()}
     assert found == {"first": ["prefix/mine", "prefix/late"], "second": ["prefix/both"]}
-    assert [item.path for item in layout.groups()[0].all] == ["prefix/both", "prefix/mine", "prefix/late"]
+    assert [item.path for item in layout.groups()[0].all_files] == ["prefix/both", "prefix/mine", "prefix/late"]
 
 
 @pytest.mark.parametrize(("placeholder", "owners"), [(None, ["second"]), ("/holder", ["first", "second"])])
@@ -159,7 +159,7 @@ def test_removed_and_empty() -> None:
     layout = Layout()
     layout.place("first", [file("a/x"), file("b"), Link("prefix/l", "b")])
     layout.remove(["prefix/b", "prefix/none"])
-    layout.place_app([Content("app/main", 0o644, 0, Held(b""), 0)], ["app/empty/deep"])
+    layout.place_app([Content("app/main", 0o644, 0, InMemory(b""), 0)], ["app/empty/deep"])
     assert list(layout.entries) == ["prefix/a/x", "prefix/l", "app/main"]
     assert layout.links() == [Link("prefix/l", "b")]
     assert layout.directories == {"prefix", "prefix/a", "app", "app/empty", "app/empty/deep"}

@@ -8,7 +8,7 @@ from coex_bootstrap.format.relocation import in_binary
 from conda_coex.errors import InputError
 from conda_coex.root.content import Content, Link
 from conda_coex.root.layout import Layout
-from conda_coex.root.source import Held
+from conda_coex.root.source import InMemory
 from conda_coex.verbs.pack_notes import LISTED, leaving, limits, shown
 
 
@@ -16,7 +16,7 @@ def layout(**prefixes: str) -> Layout:
     """Return a root with binaries of live prefixes, by name."""
     made = Layout()
     for name, prefix in prefixes.items():
-        item = Content(f"prefix/{name}", 0o644, 0, Held(b""), 0, None, in_binary(prefix, ((0, ((0, 9),)),)))
+        item = Content(f"prefix/{name}", 0o644, 0, InMemory(b""), 0, None, in_binary(prefix, ((0, ((0, 9),)),)))
         made.place("not of conda", [item])
     return made
 
