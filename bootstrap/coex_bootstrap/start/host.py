@@ -18,6 +18,7 @@ MACHINES = {
     "x86_64": "64", "amd64": "64", "i386": "32", "i686": "32", "aarch64": "aarch64", "arm64": "arm64",
     "ppc64le": "ppc64le", "s390x": "s390x", "armv7l": "armv7l", "armv6l": "armv6l", "riscv64": "riscv64",
 }
+ROSETTA = ("osx-arm64", "osx-64")  # an archive, and what a Python for Intel says of a Mac, whatever its processor
 ARCHSPEC = "__archspec"
 DIGITS = 100
 
@@ -31,7 +32,8 @@ def check_host(manifest):
     here = host_platform()
     allowed = (manifest.platform,) + (("osx-arm64",) if manifest.platform == "osx-64" else ())
     if here not in allowed:
-        raise HostUnfit("this archive is for %s, this host is %s" % (manifest.platform, here))
+        remedy = "start it with a Python for arm64: name one in COEX_PYTHON" if (manifest.platform, here) == ROSETTA else None
+        raise HostUnfit("this archive is for %s, this host is %s" % (manifest.platform, here), remedy=remedy)
     for name in sorted(manifest.requires):
         for constraint in manifest.requires[name]:
             found = unfit(name, constraint)

@@ -26,6 +26,7 @@ from .activate import needed_shell, write_activation
 from .host import check_host
 from .launch import start, write_start
 from .post_link import compile_sources, run_post_link
+from .rosetta import continue_in, find_native_python
 from .survived import is_lost
 
 TYPE_CHECKING = False
@@ -55,6 +56,11 @@ def run(path, arguments, environ, process):
     trace = Trace(environ)
     archive = Archive(path)
     trace.done("open the archive")
+    native = find_native_python(archive.manifest.platform)
+    if native is not None:
+        archive.close()
+        process.give_back()
+        continue_in(native, path, arguments, environ)
     check_host(archive.manifest)
     load_signer(archive.manifest.platform)  # its module, while the archive is there
     trace.done("check the host")
