@@ -1,4 +1,4 @@
-"""From files, specs and channels to what is asked for."""
+"""Merge environment files, specs and channels of the command line into the inputs of a solve."""
 
 from __future__ import annotations
 
@@ -15,65 +15,85 @@ from ..inputs.yaml_text import Text
 from .specs import read_environment_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..inputs.document import Document
     from ..inputs.environment_file import EnvironmentFile
 
-# Options, extras, hashes, repositories: what pip reads and conda does not.
-OF_PIP = re.compile(r"-|[\w.-]+\[[\w\s,.-]*\]|.*\s--?\w|.*\w+\+\w+://")
+# Lines that pip can read and conda cannot: options, extras, hashes, repositories.
+PIP_LINE = re.compile(r"-|[\w.-]+\[[\w\s,.-]*\]|.*\s--?\w|.*\w+\+\w+://")
 
 
-def merge_inputs(files: Sequence[Document], specs: Sequence[str]) -> MergedInputs:
-    """Read the environment files and join them with the specs; channels: command line, files, configuration."""
+def merge_inputs(documents: Sequence[Document], specs: Sequence[str]) -> MergedInputs:
+    """Return the content of environment files and further specs as one; raises InputError.
+
+    Channels of the command line precede those of files, and these precede the configured ones.
+    """
     from conda.base.context import context
 
-    read = [read_environment_file(document, context.subdir) for document in files]
-    paths = [document.path for document in files]
-    for path, found in zip(paths, read, strict=True):
-        if found.pinned and len(files) + len(specs) > 1:
-            raise not_alone(path)
-        if not (found.specs or found.pip or found.pinned):
-            raise InputError(
-                "the environment file asks for no package", os.fsencode(path), "list some under `dependencies:`"
-            )
-        for spec in found.specs:
-            _check_spec(spec, path)
+    sources = [(document.path, read_environment_file(document, context.subdir)) for document in documents]
+    for path, file in sources:
+        _check_file(path, file, is_only=len(documents) + len(specs) == 1)
     for spec in specs:
         _check_spec(spec)
-    wanted = list(specs)
+    files = [file for _, file in sources]
+    all_specs = [*specs, *(spec for file in files for spec in file.specs)]
+    pinned = tuple(record for file in files for record in file.pinned)
+    pip = tuple(_section(path, file) for path, file in sources if file.pip)
+    if not (all_specs or pinned or pip):
+        raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
+    variables, notes = _merge_variables(files)
+    channels = [channel for file in files for channel in file.channels]
+    lacks_pip = pip and all(file.lacks_pip for file in files if file.pip) and "pip" not in specs
+    return MergedInputs(
+        specs=tuple(dict.fromkeys(all_specs)),
+        channels=tuple(channels) if pinned else _channels(channels),
+        variables=variables,
+        pip=pip,
+        pinned=pinned,
+        notes=(*(note for file in files for note in file.notes), *notes),
+        implied=("pip",) if lacks_pip else (),
+    )
+
+
+def _check_file(path: str, file: EnvironmentFile, *, is_only: bool) -> None:
+    """Raise InputError for a lock file beside other inputs, a file without packages, and a wrong spec."""
+    if file.pinned and not is_only:
+        raise not_alone(path)
+    if not (file.specs or file.pip or file.pinned):
+        what = "the environment file asks for no package"
+        raise InputError(what, os.fsencode(path), "list some under `dependencies:`")
+    for spec in file.specs:
+        _check_spec(spec, path)
+
+
+def _merge_variables(files: Iterable[EnvironmentFile]) -> tuple[dict[str, str | None], list[str]]:
+    """Return the variables of all files, of equal names the last one; and notes on variables that are left out.
+
+    conda sets variables in capitals: names that differ only in case are equal.
+    """
     variables: dict[str, str | None] = {}
-    for found in read:
-        wanted.extend(found.specs)
-        for name, value in found.variables.items():  # which conda sets in capitals
+    for file in files:
+        for name, value in file.variables.items():
             variables = {other: variables[other] for other in variables if other.upper() != name.upper()}
             variables[name] = value
     reserved = [name for name in variables if RESERVED.fullmatch(name.upper())]
-    variables = {name: value for name, value in variables.items() if name not in reserved}
-    pinned = tuple(record for found in read for record in found.pinned)
-    if not (wanted or pinned or any(found.pip for found in read)):
-        raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
-    of_files = [channel for found in read for channel in found.channels]
-    pip = tuple(_section(path, found) for path, found in zip(paths, read, strict=True) if found.pip)
-    channels = tuple(of_files) if pinned else _channels(of_files)
-    notes = [note for found in read for note in found.notes]
-    notes += [f"the variable {name} is left out: activation or the shell sets it" for name in reserved]
-    implied = ("pip",) if all(found.lacks_pip for found in read if found.pip) and pip and "pip" not in specs else ()
-    return MergedInputs(tuple(dict.fromkeys(wanted)), channels, variables, pip, pinned, tuple(notes), implied)
+    notes = [f"the variable {name} is left out: activation or the shell sets it" for name in reserved]
+    return {name: value for name, value in variables.items() if name not in reserved}, notes
 
 
-def _section(path: str, found: EnvironmentFile) -> PipSection:
-    return PipSection(str(Path(path).absolute().parent), found.pip, pinned=bool(found.pinned), file=path)
+def _section(path: str, file: EnvironmentFile) -> PipSection:
+    return PipSection(str(Path(path).absolute().parent), file.pip, pinned=bool(file.pinned), file=path)
 
 
 def _check_spec(spec: str, path: str | None = None) -> None:
     """Raise InputError for a text that is not a spec, naming the file and its line."""
     where = None if path is None else os.fsencode(path)
     line = f", in line {spec.line}" if isinstance(spec, Text) and spec.line else ""
-    if spec.endswith("=pypi_0"):  # as `conda list --export` has it
+    if spec.endswith("=pypi_0"):  # as `conda list --export` writes it
         what = f"{str(spec)!r} was installed by pip{line}"
         raise InputError(what, where, "list it below `- pip:` in an environment file")
-    if OF_PIP.match(spec):  # of which older condas make some package
+    if PIP_LINE.match(spec):  # older versions of conda read it as another package
         what = f"{str(spec)!r} is a line for pip, not the specification of a package{line}"
         raise InputError(what, where, "list it below `- pip:` in an environment file, as it is or by `-r FILE`")
 
@@ -82,9 +102,9 @@ def _check_spec(spec: str, path: str | None = None) -> None:
 
     try:
         name = MatchSpec(spec).get_exact_value("name")
-    except InvalidMatchSpec as error:  # which conda cannot print as JSON
+    except InvalidMatchSpec as error:  # conda cannot print it as JSON
         raise InputError(f"{error}{line}", where) from error
-    except (ValueError, IndexError) as error:  # from conda 26's parser, of what begins like a spec
+    except (ValueError, IndexError) as error:  # conda 26's parser, for a text that begins like a spec
         raise InputError(f"Invalid spec {str(spec)!r}: {error}{line}", where) from error
     if name in (None, "*"):
         what = f"the specification {str(spec)!r} names no package{line}"
@@ -92,6 +112,10 @@ def _check_spec(spec: str, path: str | None = None) -> None:
 
 
 def _channels(of_files: Sequence[str]) -> tuple[str, ...]:
+    """Return the channels of the command line, of files and of the configuration, each once.
+
+    `nodefaults` in a file, or --override-channels, leaves out the configured ones.
+    """
     from conda import CondaError
     from conda.base.context import context
 
