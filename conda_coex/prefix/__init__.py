@@ -1,4 +1,4 @@
-"""A live directory that names its own path: its files, its packages, what they say of the builder.
+"""Read live prefixes, whose files contain their own path: files, packages, and references to the builder's machine.
 
 It may import `conda_api`, `archive`, `root` and `inputs`.
 """

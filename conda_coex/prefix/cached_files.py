@@ -1,4 +1,4 @@
-"""Find the links of a live prefix that stand for files of a cache, as installers make them that copy nothing."""
+"""Find links of a live prefix to files of a cache: some installers make these instead of copies."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 SITE = re.compile(r"(?P<site>lib/python[^/]+/site-packages)/(?P<rest>.+)")
 
 
-def follow(tree: Tree, rows: Mapping[str, PathRow]) -> list[str]:
-    """Have the files in a tree that such links lead to, and return where; one whose file is gone goes as well.
+def follow_cache_links(tree: Tree, rows: Mapping[str, PathRow]) -> list[str]:
+    """Replace such links in the tree by the files that they lead to; return their paths.
 
-    conda links the same path of its package, of which `rows` has all; uv and others each file of a distribution.
+    A link of a package whose file is gone is removed from the tree. conda links to the same path in its cache of
+    packages, of which `rows` has all files; uv and others link each file of a distribution.
     """
     inside = os.path.realpath(tree.prefix) + "/"
     listed: dict[str, set[str]] = {}
@@ -52,7 +53,7 @@ def follow(tree: Tree, rows: Mapping[str, PathRow]) -> list[str]:
 
 
 def _listed(tree: Tree, site: str) -> Iterator[str]:
-    """Yield the files that the distributions of site-packages list as theirs."""
+    """Yield the files that the RECORDs of the distributions in a site-packages directory list."""
     for path in (*tree.files, *tree.links):
         if path.startswith(site) and path.endswith(".dist-info/RECORD"):
             with contextlib.suppress(OSError, csv.Error):

@@ -1,7 +1,7 @@
-"""Decide which paths of the prefix in a compiled file a host replaces, and name the files where one has to stay.
+"""Decide which paths of the prefix a host can replace in a compiled file, and list the files where it cannot.
 
-No byte of such a file moves: a path becomes one of the same length. It needs as much room as the host's, and nothing
-may lead into it. The paths of the sources, which messages name, need not be right.
+No byte of such a file moves: the new path, with NULs after it, takes the room of the old one. That needs enough room,
+and nothing in the file may refer to the middle of the path. Paths of source files, which messages show, are not needed.
 """
 
 from __future__ import annotations
@@ -29,84 +29,89 @@ if TYPE_CHECKING:
     from ..root.content import Link
     from ..root.source import Buffer
 
-ROOMY = 100  # bytes of a prefix that the usual places to unpack do not reach
-SHORTEST = len("/c/0123456789abcdef01234567/prefix")  # of the prefix in a store that can be
+ROOMY = 100  # bytes: longer than a prefix in the usual stores
+SHORTEST = len("/c/0123456789abcdef01234567/prefix")  # bytes of the shortest possible prefix in a store
 LONGEST = 4096  # bytes of a path
-# The rest of a path that is the file of a source, as compilers name it.
+# The rest of the path of a source file, as compilers write it.
 SOURCE = re.compile(
     rb"[^\0\n:;,\"'<>|]*\.(?:[chCHSs]|cc|cpp|cxx|c\+\+|hh|hpp|hxx|h\+\+|inl|ipp|tcc|tpp|cuh?|[fF](?:\d\d|or|pp)?|go|rs"
     rb"|pyx|pxd|pxi|mm?|asm|swift|zig|d|hs|ml)(?![\w./-])"
 )
-CRATE = re.compile(rb"/\.?cargo[\w.-]*/registry/src/[\w./+-]*?\.rs")  # side by side with other strings
-OWN_LENGTHS = (b"\xff Go buildinf:", b"rustc version ")  # in files whose strings stand side by side without a NUL
+CRATE = re.compile(rb"/\.?cargo[\w.-]*/registry/src/[\w./+-]*?\.rs")  # other strings may follow without a NUL
+OWN_LENGTHS = (b"\xff Go buildinf:", b"rustc version ")  # marks of languages whose strings do not end with a NUL
 WORD = re.compile(rb"[\x48\x49][\xb8-\xbf]")  # an instruction of x86-64 with a constant of 8 bytes
-PROGRAM = re.compile(r"\.(so|dylib|node)(\.|\Z)")  # what may be one without a mode that says so
+PROGRAM = re.compile(r"\.(so|dylib|node)(\.|\Z)")  # names of compiled files that may not be executable
 CHUNKS = (8, 16, 32)  # bytes that one instruction moves
 
 
 @dataclass
-class Kept:
-    """Files that go on naming the builder's path, by how they do: paths relative to the prefix."""
+class UnreplacedPaths:
+    """Files in which the builder's path remains, with the reason: paths relative to the prefix."""
 
-    fixed: dict[str, int] = field(default_factory=dict)  # where the place cannot be changed
-    pieces: list[str] = field(default_factory=list)  # as constants of a program
-    sources: list[str] = field(default_factory=list)  # as sources, with no room for another path
-
-
-def settle(items: Iterable[Content | Link], names: Sequence[str], kept: Kept) -> list[Content | Link]:
-    """Return the items; the edits of a compiled file that is no package's own are those that a host can make."""
-    return [_settle(item, names, kept) if isinstance(item, Content) else item for item in items]
+    fixed: dict[str, int] = field(default_factory=dict)  # places that cannot be changed, and their number
+    pieces: list[str] = field(default_factory=list)  # the path consists of constants of a program
+    sources: list[str] = field(default_factory=list)  # paths of sources, without room for another path
 
 
-def _settle(item: Content, names: Sequence[str], kept: Kept) -> Content:
+def limit_edits(
+    items: Iterable[Content | Link], names: Sequence[str], unreplaced: UnreplacedPaths
+) -> list[Content | Link]:
+    """Return the items; compiled files that are not a package's own have only edits that a host can make.
+
+    The others are recorded in `unreplaced`. `names` are paths by which files name the prefix.
+    """
+    return [_limit_item(item, names, unreplaced) if isinstance(item, Content) else item for item in items]
+
+
+def _limit_item(item: Content, names: Sequence[str], unreplaced: UnreplacedPaths) -> Content:
     if item.package_path is not None or item.source is None or item.file_mode == "text" or item.python is not None:
         return item
     if item.file_mode is None and not (item.mode & 0o111 or PROGRAM.search(item.path)):
         return item
     with opened(item.source) as data:
         if is_object(data):
-            return decide(item, data, names, kept)
+            return limit_object(item, data, names, unreplaced)
     is_data = item.file_mode == "binary" and item.placeholder is not None and item.placeholder in names
     if is_data and len(os.fsencode(item.placeholder or "")) < SHORTEST:
-        kept.fixed[item.path.removeprefix("prefix/")] = 1  # data need not keep the archive from starting
+        unreplaced.fixed[item.path.removeprefix("prefix/")] = 1  # a data file is no reason to limit where it starts
         return replace(item, relocation=None)
     return item
 
 
-def decide(item: Content, data: Buffer, names: Sequence[str], kept: Kept) -> Content:
-    """Return a compiled file, of which `data` are the bytes, with no more edits than can be made."""
+def limit_object(item: Content, data: Buffer, names: Sequence[str], unreplaced: UnreplacedPaths) -> Content:
+    """Return a compiled file, whose bytes are `data`, with the edits that a host can make."""
     path = item.path.removeprefix("prefix/")
     sections = elf.read_sections(data)
     if any(in_pieces(data, sections, name) for name in names):
-        kept.pieces.append(path)
+        unreplaced.pieces.append(path)
     prefix = item.placeholder
-    if prefix is None or prefix not in names:  # none, or a placeholder of a package
+    if prefix is None or prefix not in names:  # there is none, or it is the placeholder of a package
         return item
     is_short = len(prefix.encode()) < ROOMY
     if is_short and sections:
-        free = partial(_freed, prefix=prefix, directory=posixpath.dirname(item.path))
-        freed = free(data[:])
-        if freed != data[:]:
-            source = Rewritten(item.source.path, free) if isinstance(item.source, OnDisk) else InMemory(freed)
-            item, data = replace(item, source=source, sha256=sha256_of(freed)), freed
+        change = partial(_relative_search_paths, prefix=prefix, directory=posixpath.dirname(item.path))
+        changed = change(data[:])
+        if changed != data[:]:
+            source = Rewritten(item.source.path, change) if isinstance(item.source, OnDisk) else InMemory(changed)
+            item, data = replace(item, source=source, sha256=sha256_of(changed)), changed
     accept = _Chooser(data, sections, prefix, is_short=is_short)
     edits = find_edits(data, prefix, "paths", accept)
     if accept.fixed:
-        kept.fixed[path] = accept.fixed
-    if accept.read and path not in kept.pieces:
-        kept.pieces.append(path)
+        unreplaced.fixed[path] = accept.fixed
+    if accept.read and path not in unreplaced.pieces:
+        unreplaced.pieces.append(path)
     if accept.sources:
-        kept.sources.append(path)
+        unreplaced.sources.append(path)
     return replace(item, relocation=in_binary(prefix, edits) if edits else None)
 
 
-def _freed(data: bytes, prefix: str, directory: str) -> bytes:
-    """Return a program that finds its libraries from where it is, if it named the prefix."""
-    return elf.with_origin(data, elf.read_sections(data), prefix, directory)
+def _relative_search_paths(data: bytes, prefix: str, directory: str) -> bytes:
+    """Return a program that searches libraries of the prefix relative to its own directory."""
+    return elf.with_relative_search_paths(data, elf.read_sections(data), prefix, directory)
 
 
 class _Chooser:
-    """Says of each path in a compiled file whether a host replaces it, and counts those that it cannot."""
+    """Decide for each path in a compiled file whether a host replaces it, and count those that it cannot replace."""
 
     def __init__(self, data: Buffer, sections: list[elf.Section], prefix: str, *, is_short: bool) -> None:
         self.fixed = self.read = self.sources = 0
@@ -118,8 +123,8 @@ class _Chooser:
         self.names = set().union(*(elf.names_in(data, sections, each) for each in sections)) if places else set()
         addresses = {place: address for place in places if (address := self._address(place)) is not None}
         size = 4 * len(prefix)
-        wanted = {address + step for address in addresses.values() for step in range(size)}
-        self.taken, self.loaded = references(data, sections, wanted) if wanted else (set(), set())
+        around = {address + step for address in addresses.values() for step in range(size)}
+        self.taken, self.loaded = references(data, sections, around) if around else (set(), set())
 
     def _address(self, offset: int) -> int | None:
         section = elf.holding(self.sections, offset)
@@ -127,11 +132,11 @@ class _Chooser:
 
     def __call__(self, data: Buffer, start: int, end: int, encoding: str) -> bool:
         is_whole = is_path(data, start, end, encoding)
-        if not self.is_linked:  # objects and archives of them are for the linker, which starts nothing
+        if not self.is_linked:  # the linker reads objects and archives of them: no program starts from these
             self.sources += is_whole and self.is_short and self.is_input
             return is_whole and not (self.is_short and self.is_input)
         section = elf.holding(self.sections, start)
-        if section is None:  # what was put behind a program, as an archive, may have a sum
+        if section is None:  # data after a program, such as an archive, may have a checksum
             self.fixed += is_whole
             return False
         if not section.flags & elf.ALLOC:
@@ -149,7 +154,7 @@ class _Chooser:
         return not (self.is_short and self._is_source(data, end, encoding))
 
     def _begins(self, data: Buffer, start: int, end: int, address: int, encoding: str) -> bool:
-        """Return whether a string begins here, after one without an end."""
+        """Return whether a string begins here that follows a string without a NUL."""
         if address not in self.taken:
             return False
         ends = is_path(b"\0" + data[start : end + 8], 1, 1 + end - start, encoding)
@@ -166,7 +171,7 @@ class _Chooser:
 
 
 def in_pieces(data: Buffer, sections: list[elf.Section], prefix: str) -> bool:
-    """Return whether a program has a path as constants that its instructions put together."""
+    """Return whether a program builds a path from constants in its instructions."""
     name = prefix.encode()
     if not sections or elf.linked_for(data)[0] not in (elf.EXECUTABLE, elf.SHARED):
         return False
@@ -174,7 +179,7 @@ def in_pieces(data: Buffer, sections: list[elf.Section], prefix: str) -> bool:
 
 
 def _has_chunks(data: Buffer, sections: list[elf.Section], name: bytes, size: int) -> bool:
-    """Return whether each chunk is a constant; the last ones, which may overlap, are not looked for."""
+    """Return whether each chunk of a path is a constant; the last chunks, which may overlap, are not searched."""
     read: list[set[int]] = []
     sure = max(min(2 * CHUNKS[0], len(name)), len(name) - 3 * CHUNKS[0])
     for start in range(0, sure - size + 1, size) or [0]:
@@ -190,7 +195,7 @@ def _has_chunks(data: Buffer, sections: list[elf.Section], name: bytes, size: in
 
 
 def _constants(data: Buffer, sections: list[elf.Section], chunk: bytes) -> tuple[bool, set[int]]:
-    """Return whether a chunk stands in an instruction, and at which addresses it stands where data is."""
+    """Return whether an instruction contains a chunk, and the addresses of the chunk in data sections."""
     addresses = set()
     for section in sections:
         if section.kind in (0, elf.NOBITS) or not section.flags & elf.ALLOC:

@@ -1,6 +1,6 @@
-"""Read the sections of an ELF file, and let it search its libraries relative to its own place.
+"""Read the sections of an ELF file, and make its search paths for libraries relative to its directory.
 
-What a compiler of the environment links finds them by an absolute RUNPATH (System V ABI, chapters 4 and 5).
+A compiler of the environment writes an absolute RUNPATH (System V ABI, chapters 4 and 5).
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 MAGIC = b"\x7fELF"
 DYNAMIC, NOBITS, SYMBOLS = 6, 8, 11  # types of sections
 VERSIONS = (0x6FFFFFFD, 0x6FFFFFFE)  # defined and needed
-ALLOC, CODE = 2, 4  # flags of a section that is loaded, and of one with instructions
+ALLOC, CODE = 2, 4  # flags: the section is loaded, has instructions
 OBJECT, EXECUTABLE, SHARED = 1, 2, 3  # types of files
 X86_64 = 62
 RPATH, RUNPATH = 15, 29  # tags of the dynamic section
 NEEDED = 1
-NAMES = (NEEDED, 14, RPATH, RUNPATH)  # those with a string: SONAME too
+NAMES = (NEEDED, 14, RPATH, RUNPATH)  # tags whose value is a string; 14 is SONAME
 
 
 @dataclass(frozen=True)
 class Section:
+    """A section header: `offset` and `size` in the file, `address` when it is loaded, `link` to another section."""
+
     kind: int
     flags: int
     address: int
@@ -38,7 +40,7 @@ class Section:
 
 
 def read_sections(data: Buffer) -> list[Section]:
-    """Return the sections of an ELF file; none where it is no such file, or not a whole one."""
+    """Return the sections of an ELF file; none if it is another or a truncated file."""
     if data[:4] != MAGIC or not {data[4:5], data[5:6]} <= {b"\1", b"\2"}:
         return []
     order, wide = "<" if data[5] == 1 else ">", data[4] == 2
@@ -55,19 +57,22 @@ def read_sections(data: Buffer) -> list[Section]:
 
 
 def linked_for(data: Buffer) -> tuple[int, int]:
-    """Return the type of an ELF file, and its machine."""
+    """Return type and machine of an ELF file."""
     kind, machine = struct.unpack_from("<HH" if data[5] == 1 else ">HH", data, 16)
     return kind, machine
 
 
 def holding(sections: list[Section], offset: int) -> Section | None:
-    """Return the section that a byte of the file is in."""
+    """Return the section that contains an offset of the file, None if there is none."""
     inside = (each for each in sections if each.kind not in (0, NOBITS))
     return next((each for each in inside if each.offset <= offset < each.offset + each.size), None)
 
 
-def with_origin(data: bytes, sections: list[Section], prefix: str, directory: str) -> bytes:
-    """Return the file with search paths that begin with `$ORIGIN`, where these are not longer."""
+def with_relative_search_paths(data: bytes, sections: list[Section], prefix: str, directory: str) -> bytes:
+    """Return the file with search paths of the prefix that begin with `$ORIGIN`, if these are not longer.
+
+    `directory` is that of the file, relative to the root.
+    """
     for start, end in _search_paths(data, sections):
         old = os.fsdecode(data[start:end])
         new = ":".join(dict.fromkeys(_relative(entry, prefix, directory) for entry in old.split(":")))
@@ -77,7 +82,7 @@ def with_origin(data: bytes, sections: list[Section], prefix: str, directory: st
 
 
 def needed(data: Buffer, sections: list[Section]) -> list[str]:
-    """Return the names of the libraries that the loader has to find."""
+    """Return the names of the libraries that the file needs."""
     found = []
     for section in sections:
         if section.kind == DYNAMIC and section.link < len(sections):
@@ -94,9 +99,9 @@ def _dynamic(data: Buffer) -> struct.Struct:
 
 
 def names_in(data: Buffer, sections: list[Section], strings: Section) -> set[int]:
-    """Return where in the file the names are that a section of strings has for the loader."""
+    """Return the offsets of names in a section of strings that symbols, versions and dynamic tags refer to."""
     order, wide = "<" if data[5] == 1 else ">", data[4] == 2
-    word = struct.Struct(order + "I")  # any of a section of versions may be a name's place
+    word = struct.Struct(order + "I")  # any word of a section of versions may be the offset of a name
     shapes = {SYMBOLS: struct.Struct(order + ("I20x" if wide else "I12x")), **dict.fromkeys(VERSIONS, word)}
     named: set[int] = set()
     for section in sections:
@@ -110,9 +115,9 @@ def names_in(data: Buffer, sections: list[Section], strings: Section) -> set[int
 
 
 def _search_paths(data: bytes, sections: list[Section]) -> list[tuple[int, int]]:
-    """Return where in the file the strings are by which the loader searches for libraries.
+    """Return start and end of the search paths for libraries in the file.
 
-    One whose end is a name of something else, too, is left out: linkers store such a name once.
+    A path is left out if its end is also another name: linkers store such strings once.
     """
     found = []
     for section in sections:

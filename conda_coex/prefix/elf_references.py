@@ -1,4 +1,4 @@
-"""Find what in an ELF file leads into the middle of a string: linkers store a string once that ends another one."""
+"""Find references of an ELF file to the middle of a string: linkers store a string once that is the end of another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..root.source import Buffer
     from .elf import Section
 
-# Instructions of x86-64 that name an address: by the distance from the next one, or by a number of 32 bits.
+# Instructions of x86-64 that contain an address: as the distance from the next one, or as a number of 32 bits.
 DISTANCE = re.compile(rb"[\x05\x0d\x15\x1d\x25\x2d\x35\x3d](?=(.{4}))", re.DOTALL)
 TAKES = 0x8D  # lea
 NUMBER = re.compile(
@@ -25,9 +25,9 @@ NUMBER = re.compile(
 
 
 def references(data: Buffer, sections: list[Section], addresses: set[int]) -> tuple[set[int], set[int]]:
-    """Return which addresses are taken, and from which something is read, of those that are asked for.
+    """Return those of the addresses that are taken, and those from which an instruction reads.
 
-    Instructions are those of x86-64; pointers in data, and in the tables of the loader, are those of every machine.
+    Instructions are searched for x86-64 only; pointers in data and in the loader's tables for every machine.
     """
     taken = _words(data, addresses)
     loaded: set[int] = set()
@@ -41,7 +41,7 @@ def references(data: Buffer, sections: list[Section], addresses: set[int]) -> tu
 
 
 def _words(data: Buffer, addresses: set[int]) -> set[int]:
-    """Return the addresses that are words of the file."""
+    """Return the addresses that some word of the file has as its value."""
     width = 8 if data[4] == 2 else 4
     words = array("Q" if width == 8 else "I", data[: len(data) // width * width])
     if (data[5] == 1) != (sys.byteorder == "little"):
@@ -50,7 +50,7 @@ def _words(data: Buffer, addresses: set[int]) -> set[int]:
 
 
 def _named(data: Buffer, section: Section, *, absolute: bool) -> Iterator[tuple[int, bool]]:
-    """Yield the addresses that instructions name, and whether they take the address itself."""
+    """Yield the addresses in instructions, and whether the instruction takes the address instead of reading there."""
     code = data[section.offset : section.offset + section.size]
     distance = struct.Struct("<i")
     for found in DISTANCE.finditer(code):

@@ -1,4 +1,4 @@
-"""Read one file of a live prefix: its content, checked while it is packed, and where that names the prefix."""
+"""Read one file of a live prefix: its content, and the places in it that name the prefix."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from ..root.source import Buffer, Source
 
-SCRIPT = 64 << 10  # bytes that a console script has at most
-# The first lines of a console script of Python as conda, pip, setuptools and uv write them; the long form is for
-# paths with blanks, and for those that are too long for a #! line.
+SCRIPT = 64 << 10  # bytes: console scripts are smaller
+# The first lines of a console script of Python as conda, pip, setuptools and uv write them; the long form is for paths
+# with spaces, and for paths that are too long for a #! line.
 LAUNCH = re.compile(
     rb"#!/bin/sh\n'''exec' (?P<quote>[\"']?)(?P<long>/[^\"'\n]*?)(?P=quote) \"\$0\" \"\$@\"(?: #'''\n|\n' '''\n)"
     rb"|#!(?P<short>/[^\n]*)\n"
@@ -33,17 +33,17 @@ PYTHON = re.compile(r"bin/python[\d.]*\Z")
 
 @dataclass(frozen=True)
 class Reading:
-    """A file as it will be in the archive; `stay`: the places in it that name the prefix and cannot be changed."""
+    """A file as it will be in the archive, and how many places in it name the prefix and cannot be changed."""
 
     content: Content
-    stay: int = 0
+    fixed: int = 0
 
 
 def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
-    """Return the file at `path` as the content of `target`, or None where it is gone.
+    """Return the file at `path` as the content of `target`; None if it does not exist any more.
 
-    `names` are the paths of the prefix, the first being how it is named at most; they become the placeholder.
-    Raises FileChanged where it cannot be read.
+    `names` are paths by which files name the prefix, the most frequent one first; they become the placeholder. Raises
+    FileChanged if the file cannot be read.
     """
     try:
         with path.open("rb") as stream:
@@ -67,7 +67,7 @@ def opened(source: Source) -> Iterator[Buffer]:
 
 
 def examine(data: Buffer, source: Path, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
-    """Return what `data` of a live file becomes at `target`, a path of the root."""
+    """Return `data` of a live file as the content of `target`, a path of the root."""
     plain = Content(target, safe_mode(state), state.st_mtime_ns, OnDisk(source), len(data), sha256_of(data))
     named = {name: found for name in names if (found := find_prefix(data, name)) is not None}
     if not named:
@@ -75,14 +75,14 @@ def examine(data: Buffer, source: Path, target: str, state: os.stat_result, name
     if len(named) > 1 and all(found.file_mode == "text" for found in named.values()):
         spell = partial(respell, names=tuple(named), name=names[0])  # a file has one placeholder
         return _with_source(examine(spell(bytes(data)), source, target, state, names[:1]), Rewritten(source, spell))
-    name, found = max(named.items(), key=lambda each: each[1].places - each[1].stay)
-    stay = found.stay + sum(other.places for other in named.values() if other is not found)
+    name, found = max(named.items(), key=lambda each: each[1].places - each[1].fixed)
+    fixed = found.fixed + sum(other.places for other in named.values() if other is not found)
     script = _console_script(bytes(data), plain, name) if _is_command(plain) else None
     if script is not None:
         return Reading(script)
     if not found.edits:
-        return Reading(plain, stay)
-    return Reading(replace(plain, relocation=relocation_of(name, found.file_mode, found.edits)), stay)
+        return Reading(plain, fixed)
+    return Reading(replace(plain, relocation=relocation_of(name, found.file_mode, found.edits)), fixed)
 
 
 def _with_source(reading: Reading, source: Source) -> Reading:
@@ -93,7 +93,7 @@ def _with_source(reading: Reading, source: Source) -> Reading:
 
 
 def with_data(path: Path, data: bytes, target: str, names: Sequence[str]) -> Content:
-    """Return the file at `path` as the content of `target`, with other bytes."""
+    """Return `data` as the content of `target`, with the mode and time of the file at `path`."""
     return _with_source(examine(data, path, target, path.stat(), names), InMemory(data)).content
 
 
@@ -102,12 +102,12 @@ def _is_command(content: Content) -> bool:
 
 
 def safe_mode(state: os.stat_result) -> int:
-    """Return the permissions of a file or directory, which nobody else may write to."""
+    """Return the permissions of a file or directory, without those of group and others to write."""
     return stat.S_IMODE(state.st_mode) & ~0o022
 
 
 def _console_script(data: bytes, plain: Content, prefix: str) -> Content | None:
-    """Return a console script of the prefix's Python without its first lines: these are written on the host."""
+    """Return a console script of the prefix's Python without its first lines, which hosts write; None for others."""
     found = LAUNCH.match(data)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Choose what of an environment goes into the archive: globs of the user, and what a small file can do without."""
+"""Select the files of an environment for the archive: by patterns of the user, and without some kinds if small."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import fnmatch
 import re
 from dataclasses import dataclass, field
 
-# What `--small` leaves out, by what it is called in the report. A test directory keeps what other modules import:
-# its packages' __init__ and its private modules.
+# The kinds of files that `--small` leaves out, by their names in the report. Files of a test directory that other
+# modules import are not left out: __init__ of its packages, and private modules.
 KINDS = {
     "compiled Python files": re.compile(r".*\.py[co]\Z"),
     "static libraries": re.compile(r".*\.l?a\Z"),
@@ -21,18 +21,19 @@ KINDS = {
 
 @dataclass
 class Selection:
-    """`include` wins over `exclude` and `small`; a pattern without a slash is for names, another for whole paths.
+    """The user's choice of files: `include` overrides `exclude` and `small`.
 
-    Paths are relative to the prefix; a pattern that matches a directory stands for all below it.
+    A pattern without a slash matches names, others match whole paths, relative to the prefix. A pattern that matches a
+    directory includes or excludes everything below it.
     """
 
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     small: bool = False
-    saved: dict[str, tuple[int, int]] = field(default_factory=dict)  # files and bytes, by kind
+    saved: dict[str, tuple[int, int]] = field(default_factory=dict)  # kind, files and bytes left out
 
     def leaves_out(self, path: str) -> str | None:
-        """Return why a path is not wanted, None where it is."""
+        """Return `excluded`, or the kind of a file that `small` leaves out; None if the path is selected."""
         if self.includes(path):
             return None
         if matches(path, self.exclude):
@@ -42,11 +43,11 @@ class Selection:
         return next((kind for kind, pattern in KINDS.items() if pattern.match(path)), None)
 
     def includes(self, path: str) -> bool:
-        """Return whether a path was asked for by name."""
+        """Return whether a pattern of `include` matches the path."""
         return matches(path, self.include)
 
-    def wanted(self, path: str, size: int) -> bool:
-        """Return whether a file is wanted, and count what `--small` leaves out."""
+    def takes(self, path: str, size: int) -> bool:
+        """Return whether a file is selected, and count in `saved` what `small` leaves out."""
         kind = self.leaves_out(path)
         if kind is not None and kind != "excluded":
             files, total = self.saved.get(kind, (0, 0))
@@ -55,7 +56,7 @@ class Selection:
 
 
 def matches(path: str, patterns: tuple[str, ...]) -> bool:
-    """Return whether a pattern matches the path, one of its directories, or a name of these."""
+    """Return whether a pattern matches the path, one of its directories, or a name in the path."""
     if not patterns:
         return False
     parts = path.split("/")

@@ -1,7 +1,7 @@
-"""Find where a file of a live prefix names that prefix, and which of these places can take another path.
+"""Find the places where a file of a live prefix names that prefix, and those that can take another path.
 
-A package's placeholder is made to be found. The path of a live prefix may be short, part of a longer path, and
-stand where its length is known to a format: such a place is told, never changed.
+The placeholder of a package can be replaced everywhere. The path of a live prefix may be short, part of a longer path,
+or in a place where the format of the file has stored its length: such places are reported and never changed.
 """
 
 from __future__ import annotations
@@ -21,57 +21,57 @@ if TYPE_CHECKING:
 
     from ..root.source import Buffer
 
-OBJECTS = (  # ELF, Mach-O (thin and fat; a Java class begins as that), ar
+OBJECTS = (  # ELF, Mach-O (thin and fat; a Java class has the same mark), ar
     b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"!<arch>\n",
 )  # fmt: skip
-MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # byte order marks of UTF-16 and UTF-32
+BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # of UTF-16 and UTF-32
 CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
-LONGER = re.compile(r"[\w~+%-]|\.\w")  # after a path's last name: the name goes on
+LONGER = re.compile(r"[\w~+%-]|\.\w")  # after a path: its last name goes on
 BEFORE = re.compile(r"[\w.~+%-]*\Z")  # before a path: the end of a name
-ESCAPE = re.compile(r"\\[abfnrtv0]\Z")  # a line's end or alike, as sources spell it
-SHORT = (b"z", b"Z", b"x", b"U")  # marks in marshal, CBOR and pickle of a string whose length is the next byte
-NEAR = 80  # characters before a path that are looked at
-LONGEST = 64 << 10  # bytes of a string in a binary that is no object
+ESCAPE = re.compile(r"\\[abfnrtv0]\Z")  # escape sequences of sources, as for the end of a line
+SHORT = (b"z", b"Z", b"x", b"U")  # marks of marshal, CBOR and pickle: the next byte is the length of a string
+NEAR = 80  # characters before a path that are examined
+LONGEST = 64 << 10  # bytes of a string in a binary that is not an object
 
 
 @dataclass(frozen=True)
-class Found:
-    """The relocation of a file: EDITS for its file mode, and how many of the places that name it must stay."""
+class Mentions:
+    """The places where a file names the prefix: `edits` for its file mode, and how many cannot be changed."""
 
     file_mode: str
     edits: Edits
-    stay: int
-    places: int
+    fixed: int
+    places: int  # of all kinds
 
 
-def find_prefix(data: Buffer, prefix: str) -> Found | None:
-    """Return where `data` names `prefix`; None where it does not."""
+def find_prefix(data: Buffer, prefix: str) -> Mentions | None:
+    """Return the places where `data` names `prefix`; None if there are none."""
     named = _places(data, prefix)
     if not named:
         return None
     if _is_text(data, prefix, named):
-        return Found("text", find_edits(data, prefix, "text", is_path), 0, len(named))
+        return Mentions("text", find_edits(data, prefix, "text", is_path), 0, len(named))
     if is_object(data):
         edits = find_edits(data, prefix, "paths", is_path)
-        return Found("binary", edits, len(named.keys() - set(offsets(edits))), len(named))
+        return Mentions("binary", edits, len(named.keys() - set(offsets(edits))), len(named))
     edits = find_edits(data, prefix, "binary", _is_string)
     changed = {offset for _, items in edits for item in items for offset in item[:-1]}
-    return Found("binary", edits, len(named.keys() - changed), len(named))
+    return Mentions("binary", edits, len(named.keys() - changed), len(named))
 
 
 def is_object(data: Buffer) -> bool:
-    """Return whether a file is an object of a compiler: other bytes may know where a string in it is, and how long."""
+    """Return whether a file was compiled: other bytes may refer to the position and the length of its strings."""
     return data[:8].startswith(OBJECTS)
 
 
 def offsets(edits: Edits) -> list[int]:
-    """Return the places of edits of the mode "paths"."""
+    """Return the offsets of edits of the mode "paths"."""
     return [item[0] for _, items in edits for item in items]
 
 
 def respell(data: bytes, names: Iterable[str], name: str) -> bytes:
-    """Return a text in which the prefix has one name wherever it has one of several."""
+    """Return a text with `name` in place of all `names` of the prefix."""
     for other in names:
         parts, end = [], 0
         for start, encoding in sorted(_places(data, other).items()):
@@ -82,23 +82,23 @@ def respell(data: bytes, names: Iterable[str], name: str) -> bytes:
 
 
 def _places(data: Buffer, prefix: str) -> dict[int, str]:
-    """Return the encoding in which the prefix stands at each place."""
+    """Return the offsets at which the data name the prefix, and the encoding at each."""
     places: dict[int, str] = {}
     for encoding in ENCODINGS:
         searched = prefix.encode(encoding)
         start = data.find(searched)
         while start >= 0:
-            # one byte order reads what is in the other, some bytes away: changed by either, it is the same
-            free = places.keys().isdisjoint(range(start - 3, start + 4))
-            if free and is_path(data, start, start + len(searched), encoding):
+            # text of one byte order also matches in the other, some bytes away: one of the two is enough
+            is_new = places.keys().isdisjoint(range(start - 3, start + 4))
+            if is_new and is_path(data, start, start + len(searched), encoding):
                 places[start] = encoding
             start = data.find(searched, start + len(searched))
     return places
 
 
 def _is_text(data: Buffer, prefix: str, named: dict[int, str]) -> bool:
-    """Return whether a file is text, in which a path may change its length."""
-    if data[:4].startswith(MARKS) or not CONTROL.search(data):
+    """Return whether a file is text: the length of a path in it may change."""
+    if data[:4].startswith(BYTE_ORDER_MARKS) or not CONTROL.search(data):
         return True
     if "utf-8" in named.values():
         return False
@@ -114,7 +114,7 @@ def _decodes(data: bytes, prefix: str, encoding: str) -> bool:
 
 
 def is_path(data: Buffer, start: int, end: int, encoding: str) -> bool:
-    """Return whether the name of the prefix is a whole path, or the first part of one, at this place.
+    """Return whether the prefix at this place is a whole path, or the first part of one.
 
     With a prefix /opt/e, `-L/opt/e/lib` and `file:///opt/e` name it; `/opt/extra`, `/opt/e.old`, `/mnt/opt/e` do not.
     """
@@ -132,13 +132,13 @@ def is_path(data: Buffer, start: int, end: int, encoding: str) -> bool:
 
 
 def _is_string(data: Buffer, start: int, end: int, encoding: str) -> bool:
-    """Return whether a path in a binary of no known format is a C string of its own: printable, NUL at its end.
+    """Return whether a path in a binary of an unknown format is a C string: printable, with a NUL at its end.
 
-    Where a number before it could be its length, as pickles and databases have it, it is not.
+    It is not if a number before it could be its length, as in pickles and databases.
     """
     if not is_path(data, start, end, encoding):
         return False
-    if data[2:4] == b"\r\n":  # compiled Python, whose strings have lengths
+    if data[2:4] == b"\r\n":  # compiled Python stores the lengths of strings
         return False
     width = len("/".encode(encoding))
     first = start
@@ -152,18 +152,18 @@ def _is_string(data: Buffer, start: int, end: int, encoding: str) -> bool:
     own = _numbers(data, start, (2, 4, 8)) | _short(data, start) if width == 1 else _numbers(data, start, (2, 4, 8))
     if any((end - start) // width <= number <= longest for number in own):
         return False
-    # a string may begin before the path, and the first byte of its length may be printable
+    # the string may begin before the path, and the last byte of its length may be printable
     around = _numbers(data, first, (2, 4, 8)) | _short(data, first) | _numbers(data, first + 1, (4, 8))
     return first == start or not any(shortest <= number <= longest for number in around)
 
 
 def _numbers(data: Buffer, start: int, sizes: Sequence[int]) -> set[int]:
-    """Return the numbers that end before a place."""
+    """Return the numbers of these sizes that end before a place, in both byte orders."""
     orders: tuple[Literal["little", "big"], ...] = ("little", "big")
     return {int.from_bytes(data[start - size : start], order) for size in sizes if size <= start for order in orders}
 
 
 def _short(data: Buffer, start: int) -> set[int]:
-    """Return the length of one byte that a mark is before."""
+    """Return the byte before a place if a mark before it says that it is a length."""
     is_marked = start > 1 and (data[start - 2] >= 0x80 or data[start - 2 : start - 1] in SHORT)
     return {data[start - 1]} if is_marked else set()

@@ -14,10 +14,10 @@ from ..errors import InputError
 from ..root.content import Content
 from ..root.link_rules import find_python
 from . import builder_paths
-from .cached_files import follow
+from .cached_files import follow_cache_links
 from .package_plans import plan_all
 from .restore import restore
-from .unmanaged import Unmanaged, collect_unmanaged, emptied, names_of
+from .unmanaged import Unmanaged, collect_unmanaged, emptied_directories, names_of
 from .walk import is_environment, walk
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def checked_prefix(path: str) -> Path:
     return prefix
 
 
-def read(
+def read_prefix(
     prefix: Path, selection: Selection, installed: list[InstalledRecord], output: Path, names: Sequence[str]
 ) -> Unmanaged:
     """Return the selected files of the prefix: those of packages even if their names are those of caches or logs."""
@@ -92,10 +92,10 @@ def read(
         return bool(selection.include) and os.access(prefix / path, os.R_OK)  # `include` may match a path below it
 
     tree = walk(prefix, is_selected)
-    cached = follow(tree, rows)
-    files = {path: state for path, state in tree.files.items() if selection.wanted(path, state.st_size)}
-    links = {path: target for path, target in tree.links.items() if selection.wanted(path, 0)}
-    for path in emptied(tree, files.keys() | links.keys()):
+    cached = follow_cache_links(tree, rows)
+    files = {path: state for path, state in tree.files.items() if selection.takes(path, state.st_size)}
+    links = {path: target for path, target in tree.links.items() if selection.takes(path, 0)}
+    for path in emptied_directories(tree, files.keys() | links.keys()):
         del tree.directories[path]
     tree.files, tree.links = files, links
     own = (target for target, row in rows.items() if row.get("path_type") != "pyc_file")
@@ -133,5 +133,5 @@ def plan_packages(
     noarch = {path for plan in plans for path in plan.compiled}
     found.sources = [source for source in found.sources if source.path not in noarch]
     own = {item.path.removeprefix("prefix/") for item in files if item.package_path is not None}
-    found.stay = {path: count for path, count in found.stay.items() if path not in own}
+    found.fixed = {path: count for path, count in found.fixed.items() if path not in own}
     return Planned(plans, drifts, sorted(restored))

@@ -1,4 +1,4 @@
-"""Find the other names by which the files of a live prefix know it: links that lead to it, where it was before."""
+"""Find other names of a live prefix in its files: links that lead to it, and paths where it was before."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ..conda_api.installed_records import InstalledRecord
     from ..root.package import PathRow
 
-START = 4 << 10  # bytes of a file that are looked at
-FILES = 200  # files of packages that are looked at
-MANY = 3  # commands that cannot be chance
-BLANKS = 9  # in a path of a command line
+START = 4 << 10  # bytes at the start of a file that are searched
+FILES = 200  # number of files of packages that are searched
+MANY = 3  # commands with the same path: that is not chance
+SPACES = 9  # in a path of a command line
 TOKEN = re.compile(r"(?<![\w.~+%-])/[^\s\"'`<>|;:,=()\[\]{}$*?\\\0]+")
 INSIDE = re.compile(r"/(?=(?:bin|lib|libexec|include|share|etc|ssl|conda-meta)(?:/|\Z))")
 
@@ -30,15 +30,15 @@ INSIDE = re.compile(r"/(?=(?:bin|lib|libexec|include|share|etc|ssl|conda-meta)(?
 class Aliases:
     """Other paths of a prefix, and commands of it that belong to another environment."""
 
-    names: list[str] = field(default_factory=list)  # that lead to it
-    former: list[str] = field(default_factory=list)  # that lead nowhere
-    foreign: dict[str, str] = field(default_factory=dict)  # path in the prefix, the other environment
+    names: list[str] = field(default_factory=list)  # paths that lead to it
+    former: list[str] = field(default_factory=list)  # paths that do not exist any more
+    foreign: dict[str, str] = field(default_factory=dict)  # command, prefix of the other environment
 
 
 def find_aliases(prefix: Path, records: Sequence[InstalledRecord]) -> Aliases:
-    """Return what the files say that conda, pip and users write with the prefix's path in them.
+    """Return the other names of a prefix in files where conda, pip and users write its path.
 
-    A path that leads nowhere counts where conda itself has written it: the environment was moved since.
+    A path that does not exist is a former name if conda itself wrote it: the environment was moved.
     """
     found = Aliases()
     known = {os.path.abspath(prefix), os.path.realpath(prefix)}  # noqa: PTH100  # links are kept
@@ -66,18 +66,18 @@ def find_aliases(prefix: Path, records: Sequence[InstalledRecord]) -> Aliases:
 
 
 def _of_history(prefix: Path) -> Iterator[str]:
-    """Yield what may be a prefix of the command lines that conda's history has."""
+    """Yield paths in the command lines of conda's history that may be the prefix."""
     try:
         text = (prefix / "conda-meta/history").read_text("utf-8", "replace")
     except OSError:
         return
     for words in re.findall(r"^# cmd: .*?(?: -p |--prefix[= ])(/.*)$", text, re.MULTILINE):
-        parts = words.split(" ")  # conda does not quote them, and a path may have blanks
-        yield from (os.path.normpath(" ".join(parts[:end])) for end in range(1, min(len(parts), BLANKS) + 1))
+        parts = words.split(" ")  # conda does not quote them, and a path may have spaces
+        yield from (os.path.normpath(" ".join(parts[:end])) for end in range(1, min(len(parts), SPACES) + 1))
 
 
 def _of_conda(records: Iterable[InstalledRecord]) -> Iterator[tuple[str, PathRow]]:
-    """Yield the texts into which conda has written the prefix, with their rows."""
+    """Yield the paths of texts into which conda wrote the prefix, with their rows."""
     for record in records:
         for path, row in record.rows:
             is_text = row.get("prefix_placeholder") and row.get("file_mode") != "binary"
@@ -86,7 +86,7 @@ def _of_conda(records: Iterable[InstalledRecord]) -> Iterator[tuple[str, PathRow
 
 
 def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[InstalledRecord]) -> list[str]:
-    """Return where the Python is that many commands of packages name: records of old have no sums to prove it by."""
+    """Return prefixes whose Python many commands of packages name: old records have no checksums to prove it."""
     managed = {path for record in records for path, _ in record.rows}
     found: Counter[str] = Counter()
     for path, line in commands.items():
@@ -97,7 +97,7 @@ def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[Installed
 
 
 def _is_proved(name: str, data: bytes, row: PathRow) -> bool:
-    """Return whether a path stands where conda wrote the prefix: the file was its package's with the placeholder."""
+    """Return whether conda wrote a path: with the placeholder in its place, the file has the package's checksum."""
     placeholder = row.get("prefix_placeholder")
     if not placeholder:
         return data.startswith(f"#!{name}/bin/python".encode())
@@ -112,7 +112,7 @@ def _data(path: Path) -> bytes:
 
 
 def _commands(prefix: Path) -> dict[str, str]:
-    """Return the first lines of the scripts among the commands."""
+    """Return the first two lines of each script among the commands, by path."""
     found = {}
     try:
         entries = sorted(os.scandir(prefix / "bin"), key=lambda entry: entry.name)
@@ -128,7 +128,7 @@ def _commands(prefix: Path) -> dict[str, str]:
 
 
 def _heads(prefix: Path, text: str) -> Iterator[str]:
-    """Yield what stands in a text before the name of something that is in the prefix, or alone."""
+    """Yield paths in a text that may be names of the prefix: itself, or followed by a path that the prefix has."""
     for token in dict.fromkeys(TOKEN.findall(text)):
         path = token.rstrip("/.")
         if _is_same(path, prefix):

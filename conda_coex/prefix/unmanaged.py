@@ -1,4 +1,4 @@
-"""Read what lies in a live prefix and no conda package manages: what pip installed, and files of nobody."""
+"""Read the files of a live prefix that no conda package manages: those of pip, and those of no installer."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMPILED = re.compile(r"(?P<directory>(?:.*/)?)__pycache__/(?P<stem>[^/]+)\.(?P<tag>[^./]+)\.pyc\Z")
-UNRESERVED = "/!$&'()*+,;=:@"  # what a path of a URL need not encode (RFC 3986), and what some encode
+UNRESERVED = "/!$&'()*+,;=:@"  # characters that a path of a URL may have (RFC 3986); some programs encode them
 
 
 @dataclass
 class Unmanaged:
-    """Files and links of the root, with what has to be said about them; paths in notes are relative to the prefix."""
+    """Files and links of the root, and facts for notes, with paths relative to the prefix."""
 
     items: list[Content | Link] = field(default_factory=list)
     directories: dict[str, int] = field(default_factory=dict)  # path of the root, mode
-    sources: list[Content] = field(default_factory=list)  # whose .pyc was there, and is to be made anew
-    left_out: list[tuple[str, str]] = field(default_factory=list)  # path, what it is
-    cached: list[str] = field(default_factory=list)  # that were links to files outside
-    privileged: list[str] = field(default_factory=list)  # that run with more rights than their caller's
-    stay: dict[str, int] = field(default_factory=dict)  # places that name the prefix, and cannot be changed
+    sources: list[Content] = field(default_factory=list)  # they had a .pyc, which is to be compiled again
+    left_out: list[tuple[str, str]] = field(default_factory=list)  # path, kind of file
+    cached: list[str] = field(default_factory=list)  # they were links to files outside of the prefix
+    privileged: list[str] = field(default_factory=list)  # they run with more privileges than their caller
+    fixed: dict[str, int] = field(default_factory=dict)  # path, number of places with the prefix that cannot be changed
 
     @property
     def contents(self) -> list[Content]:
+        """The items that are files."""
         return [item for item in self.items if isinstance(item, Content)]
 
 
@@ -50,19 +51,19 @@ def collect_unmanaged(
     tree: Tree | None = None,
     of_packages: Container[str] = (),
 ) -> Unmanaged:
-    """Return what is in `prefix` beside `managed`, which are paths relative to it, as it will be in the root.
+    """Return the files of `prefix`, without `managed` (paths relative to it), as they will be in the root.
 
-    Every file that names the prefix by one of `names` (the path as given, and where it really is, by default)
-    gets that as its placeholder. Cached .pyc files are left out, but `of_packages`: `sources` are those that had one.
-    Links into the prefix become relative. Raises FileChanged for what cannot be read.
+    A file that names the prefix by one of `names`, by default its given and its real path, gets that as its
+    placeholder. Of cached .pyc files, only those in `of_packages` are taken. Links into the prefix become relative.
+    Raises FileChanged for a file that cannot be read.
     """
     tree = tree or walk(prefix)
     names = tuple(names) or names_of(prefix)
     found = Unmanaged(left_out=list(tree.left_out))
     files = [path for path in tree.files if path not in managed]
     compiled = {path for path in files if COMPILED.match(path) and path not in of_packages}
-    wanted = [(prefix / path, f"prefix/{path}") for path in files if path not in compiled]
-    found.items += read_files(wanted, names, found)
+    to_read = [(prefix / path, f"prefix/{path}") for path in files if path not in compiled]
+    found.items += read_files(to_read, names, found)
     by_path = {content.path: content for content in found.contents}
     sources = {f"prefix/{source_of(path)}" for path in compiled}
     found.sources = [by_path[path] for path in sorted(sources & by_path.keys())]
@@ -76,10 +77,7 @@ def collect_unmanaged(
 
 
 def names_of(prefix: Path, others: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the paths by which the files of a prefix may name it: as it is given, really, as in URLs and in JSON.
-
-    `others` are more names of it.
-    """
+    """Return the paths by which files may name a prefix: given, real and `others`, also as in URLs and in JSON."""
     given = os.path.abspath(prefix)  # noqa: PTH100  # links are kept
     plain = [given, os.path.realpath(given), *others]
     encoded = [quote(name, safe) for name in plain for safe in ("/", UNRESERVED)]
@@ -88,29 +86,29 @@ def names_of(prefix: Path, others: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*plain, *encoded, *lower, *escaped]))
 
 
-def read_files(wanted: Sequence[tuple[Path, str]], names: Sequence[str], found: Unmanaged) -> list[Content]:
-    """Read files that become paths of the root, on all cores; those that vanished are not among them.
+def read_files(files: Sequence[tuple[Path, str]], names: Sequence[str], found: Unmanaged) -> list[Content]:
+    """Read files, given with their paths of the root, on all cores; leave out those that do not exist any more.
 
-    What names the prefix and cannot be changed is noted in `found`.
+    Places that name the prefix and cannot be changed are recorded in `found`.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
-        readings = list(filter(None, pool.map(lambda each: read_live(each[0], each[1], names), wanted)))
-    found.stay |= {reading.content.path.removeprefix("prefix/"): reading.stay for reading in readings if reading.stay}
+        readings = list(filter(None, pool.map(lambda each: read_live(each[0], each[1], names), files)))
+    found.fixed |= {each.content.path.removeprefix("prefix/"): each.fixed for each in readings if each.fixed}
     return [reading.content for reading in readings]
 
 
-def emptied(tree: Tree, kept: Container[str]) -> set[str]:
-    """Return the directories that had something in them, of which nothing is `kept`."""
-    full: set[str] = set()
-    left: set[str] = set()
+def emptied_directories(tree: Tree, selected: Container[str]) -> set[str]:
+    """Return the directories that have files or links, of which none is selected."""
+    unselected: set[str] = set()
+    needed: set[str] = set()
     for path in (*tree.files, *tree.links):
         above = accumulate(path.split("/")[:-1], posixpath.join)
-        full.update(above) if path not in kept else left.update(above)
-    return full - left
+        (needed if path in selected else unselected).update(above)
+    return unselected - needed
 
 
 def directory_mode(state: os.stat_result) -> int:
-    """Return the permissions of a directory, which nobody else may write to, and its owner may as before."""
+    """Return the permissions of a directory, without those of group and others to write."""
     return safe_mode(state) | 0o700 & state.st_mode
 
 
@@ -122,7 +120,7 @@ def source_of(compiled: str) -> str:
 
 
 def live_link(path: str, target: str, names: Sequence[str]) -> Link:
-    """Return a link of the root: one that names the prefix, or leaves it and comes back, becomes relative."""
+    """Return a link of the root; it is relative if it names the prefix, or leaves it and comes back."""
     parent = posixpath.dirname(path)
     aim = target
     if posixpath.normpath(posixpath.join(parent, target)).startswith("../"):

@@ -13,7 +13,7 @@ from coex_bootstrap.tools.output import human
 
 from ..errors import InputError
 from ..prefix.files import with_data
-from ..prefix.unmanaged import directory_mode, emptied, read_files
+from ..prefix.unmanaged import directory_mode, emptied_directories, read_files
 from ..prefix.walk import CACHES, TRASH, VERSION_CONTROL, walk
 from ..root.content import Content, Link
 from . import import_paths as pointers
@@ -136,11 +136,11 @@ def _take(place: Path, brought: Brought, found: Unmanaged, selection: Selection,
     target = brought.target(os.fspath(place))
     assert target is not None
     if not place.is_dir():
-        wanted = [(place, f"prefix/{target}")] if selection.wanted(target, 0) else []
+        wanted = [(place, f"prefix/{target}")] if selection.takes(target, 0) else []
         _add(place, read_files(wanted, brought.names, found), brought, found, selection)
         return
     tree = walk(place, _chooser(place, target, brought, selection, output))
-    files = [path for path, state in tree.files.items() if selection.wanted(f"{target}/{path}", state.st_size)]
+    files = [path for path, state in tree.files.items() if selection.takes(f"{target}/{path}", state.st_size)]
     wanted = [(place / path, f"prefix/{target}/{path}") for path in files]
     links: list[Content | Link] = []
     for path, to in tree.links.items():
@@ -153,7 +153,7 @@ def _take(place: Path, brought: Brought, found: Unmanaged, selection: Selection,
             links.append(link)
     added = [*links, *read_files(wanted, brought.names, found)]
     _add(place, added, brought, found, selection)
-    gone = emptied(tree, {path.removeprefix(f"prefix/{target}/") for path in (item.path for item in added)})
+    gone = emptied_directories(tree, {path.removeprefix(f"prefix/{target}/") for path in (item.path for item in added)})
     found.directories.update(
         (f"prefix/{target}/{path}", directory_mode(state))
         for path, state in tree.directories.items()

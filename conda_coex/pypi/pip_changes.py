@@ -119,7 +119,7 @@ def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[R
             os.utime(item.source.path, (date, date))  # which its .pyc repeats
     gone = (before.files.keys() | before.links.keys()) - after.files.keys() - after.links.keys()
     notes = [f"{path} names the environment's place on the builder in {n} place{'s' * (n != 1)} that cannot be changed"
-             for path, n in sorted(found.stay.items())]  # fmt: skip
+             for path, n in sorted(found.fixed.items())]  # fmt: skip
     return Installed(items, sources, frozenset(f"prefix/{path}" for path in gone), lock, notes)
 
 

@@ -14,7 +14,7 @@ from ..conda_api.package_cache import frame_directory
 from ..errors import InputError
 from ..inputs.environment import DryRun
 from ..prefix import builder_paths, compiled
-from ..prefix.reading import Restoring, checked_prefix, plan_packages, read
+from ..prefix.reading import Restoring, checked_prefix, plan_packages, read_prefix
 from ..prefix.spellings import find_aliases
 from ..prefix.unmanaged import names_of
 from ..pypi import direct_url, editable, import_paths
@@ -64,7 +64,7 @@ def _pack(
         return environment
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
     installed = [known[dist] for dist in dists]
-    found = read(prefix, selection, installed, output, names)
+    found = read_prefix(prefix, selection, installed, output, names)
     import_paths.refuse_rebuilding(found.items)
     bring = choices.editable == "bring"
     brought = editable.bring(found, names, selection, output) if bring else editable.Brought()
@@ -74,25 +74,25 @@ def _pack(
     restoring = Restoring(selection, date, scratch) if choices.missing == "restore" else None
     planned = plan_packages(installed, packages, prefix, found, restoring, names)
     pip = distributions(found.items)
-    stay = compiled.Kept(found.stay)
-    kept, gone, changed = direct_url.settle(compiled.settle(found.items, names, stay), names, brought.moved)
+    unreplaced = compiled.UnreplacedPaths(found.fixed)
+    kept, gone, changed = direct_url.settle(compiled.limit_edits(found.items, names, unreplaced), names, brought.moved)
     found.items = list(blank_hashes(kept, gone, changed))
     missing = [path for drift in planned.drifts for path in drift.missing if selection.leaves_out(path) is None]
     if missing and choices.missing == "refuse":
         what = f"files of packages are missing ({pack_notes.shown(missing)})"
         raise InputError(what, os.fsencode(prefix), "reinstall these, or take them from the cache: --missing restore")
     cache = FrameCache(frame_directory(), request.level)
-    plans = [replace(plan, files=tuple(compiled.settle(plan.files, names, stay))) for plan in planned.plans]
+    plans = [replace(plan, files=tuple(compiled.limit_edits(plan.files, names, unreplaced))) for plan in planned.plans]
     if selection.leaves_out("x.pyc") is not None:
         plans = [without_compiled(plan) for plan in plans]
     layout, sources = lay_out(environment, plans, found, cache, date)
     said = [*brought.notes, *pack_notes.notes(found, planned.drifts, missing, planned.restored, selection)]
-    said += [*pack_notes.of_names(others), *pack_notes.kept_paths(stay)]
+    said += [*pack_notes.of_names(others), *pack_notes.kept_paths(unreplaced)]
     entries = layout.entries.values()
     outside = builder_paths.files_outside(found.items, [*names, *others.foreign.values()])
-    outside |= builder_paths.of_variables(environment.variables, names)
-    users = builder_paths.of_user(find_python([plan.package for plan in plans]))
-    said += pack_notes.of_builder(outside, builder_paths.libraries(entries), users)
+    outside |= builder_paths.variables_outside(environment.variables, names)
+    users = builder_paths.user_distributions(find_python([plan.package for plan in plans]))
+    said += pack_notes.of_builder(outside, builder_paths.missing_libraries(entries), users)
     said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
     build = create.Build(environment, plans, layout, cache, date, sources, pip, runs_post_link=False)  # they did
     manifest = create.write(checked, build)

@@ -14,7 +14,7 @@ from ..root.link_target import leaving_links
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ..prefix.compiled import Kept
+    from ..prefix.compiled import UnreplacedPaths
     from ..prefix.filters import Selection
     from ..prefix.package_plans import Drift
     from ..prefix.spellings import Aliases
@@ -41,8 +41,8 @@ def notes(
         yield f"missing from packages, and taken from conda's package cache: {shown(restored)}"
     if missing:
         yield f"missing from packages, and so from the archive: {shown(missing)}"
-    if found.stay:
-        yield f"names the environment's path in a form that cannot be changed: {shown(list(found.stay))}"
+    if found.fixed:
+        yield f"names the environment's path in a form that cannot be changed: {shown(list(found.fixed))}"
     for kind, (files, size) in selection.saved.items():
         yield f"left out: {kind}, {files} files, {human(size)}"
 
@@ -79,7 +79,7 @@ def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: 
         )
 
 
-def kept_paths(kept: Kept) -> Iterator[str]:
+def kept_paths(kept: UnreplacedPaths) -> Iterator[str]:
     """Yield which compiled files go on naming the builder's path."""
     if kept.pieces:
         yield (

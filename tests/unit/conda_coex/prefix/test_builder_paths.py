@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conda_coex.prefix import builder_paths
-from conda_coex.prefix.builder_paths import files_outside, first_outside, libraries, of_variables, privileged
+from conda_coex.prefix.builder_paths import (
+    files_outside,
+    first_outside,
+    missing_libraries,
+    privileged,
+    variables_outside,
+)
 from conda_coex.root.content import Content
 from conda_coex.root.source import OnDisk
 
@@ -33,7 +39,7 @@ def test_names_a_file_outside(tmp_path: Path, text: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(builder_paths, "SYSTEM", re.compile("/(usr|etc|dev)/"))  # where temporary files may be
     found = files_outside([content(script, "etc/x"), content(script, "lib/x")], names)
     assert found == {"etc/x": str(place)}
-    assert of_variables({"A": str(place), "B": None, "C": "1"}, names) == {"the variable A": str(place)}
+    assert variables_outside({"A": str(place), "B": None, "C": "1"}, names) == {"the variable A": str(place)}
 
 
 @pytest.mark.parametrize(
@@ -51,8 +57,8 @@ def test_libraries_that_a_host_may_lack(tmp_path: Path) -> None:
     command = ["cc", "-o", tmp_path / "m", tmp_path / "m.c", f"-L{tmp_path}", "-lmine", "-lm"]
     subprocess.run(command, check=True)
     program, library = content(tmp_path / "m", "bin/m"), content(tmp_path / "libmine.so", "lib/deep/libmine.so")
-    assert libraries([program]) == {"libmine.so": "bin/m"}
-    assert libraries([program, library]) == {}
+    assert missing_libraries([program]) == {"libmine.so": "bin/m"}
+    assert missing_libraries([program, library]) == {}
 
 
 def test_rights_that_a_host_does_not_give(tmp_path: Path) -> None:

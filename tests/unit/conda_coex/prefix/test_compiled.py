@@ -12,7 +12,7 @@ import pytest
 from coex_bootstrap.format.relocation import BINARY, in_binary, write_edits
 from coex_bootstrap.unpack.relocate import apply
 
-from conda_coex.prefix.compiled import Kept, settle
+from conda_coex.prefix.compiled import UnreplacedPaths, limit_edits
 from conda_coex.prefix.elf import read_sections
 from conda_coex.prefix.files import read_live
 from conda_coex.root.content import Content
@@ -23,11 +23,11 @@ HEADER = "int answer(void);\nstatic inline int half(void) { return answer() / 2;
 TARGET = "prefix/lib/deep/asked.so"
 
 
-def free(content: Content, prefix: Path) -> Content:
+def limit(content: Content, prefix: Path) -> Content:
     """Return a file of a live prefix with the edits that a host can make."""
-    (settled,) = settle([content], [str(prefix)], Kept())
-    assert isinstance(settled, Content)
-    return settled
+    (limited,) = limit_edits([content], [str(prefix)], UnreplacedPaths())
+    assert isinstance(limited, Content)
+    return limited
 
 
 def compiled(prefix: Path, place: str) -> Content:
@@ -49,9 +49,9 @@ def compiled(prefix: Path, place: str) -> Content:
 
 def test_finds_its_library_from_another_place(tmp_path: Path) -> None:
     content = compiled(tmp_path / "env", "nowhere")
-    freed = free(content, tmp_path / "env")
-    assert (freed.edits, freed.placeholder, freed.file_mode) == (None, None, None)
-    data = freed.read()
+    limited = limit(content, tmp_path / "env")
+    assert (limited.edits, limited.placeholder, limited.file_mode) == (None, None, None)
+    data = limited.read()
     assert data is not None
     assert b"$ORIGIN/..:/usr/none\0" in data
     assert len(data) == content.size
@@ -66,11 +66,11 @@ def test_finds_its_library_from_another_place(tmp_path: Path) -> None:
 def test_what_the_code_names_is_still_relocated(tmp_path: Path) -> None:
     prefix = tmp_path / "env"
     content = compiled(prefix, f"{prefix}/share")
-    freed = free(content, prefix)
-    assert freed.placeholder == str(prefix)
-    assert freed.edits
+    limited = limit(content, prefix)
+    assert limited.placeholder == str(prefix)
+    assert limited.edits
     assert content.edits
-    assert len(write_edits(BINARY, freed.edits)) < len(write_edits(BINARY, content.edits))
+    assert len(write_edits(BINARY, limited.edits)) < len(write_edits(BINARY, content.edits))
 
 
 def test_name_of_a_symbol_that_is_the_end_of_the_path(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_name_of_a_symbol_that_is_the_end_of_the_path(tmp_path: Path) -> None:
     subprocess.run(command, check=True)
     reading = read_live(target, "prefix/x.so", [str(prefix)])
     assert reading is not None
-    freed = free(reading.content, prefix)
-    data = freed.read() or b""
+    limited = limit(reading.content, prefix)
+    data = limited.read() or b""
     moved = tmp_path / "moved.so"
     moved.write_bytes(data)
     assert ctypes.CDLL(str(moved)).lib() == 7
@@ -95,7 +95,7 @@ def test_what_is_no_whole_elf_file(tmp_path: Path, size: int) -> None:
     assert read_sections(data) == []
     edits = ((0, ((1, 2),)),)
     content = Content("prefix/x", 0o644, 0, InMemory(data), len(data), "", in_binary(str(tmp_path), edits))
-    assert free(content, tmp_path).edits == (None if data else edits)  # of an ELF file they are looked for again
+    assert limit(content, tmp_path).edits == (None if data else edits)  # of an ELF file they are looked for again
 
 
 C = """#include <stdio.h>
@@ -121,12 +121,12 @@ int main() {{ char place[999]; copy(place); std::puts(place); }}
 OPTIONS = ["-O0", "-O1", "-O2", "-O3", "-Os", "-Os -static", "-Os -no-pie -fno-pie"]
 
 
-def moved(target: Path, prefix: Path, host: str) -> tuple[Path, Kept]:
+def moved(target: Path, prefix: Path, host: str) -> tuple[Path, UnreplacedPaths]:
     """Return a program as a host makes it, and in which form it still names the builder's path."""
     reading = read_live(target, f"prefix/bin/{target.name}", [str(prefix)])
     assert reading is not None
-    kept = Kept()
-    (content,) = settle([reading.content], [str(prefix)], kept)
+    unreplaced = UnreplacedPaths()
+    (content,) = limit_edits([reading.content], [str(prefix)], unreplaced)
     assert isinstance(content, Content)
     data = content.read() or b""
     if content.edits:
@@ -134,7 +134,7 @@ def moved(target: Path, prefix: Path, host: str) -> tuple[Path, Kept]:
     there = target.with_name("moved")
     there.write_bytes(data)
     there.chmod(0o755)
-    return there, kept
+    return there, unreplaced
 
 
 def printed(program: Path) -> str:
@@ -162,8 +162,8 @@ def test_no_program_is_wrong_in_silence(
         target = prefix / "x"
         subprocess.run([compiler, *options.split(), prefix / f"x{suffix}", "-o", target], check=True)
         expected = printed(target).replace(str(prefix), host)
-        program, kept = moved(target, prefix, host)
-        is_named = bool(kept.fixed or kept.pieces)
+        program, unreplaced = moved(target, prefix, host)
+        is_named = bool(unreplaced.fixed or unreplaced.pieces)
         assert is_named or printed(program) == expected, options
         assert may_stay or not is_named, options
         right += not is_named
@@ -176,14 +176,14 @@ def test_paths_of_sources_need_no_room(tmp_path: Path) -> None:
     (prefix / "include/h.h").write_text("static const char *where(void) { return __FILE__; }\n")
     (prefix / "x.c").write_text('#include "h.h"\n#include <stdio.h>\nint main(void) { return puts(where()) < 0; }\n')
     subprocess.run(["cc", "-I", prefix / "include", "-o", prefix / "x", prefix / "x.c"], check=True)
-    program, kept = moved(prefix / "x", prefix, f"/{'longer' * 30}")
-    assert (kept.sources, kept.pieces, kept.fixed) == (["bin/x"], [], {})
+    program, unreplaced = moved(prefix / "x", prefix, f"/{'longer' * 30}")
+    assert (unreplaced.sources, unreplaced.pieces, unreplaced.fixed) == (["bin/x"], [], {})
     assert printed(program) == f"{prefix}/include/h.h\n"
 
 
 def test_what_is_behind_a_program_stays(tmp_path: Path) -> None:
     """An archive behind it has sums of its bytes."""
     (tmp_path / "x").write_bytes(Path("/bin/true").read_bytes() + f"PK\x01{tmp_path}/y\0".encode())
-    program, kept = moved(tmp_path / "x", tmp_path, "/p")
+    program, unreplaced = moved(tmp_path / "x", tmp_path, "/p")
     assert program.read_bytes() == (tmp_path / "x").read_bytes()
-    assert kept.fixed == {"bin/x": 1}
+    assert unreplaced.fixed == {"bin/x": 1}

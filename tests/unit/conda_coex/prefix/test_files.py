@@ -49,7 +49,7 @@ def test_every_spelling_becomes_the_first(tmp_path: Path) -> None:
     assert reading is not None
     content = reading.content
     assert content.read() == f"file://{link}/a {link}/b {link}/c {link}/d {link}/e\n".encode()
-    assert (content.placeholder, content.file_mode, reading.stay) == (str(link), "text", 0)
+    assert (content.placeholder, content.file_mode, reading.fixed) == (str(link), "text", 0)
     assert content.edits is not None
     assert [len(items) for _, items in content.edits] == [5]
 
@@ -61,4 +61,4 @@ def test_binary_keeps_one_spelling(tmp_path: Path) -> None:
     (prefix / "x").write_bytes(b"\x7fELF\1\2\0" + f"{prefix}/a\0{link}/b\0{prefix}/c\0".encode())
     reading = read_live(prefix / "x", "prefix/x", names_of(link))
     assert reading is not None
-    assert (reading.content.placeholder, reading.stay) == (str(prefix), 1)
+    assert (reading.content.placeholder, reading.fixed) == (str(prefix), 1)

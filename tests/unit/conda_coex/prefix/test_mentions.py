@@ -76,7 +76,7 @@ def test_no_byte_of_an_object_moves(start: bytes) -> None:
 def test_what_knows_its_length_stays(data: bytes) -> None:
     found = find_prefix(data, PREFIX)
     assert found is not None
-    assert (found.edits, found.stay) == ((), 1)
+    assert (found.edits, found.fixed) == ((), 1)
 
 
 def test_one_spelling_for_a_text() -> None:
