@@ -8,13 +8,14 @@ import shlex
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
-from ..errors import AppError
-from .options import BUILD_MORE, add_archive, add_existing, add_output, add_sources, describe, entry_points
+from ..errors import AppError, InputError
+from . import options
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
+    from ..verbs.create import CreateRequest
     from ..verbs.outcome import Outcome
 
 # What conda takes for a package: a name, with a channel before it, and a version or conditions behind it.
@@ -52,18 +53,18 @@ def configure_create(parser: ArgumentParser) -> None:
         add_parser_solver_mode,
     )
 
-    describe(parser, "create", ABOUT, EXAMPLES, *BUILD_MORE)
-    add_sources(
+    options.describe(parser, "create", ABOUT, EXAMPLES, *options.BUILD_MORE)
+    options.add_sources(
         parser,
         "Files and directories of the application, which keep the names they are given by, or get the one behind "
         "the =. Also a quoted pattern, in which ** is any directories.",
     )
-    add_archive(parser)
+    options.add_built_archive(parser)
     _add_environment(parser)
     add_parser_platform(add_parser_channels(parser))
     add_parser_solver(add_parser_solver_mode(parser))
     add_parser_networking(parser)
-    add_output(parser, asks=True)
+    options.add_output(parser, asks=True)
 
 
 def _add_environment(parser: ArgumentParser) -> None:
@@ -74,40 +75,41 @@ def _add_environment(parser: ArgumentParser) -> None:
         help="An environment file, which may be repeated and joined with --package; or a lock file, alone: an "
         "@EXPLICIT list, conda-lock.yml, pixi.lock.",
     )  # fmt: skip
-    inputs.add_argument(
-        "--package", action="append", default=[], dest="package_specs", metavar="SPEC",
-        help="A package, as conda's specs are written. May be repeated.",
-    )  # fmt: skip
+    options.add_list(inputs, "--package", "SPEC", "A package, as conda's specs are written.", "package_specs")
     inputs.add_argument(
         "--lock-environment", metavar="NAME",
         help="The environment to take of a pixi.lock. The default is the one called default.",
     )  # fmt: skip
-    inputs.add_argument(
-        "--lock-category", action="append", default=[], dest="lock_categories", metavar="NAME",
-        help="A category to take of a conda-lock.yml, beside main. May be repeated.",
-    )  # fmt: skip
-    add_existing(inputs, "The exact packages of an existing environment")
+    lock_category = "A category to take of a conda-lock.yml, beside main."
+    options.add_list(inputs, "--lock-category", "NAME", lock_category, "lock_categories")
+    options.add_existing(inputs, "The exact packages of an existing environment")
 
 
 def execute_create(arguments: Namespace) -> Outcome:
     """Run the verb; raises AppError with a better command line for packages that are named like files."""
-    from ..verbs.create import Request, create
+    from ..verbs.create import create
 
     refuse_packages(arguments)
-    return create(
-        Request(
-            files=tuple(arguments.file),
-            specs=tuple(arguments.package_specs),
-            existing=bool(arguments.name or arguments.prefix),
-            entry_points=entry_points(arguments),
-            variables=tuple(arguments.env),
-            kept_variables=tuple(arguments.keep_env),
-            sources=tuple(arguments.sources),
-            output=arguments.output,
-            level=arguments.compression_level,
-            lock_environment=arguments.lock_environment,
-            lock_categories=tuple(arguments.lock_categories),
-        )
+    return create(create_request(arguments))
+
+
+def create_request(arguments: Namespace) -> CreateRequest:
+    """Return the options of the verb; raises Misuse or InputError for options that exclude each other."""
+    from ..conda_api import settings
+    from ..verbs.create import CreateRequest
+
+    archive = options.built_archive_options(arguments)
+    is_existing = bool(arguments.name or arguments.prefix)
+    if is_existing and (arguments.file or arguments.package_specs):
+        raise InputError("-n and -p take an environment as it is", remedy="leave out -f and --package, or -n and -p")
+    return CreateRequest(
+        archive=archive,
+        platform=settings.target_platform(),
+        files=tuple(arguments.file),
+        specs=tuple(arguments.package_specs),
+        prefix=settings.target_prefix() if is_existing else None,
+        lock_environment=arguments.lock_environment,
+        lock_categories=tuple(arguments.lock_categories),
     )
 
 
@@ -134,9 +136,9 @@ def _values_of_options(words: Sequence[str]) -> set[int]:
     """Return the numbers of the words that are values of the options before them."""
     parser = ArgumentParser(add_help=False)
     configure_create(parser)
-    options = parser._option_string_actions
+    known = parser._option_string_actions
     return {
         number
         for number, word in enumerate(words[:-1], start=1)
-        if word.startswith("-") and "=" not in word and not (word in options and options[word].nargs == 0)
+        if word.startswith("-") and "=" not in word and not (word in known and known[word].nargs == 0)
     }

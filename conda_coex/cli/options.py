@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..archive.compression_level import DEFAULT_LEVEL, FAST_LEVEL
 from ..errors import Misuse
 from .verb_parser import VERBS
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+    from argparse import ArgumentParser, Namespace, _ArgumentGroup, _MutuallyExclusiveGroup
 
-DEFAULT_LEVEL = 9
-FAST_LEVEL = 3
+    from ..verbs.archive_options import ArchiveOptions
+
 QUIET = "Print the result alone, without progress and without the plan."
 BUILD_STATUS = """\
 exit status:
@@ -30,6 +31,18 @@ environment variables:
                      installed
 """
 BUILD_MORE = (BUILD_STATUS, BUILD_VARIABLES)
+HELP_OF_BUILDS = {
+    "entrypoint": "What to run, with arguments: a command of the environment, a file of the application, or "
+    "package.module:function. Words that name files of the application become their paths on the host, and "
+    "${COEX_APP} and ${COEX_PREFIX} are expanded. The first is the default; a link to the archive that is called NAME "
+    "runs the one of that name.",
+    "env": "A variable to set for the entry points, over the packages' and the caller's; NAME?=VALUE sets it if they "
+    "have none. ${COEX_APP} and ${COEX_PREFIX} in VALUE stand for the unpacked places.",
+    "keep-env": "A variable of the caller's, such as PYTHONPATH or R_LIBS, that the archive's start is not to remove.",
+    "output": "The archive to write. The default is the entry point's name and .coex.",
+    "compression-level": "How hard zstd tries, 1 to 19: smaller archives take longer to build, not to start. The "
+    f"default is {DEFAULT_LEVEL}.",
+}
 
 
 def describe(parser: ArgumentParser, verb: str, about: str, *more: str) -> None:
@@ -54,40 +67,58 @@ def add_config(parser: ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_archive(parser: ArgumentParser) -> None:
-    """Add what a new archive is to be: entry points, variables, where it goes, how hard zstd tries."""
-    add_config(parser)
+def add_list(
+    parser: ArgumentParser | _ArgumentGroup, option: str, metavar: str, text: str, dest: str | None = None
+) -> None:
+    """Add an option that may be repeated."""
+    name = dest or option.lstrip("-").replace("-", "_")
     parser.add_argument(
-        "--entrypoint", action="append", default=[], metavar="[NAME=]COMMAND",
-        help="What to run, with arguments: a command of the environment, a file of the application, or "
-        "package.module:function. Words that name files of the application become their paths on the host, and "
-        "${COEX_APP} and ${COEX_PREFIX} are expanded. May be repeated: the first is the default, a link to the archive "
-        "that is called NAME runs the one of that name.",
-    )  # fmt: skip
-    parser.add_argument(
-        "--env", action="append", default=[], metavar="NAME=VALUE",
-        help="A variable to set for the entry points, over the packages' and the caller's; NAME?=VALUE sets it if"
-        " they have none. ${COEX_APP} and ${COEX_PREFIX} in VALUE stand for the unpacked places. May be "
-        "repeated.",
-    )  # fmt: skip
-    parser.add_argument(
-        "--keep-env", action="append", default=[], metavar="NAME",
-        help="A variable of the caller's, such as PYTHONPATH or R_LIBS, that the archive's start is not to remove. May "
-        "be repeated.",
-    )  # fmt: skip
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="The archive to write. The default is the entry point's name and .coex."
+        option, action="append", default=[], dest=name, metavar=metavar, help=f"{text} May be repeated."
     )
+
+
+def add_archive(parser: ArgumentParser, help_texts: dict[str, str]) -> _MutuallyExclusiveGroup:
+    """Add the options of every new archive; return the group of the compression level.
+
+    `archive_options` reads these options. The help of `repack` differs: there they change an archive.
+    """
+    add_config(parser)
+    add_list(parser, "--entrypoint", "[NAME=]COMMAND", help_texts["entrypoint"])
+    add_list(parser, "--env", "NAME=VALUE", help_texts["env"])
+    add_list(parser, "--keep-env", "NAME", help_texts["keep-env"])
+    parser.add_argument("-o", "--output", metavar="FILE", help=help_texts["output"])
     level = parser.add_mutually_exclusive_group()
-    level.add_argument(
-        "--compression-level", type=int, default=DEFAULT_LEVEL, metavar="N",
-        help="How hard zstd tries, 1 to 19: smaller archives take longer to build, not to start. The default is "
-        f"{DEFAULT_LEVEL}.",
-    )  # fmt: skip
-    level.add_argument(
+    level.add_argument("--compression-level", type=int, metavar="N", help=help_texts["compression-level"])
+    return level
+
+
+def add_built_archive(parser: ArgumentParser) -> None:
+    """Add the options of an archive that is built from an environment."""
+    add_archive(parser, HELP_OF_BUILDS).add_argument(
         "--fast", action="store_const", const=FAST_LEVEL, dest="compression_level",
         help=f"Build quickly, while developing: --compression-level {FAST_LEVEL}.",
     )  # fmt: skip
+
+
+def archive_options(arguments: Namespace, default_output: str | None = None) -> ArchiveOptions:
+    """Return the options that `add_sources` and `add_archive` declare; raises a CoexError for values that are wrong."""
+    from ..verbs.archive_options import parse_options
+
+    return parse_options(
+        sources=arguments.sources,
+        entry_points=arguments.entrypoint,
+        variables=arguments.env,
+        kept_variables=arguments.keep_env,
+        output=arguments.output or default_output,
+        level=arguments.compression_level,
+    )
+
+
+def built_archive_options(arguments: Namespace) -> ArchiveOptions:
+    """Return the same for an archive that is built from an environment; raises Misuse without an entry point."""
+    if not arguments.entrypoint:
+        raise Misuse("no entry point", remedy="name the command to run, such as --entrypoint python, or in coex.toml")
+    return archive_options(arguments)
 
 
 def add_existing(group: _ArgumentGroup, text: str) -> None:
@@ -109,10 +140,3 @@ def add_output(parser: ArgumentParser, *, asks: bool) -> None:
             action.help = SUPPRESS
         if "--quiet" in action.option_strings:
             action.help = QUIET
-
-
-def entry_points(arguments: Namespace) -> tuple[str, ...]:
-    """Return the entry points of a new archive; raises Misuse if there is none."""
-    if not arguments.entrypoint:
-        raise Misuse("no entry point", remedy="name the command to run, such as --entrypoint python, or in coex.toml")
-    return tuple(arguments.entrypoint)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..root.content import Content, Link
+from ..root.pth_file import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -67,11 +68,10 @@ def _imported(items: Iterable[Content | Link]) -> dict[str, str]:
     for item in items:
         name = _name_in_site(item)
         if name and name.endswith((".pth", ".start")) and isinstance(item, Content):
-            for line in _text(item).splitlines():
-                if name.endswith(".pth") and not _is_code(line):
-                    continue
-                parents = item.path[: -len(name)]
-                found |= {f"{parents}{module}.py": name for module in re.findall(r"\w+", line)}
+            text = _text(item)
+            codes = [line.code or "" for line in parse(text)] if name.endswith(".pth") else [text]
+            directory = item.path[: -len(name)]
+            found |= {f"{directory}{module}.py": name for code in codes for module in re.findall(r"\w+", code)}
     return found
 
 
@@ -85,11 +85,11 @@ def _given(item: Content | Link, modules: Container[str]) -> Iterator[tuple[str,
         if is_script(item):
             yield from ((value, True) for _, value in _strings(_text(item)) if value.startswith("/"))
     elif name.endswith(LINES):
-        for line in _text(item).splitlines():
-            if _is_code(line):
-                yield from ((value, False) for _, value in _strings(line) if value.startswith("/"))
-            elif _is_path(line):
-                yield line.strip(), True
+        for line in parse(_text(item)):
+            if line.code is not None:
+                yield from ((value, False) for _, value in _strings(line.code) if value.startswith("/"))
+            elif line.path is not None:
+                yield line.path, True
     elif item.path in modules:
         certain = bool(FINDER.match(name) or BUILDER.match(name))
         yield from ((value, certain) for _, value in _strings(_text(item)) if value.startswith("/"))
@@ -110,14 +110,6 @@ def is_script(item: Content) -> bool:
 def _text(item: Content) -> str:
     data = item.read() or b""
     return data.decode("utf-8", "surrogateescape")
-
-
-def _is_code(line: str) -> bool:
-    return line.startswith(("import ", "import\t"))
-
-
-def _is_path(line: str) -> bool:
-    return bool(line.strip()) and not line.startswith("#") and "\0" not in line
 
 
 def _strings(text: str) -> list[tuple[ast.Constant, str]]:
@@ -144,14 +136,15 @@ def rewrite(item: Content, moved: Callable[[str], str | None], names: Sequence[s
     text = live(item, names).read_bytes().decode("utf-8", "surrogateescape")
     if not item.path.endswith(LINES):
         return _replace_strings(text, moved)
-    lines = text.splitlines(keepends=True)
-    for number, line in enumerate(lines):
-        if _is_code(line):
-            lines[number] = _replace_strings(line, moved).decode("utf-8", "surrogateescape")
-        elif _is_path(line):
-            place = moved(os.path.normpath(live(item, names).parent / line.strip()))
-            lines[number] = line if place is None else place + line[len(line.rstrip("\r\n")) :]
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    lines = []
+    for line in parse(text):
+        place = None if line.path is None else moved(os.path.normpath(live(item, names).parent / line.path))
+        if line.code is not None:
+            lines.append(_replace_strings(line.text, moved))
+        else:
+            new = line.text if place is None else line.text.replace(line.path or "", place, 1)
+            lines.append(new.encode("utf-8", "surrogateescape"))
+    return b"".join(lines)
 
 
 def _replace_strings(text: str, moved: Callable[[str], str | None]) -> bytes:

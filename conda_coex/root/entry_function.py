@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import posixpath
 import re
 import warnings
 from typing import TYPE_CHECKING
 
 from ..errors import EntryPointNotFound
 from .content import Content
+from .pth_file import import_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +22,6 @@ PLACES = (
     "app/", r"prefix/lib/(?:python|pypy)[^/]*/(?:(?:site-packages|lib-dynload)/)?",
     r"prefix/share/coex/editable/(?:[^/]+/)+",
 )  # fmt: skip
-PTH = re.compile(r"prefix/lib/(?:python|pypy)[^/]*/site-packages/[^/]+\.pth")
 SUFFIXES = r"(/__init__)?(\.py|\.pyc|\.so|\.[^/]*\.so)"
 RUNNABLE = r"(/__main__)?(\.py|\.pyc)"  # of what `python -m` runs
 # With these, names come to a module in ways that its source does not show.
@@ -36,7 +35,7 @@ def module_of(word: str, layout: Layout, suffixes: str = SUFFIXES) -> str | None
     If no Python would find it, it is the one that a directory of the app has, such as `src`.
     """
     module = word.split(":")[0].replace(".", "/")
-    places = "|".join([*PLACES, *(re.escape(directory) for directory in _of_pth_files(layout))])
+    places = "|".join([*PLACES, *(re.escape(directory) for directory in import_directories(layout))])
     pattern = re.compile(f"(?:{places}){re.escape(module)}{suffixes}")
     found = list(filter(pattern.fullmatch, layout.entries))
     if not found:
@@ -58,23 +57,6 @@ def directory_of(module: str, path: str) -> str | None:
     """Return the directory of the app that Python has to import from to find a module at this path of the root."""
     name = module.split(":")[0].replace(".", "/")
     return path[: path.rindex(f"/{name}")] if path.startswith("app/") else None
-
-
-def pth_files(layout: Layout) -> list[str]:
-    """Return the paths of the .pth files of the environment, which say where else its Python looks."""
-    return list(filter(PTH.fullmatch, layout.entries))
-
-
-def _of_pth_files(layout: Layout) -> Iterator[str]:
-    """Yield the directories of the root, with a slash, that .pth files lead Python to (`site.addpackage`)."""
-    for path in pth_files(layout):
-        entry = layout.entries[path]
-        place = entry.placeholder or "\n" if isinstance(entry, Content) else "\n"
-        for line in (_content(entry) or b"").decode("utf-8", "replace").splitlines():
-            if line.startswith(place + "/"):
-                yield f"prefix/{line[len(place) :].strip('/ ')}/"
-            elif line.strip() and not line.startswith(("#", "import ", "import\t", "/")):
-                yield posixpath.normpath(posixpath.join(posixpath.dirname(path), line.strip())) + "/"
 
 
 def find_runnable(module: str, layout: Layout) -> str:

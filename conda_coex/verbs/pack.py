@@ -1,4 +1,4 @@
-"""Pack a live prefix as it is: joins `create` where the files of packages are laid out."""
+"""Pack a live prefix as it is: read its files, take them for those of packages, and join `create` at the layout."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
-from ..conda_api import installed_environment, settings, versions
+from ..conda_api import installed_environment, settings
 from ..conda_api.installed_records import installed_package, read_records
 from ..conda_api.package_cache import frame_directory
 from ..errors import InputError
@@ -20,122 +21,176 @@ from ..prefix.unmanaged import names_of
 from ..pypi import direct_url, editable, import_paths
 from ..pypi.live_distribution import distributions
 from ..pypi.record import blank_hashes
-from ..root import bytecode, conda_meta
-from ..root.layout import Group, Layout
+from ..root import bytecode
+from ..root.layout import Layout
 from ..root.link_rules import find_python
 from ..root.source import OnDisk
-from . import create, pack_notes
+from . import new_archive, pack_notes
+from .lay_out import place_compiled, place_conda_meta, place_packages
+from .new_archive import Build
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ..conda_api.installed_records import InstalledRecord
     from ..inputs.environment import Environment
     from ..prefix.filters import Selection
+    from ..prefix.reading import Planned
+    from ..prefix.spellings import Aliases
     from ..prefix.unmanaged import Unmanaged
     from ..root.link_rules import PackagePlan, Python
+    from .archive_options import ArchiveOptions
     from .outcome import Created
 
 OWNER = "not of conda"
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What to do with what an archive cannot have as it is."""
+class PackRequest:
+    """The options of `conda coex pack`."""
 
+    archive: ArchiveOptions
+    prefix: str
+    selection: Selection
     missing: str  # files of packages: ignore, refuse, or restore them from conda's package cache
     editable: str  # sources outside of the prefix: refuse, or bring them along
 
 
-def pack(request: create.Request, selection: Selection, choices: Choices) -> Created | DryRun:
-    """Pack the prefix that was asked for; in a dry run return the plan for it."""
-    with contextlib.ExitStack() as scratch:  # what has to last until the payload is written
-        return _pack(request, selection, choices, scratch)
+@dataclass(frozen=True)
+class LivePrefix:
+    """A prefix on the builder, with the environment that conda's records describe."""
+
+    path: Path
+    environment: Environment
+    records: list[InstalledRecord]  # in link order
+    aliases: Aliases
+    names: tuple[str, ...]  # paths by which its files may name it
 
 
-def _pack(
-    request: create.Request, selection: Selection, choices: Choices, scratch: contextlib.ExitStack
-) -> Created | DryRun:
-    checked = create.check(request)
-    assert checked.prefix is not None
-    prefix, output = checked_prefix(checked.prefix), checked.app.output
-    known = read_records(prefix)
-    others = find_aliases(prefix, [*known.values()])
-    names = names_of(prefix, [*others.names, *others.former])
-    environment = installed_environment.read_installed(str(prefix), known, pip=False)
+def pack(request: PackRequest) -> Created | DryRun:
+    """Pack a live prefix; in a dry run return the plan for it."""
+    with contextlib.ExitStack() as scratch:  # directories that have to last until the payload is written
+        return _pack(request, scratch)
+
+
+def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryRun:
+    options, selection = request.archive, request.selection
+    new_archive.check(options, request.prefix)
+    live = _find_environment(request.prefix)
+    if isinstance(live, DryRun):
+        return live
+    names = live.names
+    # Files, and the places in them that name the environment
+    unmanaged = read_prefix(live.path, selection, live.records, options.output, names)
+    # Files and links that lead Python outside
+    brought = _bring_sources(request, unmanaged, names)
+    # Modified and missing files of packages
+    packages = [installed_package(live.path, record) for record in live.records]
+    date = new_archive.build_date(packages)
+    restoring = Restoring(selection, date, scratch) if request.missing == "restore" else None
+    planned = plan_packages(live.records, packages, live.path, unmanaged, restoring, names)
+    missing = _missing(request, live.path, planned)
+    # The records of pip, and the run paths of compiled files
+    pip = distributions(unmanaged.items)
+    unreplaced = compiled.UnreplacedPaths(unmanaged.fixed)
+    items = compiled.limit_edits(unmanaged.items, names, unreplaced)
+    unmanaged.items = list(blank_hashes(*direct_url.settle(items, names, brought.moved)))
+    plans = [replace(plan, files=tuple(compiled.limit_edits(plan.files, names, unreplaced))) for plan in planned.plans]
+    if selection.leaves_out("x.pyc") is not None:
+        plans = [replace(plan, compiled={}) for plan in plans]
+    # From here on as `create`
+    cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
+    layout, left_to_host = _lay_out(live.environment, plans, unmanaged, cache, date)
+    notes = [
+        *brought.notes,
+        *pack_notes.notes(unmanaged, planned.drifts, missing, planned.restored, selection),
+        *pack_notes.of_names(live.aliases),
+        *pack_notes.kept_paths(unreplaced),
+        *_notes_on_host(live, find_python(packages), unmanaged, layout),
+    ]
+    build = Build(live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False)  # they ran
+    manifest = new_archive.write(options, request.prefix, build)
+    notes = [*live.environment.notes, *notes, *layout.notes]
+    return new_archive.created(options.output, manifest, live.environment, notes)
+
+
+def _find_environment(path: str) -> LivePrefix | DryRun:
+    """Return the environment of a prefix by conda's records; in a dry run the plan for these."""
+    prefix = checked_prefix(path)
+    records = read_records(prefix)
+    aliases = find_aliases(prefix, [*records.values()])
+    names = names_of(prefix, [*aliases.names, *aliases.former])
+    environment = installed_environment.read_installed(str(prefix), records, pip=False)
     if isinstance(environment, DryRun):
         return environment
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
-    installed = [known[dist] for dist in dists]
-    found = read_prefix(prefix, selection, installed, output, names)
-    import_paths.refuse_rebuilding(found.items)
-    bring = choices.editable == "bring"
-    brought = editable.bring(found, names, selection, output) if bring else editable.Brought()
-    import_paths.refuse(found.items, names, brought=bring)
-    packages = [installed_package(prefix, record) for record in installed]
-    date = create.build_date(tuple(packages))
-    restoring = Restoring(selection, date, scratch) if choices.missing == "restore" else None
-    planned = plan_packages(installed, packages, prefix, found, restoring, names)
-    pip = distributions(found.items)
-    unreplaced = compiled.UnreplacedPaths(found.fixed)
-    kept, gone, changed = direct_url.settle(compiled.limit_edits(found.items, names, unreplaced), names, brought.moved)
-    found.items = list(blank_hashes(kept, gone, changed))
-    missing = [path for drift in planned.drifts for path in drift.missing if selection.leaves_out(path) is None]
-    if missing and choices.missing == "refuse":
+    return LivePrefix(prefix, environment, [records[dist] for dist in dists], aliases, names)
+
+
+def _bring_sources(request: PackRequest, unmanaged: Unmanaged, names: tuple[str, ...]) -> editable.Brought:
+    """Add the sources outside that the prefix imports, if the user wants that; raises InputError for all others."""
+    import_paths.refuse_rebuilding(unmanaged.items)
+    brings = request.editable == "bring"
+    brought = editable.Brought()
+    if brings:
+        brought = editable.bring(unmanaged, names, request.selection, request.archive.output)
+    import_paths.refuse(unmanaged.items, names, brought=brings)
+    return brought
+
+
+def _missing(request: PackRequest, prefix: Path, planned: Planned) -> list[str]:
+    """Return the files that packages lack and the user did not exclude; raises InputError for --missing refuse."""
+    lacking = [path for drift in planned.drifts for path in drift.missing]
+    missing = [path for path in lacking if request.selection.leaves_out(path) is None]
+    if missing and request.missing == "refuse":
         what = f"files of packages are missing ({pack_notes.shown(missing)})"
-        raise InputError(what, os.fsencode(prefix), "reinstall these, or take them from the cache: --missing restore")
-    cache = FrameCache(frame_directory(), request.level)
-    plans = [replace(plan, files=tuple(compiled.limit_edits(plan.files, names, unreplaced))) for plan in planned.plans]
-    if selection.leaves_out("x.pyc") is not None:
-        plans = [without_compiled(plan) for plan in plans]
-    layout, sources = lay_out(environment, plans, found, cache, date)
-    said = [*brought.notes, *pack_notes.notes(found, planned.drifts, missing, planned.restored, selection)]
-    said += [*pack_notes.of_names(others), *pack_notes.kept_paths(unreplaced)]
-    entries = layout.entries.values()
-    outside = builder_paths.files_outside(found.items, [*names, *others.foreign.values()])
-    outside |= builder_paths.variables_outside(environment.variables, names)
-    users = builder_paths.user_distributions(find_python([plan.package for plan in plans]))
-    said += pack_notes.of_builder(outside, builder_paths.missing_libraries(entries), users)
-    said += [*pack_notes.leaving(layout.links()), *pack_notes.limits(layout)]
-    build = create.Build(environment, plans, layout, cache, date, sources, pip, runs_post_link=False)  # they did
-    manifest = create.write(checked, build)
-    return create.created(output, manifest, environment, [*environment.notes, *said, *layout.notes])
+        remedy = "reinstall these, or take them from the cache: --missing restore"
+        raise InputError(what, os.fsencode(prefix), remedy)
+    return missing
 
 
-def without_compiled(plan: PackagePlan) -> PackagePlan:
-    """Return a plan by which nothing is compiled."""
-    return replace(plan, compiled={})
+def _notes_on_host(live: LivePrefix, python: Python | None, unmanaged: Unmanaged, layout: Layout) -> Iterator[str]:
+    """Yield notes on files of the builder that a host does not have, and on places where the archive cannot unpack."""
+    outside = builder_paths.files_outside(unmanaged.items, [*live.names, *live.aliases.foreign.values()])
+    outside |= builder_paths.variables_outside(live.environment.variables, live.names)
+    users = builder_paths.user_distributions(python)
+    yield from pack_notes.of_builder(outside, builder_paths.missing_libraries(layout.entries.values()), users)
+    yield from pack_notes.leaving(layout.links())
+    yield from pack_notes.limits(layout)
 
 
-def lay_out(
-    environment: Environment, plans: list[PackagePlan], found: Unmanaged, cache: FrameCache, date: int
+def _lay_out(
+    environment: Environment, plans: Sequence[PackagePlan], unmanaged: Unmanaged, cache: FrameCache, date: int
 ) -> tuple[Layout, list[str]]:
-    """Return the root and the sources that the host has to compile."""
+    """Return the root without the app, and the sources that the host has to compile."""
     layout = Layout()
-    for plan in plans:
-        layout.place(Group(plan.package.dist, plan.identity, of_package=True), plan.files)
-    for plan in plans:
-        layout.place(create.SCRIPTS, plan.entry_points)
-    layout.place(OWNER, found.items)
-    python = find_python([plan.package for plan in plans])
+    place_packages(layout, plans)
+    layout.place(OWNER, unmanaged.items)
     native = environment.platform == settings.builder_platform()
-    groups, left = bytecode.Compiler(python, native, cache).compile_plans(plans)
-    for made in groups:
-        layout.place(made.group, made.files)
-    left += compile_unmanaged(python, found, layout, native=native)
-    for path, mode in found.directories.items():
+    left_to_host = place_compiled(layout, plans, cache, native=native)
+    python = find_python([plan.package for plan in plans])
+    left_to_host += _compile_unmanaged(python, unmanaged, layout, native=native)
+    for path, mode in unmanaged.directories.items():
         layout.make_directory(path)
         layout.modes[path] = mode
-    meta = conda_meta.plan_records(plans, date)
-    meta.append(conda_meta.plan_history(plans, environment.specs, versions.version(), date))
-    layout.place(create.META, meta + conda_meta.plan_state(environment.variables, date))
-    return layout, sorted(set(left))
+    place_conda_meta(layout, plans, environment, date)
+    return layout, sorted(set(left_to_host))
 
 
-def compile_unmanaged(python: Python | None, found: Unmanaged, layout: Layout, *, native: bool) -> list[str]:
-    """Compile the sources that had a .pyc; those that name the prefix, and all for another platform, are left."""
+def _compile_unmanaged(python: Python | None, unmanaged: Unmanaged, layout: Layout, *, native: bool) -> list[str]:
+    """Compile the sources that had a .pyc file, and return those that only the host can compile.
+
+    Those name the prefix, or belong to another platform.
+    """
     if python is None:
         return []
-    sources = [source for source in found.sources if native and not source.edits and isinstance(source.source, OnDisk)]
+    sources = [
+        source for source in unmanaged.sources if native and not source.edits and isinstance(source.source, OnDisk)
+    ]
     if sources:
         made = bytecode.compile_sources(python.package.directory / python.program, sources)
         layout.place(f"{OWNER}, compiled", made)
-    done = {source.path for source in sources}
-    return [source.path.removeprefix("prefix/") for source in found.sources if source.path not in done]
+    compiled_here = {source.path for source in sources}
+    others = [source.path for source in unmanaged.sources if source.path not in compiled_here]
+    return [path.removeprefix("prefix/") for path in others]

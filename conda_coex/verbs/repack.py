@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.format.archive import Archive
@@ -14,106 +13,89 @@ from coex_bootstrap.format.manifest_check import FUNCTION
 
 from ..archive import writer
 from ..archive.carry_over import copy, give_sources, keep
+from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
 from ..archive.manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
 from ..conda_api import settings
 from ..errors import AppError, EntryPointNotFound, InputError
-from ..inputs.variables import parse_env, parse_keep_env
-from ..root.app import App, app_name, notes_on_leaving_links
+from ..root.app import app_name, notes_on_leaving_links
 from ..root.content import Content
-from ..root.entry_command import parse_commands
 from ..root.entry_files import files_of
-from ..root.entry_function import check_function, module_of, pth_files
+from ..root.entry_function import check_function, module_of
 from ..root.entry_point import own_sources, resolve_all
 from ..root.layout import Layout
+from ..root.pth_file import pth_files
 from . import host_notes
 from .assemble import assemble
 from .outcome import Repacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from coex_bootstrap.format.index import Index
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.payload import Payload
-    from ..inputs.variables import Variable
     from ..root.entry_command import EntryCommand
+    from .archive_options import ArchiveOptions
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the command line asks for; what is not named stays as it is in the archive."""
+class RepackRequest:
+    """The options of `conda coex repack`; what none of them names stays as it is in the archive."""
 
-    archive: str
-    sources: tuple[str, ...]
-    entry_points: tuple[str, ...]
-    variables: tuple[str, ...]  # over those that the archive has
-    kept_variables: tuple[str, ...]  # beside those that the archive keeps
-    unset: tuple[str, ...]
-    keep_app: bool  # also where sources are named
-    no_app: bool
-    no_env: bool
-    output: str | None
-    level: int | None
+    path: str  # of the archive to repack
+    archive: ArchiveOptions  # variables are added to those of the archive
+    unset: tuple[str, ...] = ()  # names of variables
+    keep_app: bool = False  # even if sources are named
+    no_app: bool = False
+    no_env: bool = False
 
 
-def repack(request: Request) -> Repacked:
-    """Write the archive that was asked for; in a dry run only return what it would be."""
-    checked = check(request)
-    output = checked.app.output
-    with closing(Archive(os.fsencode(request.archive))) as old:
+def repack(request: RepackRequest) -> Repacked:
+    """Write an archive of the same packages; in a dry run only return what it would be."""
+    options = request.archive
+    check(request)
+    with closing(Archive(os.fsencode(request.path))) as old:
         check_relocations(old.index)
+        # 1. The packages, and the app unless it is replaced
         layout = Layout()
         layout.platform = old.manifest.platform
-        kept = keep(old, layout, app_stays=(request.keep_app or not request.sources) and not request.no_app)
-        place_app(checked, old, layout)
-        read_sources(checked.commands, old, layout)
-        points = resolve(checked, old, layout)
-        env, kept_variables = change_variables(checked, old)
-        made = outcome(output, points, layout, old.manifest.platform)
+        app_stays = (request.keep_app or not options.app.sources) and not request.no_app
+        kept = keep(old, layout, app_stays=app_stays)
+        # 2. The new app, entry points and variables
+        place_app(options, old, layout)
+        read_sources(options.commands, old, layout)
+        points = resolve(request, old, layout)
+        env, keep_env = change_variables(request, old)
+        repacked = outcome(options.output, points, layout, old.manifest.platform)
         if settings.is_dry_run():
-            return made
-        name = checked.commands[0].name if checked.commands else None
-        level = request.level or int(old.manifest.fields.get("level") or 9)
-        manifest = write(old, layout, kept, Change(name, points, env, kept_variables, level), output)
-    return replace(made, digest=manifest.digest, size=output.stat().st_size)
+            return repacked
+        # 3. The archive, with the same frames of packages
+        name = options.commands[0].name if options.commands else None
+        level = options.level or int(old.manifest.fields.get("level") or DEFAULT_LEVEL)
+        manifest = write(old, layout, kept, Change(name, points, env, keep_env, level), options.output)
+    return replace(repacked, digest=manifest.digest, size=options.output.stat().st_size)
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A request whose words are parsed."""
-
-    request: Request
-    app: App
-    commands: tuple[EntryCommand, ...]
-    variables: list[Variable]
-    kept_variables: list[str]
-
-
-def check(request: Request) -> Checked:
-    """Parse a request; raises for all faults that show before any work."""
-    variables, kept_variables = parse_env(request.variables), parse_keep_env(request.kept_variables)
-    output = Path(request.output or request.archive)
-    if request.level is not None and not 1 <= request.level <= 19:
-        raise InputError(f"the compression level {request.level} is not between 1 and 19")
-    if request.no_app and (request.keep_app or request.sources):
+def check(request: RepackRequest) -> None:
+    """Raise InputError or OutputError for faults that can be seen before any work."""
+    options = request.archive
+    if request.no_app and (request.keep_app or options.app.sources):
         raise InputError("--no-app leaves the app out", remedy="leave out --no-app, or --keep-app and the paths")
-    changes = (*request.variables, *request.unset, *request.kept_variables)
-    asked = (request.sources, request.entry_points, changes, request.no_app, request.no_env)
-    if not any(asked):
+    new = (*options.app.sources, *options.commands, *options.variables, *options.kept_variables)
+    if not (new or request.unset or request.no_app or request.no_env):
         remedy = "name app files, --entrypoint, --env, --unset, --no-app or --no-env"
         raise InputError("nothing is asked for", remedy=remedy)
-    writer.check_output(output)
-    commands = parse_commands(request.entry_points)
-    return Checked(request, App(request.sources, output), commands, variables, kept_variables)
+    writer.check_output(options.output)
 
 
-def place_app(checked: Checked, old: Archive, layout: Layout) -> None:
+def place_app(options: ArchiveOptions, old: Archive, layout: Layout) -> None:
     """Put the files that were named into the layout, over those that stay."""
-    own = own_sources(checked.app, checked.commands, layout, None)
-    files, directories = checked.app.collect(old.manifest.date, own)
+    own = own_sources(options.app, options.commands, layout, None)
+    files, directories = options.app.collect(old.manifest.date, own)
     links = {link.path for link in layout.links()}
     for path in [*(item.path for item in files), *(f"{directory}/" for directory in directories)]:
         above = next((link for link in links if path.startswith(link + "/")), None)
@@ -133,10 +115,11 @@ def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout)
     give_sources(old, layout, modules | {f"app/{app_name(word)}" for word in words})
 
 
-def resolve(checked: Checked, old: Archive, layout: Layout) -> list[dict[str, Any]]:
+def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[dict[str, Any]]:
     """Return the new entry points, or the old ones, whose files must be there still."""
-    if checked.commands:
-        return resolve_all(checked.commands, layout, None, checked.variables)
+    options = request.archive
+    if options.commands:
+        return resolve_all(options.commands, layout, None, options.variables)
     there = {os.fsdecode(row.path) for row in [*old.index.files, *old.index.links, *old.index.directories]}
     for entry in old.manifest.entry_points:
         for kind, word in entry["command"]:
@@ -147,7 +130,7 @@ def resolve(checked: Checked, old: Archive, layout: Layout) -> list[dict[str, An
                     needed = path.partition("/")[2]
                     what = f"the entry point {entry['name']!r} needs {needed}, which is not in the new app"
                     remedy = "name it among the paths, use --keep-app, or give --entrypoint"
-                    raise EntryPointNotFound(what, os.fsencode(checked.request.archive), remedy)
+                    raise EntryPointNotFound(what, os.fsencode(request.path), remedy)
         kind, word = entry["command"][0]
         first = layout.entries.get(f"{kind}/{word}")
         if kind == "app" and isinstance(first, Content):
@@ -156,22 +139,18 @@ def resolve(checked: Checked, old: Archive, layout: Layout) -> list[dict[str, An
     return points
 
 
-def change_variables(checked: Checked, old: Archive) -> tuple[list[dict[str, object]], list[str]]:
-    """Return the variables that the new archive sets, and those of the caller that it keeps.
-
-    These are the old ones without those to unset, and those that were given. Raises InputError for one to unset that
-    the archive does not have.
-    """
-    request = checked.request
-    env = {} if request.no_env else {str(each["name"]): each for each in old.manifest.env}
-    kept = set() if request.no_env else set(old.manifest.kept_variables)
+def change_variables(request: RepackRequest, old: Archive) -> tuple[list[dict[str, object]], list[str]]:
+    """Return the variables that the new archive sets, as the manifest has them, and those of the caller it keeps."""
+    old_env = {} if request.no_env else {each["name"]: each for each in old.manifest.env}
+    old_kept = set() if request.no_env else set(old.manifest.kept_variables)
     for name in request.unset:
-        if env.pop(name, None) is None and name not in kept:
-            names = ", ".join(sorted({*env, *kept})) or "none"
-            raise InputError(f"the archive sets no variable {name!r}", os.fsencode(request.archive), f"it has: {names}")
-        kept.discard(name)
-    env.update((variable.name, variable._asdict()) for variable in checked.variables)
-    return [env[name] for name in sorted(env)], sorted({*kept, *checked.kept_variables})
+        if name not in old_env and name not in old_kept:
+            names = ", ".join(sorted({*old_env, *old_kept})) or "none"
+            raise InputError(f"the archive sets no variable {name!r}", os.fsencode(request.path), f"it has: {names}")
+    env = {name: each for name, each in old_env.items() if name not in request.unset}
+    env.update((variable.name, variable._asdict()) for variable in request.archive.variables)
+    keep_env = {*old_kept.difference(request.unset), *request.archive.kept_variables}
+    return [env[name] for name in sorted(env)], sorted(keep_env)
 
 
 def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, output: Path) -> Manifest:

@@ -19,6 +19,7 @@ from conda_coex.archive import sizes
 from conda_coex.cli import main, print_outcome
 from conda_coex.errors import CoexError
 from conda_coex.verbs import repack
+from conda_coex.verbs.archive_options import parse_options
 from unit.coex_bootstrap import hostile
 from unit.coex_bootstrap.siege import is_plain
 
@@ -39,12 +40,9 @@ def inspect(**options: Any) -> None:
     main.execute(Namespace(**{**known, **options}))
 
 
-def repacked(path: str, output: str, **more: Any) -> None:
-    known: dict[str, Any] = {
-        "sources": (), "entry_points": (), "variables": ("NEW=1",), "kept_variables": (), "unset": (),
-        "keep_app": False, "no_app": False, "no_env": False, "level": 1,
-    }  # fmt: skip
-    print_outcome.show(repack.repack(repack.Request(archive=path, output=output, **{**known, **more})), as_json=False)
+def repacked(path: str, output: str, entry_points: tuple[str, ...] = (), *, no_app: bool = False) -> None:
+    options = parse_options(entry_points=entry_points, variables=("NEW=1",), output=output, level=1)
+    print_outcome.show(repack.repack(repack.RepackRequest(path, options, no_app=no_app)), as_json=False)
 
 
 def ways(path: str, place: Path) -> list[Callable[[], None]]:

@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, _SubParsersAction
 from typing import Any
 
+import argcomplete
 import pytest
 from conda.cli.conda_argparse import generate_parser
 from conda.exceptions import ArgumentError
@@ -32,6 +33,23 @@ def parser() -> ArgumentParser:
 def test_conda_knows_the_verbs() -> None:
     coex = verbs_of(generate_parser())["coex"]
     assert set(verbs_of(coex)) == set(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "offered"),
+    [
+        ((), "", {*VERBS, "--help", "--version", "-V", "-h"}),
+        ((), "c", {"create", "cache"}),
+        (("create",), "--entry", {"--entrypoint"}),
+        (("pack", "--missing"), "", {"ignore", "restore", "refuse"}),
+        (("cache",), "cl", {"clean"}),
+    ],
+)
+def test_completion_of_a_command_line(words: tuple[str, ...], begun: str, offered: set[str]) -> None:
+    """argcomplete walks conda's own parser, without knowing of plugins."""
+    finder = argcomplete.CompletionFinder(generate_parser(), always_complete_options=True)
+    completions = finder._get_completions(["conda", "coex", *words], begun, "", None)
+    assert {word.rstrip() for word in completions} == offered
 
 
 def test_a_walk_finds_all_options(parser: ArgumentParser) -> None:

@@ -1,0 +1,59 @@
+"""The options that create, pack and repack share: parsed once, into one type."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..archive.compression_level import LEVELS
+from ..errors import InputError, OutputError
+from ..inputs.variables import parse_env, parse_keep_env
+from ..root.app import App
+from ..root.entry_command import parse_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..inputs.variables import Variable
+    from ..root.entry_command import EntryCommand
+
+
+@dataclass(frozen=True)
+class ArchiveOptions:
+    """The parsed options of a new archive."""
+
+    app: App  # the files that the user named, and the path of the new archive
+    commands: tuple[EntryCommand, ...]  # the first is the default
+    variables: list[Variable]
+    kept_variables: list[str]  # variables of the caller that a start does not remove
+    level: int | None  # of zstd; None: DEFAULT_LEVEL, or the level of the archive to repack
+
+    @property
+    def output(self) -> Path:
+        """The path of the new archive."""
+        return self.app.output
+
+
+def parse_options(
+    *,
+    sources: Iterable[str] = (),
+    entry_points: Iterable[str] = (),
+    variables: Iterable[str] = (),
+    kept_variables: Iterable[str] = (),
+    output: str | None = None,
+    level: int | None = None,
+) -> ArchiveOptions:
+    """Parse the words of a command line; the default output is the name of the first entry point and `.coex`.
+
+    Raises InputError, EntryPointNotFound or OutputError.
+    """
+    if level is not None and level not in LEVELS:
+        raise InputError(f"the compression level {level} is not between 1 and 19")
+    env, keep_env = parse_env(variables), parse_keep_env(kept_variables)
+    commands = parse_commands(entry_points)
+    name = output or f"{commands[0].name}.coex"
+    if name.endswith("/"):
+        raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
+    return ArchiveOptions(App(sources, Path(name)), commands, env, keep_env, level)

@@ -1,0 +1,140 @@
+"""Steps of a build that create and pack share: the checks before any work, and everything from the app to the file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..archive import writer
+from ..archive.compression_level import DEFAULT_LEVEL
+from ..archive.manifest import Description, make_manifest
+from ..conda_api import settings, solve
+from ..conda_api.downloads import fetch
+from ..conda_api.package_cache import shared_cache_notes
+from ..root import libzstd
+from ..root.app import notes_on_leaving_links
+from ..root.entry_point import check_here, own_sources, resolve_all
+from ..root.layout import Layout
+from ..root.link_rules import find_python
+from .assemble import assemble
+from .host_notes import ending_scripts, same_names
+from .outcome import Created
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.manifest import Manifest
+
+    from ..archive.frame_cache import FrameCache
+    from ..archive.payload import Payload
+    from ..inputs.environment import Environment
+    from ..root.link_rules import PackagePlan
+    from ..root.package import Package
+    from .archive_options import ArchiveOptions
+
+
+def check(options: ArchiveOptions, prefix: str | None) -> None:
+    """Find the files of the app and the programs of entry points; raises a CoexError for faults that show now.
+
+    `prefix` is that of the existing environment to archive, if there is one.
+    """
+    writer.check_output(options.output)
+    layout = Layout()
+    _place_app(options, prefix, layout, 0)
+    check_here(options.commands, layout, prefix)
+
+
+def build_date(packages: Iterable[Package]) -> int:
+    """Return SOURCE_DATE_EPOCH, else the date of the newest package, in seconds: the date of all files without one."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given.isdigit():
+        return int(given)
+    stamps = [package.timestamp for package in packages]
+    # conda writes milliseconds, and long ago wrote seconds
+    return max([writer.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
+
+
+@dataclass(frozen=True)
+class Build:
+    """An environment that is laid out in the root, and is not yet an archive."""
+
+    environment: Environment
+    plans: list[PackagePlan]
+    layout: Layout
+    cache: FrameCache
+    date: int  # seconds since 1970
+    compile: list[str]  # sources that the host compiles
+    pip: list[dict[str, Any]]
+    runs_post_link: bool = True
+
+
+def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest:
+    """Add the app and the entry points to a build, and write the archive; return its manifest."""
+    layout, platform = build.layout, build.environment.platform
+    _place_app(options, prefix, layout, build.date)
+    layout.notes += [*notes_on_leaving_links(layout.links()), *same_names(layout, platform)]
+    layout.notes += ending_scripts(layout)
+    layout.platform = platform
+    points = resolve_all(options.commands, layout, prefix, options.variables)
+    packages = [plan.package for plan in build.plans]
+    library, library_from = libzstd.find_libzstd(build.environment, packages, _solve_zstd, _native_base(platform))
+    description = Description(
+        name=options.commands[0].name,
+        entry_points=points,
+        env=[variable._asdict() for variable in options.variables],
+        keep_env=options.kept_variables,
+        level=options.level or DEFAULT_LEVEL,
+        date=build.date,
+        environment=build.environment,
+        plans=build.plans,
+        libzstd=library_from,
+        compile=_left_to_host(packages, build.compile),
+        runs_post_link=build.runs_post_link,
+        pip=build.pip,
+    )
+
+    def describe(payload: Payload, index: Index) -> Manifest:
+        return make_manifest(description, layout, payload, index)
+
+    return assemble(options.output, platform, layout, build.cache, describe, library)
+
+
+def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
+    """Return the outcome of a build: facts about the archive, and notes on what is not in it."""
+    left_out = [f"{name} was not installed by conda and is left out" for name in environment.foreign]
+    return Created(
+        archive=output,
+        platform=manifest.platform,
+        digest=manifest.digest,
+        size=output.stat().st_size,
+        unpacked=manifest.fields["unpacked"]["content"],
+        packages=len(manifest.packages),
+        entry_point=manifest.entry_points[0],
+        notes=(*notes, *shared_cache_notes(), *left_out),
+    )
+
+
+def _place_app(options: ArchiveOptions, prefix: str | None, layout: Layout, date: int) -> None:
+    """Place the app: the named files, and the entry points' own files unless the environment has that command."""
+    own = own_sources(options.app, options.commands, layout, prefix)
+    layout.place_app(*options.app.collect(date, own))
+
+
+def _left_to_host(packages: Sequence[Package], sources: list[str]) -> dict[str, object] | None:
+    """Return the manifest's field `compile`: the sources that the host compiles, and the Python that does it."""
+    python = find_python(packages)
+    return {"python": python.program, "sources": sources} if python and sources else None
+
+
+def _solve_zstd(channels: Sequence[str]) -> tuple[Package, ...]:
+    """Return the package zstd of the target platform, from these channels."""
+    records = solve.solve_records(("zstd",), channels)
+    return fetch([record for record in records if record.name == "zstd"], ())
+
+
+def _native_base(platform: str) -> Path | None:
+    """Return conda's own prefix if it is for the archive's platform."""
+    return settings.base_prefix() if platform == settings.builder_platform() else None
