@@ -68,12 +68,9 @@ def whole() -> list[Lane]:
 
 def fast() -> list[Lane]:
     """Return the lanes of a developer who changes something: style, types, the unit tests of both sides."""
-    tools = f"{BOOTSTRAP_TESTS}/tools"
-    rest = (BOOTSTRAP_TESTS, "--ignore", tools)
     builder = [STYLE, LAYERS, TYPES, ("unit tests of the builder", (*PYTEST, "-q", SCRATCH, BUILDER_TESTS))]
     return [
-        Lane("tools", [("unit tests of the bootstrap's tools", (*PYTEST, "-q", SCRATCH, tools))]),
-        Lane("bootstrap", [("unit tests of the bootstrap", (*PYTEST, "-q", SCRATCH, *rest))]),
+        Lane("bootstrap", [("unit tests of the bootstrap", (*PYTEST, "-q", SCRATCH, BOOTSTRAP_TESTS))]),
         Lane("builder", builder),
     ]
 

@@ -22,7 +22,7 @@ from coex_bootstrap.unpack.relocate import apply
 from unit.coex_bootstrap import hostile
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, sign, write_archive
 from unit.coex_bootstrap.siege import Siege, is_plain
-from unit.coex_bootstrap.tools.test_main import CONTENT, PYTHON, archive, ask, asking, demo_index
+from unit.coex_bootstrap.tools.test_main import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def test_names_of_other_alphabets(archive, environ, place):
     for words in ([b"info"], [b"files"], [b"lock"], [b"verify"], [b"dockerfile"], [b"cache", b"list"]):
         out = subprocess.check_output([PYTHON, archive] + words, env=asking(environ)).decode("utf-8")
         assert words[0] not in (b"info", b"files") or name in out
-    found = ask(archive, environ, b"files", b"--package", u"\xe9*".encode("utf-8"))[1]
+    found = ask_python(archive, environ, b"files", b"--package", u"\xe9*".encode("utf-8"))[1]
     assert u"prefix/share/\xe9" in [row["path"] for row in found["files"] if row["package"] == name + u"-1-0"]
     assert subprocess.check_output([PYTHON, archive], env=environ) == b"run\n"
     write_archive(archive, index, [script + record], **dict(more, requires={"__cuda": [u">=\xe9"]}))

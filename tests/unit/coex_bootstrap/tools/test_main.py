@@ -9,11 +9,13 @@ from collections import namedtuple
 import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.format.manifest import SEAL_SIZE
+from coex_bootstrap.start import run
 from coex_bootstrap.tools import main as tools
 from coex_bootstrap.tools import sbom as tool_sbom
 from coex_bootstrap.tools import verify
 
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.copies import run_copy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +56,14 @@ def asking(environ):
 
 def ask(archive, environ, *words):
     # type: (bytes, Dict[bytes, bytes], *bytes) -> Tuple[int, Any, bytes]
-    """Return status, document and stderr of a verb with --json."""
+    """Return status, document and stderr of a verb with --json, run in a copy of this process."""
+    status, out, error = run_copy(environ, lambda: tools.main(archive, list(words) + [b"--json"]))
+    return status, json.loads(out.decode("utf-8")), error
+
+
+def ask_python(archive, environ, *words):
+    # type: (bytes, Dict[bytes, bytes], *bytes) -> Tuple[int, Any, bytes]
+    """Return the same, run by a Python that loads the code of the archive itself."""
     command = [PYTHON, archive] + list(words) + [b"--json"]
     process = subprocess.Popen(command, env=asking(environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, error = process.communicate()
@@ -63,21 +72,22 @@ def ask(archive, environ, *words):
 
 def start(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> bytes
-    """Start the archive; return its root."""
-    subprocess.check_output([PYTHON, archive], env=environ)
+    """Start the archive in a copy of this process; return its root."""
+    status, _, error = run_copy(environ, lambda: run.main(archive, []))
+    assert (status, error) == (0, b"")
     (root,) = [name for name in os.listdir(environ[b"COEX_ROOT"]) if len(name) == 24]
     return environ[b"COEX_ROOT"] + b"/" + root
 
 
 def test_info(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
-    status, found, _ = ask(archive, environ, b"info")
+    status, found, _ = ask_python(archive, environ, b"info")
     assert (status, found["success"], found["name"], found["size"]) == (0, True, "demo", os.stat(archive).st_size)
 
 
 def test_files(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
-    status, found, error = ask(archive, environ, b"files", b"--package", b"demo-*")
+    status, found, error = ask_python(archive, environ, b"files", b"--package", b"demo-*")
     assert (status, error) == (0, b"")
     assert [(row["path"], row["mode"], row["size"], row["package"]) for row in found["files"]] == [
         ("prefix/bin/demo", "0755", len(SCRIPT), "demo-1-0"),
@@ -99,7 +109,7 @@ def test_verify_a_whole_root(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     root = start(archive, environ)
     write(root + b"/prefix/share/more", b"")
-    status, found, _ = ask(archive, environ, b"verify")
+    status, found, _ = ask_python(archive, environ, b"verify")
     assert (status, found["damages"], found["root"]["differences"]) == (0, [], [])
     assert found["root"]["extra"] == ["prefix/share/more"]
 
@@ -240,7 +250,7 @@ def test_repair_what_starts(archive, environ, name, empty):
     os.unlink(root + b"/" + name)
     if empty:
         write(root + b"/" + name, b"")
-    status, found, _ = ask(archive, environ, b"repair")
+    status, found, _ = ask_python(archive, environ, b"repair")
     assert (status, found["repaired"], found["start_rewritten"]) == (0, [], True)
     assert tree(root) == before
 

@@ -16,9 +16,10 @@ from coex_bootstrap.tools import main as tools
 from coex_bootstrap.unpack import contents
 
 from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.copies import run_copy
 from unit.coex_bootstrap.store.test_claim import dead_process
 from unit.coex_bootstrap.store.test_leftovers import give_away
-from unit.coex_bootstrap.tools.test_main import CONTENT, PYTHON, archive, ask, asking, demo_index
+from unit.coex_bootstrap.tools.test_main import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def test_unpack_an_environment(archive, environ, place):
     os.mkdir(place + b"/made")
     os.mkdir(place + b"/made/.env.coex-other")  # nobody's that is known to be dead
     target = place + b"/made/env"
-    status, _, error = ask(archive, environ, b"unpack", b"-p", target, b"--app", place + b"/made/app")
+    status, _, error = ask_python(archive, environ, b"unpack", b"-p", target, b"--app", place + b"/made/app")
     assert (status, error) == (0, b"")
     assert read(target + b"/bin/demo").endswith(target + b"/share\n")
     assert sorted(os.listdir(place + b"/made")) == [b".env.coex-other", b"app", b"env"]
@@ -437,10 +438,8 @@ def test_verbs_refuse_what_they_do_not_know(archive, environ, verb, words, what)
     """In one line, with the help of that verb named, and before anything is done."""
     needed = {"unpack": [b"-p", b"env"], "cache": [b"list"]}.get(verb, [])  # type: List[bytes]
     before = sorted(os.listdir(os.path.dirname(archive)))
-    command = [PYTHON, archive, verb.encode("ascii")] + needed + words
-    process = subprocess.Popen(command, env=asking(environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, error = process.communicate()
-    assert (process.returncode, out, error.count(b"\n")) == (2, b"", 1)
+    status, out, error = run_copy(environ, lambda: tools.main(archive, [verb.encode("ascii")] + needed + words))
+    assert (status, out, error.count(b"\n")) == (2, b"", 1)
     assert what in error.decode("utf-8")
     assert ("see COEX_TOOLS=1 %s %s -h" % (archive.decode("ascii"), verb)) in error.decode("utf-8")
     assert sorted(os.listdir(os.path.dirname(archive))) == before
