@@ -8,8 +8,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..conda_api.package_file import SUFFIXES, sums_of
+from ..conda_api.package_file import sums_of
 from ..errors import PackageDamaged
+from ..inputs.lock_file import PACKAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,7 @@ def with_advice(error: PackageDamaged, caches: Iterable[str]) -> PackageDamaged:
 
 
 def _advice(directory: Path, inner: str) -> str:
-    files = [file for suffix in SUFFIXES if (file := directory.with_name(directory.name + suffix)).is_file()]
+    files = [file for suffix in PACKAGE_SUFFIXES if (file := directory.with_name(directory.name + suffix)).is_file()]
     wanted = (inner,) if inner else METADATA
     for file in files:
         if _holds(file, wanted, directory):

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.base.urls import without_credentials
 
 from ..errors import FetchFailed
+from ..inputs.lock_file import PACKAGE_SUFFIXES
 from .package_cache import RECORD, cache_locks, read_caches
-from .package_file import SUFFIXES, fault_of
+from .package_file import fault_of
 from .packages import read_package
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _refuse_bad(fetcher: ProgressiveFetchExtract) -> None:
         if extraction is None or Path(extraction.target_full_path, RECORD).is_file():
             continue
         file = Path(extraction.source_full_path)
-        if not file.name.endswith(SUFFIXES):  # a wheel, which a plugin of conda reads
+        if not file.name.endswith(PACKAGE_SUFFIXES):  # a wheel, which a plugin of conda reads
             continue
         with contextlib.suppress(OSError):
             fault = fault_of(file)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import LockMismatch
 from ..inputs.environment import DryRun, Environment, plan_of
-from ..inputs.lock_file import SUFFIXES, wrong
+from ..inputs.lock_file import wrong
 from .downloads import download
 from .local_packages import find_local
-from .package_file import file_sum
+from .package_file import file_sum, stem_of
 from .public_urls import public_url
 from .versions import link_order
 
@@ -92,7 +92,7 @@ def _named(package: LockedPackage) -> CondaRecord:
     from conda.models.channel import Channel
     from conda.models.records import PackageRecord
 
-    stem = next(package.file_name.removesuffix(suffix) for suffix in SUFFIXES if package.file_name.endswith(suffix))
+    stem = stem_of(package.file_name)
     name, version, build = stem.rsplit("-", 2) if stem.count("-") >= 2 else (stem, "0", "0")
     number = re.search(r"(\d{1,9})\Z", build)
     record: CondaRecord = PackageRecord(

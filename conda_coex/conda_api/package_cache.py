@@ -14,7 +14,8 @@ from coex_bootstrap.store.trust import distrust
 
 from ..archive.frame_cache import DIRECTORY as FRAMES
 from ..errors import FetchFailed
-from .package_file import SUFFIXES, fault_of, stem_of
+from ..inputs.lock_file import PACKAGE_SUFFIXES
+from .package_file import fault_of, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +142,7 @@ def _load(cache: PackageCacheData, *, writable: bool) -> None:
 def _bad_files(cache: Path) -> dict[Path, str]:
     """Return the files that conda would extract when it reads a cache, but cannot, with the reasons."""
     faults = {}
-    for file in sorted(path for suffix in SUFFIXES for path in cache.glob(f"*{suffix}")):
+    for file in sorted(path for suffix in PACKAGE_SUFFIXES for path in cache.glob(f"*{suffix}")):
         if not (cache / stem_of(file.name) / "info/index.json").is_file():
             with contextlib.suppress(OSError):
                 fault = fault_of(file)

@@ -8,14 +8,11 @@ import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
-from conda.base.constants import CONDA_PACKAGE_EXTENSIONS
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
     from tarfile import TarFile, TarInfo
 
-SUFFIXES: tuple[str, ...] = CONDA_PACKAGE_EXTENSIONS
 REQUIRED = ("name", "version", "build", "build_number")  # of conda's records
 
 

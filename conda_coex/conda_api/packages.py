@@ -41,7 +41,7 @@ def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str 
     try:
         metadata = read_package_metadata(str(directory))
         rows = read_rows(directory)
-        site_packages = json.loads((directory / "info/index.json").read_text("utf-8")).get("python_site_packages_path")
+        site_packages = _site_packages(directory) if record.name == "python" else None
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # by metadata of other types
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
     noarch, entry_points = _noarch(record, metadata, directory)
@@ -57,6 +57,13 @@ def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str 
         site_packages=site_packages,
         requested=requested,
     )
+
+
+def _site_packages(directory: Path) -> str | None:
+    """Return the directory for Python packages that a python package names; conda 24.7 drops it from its records."""
+    index: object = json.loads((directory / "info/index.json").read_text("utf-8"))
+    path = index.get("python_site_packages_path") if isinstance(index, dict) else None
+    return None if path is None else str(path)
 
 
 def _noarch(

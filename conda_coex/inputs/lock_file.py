@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HEXADECIMAL = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
 COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
-SUFFIXES = (".conda", ".tar.bz2")
+PACKAGE_SUFFIXES = (".conda", ".tar.bz2")
 A = {"md5": "an", "sha256": "a"}
 KINDS: dict[type, str] = {dict: "mapping", list: "list", str: "text"}
 TRUE = ("true", "yes", "on")
@@ -122,7 +122,7 @@ class LockFile:
 
     def package(self, url: Any, hashes: dict[str, Any], fields: dict[str, Any] | None = None) -> LockedPackage:
         """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
-        if not isinstance(url, str) or not url.endswith(SUFFIXES) or "://" not in url:
+        if not isinstance(url, str) or not url.endswith(PACKAGE_SUFFIXES) or "://" not in url:
             raise self.wrong(f"has {shown(url)}, which is not the URL of a conda package")
         found: dict[str, str] = {}
         for kind, pattern in HEXADECIMAL.items():

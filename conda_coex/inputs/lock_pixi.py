@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .lock_file import SUFFIXES, check_platform
+from .lock_file import PACKAGE_SUFFIXES, check_platform
 from .yaml_text import shown
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _location(file: LockFile, entry: Any) -> tuple[str, str]:
 
 def _package(file: LockFile, entry: dict[str, Any]) -> LockedPackage:
     url = entry.get("conda", "")
-    if not url.endswith(SUFFIXES):
+    if not url.endswith(PACKAGE_SUFFIXES):
         location = entry.get("conda_source", url)
         raise file.wrong(f"has {location!r}, a package that pixi builds from source", "publish it to a channel")
     where = f"the package {url.rpartition('/')[2]}"

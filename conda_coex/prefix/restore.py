@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..conda_api.package_file import SUFFIXES, extract_to, file_sum
+from ..conda_api.package_file import extract_to, file_sum
 from ..conda_api.packages import check_path, parse_entry_point
 from ..conda_api.settings import package_caches
+from ..inputs.lock_file import PACKAGE_SUFFIXES
 from ..root.content import Content
 from ..root.link_rules import plan_package
 from ..root.package import PackagePath
@@ -71,7 +72,7 @@ def _candidates(dist: str, record: InstalledRecord, scratch: contextlib.ExitStac
         if (directory / "info").is_dir():
             yield ExtractedPackage(directory, _is_same(record, _recorded_sums(directory).get) is True)
     files = [record.text("package_tarball_full_path")]
-    files += [f"{cache}/{dist}{suffix}" for cache in caches for suffix in SUFFIXES]
+    files += [f"{cache}/{dist}{suffix}" for cache in caches for suffix in PACKAGE_SUFFIXES]
     for file in map(Path, dict.fromkeys(filter(None, files))):
         if file.is_file():
             same = _is_same(record, partial(file_sum, file))
