@@ -39,5 +39,5 @@ def _rows(archive: Archive) -> Iterator[bytes]:
     for directory in index.directories:
         yield b"d %s\n" % directory.path
     for each in index.files:
-        seconds = int(each.mtime.partition(b".")[0])
+        seconds = each.mtime_ns // 10**9
         yield b"f %o %d %d %d %d %s\n" % (each.mode, seconds, each.frame, each.offset, each.size, each.path)

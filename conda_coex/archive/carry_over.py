@@ -85,7 +85,7 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
     payload.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
     rows = list(old.index.files)
     staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
-    wanted = {*old.index.packaged, *(number for n in staying for number in old.index.frames_of(n))}
+    wanted = {*old.index.package_frames, *(number for n in staying for number in old.index.frames_of(n))}
     wanted.update(number for n in staying for number in _sources(old, rows[n].relocation))
     numbers = sorted(wanted)
     for number in numbers:
@@ -93,7 +93,7 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
         payload.append(KEPT, old.frame(number), frame)
         payload.origins.append((len(payload.frames) - 1, partial(checked_frame, old, number)))
     frames = {number: new for new, number in enumerate(numbers)}
-    payload.packaged += [frames[number] for number in old.index.packaged if number in frames]
+    payload.packaged += [frames[number] for number in old.index.package_frames if number in frames]
     moved = {n: new for new, n in enumerate(staying)}
     for n in staying:
         row = rows[n]

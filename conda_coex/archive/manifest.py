@@ -16,7 +16,7 @@ from .writer import prelude_size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.index import IndexDraft
 
     from ..inputs.environment import Environment
     from ..root.layout import Layout
@@ -45,7 +45,7 @@ class Description:
     pip: list[dict[str, Any]]
 
 
-def make_manifest(of: Description, layout: Layout, payload: Payload, index: Index) -> form.Manifest:
+def make_manifest(of: Description, layout: Layout, payload: Payload, index: IndexDraft) -> form.Manifest:
     """Return the manifest of a new archive without its digest, which comes last."""
     check_variables(layout)
     return form.Manifest({
@@ -80,7 +80,7 @@ class Change:
     level: int
 
 
-def change_manifest(old: form.Manifest, change: Change, payload: Payload, index: Index) -> form.Manifest:
+def change_manifest(old: form.Manifest, change: Change, payload: Payload, index: IndexDraft) -> form.Manifest:
     """Return the manifest of a repacked archive; its digest is still the old one."""
     return old.replace(
         **_measured(old.platform, payload, index),
@@ -92,7 +92,7 @@ def change_manifest(old: form.Manifest, change: Change, payload: Payload, index:
     )
 
 
-def _measured(platform: str, payload: Payload, index: Index) -> dict[str, Any]:
+def _measured(platform: str, payload: Payload, index: IndexDraft) -> dict[str, Any]:
     """Return the fields that every build sets anew."""
     return {
         "format": form.FORMAT_VERSION,
@@ -113,7 +113,7 @@ def _packages(plans: Sequence[PackagePlan], layout: Layout, payload: Payload) ->
     return packages
 
 
-def unpacked_size(index: Index) -> dict[str, int]:
+def unpacked_size(index: IndexDraft) -> dict[str, int]:
     """Return how many files and bytes an archive takes on the disk of a host, and the bytes that its files contain."""
     blocks = sum(-(-row.size // BLOCK) * BLOCK for row in index.files)
     content = sum(row.size for row in index.files)
@@ -145,7 +145,7 @@ def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
     return {name: sorted(constraints) for name, constraints in sorted(found.items())}
 
 
-def _prefix_limit(index: Index) -> int | None:
+def _prefix_limit(index: IndexDraft) -> int | None:
     """Return the length of the shortest placeholder that a binary holds: a longer prefix has no room there."""
     binaries = (row.relocation for row in index.files if kind_of(row.relocation) == BINARY)
     lengths = {len(parse(text, index.placeholders).placeholder.encode()) for text in binaries}

@@ -8,16 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.base.cpu_count import usable_cores
-from coex_bootstrap.format.index import Directory, File, Frame, Index
+from coex_bootstrap.format.index import Directory, File, Frame, IndexDraft
 from coex_bootstrap.format.index import Link as IndexLink
 from coex_bootstrap.format.relocation import HASHES, NOTHING, SCRIPT, write, write_slots
 
-from ..root.content import format_time
 from ..root.source import OnDisk
 from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from coex_bootstrap.format.relocation import Source
 
@@ -38,7 +37,7 @@ class Payload:
         self.placeholders: list[str] = []
         self.compressed: dict[str, int] = {}  # bytes of an owner's frames
         self.origins: list[tuple[int, Callable[[], object]]] = []  # a frame that was taken as it is, and a check of it
-        self._sources: dict[tuple[str, str], Source] = {}  # by owner and origin: where relocated files are, for a slot
+        self._sources: dict[Hashable, Source] = {}  # by owner and origin: where relocated files are, for a slot
         self._fillings: list[Filling] = []  # not yet finished
 
     def add(self, groups: Iterable[Group]) -> None:
@@ -124,9 +123,8 @@ class Payload:
             relocation = self._relocation(content, place)
             if relocation != NOTHING:
                 self._sources[group.owner, content.name_in_group] = len(self.rows)
-            path, mtime = os.fsencode(content.path), format_time(content.mtime_ns).encode()
-            number = first + place.frame
-            self.rows.append(File(content.mode, mtime, number, place.offset, content.size, relocation, path))
+            path, number = os.fsencode(content.path), first + place.frame
+            self.rows.append(File(content.mode, content.mtime_ns, number, place.offset, content.size, relocation, path))
         for content in group.all_files:
             if content.placeholder and (group.owner, content.name_in_group) not in self._sources:
                 place = places[content.name_in_group] if content.size else nowhere
@@ -190,12 +188,12 @@ class Filling:
             self.writer.abandon()
 
 
-def make_index(payload: Payload, layout: Layout) -> Index:
+def make_index(payload: Payload, layout: Layout) -> IndexDraft:
     """Return the index: rows as the payload has them, directories and links sorted."""
-    index = Index()
+    index = IndexDraft()
     index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
     index.frames, index.files = payload.frames, payload.rows
-    index.packaged = payload.packaged
+    index.package_frames = payload.packaged
     index.directories = [
         Directory(layout.modes.get(path, 0o755), os.fsencode(path)) for path in sorted(layout.directories)
     ]

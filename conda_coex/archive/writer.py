@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.archive import OLD_START, Archive, is_start
+from coex_bootstrap.format.index import dump_index
 
 from . import new_file
 from .new_file import DESCRIPTORS, check_place
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.abc import Traversable
 
-    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.index import IndexDraft
 
 DEFLATED = (form.INDEX, form.LIBZSTD, form.MANIFEST, form.SBOM)  # the code is stored: it starts faster, and can be read
 ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
@@ -70,9 +71,10 @@ def prelude_size(platform: str) -> int:
     return len(form.fill_prelude(text, b"0" * form.ID_LENGTH, platform))
 
 
-def finish(stream: IO[bytes], manifest: form.Manifest, index: Index, libzstd: bytes) -> form.Manifest:
+def finish(stream: IO[bytes], manifest: form.Manifest, index: IndexDraft, libzstd: bytes) -> form.Manifest:
     """Seal an archive whose payload stands in `stream` after room for the prelude; return the manifest with digest."""
-    members = {**bootstrap_members(), form.INDEX: index.dumps(), form.LIBZSTD: libzstd, form.SBOM: make_sbom(manifest)}
+    members = {**bootstrap_members(), form.INDEX: dump_index(index)}
+    members |= {form.LIBZSTD: libzstd, form.SBOM: make_sbom(manifest)}
     manifest = manifest.replace(digest=form.digest(manifest, members))
     members[form.MANIFEST] = manifest.dumps()
     text = members[f"{form.PACKAGE}/{form.PRELUDE}"]

@@ -82,9 +82,3 @@ class Link:
 
     path: str
     target: str
-
-
-def format_time(nanoseconds: int) -> str:
-    """Return a time as the index has it: seconds[.nanoseconds]."""
-    seconds, fraction = divmod(nanoseconds, SECOND)
-    return f"{seconds}.{fraction:09d}" if fraction else str(seconds)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.index import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.frame_cache import FrameCache
@@ -27,7 +27,7 @@ def assemble(
     platform: str,
     layout: Layout,
     cache: FrameCache,
-    describe: Callable[[Payload, Index], Manifest],
+    describe: Callable[[Payload, IndexDraft], Manifest],
     libzstd: bytes,
     carry_over: Callable[[Payload], None] | None = None,
 ) -> Manifest:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.index import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.frame_cache import FrameCache
@@ -96,7 +96,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
         pip=build.pip,
     )
 
-    def describe(payload: Payload, index: Index) -> Manifest:
+    def describe(payload: Payload, index: IndexDraft) -> Manifest:
         return make_manifest(description, layout, payload, index)
 
     return assemble(options.output, platform, layout, build.cache, describe, library)
@@ -112,7 +112,7 @@ def created(output: Path, manifest: Manifest, environment: Environment, notes: I
         size=output.stat().st_size,
         unpacked=manifest.fields["unpacked"]["content"],
         packages=len(manifest.packages),
-        entry_point=manifest.entry_points[0],
+        entry_point=dict(manifest.entry_points[0]),
         notes=(*notes, *shared_cache_notes(), *left_out),
     )
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.index import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.payload import Payload
@@ -135,13 +135,12 @@ def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[dict[s
         first = layout.entries.get(f"{kind}/{word}")
         if kind == "app" and isinstance(first, Content):
             layout.entries[first.path] = replace(first, mode=0o755)
-    points: list[dict[str, Any]] = old.manifest.entry_points
-    return points
+    return [dict(entry) for entry in old.manifest.entry_points]
 
 
 def change_variables(request: RepackRequest, old: Archive) -> tuple[list[dict[str, object]], list[str]]:
     """Return the variables that the new archive sets, as the manifest has them, and those of the caller it keeps."""
-    old_env = {} if request.no_env else {each["name"]: each for each in old.manifest.env}
+    old_env = {} if request.no_env else {each["name"]: dict(each) for each in old.manifest.env}
     old_kept = set() if request.no_env else set(old.manifest.kept_variables)
     for name in request.unset:
         if name not in old_env and name not in old_kept:
@@ -156,7 +155,7 @@ def change_variables(request: RepackRequest, old: Archive) -> tuple[list[dict[st
 def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, output: Path) -> Manifest:
     """Write the archive; return its manifest."""
 
-    def describe(payload: Payload, index: Index) -> Manifest:
+    def describe(payload: Payload, index: IndexDraft) -> Manifest:
         return change_manifest(old.manifest, change, payload, index)
 
     cache, library = FrameCache(None, change.level), old.members.get(LIBZSTD, b"")

@@ -1,31 +1,34 @@
-"""Read JSON that anyone may have written: never deeper, longer or of more items than an archive has a use for."""
+"""Read JSON that anyone may have written, with limits of its size, its items and its depth."""
 
 import json
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Callable, List, Optional, Tuple
 
 LARGEST = 1 << 25  # bytes: the record of 200,000 files has that
-ITEMS = 1 << 21  # what one document names: some Pythons take 300 bytes for each
+ITEMS = 1 << 21  # of one document: some Pythons take 300 bytes for each
 DEEPEST = 50  # CycloneDX nests licenses in components; nothing else comes near
-DIGITS = 1000  # of a number: some Pythons take hours to read more, and the newer refuse it
+DIGITS = 1000  # of a number: some Pythons take hours to read more, and newer ones refuse it
 BOUNDED = hasattr(sys, "set_int_max_str_digits")
 KINDS = (dict, list)
 
 
 def parse_json(data, pairs=None):
-    # type: (bytes, Any) -> Any
-    """Return what a JSON document says; raises ValueError, with why it cannot be read. `pairs` makes objects."""
+    # type: (bytes, Optional[Callable[[List[Tuple[str, object]]], object]]) -> object
+    """Return the value of a JSON document; `pairs` makes its objects, dict by default.
+
+    Raises ValueError, with the cause as its text.
+    """
     if len(data) > LARGEST or data.count(b",") + data.count(b"[") + data.count(b"{") > ITEMS:
         raise ValueError("it is too large")
     try:
-        found = json.loads(data.decode("utf-8"), parse_int=None if BOUNDED else _whole, object_pairs_hook=pairs)
-    except (RuntimeError, MemoryError):  # how Pythons say that it is nested too deep
+        value = json.loads(data.decode("utf-8"), parse_int=None if BOUNDED else _whole, object_pairs_hook=pairs)
+    except (RuntimeError, MemoryError):  # which Pythons raise for deep nesting
         raise ValueError("it is nested too deep")
-    _check_depth(found)
-    return found
+    _check_depth(value)
+    return value
 
 
 def _whole(digits):
@@ -35,15 +38,15 @@ def _whole(digits):
     return int(digits)
 
 
-def _check_depth(found):
-    # type: (Any) -> None
-    """Refuse what functions that call themselves could not follow."""
-    level = [found]
+def _check_depth(value):
+    # type: (object) -> None
+    """Raise ValueError for a value that is too deep for recursive functions."""
+    level = [value]
     for _ in range(DEEPEST):
-        below = []
-        for each in level:
-            if isinstance(each, KINDS):
-                below += [value for value in (each.values() if isinstance(each, dict) else each) if isinstance(value, KINDS)]
+        below = []  # type: List[object]
+        for container in level:
+            items = container.values() if isinstance(container, dict) else container if isinstance(container, list) else ()
+            below += [item for item in items if isinstance(item, KINDS)]
         if not below:
             return
         level = below

@@ -1,4 +1,4 @@
-"""Share numbered work among processes, one a usable core, and bring back what each found or failed on."""
+"""Share numbered work among processes, one for each usable core, and collect their results and errors."""
 
 import errno
 import marshal
@@ -14,74 +14,79 @@ from .pipes import nothing, read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
+    from types import FrameType
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar
 
-    Work = Callable[[Iterable[int]], Any]
+    Result = TypeVar("Result")
+    Work = Callable[[Iterable[int]], Result]
 
 NUMBER = struct.Struct("<I")
 LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # of fork(2) and pipe(2)
 
 
 def share(count, work, beat=nothing):
-    # type: (int, Work, Callable[[], None]) -> List[Any]
-    """Return what `work` returns for its part of the numbers below `count`, in every process.
+    # type: (int, Work[Result], Callable[[], None]) -> List[Result]
+    """Return the results of `work`, one for each process; each gets a part of the numbers below `count`.
 
-    That is of plain types, as marshal knows them. `beat` is called now and then meanwhile.
-    Raises the CoexError that one of them raised. One process works where there is one core or no fork.
+    A result has only types that marshal writes. `beat` is called every few seconds. There is one process, this one, if
+    it may use only one core or cannot fork. Raises the CoexError that one of them raised.
     """
-    workers = min(usable_cores(), count)
-    if workers < 2 or not hasattr(os, "fork"):
+    processes = min(usable_cores(), count)
+    if processes < 2 or not hasattr(os, "fork"):
         return [work(_beating(count, beat))]
     numbers, feed = os.pipe()
     children = []  # type: List[Tuple[int, int]]
     try:
-        with HeldSignals() as held:
-            _start_some(workers, children, work, numbers, feed, held)
+        with DelayedSignals() as delayed:
+            _start_some(processes, children, work, numbers, feed, delayed)
         os.close(numbers)
         if not children:
             os.close(feed)
             return [work(_beating(count, beat))]
         _feed(feed, count, beat)
         os.close(feed)
-        outcomes = [_outcome(result, beat) for _, result in children]
+        results = []  # type: List[Result]
+        failures = [_collect(pipe, beat, results) for _, pipe in children]
     except BaseException:
         for child, _ in children:
             os.kill(child, 9)
         raise
     finally:
-        for child, result in children:
-            os.close(result)
+        for child, pipe in children:
+            os.close(pipe)
             os.waitpid(child, 0)
-    for failure, _ in outcomes:
+    for failure in failures:
         if failure is not None:
             raise failure
-    return [found for _, found in outcomes]
+    return results
 
 
-class HeldSignals(object):
-    """Keeps the signals that end a start until all workers are known: one raised within fork would lose its child."""
+class DelayedSignals(object):
+    """Delays the signals that end a start until all workers are known: one within fork(2) would lose its child."""
 
     def __init__(self):
         # type: () -> None
-        self.handlers = {}  # type: Dict[int, Any]
-        self.seen = []  # type: List[int]
+        self.handlers = {}  # type: Dict[int, Callable[[int, Optional[FrameType]], object]]
+        self.caught = []  # type: List[int]
 
     def __enter__(self):
-        # type: () -> HeldSignals
+        # type: () -> DelayedSignals
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if callable(signal.getsignal(number)):
-                self.handlers[number] = signal.getsignal(number)
-                signal.signal(number, lambda number, frame: self.seen.append(number))
+            handler = signal.getsignal(number)
+            if callable(handler):
+                self.handlers[number] = handler
+                signal.signal(number, lambda number, frame: self.caught.append(number))
         return self
 
     def __exit__(self, *raised):
         # type: (*object) -> None
         self.restore()
-        for number in self.seen:
+        for number in self.caught:
             os.kill(os.getpid(), number)
 
     def restore(self):
         # type: () -> None
+        """Give the signals their handlers again."""
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
 
@@ -93,44 +98,43 @@ def _beating(count, beat):
         yield number
 
 
-def _start_some(wanted, children, work, numbers, feed, held):
-    # type: (int, List[Tuple[int, int]], Work, int, int, HeldSignals) -> None
-    """Start as many workers as are wanted, or as the limits of this user and this process allow."""
-    for _ in range(wanted):
+def _start_some(count, children, work, numbers, feed, delayed):
+    # type: (int, List[Tuple[int, int]], Work[Result], int, int, DelayedSignals) -> None
+    """Append (pid, pipe) of `count` workers to `children`, fewer if the limits of this user or process allow no more."""
+    for _ in range(count):
         try:
-            children.append(_start(work, numbers, feed, [result for _, result in children], held))
+            children.append(_start(work, numbers, feed, [pipe for _, pipe in children], delayed))
         except OSError as error:
             if error.errno not in LIMITS:
                 raise
             return
 
 
-def _start(work, numbers, feed, others, held):
-    # type: (Work, int, int, List[int], HeldSignals) -> Tuple[int, int]
-    """Fork a worker; return its pid and the end of the pipe that its outcome comes from."""
+def _start(work, numbers, feed, others, delayed):
+    # type: (Work[Result], int, int, List[int], DelayedSignals) -> Tuple[int, int]
+    """Fork a worker; return its pid and the end of a pipe from which its outcome is read."""
     parent = os.getpid()
-    result, report = os.pipe()
+    pipe, report = os.pipe()
     try:
         child = os.fork()
     except OSError:
-        os.close(result)
+        os.close(pipe)
         os.close(report)
         raise
     if child:
         os.close(report)
-        return child, result
+        return child, pipe
     status = 1
     try:
-        held.restore()
-        for end in [feed, result] + others:
+        delayed.restore()
+        for end in [feed, pipe] + others:
             os.close(end)
         try:
-            outcome = (None, work(_taken(numbers, parent)))  # type: Tuple[Any, Any]
+            outcome = (None, work(_take(numbers, parent)))  # type: Tuple[Any, Any] # of types that marshal writes
         except CoexError as error:
-            outcome = ((type(error).__name__, error.what, error.path, error.remedy), None)
+            outcome = (_parts(error), None)
         except Exception as error:
-            found = unforeseen(error)
-            outcome = ((type(found).__name__, found.what, found.path, found.remedy), None)
+            outcome = (_parts(unforeseen(error)), None)
         status = _report(report, marshal.dumps(outcome))
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):
@@ -140,22 +144,28 @@ def _start(work, numbers, feed, others, held):
     raise AssertionError("a worker went on")
 
 
+def _parts(error):
+    # type: (CoexError) -> Tuple[str, str, Optional[bytes], Optional[str]]
+    """Return what makes an error again: the name of its class, and its arguments."""
+    return type(error).__name__, error.what, error.path, error.remedy
+
+
 def _report(report, outcome):
     # type: (int, bytes) -> int
-    """Tell the parent; return the status of this worker, which is nobody's where the parent has ended."""
+    """Write the outcome for the parent; return the exit status of this worker."""
     try:
         with os.fdopen(report, "wb") as stream:
             stream.write(outcome)
     except EnvironmentError as error:
-        if error.errno != errno.EPIPE:
+        if error.errno != errno.EPIPE:  # the parent has ended
             raise
         return 1
     return 0
 
 
-def _taken(numbers, parent):
+def _take(numbers, parent):
     # type: (int, int) -> Iterator[int]
-    """Yield the numbers that this worker takes, while its parent lives; a read of four bytes of a pipe is atomic."""
+    """Yield numbers that no other worker gets, while the parent lives; a read of four bytes from a pipe is atomic."""
     while True:
         data = os.read(numbers, NUMBER.size)
         if not data:
@@ -167,7 +177,7 @@ def _taken(numbers, parent):
 
 def _feed(feed, count, beat):
     # type: (int, int, Callable[[], None]) -> None
-    """Offer every number; the end comes early where no worker is left to take one."""
+    """Write every number for the workers; stop early if all of them have ended."""
     try:
         for number in range(count):
             beat()
@@ -177,11 +187,15 @@ def _feed(feed, count, beat):
             raise
 
 
-def _outcome(result, beat):
-    # type: (int, Callable[[], None]) -> Tuple[Any, Any]
-    """Return (error, found) of one worker; a worker that said nothing was ended from outside."""
-    said = read_all(result, beat)
-    if not said:
-        return CoexError("a process that unpacks ended too early", remedy="is there enough memory?"), None
-    failure, found = marshal.loads(said)
-    return getattr(errors, failure[0])(*failure[1:]) if failure else None, found
+def _collect(pipe, beat, results):
+    # type: (int, Callable[[], None], List[Result]) -> Optional[CoexError]
+    """Append the result of one worker to `results`, or return its error; a worker without an outcome was killed."""
+    data = read_all(pipe, beat)
+    if not data:
+        return CoexError("a process that unpacks ended too early", remedy="is there enough memory?")
+    failure, result = marshal.loads(data)
+    if failure:
+        kind = getattr(errors, failure[0])  # type: Type[CoexError]
+        return kind(*failure[1:])
+    results.append(result)
+    return None

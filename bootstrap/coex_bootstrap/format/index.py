@@ -1,19 +1,19 @@
-"""The index: what an archive unpacks to, in columns, so that no Python loops over the files to read it.
+"""The index: the list of all that an archive unpacks to, in columns; no Python loops over the files to read it.
 
 The member `index` is the line `coex-index 1`, then every column of COLUMNS, in that order: a line `NAME LENGTH`
-and LENGTH bytes. A column of kind `text` holds items that each end with NUL; of the others, little-endian
-integers as struct(3) names them. Rows of a kind have one item in each of its columns:
+and LENGTH bytes. A column of kind `text` has items that each end with NUL; the others have little-endian integers,
+of the kinds of struct(3). The columns of one kind of row have one item for each row:
 
-    placeholder                       a build-time prefix, numbered from 0
-    frame      offset size content    where it lies in the payload, and the size of what it decodes to
-               sha256                 of its bytes, in hexadecimal
+    placeholder                       a prefix of the builder, numbered from 0
+    frame      offset size content    its place in the payload, and the size of its decoded content
+               sha256                 of its compressed bytes, in hexadecimal
     package    frame                  rows of frames with files that a package brought: other archives may have them too
     directory  path mode              parents first; the first are `app` and `prefix`
-    file       directory name         its directory's row, and its name there
+    file       directory name         the row of its directory, and its name there
                mode seconds nanoseconds
-               frame offset size      where its content lies; rows are in the order of their frames
-    large      file                   rows of files that own whole consecutive frames, from `frame` on; files that are
-                                      equal, in relocation too, may own the same ones
+               frame offset size      the place of its content; rows are in the order of their frames
+    large      file                   rows of files that own whole consecutive frames, from `frame` on; equal files, with
+                                      equal relocations, may own the same frames
     relocated  file relocation        rows of files that differ from place to place: see `relocation`
     link       path target            symbolic links, created after all files
 """
@@ -27,19 +27,31 @@ from .index_check import (
     check_directories,
     check_hashes,
     check_names,
-    check_packaged,
+    check_package_frames,
     check_placeholders,
     check_places,
-    close_to_others,
+    remove_write_permissions,
 )
 from .manifest import FORMAT_VERSION
 from .relocation import HASHES, NOTHING, parse, rows_of_kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Sequence, Tuple
+    from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
     from .relocation import Relocation
+
+    Frame = NamedTuple("Frame", [("offset", int), ("size", int), ("content", int), ("sha256", bytes)])
+    Directory = NamedTuple("Directory", [("mode", int), ("path", bytes)])
+    File = NamedTuple("File", [
+        ("mode", int), ("mtime_ns", int), ("frame", int), ("offset", int), ("size", int), ("relocation", bytes), ("path", bytes),
+    ])
+    Link = NamedTuple("Link", [("path", bytes), ("target", bytes)])
+else:
+    Frame = namedtuple("Frame", "offset size content sha256")
+    Directory = namedtuple("Directory", "mode path")
+    File = namedtuple("File", "mode mtime_ns frame offset size relocation path")
+    Link = namedtuple("Link", "path target")
 
 HEAD = b"coex-index "
 TEXT = "text"
@@ -54,25 +66,39 @@ COLUMNS = (
     ("relocated_file", "I"), ("relocated_relocation", TEXT),
     ("link_path", TEXT), ("link_target", TEXT),
 )
+SECOND = 1000000000  # nanoseconds
 
-Frame = namedtuple("Frame", "offset size content sha256")
-Directory = namedtuple("Directory", "mode path")
-File = namedtuple("File", "mode mtime frame offset size relocation path")
-Link = namedtuple("Link", "path target")
+
+class Columns(object):
+    """The columns of an index by name: `texts`, and `numbers` of all other kinds."""
+
+    def __init__(self):
+        # type: () -> None
+        self.texts = {}  # type: Dict[str, List[bytes]]
+        self.numbers = {}  # type: Dict[str, Sequence[int]]
+
+    def check_lengths(self, kind):
+        # type: (str) -> None
+        """Raise ArchiveDamaged if the columns of one kind of row differ in length."""
+        lengths = set(len(values) for name, values in self.texts.items() if name.startswith(kind))
+        lengths.update(len(values) for name, values in self.numbers.items() if name.startswith(kind))
+        if len(lengths) != 1:
+            raise ArchiveDamaged("its index has rows that are not whole")
 
 
 class Files(object):
-    """The files of an index by column; a row of it is a File, whose mtime is `seconds[.nanoseconds]`."""
+    """The files of an index by column; as a sequence it has a File for each row."""
 
     def __init__(self, columns, directories):
-        # type: (Dict[str, Any], List[Directory]) -> None
+        # type: (Columns, List[Directory]) -> None
+        numbers, texts = columns.numbers, columns.texts
         self.paths = [directory.path for directory in directories]
-        self.directories, self.names = columns["file_directory"], columns["file_name"]
-        self.modes = columns["file_mode"]
-        self.seconds, self.nanoseconds = columns["file_seconds"], columns["file_nanoseconds"]
-        self.frames, self.offsets, self.sizes = columns["file_frame"], columns["file_offset"], columns["file_size"]
-        self.large = columns["large_file"]
-        self.relocations = dict(zip(columns["relocated_file"], columns["relocated_relocation"]))
+        self.directories, self.names = numbers["file_directory"], texts["file_name"]
+        self.modes = numbers["file_mode"]
+        self.seconds, self.nanoseconds = numbers["file_seconds"], numbers["file_nanoseconds"]
+        self.frames, self.offsets, self.sizes = numbers["file_frame"], numbers["file_offset"], numbers["file_size"]
+        self.large = numbers["large_file"]
+        self.relocations = dict(zip(numbers["relocated_file"], texts["relocated_relocation"]))
         self.relocated = frozenset(self.relocations)
         self.hashed = rows_of_kind(self.relocations, HASHES)
 
@@ -82,11 +108,9 @@ class Files(object):
 
     def __getitem__(self, row):
         # type: (int) -> File
-        fraction = self.nanoseconds[row]
-        mtime = "%d.%09d" % (self.seconds[row], fraction) if fraction else "%d" % self.seconds[row]
         return File(
-            self.modes[row], mtime.encode("ascii"), self.frames[row], self.offsets[row], self.sizes[row],
-            self.relocations.get(row, NOTHING), self.path(row),
+            self.modes[row], self.seconds[row] * SECOND + self.nanoseconds[row],
+            self.frames[row], self.offsets[row], self.sizes[row], self.relocations.get(row, NOTHING), self.path(row),
         )
 
     def __iter__(self):
@@ -95,7 +119,8 @@ class Files(object):
 
     def path(self, row):
         # type: (int) -> bytes
-        return bytes(self.paths[self.directories[row]] + b"/" + self.names[row])
+        """Return the path of a file in the root."""
+        return self.paths[self.directories[row]] + b"/" + self.names[row]
 
     def rows_of(self, frame):
         # type: (int) -> Tuple[int, int]
@@ -104,25 +129,30 @@ class Files(object):
 
 
 class Index(object):
-    """Placeholders, frames, directories, files, links; files are a list of File while an index is made."""
+    """An index that was read and checked."""
 
-    def __init__(self):
-        # type: () -> None
-        self.placeholders = []  # type: List[bytes]
-        self.frames = []  # type: List[Frame]
-        self.packaged = []  # type: Sequence[int]
-        self.directories = []  # type: List[Directory]
-        self.files = []  # type: Any # Files of what was read, List[File] of what is made
-        self.links = []  # type: List[Link]
+    def __init__(self, columns):
+        # type: (Columns) -> None
+        """Take the columns; raises ArchiveDamaged if those of one kind of row differ in length."""
+        for kind in ("frame_", "directory_", "file_", "relocated_", "link_"):
+            columns.check_lengths(kind)
+        numbers, texts = columns.numbers, columns.texts
+        places = zip(numbers["frame_offset"], numbers["frame_size"], numbers["frame_content"], texts["frame_sha256"])
+        self.placeholders = texts["placeholder"]
+        self.frames = [Frame(*row) for row in places]
+        self.package_frames = numbers["package_frame"]
+        self.directories = [Directory(*row) for row in zip(numbers["directory_mode"], texts["directory_path"])]
+        self.links = [Link(*row) for row in zip(texts["link_path"], texts["link_target"])]
+        self.files = Files(columns, self.directories)
 
     def relocation(self, row):
         # type: (int) -> Relocation
-        """Return how a file of what was read is relocated; raises ArchiveDamaged."""
+        """Return the relocation of a file that has one; raises ArchiveDamaged."""
         return parse(self.files.relocations[row], self.placeholders)
 
     def frames_of(self, row):
         # type: (int) -> Sequence[int]
-        """Return the frames that hold a file of what was read; none hold an empty one."""
+        """Return the frames that contain a file; an empty file is in none."""
         files = self.files
         first = last = files.frames[row]
         left = files.offsets[row] + files.sizes[row] if files.sizes[row] else 0
@@ -131,85 +161,91 @@ class Index(object):
             last += 1
         return range(first, last)
 
-    def dumps(self):
-        # type: () -> bytes
-        columns = self._columns()
-        pieces = [HEAD + str(FORMAT_VERSION).encode("ascii") + b"\n"]
-        for name, kind in COLUMNS:
-            values = columns[name]
-            if kind == TEXT:
-                data = b"".join(value + b"\0" for value in values)
-            else:
-                data = struct.pack("<%d%s" % (len(values), kind), *values)
-            pieces += [("%s %d\n" % (name, len(data))).encode("ascii"), data]
-        return b"".join(pieces)
 
-    def _columns(self):
-        # type: () -> Dict[str, Sequence[Any]]
-        files, rows = list(self.files), dict((d.path, row) for row, d in enumerate(self.directories))
-        frames, last = [], 0
-        for f in files:  # where an empty file lies says nothing, but rows are in the order of their frames
-            last = f.frame if f.size else last
-            frames.append(last)
-        places = [f.path.rpartition(b"/") for f in files]
-        times = [f.mtime.partition(b".") for f in files]
-        relocated = [row for row, f in enumerate(files) if f.relocation != NOTHING]
-        return {
-            "placeholder": self.placeholders,
-            "frame_offset": [f.offset for f in self.frames], "frame_size": [f.size for f in self.frames],
-            "frame_content": [f.content for f in self.frames], "frame_sha256": [f.sha256 for f in self.frames],
-            "package_frame": self.packaged,
-            "directory_path": [d.path for d in self.directories], "directory_mode": [d.mode for d in self.directories],
-            "file_directory": [rows[place[0]] for place in places], "file_name": [place[2] for place in places],
-            "file_mode": [f.mode for f in files], "file_seconds": [int(time[0]) for time in times],
-            "file_nanoseconds": [int(time[2] or b"0") for time in times],
-            "file_frame": frames, "file_offset": [f.offset for f in files], "file_size": [f.size for f in files],
-            "large_file": [row for row, f in enumerate(files) if f.size and self._is_large(f)],
-            "relocated_file": relocated, "relocated_relocation": [files[row].relocation for row in relocated],
-            "link_path": [link.path for link in self.links], "link_target": [link.target for link in self.links],
-        }
+class IndexDraft(object):
+    """An index that is being made, of plain lists: files in the order of their frames, parents before directories."""
 
-    def _is_large(self, entry):
-        # type: (File) -> bool
-        return bool(entry.offset + entry.size > self.frames[entry.frame].content)
+    def __init__(self):
+        # type: () -> None
+        self.placeholders = []  # type: List[bytes]
+        self.frames = []  # type: List[Frame]
+        self.package_frames = []  # type: Sequence[int]
+        self.directories = []  # type: List[Directory]
+        self.files = []  # type: List[File]
+        self.links = []  # type: List[Link]
+
+
+def dump_index(index):
+    # type: (Union[Index, IndexDraft]) -> bytes
+    """Return the member `index`."""
+    columns = make_columns(index)
+    pieces = [HEAD + str(FORMAT_VERSION).encode("ascii") + b"\n"]
+    for name, kind in COLUMNS:
+        if kind == TEXT:
+            data = b"\0".join(columns.texts[name] + [b""])
+        else:
+            values = columns.numbers[name]
+            data = struct.pack("<%d%s" % (len(values), kind), *values)
+        pieces += [("%s %d\n" % (name, len(data))).encode("ascii"), data]
+    return b"".join(pieces)
+
+
+def make_columns(index):
+    # type: (Union[Index, IndexDraft]) -> Columns
+    """Return the columns of an index; the numbers of the relocated files and of the large ones come from the rows."""
+    files, frames = list(index.files), index.frames
+    rows = dict((directory.path, row) for row, directory in enumerate(index.directories))
+    numbers, last = [], 0
+    for f in files:  # the frame of an empty file means nothing, but rows are in the order of their frames
+        last = f.frame if f.size else last
+        numbers.append(last)
+    places = [f.path.rpartition(b"/") for f in files]
+    relocated = [row for row, f in enumerate(files) if f.relocation != NOTHING]
+    columns = Columns()
+    columns.texts = {
+        "placeholder": index.placeholders, "frame_sha256": [frame.sha256 for frame in frames],
+        "directory_path": [d.path for d in index.directories], "file_name": [place[2] for place in places],
+        "relocated_relocation": [files[row].relocation for row in relocated],
+        "link_path": [link.path for link in index.links], "link_target": [link.target for link in index.links],
+    }
+    columns.numbers = {
+        "frame_offset": [frame.offset for frame in frames], "frame_size": [frame.size for frame in frames],
+        "frame_content": [frame.content for frame in frames], "package_frame": index.package_frames,
+        "directory_mode": [d.mode for d in index.directories],
+        "file_directory": [rows[place[0]] for place in places], "file_mode": [f.mode for f in files],
+        "file_seconds": [f.mtime_ns // SECOND for f in files], "file_nanoseconds": [f.mtime_ns % SECOND for f in files],
+        "file_frame": numbers, "file_offset": [f.offset for f in files], "file_size": [f.size for f in files],
+        "large_file": [row for row, f in enumerate(files) if f.size and f.offset + f.size > frames[f.frame].content],
+        "relocated_file": relocated,
+    }
+    return columns
 
 
 def load_index(data):
     # type: (bytes) -> Index
-    """Read an index and check all of it: it may come from anyone.
+    """Read an index and check all of it: anyone may have written it.
 
-    Raises ArchiveDamaged where a row cannot be, and FormatUnknown for another version.
+    Raises ArchiveDamaged if a row is impossible, and FormatUnknown for another version.
     """
-    columns = _read_columns(data)
-    index = Index()
-    index.placeholders = columns["placeholder"]
-    names = ("frame_offset", "frame_size", "frame_content", "frame_sha256")
-    index.frames = [Frame(*row) for row in _rows(columns, names)]
-    index.directories = [Directory(*row) for row in _rows(columns, ("directory_mode", "directory_path"))]
-    index.packaged = columns["package_frame"]
-    index.links = [Link(*row) for row in _rows(columns, ("link_path", "link_target"))]
-    _check_lengths(columns, [name for name, _ in COLUMNS if name.startswith("file_")])
-    _check_lengths(columns, ["relocated_file", "relocated_relocation"])
-    files = Files(columns, index.directories)
-    index.files = files
+    index = Index(_read_columns(data))
     check_placeholders(index)
     check_directories(index)
-    check_names(index, files)
-    check_places(index.frames, files)
-    check_packaged(index.packaged, len(index.frames))
-    check_hashes(index.frames, files)
-    close_to_others(index, files)
+    check_names(index)
+    check_places(index)
+    check_package_frames(index)
+    check_hashes(index)
+    remove_write_permissions(index)
     return index
 
 
 def _read_columns(data):
-    # type: (bytes) -> Dict[str, Any]
+    # type: (bytes) -> Columns
     end = data.find(b"\n")
     if not data.startswith(HEAD) or end < 0:
         raise ArchiveDamaged("its index has no beginning")
     if data[:end] != HEAD + str(FORMAT_VERSION).encode("ascii"):
         raise FormatUnknown(data[len(HEAD) : end].decode("ascii", "replace"))
-    columns = {}  # type: Dict[str, Any]
+    columns = Columns()
     for name, kind in COLUMNS:
         start = end + 1
         end = data.find(b"\n", start)
@@ -217,34 +253,29 @@ def _read_columns(data):
         if end < 0 or title != name.encode("ascii") or not length.isdigit() or len(length) > 20:
             raise ArchiveDamaged("its index has no column %s" % name)
         start, end = end + 1, end + int(length)
-        columns[name] = _read_column(data[start : end + 1], int(length), kind)
+        column = data[start : end + 1]
+        if len(column) != int(length):
+            raise ArchiveDamaged("its index ends too early")
+        if kind == TEXT:
+            columns.texts[name] = _read_texts(column)
+        else:
+            columns.numbers[name] = _read_numbers(column, kind)
     if end + 1 != len(data):
         raise ArchiveDamaged("its index goes on after its end")
     return columns
 
 
-def _read_column(data, length, kind):
-    # type: (bytes, int, str) -> Sequence[Any]
-    if len(data) != length:
-        raise ArchiveDamaged("its index ends too early")
-    if kind == TEXT:
-        items = data.split(b"\0")
-        if items.pop():
-            raise ArchiveDamaged("its index has a text without an end")
-        return items
+def _read_texts(data):
+    # type: (bytes) -> List[bytes]
+    items = data.split(b"\0")
+    if items.pop():
+        raise ArchiveDamaged("its index has a text without an end")
+    return items
+
+
+def _read_numbers(data, kind):
+    # type: (bytes, str) -> Tuple[int, ...]
     size = struct.calcsize("<" + kind)
-    if length % size:
+    if len(data) % size:
         raise ArchiveDamaged("its index has half a number")
-    return struct.unpack("<%d%s" % (length // size, kind), data)
-
-
-def _check_lengths(columns, names):
-    # type: (Dict[str, Any], Sequence[str]) -> None
-    if len(set(len(columns[name]) for name in names)) != 1:
-        raise ArchiveDamaged("its index has rows that are not whole")
-
-
-def _rows(columns, names):
-    # type: (Dict[str, Any], Sequence[str]) -> Iterator[Tuple[Any, ...]]
-    _check_lengths(columns, names)
-    return zip(*[columns[name] for name in names])  # type: ignore[return-value,unused-ignore]
+    return struct.unpack("<%d%s" % (len(data) // size, kind), data)

@@ -1,26 +1,26 @@
-"""Refuse an index whose files could stand outside a root, stand twice, or lie where no frame is."""
+"""Refuse an index whose files could be outside a root, appear twice, or lie outside the frames."""
 
 import operator
 
 from ..base.errors import ArchiveDamaged
 from .manifest import APP, FRAME_LIMIT, PREFIX
-from .relocation import HASHES, kind_of, misplaced, parse_slots
+from .relocation import HASHES, invalid_relocation, kind_of, parse_slots
 
-PACKED_LIMIT = FRAME_LIMIT + (FRAME_LIMIT >> 7)  # bytes: more than zstd makes of what it cannot compress
+PACKED_LIMIT = FRAME_LIMIT + (FRAME_LIMIT >> 7)  # bytes: more than zstd needs for content that it cannot compress
 SHA256 = 64  # bytes in hexadecimal
 OTHERS_WRITE = 0o022  # in a mode
-LATEST = 1 << 40  # seconds from 1970, before or after: what every system takes for a time
+LATEST = 1 << 40  # seconds from 1970, before or after: a time that every system accepts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Sequence, Set, Tuple
+    from typing import Dict, List, Optional, Set, Tuple
 
-    from .index import Files, Frame, Index
+    from .index import Files, Index
 
 
 def check_directories(index):
     # type: (Index) -> None
-    """Refuse a directory outside the root, before its parent, or twice."""
+    """Raise ArchiveDamaged for a directory outside the root, before its parent, or twice."""
     known = set()
     for mode, path in index.directories:
         parent, _, name = path.rpartition(b"/")
@@ -29,26 +29,26 @@ def check_directories(index):
         if path in known:
             raise ArchiveDamaged("its index names a path twice")
         if mode > 0o7777:
-            raise ArchiveDamaged("its index has a directory that cannot be")
+            raise ArchiveDamaged("its index has an impossible directory")
         known.add(path)
 
 
 def check_placeholders(index):
     # type: (Index) -> None
-    """Refuse a placeholder that could not be a path of a builder."""
+    """Raise ArchiveDamaged for a placeholder that is empty or not UTF-8."""
     try:
         if all(placeholder.decode("utf-8") for placeholder in index.placeholders):
             return
     except UnicodeError:
         pass
-    raise ArchiveDamaged("its index has a placeholder that cannot be")
+    raise ArchiveDamaged("its index has an impossible placeholder")
 
 
-def check_names(index, files):
-    # type: (Index, Files) -> None
-    """Refuse a name that leaves its directory, a path that stands twice, and a link without a target."""
+def check_names(index):
+    # type: (Index) -> None
+    """Raise ArchiveDamaged for a name that leaves its directory, a path that appears twice, and a link without a target."""
     paths = dict((directory.path, row) for row, directory in enumerate(index.directories))
-    entries = list(zip(files.directories, files.names))
+    entries = list(zip(index.files.directories, index.files.names))
     for link in index.links:
         parent, _, name = link.path.rpartition(b"/")
         entries.append((paths.get(parent, len(paths)), name))
@@ -67,18 +67,19 @@ def check_names(index, files):
         raise ArchiveDamaged("its index names a path twice")
 
 
-def check_places(frames, files):
-    # type: (List[Frame], Files) -> None
-    """Refuse a file whose content is not where the frames are, and a frame larger than a reader allocates."""
+def check_places(index):
+    # type: (Index) -> None
+    """Raise ArchiveDamaged for a file whose content is outside the frames, and a frame that is too large for a reader."""
+    frames, files = index.frames, index.files
     contents = [frame.content for frame in frames]
     if contents and (max(contents) > FRAME_LIMIT or max(frame.size for frame in frames) > PACKED_LIMIT):
-        raise ArchiveDamaged("its index has a frame that cannot be")
+        raise ArchiveDamaged("its index has an impossible frame")
     count = len(files)
     if count and (
         max(files.modes) > 0o7777 or max(files.nanoseconds) >= 1000000000
         or max(max(files.seconds), -min(files.seconds)) > LATEST
     ):
-        raise ArchiveDamaged("its index has a file that cannot be")
+        raise ArchiveDamaged("its index has an impossible file")
     if any(row >= count for row in files.large) or any(row >= count for row in files.relocations):
         raise ArchiveDamaged("its index names a file that it does not have")
     if list(files.frames) != sorted(files.frames) or (count and files.frames[-1] >= len(frames)):
@@ -94,35 +95,40 @@ def check_places(frames, files):
 
 def check_large(contents, files, large):
     # type: (List[int], Files, Set[int]) -> None
-    """Refuse a large file that is not the whole of its frames, and two in one place that are not the same content."""
-    free, there = 0, None  # type: int, Optional[Tuple[int, int, Optional[bytes]]]
+    """Raise ArchiveDamaged for a large file that does not fill its frames, and for two different ones in one place.
+
+    `contents` are the sizes of the decoded frames, `large` the rows of large files.
+    """
+    next_frame, last_place = 0, None  # type: int, Optional[Tuple[int, int, Optional[bytes]]]
     for row in sorted(large):
         first, total, after = files.frames[row], 0, files.frames[row]
         place = (first, files.sizes[row], files.relocations.get(row))
-        if place == there and not files.offsets[row]:
-            continue  # walked through already
-        if first < free:
+        if place == last_place and not files.offsets[row]:
+            continue  # equal files share their frames
+        if first < next_frame:
             raise ArchiveDamaged("its index has two files in one place")
         while total < files.sizes[row] and after < len(contents):
             total, after = total + contents[after], after + 1
         if files.offsets[row] or total != files.sizes[row]:
             raise ArchiveDamaged("its index has a file that is not in its frames")
-        free, there = after, place
+        next_frame, last_place = after, place
 
 
-def check_packaged(packaged, frames):
-    # type: (Sequence[int], int) -> None
-    """Refuse frames of packages that are none, or that are named twice."""
-    if list(packaged) != sorted(set(packaged)) or (packaged and packaged[-1] >= frames):
+def check_package_frames(index):
+    # type: (Index) -> None
+    """Raise ArchiveDamaged for frames of packages that do not exist, or appear twice."""
+    numbers = list(index.package_frames)
+    if numbers != sorted(set(numbers)) or (numbers and numbers[-1] >= len(index.frames)):
         raise ArchiveDamaged("its index names a frame that it does not have")
 
 
-def check_hashes(frames, files):
-    # type: (List[Frame], Files) -> None
-    """Refuse a file that is to hold the hash of what is not there, or is not relocated, or hold it behind its end.
+def check_hashes(index):
+    # type: (Index) -> None
+    """Raise ArchiveDamaged for a hash of a file that is not relocated or does not exist, or a hash beyond the end of its file.
 
-    Contents that are not files are there to be hashed once: all together they are no more than the frames hold.
+    A content that is not a file is hashed once for each slot: their total is at most twice the content of the frames.
     """
+    frames, files = index.frames, index.files
     starts = [0]
     for frame in frames:
         starts.append(starts[-1] + frame.content)
@@ -130,19 +136,22 @@ def check_hashes(frames, files):
     for row in files.hashed:
         for source, offset in parse_slots(files.relocations[row]):
             if isinstance(source, int):
-                known = source in files.relocated and source not in files.hashed
+                is_valid = source in files.relocated and source not in files.hashed
             else:
-                number, start, size, words = source
-                known = number < len(frames) and kind_of(words) != HASHES
+                number, start, size, text = source
                 left -= size
-                known = known and start <= frames[number].content and starts[number] + start + size <= starts[-1] and left >= 0
-            if not known or offset + SHA256 > files.sizes[row]:
-                raise misplaced()
+                is_valid = number < len(frames) and kind_of(text) != HASHES and left >= 0
+                is_valid = is_valid and start <= frames[number].content and starts[number] + start + size <= starts[-1]
+            if not is_valid or offset + SHA256 > files.sizes[row]:
+                raise invalid_relocation()
 
 
 def check_sizes(index, payload, unpacked):
     # type: (Index, int, Dict[str, int]) -> None
-    """Refuse frames that overlap or lie outside the payload, and files that take more than is said of them."""
+    """Raise ArchiveDamaged if frames overlap or lie outside the payload, or if files take more than the manifest says.
+
+    `payload` is its size in bytes, `unpacked` the manifest's {files, bytes}.
+    """
     end = 0
     for frame in index.frames:
         if frame.offset < end or frame.offset + frame.size > payload:
@@ -152,12 +161,13 @@ def check_sizes(index, payload, unpacked):
         raise ArchiveDamaged("its files take more than it says")
 
 
-def close_to_others(index, files):
-    # type: (Index, Files) -> None
-    """Take away what would let others write into an environment, as builders and conda's usual umask do.
+def remove_write_permissions(index):
+    # type: (Index) -> None
+    """Change the modes of an index: group and others may not write into an environment, as with conda's usual umask.
 
-    All who read an index, a start as `verify`, see the same modes; setuid and setgid stay, as conda leaves them.
+    Every reader, a start as well as `verify`, gets these modes; setuid and setgid stay, as conda leaves them.
     """
+    files = index.files
     if any(mode & OTHERS_WRITE for mode in set(files.modes)):
         files.modes = tuple(mode & ~OTHERS_WRITE for mode in files.modes)
     index.directories = [d._replace(mode=d.mode & ~OTHERS_WRITE) if d.mode & OTHERS_WRITE else d for d in index.directories]

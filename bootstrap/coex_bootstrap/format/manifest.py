@@ -1,11 +1,11 @@
-"""The on-disk format of an archive: names of its members, the manifest, the index; used by builder and bootstrap.
+"""The format of an archive, for builder and bootstrap: its parts, the names of its members, and the manifest.
 
-    prelude   POSIX sh text, `prelude.sh` with its two marks filled in
+    prelude   POSIX sh text: `prelude.sh` with its two marks replaced
     payload   independent zstd frames, addressed by their offset in the payload
     seal      32 bytes: the sha256 of prelude and tail as they are in the file, which `verify` compares
-    tail      a zip without comment whose offsets count from its own start (PEP 441; the file's last bytes)
+    tail      a zip without comment, at the end of the file; offsets count from its own start (PEP 441)
 
-The members of the tail are named here; `index` documents the one that lists the files.
+`index` documents the member that lists the files.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from .manifest_check import check_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Tuple, TypedDict, Union
 
 FORMAT_VERSION = 1
 PACKAGE = "coex_bootstrap"
@@ -29,52 +29,62 @@ LIBZSTD = "libzstd"
 SBOM = "sbom.json"
 PRELUDE = "prelude.sh"
 
-FRAME_SIZE = 4 << 20  # of content, by the builder; performance does not change from 1 to 16 MiB
-FRAME_LIMIT = 16 << 20  # of content, for a reader: what a worker allocates
+FRAME_SIZE = 4 << 20  # bytes of content in a frame that a builder makes; from 1 to 16 MiB, speed does not change
+FRAME_LIMIT = 16 << 20  # bytes of content in a frame that a reader accepts: a worker allocates as much
 SEAL_SIZE = 32  # bytes
 ID_LENGTH = 24  # hexadecimal digits of the digest that name a root: 96 bits, and short for shebangs
 
 PREFIX = b"prefix"
 APP = b"app"
 
+if TYPE_CHECKING:  # rows of the manifest
+    # `named`: not after its program. `command` is [[kind, text]]: prefix|app (a file), text, expanded (text with
+    # ${COEX_APP}, ${COEX_PREFIX}, ${PWD}), function, module ([directory in the app:]module, as `python -m`), host (a
+    # shell). `imports` are directories of the root, which come first in PYTHONPATH.
+    EntryPoint = TypedDict(
+        "EntryPoint", {"name": str, "named": bool, "command": List[List[str]], "imports": List[str]}, total=False
+    )
+    Variable = TypedDict("Variable", {"name": str, "value": str, "default": bool})
+    PostLink = TypedDict("PostLink", {"name": str, "version": str, "build_number": int})
+    Sources = TypedDict("Sources", {"python": str, "sources": List[str]})
+
+
+def _field(name):
+    # type: (str) -> Any
+    """Return a property: a field that `load_manifest` has checked."""
+    return property(lambda manifest: manifest.fields[name])
+
 
 class Manifest(object):
-    """`coex.json`: what an archive is, in words that a person can read.
+    """`coex.json`: the description of an archive, in words that a person can read.
 
-    Fields: format (int), digest (64 hex digits), name, platform (conda subdir), date (seconds since
-    1970), builder, entry_points [{name, named (bool: not after its program), command [[kind, text]], imports
-    [directories of the root, which come first in PYTHONPATH]} with kind prefix|app (a file), text, expanded (text with
-    ${COEX_APP}, ${COEX_PREFIX}, ${PWD}), function, module ([directory in the app:]module, as `python -m`), host (a
-    shell)], the first being the default, env [{name, value, default}], packages in
-    link order, requires {virtual package: [version and build constraint]}, prefix_limit (bytes, or null),
-    libzstd (what it came from), post_link [{name, version, build_number}], compile {python, sources}
-    or null, prelude and payload (bytes), unpacked {files, bytes (on a disk), content (bytes in files)}; pip [{name,
-    version, requested, url or file, sha256}] where pip installed something; portable
-    {name: size} of the activate.d scripts that mean the same to every shell; keep_env [name] of the caller's variables
-    that are not removed.
+    `fields` is the document. Beside those of the properties it has: format (int), builder, libzstd (where it came from),
+    specs, level (of compression).
     """
 
-    if TYPE_CHECKING:  # what loading has checked, and __getattr__ finds
-        digest = name = platform = builder = libzstd = ""  # type: str
-        date = prelude = payload = 0  # type: int
-        prefix_limit = None  # type: Optional[int]
-        entry_points = env = packages = post_link = []  # type: List[Dict[str, Any]]
-        requires = {}  # type: Dict[str, List[str]]
-        unpacked = {}  # type: Dict[str, int]
-        compile = None  # type: Optional[Dict[str, Any]]
-    else:
-        def __getattr__(self, name):
-            try:
-                return self.__dict__["fields"][name]
-            except KeyError:
-                raise AttributeError(name)
+    digest = _field("digest")  # type: str # sha256 of the content, in hexadecimal: see the function of this name
+    name = _field("name")  # type: str
+    platform = _field("platform")  # type: str # the subdir of conda that the archive is for
+    date = _field("date")  # type: int # of the content, in seconds since 1970
+    entry_points = _field("entry_points")  # type: List[EntryPoint] # the first is the default
+    env = _field("env")  # type: List[Variable] # the archive's own
+    # In link order: {name, version, build, compressed, unpacked, files, ...}, sizes in bytes.
+    packages = _field("packages")  # type: List[Dict[str, Any]]
+    requires = _field("requires")  # type: Dict[str, List[str]] # {virtual package: [version and build constraint]}
+    prefix_limit = _field("prefix_limit")  # type: Optional[int] # bytes of the longest prefix; None: any
+    post_link = _field("post_link")  # type: List[PostLink] # packages whose scripts a host runs
+    compile = _field("compile")  # type: Optional[Sources] # for the environment's own Python, on a host
+    prelude = _field("prelude")  # type: int # bytes
+    payload = _field("payload")  # type: int # bytes
+    # {files, bytes (on a disk), content (bytes in files; old archives do not have it)}
+    unpacked = _field("unpacked")  # type: Dict[str, int]
 
     def __init__(self, fields):
         # type: (Dict[str, Any]) -> None
         self.fields = fields
 
     def replace(self, **fields):
-        # type: (Any) -> Manifest
+        # type: (object) -> Manifest
         """Return a manifest with other values of some fields."""
         return Manifest(dict(self.fields, **fields))
 
@@ -87,35 +97,39 @@ class Manifest(object):
     @property
     def portable(self):
         # type: () -> Dict[str, int]
+        """The activate.d scripts that mean the same to every shell: their sizes in bytes, by name."""
         return self.fields.get("portable") or {}
 
     @property
     def pip(self):
         # type: () -> List[Dict[str, Any]]
+        """The packages that pip installed: {name, version, requested, url or file, sha256, ...}."""
         return self.fields.get("pip") or []
 
     @property
     def kept_variables(self):
         # type: () -> List[str]
+        """The names of the caller's variables that a start does not remove."""
         return self.fields.get("keep_env") or []
 
     def dumps(self):
         # type: () -> bytes
+        """Return the member `coex.json`."""
         return json.dumps(self.fields, indent=1, sort_keys=True, separators=(",", ": ")).encode("ascii") + b"\n"
 
 
-# Fields that a reader needs, and what JSON makes of them; 2.7 has two kinds of text and of whole numbers.
+# Fields that a reader needs, and their types in JSON; 2.7 has two types of text and of whole numbers.
 TEXT, WHOLE, NOTHING = type(u""), (int, type(1 << 64)), type(None)
 NEEDED = {
     "digest": TEXT, "name": TEXT, "platform": TEXT, "date": WHOLE, "entry_points": list, "env": list, "packages": list,
     "requires": dict, "prefix_limit": WHOLE + (NOTHING,), "libzstd": object, "post_link": list,
     "compile": (dict, NOTHING), "prelude": WHOLE, "payload": WHOLE, "unpacked": dict,
-}  # type: Dict[str, Any]
+}  # type: Dict[str, Union[type, Tuple[type, ...]]]
 
 
 def load_manifest(data):
     # type: (bytes) -> Manifest
-    """Read a manifest; raises ArchiveDamaged or FormatUnknown."""
+    """Read a manifest and check all of it: anyone may have written it. Raises ArchiveDamaged and FormatUnknown."""
     try:
         fields = parse_json(data)
     except ValueError:
@@ -134,13 +148,13 @@ def load_manifest(data):
 def entry_files(manifest):
     # type: (Manifest) -> List[bytes]
     """Return the files of the root that the entry points name, relative to it, each once."""
-    found = []  # type: List[bytes]
+    paths = []  # type: List[bytes]
     for entry in manifest.entry_points:
         for kind, text in entry["command"]:
             path = utf8(kind) + b"/" + utf8(text)
-            if kind in ("prefix", "app") and path not in found:
-                found.append(path)
-    return found
+            if kind in ("prefix", "app") and path not in paths:
+                paths.append(path)
+    return paths
 
 
 def digest(manifest, members):
@@ -162,12 +176,12 @@ def digest(manifest, members):
 
 def seal(prelude, tail):
     # type: (bytes, bytes) -> bytes
-    """Return what vouches for the bytes that the digest leaves open, as which of many deflate streams says the same."""
+    """Return the checksum of prelude and tail, byte for byte: deflate streams may differ and have the same digest."""
     return hashlib.sha256(prelude + tail).digest()
 
 
 def fill_prelude(text, root_name, platform):
     # type: (bytes, bytes, str) -> bytes
-    """Return the prelude of one archive: its root's name and the place of the caches of its platform."""
+    """Return the prelude of an archive: `text` with the name of its root and the directory of caches of its platform."""
     caches = b"Library/Caches" if platform.startswith("osx-") else b".cache"
     return text.replace(b"@ROOT@", root_name).replace(b"@CACHES@", caches)

@@ -1,4 +1,4 @@
-"""Refuse a manifest that names what is outside its root, or says what no builder says: it may come from anyone."""
+"""Refuse a manifest that names paths outside its root, or has values that no builder writes: anyone may have written it."""
 
 import re
 
@@ -7,7 +7,7 @@ from ..base.errors import ArchiveDamaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Callable, Dict, List, TypeGuard
 
 TEXT, WHOLE = type(u""), (int, type(1 << 64))
 DIGEST = re.compile(u"[0-9a-f]{64}\\Z")
@@ -15,7 +15,7 @@ SUBDIR = re.compile(u"[a-z0-9]+-[a-z0-9_]+\\Z")
 LAST_DATE = 253402300799  # 9999-12-31, the last that time.gmtime(3) of every Python knows
 LONGEST = 1 << 16  # characters of one text
 NUMBERS = WHOLE + (bool, float)
-# What a package, or one of pip's, has as text if it has it.
+# The fields of a package, also of one of pip's, that are text if it has them.
 TEXTS = frozenset([
     u"channel", u"subdir", u"url", u"md5", u"sha256", u"license", u"file", u"commit", u"vcs", u"subdirectory",
 ])
@@ -28,40 +28,16 @@ CONTROL = re.compile(u"[\\x00-\\x1f\\x7f-\\x9f]")
 
 
 def check_manifest(fields):
-    # type: (Dict[str, Any]) -> None
-    """Raise ArchiveDamaged for fields, of the right kinds each, that cannot be."""
-    need(DIGEST.match(fields["digest"]), "digest")
-    need(SUBDIR.match(fields["platform"]), "platform")
-    need(is_line(fields["name"]), "name")
-    need(0 <= fields["date"] <= LAST_DATE, "date")
-    need(all(is_size(fields[name]) for name in ("prelude", "payload")), "size")
-    need(fields["prefix_limit"] is None or is_size(fields["prefix_limit"]), "prefix limit")
-    need(all(is_size(fields["unpacked"].get(name)) for name in ("files", "bytes")), "unpacked size")
-    need(fields["entry_points"] and all(map(is_entry_point, fields["entry_points"])), "entry point")
-    need(all(map(is_variable, fields["env"])), "variable")
-    need(all(map(is_package, fields["packages"])), "package")
-    need(all(map(is_requirement, fields["requires"].items())), "requirement")
-    need(all(map(is_post_link, fields["post_link"])), "post-link script")
-    pip = fields.get("pip", [])
-    need(isinstance(pip, list) and all(map(is_pip_package, pip)), "pip package")
-    portable = fields.get("portable", {})
-    need(isinstance(portable, dict) and all(is_name(n) and is_size(size) for n, size in portable.items()), "shell script")
-    kept = fields.get("keep_env", [])
-    need(isinstance(kept, list) and all(is_text(name) and VARIABLE.match(name) for name in kept), "variable to keep")
-    need(all(fields.get(name) is None or is_line(fields[name]) for name in ("builder", "libzstd")), "builder")
-    need(1 <= fields.get("level", 1) <= 19 if is_size(fields.get("level", 1)) else fields["level"] is None, "level")
-    need(fields["compile"] is None or is_compile(fields["compile"]), "source to compile")
+    # type: (Dict[str, object]) -> None
+    """Raise ArchiveDamaged for a field with an impossible value; fields that a reader does not use may be missing."""
+    for name, is_valid, title in FIELDS:
+        if name in fields and not is_valid(fields[name]):
+            raise ArchiveDamaged("its manifest has an impossible %s" % title)
 
 
-def need(found, what):
-    # type: (object, str) -> None
-    if not found:
-        raise ArchiveDamaged("its manifest has a %s that cannot be" % what)
-
-
-def is_text(value):
-    # type: (Any) -> bool
-    """Return whether a value is text that a host can be given: of bytes, without NUL."""
+def _is_text(value):
+    # type: (object) -> TypeGuard[str]
+    """Return whether a value is text that a process can be given: it has bytes, and no NUL."""
     if not isinstance(value, TEXT) or u"\0" in value or len(value) > LONGEST:
         return False
     try:
@@ -70,120 +46,209 @@ def is_text(value):
         return False
 
 
-def is_line(value):
-    # type: (Any) -> bool
-    """Return whether a value is text that can be shown: no controls of a terminal."""
-    return is_text(value) and bool(value) and not CONTROL.search(value)
+def _is_line(value):
+    # type: (object) -> TypeGuard[str]
+    """Return whether a value is text that can be shown: without control characters."""
+    return _is_text(value) and bool(value) and not CONTROL.search(value)
 
 
-def is_lines(values):
-    # type: (Any) -> bool
-    return isinstance(values, list) and all(value == u"" or is_line(value) for value in values)
+def _is_line_or_null(value):
+    # type: (object) -> bool
+    return value is None or _is_line(value)
 
 
-def is_described(package):
-    # type: (Dict[str, Any]) -> bool
-    """Return whether all that is said of a package can be shown: lines, if they are there, and numbers."""
-    for name, value in package.items():
+def _is_digest(value):
+    # type: (object) -> bool
+    return _is_text(value) and DIGEST.match(value) is not None
+
+
+def _is_subdir(value):
+    # type: (object) -> bool
+    return _is_text(value) and SUBDIR.match(value) is not None
+
+
+def _is_date(value):
+    # type: (object) -> bool
+    return isinstance(value, WHOLE) and 0 <= value <= LAST_DATE
+
+
+def _is_size(value):
+    # type: (object) -> TypeGuard[int]
+    return isinstance(value, WHOLE) and 0 <= value < 1 << 63
+
+
+def _is_prefix_limit(value):
+    # type: (object) -> bool
+    return value is None or _is_size(value)
+
+
+def _is_level(value):
+    # type: (object) -> bool
+    return value is None or (_is_size(value) and 1 <= value <= 19)
+
+
+def _is_unpacked(value):
+    # type: (object) -> bool
+    """Return whether a value is {files, bytes}."""
+    return isinstance(value, dict) and _is_size(value.get("files")) and _is_size(value.get("bytes"))
+
+
+def _is_file_name(value):
+    # type: (object) -> bool
+    """Return whether a value is the name of one file."""
+    return _is_line(value) and u"/" not in value and value not in (u".", u"..")
+
+
+def _is_path(value):
+    # type: (object) -> TypeGuard[str]
+    """Return whether a value is a path that stays below its beginning."""
+    return _is_text(value) and not set(value.split(u"/")) & set([u"", u".", u".."])
+
+
+def _is_list_of(is_item):
+    # type: (Callable[[object], bool]) -> Callable[[object], bool]
+    """Return the check of a list, all of whose items pass a check."""
+    return lambda value: isinstance(value, list) and all(map(is_item, value))
+
+
+def _are_requirements(value):
+    # type: (object) -> bool
+    """Return whether a value is {virtual package: [constraint]}, as many and as long as packages have them."""
+    return isinstance(value, dict) and all(_is_requirement(name, constraints) for name, constraints in value.items())
+
+
+def _is_requirement(name, constraints):
+    # type: (object, object) -> bool
+    if not _is_line(name) or len(name) > MOST or not isinstance(constraints, list) or len(constraints) > MOST:
+        return False
+    return all(constraint == u"" or _is_line(constraint) and len(constraint) <= MOST for constraint in constraints)
+
+
+def _is_described(row):
+    # type: (Dict[object, object]) -> bool
+    """Return whether what else is said of a package is text or a number, and texts can be shown."""
+    for name, value in row.items():
         if isinstance(value, TEXT):
-            if value and not is_line(value):
+            if value and not _is_line(value):
                 return False
         elif value is not None and (name in TEXTS or not isinstance(value, NUMBERS)):
             return False
     return True
 
 
-def is_requirement(pair):
-    # type: (Tuple[Any, Any]) -> bool
-    """Return whether this is (virtual package, constraints), as many and as long as packages have them."""
-    name, found = pair
-    return is_line(name) and is_lines(found) and len(found) <= MOST and max(map(len, [name] + found)) <= MOST
-
-
-def is_size(value):
-    # type: (Any) -> bool
-    return isinstance(value, WHOLE) and 0 <= value < 1 << 63
-
-
-def is_name(value):
-    # type: (Any) -> bool
-    """Return whether a value is a name of one file."""
-    return is_line(value) and u"/" not in value and value not in (u".", u"..")
-
-
-def is_path(value):
-    # type: (Any) -> bool
-    """Return whether a value is a path that stays below where it begins."""
-    return is_text(value) and not set(value.split(u"/")) & set([u"", u".", u".."])
-
-
-def is_pip_package(row):
-    # type: (Any) -> bool
-    """Return whether this is what pip installed, in texts that can be shown."""
-    if not isinstance(row, dict) or not (is_line(row.get("name")) and is_line(row.get("version"))):
+def _is_package(row):
+    # type: (object) -> bool
+    if not isinstance(row, dict) or not all(_is_line(row.get(name)) for name in ("name", "version", "build")):
         return False
-    return is_described(row)
+    return _is_described(row) and all(_is_size(row.get(name)) for name in ("compressed", "unpacked", "files"))
 
 
-def is_entry_point(entry):
-    # type: (Any) -> bool
-    """Return whether this is {name, command, imports}: a command begins with a program."""
-    if not isinstance(entry, dict) or not is_name(entry.get("name")):
+def _is_pip_package(row):
+    # type: (object) -> bool
+    """Return whether a value is a package that pip installed, in texts that can be shown."""
+    if not isinstance(row, dict) or not (_is_line(row.get("name")) and _is_line(row.get("version"))):
+        return False
+    return _is_described(row)
+
+
+def _are_entry_points(value):
+    # type: (object) -> bool
+    return isinstance(value, list) and bool(value) and all(map(_is_entry_point, value))
+
+
+def _is_entry_point(entry):
+    # type: (object) -> bool
+    """Return whether a value is {name, command, imports}: a command begins with a program."""
+    if not isinstance(entry, dict) or not _is_file_name(entry.get("name")):
         return False
     command, imports = entry.get("command"), entry.get("imports", [])
-    if not isinstance(command, list) or not all(map(is_word, command)) or not is_program([w[0] for w in command]):
+    if not isinstance(command, list) or not all(map(_is_word, command)) or not _is_program([word[0] for word in command]):
         return False
-    return isinstance(imports, list) and all(is_path(path) and path.split(u"/")[0] == u"app" for path in imports)
+    return isinstance(imports, list) and all(_is_path(path) and path.split(u"/")[0] == u"app" for path in imports)
 
 
-def is_program(kinds):
+def _is_program(kinds):
     # type: (List[str]) -> bool
-    """Return whether words of these kinds begin with a file of the root, or a shell of the host, and have no other."""
+    """Return whether words of these kinds begin with a file of the root or a shell of the host, and have no other shell."""
     return kinds[:1] in (["prefix"], ["app"], ["host"]) and "host" not in kinds[1:]
 
 
-def is_word(word):
-    # type: (Any) -> bool
-    """Return whether this is [kind, text] of a command line."""
-    if not isinstance(word, list) or len(word) != 2 or not is_text(word[1]):
+def _is_word(word):
+    # type: (object) -> bool
+    """Return whether a value is [kind, text] of a command line."""
+    if not isinstance(word, list) or len(word) != 2:
         return False
     kind, text = word
+    if not _is_text(text):
+        return False
     if kind in ("text", "expanded"):
         return True
     if kind in ("prefix", "app"):
-        return is_path(text)
+        return _is_path(text)
     if kind == "module":
         place, colon, module = text.rpartition(u":")
-        return bool(MODULE.match(module)) and (is_path(place) or not colon)
+        return bool(MODULE.match(module)) and (_is_path(place) or not colon)
     return kind == "function" and bool(FUNCTION.match(text)) or kind == "host" and text in HOST_SHELLS
 
 
-def is_variable(variable):
-    # type: (Any) -> bool
-    """Return whether this is {name, value, default} that a shell can export."""
-    if not isinstance(variable, dict) or not is_text(variable.get("name")) or not is_text(variable.get("value")):
+def _is_variable_name(value):
+    # type: (object) -> bool
+    return _is_text(value) and VARIABLE.match(value) is not None
+
+
+def _is_variable(variable):
+    # type: (object) -> bool
+    """Return whether a value is {name, value, default} that a shell can export."""
+    if not isinstance(variable, dict) or not _is_text(variable.get("value")):
         return False
-    return bool(VARIABLE.match(variable["name"])) and isinstance(variable.get("default"), bool)
+    return _is_variable_name(variable.get("name")) and isinstance(variable.get("default"), bool)
 
 
-def is_package(package):
-    # type: (Any) -> bool
-    if not isinstance(package, dict) or not all(is_line(package.get(name)) for name in ("name", "version", "build")):
+def _is_post_link(script):
+    # type: (object) -> bool
+    """Return whether a value is {name, version, build_number} of a package."""
+    if not isinstance(script, dict) or not _is_file_name(script.get("name")) or not _is_line(script.get("version")):
         return False
-    return is_described(package) and all(is_size(package.get(name)) for name in ("compressed", "unpacked", "files"))
+    return _is_size(script.get("build_number"))
 
 
-def is_post_link(script):
-    # type: (Any) -> bool
-    if not isinstance(script, dict) or not is_name(script.get("name")) or not is_line(script.get("version")):
-        return False
-    return is_size(script.get("build_number"))
-
-
-def is_compile(found):
-    # type: (Any) -> bool
-    """Return whether this is {python, sources}: paths in the prefix, each of one line."""
-    sources = found.get("sources")
-    return is_path(found.get("python")) and isinstance(sources, list) and all(
-        is_path(source) and u"\n" not in source for source in sources
+def _is_compile(value):
+    # type: (object) -> bool
+    """Return whether a value is null, or {python, sources}: paths in the prefix, each of one line."""
+    if not isinstance(value, dict):
+        return value is None
+    sources = value.get("sources")
+    return _is_path(value.get("python")) and isinstance(sources, list) and all(
+        _is_path(source) and u"\n" not in source for source in sources
     )
+
+
+def _are_portable(value):
+    # type: (object) -> bool
+    """Return whether a value is {name of a script: size}."""
+    return isinstance(value, dict) and all(_is_file_name(name) and _is_size(size) for name, size in value.items())
+
+
+# A field, the check of its value, and its name in an error.
+FIELDS = (
+    ("digest", _is_digest, "digest"),
+    ("platform", _is_subdir, "platform"),
+    ("name", _is_line, "name"),
+    ("date", _is_date, "date"),
+    ("prelude", _is_size, "size"),
+    ("payload", _is_size, "size"),
+    ("prefix_limit", _is_prefix_limit, "prefix limit"),
+    ("unpacked", _is_unpacked, "unpacked size"),
+    ("entry_points", _are_entry_points, "entry point"),
+    ("env", _is_list_of(_is_variable), "variable"),
+    ("packages", _is_list_of(_is_package), "package"),
+    ("requires", _are_requirements, "requirement"),
+    ("post_link", _is_list_of(_is_post_link), "post-link script"),
+    ("pip", _is_list_of(_is_pip_package), "pip package"),
+    ("portable", _are_portable, "shell script"),
+    ("keep_env", _is_list_of(_is_variable_name), "variable to keep"),
+    ("builder", _is_line_or_null, "builder"),
+    ("libzstd", _is_line_or_null, "libzstd"),
+    ("level", _is_level, "level"),
+    ("compile", _is_compile, "source to compile"),
+)

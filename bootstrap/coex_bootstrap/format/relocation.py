@@ -1,17 +1,17 @@
-"""How the content of a file differs from place to place: the RELOCATION of the index, parsed and written here alone.
+"""How the content of a file depends on its prefix: the RELOCATION of the index, parsed and written only here.
 
-A RELOCATION of the index says what to do with one file's content:
+A RELOCATION of the index says how to change the content of one file:
 
     t:P:EDITS      text: every occurrence is replaced, the length may change, then the #! line is checked
     b:P:EDITS      binary: no byte moves; a C string is padded with NULs to its old length, a path with slashes
     e:PYTHON       a console script: the #! line that conda writes for PREFIX/PYTHON goes in front
-    h:SOURCE@OFFSET,... the sha256, in hexadecimal, of the relocated file in SOURCE stands at OFFSET: a row of the
-                    index, or FRAME.START.SIZE;RELOCATION of a content that is not a file, or that stays as it is (`-`)
+    h:SOURCE@OFFSET,... the sha256, in hexadecimal, of the relocated SOURCE is written at OFFSET. SOURCE is a row of
+                    the index, or FRAME.START.SIZE;RELOCATION of a content that is not a file (`-`: not relocated)
 
 P numbers a placeholder of the index. EDITS are `ENCODING=ITEM+ITEM...` joined by `/`, ENCODING being an
-index of ENCODINGS. An item of a text is an offset, followed by `!` where conda escapes blanks (a `#!`
-line); an item of a binary is the offsets of one string's occurrences and its end, joined by `.`, or the
-offset of one path alone, where the length of the string or its end may be in use elsewhere.
+index of ENCODINGS. An item of a text is an offset, followed by `!` if conda escapes blanks there (a `#!`
+line). An item of a binary is the offsets of the occurrences in one string and its end, joined by `.`, or only the
+offset of one path, if the length of the string or its end may be in use elsewhere.
 """
 
 from collections import namedtuple
@@ -20,31 +20,34 @@ from ..base.errors import ArchiveDamaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple, Union
+    from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
     Edits = Tuple[Tuple[int, Tuple[Tuple[int, ...], ...]], ...]
     Source = Union[int, Tuple[int, int, int, bytes]]
     Slot = Tuple[Source, int]
+    Relocation = NamedTuple("Relocation", [
+        ("kind", bytes), ("placeholder", str), ("edits", Optional[Edits]), ("python", bytes), ("slots", Tuple[Slot, ...]),
+    ])
+else:
+    # Of a kind, the fields that it has: `placeholder` and `edits` of t and b, `python` of e, `slots` of h.
+    # Edits are (number of the encoding, items). An item of a text is (offset, whether blanks are escaped), an item of a
+    # binary is (offset, ..., end) or (offset,).
+    Relocation = namedtuple("Relocation", "kind placeholder edits python slots")
 
 NOTHING = b"-"  # the relocation of a file that is the same everywhere
 TEXT, BINARY, SCRIPT, HASHES = b"t", b"b", b"e", b"h"
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 
-# Of a kind, the fields that it has: `placeholder` (text) and `edits` of t and b, `python` (bytes) of e, `slots` of h.
-# Edits are (number of the encoding, items): of a text (offset, whether blanks are escaped), of a binary (offsets and
-# end) or (offset,).
-Relocation = namedtuple("Relocation", "kind placeholder edits python slots")
-
 
 def in_text(placeholder, edits):
     # type: (str, Optional[Edits]) -> Relocation
-    """Return the relocation of a text; edits are None until they are looked for."""
+    """Return the relocation of a text; edits are None before they are found."""
     return Relocation(TEXT, placeholder, edits, b"", ())
 
 
 def in_binary(placeholder, edits):
     # type: (str, Optional[Edits]) -> Relocation
-    """Return the relocation of a binary; edits are None until they are looked for."""
+    """Return the relocation of a binary; edits are None before they are found."""
     return Relocation(BINARY, placeholder, edits, b"", ())
 
 
@@ -56,13 +59,13 @@ def of_script(python):
 
 def of_hashes(slots):
     # type: (Sequence[Tuple[Any, int]]) -> Relocation
-    """Return the relocation of a file that holds the sha256 of others."""
+    """Return the relocation of a file that contains the sha256 of others; a builder names sources before they have rows."""
     return Relocation(HASHES, u"", None, b"", tuple(slots))
 
 
 def kind_of(text):
     # type: (bytes) -> bytes
-    """Return the kind of a RELOCATION, which is not parsed."""
+    """Return the kind of a RELOCATION without parsing it."""
     return text[:1]
 
 
@@ -74,7 +77,7 @@ def rows_of_kind(relocations, kind):
 
 def parse(text, placeholders):
     # type: (bytes, Sequence[bytes]) -> Relocation
-    """Return what a RELOCATION says, other than NOTHING; raises ArchiveDamaged."""
+    """Parse a RELOCATION other than NOTHING; raises ArchiveDamaged."""
     kind, _, rest = text.partition(b":")
     try:
         if kind in (TEXT, BINARY):
@@ -83,16 +86,16 @@ def parse(text, placeholders):
             return make(placeholders[count(number)].decode("utf-8"), parse_edits(kind, edits))
         if kind == SCRIPT and rest and b"\n" not in rest:
             return of_script(rest)
-    except (ValueError, IndexError):  # no number, no such placeholder, no UTF-8
-        raise misplaced()
+    except (ValueError, IndexError):  # not a number, no such placeholder, not UTF-8
+        raise invalid_relocation()
     if kind == HASHES:
         return of_hashes(parse_slots(text))
-    raise misplaced()
+    raise invalid_relocation()
 
 
 def write(relocation, placeholders):
     # type: (Relocation, List[str]) -> bytes
-    """Return the RELOCATION; a placeholder that is not among those of the index becomes the last of them."""
+    """Return the RELOCATION as text; append its placeholder to `placeholders` if it is new."""
     kind, python = relocation.kind, relocation.python  # type: bytes, bytes
     if kind == SCRIPT:
         return kind + b":" + python
@@ -101,12 +104,12 @@ def write(relocation, placeholders):
     if relocation.placeholder not in placeholders:
         placeholders.append(relocation.placeholder)
     number = placeholders.index(relocation.placeholder)
-    return kind + (":%d:" % number).encode("ascii") + write_edits(kind, relocation.edits)
+    return kind + (":%d:" % number).encode("ascii") + write_edits(kind, relocation.edits or ())
 
 
 def parse_edits(kind, text):
     # type: (bytes, bytes) -> Edits
-    """Return EDITS; raises ValueError."""
+    """Parse EDITS of a kind; raises ValueError."""
     edits = []
     for edit in text.split(b"/") if text else ():
         encoding, _, items = edit.partition(b"=")
@@ -146,22 +149,22 @@ def _binary_item(item):
 
 def parse_slots(text):
     # type: (bytes) -> List[Slot]
-    """Return (SOURCE, offset) of every hash of a RELOCATION of kind h; raises ArchiveDamaged for what is none."""
+    """Return (SOURCE, offset) of every hash of a RELOCATION of kind h; raises ArchiveDamaged."""
     try:
         slots = [slot.split(b"@") for slot in text[2:].split(b",")]
         return [(parse_source(source), count(offset)) for source, offset in slots]
     except ValueError:
-        raise misplaced()
+        raise invalid_relocation()
 
 
 def parse_source(text):
     # type: (bytes) -> Source
-    """Return a SOURCE: a row, or (frame, start, size, RELOCATION)."""
+    """Parse a SOURCE: a row, or (frame, start, size, RELOCATION); raises ValueError."""
     if b";" not in text:
         return count(text)
-    place, _, words = text.partition(b";")
+    place, _, relocation = text.partition(b";")
     frame, start, size = place.split(b".")
-    return count(frame), count(start), count(size), words
+    return count(frame), count(start), count(size), relocation
 
 
 def write_slots(slots):
@@ -178,14 +181,15 @@ def _write_source(source):
     return ("%d.%d.%d;" % source[:3]).encode("ascii") + source[3]
 
 
-def misplaced():
+def invalid_relocation():
     # type: () -> ArchiveDamaged
-    return ArchiveDamaged("its index relocates what is not there")
+    """Return the error for a RELOCATION that cannot be parsed or applied."""
+    return ArchiveDamaged("its index has an invalid relocation")
 
 
 def count(digits):
     # type: (bytes) -> int
-    """Return a number of digits alone; raises ValueError."""
+    """Return a number that is written in decimal digits only; raises ValueError."""
     if not digits.isdigit() or len(digits) > 20:
         raise ValueError(digits)
     return int(digits)

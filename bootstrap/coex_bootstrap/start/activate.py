@@ -20,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Sequence
 
+    from ..format.manifest import Variable
+
 UNSET = "***unset***"  # conda's mark of a variable that is switched off
 
 # What leads into libraries of the caller's own: always Python's, of other languages when the environment has them.
@@ -93,7 +95,7 @@ unset _coex_directory _coex_options"""
 
 
 def write_activation(root, write=write_file, baked=(), prefix=None, keep=()):
-    # type: (bytes, Callable[[bytes, bytes], None], Sequence[Dict[str, Any]], Optional[bytes], Sequence[str]) -> bytes
+    # type: (bytes, Callable[[bytes, bytes], None], Sequence[Variable], Optional[bytes], Sequence[str]) -> bytes
     """Write `activate.sh` of the root from what its prefix holds now; return its path.
 
     `baked` are the archive's own variables, and `keep` names that are not removed, as in its manifest; a `prefix` is
@@ -148,7 +150,7 @@ def _assignment(name, value):
 
 
 def _baked_line(variable, root):
-    # type: (Dict[str, Any], bytes) -> bytes
+    # type: (Variable, bytes) -> bytes
     """Export one of the archive's own variables; the scripts see it, and what they make of it does not stay.
 
     A default is for who has none, neither the caller nor a package.

@@ -13,9 +13,9 @@ from .activate import put_places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List
+    from typing import Dict, Iterable, List
 
-    from ..format.manifest import Manifest
+    from ..format.manifest import EntryPoint, Manifest
 
 VARIABLE = "COEX_ENTRYPOINT"
 SUFFIX = b".coex"
@@ -145,7 +145,7 @@ def imports(manifest):
 
 
 def set_line(entry, root):
-    # type: (Dict[str, Any], bytes) -> bytes
+    # type: (EntryPoint, bytes) -> bytes
     words = []  # type: List[bytes]
     for kind, text in entry["command"]:
         if kind == "expanded":

@@ -11,9 +11,9 @@ from ..store.directory import write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from typing import Callable, Dict, List, Optional, Tuple
 
-    from ..format.manifest import Manifest
+    from ..format.manifest import Manifest, PostLink
 
 OF_SHELLS = (b"BASH_ENV", b"BASHOPTS", b"ENV", b"SHELLOPTS")  # variables of the caller that change every shell
 ACTIVATED = b"\0activated\0"  # printed between the activation, which may end the shell, and the script
@@ -86,7 +86,7 @@ def without_options(environ):
 
 
 def _run_script(package, prefix, environ, activation, beat):
-    # type: (Dict[str, Any], bytes, Dict[bytes, bytes], bytes, Callable[[], None]) -> None
+    # type: (PostLink, bytes, Dict[bytes, bytes], bytes, Callable[[], None]) -> None
     name = compat.utf8(package["name"])
     script = prefix + b"/bin/." + name + b"-post-link.sh"
     if not os.path.isfile(script):

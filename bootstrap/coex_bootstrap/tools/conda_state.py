@@ -12,41 +12,44 @@ from ..store.directory import beside, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Dict, List, Optional, Tuple
 
-    Variables = List[Tuple[str, str]]
+    from ..format.manifest import Variable
+
+    Pairs = List[Tuple[str, str]]
 
 STATE = b"conda-meta/state"
 VARIABLES = "env_vars"
 
 
-def set_variables(directory, baked, prefix, app):
-    # type: (bytes, List[Dict[str, Any]], bytes, Optional[bytes]) -> Tuple[Variables, List[str]]
-    """Write variables as `conda env config vars set` does; return those that conda sets, and notes for the user.
+def set_variables(directory, variables, prefix, app):
+    # type: (bytes, List[Variable], bytes, Optional[bytes]) -> Tuple[Pairs, List[str]]
+    """Write an archive's variables as `conda env config vars set` does; return the written ones, and notes for the user.
 
-    `directory` holds the environment that is to be at `prefix`, with its app at `app`, where that is wanted.
-    conda knows no defaults: one is set where neither a package nor the environment sets that name.
+    `directory` contains the environment that will be at `prefix`, with its app at `app`, if it gets one. conda has no
+    defaults: a default is written unless a package or the environment sets its name. Raises CoexError and
+    EnvironmentError.
     """
-    known = set(name.upper() for name in environment_variables(directory))
-    found, notes = [], []  # type: Variables, List[str]
-    for variable in baked:
+    set_elsewhere = set(name.upper() for name in environment_variables(directory))
+    written, notes = [], []  # type: Pairs, List[str]
+    for variable in variables:
         name = variable["name"]
-        if variable["default"] and utf8(name).upper() in known:
+        if variable["default"] and utf8(name).upper() in set_elsewhere:
             continue
-        value, why = _value(variable, prefix, app)
+        value, note = _value(variable, prefix, app)
         if value is not None:
-            found.append((name, value))
-            why = "is set as %s" % name.upper() if name != name.upper() else None
-        if why:
-            notes.append("--env %s: by `conda activate` it %s" % (name, why))
-    if found:
-        _write(directory + b"/" + STATE, found)
-    return found, notes
+            written.append((name, value))
+            note = "is set as %s" % name.upper() if name != name.upper() else None
+        if note:
+            notes.append("--env %s: by `conda activate` it %s" % (name, note))
+    if written:
+        _write(directory + b"/" + STATE, written)
+    return written, notes
 
 
 def _value(variable, prefix, app):
-    # type: (Dict[str, Any], bytes, Optional[bytes]) -> Tuple[Optional[str], Optional[str]]
-    """Return the value for conda, or None and what it cannot do."""
+    # type: (Variable, bytes, Optional[bytes]) -> Tuple[Optional[str], Optional[str]]
+    """Return the value for conda and None, or None and the reason why conda cannot set it."""
     value = utf8(variable["value"])
     if app is None and put_places(value, {b"app": b""}) != value:
         return None, "is not set: it names the application, which --app puts somewhere"
@@ -56,35 +59,37 @@ def _value(variable, prefix, app):
     try:
         return value.decode("utf-8"), None
     except UnicodeDecodeError:
-        return None, "is not set: it names a path that is no UTF-8"
+        return None, "is not set: it names a path that is not UTF-8"
 
 
 def _write(path, variables):
-    # type: (bytes, Variables) -> None
-    """Add to what a file of conda's has, if it is there; in ASCII, because conda reads it in the locale's encoding."""
-    state = load_json(path) if os.path.lexists(path) else OrderedDict()  # type: Any
+    # type: (bytes, Pairs) -> None
+    """Add variables to a file of conda, or make it; in ASCII, because conda reads it in the encoding of the locale."""
+    state = OrderedDict(load_json(path) if os.path.lexists(path) else ())
     state[VARIABLES] = OrderedDict(list(state_variables(state, path).items()) + variables)
     directory = os.path.dirname(path)
     if os.path.islink(directory):
-        raise CoexError("is a link, where an environment has a directory", directory)
+        raise CoexError("is a link, and an environment has a directory there", directory)
     if not os.path.isdir(directory):
         os.mkdir(directory, 0o755)
     document = json.dumps(state, indent=2, separators=(",", ": "))
     write_file(path, utf8(document), new=beside(path))  # PATH.new may be a file of the archive
 
 
-def same_but_for(variables, old, new):
-    # type: (List[Dict[str, Any]], bytes, bytes) -> bool
-    """Return whether two such files say the same of everything but these variables."""
+def differ_only_in(variables, first, second):
+    # type: (List[Variable], bytes, bytes) -> bool
+    """Return whether two such files differ in nothing but these variables."""
     names = [variable["name"] for variable in variables]
     try:
-        first, second = [_without(names, parse_json(data)) for data in (old, new)]
-    except (ValueError, TypeError, AttributeError):
+        return _without(names, parse_json(first)) == _without(names, parse_json(second))
+    except ValueError:
         return False
-    return bool(first == second)
 
 
 def _without(names, state):
-    # type: (List[str], Dict[str, Any]) -> Dict[str, Any]
-    kept = dict((name, value) for name, value in (state.get(VARIABLES) or {}).items() if name not in names)
-    return dict(state, **{VARIABLES: kept})
+    # type: (List[str], object) -> Dict[str, object]
+    """Return the content of such a file without the variables of these names; raises ValueError if it is another file."""
+    variables = (state.get(VARIABLES) or {}) if isinstance(state, dict) else None
+    if not isinstance(state, dict) or not isinstance(variables, dict):
+        raise ValueError("no variables")
+    return dict(state, **{VARIABLES: dict((name, value) for name, value in variables.items() if name not in names)})

@@ -50,16 +50,23 @@ def _records(contents):
     # type: (Contents) -> Iterator[Tuple[str, List[bytes]]]
     """Yield dist and files of each record of the archive that can be read."""
     files = contents.files
-    found = [row for row in range(len(files)) if files.paths[files.directories[row]] + b"/" == META]
-    wanted = dict((row, files.names[row]) for row in found if files.names[row].endswith(b".json"))
-    for number in sorted(set(files.frames[row] for row in wanted)):
+    rows = [row for row in range(len(files)) if files.paths[files.directories[row]] + b"/" == META]
+    names = dict((row, files.names[row]) for row in rows if files.names[row].endswith(b".json"))
+    for number in sorted(set(files.frames[row] for row in names)):
         first, last = files.rows_of(number)
-        large = [(row, contents.whole(row)) for row in range(first, last) if row in wanted and row in contents.large]
+        large = [(row, contents.whole(row)) for row in range(first, last) if row in names and row in contents.large]
         for row, content in large + list(contents.of_frame(number)):
-            if row in wanted:
+            if row in names:
                 try:
-                    paths = parse_json(content)["files"]
-                    names = [utf8(path) for path in paths if isinstance(path, type(u""))]
-                    yield wanted[row][: -len(b".json")].decode("utf-8"), names
-                except (ValueError, KeyError, TypeError):  # also half of a surrogate pair
+                    yield names[row][: -len(b".json")].decode("utf-8"), _paths_of(parse_json(content))
+                except ValueError:  # also half of a surrogate pair
                     continue
+
+
+def _paths_of(record):
+    # type: (object) -> List[bytes]
+    """Return the paths in the prefix of a record of conda-meta; raises ValueError."""
+    paths = record.get("files") if isinstance(record, dict) else None
+    if not isinstance(paths, list):
+        raise ValueError("a record without files")
+    return [utf8(path) for path in paths if isinstance(path, type(u""))]

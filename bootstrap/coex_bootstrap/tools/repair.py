@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Set
 
+    from ..format.manifest import PostLink
     from ..store.store import Root
 
 ABOUT = """\
@@ -176,7 +177,7 @@ def _uncompiled(manifest, prefix):
 
 
 def _is_of(dist, script):
-    # type: (str, Dict[str, Any]) -> bool
+    # type: (str, PostLink) -> bool
     return dist.startswith("%s-%s-" % (script["name"], script["version"]))
 
 

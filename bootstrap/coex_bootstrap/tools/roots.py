@@ -87,10 +87,11 @@ def _name(path):
     # type: (bytes) -> str
     try:
         with open(path + b"/coex.json", "rb") as stream:
-            name = parse_json(stream.read(LARGEST + 1))["name"]
-            return name if isinstance(name, type(u"")) else "?"
-    except (EnvironmentError, ValueError, KeyError, TypeError):
+            manifest = parse_json(stream.read(LARGEST + 1))
+    except (EnvironmentError, ValueError):
         return "?"
+    name = manifest.get("name") if isinstance(manifest, dict) else None
+    return name if isinstance(name, type(u"")) else "?"
 
 
 class Linked(object):

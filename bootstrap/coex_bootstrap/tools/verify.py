@@ -14,7 +14,7 @@ from ..unpack.contents import Contents, load_decoder
 from ..unpack.progress import Progress
 from .check_archive import Examined, check_archive, damaged_part
 from .check_root import ALTERED, MODE, RootCheck
-from .conda_state import STATE, same_but_for
+from .conda_state import STATE, differ_only_in
 from .output import Outcome, counted, human
 from .owners import Owners
 from .verb import Verb
@@ -166,7 +166,7 @@ def _is_set_by_unpack(contents, difference, places):
     if difference != (ALTERED, b"prefix/" + STATE) or not baked or form.APP in places:
         return False
     with open(places[form.PREFIX] + b"/" + STATE, "rb") as stream:
-        return same_but_for(baked, contents.of_path(b"prefix/" + STATE), stream.read())
+        return differ_only_in(baked, contents.of_path(b"prefix/" + STATE), stream.read())
 
 
 def _changed(inside, places):

@@ -163,7 +163,7 @@ def make_marks(index):
     """Yield (frame, mark) of each frame of packages in which a file begins that is not relocated."""
     files = index.files
     large = dict((files.frames[row], row) for row in files.large)
-    for frame in index.packaged:
+    for frame in index.package_frames:
         rows = plain_rows(files, frame)
         if not rows:
             continue

@@ -4,7 +4,7 @@ import codecs
 import hashlib
 
 from ..base.errors import HostUnfit
-from ..format.relocation import BINARY, ENCODINGS, NOTHING, SCRIPT, TEXT, misplaced, parse
+from ..format.relocation import BINARY, ENCODINGS, NOTHING, SCRIPT, TEXT, invalid_relocation, parse
 from .shebang import console_shebang, shorten_shebang
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def apply(relocation, data, prefix, signer=None, path=b""):
         data = _binary(relocation, data, prefix)
         return signer.sign(data, path) if signer else data
     if relocation.kind != SCRIPT:
-        raise misplaced()
+        raise invalid_relocation()
     return console_shebang(prefix + b"/" + relocation.python) + data
 
 
@@ -36,7 +36,7 @@ def size_at(relocation, size, prefix):
     """Return the size of a file of `size` as it is in `prefix`; None if that depends on its content, as a #! line's does."""
     if relocation.kind == SCRIPT:
         return size + len(console_shebang(prefix + b"/" + relocation.python))
-    for encoding, items in relocation.edits if relocation.kind == TEXT else ():
+    for encoding, items in (relocation.edits or ()) if relocation.kind == TEXT else ():
         old, new = _pair(relocation, encoding, prefix)
         if any(is_escaped for _, is_escaped in items):
             return None
@@ -47,17 +47,17 @@ def size_at(relocation, size, prefix):
 def _text(relocation, data, prefix):
     # type: (Relocation, bytes, bytes) -> bytes
     places = []
-    for encoding, items in relocation.edits:
+    for encoding, items in relocation.edits or ():
         old, new = _pair(relocation, encoding, prefix)
         escaped = _encoded(encoding, prefix.replace(b" ", b"\\ "))
         for start, is_escaped in items:
             if data[start : start + len(old)] != old:
-                raise misplaced()
+                raise invalid_relocation()
             places.append((start, start + len(old), escaped if is_escaped else new))
     pieces, end = [], 0
     for start, stop, new in sorted(places):
         if start < end:
-            raise misplaced()
+            raise invalid_relocation()
         pieces += [data[end:start], new]
         end = stop
     return b"".join(pieces) + data[end:]
@@ -75,7 +75,7 @@ def strings(relocation, prefix, size, read):
     # type: (Relocation, bytes, int, Callable[[int, int], bytes]) -> Iterator[Tuple[int, bytes]]
     """Yield (offset, bytes of the old length) for every string of a binary; `read` gives old bytes of its `size`."""
     left = size * len(ENCODINGS)  # strings of one encoding do not overlap
-    for encoding, items in relocation.edits:
+    for encoding, items in relocation.edits or ():
         old, new = _pair(relocation, encoding, prefix)
         if len(new) > len(old):
             raise HostUnfit(
@@ -85,20 +85,20 @@ def strings(relocation, prefix, size, read):
         for item in items:
             if len(item) == 1:
                 if item[0] + len(old) > size or read(item[0], item[0] + len(old)) != old:
-                    raise misplaced()
+                    raise invalid_relocation()
                 yield item[0], _padded(prefix, encoding, len(old))
                 continue
             offsets, end = item[:-1], item[-1]
             start = offsets[0]
             left -= end - start
             if end > size or left < 0:
-                raise misplaced()
+                raise invalid_relocation()
             string = read(start, end)
             pieces, last = [], 0
             for offset in offsets:
                 first = offset - start
                 if first < last or string[first : first + len(old)] != old:
-                    raise misplaced()
+                    raise invalid_relocation()
                 pieces += [string[last:first], new]
                 last = first + len(old)
             pieces.append(string[last:])
@@ -141,7 +141,7 @@ def hash_content(source, frames, placeholders, prefix, signer=None):
         try:
             pieces.append(frames(number)[start : start + left])
         except IndexError:
-            raise misplaced()
+            raise invalid_relocation()
         left, number, start = left - len(pieces[-1]), number + 1, 0
     data = b"".join(pieces)
     if words != NOTHING:

@@ -11,7 +11,7 @@ import stat
 from ..base import compat, workers
 from ..base.errors import ArchiveDamaged
 from ..base.pipes import nothing
-from ..format.relocation import misplaced
+from ..format.relocation import invalid_relocation
 from ..store.refused import refusal
 from .codesign import load_signer
 from .large_file import fill, relocate_file
@@ -238,7 +238,7 @@ class Writer(object):
             else:
                 known = hash_content(source, self._copy, self.archive.index.placeholders, self.prefix, self.signer)
             if known is None or offset + len(known) > self.files.sizes[row]:
-                raise misplaced()
+                raise invalid_relocation()
             yield offset, known
 
 

@@ -8,7 +8,7 @@ import zipfile
 
 import coex_bootstrap
 from coex_bootstrap.format import manifest as form
-from coex_bootstrap.format.index import Directory, File, Frame, Index
+from coex_bootstrap.format.index import Directory, File, Frame, IndexDraft, dump_index
 from coex_bootstrap.start.host import host_platform
 
 TYPE_CHECKING = False
@@ -47,15 +47,15 @@ def decode_raw(frame, size):
     return content
 
 
-def file_row(path, frame=0, offset=0, size=0, relocation=b"-", mode=0o644, mtime=b"1000000000"):
-    # type: (bytes, int, int, int, bytes, int, bytes) -> File
-    return File(mode, mtime, frame, offset, size, relocation, path)
+def file_row(path, frame=0, offset=0, size=0, relocation=b"-", mode=0o644, mtime_ns=10**18):
+    # type: (bytes, int, int, int, bytes, int, int) -> File
+    return File(mode, mtime_ns, frame, offset, size, relocation, path)
 
 
 def make_index(files=(), directories=(), links=(), placeholders=(PLACEHOLDER,)):
-    # type: (Iterable[File], Iterable[bytes], Iterable[Link], Iterable[bytes]) -> Index
+    # type: (Iterable[File], Iterable[bytes], Iterable[Link], Iterable[bytes]) -> IndexDraft
     """Return an index without frames, with the directories that its paths need."""
-    index = Index()
+    index = IndexDraft()
     index.files, index.links, index.placeholders = list(files), list(links), list(placeholders)
     named = [row.path for row in index.files] + [link.path for link in index.links] + [b"prefix/x", b"app/x"]
     named += [path + b"/x" for path in directories]
@@ -76,7 +76,7 @@ def parents(paths):
 
 
 def add_frames(index, contents):
-    # type: (Index, Sequence[bytes]) -> List[bytes]
+    # type: (IndexDraft, Sequence[bytes]) -> List[bytes]
     """Give an index a frame for each content, and return the frames' bytes."""
     frames = [raw_frame(content) for content in contents]
     offset = 0
@@ -134,12 +134,12 @@ def zip_bytes(members):
 
 
 def write_archive(path, index, contents=(), members=None, **fields):
-    # type: (bytes, Index, Sequence[bytes], Optional[Dict[str, bytes]], **Any) -> form.Manifest
+    # type: (bytes, IndexDraft, Sequence[bytes], Optional[Dict[str, bytes]], **Any) -> form.Manifest
     """Write an archive of `index`, whose frames hold `contents`, and return its manifest."""
     payload = b"".join(add_frames(index, contents))
     unpacked = {"files": len(index.files), "bytes": sum(row.size for row in index.files)}
     manifest = make_manifest(**dict({"payload": len(payload), "unpacked": unpacked}, **fields))
-    sign(path, manifest, payload, index.dumps(), members)
+    sign(path, manifest, payload, dump_index(index), members)
     return manifest
 
 

@@ -7,7 +7,7 @@ import struct
 from collections import OrderedDict, namedtuple
 
 from coex_bootstrap.format import manifest as form
-from coex_bootstrap.format.index import COLUMNS, HEAD, TEXT, Frame, Link
+from coex_bootstrap.format.index import COLUMNS, HEAD, TEXT, Frame, Link, make_columns
 
 from unit.coex_bootstrap.building import PLACEHOLDER, bootstrap_members, file_row, make_index, make_manifest, raw_frame, zip_bytes
 
@@ -381,8 +381,9 @@ class Hostile(object):
             offset += len(frame)
         if self.manifest.get("unpacked") == {"files": 0, "bytes": 0}:
             self.manifest["unpacked"] = {"files": len(rows), "bytes": sum(row.size for row in rows) + (1 << 16)}
-        made.packaged = [0]
-        columns = dict((name, list(values)) for name, values in made._columns().items())
+        made.package_frames = [0]
+        parts = make_columns(made)
+        columns = dict((name, list(values)) for part in (parts.texts, parts.numbers) for name, values in part.items())
         for change in self.change_index:
             change(columns)
         data = dump(columns)

@@ -11,7 +11,7 @@ import pytest
 from coex_bootstrap.base import compat, workers
 from coex_bootstrap.base.errors import ArchiveDamaged, CoexError
 from coex_bootstrap.format.archive import Archive
-from coex_bootstrap.format.index import Frame, Link
+from coex_bootstrap.format.index import Frame, Link, make_columns
 from coex_bootstrap.format.manifest import load_manifest
 from coex_bootstrap.tools import main as tools
 from coex_bootstrap.unpack.writer import unpack
@@ -114,7 +114,8 @@ def test_the_one_that_is_altered_is_whole(path, place):
 def columns_of(index):
     # type: (Any) -> Dict[str, List[Any]]
     """Return the columns of an index that is made, each a list that may be altered."""
-    return dict((name, list(values)) for name, values in index._columns().items())
+    parts = make_columns(index)
+    return dict((name, list(values)) for part in (parts.texts, parts.numbers) for name, values in part.items())
 
 
 def signed(path, index, fields=None):

@@ -48,7 +48,7 @@ def archive(place, environ):
         file_row(b"prefix/bin/demo", 6, 192, len(MAIN), mode=0o755),
         file_row(b"prefix/plain", 7, 0, SIZE + 10, mode=0o755),
         file_row(b"prefix/share/equal", 7, 0, SIZE + 10),
-        file_row(b"app/equal", 7, 0, SIZE + 10, mode=0o600, mtime=b"5"),
+        file_row(b"app/equal", 7, 0, SIZE + 10, mode=0o600, mtime_ns=5 * 10**9),
         file_row(LONG_RECORD, 9, 0, len(long_record), b"h:" + b",".join(slots), mode=0o640),
     ], placeholders=[LONG])
     package = {"name": "long", "version": "1", "build": "0", "compressed": 1, "unpacked": 1, "files": 1}

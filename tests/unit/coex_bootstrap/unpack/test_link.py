@@ -22,14 +22,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Sequence
 
-    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.index import IndexDraft
 
     Started = Callable[..., bytes]
 
 SCRIPT = b"#!/bin/sh\nexit 0\n"
 TEXT = b"x=" + PLACEHOLDER + b"\n"
 PACKAGE = [SCRIPT + b"plain" + TEXT, b"second"]
-FRACTION = b"1000000000.123456789"
+FRACTION = 1000000000123456789
 CLONE, NONE = link.CLONE, 0  # no file system has the request 0
 
 
@@ -37,8 +37,8 @@ def package_rows():
     # type: () -> List[Any]
     start = len(SCRIPT)
     return [
-        file_row(b"prefix/bin/demo", 0, 0, start, mode=0o755, mtime=FRACTION),
-        file_row(b"prefix/lib/plain", 0, start, 5, mode=0o444, mtime=b"-5"),
+        file_row(b"prefix/bin/demo", 0, 0, start, mode=0o755, mtime_ns=FRACTION),
+        file_row(b"prefix/lib/plain", 0, start, 5, mode=0o444, mtime_ns=-5 * 10**9),
         file_row(b"prefix/lib/text", 0, start + 5, len(TEXT), b"t:0:0=2"),
         file_row(b"prefix/lib/empty", 0, 0, 0),
         file_row(b"prefix/lib/second", 1, 0, 6, mode=0o4755),
@@ -49,7 +49,7 @@ def package(app=b"app", packaged=(0, 1)):
     # type: (bytes, Sequence[int]) -> Any
     """Return the index and the contents of an archive of one package and an app."""
     index = make_index(package_rows() + [file_row(b"app/main", 2, 0, len(app))])
-    index.packaged = packaged
+    index.package_frames = packaged
     return index, PACKAGE + [app]
 
 
@@ -61,7 +61,7 @@ def started(request, place, environ, monkeypatch):
     monkeypatch.setattr(link, "CLONE", NONE)
 
     def run(index, contents, **fields):
-        # type: (Index, Sequence[bytes], **Any) -> bytes
+        # type: (IndexDraft, Sequence[bytes], **Any) -> bytes
         write_archive(place + b"/a.coex", index, contents, **fields)
         store = Store(place + b"/store", explicit=True)
         with closing(Archive(place + b"/a.coex")) as archive:
@@ -133,7 +133,7 @@ def test_what_differs_is_written(started, what):
     elif what == "mode":
         files[row] = files[row]._replace(mode=0o755)
     elif what == "time":
-        files[row] = files[row]._replace(mtime=b"1000000001")
+        files[row] = files[row]._replace(mtime_ns=1000000001 * 10**9)
     elif what == "offset":
         files[row] = files[row]._replace(offset=files[row].offset - 1)
     elif what == "content":
@@ -337,10 +337,10 @@ def large_index(app):
     # type: (bytes) -> Any
     size = 3 * 1000
     index = make_index(package_rows() + [
-        file_row(b"prefix/lib/large", 2, 0, size, mtime=FRACTION), file_row(b"prefix/lib/equal", 2, 0, size, mode=0o755),
+        file_row(b"prefix/lib/large", 2, 0, size, mtime_ns=FRACTION), file_row(b"prefix/lib/equal", 2, 0, size, mode=0o755),
         file_row(b"app/main", 5, 0, len(app)),
     ])
-    index.packaged = (0, 1, 2, 3, 4)
+    index.package_frames = (0, 1, 2, 3, 4)
     return index, PACKAGE + [b"a" * 1000, b"b" * 1000, b"c" * 1000, app]
 
 

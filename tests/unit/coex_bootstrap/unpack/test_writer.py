@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Sequence, Tuple
 
-    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.index import IndexDraft
 
     Unpacked = Callable[..., bytes]
 
@@ -37,7 +37,7 @@ def unpacked(request, place, monkeypatch):
     monkeypatch.setattr(workers, "usable_cores", lambda: 1 if request.param == "one core" else 3)
 
     def run(index, contents=(), decoder=decode_raw, **fields):
-        # type: (Index, Sequence[bytes], Callable[[bytes, int], bytes], **Any) -> bytes
+        # type: (IndexDraft, Sequence[bytes], Callable[[bytes, int], bytes], **Any) -> bytes
         write_archive(place + b"/a.coex", index, contents, **fields)
         work = place + b"/work"
         os.mkdir(work)
@@ -93,11 +93,11 @@ def test_times(unpacked):
     # type: (Unpacked) -> None
     work = unpacked(
         make_index([
-            file_row(b"app/whole", 0, 0, 1, mtime=b"1234567890"),
-            file_row(b"app/fine", 0, 0, 1, mtime=b"1234567890.123456000"),
-            file_row(b"app/empty", mtime=b"12"),
-            file_row(b"app/before", 0, 0, 1, mtime=b"-12"),
-            file_row(b"app/relocated", 0, 0, 1, b"t:0:", mtime=b"12"),
+            file_row(b"app/whole", 0, 0, 1, mtime_ns=1234567890 * 10**9),
+            file_row(b"app/fine", 0, 0, 1, mtime_ns=1234567890123456000),
+            file_row(b"app/empty", mtime_ns=12 * 10**9),
+            file_row(b"app/before", 0, 0, 1, mtime_ns=-12 * 10**9),
+            file_row(b"app/relocated", 0, 0, 1, b"t:0:", mtime_ns=12 * 10**9),
         ]),
         [b"x"],
     )

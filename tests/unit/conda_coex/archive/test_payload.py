@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from coex_bootstrap.format.index import Directory, Index, load_index
+from coex_bootstrap.format.index import Directory, IndexDraft, dump_index, load_index
 from coex_bootstrap.format.index import Link as IndexLink
 from coex_bootstrap.format.relocation import parse
 from coex_bootstrap.unpack import relocate
@@ -41,7 +41,7 @@ def file(path: str, data: bytes, mode: str | None = None, *, known: bool = True)
 
 def made(
     *groups: tuple[str, Sequence[Content | Link]], cache: FrameCache | None = None
-) -> tuple[Payload, Index, bytes]:
+) -> tuple[Payload, IndexDraft, bytes]:
     """Return the payload of groups, its index, and all bytes of it."""
     layout = Layout()
     for owner, items in groups:
@@ -52,7 +52,7 @@ def made(
     return found, make_index(found, layout), stream.getvalue()
 
 
-def contents(index: Index, data: bytes) -> list[bytes]:
+def contents(index: IndexDraft, data: bytes) -> list[bytes]:
     """Return the content of each frame, decoded by zstd."""
     frames = []
     for frame in index.frames:
@@ -111,7 +111,7 @@ def test_directories_and_links_are_sorted() -> None:
     assert index.links == [IndexLink(b"prefix/b", b"d"), IndexLink(b"prefix/z", b"a")]
     names = [b"app", b"prefix", b"prefix/d", b"prefix/d/e"]
     assert index.directories == [Directory(0o755, name) for name in names]
-    again = load_index(index.dumps())
+    again = load_index(dump_index(index))
     assert (again.links, again.directories) == (index.links, index.directories)
     assert list(again.files) == index.files
 

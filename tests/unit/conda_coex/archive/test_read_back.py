@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from coex_bootstrap.format.index import File, Index, Link
+from coex_bootstrap.format.index import File, IndexDraft, Link
 from coex_bootstrap.start.host import host_platform
 
 from conda_coex.archive import writer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from coex_bootstrap.format.manifest import Manifest
 
-    Change = Callable[[Index, Manifest], object]
+    Change = Callable[[IndexDraft, Manifest], object]
 
 FULL = [["prefix", "bin/demo"], ["app", "data"], ["text", "-x"]]
 
@@ -56,32 +56,32 @@ def write(output: Path, cache: FrameCache, change: Change = lambda *_: None, *, 
 
 
 def change_row(number: int, **fields: Any) -> Change:
-    def change(index: Index, _: Manifest) -> None:
+    def change(index: IndexDraft, _: Manifest) -> None:
         index.files[number] = index.files[number]._replace(**fields)
 
     return change
 
 
 def links(*pairs: tuple[bytes, bytes], command: list[list[str]] = FULL) -> Change:
-    def change(index: Index, manifest: Manifest) -> None:
+    def change(index: IndexDraft, manifest: Manifest) -> None:
         index.links = [Link(*pair) for pair in pairs]
         manifest.fields["entry_points"][0]["command"] = command
 
     return change
 
 
-def drop_program(index: Index, manifest: Manifest) -> None:
+def drop_program(index: IndexDraft, manifest: Manifest) -> None:
     index.files = index.files[1:]
     manifest.fields["unpacked"]["files"] -= 1
 
 
-def no_gap(_: Index, manifest: Manifest) -> None:
+def no_gap(_: IndexDraft, manifest: Manifest) -> None:
     manifest.fields["payload"] -= 1
 
 
 def add_row(path: bytes) -> Change:
-    def change(index: Index, manifest: Manifest) -> None:
-        index.files.append(File(0o644, b"1", 1, 0, 1, b"-", path))
+    def change(index: IndexDraft, manifest: Manifest) -> None:
+        index.files.append(File(0o644, 10**9, 1, 0, 1, b"-", path))
         manifest.fields["unpacked"]["files"] += 1
 
     return change
@@ -89,7 +89,7 @@ def add_row(path: bytes) -> Change:
 
 PROGRAM = [["prefix", "bin/it"]]
 IT = b"prefix/bin/it"
-MISPLACED = "its index relocates what is not there"
+MISPLACED = "its index has an invalid relocation"
 REFUSED = {
     "file outside of its frame": (change_row(0, offset=5), "its index has a file that is not in its frames"),
     "path twice": (add_row(b"app/data/x"), "its index names a path twice"),
