@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..conda_api.package_file import sums_of
 from ..errors import PackageDamaged
-from ..inputs.lock_file import PACKAGE_SUFFIXES
+from ..inputs.suffixes import PACKAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.base.urls import without_credentials
 
 from ..errors import FetchFailed
-from ..inputs.lock_file import PACKAGE_SUFFIXES
+from ..inputs.suffixes import PACKAGE_SUFFIXES
 from .package_cache import RECORD, cache_locks, read_caches
 from .package_file import fault_of
 from .packages import read_package

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LockMismatch
 from ..inputs.environment import DryRun, Environment, plan_of
+from ..inputs.lock_explicit import ExplicitRules
 from ..inputs.lock_file import wrong
 from .downloads import download
 from .local_packages import find_local
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
     from ..inputs.conda_record import CondaRecord
     from ..inputs.environment import MergedInputs
     from ..inputs.lock_file import Lock, LockedPackage
+
+
+def explicit_rules() -> ExplicitRules:
+    """Return how conda reads the lines of an `@EXPLICIT` list (`misc.explicit`)."""
+    from conda.base.constants import KNOWN_SUBDIRS
+    from conda.common.path import expand
+    from conda.common.url import is_url, path_to_url
+
+    return ExplicitRules(KNOWN_SUBDIRS, lambda word: str(word if is_url(word) else path_to_url(expand(word))))
 
 
 def resolve_lock(lock: Lock) -> Environment | DryRun:

@@ -14,7 +14,7 @@ from coex_bootstrap.store.trust import distrust
 
 from ..archive.frame_cache import DIRECTORY as FRAMES
 from ..errors import FetchFailed
-from ..inputs.lock_file import PACKAGE_SUFFIXES
+from ..inputs.suffixes import PACKAGE_SUFFIXES
 from .package_file import fault_of, stem_of
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, PlanHidden
-from ..inputs.environment_file import SUFFIXES, EnvironmentFile, read, wrong
+from ..inputs.environment_file import EnvironmentFile, read, wrong
 from ..inputs.lock_file import check_platform
 from ..inputs.mistaken import check_kind
+from ..inputs.suffixes import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +46,7 @@ def read_environment_file(document: Document, platform: str) -> EnvironmentFile:
         raise wrong(path, f"cannot be understood: {reason}") from error
     except OSError as error:
         raise wrong(path, f"cannot be read: {error.strerror}") from error
-    if path.endswith(SUFFIXES):
+    if path.endswith(YAML_SUFFIXES):
         raise wrong(path, "asks for no package", "list some under `dependencies:`")
     remedy = "name it `.yml` if it has `dependencies:`, `.txt` if it is a list of specs"
     raise wrong(path, "is of an unknown format", remedy)

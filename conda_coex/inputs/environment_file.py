@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from .suffixes import YAML_SUFFIXES
 from .yaml_text import TEMPLATE, Mapping, Text, as_yaml_reads, shown, text
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 KEYS = {"name", "prefix", "channels", "dependencies", "variables"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-SUFFIXES = (".yml", ".yaml")
 PIP = re.compile(r"(?:[^\s=<>!~]*::)?pip(?:[\s=<>!~;\[].*)?", re.DOTALL)
 
 
@@ -46,7 +46,7 @@ def read(document: Document) -> EnvironmentFile | None:
     """
     if document.path.endswith(".txt") and "dependencies" not in document.keys:
         return EnvironmentFile((), tuple(_listed(document)), (), {})
-    named = document.path.endswith(SUFFIXES)
+    named = document.path.endswith(YAML_SUFFIXES)
     if document.problem is not None:
         if named:
             raise wrong(document.path, document.problem)

@@ -6,13 +6,14 @@ Lines `# pip NAME @ URL` are the pip packages of such a list, as conda-lock and 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from .lock_file import check_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from .lock_file import Choice, Lock, LockedPackage, LockFile
 
@@ -27,19 +28,28 @@ VERSION = re.compile(rf"{NAME}\s*===?\s*[A-Za-z0-9._+!-]+(?:\s+--hash=[a-z0-9]+:
 NOT_LISTED = re.compile(r"# not in this list, pip installed it: (.+)")  # of the archives' own `lock`
 
 
-def read(file: LockFile, choice: Choice) -> Lock:
-    """Return what a list pins; raises InputError for a line that is not a package, and for another platform."""
+@dataclass(frozen=True)
+class ExplicitRules:
+    """conda's own rules for the lines of a list."""
+
+    platforms: Container[str]  # all that conda knows
+    package_url: Callable[[str], str]  # from a URL, or a path with `~` and variables
+
+
+def read(file: LockFile, choice: Choice, rules: ExplicitRules) -> Lock:
+    """Return the packages that a list pins; raises InputError for a line that is not one, and for another platform."""
     try:
         text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise file.wrong("is not UTF-8 text") from error
     lines = [line.strip() for line in text.splitlines()]
-    packages = [_package(file, line) for line in lines if line and not line.startswith("#") and line != "@EXPLICIT"]
-    said = PLATFORM.search(text)
-    platforms = {package.subdir for package in packages if _is_platform(package.subdir)} - {"noarch"}
-    if said and not platforms:
-        platforms = {said.group(1)}
-    for platform in platforms:  # one package of another is enough to make no environment
+    rows = [line for line in lines if line and not line.startswith("#") and line != "@EXPLICIT"]
+    packages = [_package(file, line, rules) for line in rows]
+    platforms = {package.subdir for package in packages if package.subdir in rules.platforms} - {"noarch"}
+    header = PLATFORM.search(text)
+    if header and not platforms:
+        platforms = {header.group(1)}
+    for platform in platforms:  # even one package of another platform is refused
         check_platform(file.path, choice.platform, {platform})
     pip = [line for found in map(PIP.fullmatch, lines) if found for line in _requirement(file, found["rest"])]
     return file.lock(choice.platform, packages, pip=pip, notes=list(_notes(file, lines)))
@@ -68,20 +78,9 @@ def _notes(file: LockFile, lines: Sequence[str]) -> Iterator[str]:
             yield f"not read as a pip package, it is not pinned: {found[0]}"
 
 
-def _is_platform(name: str) -> bool:
-    from conda.base.constants import KNOWN_SUBDIRS
-
-    return name in KNOWN_SUBDIRS
-
-
-def _package(file: LockFile, line: str) -> LockedPackage:
-    from conda.common.path import expand
-    from conda.common.url import is_url, path_to_url
-
+def _package(file: LockFile, line: str, rules: ExplicitRules) -> LockedPackage:
     url, mark, rest = line.partition("#")
     found = HASHES.fullmatch(rest.strip())
     if mark and not found:
         raise file.wrong(f"has {rest!r} for {url.rpartition('/')[2]}, which is neither an md5 nor a sha256")
-    if not is_url(url):
-        url = path_to_url(expand(url))
-    return file.package(url.strip(), found.groupdict() if found else {})
+    return file.package(rules.package_url(url).strip(), found.groupdict() if found else {})

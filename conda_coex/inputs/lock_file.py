@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import InputError
 from .environment import PipSection
+from .suffixes import PACKAGE_SUFFIXES
 from .yaml_text import shown
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 HEXADECIMAL = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
 COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
-PACKAGE_SUFFIXES = (".conda", ".tar.bz2")
 A = {"md5": "an", "sha256": "a"}
 KINDS: dict[type, str] = {dict: "mapping", list: "list", str: "text"}
 TRUE = ("true", "yes", "on")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .lock_file import PACKAGE_SUFFIXES, check_platform
+from .lock_file import check_platform
+from .suffixes import PACKAGE_SUFFIXES
 from .yaml_text import shown
 
 if TYPE_CHECKING:

@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .document import Document
+    from .lock_explicit import ExplicitRules
 
 EXPLICIT = re.compile(rb"^(?:\xef\xbb\xbf)?@EXPLICIT\s*$", re.MULTILINE)
 KEYS = {"pixi": {"environments", "packages", "version"}, "conda-lock": {"metadata", "package"}}
 NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write them, behind a name of the user's
-READERS = {"explicit": lock_explicit.read, "conda-lock": lock_conda.read, "pixi": lock_pixi.read}
 
 
-def find_lock(files: Sequence[Document], specs: Sequence[str], choice: Choice) -> Lock | None:
+def find_lock(
+    files: Sequence[Document], specs: Sequence[str], choice: Choice, rules: ExplicitRules
+) -> Lock | None:
     """Return the lock among the files, which must be all that was asked for, or None if there is none."""
     for document in files:
         file = recognize(document)
         if file is not None:
             if len(files) + len(specs) > 1:
                 raise not_alone(document.path)
-            return read_lock(file, choice)
+            return read_lock(file, choice, rules)
     if choice.environment is not None or choice.categories:
         raise InputError("--lock-environment and --lock-category choose from a lock file", remedy="name it with -f")
     return None
@@ -54,13 +56,16 @@ def recognize(document: Document) -> LockFile | None:
     return None
 
 
-def read_lock(file: LockFile, choice: Choice) -> Lock:
+def read_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> Lock:
     """Read a lock file by its kind; raises InputError for what it should not have, or has not for this platform."""
     if choice.environment is not None and file.kind != "pixi":
         raise file.wrong("has no named environments", "leave out --lock-environment")
     if choice.categories and file.kind != "conda-lock":
         raise file.wrong("has no categories", "leave out --lock-category")
-    lock = READERS[file.kind](file, choice)
+    if file.kind == "explicit":
+        lock = lock_explicit.read(file, choice, rules)
+    else:
+        lock = {"conda-lock": lock_conda.read, "pixi": lock_pixi.read}[file.kind](file, choice)
     if not lock.packages:
         raise file.wrong(f"pins no conda package for {choice.platform}")
     _refuse_twins(file, lock)

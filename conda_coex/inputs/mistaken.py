@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .suffixes import PACKAGE_SUFFIXES, PIP_SUFFIXES
 
 if TYPE_CHECKING:
     from .document import Document
@@ -34,7 +35,7 @@ NAMES = {
     r"package(-lock)?\.json": ("a file of npm", EXPORT),
     r"Dockerfile": ("the recipe of a container image", EXPORT),
 }
-ARCHIVES = (".conda", ".tar.bz2", ".whl", ".coex", ".zip", ".tar.gz")
+ARCHIVES = (*PACKAGE_SUFFIXES, *PIP_SUFFIXES, ".coex")
 
 
 def check_kind(document: Document) -> None:

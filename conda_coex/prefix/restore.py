@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..conda_api.package_file import extract_to, file_sum
 from ..conda_api.packages import check_path, parse_entry_point
 from ..conda_api.settings import package_caches
-from ..inputs.lock_file import PACKAGE_SUFFIXES
+from ..inputs.suffixes import PACKAGE_SUFFIXES
 from ..root.content import Content
 from ..root.link_rules import plan_package
 from ..root.package import PackagePath

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..inputs.suffixes import PIP_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +23,6 @@ CONTINUED = re.compile(r"\\\n")
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 FILES, CONSTRAINTS = ("-r", "--requirement"), ("-c", "--constraint")
 PATHS = (*CONSTRAINTS, "-e", "--editable", "-f", "--find-links")
-ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 
 
 def gather(sections: Iterable[PipSection]) -> list[str]:
@@ -129,7 +129,7 @@ def _located(option: str, value: str, place: _Place) -> str | Path:
 def _package(line: str, home: Path) -> str:
     """Return a requirement; one that is a path, as pip tells it, becomes absolute."""
     name = re.split(r"\s*(?:[;\[]|\s-)", line, maxsplit=1)[0]
-    inside = "/" in name or name.endswith(ARCHIVES)
+    inside = "/" in name or name.endswith(PIP_SUFFIXES)
     if line.startswith(".") or (inside and "://" not in name and "@" not in name and Path(home, name).exists()):
         return line if line.startswith("/") else f"{home}/{line}"
     return line

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..archive import writer
 from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.manifest import Description, make_manifest
-from ..conda_api import settings, solve
-from ..conda_api.downloads import fetch
+from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
+from ..conda_api.zstd_package import fetch_zstd
 from ..root import libzstd
 from ..root.app import notes_on_leaving_links
 from ..root.entry_point import check_here, own_sources, resolve_all
@@ -80,7 +80,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     layout.platform = platform
     points = resolve_all(options.commands, layout, prefix, options.variables)
     packages = [plan.package for plan in build.plans]
-    library, library_from = libzstd.find_libzstd(build.environment, packages, _solve_zstd, _native_base(platform))
+    library, library_from = libzstd.find_libzstd(build.environment, packages, fetch_zstd, _native_base(platform))
     description = Description(
         name=options.commands[0].name,
         entry_points=points,
@@ -127,12 +127,6 @@ def _left_to_host(packages: Sequence[Package], sources: list[str]) -> dict[str, 
     """Return the manifest's field `compile`: the sources that the host compiles, and the Python that does it."""
     python = find_python(packages)
     return {"python": python.program, "sources": sources} if python and sources else None
-
-
-def _solve_zstd(channels: Sequence[str]) -> tuple[Package, ...]:
-    """Return the package zstd of the target platform, from these channels."""
-    records = solve.solve_records(("zstd",), channels)
-    return fetch([record for record in records if record.name == "zstd"], ())
 
 
 def _native_base(platform: str) -> Path | None:

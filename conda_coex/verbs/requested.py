@@ -31,7 +31,7 @@ def read(
         return installed_environment.read_installed(prefix)
     _check_platform(choice.platform)
     documents = [read_document(path) for path in files]
-    found = lock_recognize.find_lock(documents, specs, choice)
+    found = lock_recognize.find_lock(documents, specs, choice, locked.explicit_rules())
     if found is not None:
         pip_changes.check(found.platform, found.pip)
         return locked.resolve_lock(found)

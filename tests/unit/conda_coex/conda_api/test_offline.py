@@ -11,8 +11,8 @@ from conda.exceptions import PackagesNotFoundError
 from conda.models.channel import Channel
 
 from conda_coex.conda_api import solve
+from conda_coex.conda_api.zstd_package import fetch_zstd
 from conda_coex.errors import RepodataMissing
-from conda_coex.root.libzstd import solve_quietly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +61,5 @@ def test_channel_that_was_read() -> None:
 
 @pytest.mark.usefixtures("failing")
 def test_library_for_hosts_is_looked_for_without_an_error() -> None:
-    def solve_zstd(channels: object) -> tuple[()]:
-        solve.solve_transaction(["zstd"], [UNREAD])
-        return ()
-
     with context._override("offline", True):
-        assert solve_quietly((), "lib/libzstd.so.1", [UNREAD], solve_zstd) == ()
+        assert fetch_zstd([UNREAD]) == ()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ruamel.yaml import YAML
 
+from conda_coex.conda_api.locked import explicit_rules
 from conda_coex.errors import InputError
 from conda_coex.inputs.document import read_document
 from conda_coex.inputs.lock_file import Choice
@@ -82,7 +83,7 @@ STYLES: dict[str, Callable[[dict[str, Any]], str]] = {
 def read(directory: Path, lock: Any, name: str = "some.file", choice: Choice = PLAIN) -> Lock | None:
     text = lock if isinstance(lock, str) else json.dumps(lock)
     (directory / name).write_text(text, encoding="utf-8")
-    return find_lock([read_document(str(directory / name))], [], choice)
+    return find_lock([read_document(str(directory / name))], [], choice, explicit_rules())
 
 
 def names(lock: Lock | None) -> list[str]:
@@ -121,7 +122,7 @@ def test_style(tmp_path: Path, lock: dict[str, Any], style: str) -> None:
 )
 def test_no_lock(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text) is None
-    assert find_lock([], [], PLAIN) is None
+    assert find_lock([], [], PLAIN, explicit_rules()) is None
 
 
 @pytest.mark.parametrize("name", ["conda-lock.yml", "my.conda-lock.yml", "pixi.lock"])
@@ -159,7 +160,7 @@ def test_explicit_of_another_editor(tmp_path: Path) -> None:
     assert [(package.url, package.md5) for package in found.packages] == [(URL.format(HERE, "a"), MD5)]
     (tmp_path / "latin").write_bytes(b"@EXPLICIT\n# caf\xe9\n")
     with pytest.raises(InputError, match="is not UTF-8 text"):
-        find_lock([read_document(str(tmp_path / "latin"))], [], PLAIN)
+        find_lock([read_document(str(tmp_path / "latin"))], [], PLAIN, explicit_rules())
 
 
 def test_pipe(tmp_path: Path) -> None:
@@ -169,7 +170,7 @@ def test_pipe(tmp_path: Path) -> None:
         os.mkfifo(fifo)
         with ThreadPoolExecutor(1) as pool:
             written = pool.submit(fifo.write_text, text)
-            found = find_lock([read_document(str(fifo))], [], PLAIN)
+            found = find_lock([read_document(str(fifo))], [], PLAIN, explicit_rules())
             written.result()
         assert names(found) == ["a"]
         fifo.unlink()

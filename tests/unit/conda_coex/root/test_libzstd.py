@@ -1,11 +1,10 @@
-"""The libzstd of an archive: from the environment where it has it, else from the channels that can be asked."""
+"""The libzstd of an archive: from the environment if it has one, else from the channels, else from base."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from conda import CondaError
 
 from conda_coex.errors import DecoderNotFound
 from conda_coex.inputs.environment import Environment
@@ -13,7 +12,6 @@ from conda_coex.root.libzstd import find_libzstd
 from conda_coex.root.package import Package, PackagePath
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 NAME = "lib/libzstd.so.1"
@@ -24,7 +22,7 @@ def environment(*channels: str, solved: bool = True) -> Environment:
 
 
 def package(directory: Path, content: str | None) -> Package:
-    """Return a package that lists the library, and has it where `content` is given."""
+    """Return a package that lists the library, and has it if `content` is given."""
     path = PackagePath(NAME, "hardlink", None, None, None, 1, 0o755, 0, {})
     record = {"name": "zstd", "version": "1", "build": directory.name}
     if content is not None:
@@ -44,29 +42,23 @@ def test_live_prefix_that_lacks_it(tmp_path: Path) -> None:
     assert found == (b"other", "zstd-1-1")
 
 
-def test_channel_that_is_gone(tmp_path: Path) -> None:
-    other, asked = package(tmp_path / "1", "other"), []
-
-    def solve(channels: Sequence[str]) -> Sequence[Package]:
-        asked.append(tuple(channels))
-        if "gone" in channels:
-            raise CondaError("no such channel")
-        return [other]
-
-    assert find_libzstd(environment("gone", "there"), [], solve, None) == (b"other", "zstd-1-1")
-    assert asked == [("gone", "there"), ("gone",), ("there",)]
+def test_not_found(tmp_path: Path) -> None:
     with pytest.raises(DecoderNotFound, match="to the environment, or a channel that has it with -c"):
-        find_libzstd(environment("gone"), [], solve, None)
+        find_libzstd(environment("gone"), [], lambda _: [], None)
     with pytest.raises(DecoderNotFound, match="add the package zstd to the environment or to the lock file"):
-        find_libzstd(environment("gone", solved=False), [], solve, None)
+        find_libzstd(environment("gone", solved=False), [], lambda _: [], tmp_path)
 
 
-def test_silent(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """The user asked for another solve; what conda says of this one would show a prefix that does not exist."""
+def test_base_is_last(tmp_path: Path) -> None:
+    base = package(tmp_path / "base", "of base").directory
+    assert find_libzstd(environment("a"), [], lambda _: [], base) == (b"of base", "base")
+    other = package(tmp_path / "1", "other")
+    assert find_libzstd(environment("a"), [], lambda _: [other], base) == (b"other", "zstd-1-1")
 
-    def solve(channels: Sequence[str]) -> Sequence[Package]:
-        print("Target prefix: /env/does/not/exist")
-        return [package(tmp_path / "1", "other")]
 
-    assert find_libzstd(environment("a"), [], solve, None) == (b"other", "zstd-1-1")
-    assert capsys.readouterr().out == ""
+def test_link_that_leads_out_of_the_package(tmp_path: Path) -> None:
+    mine = package(tmp_path / "0", "mine")
+    (tmp_path / "0" / NAME).rename(tmp_path / "outside")
+    (tmp_path / "0" / NAME).symlink_to(tmp_path / "outside")
+    with pytest.raises(DecoderNotFound, match="the libzstd of a package leads out of it"):
+        find_libzstd(environment("a"), [mine], lambda _: [], None)
