@@ -70,6 +70,7 @@ class Modules(object):
 
     def find_spec(self, name, path=None, target=None):  # noqa: ARG002
         # type: (str, Any, Any) -> Any
+        """Return the spec of a module of the bootstrap, None for others (PEP 451)."""
         if name not in self.sources:
             return None
         member = self.sources[name][0]
@@ -82,18 +83,21 @@ class Modules(object):
 
     def create_module(self, spec):  # noqa: ARG002
         # type: (Any) -> None
-        return None
+        """Leave the making of a module to Python (PEP 451)."""
 
     def exec_module(self, module):
         # type: (ModuleType) -> None
+        """Run the code of a module in it (PEP 451)."""
         exec(self.get_code(module.__name__), module.__dict__)
 
     def find_module(self, name, path=None):  # noqa: ARG002
         # type: (str, Any) -> Optional[Modules]
+        """Return this loader for a module of the bootstrap, None for others (PEP 302)."""
         return self if name in self.sources else None
 
     def load_module(self, name):
         # type: (str) -> ModuleType
+        """Return a module that was just imported (PEP 302)."""
         module = sys.modules[name] = type(sys)(name)
         module.__file__, module.__loader__, module.__package__ = self.file_of(name), self, None
         if is_package(self.sources[name][0]):
@@ -103,10 +107,12 @@ class Modules(object):
 
     def file_of(self, name):
         # type: (str) -> str
+        """Return the path of a module that tracebacks show: PATH of the archive, and the member."""
         return self.path + "/" + self.sources[name][0]
 
     def get_code(self, name):
         # type: (str) -> CodeType
+        """Return the compiled code of a module."""
         return compile(self.sources[name][1], self.file_of(name), "exec", 0, True)
 
     def get_source(self, name):
@@ -151,6 +157,7 @@ def read_sources(path):
 
 def is_package(member):
     # type: (str) -> bool
+    """Return whether a member of the tail is the code of a package."""
     return member.endswith("/__init__.py")
 
 

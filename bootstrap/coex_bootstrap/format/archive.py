@@ -154,6 +154,7 @@ class Archive(object):
 
     def close(self):
         # type: () -> None
+        """Close the file."""
         self.stream.close()
 
 

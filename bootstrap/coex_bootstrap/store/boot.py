@@ -66,6 +66,7 @@ def _is_boot(boot):
 
 def this_boot():
     # type: () -> bytes
+    """Return the id of this boot of the host (random(4)); empty if the system has none."""
     try:
         with open(BOOT, "rb") as stream:
             return stream.read().strip()

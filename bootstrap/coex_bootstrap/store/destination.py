@@ -78,6 +78,7 @@ class Destination(object):
 
     def remove_works(self):
         # type: () -> None
+        """Remove the work directories of this process."""
         for work in self.works:
             remove(work)
 
@@ -125,6 +126,7 @@ def _read(name, here):
 
 def names_in(directory):
     # type: (bytes) -> List[bytes]
+    """Return the sorted names in a directory, without those that a new file system has."""
     return sorted(set(os.listdir(directory)) - set(OF_FILE_SYSTEM))
 
 

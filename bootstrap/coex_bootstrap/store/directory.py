@@ -185,4 +185,5 @@ class Directory(object):
 
     def close(self):
         # type: () -> None
+        """Close the descriptor."""
         os.close(self.descriptor)

@@ -24,6 +24,7 @@ def is_own(path):
 
 def is_of_user_alone(state):
     # type: (os.stat_result) -> bool
+    """Return whether a state is of a directory of this user that nobody else may write to."""
     return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
 
 

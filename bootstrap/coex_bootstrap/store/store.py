@@ -42,6 +42,7 @@ class Store(object):
 
     def root(self, manifest):
         # type: (Manifest) -> Root
+        """Return the root of an archive in this store, whether it exists or not."""
         return Root(self, manifest)
 
     def refusal(self, manifest):
@@ -134,6 +135,7 @@ class Root(object):
 
     def distrust_directory(self):
         # type: () -> Optional[str]
+        """Return why others may have made the directory of the root; None if it is safe. Raises EnvironmentError."""
         return distrust_made(self.path, stat.S_ISDIR, self.store.owners())
 
     def lack(self):

@@ -33,10 +33,12 @@ class Step(object):
 
     def owned(self):
         # type: () -> str
+        """Return the reason that it belongs to another user."""
         return self._words("owned by another user (uid %d)" % self.owner)
 
     def writable(self):
         # type: () -> str
+        """Return the reason that others may write to it, with its remedy."""
         path = compat.one_line(self.path)
         mend = "chmod go-w %s and remove what others have put there" if self.is_last else "chmod +t or go-w %s"
         words = (self.owner, self.group, self.mode, mend % path)
@@ -53,6 +55,7 @@ class Step(object):
 
     def open_to_all(self):
         # type: () -> bool
+        """Return whether every user may write to it."""
         return bool(self.mode & stat.S_IWOTH)
 
     def open_to_others(self):

@@ -16,6 +16,7 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from typing import Any, Dict, List, Optional
 
     from .roots import Unpacked
@@ -58,7 +59,8 @@ def size(words):
 
 
 def configure(parser):
-    # type: (Any) -> None
+    # type: (ArgumentParser) -> None
+    """Add the options of `cache` to a parser."""
     parser.add_argument("action", choices=("list", "clean", "path"), help="show the roots, remove some, or print where they are")
     add_conditions(parser)
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be removed")
@@ -66,7 +68,8 @@ def configure(parser):
 
 
 def add_conditions(parser):
-    # type: (Any) -> None
+    # type: (ArgumentParser) -> None
+    """Add the options that choose roots to a parser."""
     parser.add_argument("--all", action="store_true", help="clean: all roots that are not in use")
     parser.add_argument("--older-than", type=age, metavar="AGE", help="clean: those not started for so long: 12h, 30d, 8w")
     parser.add_argument("--larger-than", type=size, metavar="SIZE", help="clean: those that take more: 500MB, 10GB")
@@ -77,7 +80,7 @@ def add_conditions(parser):
 
 
 def execute(path, options, environ):
-    # type: (Optional[bytes], Any, Dict[bytes, bytes]) -> Outcome
+    # type: (Optional[bytes], Namespace, Dict[bytes, bytes]) -> Outcome
     """Do what was asked with the roots of this user; `path`, the archive's, does not matter."""
     places = stores(environ)
     if options.action != "clean" and has_condition(options):
@@ -105,13 +108,14 @@ def would_remove(chosen):
 
 
 def has_condition(options):
-    # type: (Any) -> bool
+    # type: (Namespace) -> bool
+    """Return whether an option chooses roots."""
     values = (options.older_than, options.larger_than, options.name, options.max_size)
     return bool(options.all or any(value is not None for value in values))
 
 
 def choose(roots, options, now):
-    # type: (List[Unpacked], Any, float) -> List[Unpacked]
+    # type: (List[Unpacked], Namespace, float) -> List[Unpacked]
     """Return the roots that all conditions fit and that nobody uses."""
     if not has_condition(options):
         return []
@@ -183,6 +187,7 @@ def _remove(root):
 
 def fields(root):
     # type: (Unpacked) -> Dict[str, Any]
+    """Return a root for a JSON document: {path, name, size, shared (bytes), last_use (seconds since 1970), ready, pids}."""
     return {
         "path": text(root.path), "name": root.name, "size": root.size, "shared": root.shared, "last_use": int(root.used),
         "ready": root.ready, "pids": root.pids,
@@ -191,6 +196,7 @@ def fields(root):
 
 def list_lines(roots):
     # type: (List[Unpacked]) -> List[str]
+    """Return the lines of `cache list`."""
     cells = []
     for root in roots:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(root.used)) if root.used else "never"

@@ -16,7 +16,8 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from argparse import ArgumentParser, Namespace
+    from typing import Dict
 
     from ..format.manifest import Manifest
 
@@ -51,7 +52,8 @@ PLATFORMS = {
 
 
 def configure(parser):
-    # type: (Any) -> None
+    # type: (ArgumentParser) -> None
+    """Add the options of `dockerfile` to a parser."""
     parser.add_argument("--base", metavar="IMAGE", default="debian:stable-slim", help="what the image is made from (%(default)s)")
     parser.add_argument(
         "--unpack-image", metavar="IMAGE", default="python:3-slim", help="an image with python3, to unpack in (%(default)s)"
@@ -59,7 +61,7 @@ def configure(parser):
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return the recipe for the archive at `path`; raises CoexError for a platform that containers do not have."""
     with closing(Archive(path)) as archive:
         manifest = archive.manifest

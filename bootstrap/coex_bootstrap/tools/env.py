@@ -20,6 +20,7 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from typing import Any, Dict
 
 ABOUT = """\
@@ -36,12 +37,12 @@ OF_THE_SHELL = (b"_", b"SHLVL", b"OLDPWD", b"PWD", b"SHELLOPTS", b"BASHOPTS")
 
 
 def configure(parser):
-    # type: (Any) -> None
-    """It has no options of its own."""
+    # type: (ArgumentParser) -> None
+    """Add no options: the verb has none of its own."""
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return the variables that are set and unset for the archive at `path`."""
     with closing(Archive(path)) as archive:
         manifest = archive.manifest

@@ -12,6 +12,7 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from typing import Any, Callable, Dict, Iterator, List, Optional
 
 ABOUT = """\
@@ -29,12 +30,13 @@ examples:
 
 
 def configure(parser):
-    # type: (Any) -> None
+    # type: (ArgumentParser) -> None
+    """Add the options of `files` to a parser."""
     parser.add_argument("--package", metavar="GLOB", help="only files of packages whose name-version-build matches")
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return the listing of the archive at `path`."""
     with closing(Archive(path)) as archive:
         try:

@@ -12,6 +12,7 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from typing import Any, Dict, Iterator, List, Tuple
 
 ABOUT = """\
@@ -25,7 +26,7 @@ examples:
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return what the archive at `path` says of itself; raises ArchiveDamaged or FormatUnknown."""
     with closing(Archive(path)) as archive:
         found = describe(archive)
@@ -155,8 +156,8 @@ def _needs(found):
 
 
 def configure(parser):
-    # type: (Any) -> None
-    """It has no options of its own."""
+    # type: (ArgumentParser) -> None
+    """Add no options: the verb has none of its own."""
 
 
 VERB = Verb("info", "Show the contents of an archive, and its needs of a host.", ABOUT, configure, execute)

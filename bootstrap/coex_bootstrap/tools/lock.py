@@ -12,6 +12,7 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from typing import Any, Dict, Iterator, Optional
 
 ABOUT = """\
@@ -32,12 +33,13 @@ PACKAGE_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s#]+\.(?:conda|tar\.bz2)\Z")
 
 
 def configure(parser):
-    # type: (Any) -> None
+    # type: (ArgumentParser) -> None
+    """Add the options of `lock` to a parser."""
     parser.add_argument("--sha256", action="store_true", help="name the sha256 of each package, not its md5")
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return the list of the archive at `path`; raises CoexError for a package without a URL."""
     with closing(Archive(path)) as archive:
         manifest = archive.manifest

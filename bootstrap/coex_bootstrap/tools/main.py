@@ -52,6 +52,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):  # type: ignore[override]
         # type: (str) -> None
+        """Raise Misuse with a message of argparse."""
         raise Misuse(message.replace("\n", " "), remedy="see %s -h" % self.prog)
 
 

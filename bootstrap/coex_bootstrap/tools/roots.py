@@ -140,6 +140,7 @@ class Freed(object):
 
     def add(self, root):
         # type: (Unpacked) -> None
+        """Add a root that is removed."""
         self.size += root.own
         for key, each in root.linked.items():
             left = self._names.get(key, each.here + each.left) - each.here

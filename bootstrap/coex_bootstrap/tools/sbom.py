@@ -13,7 +13,8 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from argparse import ArgumentParser, Namespace
+    from typing import Dict
 
 ABOUT = """\
 A CycloneDX 1.6 document, made when the archive was: every conda package, and what pip installed, by package URL, with
@@ -26,12 +27,12 @@ examples:
 
 
 def configure(parser):
-    # type: (Any) -> None
-    """It has no options of its own."""
+    # type: (ArgumentParser) -> None
+    """Add no options: the verb has none of its own."""
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return the document that the archive at `path` carries; raises CoexError where it has none."""
     with closing(Archive(path)) as archive:
         data = archive.members.get(SBOM)
