@@ -75,7 +75,7 @@ def _execute(records: Sequence[CondaRecord] | Sequence[MatchSpec]) -> None:
 
     fetcher = ProgressiveFetchExtract(records)
     try:
-        # conda prints that a package is corrupt to stdout, where --json has its document
+        # conda prints that a package is corrupt to stdout, where --json prints its document
         with _without_traces(), contextlib.redirect_stdout(sys.stderr) if context.json else contextlib.nullcontext():
             fetcher.execute()
     except CondaMultiError as errors:

@@ -41,7 +41,7 @@ def merge_inputs(documents: Sequence[Document], specs: Sequence[str]) -> MergedI
     pinned = tuple(record for file in files for record in file.pinned)
     pip = tuple(_section(path, file) for path, file in sources if file.pip)
     if not (all_specs or pinned or pip):
-        raise InputError("no package was asked for", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
+        raise InputError("no package is requested", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
     variables, notes = _merge_variables(files)
     channels = [channel for file in files for channel in file.channels]
     lacks_pip = pip and all(file.lacks_pip for file in files if file.pip) and "pip" not in specs

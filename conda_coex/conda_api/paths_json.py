@@ -24,7 +24,7 @@ ROW: dict[str, tuple[type, ...]] = {
 def read_rows(directory: Path) -> list[PathRow]:
     """Return the rows of an extracted package's paths.json without null fields and fields that conda does not know.
 
-    For a package without that file, conda reads what it has instead. conda would read both, as objects with checked
+    Older packages have other files instead, which conda reads. It could read paths.json, too, as objects with checked
     fields (`read_paths_json`), but that takes ten times as long. Raises OSError, and ValueError for a wrong row.
     """
     file = directory / "info" / "paths.json"

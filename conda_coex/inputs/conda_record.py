@@ -20,25 +20,14 @@ class CondaChannel(Protocol):
 class CondaRecord(Protocol):
     """conda's `PackageRecord`, or one of its subclasses: `PrefixRecord`, `PackageCacheRecord`."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def build(self) -> str: ...
-    @property
-    def subdir(self) -> str: ...
-    @property
-    def channel(self) -> CondaChannel: ...
-    @property
-    def url(self) -> str | None: ...
-    @property
-    def noarch(self) -> object:
-        """The kind, an enumeration whose value is `python` or `generic`; None for a package of one platform."""
-
-    @property
-    def package_type(self) -> object:
-        """An enumeration, or None for an ordinary package."""
+    name: str
+    version: str
+    build: str
+    subdir: str
+    channel: CondaChannel
+    url: str | None
+    noarch: object  # an enumeration whose value is `python` or `generic`; None for a package of one platform
+    package_type: object  # an enumeration; None for an ordinary package
 
     def dist_str(self) -> str:
         """Return `channel/subdir::name-version-build`."""

@@ -72,7 +72,7 @@ FILES = [
 
 SPECS = [
     Case(
-        "nothing asked for", (*GOOD, *RUN), "no package was asked for; use -f FILE, --package SPEC, -n NAME or -p PATH"
+        "nothing asked for", (*GOOD, *RUN), "no package is requested; use -f FILE, --package SPEC, -n NAME or -p PATH"
     ),
     spec_case("unknown package", "no-such-package", "not available from current channels: - no-such-package"),
     spec_case("unsatisfiable version", "cprog >=99", "not available from current channels: - cprog"),

@@ -107,7 +107,7 @@ def test_pip_that_somebody_asked_for_is_not_implied(more: str, specs: tuple[str,
 
 
 @pytest.mark.parametrize(
-    ("texts", "says"), [([], "no package was asked for"), ([FIRST, "channels: [x]\n"], r"e1\.yml: ")]
+    ("texts", "says"), [([], "no package is requested"), ([FIRST, "channels: [x]\n"], r"e1\.yml: ")]
 )
 def test_nothing_asked_for(texts: list[str], says: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=says):
