@@ -39,14 +39,14 @@ class LibraryMissing(CoexError):
 
 
 class InputError(CoexError):
-    """What was asked for contradicts itself, or cannot be read."""
+    """The request contradicts itself, or a file that it names cannot be read."""
 
 
 class PlanHidden(Exception):
-    """A lock file's reader ends in a dry run before it says what the file pins; nothing is wrong."""
+    """The reader of a lock file ends in a dry run before it lists the pinned packages; nothing is wrong."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"{path} is a lock file, whose reader does not say in a dry run what it pins")
+        super().__init__(f"{path} is a lock file, whose reader does not list its packages in a dry run")
 
 
 class EntryPointNotFound(CoexError):
@@ -54,11 +54,11 @@ class EntryPointNotFound(CoexError):
 
 
 class AppError(CoexError):
-    """A file or directory of the application is missing, unreadable, or no file."""
+    """A file or directory of the app is missing, cannot be read, or is of another kind, such as a socket."""
 
 
 class OutputError(CoexError):
-    """The archive cannot be written where it was asked for."""
+    """The archive cannot be written at the output."""
 
 
 class FetchFailed(CoexError):
@@ -66,11 +66,11 @@ class FetchFailed(CoexError):
 
 
 class PackageDamaged(CoexError):
-    """A package in conda's cache is not what its record says; `damage` knows what helps there."""
+    """A package in conda's cache differs from its record; `cli.damage` finds the remedy."""
 
 
 class FramesDamaged(CoexError):
-    """An entry of the cache of frames is not what was written."""
+    """An entry of the cache of frames was changed since it was written."""
 
     advice = "it is removed now: run the command again"
 
@@ -82,13 +82,13 @@ class FileChanged(CoexError):
 
 
 class PackageRefused(CoexError):
-    """A package asks for what no package may, such as a path outside the environment."""
+    """A package has something that no package may have, such as a path outside the environment."""
 
 
 class LockMismatch(CoexError):
     """A package is not the one that the lock file pins."""
 
-    advice = "lock again where the package was meant to change; do not use it where it was not"
+    advice = "lock again if the package was meant to change; do not use it if it was not"
 
     def __init__(self, path: str, package: str, kind: str, expected: str, found: str) -> None:
         what = f"the lock file pins {package} with the {kind} {expected}, and its {kind} is {found}"
@@ -96,11 +96,11 @@ class LockMismatch(CoexError):
 
 
 class PipFailed(CoexError):
-    """pip could not install what was asked of it."""
+    """pip could not install its packages."""
 
 
 class RepodataMissing(CoexError):
-    """conda does not know what a channel has, and may not ask."""
+    """conda does not know the packages of a channel, and may not fetch their list."""
 
     advice = "run the command once without --offline, or name channels that conda has read before"
 

@@ -13,7 +13,7 @@ from .yaml_text import Mapping, load
 
 @dataclass(frozen=True)
 class Document:
-    """A file, its bytes, and the YAML that it holds; `problem` says why it is not YAML."""
+    """A file, its bytes, and its YAML; `problem` is the reason if it is not YAML."""
 
     path: str
     data: bytes

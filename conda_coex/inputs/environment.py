@@ -1,4 +1,4 @@
-"""An environment before it is fetched: its records, and what it has beside packages."""
+"""An environment before it is fetched: its records, pip packages and variables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PipSection:
 
     @property
     def shown(self) -> list[str]:
-        """The lines as anybody may see them."""
+        """The lines without credentials."""
         return [without_credentials(line) for line in self.lines]
 
 
@@ -70,5 +70,5 @@ class Environment:
     variables: dict[str, str | None]
     foreign: tuple[str, ...] = ()  # packages of other installers, which have no conda package
     pip: tuple[PipSection, ...] = ()
-    notes: tuple[str, ...] = ()  # what deserves the user's attention
+    notes: tuple[str, ...] = ()  # for the user
     solved: bool = False  # from channels, which the user can add to

@@ -1,4 +1,4 @@
-"""Read an environment.yml: what conda takes of it, the same for every version of conda, with lines in its errors."""
+"""Read an environment.yml as conda does, in the same way for every version of conda; errors name the line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a lock file pins for one platform, and the file itself with the checks that its readers share."""
+"""The packages that a lock file pins for one platform, and the checks that all readers of lock files share."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ class LockedPackage:
 
     @property
     def file_name(self) -> str:
+        """The last part of the URL."""
         return self.url.rpartition("/")[2]
 
     @property
     def subdir(self) -> str:
+        """The platform that the URL names."""
         return self.url.rpartition("/")[0].rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What to take of a lock that holds several environments."""
+    """The part to take of a lock file with several environments."""
 
     platform: str
     environment: str | None  # of pixi.lock
@@ -54,7 +56,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Lock:
-    """What a lock file pins for one platform."""
+    """The packages that a lock file pins for one platform."""
 
     path: str
     platform: str
@@ -213,5 +215,5 @@ def wrong(path: str, what: str, remedy: str | None = None) -> InputError:
 
 
 def not_alone(path: str) -> InputError:
-    """Return the error of a lock file beside which something else was asked for."""
+    """Return the error of a lock file that is not the only input."""
     return wrong(path, "is a whole environment, and other files or packages cannot be added", "give it alone")

@@ -28,7 +28,7 @@ NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write
 def find_lock(
     files: Sequence[Document], specs: Sequence[str], choice: Choice, rules: ExplicitRules
 ) -> Lock | None:
-    """Return the lock among the files, which must be all that was asked for, or None if there is none."""
+    """Return the lock among the files, None if there is none; raises InputError if it is not the only input."""
     for document in files:
         file = recognize(document)
         if file is not None:

@@ -39,7 +39,7 @@ ARCHIVES = (*PACKAGE_SUFFIXES, *PIP_SUFFIXES, ".coex")
 
 
 def check_kind(document: Document) -> None:
-    """Raise InputError if a file is known not to be an environment."""
+    """Raise InputError if a file is of a kind that is not an environment."""
     if "dependencies" in document.keys:
         return
     name = Path(document.path).name

@@ -1,4 +1,4 @@
-"""What will stand in a root: packages by conda's link rules, the app, entry points, activation.
+"""The content of a root: packages by conda's link rules, the app, entry points, activation.
 
 It may import `inputs`, and does not import conda.
 """

@@ -1,4 +1,4 @@
-"""Check what a root has for its activation, as a start will read it: scripts, and files of variables."""
+"""Check the activation scripts and the files of variables of a root as a start reads them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATE = "prefix/conda-meta/state"
 def portable_scripts(layout: Layout) -> dict[str, int]:
     """Return the sizes, by name, of the activate.d scripts that mean the same to every shell.
 
-    A script that names the prefix is none: nobody knows what stands in that path on a host.
+    A script with the prefix in it is not among them: the path of a host may have any characters.
     """
     found = {}
     for item in _files_in(layout, SCRIPTS):

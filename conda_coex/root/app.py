@@ -1,4 +1,4 @@
-"""Collect the user's own files, under the names they were given by."""
+"""Collect the user's own files under the names by which they were given."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def notes_on_leaving_links(links: Iterable[Link]) -> Iterator[str]:
 
 
 def version_control(paths: Iterable[str]) -> Iterator[str]:
-    """Yield a note on version control in the app: it is large, and may hold what nobody else is to have."""
+    """Yield a note on version control in the app: it is large, and may have private content."""
     found = sorted({match[1] for match in map(CONTROLLED.match, paths) if match})
     if found:
         yield f"the app has {found[0]}, the history of a project; name files or a pattern to leave it out"
@@ -117,8 +117,8 @@ def app_name(source: str) -> str:
 def expand(sources: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield (path, name in the app) of each source: `PATH`, or `PATH=TARGET`, where PATH may be a pattern.
 
-    A file that is there is what is meant, whatever its name has in it; patterns are those of glob, with `**`
-    for any directories. Raises AppError for a pattern that matches nothing, and a target outside the app.
+    The name of an existing file is never a pattern; patterns are those of glob, with `**` for any directories.
+    Raises AppError for a pattern that matches nothing, and a target outside the app.
     """
     for source in sources:
         if os.path.lexists(source) or not set(source) & set("=*?["):

@@ -1,4 +1,4 @@
-"""Compile the sources of noarch packages with the environment's own Python, where that runs on the builder."""
+"""Compile the sources of noarch packages with the environment's own Python, if that runs on the builder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .link_rules import PackagePlan, Python
 
 DEPTH = 5  # parts of prefix/lib/pythonX.Y/site-packages/NAME
-MODE = 0o644  # what compileall gives, whatever its source had, under an umask of 022
+MODE = 0o644  # of compileall under an umask of 022, whatever the mode of the source
 SOURCES = "sources.txt"
 OPTIONS = ("-s", "-S", "-B", "-Wi")
 
@@ -64,7 +64,7 @@ class Compiler:
 
     def __init__(self, python: Python | None, native: bool, cache: FrameCache) -> None:
         self.python, self.native, self.cache = python, native, cache
-        self.interpreter: str | None = None  # what names the Python's files
+        self.interpreter: str | None = None  # the identity of the Python package
 
     def compile_plans(self, plans: Sequence[PackagePlan]) -> tuple[list[Compiled], list[str]]:
         """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
@@ -98,7 +98,7 @@ class Compiler:
         return Compiled(group, found)
 
     def _identity(self, plan: PackagePlan, sources: list[Content]) -> str | None:
-        """Return what names the .pyc files, in which the times of their sources stand."""
+        """Return a name for the content of the .pyc files, which have the times of their sources in them."""
         assert self.python is not None
         if plan.identity is None or self.interpreter is None:
             return None
@@ -111,7 +111,7 @@ def _relative(item: Content) -> str:
 
 
 def _runs(program: Path) -> bool:
-    """Return whether the interpreter starts from conda's cache, where it lies without its dependencies."""
+    """Return whether the interpreter starts in conda's cache, without its dependencies."""
     command = [str(program), *OPTIONS, "-c", "import compileall"]
     try:
         return not subprocess.run(command, env=_environment(), capture_output=True).returncode
@@ -141,7 +141,7 @@ class Interpreters:
             process.communicate()
 
     def compile(self, directory: str) -> None:
-        """Compile what is listed in SOURCES of a directory; what fails has no .pyc."""
+        """Compile the files that SOURCES of a directory lists; one that fails has no .pyc."""
         process = self._take()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -163,7 +163,7 @@ class Interpreters:
 
 
 def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
-    """Compile sources that are of no package, on all cores: see `compile_with`.
+    """Compile sources that belong to no package, on all cores, by `compile_with`.
 
     Those of a directory of site-packages are compiled as those of a package are, whatever is beside it.
     """
@@ -205,7 +205,7 @@ def times_of(sources: Sequence[Content]) -> dict[str, int]:
 
 
 def source_of(path: str) -> str:
-    """Return what a .pyc was compiled from (PEP 3147; beside it before 3.2)."""
+    """Return the path of the source of a .pyc (PEP 3147; beside it before 3.2)."""
     directory, name = posixpath.split(path)
     above, cache = posixpath.split(directory)
     return f"{above}/{name.rsplit('.', 2)[0]}.py" if cache == "__pycache__" else path.removesuffix("c")

@@ -1,4 +1,4 @@
-"""Write `conda-meta`: the records and the history by which conda knows the environment."""
+"""Write `conda-meta`: the records and the history from which conda reads the environment."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from .package import PathRow
 
 COPY = 3  # conda's LinkType.copy
-SLOT = "0123456789abcdef" * 4  # stands where a sha256 goes that only the host can know
+SLOT = "0123456789abcdef" * 4  # in place of a sha256 that only the host can compute
 
 
 def plan_records(plans: Sequence[PackagePlan], date: int, gone: Container[str] = ()) -> list[Content]:
     """Return `conda-meta/<dist>.json` of every package (conda's `CreatePrefixRecordAction`).
 
-    Paths of the builder stay out: what conda names `extracted_package_dir` and the like is not on the host. What is
-    `gone` is still listed, as by conda where another installer took a file away.
+    Paths of the builder, such as `extracted_package_dir`, are left out. Files that are `gone` stay listed, as in conda
+    if another installer has removed a file.
     """
     return [_plan_record(plan, date, gone) for plan in plans]
 
@@ -101,9 +101,9 @@ def _paths(plan: PackagePlan, scripts: Sequence[str], gone: Container[str]) -> l
 
 
 def _find_slots(text: bytes, dist: str, relocated: dict[str, str]) -> list[tuple[tuple[str, str], int]]:
-    """Return where in a record the sha256 of which file goes: the file whose `_path` was named last before it.
+    """Return the offsets in a record at which the host writes the sha256 of a file: that of the `_path` before it.
 
-    It is the package's own file, whatever stands at its path: conda writes the record when it has linked the package.
+    It is the file of the package, even if another package overwrote it: conda writes the record before that.
     """
     slots = []
     line = f'\n        "sha256_in_prefix": "{SLOT}"'.encode()  # no name of a file looks like this: it has no line feed
@@ -133,7 +133,7 @@ def _channel(record: Mapping[str, object]) -> str:
 
 
 def plan_state(variables: dict[str, str | None], date: int) -> list[Content]:
-    """Return `conda-meta/state` with the environment's variables, where it has any."""
+    """Return `conda-meta/state` with the variables of the environment; nothing if it has none."""
     if not variables:
         return []
     text = json.dumps({"version": 1, "env_vars": variables}, ensure_ascii=False, sort_keys=True).encode()

@@ -1,4 +1,4 @@
-"""What stands at a path of the root: a file, with what becomes of it on a host, or a link."""
+"""The entries of a root: files, with their relocation on a host, and links."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Content:
     path: str  # relative to the root
     mode: int
     mtime_ns: int  # nanoseconds since 1970
-    source: Source | None  # None: only frames have it
+    source: Source | None  # None: the bytes are only in frames
     size: int
     sha256: str | None = None
-    relocation: Relocation | None = None  # edits of None are looked for when it is compressed
-    package_path: str | None = None  # its path in its package, if it is as that has it
+    relocation: Relocation | None = None  # if its edits are None, compressing finds them
+    package_path: str | None = None  # its path in its package, if it is unchanged
 
     @property
     def name_in_group(self) -> str:
@@ -41,7 +41,7 @@ class Content:
 
     @property
     def placeholder(self) -> str | None:
-        """What stands in it for the prefix."""
+        """The text in it that a host replaces by its prefix."""
         return str(self.relocation.placeholder) or None if self.relocation is not None else None
 
     @property
@@ -52,17 +52,17 @@ class Content:
 
     @property
     def edits(self) -> Edits | None:
-        """Where the placeholder stands, if that is known already, as of a file of a live prefix."""
+        """The places of the placeholder, if they are known already, as in a file of a live prefix."""
         return self.relocation.edits if self.relocation is not None else None
 
     @property
     def python(self) -> str | None:
-        """Of a console script: the interpreter, relative to the prefix."""
+        """The interpreter of a console script, relative to the prefix."""
         return os.fsdecode(self.relocation.python) or None if self.relocation is not None else None
 
     @property
     def is_relocated(self) -> bool:
-        """Whether it is written for the place where it unpacks; a record with hashes of others is not."""
+        """Whether its bytes depend on the place where it unpacks; those of a record with hashes do not."""
         return self.relocation is not None and self.relocation.kind != HASHES
 
 

@@ -1,4 +1,4 @@
-"""Find what a word of an entry point names: a file of the app, of the environment, or of this machine."""
+"""Find the file that a word of an entry point names: of the app, of the environment, or of this machine."""
 
 from __future__ import annotations
 
@@ -124,13 +124,13 @@ def is_bare(word: str) -> bool:
 
 
 def is_of_the_builder(path: str) -> bool:
-    """Return whether an absolute path is in this directory or in the home of who builds."""
+    """Return whether an absolute path is in the current directory or in the home of the user."""
     home = Path("~").expanduser()
     return any(str(above) != "/" and Path(path).is_relative_to(above) for above in (Path.cwd(), home))
 
 
 def similar(path: str) -> str | None:
-    """Return the file here whose name is most like that of one which is not."""
+    """Return the file here whose name is most like that of a missing one."""
     directory, name = os.path.split(path)
     try:
         close = get_close_matches(name, [path.name for path in Path(directory or ".").iterdir()], 1)

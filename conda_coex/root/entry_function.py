@@ -80,7 +80,7 @@ def _precedence(path: str) -> tuple[bool, bool, bool, str]:
 
 
 def find_module(word: str, layout: Layout) -> str:
-    """Return the path of the module; raises EntryPointNotFound where there is none, or no Python to run it."""
+    """Return the path of the module; raises EntryPointNotFound if there is none, or no Python to run it."""
     found = module_of(word, layout)
     if found is None:
         raise EntryPointNotFound(
@@ -100,7 +100,7 @@ def _remedy(word: str) -> str:
 
 
 def check_function(word: str, layout: Layout) -> None:
-    """Raise EntryPointNotFound where the function is not there; leave a note where only a run can tell."""
+    """Raise EntryPointNotFound if the module has no such function; add a note if only a run can tell."""
     path = find_module(word, layout)
     name = word.split(":")[1].split(".")[0]
     source = _content(layout.entries[path]) if path.endswith(".py") else None
@@ -123,7 +123,7 @@ def check_function(word: str, layout: Layout) -> None:
 
 
 def _content(entry: Content | Link) -> bytes | None:
-    """Return what is known of the content of a file."""
+    """Return the content of a file, None if it is not known."""
     return entry.read() if isinstance(entry, Content) else None
 
 

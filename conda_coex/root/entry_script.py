@@ -1,4 +1,4 @@
-"""Find what runs a file of the app: its #! line, its format, or its suffix; refuse what no host could run."""
+"""Find the program that runs a file of the app: by its #! line, format or suffix; refuse files that no host can run."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _refused(relative: str, what: str, remedy: str) -> EntryPointNotFound:
 
 
 class Fault(NamedTuple):
-    """What a host would stumble over in a program of the app."""
+    """A fault of a program of the app that a host would meet."""
 
     what: str
     remedy: str

@@ -1,4 +1,4 @@
-"""Decide which file stands at each path of the root, package by package in link order, as conda's linking does."""
+"""Decide which file is at each path of the root, package by package in link order, as conda links packages."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Group:
-    """The files of one owner, which share frames with no other's."""
+    """The files of one owner. No frame has files of two groups."""
 
     owner: str
-    identity: str | None = None  # by which its frames are cached; None: they are not
+    identity: str | None = None  # the key of its frames in the cache; None: they are not cached
     of_package: bool = False  # a package or its compiled sources: other archives may have the same frames
-    entry: Entry | None = None  # its frames, where they were found already
+    entry: Entry | None = None  # of the cache of frames, if it is open already
     all_files: list[Content] = field(default_factory=list)
     files: list[Content] = field(default_factory=list)  # those of `all_files` that stand in the root
 
@@ -37,13 +37,13 @@ class Layout:
         self._groups: dict[str, Group] = {}  # by name, in the order in which they were placed
         self.directories: set[str] = {"prefix", "app"}
         self.modes: dict[str, int] = {}  # of directories that do not have the usual one
-        self.notes: list[str] = []  # what deserves the user's attention
-        self.platform: str | None = None  # that the archive is for, if it is known
+        self.notes: list[str] = []  # for the user
+        self.platform: str | None = None  # of the archive, if it is known
 
     def place(self, owner: Group | str, items: Iterable[Content | Link]) -> None:
-        """Put files and links of a package, or of another owner, where their paths lead, over what stands there.
+        """Put files and links of a package, or of another owner, at their paths, and remove what is there.
 
-        As in conda, all its directories are there before its first file.
+        As in conda, all directories of a package are made before its first file.
         """
         given = Group(owner) if isinstance(owner, str) else owner
         group = self._groups.setdefault(given.owner, given)
@@ -62,18 +62,18 @@ class Layout:
             self._make_parents(path)
 
     def place_app(self, files: Iterable[Content | Link], directories: Iterable[str]) -> None:
-        """Put the app's files and directories, which stay if they are empty."""
+        """Put the files of the app at their paths, and its directories, even if they are empty."""
         self.place("app", files)
         for directory in directories:
             self.make_directory(directory)
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Take files and links away that another owner has placed."""
+        """Remove files and links that another owner has placed."""
         for path in paths:
             self.entries.pop(path, None)
 
     def make_directory(self, path: str) -> None:
-        """Have a directory even if it stays empty."""
+        """Add a directory, which may stay empty."""
         self.directories.add(path)
         self._make_parents(path)
 
@@ -119,7 +119,7 @@ class Layout:
     def groups(self) -> list[Group]:
         """Return the files by owner, owners in the order in which they were placed.
 
-        An owner is among them also where others have overwritten all its files, if the sha256 of one can be asked for.
+        An owner whose files were all overwritten is among them if a record may need the sha256 of one.
         """
         for group in self._groups.values():
             group.files = []
@@ -130,6 +130,7 @@ class Layout:
         return [group for group in groups if group.files or any(item.placeholder for item in group.all_files)]
 
     def links(self) -> list[Link]:
+        """Return all links of the root."""
         return [entry for entry in self.entries.values() if isinstance(entry, Link)]
 
 

@@ -1,6 +1,6 @@
-"""What each package's files become in the prefix: conda's link rules, applied at build time.
+"""Apply conda's link rules to each package at build time: the paths and contents of its files in the prefix.
 
-The rules are those of conda's `core/path_actions.py`; where each stands is said at its function.
+The rules are those of conda's `core/path_actions.py`; each function names its own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NOARCH_SOURCE = re.compile(r"^site-packages[/\\][^\t\n\r\f\v]+\.py$")
 
 @dataclass(frozen=True)
 class PackagePlan:
-    """What one package puts into the prefix, in conda's order, and the names its record lists."""
+    """The files that one package puts into the prefix, in conda's order."""
 
     package: Package
     files: tuple[Content | Link, ...]
@@ -47,9 +47,9 @@ class PackagePlan:
 
     @cached_property
     def identity(self) -> str | None:
-        """What names the content of all files, each of which can be checked; None if one cannot be.
+        """A name for the content of all files; None if the sha256 of one is not known.
 
-        It does not rest on the sum of the package, which conda takes from a channel and does not always compare.
+        The hash of the package is no part of it: conda takes that from a channel and does not always compare it.
         """
         contents = [item for item in self.files if isinstance(item, Content)]
         if self.package.altered or not all(item.sha256 for item in contents):
@@ -72,6 +72,7 @@ class Python:
 
     @property
     def program(self) -> str:
+        """The path of the interpreter in the prefix."""
         return f"bin/python{self.version}"
 
 
@@ -85,7 +86,7 @@ def find_python(packages: Sequence[Package]) -> Python | None:
 
 
 def plan_package(package: Package, python: Python | None, date: int) -> PackagePlan:
-    """Return what a package becomes; raises PackageRefused for noarch python without a Python."""
+    """Return the plan of a package; raises PackageRefused for noarch python without a Python."""
     if package.noarch == "python" and python is None:
         raise PackageRefused(f"{package.dist} needs a Python, and the environment has none", remedy="add python")
     files = tuple(_plan_path(package, path, python) for path in package.linked)
@@ -105,7 +106,7 @@ def compiled_sources(package: Package, python: Python | None, files: Iterable[Co
 
 
 def target_path(path: str, package: Package, python: Python | None) -> str:
-    """Return where a path of the package goes (conda's `get_python_noarch_target_path`)."""
+    """Return the path in the prefix of a path of the package (conda's `get_python_noarch_target_path`)."""
     if package.noarch == "python" and python is not None:
         if path.startswith("site-packages/"):
             return python.site_packages + path[len("site-packages") :]

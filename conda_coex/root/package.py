@@ -79,10 +79,12 @@ class Package:
 
     @property
     def name(self) -> str:
+        """The name of the package."""
         return str(self.record["name"])
 
     @property
     def version(self) -> str:
+        """The version, as text."""
         return str(self.record["version"])
 
     @property
@@ -103,4 +105,5 @@ class Package:
 
     @property
     def dist(self) -> str:
+        """`name-version-build`, by which conda names its record."""
         return "-".join(str(self.record[key]) for key in ("name", "version", "build"))

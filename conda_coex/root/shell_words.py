@@ -35,6 +35,8 @@ class UnknownText(Exception):
 
 
 class Word(NamedTuple):
+    """One word of a script."""
+
     text: str  # as it stands in the script
     value: str | None  # what it comes to, if it has no expansion
     whole: bool = True  # no expansion stands outside of quotes: it stays one word
@@ -46,6 +48,8 @@ class Word(NamedTuple):
 
 
 class Sign(NamedTuple):
+    """An operator, or the end of the script, whose text is empty."""
+
     text: str
 
 
@@ -59,11 +63,13 @@ class WordReader:
         self.text, self.at = text, 0
 
     def take(self, pattern: re.Pattern[str]) -> str | None:
+        """Return the text that matches here and pass over it; None if nothing does."""
         found = pattern.match(self.text, self.at)
         self.at = found.end() if found else self.at
         return found[0] if found else None
 
     def need(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        """Return the match here and pass over it; raises UnknownText if there is none."""
         found = pattern.match(self.text, self.at)
         if not found:
             raise UnknownText
@@ -88,12 +94,14 @@ class WordReader:
         return self.next()
 
     def peek(self) -> Word | Sign:
+        """Return the next word or operator, and stay before it."""
         at = self.at
         found = self.next()
         self.at = at
         return found
 
     def word(self) -> Word:
+        """Return the word that begins here; raises UnknownText."""
         start, values, whole = self.at, [self.take(ALONE)], True
         while values[0] is None and self.at < len(self.text) and self.text[self.at] not in " \t\n;|)&":
             mark = self.text[self.at]

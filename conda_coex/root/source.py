@@ -44,11 +44,12 @@ class Source(abc.ABC):
 
 @dataclass(frozen=True)
 class InMemory(Source):
-    """Bytes in memory: what the build itself has written."""
+    """Bytes in memory, which the build itself has written."""
 
     data: bytes
 
     def read(self) -> bytes:
+        """Return all bytes."""
         return self.data
 
 
@@ -59,18 +60,22 @@ class OnDisk(Source):
     path: Path
 
     def read(self) -> bytes:
+        """Return all bytes."""
         return self.path.read_bytes()
 
     def part(self, start: int, size: int) -> bytes:
+        """Return up to `size` bytes from `start` on."""
         return read_part(self.path, start, size)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Buffer]:
+        """Yield all bytes; a large file is mapped, not read."""
         with self.path.open("rb") as stream, mapped(stream.fileno()) as data:
             yield data
 
     @property
     def name(self) -> bytes:
+        """The path of the file, for messages."""
         return os.fsencode(self.path)
 
 
@@ -82,15 +87,17 @@ class Rewritten(Source):
     make: Callable[[bytes], bytes]
 
     def read(self) -> bytes:
+        """Return all bytes."""
         return self.make(self.path.read_bytes())
 
     @property
     def name(self) -> bytes:
+        """The path of the file, for messages."""
         return os.fsencode(self.path)
 
 
 class Span(NamedTuple):
-    """Bytes of a file, from `start` to `end`, and what stands for them."""
+    """A part of a file, from `start` to `end`, and the bytes that replace it."""
 
     start: int
     end: int
@@ -105,11 +112,12 @@ class Patched(Source):
     spans: tuple[Span, ...]
 
     def read(self) -> bytes:
+        """Return all bytes."""
         with OnDisk(self.path).opened() as data:
             return b"".join(self.pieces(data))
 
     def pieces(self, data: Buffer) -> Iterator[bytes]:
-        """Yield the bytes, block by block, when `data` is what the file has."""
+        """Yield the bytes, block by block; `data` is the content of the file."""
         end = 0
         for span in (*self.spans, Span(len(data), len(data), b"")):
             yield from (data[at : min(at + BLOCK, span.start)] for at in range(end, span.start, BLOCK))
@@ -117,6 +125,7 @@ class Patched(Source):
             end = span.end
 
     def part(self, start: int, size: int) -> bytes:
+        """Return up to `size` bytes from `start` on."""
         stop, at, end = start + size, 0, 0  # `at` is where `end` of the file is in the result
         found: list[bytes] = []
         for span in self.spans:
@@ -129,7 +138,10 @@ class Patched(Source):
         return b"".join(found)
 
     def _copy(self, found: list[bytes], start: int, stop: int, at: int, begin: int, end: int) -> int:
-        """Add what of the file from `begin` to `end`, which goes to `at`, is wanted; return where it ends there."""
+        """Add the bytes of `start` to `stop` that are between `begin` and `end` of the file; return the end of these.
+
+        `begin` of the file is `at` in the result.
+        """
         first, last = max(begin, begin + start - at), min(end, begin + stop - at)
         if first < last:
             found.append(read_part(self.path, first, last - first))
@@ -137,6 +149,7 @@ class Patched(Source):
 
     @property
     def name(self) -> bytes:
+        """The path of the file, for messages."""
         return os.fsencode(self.path)
 
 

@@ -35,6 +35,6 @@ def test_dry_run_of_a_plugin(
     assert isinstance(found, DryRun)
     with pytest.raises(DryRunExit):
         show(found, as_json=in_json)
-    said = f"{file} is a lock file, whose reader does not say in a dry run what it pins"
+    said = f"{file} is a lock file, whose reader does not list its packages in a dry run"
     assert documents == ([{"dry_run": True, "message": said}] if in_json else [])
     assert capsys.readouterr() == ("", "" if in_json else f"coex: note: {said}\n")
