@@ -5,7 +5,7 @@ import os
 
 def usable_cores():
     # type: () -> int
-    """Return how many cores this process may use: those it is bound to, less what its cgroups allow."""
+    """Return how many cores this process may use: its affinity, limited by the quotas of its cgroups; at least 1."""
     try:
         cores = len(os.sched_getaffinity(0))
     except (AttributeError, OSError):
@@ -18,7 +18,7 @@ def usable_cores():
 
 def allowed_cores(cores, groups=b"/proc/self/cgroup", mounts=b"/sys/fs/cgroup"):
     # type: (int, bytes, bytes) -> int
-    """Return how many cores the quotas of this process's cgroups amount to, rounded up; `cores` where there are none.
+    """Return how many cores the quotas of this process's cgroups allow, rounded up; `cores` if there are no quotas.
 
     Every group above counts too. cgroups(7): the quota is `cpu.max` of version 2, `cpu.cfs_quota_us` of version 1.
     """
@@ -35,7 +35,7 @@ def allowed_cores(cores, groups=b"/proc/self/cgroup", mounts=b"/sys/fs/cgroup"):
 
 def _quota(group, cores):
     # type: (bytes, int) -> int
-    """Return the quota of one cgroup in whole cores, `cores` where it has none."""
+    """Return the quota of one cgroup in whole cores, `cores` if it has none."""
     words = _read(group + b"/cpu.max").split() or (
         _read(group + b"/cpu.cfs_quota_us").split() + _read(group + b"/cpu.cfs_period_us").split()
     )

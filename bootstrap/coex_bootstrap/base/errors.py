@@ -1,4 +1,4 @@
-"""The errors of a start, raised where they are seen and rendered once, by `run`."""
+"""The errors of the bootstrap: raised deep, and rendered once, by the caller of a start or a verb."""
 
 import os
 
@@ -8,10 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
-# Status of a start that ended before the entry point ran: as env(1) and timeout(1) use it, so that it
-# can be told from a status of the entry point.
+# Exit status of a start that ended before the entry point ran, as for env(1) and timeout(1): entry points rarely use it.
 STATUS = 125
-LONGEST = 200  # characters of what an exception says
+LONGEST = 200  # characters of the text of an unexpected exception
 
 
 class CoexError(Exception):
@@ -41,20 +40,20 @@ class CoexError(Exception):
 
 
 class ArchiveDamaged(CoexError):
-    """The file is truncated, altered, or no archive at all."""
+    """The file is truncated, altered, or not an archive."""
 
     wording = "not a complete coex archive (%s)"
     advice = "get a fresh copy of the file"
 
 
 class ArchiveUnreadable(CoexError):
-    """The system does not give the bytes of the file: its medium, or the server that has it."""
+    """The system cannot read the file: its medium or its server fails."""
 
     wording = "the archive cannot be read: %s"
 
 
 class FormatUnknown(CoexError):
-    """The archive is of a format version that this code does not read."""
+    """The archive has a format version that this code does not read."""
 
     wording = "coex format %s is not known to this reader"
     advice = "use a newer conda-coex"
@@ -65,11 +64,11 @@ class HostUnfit(CoexError):
 
 
 class StoreUnusable(CoexError):
-    """No place was found where the archive can unpack."""
+    """The archive cannot unpack in a store."""
 
 
 class DecoderMissing(CoexError):
-    """No way to decode zstd was found on this host."""
+    """The host cannot decode zstd."""
 
 
 class ScriptFailed(CoexError):
@@ -77,7 +76,7 @@ class ScriptFailed(CoexError):
 
     def _shown_remedy(self):
         # type: () -> str
-        return "\n".join(map(one_line, (self.remedy or "").expandtabs().splitlines()))  # with what the script printed
+        return "\n".join(map(one_line, (self.remedy or "").expandtabs().splitlines()))  # with the output of the script
 
 
 class SigningFailed(CoexError):
@@ -88,22 +87,19 @@ class SigningFailed(CoexError):
 
 
 class Unreadable(CoexError):
-    """What came out of a file led to something that nobody thought of."""
+    """The content of a file led to an unexpected error."""
 
     wording = "not a coex archive that can be read (%s)"
     advice = "get a fresh copy of the file; if it is as it was made, report this with what COEX_TRACE=1 shows"
 
 
 class Misuse(CoexError):
-    """A command line of a tool that is wrong."""
+    """The command line of a verb is wrong."""
 
 
 def unforeseen(error, path=None):
     # type: (Optional[BaseException], Optional[bytes]) -> CoexError
-    """Return the error of ours for any other, in one line; COEX_TRACE shows where that was raised.
-
-    It is called while `error` is handled.
-    """
+    """Return a CoexError of one line for any other error, which is being handled; COEX_TRACE prints its traceback."""
     if os.environ.get("COEX_TRACE", "0") not in ("", "0"):
         import traceback
 
@@ -121,5 +117,5 @@ def _said(error):
     # type: (Optional[BaseException]) -> str
     try:
         return " ".join(str(error).split())
-    except Exception:  # 2.7 has errors whose text is no ASCII, and a text may be nested without end
+    except Exception:  # in 2.7 a text may not be ASCII, and the repr of nested values may recurse too deep
         return ""

@@ -1,4 +1,4 @@
-"""Wait for what other processes say, and do something every few seconds meanwhile."""
+"""Read the output of other processes, and call a function every few seconds meanwhile."""
 
 import errno
 import os
@@ -13,12 +13,12 @@ PAUSE = 2  # seconds, at most, between two calls
 
 def nothing():
     # type: () -> None
-    """Do nothing meanwhile."""
+    """Do nothing: the `beat` of a caller that needs none."""
 
 
 def read_all(stream, beat):
     # type: (int, Callable[[], None]) -> bytes
-    """Return what comes out of a pipe until its end."""
+    """Return all bytes of a pipe until its end; `beat` is called at least every PAUSE seconds. Raises OSError."""
     pieces = []  # type: List[bytes]
     while True:
         beat()

@@ -1,4 +1,4 @@
-"""What a start needs of its own process, whatever the caller left of it, and what the entry point gets back."""
+"""Set up this process for a start, whatever state the caller left it in, and restore that for the entry point."""
 
 import fcntl
 import os
@@ -13,11 +13,11 @@ ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal that ends this process asked for its end; what was half made is removed first."""
+    """A signal ends this process: unfinished files are removed first."""
 
 
 class Process(object):
-    """Open standard streams, children that can be waited for, signals as exceptions: until `give_back`."""
+    """Opens closed standard streams, lets children be waited for, and raises Interrupted for signals."""
 
     def __init__(self):
         # type: () -> None
@@ -34,7 +34,7 @@ class Process(object):
 
     def _fill_streams(self):
         # type: () -> None
-        """Take the place of a closed standard stream, or the next open file would be it; an exec closes it again."""
+        """Open a closed standard stream, or the next open file would get its number; an exec closes it again."""
         for number in (0, 1, 2):
             try:
                 os.fstat(number)
@@ -42,33 +42,33 @@ class Process(object):
                 opened = os.open(os.devnull, os.O_RDWR)
                 fcntl.fcntl(opened, fcntl.F_SETFD, fcntl.fcntl(opened, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
         if sys.stderr is None:
-            sys.stderr = open(os.devnull, "w")  # Python 3, where it was closed
+            sys.stderr = open(os.devnull, "w")  # Python 3, if it was closed
 
     def _interrupt(self, number, frame):
         # type: (int, object) -> None
-        if os.getpid() != self.pid:  # a worker: its parent removes what is to be removed
+        if os.getpid() != self.pid:  # a worker: its parent removes unfinished files
             os._exit(1)
-        for other in self._caught:  # a second one would interrupt that
+        for other in self._caught:  # a second signal would interrupt the removal
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted(number)
 
     def end(self, interrupted):
         # type: (Interrupted) -> None
-        """End as the signal would have ended this process."""
+        """End this process by the signal that interrupted it."""
         number = interrupted.args[0]
         signal.signal(number, signal.SIG_DFL)
         os.kill(self.pid, number)
 
     def give_back(self):
         # type: () -> None
-        """Restore what survives an exec."""
+        """Restore the signals of the caller that an exec passes on."""
         if self._ignores_children:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def is_ignored(number):
     # type: (int) -> bool
-    """Return whether the caller had a signal ignored; PyPy does not ask the system that, but proc(5) can be."""
+    """Return whether the caller ignored a signal; PyPy does not know, proc(5) does."""
     known = signal.getsignal(number)
     if "__pypy__" not in sys.builtin_module_names or known != signal.SIG_DFL:
         return known in (signal.SIG_IGN, None)

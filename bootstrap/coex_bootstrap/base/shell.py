@@ -3,7 +3,7 @@
 import os
 import re
 
-# For the first line of what a shell runs: the caller's `sh -e`, or SHELLOPTS of a bash, are not meant for it.
+# For the first line of what a shell runs: it is not meant for the options of the caller's `sh -e` or SHELLOPTS.
 OPTIONS = b"set +o allexport +o errexit +o noclobber +o noglob +o nounset"
 
 TYPE_CHECKING = False
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 def find_program(name, environ):
     # type: (bytes, Dict[bytes, bytes]) -> Optional[bytes]
-    """Return where a program of the host is, on the caller's PATH or in the usual places."""
+    """Return the path of a program of the host, on the caller's PATH or in the usual places; None if it is missing."""
     return _find(name, environ.get(b"PATH", b"").split(b":") + [b"/bin", b"/usr/bin", b"/usr/local/bin"])
 
 
 def find_bash(prefix, environ, places=(b"/bin", b"/usr/bin", b"/usr/local/bin")):
     # type: (bytes, Dict[bytes, bytes], Sequence[bytes]) -> Optional[bytes]
-    """Return where bash is: where hosts have it or in the prefix, so that who asks makes no difference, else on PATH."""
+    """Return the path of bash, in the usual places or the prefix, which do not depend on the caller, else on PATH."""
     return _find(b"bash", list(places) + [prefix + b"/bin"] + environ.get(b"PATH", b"").split(b":"))
 
 
@@ -34,25 +34,25 @@ def _find(name, directories):
 
 def quote(value):
     # type: (bytes) -> bytes
-    """Return one word of a POSIX shell whose value is `value`, byte for byte."""
+    """Return a value as one quoted word of a POSIX shell."""
     return b"'" + value.replace(b"'", b"'\\''") + b"'"
 
 
 def fill(template, fields):
     # type: (bytes, Dict[bytes, bytes]) -> bytes
-    """Return `template` with a field in the place of each %(name)s; what a field brings is not looked at again."""
+    """Return `template` with a field for each %(name)s; the text of a field is not replaced again."""
     return re.sub(br"%\((\w+)\)s", lambda mark: fields[mark.group(1)], template)
 
 
 def check_line(path):
     # type: (bytes) -> bytes
-    """Return the line by which a sourced script gives up where a file is not there, or has nothing in it."""
+    """Return the line by which a sourced script returns if a file is missing or empty."""
     return b"[ -s " + quote(path) + b" ] || return 0\n"
 
 
 def is_filled(path):
     # type: (bytes) -> bool
-    """Return what `check_line` finds."""
+    """Return whether a file exists and is not empty, as the line of `check_line`."""
     try:
         return os.stat(path).st_size > 0
     except OSError:

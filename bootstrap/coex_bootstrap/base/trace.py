@@ -1,4 +1,4 @@
-"""Say on stderr how long each stage of a start took, when COEX_TRACE is set."""
+"""Print the duration of each stage of a start to standard error, if COEX_TRACE is set."""
 
 import sys
 import time
@@ -11,17 +11,17 @@ VARIABLE = b"COEX_TRACE"
 
 
 class Trace(object):
-    """A clock that is read after each stage; silent unless the environment asks for it."""
+    """A clock that is read after each stage; it prints nothing unless COEX_TRACE is set."""
 
     def __init__(self, environ):
         # type: (Dict[bytes, bytes]) -> None
-        self.wanted = environ.get(VARIABLE, b"") not in (b"", b"0")
+        self.is_on = environ.get(VARIABLE, b"") not in (b"", b"0")
         self.last = self.first = time.time()
 
     def done(self, stage):
         # type: (str) -> None
         """Print the milliseconds since the stage before."""
-        if self.wanted:
+        if self.is_on:
             now = time.time()
             sys.stderr.write("coex: %s %.1f ms\n" % (stage, (now - self.last) * 1000))
             sys.stderr.flush()
@@ -29,9 +29,9 @@ class Trace(object):
 
     def total(self):
         # type: () -> None
-        """Print the milliseconds of all stages, and what Python they ran on."""
-        if self.wanted:
+        """Print the milliseconds of all stages, and the Python."""
+        if self.is_on:
             version = ".".join(str(part) for part in sys.version_info[:3])
             spent = (time.time() - self.first) * 1000
             sys.stderr.write("coex: total %.1f ms on Python %s, %s\n" % (spent, version, sys.executable))
-            sys.stderr.flush()  # what is buffered when another program takes over this process is lost
+            sys.stderr.flush()  # an exec loses what is buffered

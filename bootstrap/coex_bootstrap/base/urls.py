@@ -1,4 +1,4 @@
-"""URLs as anybody may see them: without what opens a place that is closed to others."""
+"""Remove credentials from URLs: users, passwords, tokens and queries."""
 
 import re
 
@@ -18,10 +18,7 @@ QUERY = re.compile(r"\?(?:[^\s#'\">]*[^\s#'\">.,;:)])?")  # signatures and token
 
 def without_credentials(text, token=""):
     # type: (Text, Text) -> Text
-    """Return text in which no URL has a user and password, a query, or a token, for which `token` stands.
-
-    URLs of files have none of these: they are as they were.
-    """
+    """Return text whose URLs have no user and password, no query, and `token` for a token; URLs of files do not change."""
     return URL.sub(lambda url: _public(url, token), text)
 
 

@@ -31,7 +31,7 @@ def is_start(data):
 class Archive(object):
     """An open archive: `manifest`, `index`, the tail's members, and `frame(n)`.
 
-    Raises ArchiveDamaged where the file is truncated, altered in its tail, or no archive, and ArchiveUnreadable.
+    Raises ArchiveDamaged if the file is truncated, altered in its tail, or not an archive, and ArchiveUnreadable.
     """
 
     def __init__(self, path):
@@ -39,8 +39,8 @@ class Archive(object):
         self.path = path
         try:
             mode = os.stat(path).st_mode
-            if not (S_ISREG(mode) or S_ISDIR(mode)):  # a pipe would keep who opens it waiting
-                raise ArchiveUnreadable("it is no file", path)
+            if not (S_ISREG(mode) or S_ISDIR(mode)):  # a pipe would block this process
+                raise ArchiveUnreadable("it is not a file", path)
             self.stream = open(path, "rb")  # type: BinaryIO
         except EnvironmentError as error:
             raise unreadable(error, path)
@@ -74,11 +74,11 @@ class Archive(object):
     def _check_beginning(self):
         # type: () -> None
         if not is_start(compat.read_at(self.stream, 0, len(OLD_START))):
-            raise ArchiveDamaged("it does not begin as one")
+            raise ArchiveDamaged("it does not begin like one")
 
     def _check_size(self):
         # type: () -> None
-        """The sizes must add up: a byte more or less in the payload moves every frame."""
+        """Compare the sum of the sizes: a byte more or less in the payload moves every frame."""
         size = os.fstat(self.stream.fileno()).st_size
         if self.manifest.prelude + self.manifest.payload + form.SEAL_SIZE + self.tail_size != size:
             raise ArchiveDamaged("it has another size than it says")
@@ -93,7 +93,7 @@ class Archive(object):
     @property
     def index(self):
         # type: () -> Index
-        """The index, read and checked at the first use."""
+        """The index, read and checked at the first use; raises ArchiveDamaged and FormatUnknown."""
         if self._index is None:
             try:
                 index = load_index(self.members[form.INDEX])
@@ -106,7 +106,7 @@ class Archive(object):
 
     def frame(self, number):
         # type: (int) -> bytes
-        """Return the compressed bytes of a frame."""
+        """Return the compressed bytes of a frame; raises ArchiveDamaged and ArchiveUnreadable."""
         frame = self.index.frames[number]
         try:
             data = compat.read_at(self.stream, self.manifest.prelude + frame.offset, frame.size)
@@ -118,7 +118,7 @@ class Archive(object):
 
     def check_unchanged(self):
         # type: () -> None
-        """Raise CoexError if the file is not what it was when it was opened: `cp` writes into the file that is there."""
+        """Raise CoexError if the file has changed since it was opened: `cp` writes into an existing file."""
         if self._state() != self._opened and not all(map(self._is_whole, range(len(self.index.frames)))):
             raise CoexError("the archive was changed while it was unpacked", self.path, "start it again")
 
@@ -137,7 +137,7 @@ class Archive(object):
 
     def reopen(self):
         # type: () -> None
-        """Read from a file position of one's own: what a process does after fork, where reading moves the position."""
+        """Open the file again after a fork, if reads move the file position, which the processes share; raises CoexError."""
         if compat.READS_AT:
             return  # and the file stays the one that it is, whatever its path leads to now
         try:
@@ -160,6 +160,6 @@ class Archive(object):
 
 def unreadable(error, path):
     # type: (EnvironmentError, bytes) -> ArchiveUnreadable
-    """Return what the system says of reading an archive: no other place to unpack would help."""
+    """Return the error for a failed read of an archive: another place to unpack would not help."""
     remedies = {errno.EIO: "its medium, or the server that has it, fails", errno.ESTALE: "start it again"}
     return ArchiveUnreadable(error.strerror or str(error), path, remedies.get(error.errno or 0))

@@ -1,7 +1,7 @@
-"""Read the zip at the end of an archive: the little of the format that builders write, strictly.
+"""Read the zip at the end of an archive, and refuse all that builders do not write.
 
-That is: no comment, no ZIP64, no encryption, members stored or deflated, offsets from the zip's own start.
-zipfile would do the same, and more, and cost the first start some 10 ms of imports.
+They write no comment, no ZIP64 and no encryption; members are stored or deflated, offsets count from the start of the
+zip. The imports of zipfile would cost the first start some 10 ms.
 """
 
 import os
@@ -29,7 +29,7 @@ def read_tail(stream):
     try:
         return _read(stream)
     except (struct.error, zlib.error, UnicodeError) as error:
-        raise ArchiveDamaged("its last bytes are no zip: %s" % error)
+        raise ArchiveDamaged("its last bytes are not a zip: %s" % error)
 
 
 def _read(stream):
@@ -37,11 +37,11 @@ def _read(stream):
     stream.seek(0, os.SEEK_END)
     size = stream.tell()
     if size < END.size:
-        raise ArchiveDamaged("its last bytes are no zip: it has no end")
+        raise ArchiveDamaged("its last bytes are not a zip: it has no end")
     mark, _, _, _, count, length, offset, comment = END.unpack(read_from(stream, size - END.size, END.size))
     whole = offset + length + END.size
     if mark != b"PK\5\6" or comment or whole > size:
-        raise ArchiveDamaged("its last bytes are no zip: it has no end")
+        raise ArchiveDamaged("its last bytes are not a zip: it has no end")
     data = read_from(stream, size - whole, offset + length)
     members = {}  # type: Dict[str, bytes]
     place, left = offset, LIMIT
@@ -52,7 +52,7 @@ def _read(stream):
             raise ArchiveDamaged("its last bytes name %s twice" % name)
         members[name] = content
     if place != len(data):
-        raise ArchiveDamaged("its last bytes are no zip: a directory of another size")
+        raise ArchiveDamaged("its last bytes are not a zip: a directory of another size")
     return members, whole
 
 
@@ -67,13 +67,13 @@ def _member(data, place, limit):
     first = start + LOCAL.size + local[9] + local[10]
     content = data[first : first + packed]
     if mark != b"PK\1\2" or local[0] != b"PK\3\4" or flags & 1 or len(content) != packed:
-        raise ArchiveDamaged("its last bytes are no zip: %s" % name)
+        raise ArchiveDamaged("its last bytes are not a zip: %s" % name)
     if size > limit:
-        raise ArchiveDamaged("its member %s is too large to be" % name)
+        raise ArchiveDamaged("its member %s is too large" % name)
     if method == DEFLATED:
         content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size + 1)
     elif method != STORED:
-        raise ArchiveDamaged("its member %s is packed in an unknown way" % name)
+        raise ArchiveDamaged("its member %s has an unknown compression" % name)
     if len(content) != size or zlib.crc32(content) & 0xFFFFFFFF != crc:
         raise ArchiveDamaged("its member %s was altered" % name)
     return str(name), content, place + ENTRY.size + name_length + more

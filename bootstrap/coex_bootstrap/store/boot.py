@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BOOT = "/proc/sys/kernel/random/boot_id"
 MOUNTS = "/proc/self/mountinfo"
-KEPT = b"/kept"
+ON_DISK = b"/kept"
 FLUSHED = 15 * 60  # seconds after which the system has written what is in memory: 30 by default
 LOCAL = (b"bcachefs", b"btrfs", b"exfat", b"ext2", b"ext3", b"ext4", b"f2fs", b"jfs", b"reiserfs", b"vfat", b"xfs", b"zfs")
 UNORDERED = (b"exfat", b"ext2", b"jfs", b"vfat")  # a file may have its size before its content
@@ -31,13 +31,16 @@ LINE = b"""\
 
 def boot_line(root, write):
     # type: (bytes, Callable[[bytes, bytes], None]) -> bytes
-    """Return the line by which `start` gives up where nobody knows whether the root is on the disk; empty if it is needless."""
+    """Return the line by which `start` returns if the root may not be on the disk; empty if it is not needed.
+
+    `write(path, content)` writes the file `kept` of the root.
+    """
     boot = this_boot()
     if not boot or file_system(root)[0] not in LOCAL:
         return b""
-    write(root + KEPT, b"")
+    write(root + ON_DISK, b"")
     _set_time(root, time.time() + FLUSHED)
-    names = {b"kept": KEPT, b"root": b"", b"start": b"/start", b"used": b"/used"}
+    names = {b"kept": ON_DISK, b"root": b"", b"start": b"/start", b"used": b"/used"}
     fields = dict((name, quote(root + path)) for name, path in names.items())
     fields.update({b"boot": path_bytes(BOOT), b"is_this": _is_boot(boot)})
     return fill(LINE, fields)
@@ -45,7 +48,7 @@ def boot_line(root, write):
 
 def in_doubt(root):
     # type: (bytes) -> bool
-    """Return what the line finds: whether a root was made in another boot, and is not known to be on the disk."""
+    """Return the result of that line: whether a root of another boot may not be on the disk."""
     try:
         with open(root + b"/start", "rb") as stream:
             text = stream.read()
@@ -54,7 +57,7 @@ def in_doubt(root):
     asked, made_now = b"read -r _coex_boot <" in text, _is_boot(this_boot()) in text
     if not asked or made_now or not os.access(root, os.W_OK):
         return False
-    known = _time_of(root + KEPT)
+    known = _time_of(root + ON_DISK)
     return not (_time_of(root + b"/start") > known or _time_of(root + b"/used") > known)
 
 
@@ -76,7 +79,7 @@ def this_boot():
 
 def file_system(path):
     # type: (bytes) -> Tuple[bytes, List[bytes]]
-    """Return type and options of the file system that a path is in (proc(5)); empty where that is not known."""
+    """Return type and options of the file system of a path (proc(5)); empty if they are unknown."""
     real, found = os.path.realpath(path) + b"/", (b"", b"", [])  # type: bytes, Tuple[bytes, bytes, List[bytes]]
     try:
         with open(MOUNTS, "rb") as stream:
@@ -94,7 +97,7 @@ def file_system(path):
 
 def keep(root):
     # type: (bytes) -> None
-    """Have a root on the disk, and say so in it, where this system can."""
+    """Write a root to the disk and mark it as written, if this system can."""
     if sync(root):
         mark_kept(root)
         sync(root)  # the mark, which must not be there before
@@ -102,7 +105,7 @@ def keep(root):
 
 def sync(path):
     # type: (bytes) -> bool
-    """Have the file system of a path written to its disk; return whether this system can, and did."""
+    """Write the file system of a path to its disk; return whether that worked. Raises OSError if the path is missing."""
     stream = os.open(path, os.O_RDONLY)
     try:
         import ctypes
@@ -116,15 +119,15 @@ def sync(path):
 
 def mark_kept(root):
     # type: (bytes) -> None
-    """Say in a root that it is on the disk."""
-    if os.path.lexists(root + KEPT):
+    """Mark a root as written to the disk."""
+    if os.path.lexists(root + ON_DISK):
         _set_time(root, 1)
 
 
 def _set_time(root, seconds):
     # type: (bytes, float) -> None
     try:
-        os.utime(root + KEPT, (seconds, seconds))
+        os.utime(root + ON_DISK, (seconds, seconds))
     except EnvironmentError:  # the next start looks again
         pass
 

@@ -1,4 +1,4 @@
-"""Say why a place cannot hold what an archive unpacks."""
+"""Make the errors of places where an archive cannot unpack."""
 
 import errno
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from .store import Store
 
 
-LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; a new directory can serve"
+LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; use a new directory"
 
 
 def unusable(error, place):
     # type: (EnvironmentError, bytes) -> StoreUnusable
-    """Return what the system refused while writing below `place`, in words."""
-    why = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up", errno.EXDEV: LAYERED}
-    what = why.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
+    """Return the error for a failed write below `place`."""
+    causes = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up", errno.EXDEV: LAYERED}
+    what = causes.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
     return StoreUnusable(what, place, "name another directory in COEX_ROOT")
 
 
 def refusal(index, work, error):
     # type: (Index, bytes, EnvironmentError) -> StoreUnusable
-    """Return what the system refused while the index was unpacked into `work`, which this process made, in words."""
+    """Return the error for a failed write while the files of the index were unpacked into `work`, made by this process."""
     if error.errno != errno.EEXIST:
         return unusable(error, work)
     there = compat.path_bytes(error.filename or b"")[len(work) + 1 :]
@@ -51,7 +51,7 @@ def alike(paths, directories):
 
 def _folded(path):
     # type: (bytes) -> str
-    """Return what paths have in common that differ in upper and lower case, or in how accents are written."""
+    """Return a key that is equal for paths that differ only in case, or in the encoding of accents."""
     import unicodedata
 
     text = unicodedata.normalize("NFD", compat.text(path))
@@ -67,12 +67,12 @@ def no_place(places, refused):
 
 def looked_at(places):
     # type: (List[Store]) -> str
-    """Return the paths of stores that have no root, with why it would not count."""
+    """Return the paths of stores without a usable root, with the reasons to distrust them."""
     words = []
     for store in places:
         try:
-            why = store.distrust()
+            reason = store.distrust()
         except EnvironmentError:
-            why = None
-        words.append(compat.one_line(store.path) + (" (%s)" % why if why else ""))
+            reason = None
+        words.append(compat.one_line(store.path) + (" (%s)" % reason if reason else ""))
     return ", ".join(words)

@@ -1,4 +1,4 @@
-"""Say who else may choose what a path leads to: by owner and mode of all directories and links on the way to it.
+"""Decide whether other users may change what a path leads to: by owner and mode of every directory and link on the way.
 
 A default place is this user's alone, as OpenSSH has it of ~/.ssh. Of a place that the caller has named its owner is
 trusted, and so are the owners of what is further up, and the groups that may write there; but nobody else may write to
@@ -40,17 +40,17 @@ class Step(object):
         # type: () -> str
         """Return the reason that others may write to it, with its remedy."""
         path = compat.one_line(self.path)
-        mend = "chmod go-w %s and remove what others have put there" if self.is_last else "chmod +t or go-w %s"
-        words = (self.owner, self.group, self.mode, mend % path)
+        remedy = "chmod go-w %s and remove what others have put there" if self.is_last else "chmod +t or go-w %s"
+        words = (self.owner, self.group, self.mode, remedy % path)
         return self._words("writable by others (uid %d, gid %d, mode %o; %s)" % words)
 
-    def _words(self, why):
+    def _words(self, reason):
         # type: (str) -> str
-        return why if self.is_last else "%s, which leads there, is %s" % (compat.one_line(self.path), why)
+        return reason if self.is_last else "%s, which leads there, is %s" % (compat.one_line(self.path), reason)
 
     def protects(self):
         # type: () -> bool
-        """Return whether it is sticky: of what is in it nobody can rename what others own."""
+        """Return whether it is sticky: nobody can rename the files of others in it."""
         return not self.is_last and bool(self.mode & stat.S_ISVTX)
 
     def open_to_all(self):
@@ -83,10 +83,10 @@ class Step(object):
 
 def distrust(path, named=False):
     # type: (bytes, bool) -> Optional[str]
-    """Return why others could choose what is found at a path, or below it; None if they could not.
+    """Return why others could change what is at a path or below it; None if they could not.
 
-    What is not there yet is not asked for. The way is looked at from / on: who may not change one directory has no
-    hand in which is the next.
+    Directories that do not exist yet are left out; the others are checked from / on. `named`: the caller has named the
+    place. Raises EnvironmentError.
     """
     steps = list(way(path))
     return _distrust_named(steps) if named else _distrust_default(steps)
@@ -100,10 +100,13 @@ def leads_safely(path):
 
 def distrust_made(path, is_right, owners):
     # type: (bytes, Callable[[int], bool], Container[int]) -> Optional[str]
-    """Return why something in a place that nobody else may change now was not made by one of `owners`, as they make it."""
+    """Return why a file in a safe place may be of others than `owners`, or of another kind; None if it is right.
+
+    `is_right` checks its mode. Raises EnvironmentError.
+    """
     state = os.lstat(path)
     if not is_right(state.st_mode):
-        return "not what a start makes"
+        return "not of the kind that a start makes"
     if state.st_uid not in owners:
         return "owned by another user (uid %d)" % state.st_uid
     if state.st_mode & 0o022:

@@ -59,7 +59,7 @@ ARCHIVES = [
         lambda work: (work / "x").touch(mode=0),
         powerless=True,
     ),
-    Case("pipe", INSPECT, "x: the archive cannot be read: it is no file", pipe),
+    Case("pipe", INSPECT, "x: the archive cannot be read: it is not a file", pipe),
     Case("text", INSPECT, f"x: {NOT_COMPLETE}", lambda work: (work / "x").write_text("#!/bin/sh\necho hello\n")),
     Case("empty", INSPECT, f"x: {NOT_COMPLETE}", lambda work: (work / "x").touch()),
     Case("zip application", INSPECT, f"x: {NOT_COMPLETE}", application),
@@ -78,7 +78,7 @@ VERBS = [
     for verb in TOOLS
     for words in [(verb, "x", *NEEDED.get(verb, ()))]
     for case in (
-        Case(f"{verb} of a pipe", words, "x: the archive cannot be read: it is no file", pipe),
+        Case(f"{verb} of a pipe", words, "x: the archive cannot be read: it is not a file", pipe),
         Case(f"{verb} of a directory", words, "x: the archive cannot be read: Is a directory", directory),
         Case(f"{verb} and more", (*words, "more"), "unrecognized arguments: more", status=2),
     )

@@ -79,7 +79,7 @@ def test_root_in_use_stays(layered: Survivor) -> None:
     assert "a damaged root is in use there, and in a layer where it cannot be renamed" in done.stderr
 
 
-LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; a new directory can serve"
+LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; use a new directory"
 
 
 def test_overlay_of_a_user_namespace(layered: Survivor) -> None:

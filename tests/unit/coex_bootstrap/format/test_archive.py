@@ -136,7 +136,7 @@ def test_foreign(place, content):
 def test_a_prelude_alone_is_no_archive(path):
     # type: (bytes) -> None
     write(path, read(path)[: whole(path)[1].prelude])
-    assert "its last bytes are no zip" in refusal(path)
+    assert "its last bytes are not a zip" in refusal(path)
 
 
 @pytest.mark.parametrize("missing", [form.MANIFEST, form.INDEX, form.PACKAGE + "/" + form.PRELUDE])
