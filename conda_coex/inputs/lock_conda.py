@@ -14,7 +14,7 @@ MAIN = "main"
 
 
 def read(file: LockFile, choice: Choice) -> Lock:
-    """Return what the lock pins for the chosen platform in its main category, and in those asked for beside it."""
+    """Return the packages of the chosen platform in the main category and in the chosen ones."""
     if file.version in ("2", "3"):  # whose keys are those of conda-lock's format 1
         raise file.wrong(f"is of pixi's format {file.version}, which is too old", "run `pixi lock` of a newer pixi")
     file.check_version(("1",), "conda-lock's")

@@ -162,7 +162,7 @@ class LockFile:
         given = unquote(urlsplit(location).path) if location.startswith("file:") else location
         path = Path(os.path.normpath(Path(self.path).absolute().parent / given))
         if not path.exists():
-            raise self.wrong(f"names {location}, and there is no {path}", "have it beside the lock file, where it was")
+            raise self.wrong(f"names {location}, and there is no {path}", "put it beside the lock file, where it was")
         return path
 
     def lock(

@@ -18,7 +18,7 @@ MANAGERS = ("conda", "conda_source", "pypi")
 
 
 def read(file: LockFile, choice: Choice) -> Lock:
-    """Return what the lock pins for the chosen platform in the chosen environment, `default` where none was."""
+    """Return the packages of the chosen platform in the chosen environment, else in `default`."""
     if file.version in ("4", "5"):
         raise file.wrong(f"is of pixi's format {file.version}, which is too old", "run `pixi lock` of a newer pixi")
     file.check_version(("6", "7"), "pixi's")

@@ -69,7 +69,7 @@ class Arguments:
 
     def _module(self, name: str) -> Iterator[list[str]]:
         if not MODULE.match(name):
-            raise EntryPointNotFound(f"the entry point runs the module {name!r}, which is no module's name")
+            raise EntryPointNotFound(f"the entry point runs the module {name!r}, which is not the name of a module")
         path = find_runnable(name, self.names.layout)
         directory = directory_of(name, path)
         if directory is None:

@@ -81,7 +81,7 @@ class Names:
 
 
 def origins(layout: Layout) -> dict[str, str]:
-    """Return the path in the app of each file of it that is here, by where it is."""
+    """Return the path in the app of each of its files on this machine, by its path here."""
     known: dict[str, str] = {}
     return {
         place(os.fspath(entry.source.path), known): path.removeprefix("app/")
@@ -91,7 +91,7 @@ def origins(layout: Layout) -> dict[str, str]:
 
 
 def place(path: str, known: dict[str, str] | None = None) -> str:
-    """Return the one name of a file or link, however it was reached; `known` are directories that were asked for."""
+    """Return the one name of a file or link, however it was reached; `known` has the real paths of directories."""
     known = {} if known is None else known
     path = path.rstrip("/")
     directory, name = os.path.split(path)

@@ -35,7 +35,7 @@ MACHINES = {"x86_64": 62, "64": 62, "32": 3, "aarch64": 183, "ppc64le": 21, "ppc
 LOADER = 3  # the type of a program header
 LONGEST = 127  # bytes of a #! line that every kernel reads
 SYSTEM = ("/bin/", "/usr/bin/", "/usr/local/bin/", "/sbin/", "/usr/sbin/", "/opt/homebrew/bin/")
-EVERYWHERE = {"sh", "bash", "env", "awk", "sed", "make", "cat"}  # what a host has, as long as it is no bare image
+EVERYWHERE = {"sh", "bash", "env", "awk", "sed", "make", "cat"}  # on every host but a bare container image
 SPLIT = re.compile(r"-[a-zA-Z]*S|--split-string(=|\s|$)")
 
 
@@ -89,9 +89,9 @@ def _no_program(relative: str, start: bytes) -> EntryPointNotFound:
     if not start:
         return _refused(relative, "is empty", "write it first")
     if start.startswith(BOM + b"#!"):
-        what = "is no program: a byte order mark stands before its #! line"
+        what = "is not a program: a byte order mark stands before its #! line"
         return _refused(relative, what, "save it as UTF-8 without one")
-    what = "is no program: it has no #! line and no suffix of a known language"
+    what = "is not a program: it has no #! line and no suffix of a known language"
     return _refused(relative, what, "begin it with a line such as #!/usr/bin/env python")
 
 

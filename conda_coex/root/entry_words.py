@@ -1,4 +1,4 @@
-"""Tell the words of a command apart: an interpreter's options, its script, module or code, and the words after it."""
+"""Find the role of each word of a command: an option, the script, module or code of an interpreter, or another word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell which shell scripts mean the same to every POSIX shell.
+"""Decide whether a shell script means the same to every POSIX shell.
 
 Read is a small part of the language, in which dash, bash, busybox and others agree on result, output and errors.
 Whatever is not in it makes a script one for bash, whose language people write these scripts in.
@@ -35,7 +35,7 @@ COMPOUND = ("if", "case", "for", "{")
 
 
 def is_portable(script: bytes) -> bool:
-    """Return whether every POSIX shell makes the same of a script that is sourced."""
+    """Return whether every POSIX shell does the same when it sources a script."""
     if b"\r" in script or b"\0" in script:
         return False
     reader = _CommandReader(script.decode("latin-1"))

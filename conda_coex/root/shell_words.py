@@ -87,7 +87,7 @@ class WordReader:
         return Sign(operator) if operator else self.word()
 
     def plain(self) -> Word | Sign:
-        """Return the next word or operator; one that a redirection stands before is no keyword, and no command here."""
+        """Return the next word or operator; a redirection before a keyword or command is refused."""
         self.take(BLANK)
         if self.take(REDIRECTION):
             raise UnknownText

@@ -141,7 +141,7 @@ ENTRY_POINTS = [
     Case(
         "no program",
         (*CPROG, "--entrypoint", "notes.txt"),
-        "notes.txt: the entry point is no program: it has no #! line and no suffix of a known language; begin it with",
+        "notes.txt: the entry point is not a program: it has no #! line and no suffix of a known language; begin",
         files(notes_txt="buy milk\n"),
     ),
     Case(

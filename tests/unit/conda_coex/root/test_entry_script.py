@@ -102,7 +102,7 @@ def test_other_files() -> None:
     with pytest.raises(EntryPointNotFound, match=r"d.R: the environment has no Rscript to run it"):
         run_app_file("app/d.R", layout)
     with_mark = b"\xef\xbb\xbf#!/bin/sh\n"
-    for data, says in ((b"", "is empty"), (with_mark, "a byte order mark stands before"), (b"x", "no program")):
+    for data, says in ((b"", "is empty"), (with_mark, "a byte order mark stands before"), (b"x", "is not a program")):
         with pytest.raises(EntryPointNotFound, match=says):
             run_app_file("app/a", layout_of(a=data))
 

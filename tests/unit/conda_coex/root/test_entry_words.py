@@ -157,7 +157,7 @@ def test_notes(layout: Layout, value: str, note: str) -> None:
         ("node nothing.js", r"nothing.js: no such file here or in the app"),
         ("python ${COEX_APP}/nothing.py", r"runs \${COEX_APP}/nothing.py, which the archive does not have"),
         ("python -m nothing", r"the module nothing, which is neither in the environment nor in the app"),
-        ("python -m a/b", r"the module 'a/b', which is no module's name"),
+        ("python -m a/b", r"the module 'a/b', which is not the name of a module"),
         ("tool a && tool b", r"a line of a shell, with &&"),
         ("python run", r"run: is a directory without a __main__.py"),
         ("MY_PATH=src python app.py", r"if MY_PATH is a variable: --env MY_PATH=src"),
