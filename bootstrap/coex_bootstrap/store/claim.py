@@ -1,4 +1,4 @@
-"""The claim of a root: which process, of which host, unpacks it. Elected by rename, which holds where locks do not.
+"""The claim of a root: one process of one host unpacks it. A rename decides, which works on systems without locks.
 
 A claim is a directory beside the root with one empty file, whose name says who has it:
 
@@ -31,7 +31,7 @@ REFUSALS = 3  # of one rename, with nothing in its way, that are not chance
 
 def this_host():
     # type: () -> bytes
-    """Return what tells this host from others: its name, its boot, its process ids where it has several sets."""
+    """Return a name of this host, 16 hexadecimal digits, from its host name, its boot, and the namespace of its process ids."""
     words = [os.uname()[1].encode("utf-8", "replace")]
     try:
         with open("/proc/sys/kernel/random/boot_id", "rb") as stream:
@@ -44,7 +44,7 @@ def this_host():
 
 def started(pid):
     # type: (int) -> Optional[bytes]
-    """Return when a process of this host began, in its clock's ticks; empty where it has ended, None where unknown."""
+    """Return the start of a process of this host, in ticks of its clock; empty if it has ended, None if unknown."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as stream:
             fields = stream.read().rpartition(b")")[2].split()  # proc(5): the name may hold anything
@@ -55,14 +55,14 @@ def started(pid):
 
 def this_process():
     # type: () -> bytes
-    """Return the words that name this process among those of all hosts."""
+    """Return HOST-PID-START, which names this process among those of all hosts."""
     pid = os.getpid()
     return b"-".join((this_host(), str(pid).encode("ascii"), started(pid) or b"0"))
 
 
 def gone(identity, host):
     # type: (bytes, bytes) -> Optional[bool]
-    """Return whether the process that an identity names has ended; None where `host` cannot know."""
+    """Return whether the process of an identity has ended; None if `host` cannot know, as for another host."""
     try:
         where, pid, start, _ = identity.split(b"-")
         if where != host:
@@ -93,14 +93,14 @@ class Claim(object):
 
     def new_name(self, kind):
         # type: (bytes) -> bytes
-        """Return a path beside the root, for a thing of this process, that no other thing ever has."""
+        """Return a new unique path beside the root, for a directory of this process."""
         return self.root + b"." + kind + b"-" + self._process + b"-" + hexlify(os.urandom(8))
 
     def wait(self, ready, notice):
         # type: (Callable[[], bool], Callable[[], None]) -> bool
-        """Return True when this process has the claim, False when another one has made the root ready.
+        """Return True if this process has the claim, False if another one has made the root ready.
 
-        `notice` is called once, when that takes long.
+        `notice` is called once, after a second of waiting. Raises EnvironmentError.
         """
         if self.held():
             return True
@@ -119,12 +119,12 @@ class Claim(object):
 
     def held(self):
         # type: () -> bool
-        """Return whether this process has the claim: it may have been taken for dead while it was stopped."""
+        """Return whether this process still has the claim: others may take it for dead while it is stopped."""
         return os.path.exists(self.mark)
 
     def beat(self):
         # type: () -> None
-        """Say that this process lives, when that was some seconds ago; cheap enough for any loop."""
+        """Refresh the claim, at most every few seconds: cheap enough for any loop."""
         now = time.time()
         if not 0 <= now - self._beaten < BEAT:
             self._beaten = now
@@ -132,13 +132,13 @@ class Claim(object):
 
     def now(self):
         # type: () -> float
-        """Return the time by the clock of the file system; this process has the claim."""
+        """Return the time by the clock of the file system, in seconds; this process has the claim."""
         touch(self.mark)
         return last_change(self.mark) or 0.0
 
     def release(self):
         # type: () -> None
-        """Give the claim up, held or waited for; never another's: a directory that is not empty stays."""
+        """Give up the claim, or the wait for it; a claim of another process stays, because its directory is not empty."""
         for path in (self.mark, self.own + b"/" + self.identity):
             _ignore_errors(os.unlink, path)
         for path in (self.path, self.own):
@@ -154,7 +154,7 @@ class Claim(object):
 
     def _take(self, look):
         # type: (bool) -> bool
-        """Try to get the claim; `look` whether its owner is dead."""
+        """Try to get the claim; `look`: check whether its owner is dead."""
         try:
             os.rename(self.own, self.path)
             return True
@@ -213,7 +213,7 @@ def touch(path):
 
 def last_change(path):
     # type: (bytes) -> Optional[float]
-    """Return the time of a file, asked anew of the server where it has one."""
+    """Return the time of a file as its server has it, in seconds; None if it cannot be opened."""
     try:
         stream = os.open(path, os.O_RDONLY)
     except EnvironmentError:

@@ -1,4 +1,4 @@
-"""A directory that is made for good: beside its place and renamed, or inside a directory that is there and empty.
+"""A directory that is made for good: beside its place and renamed, or inside an existing, empty directory.
 
 What is there may be a mount point, or below one where this user may not write: it stays the directory that it is. Both
 ways begin with a work directory whose name says which process made it. As long as that has the file `unfinished`, the
@@ -24,7 +24,7 @@ LAST = b"conda-meta"  # conda takes a directory with it for an environment
 
 
 class Destination(object):
-    """Where a directory is to be, at `path`."""
+    """The place at `path` where a directory will be."""
 
     def __init__(self, path):
         # type: (bytes) -> None
@@ -36,26 +36,26 @@ class Destination(object):
 
     def is_free(self):
         # type: () -> bool
-        """Return whether nothing is there, or a directory without anything of the user's."""
+        """Return whether nothing is there, or an empty directory."""
         if os.path.islink(self.path) or not self.is_there:
             return not os.path.lexists(self.path)
         return not names_in(self.path)
 
     def space(self):
         # type: () -> bytes
-        """Return a directory of the file system that takes what is made."""
+        """Return a directory of the file system in which the directory is made."""
         return self.path if self.is_there else os.path.dirname(self.path)
 
     def new_work(self):
         # type: () -> bytes
-        """Return a path in that file system that no other process uses, and by which a dead one's is known."""
+        """Return a new unique path in that file system, which names this process: leftovers of dead ones are recognised."""
         work = _start(self.path, self.is_there) + this_process() + b"-" + hexlify(os.urandom(8))
         self.works.append(work)
         return work
 
     def place(self, source):
         # type: (bytes) -> None
-        """Give what was made its place; `mark_unfinished` comes first."""
+        """Move a finished directory to its place; call `mark_unfinished` first. Raises EnvironmentError."""
         self.begun = True
         if not self.is_there:
             os.rename(source, self.path)
@@ -65,14 +65,14 @@ class Destination(object):
 
     def identity(self, source):
         # type: (bytes) -> bytes
-        """Return what tells the directory from others that may stand at its path; `source` is to be placed there."""
+        """Return the device, inode and kind of the directory, which will be at its path; `source` will be placed there."""
         place, how = (self.path, FILLED) if self.is_there else (source, MADE)
         self._identity = _identity(os.stat(place)) + how
         return self._identity
 
     def withdraw(self):
         # type: () -> None
-        """Remove what was placed."""
+        """Remove a directory that was placed."""
         if self.begun:
             _clear(self.path, [self._identity], self.works)
 
@@ -85,13 +85,13 @@ class Destination(object):
 
 def mark_unfinished(work, identities):
     # type: (bytes, Iterable[bytes]) -> None
-    """Say in a work directory which directories are not whole."""
+    """Write the identities of unfinished directories into a work directory."""
     write_file(work + UNFINISHED, b"\n".join(identities))
 
 
 def remove_unfinished(paths):
     # type: (List[bytes]) -> None
-    """Remove what processes that were killed left of the directories at these paths."""
+    """Remove the unfinished directories at these paths, and the work directories, of killed processes."""
     for left in [left for path in paths for left in _left_behind(path)]:
         begun = _begun(left)
         for path in paths:

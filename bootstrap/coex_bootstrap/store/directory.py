@@ -76,7 +76,7 @@ def _work_elsewhere(work):
         raise OSError(number, os.strerror(number))
 
 
-class NewFile(object):
+class Replacement(object):
     """A file or link that is made under the name `new`, and renamed to `path`: it is there whole, or not at all.
 
     `new` is in the directory of `path`; `at` and `between` name open directories for functions of os. A `with` block
@@ -90,7 +90,7 @@ class NewFile(object):
         self._is_made = False
 
     def __enter__(self):
-        # type: () -> NewFile
+        # type: () -> Replacement
         return self
 
     def open(self):
@@ -139,11 +139,11 @@ def beside(path):
 
 def write_file(path, content, new=None, at=NOWHERE, between=NOWHERE):
     # type: (bytes, bytes, Optional[bytes], At, At) -> None
-    """Write a file as `NewFile`, readable by all; `new` is PATH.new by default, which the next write replaces.
+    """Write a file as `Replacement`, readable by all; `new` is PATH.new by default, which the next write replaces.
 
     Its mode does not depend on the caller's umask: others may share it, and nobody else may write it.
     """
-    with NewFile(path, new or path + b".new", at, between) as made:
+    with Replacement(path, new or path + b".new", at, between) as made:
         descriptor = made.open()
         try:
             written = 0

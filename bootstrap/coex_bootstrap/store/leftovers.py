@@ -1,6 +1,6 @@
-"""What processes that were killed left in a store, and how it is removed without harm to those that live.
+"""Remove the files that killed processes left in a store, without harm to running ones.
 
-Such a thing is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENTITY by the process that made it.
+Such a directory is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENTITY by the process that made it.
 """
 
 import errno
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from .claim import Claim
 
 KINDS = (b"work", b"claim", b"gone")
-DAY = 24 * 60 * 60  # so long stays what may be of another host, or in use there
+DAY = 24 * 60 * 60  # seconds for which a directory stays that may belong to another host, or be in use there
 
 
 def sweep(claim):
     # type: (Claim) -> None
-    """Remove what dead processes left in the store of a root that this process has claimed."""
+    """Remove the leftovers of dead processes in the store of a root that this process has claimed."""
     store, name = os.path.split(claim.root)
     now = claim.now()
     for entry in sorted(os.listdir(store)):
@@ -45,7 +45,7 @@ def sweep(claim):
 
 def _end_claim(path, host):
     # type: (bytes, bytes) -> None
-    """Remove the claim of a dead process on another root; of one that lives, and on other hosts, it stays."""
+    """Remove the claim on another root if its process is dead; claims of running processes and of other hosts stay."""
     try:
         for owner in os.listdir(path):
             if gone(owner, host):
@@ -57,7 +57,7 @@ def _end_claim(path, host):
 
 def _is_free(path, age):
     # type: (bytes, float) -> bool
-    """Return whether nothing can run from a root that was set aside: it never was ready, or that is long ago."""
+    """Return whether nothing can run from a root that was set aside: it never was ready, or it is old and unused."""
     return not was_ready(path) or (age >= DAY and not in_use(path))
 
 
@@ -95,7 +95,7 @@ def used_paths():
 
 def set_aside(path, claim):
     # type: (bytes, Claim) -> bytes
-    """Take a directory out of the way of whoever knows its path; return where it is now."""
+    """Rename a directory to a unique name, and return that path; raises EnvironmentError."""
     aside = claim.new_name(b"gone")
     os.rename(path, aside)
     touch(aside)
@@ -104,7 +104,7 @@ def set_aside(path, claim):
 
 def clear_away(path, claim):
     # type: (bytes, Claim) -> None
-    """Make room for a new root at a path; raises EnvironmentError if what is there has to stay.
+    """Make room for a new root at a path; raises EnvironmentError or StoreUnusable if the old one has to stay.
 
     A root that was ready may be in use: it is set aside, and removed a day later.
     """
@@ -117,8 +117,8 @@ def clear_away(path, claim):
         if not cannot_be_moved(error):
             raise
         if ready and in_use(path):
-            why = "a damaged root is in use there, and in a layer where it cannot be renamed"
-            raise StoreUnusable(why, path, "end the programs that run from it")
+            what = "a damaged root is in use there, and in a layer where it cannot be renamed"
+            raise StoreUnusable(what, path, "end the programs that run from it")
         remove_in_place(path)
         return
     if not ready:
@@ -127,7 +127,7 @@ def clear_away(path, claim):
 
 def discard(path, claim):
     # type: (bytes, Claim) -> None
-    """Remove a directory whole: who still writes into it by its path finds it gone."""
+    """Rename a directory and remove it: processes that still write to its path fail."""
     try:
         remove(set_aside(path, claim))
     except EnvironmentError as error:  # it is gone already, not this user's, or in a layer below

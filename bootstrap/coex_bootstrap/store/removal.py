@@ -1,4 +1,4 @@
-"""Remove trees by descriptors of their directories: whoever may change one meanwhile cannot lead that elsewhere."""
+"""Remove trees by descriptors of their directories: another user who changes one meanwhile cannot redirect the removal."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def is_own(path):
     # type: (bytes) -> bool
-    """Return whether a directory is this user's, and nobody else may change what is in it."""
+    """Return whether a path is a directory of this user that nobody else may write to."""
     try:
         return is_of_user_alone(os.lstat(path))
     except EnvironmentError:
@@ -40,7 +40,7 @@ def remove(path):
 
 def remove_in_place(path):
     # type: (bytes) -> None
-    """Remove a root file by file, first of all what makes it one that can start."""
+    """Remove a root file by file, first of all the files by which it can start; raises EnvironmentError for those."""
 
     def remove_signs(holder):
         # type: (int) -> None
@@ -77,7 +77,7 @@ def _in_directory(path, work):
 
 def _remove(holder, name):
     # type: (int, Any) -> None
-    """Remove what has this name in an open directory."""
+    """Remove a file, link or tree of this name in an open directory."""
     try:
         if not stat.S_ISDIR(os.lstat(name, **at(holder)).st_mode):  # type: ignore[arg-type,unused-ignore]
             os.unlink(name, **at(holder))  # type: ignore[arg-type,unused-ignore]

@@ -34,7 +34,7 @@ Signature: 8a477f597d28d172789f06886806bc55
 
 
 class Store(object):
-    """One candidate directory; `explicit` when the caller named it, who then answers for its owner."""
+    """One candidate directory; `explicit`: the caller has named it, and trusts its owner."""
 
     def __init__(self, path, explicit=False):
         # type: (bytes, bool) -> None
@@ -47,7 +47,7 @@ class Store(object):
 
     def refusal(self, manifest):
         # type: (Manifest) -> Optional[str]
-        """Return why `manifest` cannot unpack here, making the directory; None where it can, if there is room."""
+        """Make the directory, and return why an archive cannot unpack in it; None if it can, if there is room."""
         prefix = self.path + b"/" + manifest.root_name + b"/prefix"
         limit = manifest.prefix_limit
         if limit is not None and len(prefix) > limit:
@@ -65,7 +65,7 @@ class Store(object):
 
     def distrust(self):
         # type: () -> Optional[str]
-        """Return why what is in the store could be of somebody who may not choose what runs; None where it is safe."""
+        """Return why others could have written into the store; None if it is safe. Raises EnvironmentError."""
         state = os.stat(self.path) if self.explicit else os.lstat(self.path)
         if not stat.S_ISDIR(state.st_mode):
             return "not a directory"
@@ -73,7 +73,7 @@ class Store(object):
 
     def owners(self):
         # type: () -> Tuple[int, ...]
-        """Return who may have made the roots: this user, or whoever else may write to a directory that was named."""
+        """Return the user ids that may have made the roots: this user, and for a named store root and its owner."""
         return (os.geteuid(), 0, os.stat(self.path).st_uid) if self.explicit else (os.geteuid(),)
 
     def _unusable(self, manifest):
@@ -88,9 +88,9 @@ class Store(object):
 
     def lack(self, manifest, linked=(0, 0)):
         # type: (Manifest, Tuple[int, int]) -> Optional[str]
-        """Return why there is no room to unpack, where `linked`, (files, bytes), take none.
+        """Return why there is no room to unpack; None if there is enough. `linked`, (files, bytes), need no room.
 
-        It is asked when no other process is about to use the room.
+        No other process may unpack the same root meanwhile. Raises EnvironmentError.
         """
         volume = os.statvfs(self.path)
         free = volume.f_bavail * (volume.f_frsize or volume.f_bsize)
@@ -130,7 +130,7 @@ class Root(object):
 
     def distrust(self):
         # type: () -> Optional[str]
-        """Return why others may have chosen what its start says, in a store that is safe now."""
+        """Return why others may have written its start, in a store that is safe; None if it is safe. Raises EnvironmentError."""
         return self.distrust_directory() or distrust_made(self.start, stat.S_ISREG, self.store.owners())
 
     def distrust_directory(self):
@@ -140,7 +140,7 @@ class Root(object):
 
     def lack(self):
         # type: () -> str
-        """Return what a store lacks in which this root is not ready, in words for those who may not write there."""
+        """Return the reason, and the remedy, for a user who may not write to a store in which this root is not ready."""
         owner = os.stat(self.store.path).st_uid
         try:
             why = self.distrust() or "not complete"
@@ -152,7 +152,7 @@ class Root(object):
 
     def clear(self, claim):
         # type: (Claim) -> None
-        """Remove what dead processes left, first of all a half-made root: whoever made it has not the claim any more."""
+        """Remove leftovers of dead processes, first of all an unfinished root, whose process no longer has the claim."""
         names = os.listdir(self.store.path)
         own = os.path.basename(claim.path)
         half = os.path.lexists(self.path) and not os.path.lexists(self.start)
@@ -181,7 +181,7 @@ class Root(object):
 
     def withdraw(self, work, directory, claim):
         # type: (bytes, Optional[Directory], Claim) -> None
-        """Remove what this process made, wherever it is now, unless it is ready: then it may be in use."""
+        """Remove the files of this process, in the work directory or the root, unless the root is ready: it may be in use."""
         if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
             discard(self.path, claim)
         remove(work)
@@ -209,7 +209,7 @@ def stores(environ):
 
 def find_ready(places, manifest):
     # type: (List[Store], Manifest) -> Optional[Root]
-    """Return the ready root of an archive, wherever it was unpacked."""
+    """Return the first ready root of an archive in these stores; None if there is none."""
     for store in places:
         root = store.root(manifest)
         if root.ready():
@@ -219,7 +219,7 @@ def find_ready(places, manifest):
 
 def make_store(path):
     # type: (bytes) -> None
-    """Make a store, and mark it for backups to pass over; a directory that somebody else made stays as it is."""
+    """Make a store with a CACHEDIR.TAG, by which backups skip it; an existing directory stays as it is."""
     if not os.path.isdir(path) and make_private(path):
         try:
             directory = Directory(path)
@@ -232,7 +232,7 @@ def make_store(path):
 
 def make_private(path):
     # type: (bytes) -> bool
-    """Make a directory for this user alone, and what leads to it, whatever the umask; return whether this process did."""
+    """Make a directory and its parents for this user alone; return whether this process made it. Raises OSError."""
     if os.path.isdir(path):
         return False
     above = os.path.dirname(path)

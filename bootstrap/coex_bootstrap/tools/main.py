@@ -1,8 +1,8 @@
-"""Answer what is asked of a built archive: `COEX_TOOLS=1 FILE VERB`, with nothing but a Python of the host.
+"""The command line of an archive's verbs: `COEX_TOOLS=1 FILE VERB`; it needs only a Python of the host.
 
 Loaded only when COEX_TOOLS is set. Each verb is a module beside this one, whose VERB both this command line and
-`conda coex` offer. The status is 0 where all is well, 1 where something failed or was found to be damaged,
-2 where the command line was wrong.
+`conda coex` offer. The status is 0 if all is well, 1 if something failed or is damaged,
+2 if the command line is wrong.
 """
 
 import argparse
@@ -43,12 +43,12 @@ environment variables:
                the user's caches
   COEX_PYTHON  the Python that answers, if the archive itself is asked
 """
-WIDTH = 79  # columns of what is said of a verb
+WIDTH = 79  # columns of the help of a verb
 JSON_ABOUT = "print one JSON document, with `success`, and with `error` if that is false"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are errors, not the end of this process."""
+    """A parser that raises its errors, and does not end this process."""
 
     def error(self, message):  # type: ignore[override]
         # type: (str) -> None
@@ -79,7 +79,7 @@ def main(path, arguments):
 
 def _run_any(path, arguments, environ):
     # type: (bytes, List[bytes], Dict[bytes, bytes]) -> int
-    """Run the verb; what is raised by something that nobody thought of is an error of the archive, in one line."""
+    """Run the verb; raises CoexError also for an unexpected exception."""
     try:
         return _run(path, arguments, environ)
     except (CoexError, Interrupted, ImportError):  # the last is of a Python without all of its library

@@ -1,4 +1,4 @@
-"""Show what a tool found: lines for a person, or one JSON document for a program."""
+"""Print the outcome of a verb: lines for a person, or one JSON document for a program."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
-# What a verb hands on: the fields of its JSON document, the lines that a person reads, the status to end with.
+# The result of a verb: the fields of its JSON document, the lines for a person, the exit status.
 Outcome = namedtuple("Outcome", "fields lines status")
 RIGHT = ("compressed", "unpacked", "size", "on disk", "mode")  # columns that stand to the right
 
@@ -76,13 +76,13 @@ def show(outcome, as_json):
 
 def write_lines(lines):
     # type: (Iterable[str]) -> None
-    """Write lines for a person, each of which stays one line whatever it tells of."""
+    """Write lines for a person; control characters in them are escaped, so that each stays one line."""
     write_text(u"".join(visible(line) + u"\n" for line in lines))
 
 
 def show_json(fields):
     # type: (Dict[str, Any]) -> None
-    """Print one document; `success` in it says whether all is well, as in conda's."""
+    """Print one JSON document; its field `success` is as in those of conda."""
     document = json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": "))
     write_text(document.replace("\x7f", "\\u007f") + "\n")
 

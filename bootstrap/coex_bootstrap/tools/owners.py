@@ -1,4 +1,4 @@
-"""Know which package each file and each frame of an archive belongs to, from the records that it carries."""
+"""Find the package of each file and each frame of an archive, from the records in it."""
 
 from ..base.compat import utf8
 from ..base.untrusted import parse_json
@@ -14,11 +14,11 @@ APP, ENVIRONMENT = "app", "environment"  # owners of what no package brought
 
 
 class Owners(object):
-    """The packages of an archive by path; who wrote a path last has it, as in conda."""
+    """The packages of an archive by path; the package that wrote a path last owns it, as in conda."""
 
     def __init__(self, contents):
         # type: (Contents) -> None
-        """Read the records; raises ArchiveDamaged where their frames are."""
+        """Read the records; raises ArchiveDamaged if their frames are damaged."""
         self.files = contents.files
         self.index = contents.archive.index
         order = dict(
@@ -34,12 +34,12 @@ class Owners(object):
 
     def of_path(self, path):
         # type: (bytes) -> str
-        """Return the dist that brought a path of the root, or who else did."""
+        """Return the dist that owns a path of the root, or APP or ENVIRONMENT."""
         return self.by_path.get(path) or (APP if path.startswith(b"app/") else ENVIRONMENT)
 
     def of_frame(self, number):
         # type: (int) -> str
-        """Return the dist whose files lie in a frame, or who else's; empty where none do."""
+        """Return the owners of the files in a frame, joined by commas; empty if it has no files."""
         first, last = self.files.rows_of(number)
         rows = range(first, last) or [row for row in self.files.large if number in self.index.frames_of(row)]
         found = sorted(set(self.of_path(self.files.path(row)) for row in rows))

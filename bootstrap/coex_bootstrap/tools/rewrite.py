@@ -5,7 +5,7 @@ import os
 from functools import partial
 
 from ..base import compat
-from ..store.directory import NewFile, beside
+from ..store.directory import Replacement, beside
 from ..store.leftovers import cannot_be_moved, set_aside
 from ..store.removal import remove
 from .check_root import MODE
@@ -73,7 +73,7 @@ class Rewriter(object):
 
     def _make_link(self, path, target):
         # type: (bytes, bytes) -> None
-        with NewFile(path, beside(path)) as new:
+        with Replacement(path, beside(path)) as new:
             new.link_to(target)
             self._place(new)
 
@@ -93,7 +93,7 @@ class Rewriter(object):
             remove(path)
 
     def _place(self, new):
-        # type: (NewFile) -> None
+        # type: (Replacement) -> None
         if os.path.isdir(new.path) and not os.path.islink(new.path):
             self._clear(new.path)
         new.place()
@@ -131,7 +131,7 @@ class Rewriter(object):
         # type: (int, Callable[[BinaryIO], object]) -> None
         """Write a file by a function; give it its mode, its time if that is the same everywhere, and its place."""
         path = self.path(self.files.path(row))
-        with NewFile(path, beside(path)) as new:
+        with Replacement(path, beside(path)) as new:
             with os.fdopen(new.open(), "w+b") as stream:
                 write(stream)
             os.chmod(new.new, self.files.modes[row])

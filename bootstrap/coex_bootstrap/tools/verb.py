@@ -1,4 +1,4 @@
-"""One thing that can be asked of a built archive, as the command lines offer it."""
+"""The description of a verb of an archive, for the command lines that offer it."""
 
 from collections import namedtuple
 

@@ -121,7 +121,7 @@ def test_a_new_file_that_fails_leaves_nothing(place):
     # type: (bytes) -> None
     write(place + b"/file", b"old")
     with pytest.raises(KeyError):
-        with module.NewFile(place + b"/file", module.beside(place + b"/file")) as new:
+        with module.Replacement(place + b"/file", module.beside(place + b"/file")) as new:
             os.close(new.open())
             assert stat.S_IMODE(os.stat(new.new).st_mode) == 0o600
             raise KeyError
