@@ -88,7 +88,7 @@ def read(path: str) -> Config:
     return Config(path, _checked(path, table))
 
 
-def _table(path: str) -> dict[str, Any] | None:
+def _table(path: str) -> dict[str, object] | None:
     """Return the table of options; of a `pyproject.toml` None if it has none."""
     is_shared = posixpath.basename(path) == SHARED
     try:
@@ -121,7 +121,7 @@ def _refuse_others(path: str) -> None:
         raise InputError(what, os.fsencode(path), f"look at it, and use --config {path}")
 
 
-def _checked(path: str, table: dict[str, Any]) -> dict[str, Any]:
+def _checked(path: str, table: dict[str, object]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in KEYS:
@@ -145,7 +145,7 @@ def _guess(key: str) -> str:
     return f" (did you mean {known}?)" if known else did_you_mean(key, KEYS)
 
 
-def _value(key: str, value: Any) -> Any:
+def _value(key: str, value: object) -> object:
     """Return the value of a key in the form that Config has, or None if it is not of the key's kind."""
     kind = KEYS[key]
     if kind is FLAG:
@@ -161,7 +161,7 @@ def _value(key: str, value: Any) -> Any:
     return value if is_list else None
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     """Return a value of a table as text; whether true is `1`, `true` or `yes` is for its author to say."""
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError
 from .yaml_text import Mapping, load
@@ -17,7 +16,7 @@ class Document:
 
     path: str
     data: bytes
-    found: Any = None
+    found: object = None
     problem: str | None = None
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .suffixes import YAML_SUFFIXES
@@ -96,7 +96,7 @@ class _Reader:
         notes = tuple(self.notes(written, variables))
         return EnvironmentFile(channels, tuple(specs), tuple(pip), variables, notes=notes)
 
-    def wrong(self, what: str, remedy: str | None = None, at: Any = None) -> InputError:
+    def wrong(self, what: str, remedy: str | None = None, at: object = None) -> InputError:
         line = getattr(at, "line", 0)
         return wrong(self.path, f"{what}, in line {line}" if line else what, remedy)
 
@@ -104,13 +104,13 @@ class _Reader:
         for key, line in mapping.repeated.items():
             raise self.wrong(f"has `{key}` twice" + (f", again in line {line}" if line else ""), "keep one")
 
-    def listed(self, key: str) -> list[Any]:
+    def listed(self, key: str) -> list[object]:
         value = self.found.get(key)
         if value is not None and not isinstance(value, list):
             raise self.wrong(f"has `{key}` that are not a list", "begin each with `- `", value)
         return value or []
 
-    def text(self, item: Any, where: str) -> Text:
+    def text(self, item: object, where: str) -> Text:
         """Return an item of a list that is text, of one line, which a program can be given."""
         remedy = "put it in quotes, or remove it"
         if not isinstance(item, Text) or not item.strip() or not is_value(item):

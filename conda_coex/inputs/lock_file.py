@@ -98,12 +98,12 @@ class LockFile:
         self.check_once(mapping, where, key)
         return mapping[key]
 
-    def check_has(self, key: str, kind: type, mapping: Any, where: str) -> None:
+    def check_has(self, key: str, kind: type, mapping: object, where: str) -> None:
         """Refuse what is not a mapping with a `kind` at this key."""
         if not isinstance(mapping, dict) or not isinstance(mapping.get(key), kind):
             raise self.wrong(f"has no {KINDS[kind]} `{key}` in {where}")
 
-    def check_once(self, mapping: Any, where: str, key: str | None = None) -> None:
+    def check_once(self, mapping: object, where: str, key: str | None = None) -> None:
         """Refuse a mapping that has this key twice, or any; what is not used may have what it likes."""
         repeated: dict[str, int] = getattr(mapping, "repeated", {})
         for name, line in repeated.items():
@@ -116,13 +116,14 @@ class LockFile:
             raise self.wrong(f"has no list of mappings in {where}")
         return list(value or ())
 
-    def texts(self, value: Any, where: str) -> list[str]:
-        """Return what may be missing, and is a list of texts else."""
-        if not isinstance(value or [], list) or not all(isinstance(row, str) for row in value or ()):
+    def texts(self, value: object, where: str) -> list[str]:
+        """Return a list of texts, which may be missing."""
+        rows = value or []
+        if not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
             raise self.wrong(f"has no list of texts in {where}")
-        return [str(row) for row in value or ()]
+        return [str(row) for row in rows]
 
-    def package(self, url: Any, hashes: dict[str, Any], fields: dict[str, Any] | None = None) -> LockedPackage:
+    def package(self, url: object, hashes: dict[str, object], fields: dict[str, Any] | None = None) -> LockedPackage:
         """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
         if not isinstance(url, str) or not url.endswith(PACKAGE_SUFFIXES) or "://" not in url:
             raise self.wrong(f"has {shown(url)}, which is not the URL of a conda package")
@@ -137,7 +138,7 @@ class LockFile:
             found[kind] = value.lower()
         return LockedPackage(url, found.get("md5"), found.get("sha256"), fields or {})
 
-    def requirement(self, name: str, location: str, sha256: Any) -> str:
+    def requirement(self, name: str, location: str, sha256: object) -> str:
         """Return the line of a requirements file for a pinned package: a URL, a path beside the lock, or a repository.
 
         A word of a lock cannot be more than a word. The hash that a lock has of a directory or a repository is

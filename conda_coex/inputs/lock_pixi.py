@@ -58,7 +58,7 @@ def _platform(file: LockFile, wanted: str, by_platform: dict[str, Any]) -> str:
     raise file.wrong(f"has {', '.join(names)}, which are all {wanted}", f"name one of them {wanted} in pixi's manifest")
 
 
-def _location(file: LockFile, entry: Any) -> tuple[str, str]:
+def _location(file: LockFile, entry: object) -> tuple[str, str]:
     for manager in MANAGERS:
         if isinstance(entry, dict) and isinstance(entry.get(manager), str):
             return manager, entry[manager]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from . import lock_conda, lock_explicit, lock_pixi
 from .lock_file import Choice, Lock, LockFile, not_alone, wrong
+from .yaml_text import Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def recognize(document: Document) -> LockFile | None:
     if EXPLICIT.search(document.data):
         return LockFile(path, "explicit", document.data)
     for kind, wanted in KEYS.items():
-        if wanted <= document.keys:
+        if wanted <= document.keys and isinstance(document.found, Mapping):
             return LockFile(path, kind, document.data, document.found)
     if Path(path).name.endswith(NAMES):
         if document.problem is not None:
