@@ -81,7 +81,7 @@ def add_conditions(parser):
 
 def execute(path, options, environ):
     # type: (Optional[bytes], Namespace, Dict[bytes, bytes]) -> Outcome
-    """Do what was asked with the roots of this user; `path`, the archive's, does not matter."""
+    """Show or remove the roots of this user; `path`, of the archive, is not used. Raises Misuse."""
     places = stores(environ)
     if options.action != "clean" and has_condition(options):
         raise Misuse("conditions go with clean")
@@ -100,7 +100,7 @@ def execute(path, options, environ):
 
 def would_remove(chosen):
     # type: (List[Unpacked]) -> Outcome
-    """Return what a dry run says."""
+    """Return the outcome of a dry run."""
     lines = ["would remove %s" % _words(root) for root in chosen]
     if not chosen:
         lines = ["would remove no root"]

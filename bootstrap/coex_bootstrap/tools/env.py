@@ -1,4 +1,4 @@
-"""Say what activating an archive's environment changes in the caller's."""
+"""Print the changes that activating an archive's environment makes in the caller's."""
 
 import os
 import re
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 One line a variable, as the entry point would see it, for any POSIX shell to evaluate: PATH, CONDA_*, the variables of
-the packages and of the environment, and what the activate.d scripts of its packages set. It unpacks the archive if
-that was not done yet.
+the packages and of the environment, and those that the activate.d scripts of its packages set. It unpacks the archive first
+if necessary.
 
 examples:
   eval "$(CALL)"

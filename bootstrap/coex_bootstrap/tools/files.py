@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, List, Optional
 
 ABOUT = """\
-Every file, link and directory as it is when unpacked, sorted by path: `prefix/` is the environment, `app/` what
-was put beside it. The package is the one whose file stands there; `app` and `environment` own what no package
-brought. Sizes are those before relocation, which may change that of a text.
+Every file, link and directory as it is when unpacked, sorted by path: `prefix/` is the environment, `app/` the
+application. Each file has its package; files of no package belong to `app` or `environment`. Sizes are those before
+relocation, which may change the size of a text.
 
-Where this host cannot decode zstd, the package is left open, and everything else is listed.
+If this host cannot decode zstd, the packages are left out.
 
 examples:
   CALL

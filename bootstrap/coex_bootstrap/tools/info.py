@@ -1,4 +1,4 @@
-"""Describe an archive: what it holds, and what it asks of a host."""
+"""Describe an archive: its contents, and its needs of a host."""
 
 import os
 import time
@@ -27,7 +27,7 @@ examples:
 
 def execute(path, options, environ):
     # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
-    """Return what the archive at `path` says of itself; raises ArchiveDamaged or FormatUnknown."""
+    """Return the description of the archive at `path`; raises ArchiveDamaged, ArchiveUnreadable and FormatUnknown."""
     with closing(Archive(path)) as archive:
         found = describe(archive)
     return Outcome(dict(found, archive=text(path)), list(render(visible(path), found)), 0)
@@ -35,7 +35,7 @@ def execute(path, options, environ):
 
 def describe(archive):
     # type: (Archive) -> Dict[str, Any]
-    """Return the manifest's fields with what the index and the file add."""
+    """Return the fields of the manifest, and size, app, libzstd {from, size}, setuid and unpacked from the file."""
     fields = dict(archive.manifest.fields)
     for name in ("prelude", "payload"):
         del fields[name]

@@ -66,7 +66,7 @@ def _as_pip_has_it(wheel):
 
 def _pinned(package):
     # type: (Dict[str, Any]) -> Optional[str]
-    """Return the line that pins what pip installed, None where its source or content is unknown."""
+    """Return the line that pins what pip installed, None if its source or content is unknown."""
     url, commit, sha256 = without_credentials(package.get("url") or ""), package.get("commit"), _hex(package.get("sha256"), 64)
     directory = package.get("subdirectory")
     is_one = directory is None or (isinstance(directory, type(u"")) and DIRECTORY.match(directory))
@@ -107,7 +107,7 @@ def _locked(package, path, wants_sha256):
 
 def _hex(value, length):
     # type: (Any, int) -> Optional[str]
-    """Return a hash that is one: it goes into a line that another program reads."""
+    """Return a value if it is a hash of this length in hexadecimal, else None: another program reads it."""
     return value if isinstance(value, type(u"")) and re.match("[0-9a-f]{%d}\\Z" % length, value) else None
 
 

@@ -1,4 +1,4 @@
-"""Know the roots in the stores of this user: whose they are, how large, when used last, and by which processes."""
+"""Find the roots in the stores of this user: their archives, sizes, last starts, and the processes that use them."""
 
 import os
 import re
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Dict, Iterable, List, Set, Tuple
 
 ROOT_NAME = re.compile(br"[0-9a-f]{24}\Z")
-MOMENT = 2  # seconds in which a start has got to its entry point: so long nobody else may see it
+MOMENT = 2  # seconds that a start needs to reach its entry point, before which no process may be visible
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "afs", "ceph", "9p")
 
 
@@ -59,7 +59,7 @@ def find_roots(places):
 
 def _is_trusted(store, path):
     # type: (Store, bytes) -> bool
-    """Return whether a root is of somebody who may make some there: what others planted is not read."""
+    """Return whether a root belongs to a user who may make roots in the store: those of others are not read."""
     try:
         return distrust_made(path, stat.S_ISDIR, store.owners()) is None
     except EnvironmentError:  # gone meanwhile
@@ -79,7 +79,7 @@ def users_of(paths):
 
 def last_use(path):
     # type: (bytes) -> float
-    """Return the time of the last start of a root; 0 where it never was ready."""
+    """Return the time of the last start of a root, in seconds since 1970; 0 if it never was ready."""
     return max([0.0] + [os.lstat(p).st_mtime for p in (path + b"/used", path + b"/start") if os.path.lexists(p)])
 
 
@@ -151,7 +151,7 @@ class Freed(object):
 
 def may_be_used_elsewhere(root, now):
     # type: (Unpacked, float) -> bool
-    """Return whether processes that cannot be seen may use a root: of other hosts, or of one without proc(5)."""
+    """Return whether invisible processes may use a root: those of other hosts, or of a host without proc(5)."""
     if now - root.used >= DAY:
         return False
     return not os.path.isdir("/proc/self/fd") or _file_system(os.path.realpath(root.path)) in REMOTE
@@ -175,7 +175,7 @@ def _file_system(path):
 
 def remove_root(root):
     # type: (Unpacked) -> bool
-    """Remove a root, unless somebody unpacks or uses it: who starts meanwhile finds it whole, or not at all."""
+    """Remove a root and return True, unless a process unpacks or uses it; a start meanwhile finds it whole, or not at all."""
     claim = Claim(root.path)
     try:
         if not claim.wait(lambda: True, lambda: None):
@@ -198,7 +198,7 @@ def remove_root(root):
 
 def _remove_in_place(path, claim):
     # type: (bytes, Claim) -> bool
-    """Remove a root that cannot be renamed; while it is looked at, nobody can start it."""
+    """Remove a root that cannot be renamed; no process can start it during the check."""
     start, hidden = path + b"/start", path + b"/start.removed"
     used = last_use(path)
     if os.path.lexists(start):
@@ -213,7 +213,7 @@ def _remove_in_place(path, claim):
 
 def remove_leftovers(path):
     # type: (bytes) -> None
-    """Remove what processes that were killed left in a store."""
+    """Remove the leftovers of killed processes in a store."""
     claim = Claim(path + b"/" + b"0" * 24)
     try:
         if claim.wait(lambda: True, lambda: None):

@@ -33,7 +33,7 @@ def configure(parser):
 
 def execute(path, options, environ):
     # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
-    """Return the document that the archive at `path` carries; raises CoexError where it has none."""
+    """Return the document that the archive at `path` carries; raises CoexError if it has none."""
     with closing(Archive(path)) as archive:
         data = archive.members.get(SBOM)
     if data is None:
