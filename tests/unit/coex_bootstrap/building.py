@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import struct
+import time
 import zipfile
 
 import coex_bootstrap
@@ -172,3 +173,12 @@ def write(path, content, mode=0o644):
         stream.write(content)
     os.chmod(path, mode)
     return path
+
+
+def wait_until(condition, what, seconds=60):
+    # type: (Any, str, float) -> None
+    """Return when `condition()` is true; fail if that takes longer than so many seconds."""
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end, "%s: not after %s s" % (what, seconds)
+        time.sleep(0.005)

@@ -10,7 +10,7 @@ import pytest
 from coex_bootstrap.store import claim as module
 from coex_bootstrap.store.claim import STALE, Claim, gone, last_change, started, this_host, this_process
 
-from unit.coex_bootstrap.building import write
+from unit.coex_bootstrap.building import wait_until, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,8 +159,7 @@ def test_of_a_child_that_nobody_waited_for(root):
     if not child:
         os._exit(0 if Claim(root).wait(never, nothing) else 1)
     if HAS_PROC:
-        while started(child):
-            time.sleep(0.01)
+        wait_until(lambda: not started(child), "the end of the child")
     else:
         os.waitpid(child, 0)
     assert taken(root).held()

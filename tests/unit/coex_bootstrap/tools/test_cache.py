@@ -8,7 +8,7 @@ import pytest
 from coex_bootstrap.store.store import TAG
 from coex_bootstrap.tools import cache
 
-from unit.coex_bootstrap.building import file_row, make_index, write, write_archive
+from unit.coex_bootstrap.building import file_row, make_index, wait_until, write, write_archive
 from unit.coex_bootstrap.store.test_leftovers import give_away
 from unit.coex_bootstrap.tools.test_main import archive, ask, start
 
@@ -30,8 +30,8 @@ def roots(archive, environ):
     write_archive(archive, index, [script], name="other")
     with open(os.devnull, "r+b") as nothing:
         process = subprocess.Popen([b"sh", archive], env=environ, stdout=nothing)
-    while len([n for n in os.listdir(environ[b"COEX_ROOT"]) if os.path.exists(environ[b"COEX_ROOT"] + b"/" + n + b"/used")]) < 2:
-        time.sleep(0.01)
+    store = environ[b"COEX_ROOT"]
+    wait_until(lambda: sum(os.path.exists(store + b"/" + name + b"/used") for name in os.listdir(store)) == 2, "two roots")
     process.kill()
     process.wait()
     (second,) = [name for name in os.listdir(environ[b"COEX_ROOT"]) if len(name) == 24 and name != os.path.basename(first)]
