@@ -18,6 +18,7 @@ from end_to_end.archives import ready_roots
 from testbed.layout import REPOSITORY
 from testbed.stress import DAMAGES, FAULTS, OWNER, disturb, finish
 from testbed.survivor import children_of, orphans
+from unit.coex_bootstrap.building import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +68,7 @@ def test_asked_to_end(survivor: Survivor, number: signal.Signals, whom: str, tmp
         process = survivor.popen(POST_LINK_SLEEP="600", POST_LINK_COUNT=str(tmp_path / "count"))
         wait_for_work(survivor.store)
         if moment is None:
-            while not (tmp_path / "count").exists():
-                time.sleep(0.01)
+            wait_until((tmp_path / "count").exists, "the script")
         else:
             time.sleep(moment)
         (os.killpg if whom == "group" else os.kill)(process.pid, number)
@@ -80,8 +80,7 @@ def test_asked_to_end(survivor: Survivor, number: signal.Signals, whom: str, tmp
 
 
 def wait_for_work(store: Path) -> None:
-    while not list(store.glob("*.work-*")) and not list(store.glob("*/prefix")):
-        time.sleep(0.001)
+    wait_until(lambda: [*store.glob("*.work-*"), *store.glob("*/prefix")], "a root")
 
 
 @pytest.fixture(scope="module")

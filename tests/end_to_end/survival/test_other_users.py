@@ -11,13 +11,13 @@ import string
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from coex_bootstrap.format import manifest as form
 from testbed.layout import REPOSITORY
+from unit.coex_bootstrap.building import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,8 +231,7 @@ def test_prelude_while_a_user_flips_the_store_of_root(shell: list[str], place: P
     file = write_prelude(place)
     flipper = subprocess.Popen([*become(USER), sys.executable, "-c", FLIP, str(case.home), str(genuine)])
     try:
-        while not (case.cache / "coex").is_symlink():
-            time.sleep(0.01)
+        wait_until((case.cache / "coex").is_symlink, "the link")
         for _ in range(60):
             assert who_decides(shell, file, 0, case.expand("HOME=$HOME")) == PYTHON
     finally:

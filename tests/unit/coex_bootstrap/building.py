@@ -181,4 +181,4 @@ def wait_until(condition, what, seconds=60):
     end = time.time() + seconds
     while not condition():
         assert time.time() < end, "%s: not after %s s" % (what, seconds)
-        time.sleep(0.005)
+        time.sleep(0.001)
