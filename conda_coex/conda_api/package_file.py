@@ -31,7 +31,7 @@ def fault_of(file: Path) -> str | None:
                 stream = tar.extractfile(member)
                 text = stream.read() if stream else None
     except LookupError:
-        return _names(file) or "a part of it is missing"
+        return _missing_part(file)
     except Exception as error:  # zipfile, tarfile, bz2 and zstd raise their own
         return " ".join(str(error).split()) or type(error).__name__
     if text is None:
@@ -80,8 +80,13 @@ def _members(file: Path) -> Iterator[tuple[TarFile, TarInfo]]:
         yield from stream_conda_component(str(file), component=component)
 
 
-def _names(file: Path) -> str | None:
-    """Return a remark if the package in a `.conda` file has another name than the file."""
+def _missing_part(file: Path) -> str:
+    """Return which part a `.conda` file lacks: those of its name, or all if it holds another package's (CEP 24)."""
+    stem = stem_of(file.name)
     with zipfile.ZipFile(file) as container:
-        inner = [name[len("info-") : -len(".tar.zst")] for name in container.namelist() if name.startswith("info-")]
-    return f"it holds {inner[0]}, not {file.name.removesuffix('.conda')}" if inner else None
+        members = container.namelist()
+    for member in members:
+        if member.startswith("info-") and member != f"info-{stem}.tar.zst":
+            return f"it holds {member.removeprefix('info-').removesuffix('.tar.zst')}, not {stem}"
+    missing = [name for name in (f"info-{stem}.tar.zst", f"pkg-{stem}.tar.zst") if name not in members]
+    return f"its member {missing[0]} is missing" if missing else "a part of it is missing"

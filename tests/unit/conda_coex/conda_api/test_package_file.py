@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,21 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_package_has_no_fault(file: Path) -> None:
     assert fault_of(file) is None
+
+
+@pytest.mark.parametrize("part", ["info", "pkg"])
+def test_package_without_a_part(file: Path, part: str) -> None:
+    """One file of rattler's own tests is like this: it has its metadata alone."""
+    if file.suffix != ".conda":
+        pytest.skip("a package of one part")
+    whole = file.with_suffix(".whole")
+    file.rename(whole)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            if not name.startswith(f"{part}-"):
+                new.writestr(name, old.read(name))
+    assert fault_of(file) == f"its member {part}-{file.stem}.tar.zst is missing"
+    assert not conda_extracts(file, file.parent / "extracted")
 
 
 def conda_extracts(file: Path, directory: Path) -> bool:
