@@ -145,14 +145,17 @@ def _events(text: str) -> Iterator[Any]:
     try:
         import yaml
     except ImportError:  # installed without dependencies
-        from ruamel import yaml
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError as RuamelError
 
-        parsed = yaml.YAML(typ="safe", pure=True).parse(text)
+        failure: type[Exception] = RuamelError
+        parsed: Iterable[Any] = YAML(typ="safe", pure=True).parse(text)
     else:
+        failure = yaml.YAMLError
         parsed = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
         yield from parsed
-    except yaml.YAMLError as error:
+    except failure as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
         raise _Refused(problem, mark.line + 1 if mark is not None else 0) from error
