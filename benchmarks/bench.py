@@ -34,10 +34,12 @@ class Bench:
 
     @property
     def channel(self) -> Path:
+        """The directory of the channel that the measured environments come from."""
         return self.home / "channel"
 
     @property
     def results(self) -> Path:
+        """The directory of the figures, one JSON file for each family."""
         return self.home / ("results-quick" if self.quick else "results")
 
     @property
@@ -47,6 +49,7 @@ class Bench:
 
     @property
     def main_environment(self) -> str:
+        """The environment that targets speak of."""
         return self.environments[-1]
 
     def conda_environment(self) -> dict[str, str]:

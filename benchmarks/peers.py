@@ -60,6 +60,7 @@ def pack_pipe(tree: Path, level: int) -> str:
 
 
 def tar_command(bench: Bench, environment: Environment, output: Path) -> Command:
+    """Return the command that unpacks the tree from a tar.zst."""
     file = tar_archive(bench, environment)
     words = ["tar", "--zstd", "-xf", str(file), "-C", str(output)]
     return Command("tar --zstd -x", words, outputs=(output,), prepare=output.mkdir)

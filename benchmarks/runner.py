@@ -51,6 +51,7 @@ class Run:
 
     @property
     def disturbed(self) -> bool:
+        """Whether other processes took too much of the machine meanwhile."""
         return self.foreign > FOREIGN_SECONDS + FOREIGN_SHARE * self.wall
 
 

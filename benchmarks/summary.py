@@ -22,15 +22,17 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of measured values."""
         return cls(statistics.median(values), min(values), max(values))
 
     def text(self, digits: int = 2) -> str:
+        """Return `median (least-most)`."""
         return f"{self.median:.{digits}f} ({self.least:.{digits}f}-{self.most:.{digits}f})"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One number that was asked for, and what was found; smaller is better."""
+    """A measured number and its target; smaller is better."""
 
     name: str
     target: float | None
@@ -41,6 +43,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
+        """Whether the target was met, an empty text if there is none."""
         if self.target is None:
             return ""
         if self.value.median <= self.target:
@@ -50,6 +53,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Table:
+    """Rows of text under a head and a title."""
+
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -72,7 +77,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """What one family of measures found."""
+    """The results of one family of measures."""
 
     title: str
     text: str

@@ -19,12 +19,13 @@ OVERRIDE = "This machine is solved for: CONDA_OVERRIDE_CUDA, CONDA_OVERRIDE_GLIB
 
 @hookimpl  # type: ignore[untyped-decorator]
 def conda_subcommands() -> Iterator[CondaSubcommand]:
+    """Add `conda coex` to conda's commands."""
     yield CondaSubcommand(name="coex", summary=SUMMARY, action=execute, configure_parser=configure_parser)
 
 
 @hookimpl  # type: ignore[untyped-decorator]
 def conda_environment_specifiers() -> Iterator[Any]:
-    """Let `conda create -f` and `conda env create -f` read archives, where conda has a model of environments."""
+    """Let `conda create -f` and `conda env create -f` read archives, if conda has a model of environments."""
     from dataclasses import fields
 
     from conda.plugins import types
@@ -67,6 +68,7 @@ def configure_verb(parser: ArgumentParser, verb: str) -> None:
 
 
 def execute(arguments: Namespace) -> int:
+    """Run the verb that the command line names, and return its exit status."""
     from .cli.main import execute
 
     return execute(arguments)

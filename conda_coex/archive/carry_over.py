@@ -117,7 +117,7 @@ def _sources(old: Archive, relocation: bytes) -> Iterator[int]:
 
 
 def _renumbered(source: Source, rows: dict[int, int], frames: dict[int, int]) -> Source:
-    """Return what a record has the hash of, where rows and frames have new numbers."""
+    """Return the source of a hash in a record, with the new numbers of rows and frames."""
     if isinstance(source, int):
         return rows[source]
     number, start, size, relocation = source
@@ -125,5 +125,5 @@ def _renumbered(source: Source, rows: dict[int, int], frames: dict[int, int]) ->
 
 
 def is_kept(entry: Content | Link | None) -> bool:
-    """Return whether a file is of the old archive: its content has no source of its own, or what was read of it."""
+    """Return whether a file is taken from the old archive: it has no source of its own, or was read from there."""
     return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, InMemory))

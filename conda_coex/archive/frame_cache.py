@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
 MARK = b"coexfrm5"
-ABANDONED = 24 * 3600  # seconds after which what a killed build left is removed
+ABANDONED = 24 * 3600  # seconds after which the leftovers of a killed build are removed
 
 
 class Entry:
@@ -59,6 +59,7 @@ class Entry:
             yield self.stream.read(size)
 
     def close(self) -> None:
+        """Close the file of the entry."""
         self.stream.close()
 
 
@@ -88,7 +89,7 @@ class EntryWriter:
         described = json.dumps(fields, separators=(",", ":")).encode()
         try:
             self.file.stream.write(described + END.pack(len(described), zlib.crc32(described), MARK))
-            self.file.commit(0o644, durable=False)  # a reader sees what a disk made of it
+            self.file.commit(0o644, durable=False)  # readers compare checksums
         except OSError:
             self.abandon()
 
@@ -113,12 +114,12 @@ class FrameCache:
         return self.directory / (hashlib.sha256(key.encode()).hexdigest()[:40] + ".frames")
 
     def open(self, identity: str | None) -> Entry | None:
-        """Return the entry of an identity, or None where there is none that is whole."""
+        """Return the entry of an identity, or None if there is no complete one."""
         path = self.path(identity) if identity is not None else None
         return open_entry(path) if path is not None else None
 
     def writer(self, identity: str | None, owner: str) -> EntryWriter | None:
-        """Return what keeps the frames of an identity, under a name to show, or None where they are not to be kept."""
+        """Return a writer for the frames of an identity, None if they are not kept; messages show `owner`."""
         path = self.path(identity) if identity is not None else None
         return EntryWriter(path, owner, self.level) if path is not None else None
 
@@ -174,7 +175,7 @@ def entries(directory: Path) -> list[Path]:
 
 
 def size_of(path: Path) -> int:
-    """Return the size of a file of the cache, 0 where a build has renamed or removed it meanwhile."""
+    """Return the size of a file of the cache, 0 if a build has renamed or removed it meanwhile."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

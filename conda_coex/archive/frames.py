@@ -66,7 +66,7 @@ class Packed:
 def ordered(contents: Iterable[Content]) -> list[Content]:
     """Order files so that alike ones are near: by directory, `__pycache__` with its parent, then by suffix.
 
-    Those that are relocated come last, in frames of their own: what is in the other frames roots can share.
+    Relocated files come last, in frames of their own: roots can share the files of the other frames.
     """
     return sorted(contents, key=_key)
 
@@ -158,7 +158,7 @@ def _unreadable(content: Content, why: str) -> AppError | FileChanged | PackageD
 
 
 def check_source(content: Content) -> None:
-    """Raise, as `pack` does, for a file that is not what is known of it."""
+    """Raise, as `pack` does, if a file differs from its recorded size or sha256."""
     try:
         _examine_large(replace(content, relocation=None))
     except (OSError, ValueError) as error:
@@ -180,5 +180,5 @@ def _examine(content: Content, data: Buffer) -> Edits | None:
     if content.placeholder is None or content.file_mode is None or content.edits is not None:
         return content.edits
     edits = find_edits(data, content.placeholder, content.file_mode)
-    # conda checks the #! line of a text with a placeholder even where that does not occur
+    # conda checks the #! line of a text with a placeholder even if the placeholder does not occur in it
     return edits if edits or (content.file_mode == "text" and data[:2] == b"#!") else None

@@ -57,7 +57,7 @@ class Payload:
                 raise
 
     def _plan_group(self, group: Group, pool: ThreadPoolExecutor, steps: deque[Callable[[], None]], ahead: int) -> None:
-        """Start the work on a group and queue what finishes it, in order; do what is queued too far ahead."""
+        """Start the work on a group and queue its last step, in order; finish groups that are queued too far ahead."""
         entry = group.entry or self.cache.open(group.identity)
         if entry is not None and {c.name_in_group for c in group.files if c.size} <= entry.places.keys():
             changed = [c for c in group.files if c.size and entry.places[c.name_in_group].mtime_ns != c.mtime_ns]
@@ -164,7 +164,7 @@ class Filling:
             yield content
 
     def take(self, packed: Packed) -> None:
-        """Note where the files of the next frame lie, and keep the frame."""
+        """Note the places of the files of the next frame, and keep the frame."""
         number, offset = len(self.frames), 0
         self.frames.append((len(packed.data), packed.content, packed.sha256))
         for piece in packed.pieces:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def every(data: Buffer, start: int, end: int, encoding: str) -> bool:  # noqa: ARG001
-    """Accept every occurrence, as conda does: a placeholder of a package is no part of another path."""
+    """Accept every occurrence, as conda does: a package's placeholder is never part of another path."""
     return True
 
 
@@ -47,7 +47,7 @@ def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = 
 def _text_items(
     data: Buffer, searched: bytes, encoding: str, accept: Accept
 ) -> Iterator[tuple[tuple[int, ...], int, int]]:
-    """Every occurrence; blanks are escaped where the first line has it right after `#!`, and there is a second line."""
+    """Accept every occurrence. Blanks are escaped if `#!` is right before it and there is a second line."""
     first_line = data.find(b"\n")
     shebang = "#!".encode(encoding)
     start = data.find(searched)

@@ -36,8 +36,8 @@ TOPS = ("prefix", "app")
 def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
     """Read all of the archive in `stream` but the content of its frames, with the readers that it carries.
 
-    Raises ReadBackFailed for what a host would refuse, or the error of an earlier build or archive whose frames were
-    taken, where these were damaged there.
+    Raises ReadBackFailed if a host would refuse the archive, or, if frames taken from an earlier build or archive
+    were damaged there, the error that names it.
     """
     try:
         with closing(open_written(stream)) as written:

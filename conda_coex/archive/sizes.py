@@ -1,4 +1,4 @@
-"""Measure where the megabytes of an archive are: by owner and by file, in the file and unpacked."""
+"""Measure the size of an archive by owner and by file, packed and unpacked."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _line(name: str, packed: float, most: float, unpacked: int) -> str:
 
 
 def _bar(fraction: float) -> str:
-    """Return a bar of a fraction of WIDTH columns, in eighths where the terminal has them."""
+    """Return a bar of a fraction of WIDTH columns, in eighths if the terminal can show them."""
     eighths = round(max(0.0, min(1.0, fraction)) * WIDTH * 8)
     if "utf" not in (sys.stdout.encoding or "").lower():
         return f"{'#' * (eighths // 8):<{WIDTH}}"

@@ -70,7 +70,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
         return self.env
 
     def _lines(self, found: dict[str, Any]) -> list[str]:
-        """Return an explicit list, with packages of the builder's directories where this machine has them."""
+        """Return an explicit list, with packages of the builder's directories if this machine has them."""
         from coex_bootstrap.base.errors import CoexError
         from conda.exceptions import CondaValueError
 
@@ -90,7 +90,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
         return ["@EXPLICIT", *lines]
 
     def _read(self) -> dict[str, Any]:
-        """Return what the archive holds; raises conda's errors."""
+        """Return the environment of the archive; raises conda's errors."""
         from coex_bootstrap.base.errors import CoexError, unforeseen
         from coex_bootstrap.format.archive import Archive
         from coex_bootstrap.tools import lock as tool_lock

@@ -33,7 +33,7 @@ def configure_cache(parser: ArgumentParser) -> None:
 
 
 def ask(arguments: Namespace) -> Outcome:
-    """Return what the archive says; raises CoexError."""
+    """Return the outcome of the archive's own verb; raises CoexError."""
     from conda.base.context import context
 
     environ = compat.environ_bytes()

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 # An environment that is named on the command line is the whole environment.
 MADE = {"file", "package", "lock-environment", "lock-category"}
 EXISTING = {"name", "prefix"}
-# What `repack` can be asked for; if it is asked for nothing, the file says it.
+# Options that change something in `repack`; if none is given, the file's are taken.
 CHANGES = {"sources", "entrypoint", "env", "unset", "no_env", "no_app", "keep_app"}
-# Paths of the command line, which stay relative to where the user is.
+# Paths of the command line, which stay relative to the user's directory.
 PATHS = ("output", "prefix", "from_prefix")
 LISTS_OF_PATHS = ("file", "channel")
 
@@ -39,7 +39,7 @@ def fill(arguments: Namespace, configure: Callable[[ArgumentParser], None]) -> N
     configure(parser)
     given = _given(parser, arguments.coex_words)
     if arguments.coex_verb == "repack" and not named and given & CHANGES:
-        return arguments  # what is asked for is what changes
+        return arguments  # only the requested changes are made
     used = [key for key in config.values if _has(parser, key) and not _is_replaced(parser, key, given)]
     if arguments.coex_verb == "repack":
         used = [key for key in used if key != "output"]  # the new archive takes the place of the old one
@@ -103,7 +103,7 @@ def _apply(parser: ArgumentParser, config: Config, used: list[str], arguments: N
 
 
 def _go_to(directory: str, arguments: Namespace, given: set[str]) -> None:
-    """Build in a directory; paths that were given stay where they are, if they do not belong to the app."""
+    """Build in a directory; paths of the command line that do not belong to the app keep their meaning."""
     for name in given & set(PATHS):
         if getattr(arguments, name):
             setattr(arguments, name, os.path.abspath(getattr(arguments, name)))  # noqa: PTH100

@@ -17,7 +17,7 @@ NEEDED = {
 
 
 def check_libraries() -> None:
-    """Raise LibraryMissing with how to install what is not there."""
+    """Raise LibraryMissing, with the command that installs the missing libraries."""
     missing = [name for module, name in NEEDED.items() if not _is_there(module)]
     if missing:
         names = " ".join(missing)

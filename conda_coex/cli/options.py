@@ -46,7 +46,7 @@ HELP_OF_BUILDS = {
 
 
 def describe(parser: ArgumentParser, verb: str, about: str, *more: str) -> None:
-    """Have the help of a verb begin with its summary and what it does, and end with `more`."""
+    """Begin the help of a verb with its summary and description, and end it with `more`."""
     from textwrap import fill
 
     parser.description = f"{fill(VERBS[verb], 79)}\n\n{about}"

@@ -32,7 +32,7 @@ HELP = {
     "env": "As for create: one variable more, or another value for it.",
     "keep-env": "As for create: one variable more that is not removed. --unset and --no-env count for these, too.",
     "output": "The new archive. By default it takes the place of the old one.",
-    "compression-level": "How hard zstd tries at the app, 1 to 19. The default is what the archive was made with.",
+    "compression-level": "How hard zstd tries at the app, 1 to 19. The default is the archive's own level.",
 }
 
 

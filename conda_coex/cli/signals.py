@@ -22,7 +22,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted where one of SIGNALS ends what is inside, also where conda made an error of it.
+    """Raise Interrupted if one of SIGNALS ends the block, also if conda turned the signal into an error.
 
     A signal that the caller has ignored, as nohup does, stays ignored.
     """
@@ -58,7 +58,7 @@ def let_conda_say(error: BaseException) -> None:
 
     If nobody reads, this process ends as a signal ends any program in a pipe whose reader, such as `head`, has read
     enough. Only now: while a build downloads, a connection that breaks must be an error. And if conda's document on
-    the error cannot be written, that is no other error.
+    the error cannot be written, that is not reported.
     """
     from conda.base.context import context
 

@@ -10,7 +10,7 @@ from .. import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# Each verb with its summary. `cli` has what they do; conda loads this table on every one of its runs.
+# Each verb with its summary. `cli` runs them; conda loads this table on every one of its runs.
 VERBS = {
     "create": "Create an executable archive of an environment and an application.",
     "pack": "Pack a live environment as it is: packages, changes to them, pip's packages, and all other files.",
@@ -53,7 +53,7 @@ class VerbParser(argparse.ArgumentParser):
         return getattr(self, name)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse; a verb that takes paths takes them in any place, and what is left is an error of this verb."""
+        """Parse; a verb that takes paths takes them in any place, and other words are an error of this verb."""
         words: list[str] = list(args)
         paths: list[str] = []
         takes_paths = any(action.dest == "sources" for action in self._actions)
@@ -78,7 +78,7 @@ class VerbParser(argparse.ArgumentParser):
 
 
 class CoexParser(argparse.ArgumentParser):
-    """The parser of `conda coex` itself: what it cannot parse is one line that names what was probably meant."""
+    """The parser of `conda coex` itself: its errors are one line that suggests the closest verb."""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.dest == "coex_verb" and value not in VERBS:
@@ -106,7 +106,7 @@ def add_verbs(parser: argparse.ArgumentParser, configure: Callable[[argparse.Arg
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a question that names what is closest to a mistyped word, or nothing."""
+    """Return a question with the closest known word to a mistyped one, or an empty text."""
     from coex_bootstrap.tools.output import did_you_mean
 
     return did_you_mean(word, known)

@@ -115,7 +115,7 @@ def _named(package: LockedPackage) -> CondaRecord:
 def _check_local(lock: Lock, package: LockedPackage) -> None:
     """Check a local file before conda copies it to its cache: conda does not compare the checksums then.
 
-    A file that does not exist is no error if conda's cache has the package.
+    A missing file is not an error if conda's cache has the package.
     """
     from conda.common.path import url_to_path
     from conda.core.package_cache_data import PackageCacheData

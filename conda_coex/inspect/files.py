@@ -36,11 +36,12 @@ class Side:
         self.names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
 
     def owner(self, path: bytes) -> str:
+        """Return the package that a path belongs to, or the group if it is not of a package."""
         dist = self.owners.of_path(path)
         return str(self.names.get(dist, dist))
 
     def place(self, row: File) -> tuple[Any, ...]:
-        """Return what two rows have in common only where they say the same, however that was compressed."""
+        """Return a value that is equal for two rows if their contents are the same, however they were compressed."""
         frames = self.archive.index.frames
         number, left, found = row.frame, row.size + row.offset, []
         while row.size and left > 0:
@@ -75,7 +76,7 @@ def differ(old: Archive, new: Archive) -> Differences:
     """Return {owner: {added|removed|changed: paths}} of all but the app; packages go by name.
 
     Where a package is in one archive only, all its files are. The record that conda has of a package is left out:
-    it says who asked for the package. Raises ArchiveDamaged.
+    it says which spec requested the package. Raises ArchiveDamaged.
     """
     first, second = Side(old), Side(new)
     both = first.rows.keys() & second.rows.keys()

@@ -73,7 +73,7 @@ def _limit_item(item: Content, names: Sequence[str], unreplaced: UnreplacedPaths
             return limit_object(item, data, names, unreplaced)
     is_data = item.file_mode == "binary" and item.placeholder is not None and item.placeholder in names
     if is_data and len(os.fsencode(item.placeholder or "")) < SHORTEST:
-        unreplaced.fixed[item.path.removeprefix("prefix/")] = 1  # a data file is no reason to limit where it starts
+        unreplaced.fixed[item.path.removeprefix("prefix/")] = 1  # a data file sets no limit to the root's path
         return replace(item, relocation=None)
     return item
 

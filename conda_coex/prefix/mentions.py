@@ -1,7 +1,7 @@
 """Find the places where a file of a live prefix names that prefix, and those that can take another path.
 
 The placeholder of a package can be replaced everywhere. The path of a live prefix may be short, part of a longer path,
-or in a place where the format of the file has stored its length: such places are reported and never changed.
+or in a place where the format of the file has stored its length: those are reported and never changed.
 """
 
 from __future__ import annotations

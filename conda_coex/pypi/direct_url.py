@@ -1,4 +1,4 @@
-"""Keep the places of the builder out of what pip recorded of where a distribution came from (PEP 610)."""
+"""Keep directories of the builder out of the direct_url.json files of distributions (PEP 610)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _written(item: Content, fields: dict[str, Any], names: Sequence[str]) -> Con
 
 
 def _read(item: Content) -> dict[str, Any]:
-    """Return the fields of such a file; nothing where it is none, or not what it should be."""
+    """Return the fields of a direct_url.json; none if the file is not one."""
     data = item.read() if DIRECT_URL.match(item.path) else None
     if data is None:
         return {}

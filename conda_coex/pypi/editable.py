@@ -32,7 +32,7 @@ NO_SOURCES = CACHES | VERSION_CONTROL | {
 }  # fmt: skip
 SETTINGS = ("pyproject.toml", "setup.py", "setup.cfg")  # of a project; beside them:
 ENVIRONMENT = ("conda-meta/history", "pyvenv.cfg")  # files of one
-BUILT = ("build", "dist")  # where these are no packages
+BUILT = ("build", "dist")  # if these are not packages
 
 
 @dataclass
@@ -41,11 +41,11 @@ class Brought:
 
     names: tuple[str, ...] = ()  # of the prefix
     homes: dict[str, str] = field(default_factory=dict)  # directory, name below HOME
-    places: list[str] = field(default_factory=list)  # real paths of what is brought
+    places: list[str] = field(default_factory=list)  # real paths of the sources that are brought along
     notes: list[str] = field(default_factory=list)
 
     def target(self, place: str) -> str | None:
-        """Return where in the prefix a path of a project will be, None where it is of none."""
+        """Return the place of a project's path in the prefix, None if no project has it."""
         real = os.path.realpath(place)
         home = next((home for home in self.homes if pointers.is_inside(real, [home])), None)
         if home is None or pointers.is_inside(real, self.names):  # a prefix may lie in the project
@@ -53,7 +53,7 @@ class Brought:
         return posixpath.normpath(f"{HOME}/{self.homes[home]}/{os.path.relpath(real, home)}")
 
     def moved(self, place: str) -> str | None:
-        """Return the path that stands for one outside the prefix, None where it is none that was brought."""
+        """Return the path in the prefix for a path outside of it, None if that was not brought along."""
         target = self.target(place)
         if target is not None:
             return f"{self.names[0]}/{target}"
@@ -65,7 +65,7 @@ class Brought:
 def bring(found: Unmanaged, names: tuple[str, ...], selection: Selection, output: Path) -> Brought:
     """Add to `found` the sources that its files lead to, below `prefix/share/coex/editable/NAME`, and lead there.
 
-    Raises InputError where that would be a whole home directory.
+    Raises InputError if that would be a whole home directory.
     """
     leading = [each for each in pointers.outside(found.items, names) if not _is_link_to_lines(each.item)]
     places: dict[str, None] = {}
@@ -110,7 +110,7 @@ def _outermost(places: Iterable[str]) -> list[str]:
 def _homes(places: Iterable[str], projects: Iterable[str], found: Unmanaged) -> dict[str, str]:
     """Return the directories of which nothing is moved against another, with a name for each that is its own.
 
-    They are those of the projects, where a place is in one that was installed.
+    For a place within an installed project, they are the project's.
     """
     homes = set()
     for place in places:
@@ -167,7 +167,7 @@ def _add(
 ) -> None:
     found.items += added
     contents = [item for item in added if isinstance(item, Content)]
-    if selection.leaves_out("x.pyc") is None:  # they are compiled, as pip does where it installs
+    if selection.leaves_out("x.pyc") is None:  # they are compiled, as pip does when it installs
         found.sources += [item for item in contents if item.path.endswith(".py")]
     size = sum(item.size for item in contents)
     brought.notes.append(f"brought along: {place}, {len(added)} file{'s' * (len(added) != 1)}, {human(size)}")
@@ -204,7 +204,7 @@ def _chooser(place: Path, target: str, brought: Brought, selection: Selection, o
 
 
 def _link(path: Path, to: str, target: str, place: Path, brought: Brought) -> Link | None:
-    """Return what a link of the sources becomes; None: the file that it leads to outside of them."""
+    """Return the new link for a link of the sources; None if the file it leads to outside of them takes its place."""
     aim = os.path.normpath(path.parent / to)
     moved = brought.target(aim) if pointers.is_inside(os.path.realpath(aim), brought.places) else None
     inside = next((aim[len(name) + 1 :] for name in brought.names if pointers.is_inside(aim, [name])), moved)
@@ -215,7 +215,7 @@ def _link(path: Path, to: str, target: str, place: Path, brought: Brought) -> Li
 
 
 def _rewritten(item: Content | Link, brought: Brought) -> Content | Link:
-    """Return a file or link that leads to what was brought."""
+    """Return a file or link that leads to the sources that were brought along."""
     if isinstance(item, Link):
         aim = os.path.normpath(pointers.live(item, brought.names).parent / item.target)
         moved = brought.moved(aim)

@@ -43,7 +43,7 @@ class Pointer:
 def outside(items: Iterable[Content | Link], names: Sequence[str]) -> list[Pointer]:
     """Return each file or link that has Python import from an existing path outside the prefix.
 
-    A path counts in whatever is read for its paths alone; elsewhere it does where a module can be imported from it.
+    A path counts in every file that is read for its paths alone; in others, if a module can be imported from it.
     """
     items = list(items)
     modules = _imported(items)
@@ -58,7 +58,7 @@ def outside(items: Iterable[Content | Link], names: Sequence[str]) -> list[Point
 
 
 def live(item: Content | Link, names: Sequence[str]) -> Path:
-    """Return where a path of the root is in the live prefix."""
+    """Return the place of a path of the root in the live prefix."""
     return Path(names[0] + item.path.removeprefix("prefix"))
 
 
@@ -163,7 +163,7 @@ def is_inside(place: str, names: Sequence[str]) -> bool:
 
 
 def stands_for(place: str) -> list[Path]:
-    """Return what is imported from a place: it, the package that it is the beginning of, or the module it names."""
+    """Return the paths that a place may mean: itself, the package that it begins, or the module that it names."""
     path = Path(place)
     try:
         if path.exists():

@@ -40,7 +40,7 @@ def _origin(file: Content | None) -> Row:
     try:
         fields = json.loads(_data(file)) if file is not None else {}
         return origin(fields) if isinstance(fields, dict) else {}
-    except (ValueError, AttributeError):  # no JSON, or not what it should be
+    except (ValueError, AttributeError):  # not JSON, or not an object with these fields
         return {}
 
 

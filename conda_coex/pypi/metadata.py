@@ -1,4 +1,4 @@
-"""Name what is no conda package for the manifest: Python distributions, by their own metadata and PEP 610's."""
+"""List the Python distributions that are not conda packages for the manifest, by their own metadata and PEP 610's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def describe(metadata: bytes, *, requested: bool) -> Row:
 
 
 def origin(download: Row) -> Row:
-    """Return where a package came from, without credentials, and without directories of the builder."""
+    """Return the origin of a package, without credentials and without directories of the builder."""
     url = without_credentials(str(download.get("url", "")))
     parts = urlsplit(url)
     archive = download.get("archive_info") or {}

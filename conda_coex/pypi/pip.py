@@ -63,7 +63,7 @@ class Pip:
         self.environ["PIP_CACHE_DIR"] = str(self._cache("http-v2" if version >= DOWNLOADS_V2_SINCE else "http"))
 
     def _cache(self, downloads: str) -> Path:
-        """Return a cache that has what the user's pip downloaded, and keeps that, but nothing that it built.
+        """Return a cache with the user's downloads of pip; it keeps new downloads, not the wheels that pip builds.
 
         A wheel that was built here, for another environment, is not what every builder would get.
         """
@@ -82,7 +82,7 @@ class Pip:
         return cache
 
     def install(self, sections: Sequence[PipSection]) -> list[dict[str, Any]]:
-        """Install sections in one run, so that they agree; return what pip reports, nothing where it is too old to.
+        """Install sections in one run, so that they agree; return pip's report, empty if pip is too old for one.
 
         Sections of a lock have their dependencies beside them: those are installed as they are.
         """

@@ -50,7 +50,7 @@ class Installed:
 
 
 def check(platform: str, sections: Sequence[PipSection]) -> None:
-    """Raise InputError where pip packages are asked for that cannot be: before any work.
+    """Raise InputError, before any work, if pip packages are requested that cannot be installed.
 
     The platform has to be the builder's, and the requirements files that sections name have to be there.
     """
@@ -63,7 +63,7 @@ def check(platform: str, sections: Sequence[PipSection]) -> None:
 
 
 def find_pip(packages: Sequence[Package]) -> Program:
-    """Return the environment's pip; raises InputError where it has none.
+    """Return the environment's pip; raises InputError if it has none.
 
     What pixi locks has often no package of that name: the pip that the environment's Python carries serves then.
     """
@@ -89,7 +89,7 @@ def install(prefix: Path, environment: Environment, python: Python, pip: Pip, da
     for source in sorted(set(editable_sources(site_packages))):
         pip.settle(source)
     if "src" not in before.directories:
-        shutil.rmtree(prefix / "src", ignore_errors=True)  # where pip puts what is editable from a repository
+        shutil.rmtree(prefix / "src", ignore_errors=True)  # pip clones editable packages of repositories there
     lock = list(_lock(site_packages, before, prefix, reported))
     _publish_urls(site_packages, before, prefix)
     return _collect(prefix, before, python, date, lock)
@@ -151,7 +151,7 @@ def _new_distributions(site_packages: Path, before: Tree, prefix: Path) -> Itera
 
 
 def _lock(site_packages: Path, before: Tree, prefix: Path, reported: list[Row]) -> Iterator[Row]:
-    """Yield what was installed; where from, as far as pip reports that."""
+    """Yield the packages that were installed, with their origin as far as pip reports it."""
     downloads = ((row["metadata"]["name"], row.get("download_info") or {}) for row in reported)
     sources: dict[str, Row] = {canonicalize_name(name): found for name, found in downloads}
     for directory in _new_distributions(site_packages, before, prefix):

@@ -23,7 +23,7 @@ def blank_hashes(
 ) -> Iterator[Content | Link]:
     """Yield the items, with a RECORD that has neither hash nor size for files that are relocated or were `changed`.
 
-    It does not list what is `gone`; both are paths of the root.
+    Files in `gone` are not listed; both are paths of the root.
 
     The specification "Recording installed projects" lets both fields be empty, as they are for .pyc files.
     """

@@ -34,7 +34,7 @@ def assemble(
     """Write the archive of a root at `output`, and return its manifest with the digest.
 
     Contents are compressed package by package, then what only this environment has, then the app. `carry_over` first
-    copies the frames of another archive for what was laid out as kept; `describe` makes the manifest, without digest.
+    copies the frames of another archive for the files that are kept; `describe` makes the manifest, without digest.
     """
     with writer.output_file(output) as stream:
         stream.seek(writer.prelude_size(platform))

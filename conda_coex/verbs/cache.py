@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def cache(arguments: Namespace) -> Outcome:
-    """Do what was asked: `list` shows frames and roots, the others mean frames if nothing says roots."""
+    """Run one action: `list` shows frames and roots, the others act on frames unless roots are named."""
     if arguments.frames and tool_cache.has_condition(arguments):
         raise InputError("conditions choose roots, --frames means those of builds", remedy="leave one of them out")
     if arguments.action != "clean" and tool_cache.has_condition(arguments):
@@ -62,7 +62,7 @@ def _directory() -> Path:
 
 
 def path_of_frames() -> Outcome:
-    """Return where the frames are kept."""
+    """Return the directory of the frames."""
     directory = str(_directory())
     return Outcome({"path": directory}, [directory], 0)
 

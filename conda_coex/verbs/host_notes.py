@@ -38,7 +38,7 @@ CALLS = re.compile(
 )
 SPEAKS = re.compile(r"^[ \t]*(?:echo|printf)[ \t](?:[^\n\"'$|`]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\$(?!\())*", re.MULTILINE)
 MESSAGE = re.compile(r"^[^\n#]*\bcat\b[^\n]*<<-?\s*[\"']?(\w+)[\"']?.*?^\s*\1\s*$", re.MULTILINE | re.DOTALL)
-# What takes a shell away from whoever sources a script; `exec` without a command only moves descriptors.
+# Commands that end the shell which sources a script; `exec` without a command only moves descriptors.
 ENDS = re.compile(
     COMMAND + r"""(?P<name>exit(?![\w.-])|exec\s+(?![\d<>&{\s#])|trap\s[^\n;]*\b(?:EXIT|0)\b
     |set\s+(?:-\w*n\w*|-o\s+noexec)(?![\w-]))""",
@@ -96,7 +96,7 @@ def ending_scripts(layout: Layout) -> Iterator[str]:
 
 
 def ends(script: str) -> list[str]:
-    """Return the commands of a script that take the shell away from whoever sources it, as far as its text says."""
+    """Return the commands of a script that end the shell which sources it, as far as its text shows."""
     text = re.sub(r"(?:^|(?<=\s))#.*$", "", MESSAGE.sub("", script.replace("\\\n", " ")), flags=re.MULTILINE)
     text = SPEAKS.sub("", text)
     return list(dict.fromkeys(" ".join(each["name"].split()) for each in ENDS.finditer(text)))

@@ -1,4 +1,4 @@
-"""Find out what an archive holds, where its megabytes are, or how two archives differ."""
+"""Report the content of an archive, its sizes by package and file, or the differences of two archives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..inspect.page import write_page
 
 
 def inspect(path: str, other: str | None = None, *, bars: bool = False, page: str | None = None) -> Outcome:
-    """Return what the archive at `path` says of itself, or what `other` has that it has not.
+    """Return the facts about the archive at `path`, or its differences to `other`.
 
     `bars` and `page` (a file) ask for the size report. Raises ArchiveDamaged or FormatUnknown.
     """

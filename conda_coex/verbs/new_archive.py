@@ -103,7 +103,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
 
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
-    """Return the outcome of a build: facts about the archive, and notes on what is not in it."""
+    """Return the outcome of a build: facts about the archive, and notes on the things that it lacks."""
     left_out = [f"{name} was not installed by conda and is left out" for name in environment.foreign]
     return Created(
         archive=output,

@@ -32,7 +32,7 @@ class Created:
 
 @dataclass(frozen=True)
 class Repacked:
-    """A new archive around the packages of another; in a dry run, what it would be: without digest and size."""
+    """A new archive around the packages of another; in a dry run without digest and size."""
 
     archive: Path
     platform: str

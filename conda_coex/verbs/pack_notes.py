@@ -1,4 +1,4 @@
-"""Say what deserves attention in a live prefix that was packed: what differs, what stays, where it cannot unpack."""
+"""Make the notes on a packed live prefix: differences, paths that stay, places where the archive cannot unpack."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LISTED = 5  # paths that a note names
 def notes(
     found: Unmanaged, drifts: Sequence[Drift], missing: Sequence[str], restored: Sequence[str], selection: Selection
 ) -> Iterator[str]:
-    """Yield what is not in the archive as it is in the prefix, or not as its package had it."""
+    """Yield notes on files that the archive has not as the prefix has them, or not as their packages had them."""
     modified = [path for drift in drifts for path in drift.modified]
     yield from (f"{path} is a {what} and is left out" for path, what in found.left_out)
     if modified:
@@ -36,7 +36,7 @@ def notes(
     if found.cached:
         yield f"are links to files outside of the environment, whose content is taken: {shown(found.cached)}"
     if found.privileged:
-        yield f"have no more rights than whoever unpacks them (set-user-ID, capabilities): {shown(found.privileged)}"
+        yield f"lose their set-user-ID bits and capabilities: {shown(found.privileged)}"
     if restored:
         yield f"missing from packages, and taken from conda's package cache: {shown(restored)}"
     if missing:
@@ -59,7 +59,7 @@ def of_names(others: Aliases) -> Iterator[str]:
 
 
 def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: Sequence[str]) -> Iterator[str]:
-    """Yield what files of nobody need that a host may not have, and what the user's own Python packages are."""
+    """Yield notes on libraries of the builder that unmanaged files need, and on the user's own Python packages."""
     if users:
         yield (
             f"pip installed for you alone (`pip install --user`), and so not in the archive: {shown(users)}; install "
@@ -91,7 +91,7 @@ def kept_paths(kept: UnreplacedPaths) -> Iterator[str]:
 
 
 def limits(layout: Layout) -> Iterator[str]:
-    """Yield which binaries have room for no longer path than the prefix's, where that is a short one.
+    """Yield the binaries that have no room for a longer path than the prefix's, if that is a short one.
 
     Raises InputError if that is so short that the archive could start nowhere.
     """

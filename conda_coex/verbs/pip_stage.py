@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def install(
     environment: Environment, packages: Sequence[Package], date: int, parent: Path | None, staging: ExitStack
 ) -> Installed:
-    """Return what the pip sections of the environment come to, nothing where it has none.
+    """Return the changes that the pip sections of the environment make; none if it has no such section.
 
     The files lie in a staging environment, below `parent` if there is one, until `staging` is closed. Raises InputError
     and PipFailed.
@@ -34,7 +34,7 @@ def install(
         return Installed()
     program = pip_changes.find_pip(packages)
     python = find_python(packages)
-    assert python is not None  # or there is no pip
+    assert python is not None  # without Python there is no pip
     with versions.working("Installing pip packages"):
         prefix = staging.enter_context(staged(environment, packages, parent))
         pip = Pip(prefix, program, date, settings.is_offline())

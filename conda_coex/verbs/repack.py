@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RepackRequest:
-    """The options of `conda coex repack`; what none of them names stays as it is in the archive."""
+    """The options of `conda coex repack`; everything else stays as it is in the archive."""
 
     path: str  # of the archive to repack
     archive: ArchiveOptions  # variables are added to those of the archive
@@ -55,7 +55,7 @@ class RepackRequest:
 
 
 def repack(request: RepackRequest) -> Repacked:
-    """Write an archive of the same packages; in a dry run only return what it would be."""
+    """Write an archive of the same packages; in a dry run only describe it."""
     options = request.archive
     check(request)
     with closing(Archive(os.fsencode(request.path))) as old:
@@ -88,7 +88,7 @@ def check(request: RepackRequest) -> None:
     new = (*options.app.sources, *options.commands, *options.variables, *options.kept_variables)
     if not (new or request.unset or request.no_app or request.no_env):
         remedy = "name app files, --entrypoint, --env, --unset, --no-app or --no-env"
-        raise InputError("nothing is asked for", remedy=remedy)
+        raise InputError("no change is requested", remedy=remedy)
     writer.check_output(options.output)
 
 
@@ -106,7 +106,7 @@ def place_app(options: ArchiveOptions, old: Archive, layout: Layout) -> None:
 
 
 def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout) -> None:
-    """Read the files that stay and whose content decides about an entry point; .pth files say where a module is."""
+    """Read the kept files whose content decides about an entry point; .pth files tell the directories of modules."""
     words = [command.without_extras for command in commands]
     own = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
     functions = [word for word in (words or own) if FUNCTION.match(word)]
@@ -171,7 +171,7 @@ def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, ou
 
 
 def outcome(output: Path, points: list[dict[str, Any]], layout: Layout, platform: str) -> Repacked:
-    """Return what is made, before it is."""
+    """Return the outcome of a dry run."""
     notes = [*notes_on_leaving_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
     names = tuple(entry["name"] for entry in points)
     count = sum(path.startswith("app/") for path in layout.entries)

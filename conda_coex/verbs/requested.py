@@ -1,4 +1,4 @@
-"""Read what is to be packed: an existing environment, a lock file, or what has to be solved."""
+"""Read the requested environment: an existing one, a lock file, or specs to solve."""
 
 from __future__ import annotations
 

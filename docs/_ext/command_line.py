@@ -25,6 +25,7 @@ class CommandLine(SphinxDirective):
     """Returns one section for each verb."""
 
     def run(self) -> list[nodes.Node]:
+        """Return the sections, in the order of the verbs."""
         return [section_of(name, parser) for name, parser in verbs()]
 
 
@@ -50,6 +51,7 @@ def section_of(name: str, parser: argparse.ArgumentParser) -> nodes.section:
 
 
 def usage_of(parser: argparse.ArgumentParser) -> str:
+    """Return the usage of a parser without its indentation."""
     indent = " " * len("usage: ")
     return "\n".join(line.removeprefix("usage: ").removeprefix(indent) for line in parser.format_usage().splitlines())
 
@@ -60,6 +62,7 @@ def paragraphs(text: str) -> list[nodes.Node]:
 
 
 def words_of(text: str) -> list[nodes.Node]:
+    """Return the text with literals for options and for words between backquotes."""
     parts = re.split(r"`([^`]+)`|(?<![\w-])(--?[a-z][a-z-]*)", text)
     return [nodes.literal("", part) if number % 3 else nodes.Text(part) for number, part in enumerate(parts) if part]
 
@@ -93,5 +96,6 @@ def epilog_of(epilog: str) -> list[nodes.Node]:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    """Add the directive to Sphinx."""
     app.add_directive("command-line", CommandLine)
     return {"parallel_read_safe": True}

@@ -98,7 +98,7 @@ def test_app_is_replaced_kept_or_left_out(conda: Conda, work: Path, store: Path)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "nothing is asked for"),
+        ((), "no change is requested"),
         (("data",), "the entry point 'main' needs main.py, which is not in the new app"),
         (("--no-app",), "the entry point 'main' needs main.py, which is not in the new app"),
         (("--no-app", "data"), "--no-app leaves the app out"),

@@ -96,7 +96,7 @@ unset _coex_directory _coex_options"""
 
 def write_activation(root, write=write_file, baked=(), prefix=None, keep=()):
     # type: (bytes, Callable[[bytes, bytes], None], Sequence[Variable], Optional[bytes], Sequence[str]) -> bytes
-    """Write `activate.sh` of the root from what its prefix holds now; return its path.
+    """Write `activate.sh` of the root from the scripts and variables of its prefix; return its path.
 
     `baked` are the archive's own variables, and `keep` names that are not removed, as in its manifest; a `prefix` is
     where the environment is, if elsewhere.
@@ -153,7 +153,7 @@ def _baked_line(variable, root):
     # type: (Variable, bytes) -> bytes
     """Export one of the archive's own variables; the scripts see it, and what they make of it does not stay.
 
-    A default is for who has none, neither the caller nor a package.
+    A default applies if neither the caller nor a package sets the variable.
     """
     name, value = compat.utf8(variable["name"]), compat.utf8(variable["value"])
     value = put_places(value, dict((place, root + b"/" + place) for place in (b"prefix", b"app")))
@@ -196,7 +196,7 @@ def _text(value):
 
 def load_json(path):
     # type: (bytes) -> Dict[str, Any]
-    """Return what a file of conda's with variables holds, in its order; raises CoexError."""
+    """Return the variables in one of conda's files, in its order; raises CoexError."""
     try:
         with open(path, "rb") as stream:
             data = stream.read()
@@ -207,6 +207,7 @@ def load_json(path):
 
 def parse_variables(data, path):
     # type: (bytes, bytes) -> Dict[str, Any]
+    """Return the JSON object in `data`, in its order; raises CoexError, which names the file at `path`."""
     try:
         found = parse_json(data, pairs=OrderedDict)
         if not isinstance(found, OrderedDict):
@@ -219,10 +220,10 @@ def parse_variables(data, path):
 
 def state_variables(state, path):
     # type: (Dict[str, Any], bytes) -> Dict[str, Any]
-    """Return the variables in what `conda-meta/state` holds; raises CoexError."""
+    """Return the variables in `conda-meta/state`; raises CoexError."""
     found = state.get("env_vars") or {}
     if not isinstance(found, dict):
-        raise CoexError("has env_vars that are no mapping", path)
+        raise CoexError("has env_vars that are not a mapping", path)
     return found
 
 
@@ -245,7 +246,7 @@ def needed_shell(portable, prefix, environ):
     """Return the path of bash when it has to source the activate.d scripts, None when any sh may; b"" when there is none.
 
     People write these scripts in the language of bash. `portable` are those that the builder found to mean the
-    same to every shell: sizes by name. It does not depend on who asks.
+    same to every shell: sizes by name. It does not depend on the caller.
     """
     for path in scripts(prefix):
         if portable.get(compat.text(os.path.basename(path))) != os.path.getsize(path):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 VARIABLE = "COEX_ENTRYPOINT"
 SUFFIX = b".coex"
 
-# What `module:function` runs. The caller's directory is no place to import from, that of the app is.
+# What `module:function` runs. Modules are imported from the directory of the app, not from the caller's.
 FUNCTION = """\
 import sys
 if sys.path[:1] == ['']: del sys.path[0]
@@ -146,6 +146,7 @@ def imports(manifest):
 
 def set_line(entry, root):
     # type: (EntryPoint, bytes) -> bytes
+    """Return the shell line that sets the entry point's command, before the caller's arguments."""
     words = []  # type: List[bytes]
     for kind, text in entry["command"]:
         if kind == "expanded":

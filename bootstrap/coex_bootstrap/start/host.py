@@ -25,9 +25,9 @@ DIGITS = 100
 
 def check_host(manifest):
     # type: (Manifest) -> None
-    """Raise HostUnfit where this host cannot run the archive's packages, naming what it lacks.
+    """Raise HostUnfit, naming the virtual package, if this host cannot run the archive's packages.
 
-    `CONDA_OVERRIDE_<NAME>` overrides what is found, as it does for conda; empty means absent.
+    `CONDA_OVERRIDE_<NAME>` overrides the detected version, as it does for conda; empty means absent.
     """
     here = host_platform()
     allowed = (manifest.platform,) + (("osx-arm64",) if manifest.platform == "osx-64" else ())
@@ -48,7 +48,7 @@ def check_host(manifest):
 
 def unfit(name, constraint):
     # type: (str, str) -> Optional[str]
-    """Return what this host has of a virtual package whose constraint it does not meet; None if it does."""
+    """Return this host's version of a virtual package if it does not meet the constraint; None if it does."""
     if name == ARCHSPEC:
         override = os.environ.get("CONDA_OVERRIDE_ARCHSPEC")
         return "none" if override == "" else unmet_by(constraint, override)
@@ -70,7 +70,7 @@ def host_platform():
 
 def virtual_package(name):
     # type: (str) -> Optional[str]
-    """Return the version of a virtual package on this host, or None where it is absent or unknown."""
+    """Return the version of a virtual package on this host, or None if it is absent or unknown."""
     override = os.environ.get("CONDA_OVERRIDE_" + name[2:].upper())
     if override is not None:
         return override or None

@@ -45,7 +45,7 @@ fi
 """
 QUIET = b"exec 2>&9 9>&-; "
 AGAIN = b"set +p; _coex_shell=$$; _coex_kept=1; _coex_file=$0; . "
-# What `start` returns to finds a root that was ready a moment ago, and is no more.
+# `start` returns to these lines if a root that was ready a moment ago has vanished.
 LOST = b"""
 echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
 exit 125"""

@@ -1,4 +1,4 @@
-"""Say whether the processor of this host has what a microarchitecture of `__archspec` stands for."""
+"""Tell whether the processor of this host has the features of a microarchitecture of `__archspec`."""
 
 import os
 import re

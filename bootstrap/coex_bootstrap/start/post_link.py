@@ -81,7 +81,7 @@ def run_guarded(command, environ, directory, beat):
 
 def without_options(environ):
     # type: (Dict[bytes, bytes]) -> Dict[bytes, bytes]
-    """Return an environment in which a shell has its own options, and reads nothing before what it is given."""
+    """Return an environment in which a shell has its own options, and reads no startup file."""
     return dict((name, value) for name, value in environ.items() if name not in OF_SHELLS)
 
 
@@ -93,7 +93,7 @@ def _run_script(package, prefix, environ, activation, beat):
         return
     shell = find_program(b"bash", environ) or b"/bin/sh"
     variables = dict(environ)
-    variables.pop(b"COEX_KEEP", None)  # what a script does is for all who start the archive
+    variables.pop(b"COEX_KEEP", None)  # a script's changes are for every caller of the archive
     variables.update({
         b"PREFIX": prefix,
         b"ROOT_PREFIX": prefix,
@@ -134,7 +134,7 @@ def compile_sources(manifest, root, environ, beat=nothing, prefix=None, write=wr
     # type: (Manifest, bytes, Dict[bytes, bytes], Callable[[], None], Optional[bytes], Callable[[bytes, bytes], None]) -> None
     """Compile the noarch sources whose .pyc the builder could not make, with the environment's own Python.
 
-    Names are relative to the prefix, as conda gives them. A source that does not compile is no error.
+    Names are relative to the prefix, as conda gives them. A source that does not compile is skipped.
     """
     if not manifest.compile:
         return

@@ -52,7 +52,7 @@ def continue_in(python, path, arguments, environ):
 
 def _output(command):
     # type: (List[bytes]) -> bytes
-    """Return what a command prints; nothing if it fails, or is not there."""
+    """Return the output of a command; an empty one if it fails or does not exist."""
     import subprocess
 
     try:

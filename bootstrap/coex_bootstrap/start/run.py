@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 def main(path, arguments):
     # type: (bytes, List[bytes]) -> int
-    """Start the archive at `path`; returns only where that failed, with the status to end with."""
+    """Start the archive at `path`; returns only if that failed, with the exit status."""
     process = Process()
     try:
         run(path, arguments, compat.environ_bytes(), process)
@@ -106,7 +106,7 @@ def make_ready(places, archive, environ, trace):
 
 def obtain(archive, root, environ, trace):
     # type: (Archive, Root, Dict[bytes, bytes], Trace) -> None
-    """Wait until another process has made the root ready, or do it where none does."""
+    """Wait until another process has made the root ready, or do it if none does."""
     claim = Claim(root.path)
 
     def say():
@@ -176,7 +176,7 @@ def prepare(archive, root, claim, environ, trace):
 
 def finish(manifest, root, directory, claim, environ, trace):
     # type: (Manifest, Root, Directory, Claim, Dict[bytes, bytes], Trace) -> bool
-    """Do what has to be done in the final place, and mark the root as ready: the one that was published, no other."""
+    """Run the steps that need the final place, and mark the published root as ready; return False if another took its place."""
 
     def activation(path):
         # type: (bytes) -> bytes
@@ -197,7 +197,7 @@ def finish(manifest, root, directory, claim, environ, trace):
 
 def write_library(archive, work):
     # type: (Archive, bytes) -> Optional[bytes]
-    """Write the libzstd that the archive carries where it can be loaded from; None where it carries none."""
+    """Write the libzstd that the archive carries into the work directory; return its path, None if it carries none."""
     if LIBZSTD not in archive.members:
         return None
     path = work + b"/libzstd.so"

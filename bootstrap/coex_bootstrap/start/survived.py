@@ -1,4 +1,4 @@
-"""Look at a root of an earlier boot once: whether power failed before the disk had what was written.
+"""Look at a root of an earlier boot once: whether power failed before everything was on the disk.
 
 A journal has names before it has contents, and such files are shorter than they were, mostly empty. A size is not
 enough on a file system that orders nothing, and nobody knows the sizes of what scripts made: such a root is made anew.
@@ -63,7 +63,7 @@ def _has_activation(archive, root):
 
 def _size(path):
     # type: (bytes) -> int
-    """Return the size of a file, -1 for what is none."""
+    """Return the size of a file, -1 if it is not a regular file."""
     try:
         state = os.lstat(path)
     except EnvironmentError:

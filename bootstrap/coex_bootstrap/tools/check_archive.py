@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Examined(Archive):
-    """An archive that opens also where its first lines were altered: `damages` has what was found so far."""
+    """An archive that opens even if its first lines were altered; `damages` lists the damages so far."""
 
     def __init__(self, path):
         # type: (bytes) -> None
@@ -46,12 +46,13 @@ class Examined(Archive):
 
 def damage(part, what, offset=None, size=None, frame=None):
     # type: (str, str, Optional[int], Optional[int], Optional[int]) -> Damage
+    """Return the row of a damage: offset and size are bytes of the file."""
     return {"part": part, "what": what, "offset": offset, "size": size, "frame": frame}
 
 
 def check_archive(archive, decoder, look=None, beat=nothing):
     # type: (Examined, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
-    """Return what is damaged in an archive that could be opened; without a decoder no checksum of zstd is looked at.
+    """Return the damages of an opened archive; without a decoder the checksums of zstd are not compared.
 
     `look` is called with number and content of each whole frame, in any process; what it returned is returned, too.
     """
@@ -62,7 +63,7 @@ def check_archive(archive, decoder, look=None, beat=nothing):
 
 def check_rest(archive, sealed):
     # type: (Archive, bool) -> List[Damage]
-    """Return what is damaged around the frames; the seal only says again that something else is."""
+    """Return the damages outside of the frames; the seal is only compared if there is no other damage."""
     found = list(_check_gaps(archive))
     return found + _check_seal(archive) if sealed and not found else found
 
@@ -99,7 +100,7 @@ def check_frames(archive, decoder, look, beat=nothing):
 
 def read_frame(archive, number, decoder):
     # type: (Archive, int, Optional[Decoder]) -> Optional[bytes]
-    """Return what a frame holds, where there is a decoder; raises ArchiveDamaged."""
+    """Return the content of a frame, None without a decoder; raises ArchiveDamaged."""
     data, frame = archive.frame(number), archive.index.frames[number]
     if hashlib.sha256(data).hexdigest().encode("ascii") != frame.sha256:
         raise ArchiveDamaged("its sha256 is not the one in the index")
@@ -111,7 +112,7 @@ def read_frame(archive, number, decoder):
 
 def _check_gaps(archive):
     # type: (Archive) -> Iterator[Damage]
-    """Yield what of the payload is no frame's: nothing vouches for such bytes."""
+    """Yield the parts of the payload outside of every frame: no checksum covers such bytes."""
     end, base = 0, archive.manifest.prelude
     for offset, size in sorted((frame.offset, frame.size) for frame in archive.index.frames):
         if offset > end:

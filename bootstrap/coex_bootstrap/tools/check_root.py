@@ -45,14 +45,14 @@ class RootCheck(object):
 
     def path(self, inside):
         # type: (bytes) -> Optional[bytes]
-        """Return where a path of the archive stands, or None where that part is not looked at."""
+        """Return the place of a path of the archive, or None if that part is not checked."""
         top, _, rest = inside.partition(b"/")
         place = self.places.get(top)
         return place if place is None or not rest else place + b"/" + rest
 
     def differences(self, beat=nothing):
         # type: (Callable[[], None]) -> List[Difference]
-        """Return what is missing or differs, by path."""
+        """Return the missing and differing paths."""
         self.begin()
         seen = workers.share(len(self.index.frames), self._check_frames, beat)
         return self.finish(each for part in seen for each in part)
@@ -111,7 +111,7 @@ class RootCheck(object):
 
     def _state(self, inside, path):
         # type: (bytes, bytes) -> Optional[os.stat_result]
-        """Return what stands at a path, None where nothing does, or only by way of something that is no directory."""
+        """Return the lstat of a path, None if there is nothing, or if something above it is not a directory."""
         return None if any(inside.startswith(lost) for lost in self.lost) else _state(path)
 
     def _links(self):

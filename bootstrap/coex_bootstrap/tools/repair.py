@@ -1,4 +1,4 @@
-"""Repair a root: what is missing or damaged in it is made again, in place, by renames."""
+"""Repair a root: make missing and damaged files again, in place, by renames."""
 
 import os
 import sys
@@ -55,7 +55,7 @@ def configure(parser):
 
 def execute(path, options, environ):
     # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
-    """Repair the root of the archive at `path`; raises CoexError where it has none, or the file itself is damaged."""
+    """Repair the root of the archive at `path`; raises CoexError if it has none, or if the file itself is damaged."""
     with closing(Archive(path)) as archive:
         root = _find(archive, environ)
         contents = Contents(archive, root.path + b"/prefix", load_decoder(archive))
@@ -153,7 +153,7 @@ def _finish_files(contents, root, directory, paths, claim, environ):
 
 def _compile(manifest, root, directory, claim, environ, changed):
     # type: (form.Manifest, Root, Directory, Claim, Dict[bytes, bytes], bool) -> List[bytes]
-    """Compile what the first start compiled, where it is missing or sources have `changed`; return the sources that lacked it."""
+    """Compile the sources that the first start compiled, if the .pyc is missing or the source is in `changed`; return those."""
     before = _uncompiled(manifest, root.path + b"/prefix")
     if not before and not changed:
         return []

@@ -50,6 +50,7 @@ examples:
 
 def configure(parser):
     # type: (Any) -> None
+    """Add the verb's options."""
     parser.add_argument("-p", "--prefix", metavar="PREFIX", help="where the environment is to be")
     parser.add_argument("--app", metavar="DIR", help="where the files of the application are to be, with --prefix")
     parser.add_argument("--store", metavar="DIR", help="the store that is to have the root of this archive")
@@ -57,7 +58,7 @@ def configure(parser):
 
 def execute(path, options, environ):
     # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
-    """Unpack the archive at `path`; where that fails, nothing of it is left."""
+    """Unpack the archive at `path`; if that fails, nothing of it is left."""
     if bool(options.prefix) == bool(options.store):
         raise Misuse("say where to unpack: -p PREFIX or --store DIR")
     if options.app and not options.prefix:
@@ -92,7 +93,7 @@ def _into_store(archive, path, environ):
         made = not os.path.isdir(path) and distrust(path, named=True) is None
         if made:
             make_store(path)
-            os.chmod(path, 0o755)  # for all who are to read it, whatever the umask
+            os.chmod(path, 0o755)  # readable by others, whatever the umask
         places = [Store(path, explicit=True)]
         root = run.ready_root(places, archive, environ, Trace(environ))
         keep(root.path)
@@ -137,7 +138,7 @@ class Environment(object):
 
     def make(self):
         # type: () -> None
-        """Unpack, give it its place, and run what has to run in it."""
+        """Unpack, rename to the destination, and run the post-link scripts there."""
         work, manifest, done = self.at.new_work(), self.archive.manifest, False
         destinations = [self.at] + ([self.app_at] if self.app_at else [])
         try:
@@ -160,7 +161,7 @@ class Environment(object):
             for destination in destinations:
                 if not done:
                     destination.withdraw()
-            for destination in reversed(destinations):  # the mark of what is not finished is the last to go
+            for destination in reversed(destinations):  # the mark of an unfinished environment is removed last
                 destination.remove_works()
 
     def _unpack(self, work):

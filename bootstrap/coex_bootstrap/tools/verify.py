@@ -1,4 +1,4 @@
-"""Verify an archive, and what it was unpacked to: every byte of both."""
+"""Verify every byte of an archive and of its root."""
 
 import os
 from contextlib import closing
@@ -48,6 +48,7 @@ examples:
 
 def configure(parser):
     # type: (Any) -> None
+    """Add the verb's options."""
     parser.add_argument("--archive", action="store_true", help="verify the file alone")
     parser.add_argument("--root", action="store_true", help="verify the root alone, which must be there")
     parser.add_argument("-p", "--prefix", metavar="PREFIX", help="verify the environment that `unpack -p` made there")
@@ -55,7 +56,7 @@ def configure(parser):
 
 def execute(path, options, environ):
     # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
-    """Return what is damaged of the archive at `path` and of its root."""
+    """Return the damages of the archive at `path` and of its root."""
     alone = options.root or options.prefix
     try:
         archive = Examined(path)
@@ -102,7 +103,7 @@ def _check(archive, decoder, check, whole, beat):
 
 def _name_packages(damages, contents):
     # type: (List[Damage], Optional[Contents]) -> Iterator[Dict[str, Any]]
-    """Yield damages with the package that each is in, where that can be known."""
+    """Yield damages, each with its package if that is known."""
     owners = None
     if any(each["frame"] is not None for each in damages) and contents is not None:
         try:
@@ -116,7 +117,7 @@ def _name_packages(damages, contents):
 
 def _places(manifest, options, environ):
     # type: (Any, Any, Dict[bytes, bytes]) -> Optional[Tuple[bytes, Dict[bytes, bytes]]]
-    """Return what to look at, and where its `prefix` and `app` stand; raises CoexError where it has to be there."""
+    """Return the root or environment to verify, and its `prefix` and `app`; raises CoexError if it has to exist."""
     if options.prefix:
         prefix = absolute(path_bytes(options.prefix))
         if not os.path.isdir(prefix + b"/conda-meta"):
@@ -133,7 +134,7 @@ def _places(manifest, options, environ):
 
 def check_root(check, path, found):
     # type: (RootCheck, bytes, List[Difference]) -> Dict[str, Any]
-    """Return what was found to differ, as the fields of a document."""
+    """Return the differences as fields of a JSON document."""
     owners = Owners(check.contents)
     differences, scripts = by_cause(check.contents, path, check.places, found)
     return {
@@ -149,7 +150,7 @@ def check_root(check, path, found):
 
 def by_cause(contents, path, places, differences):
     # type: (Contents, bytes, Dict[bytes, bytes], List[Difference]) -> Tuple[List[Difference], List[Difference]]
-    """Return what is damaged at `places`, and what post-link scripts changed there before the root was ready."""
+    """Return the damages at `places`, and the files that post-link scripts changed there before the root was ready."""
     found = [pair for pair in differences if not _is_set_by_unpack(contents, pair, places)]
     try:
         ready = os.stat(path + b"/start").st_mtime if contents.archive.manifest.post_link else 0.0

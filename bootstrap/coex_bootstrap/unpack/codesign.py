@@ -106,7 +106,7 @@ class Signer(object):
 
 def _run(command):
     # type: (List[bytes]) -> Optional[str]
-    """Return what a failed command says; None if it succeeded."""
+    """Return the message of a failed command; None if it succeeded."""
     import subprocess
 
     try:

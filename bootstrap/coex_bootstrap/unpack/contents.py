@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def load_decoder(archive):
     # type: (Archive) -> Decoder
-    """Return a decoder, of the libzstd that the archive carries where the host lets it be loaded; raises DecoderMissing."""
+    """Return a decoder, by the archive's own libzstd if the host can load it; raises DecoderMissing."""
     if LIBZSTD not in archive.members:
         return open_decoder()
     place = _temporary_place()
@@ -77,7 +77,7 @@ class Contents(object):
         # type: (int, Optional[bytes]) -> Iterator[Tuple[int, bytes]]
         """Yield (row, content) of the files that begin in a frame; large ones are left out, hashes in others are open.
 
-        `whole` is what the frame holds, where that is known already.
+        `whole` is the content of the frame, if it is decoded already.
         """
         first, last = self.files.rows_of(number)
         rows = [row for row in range(first, last) if row not in self.large]
@@ -119,7 +119,7 @@ class Contents(object):
 
     def fill(self, row, content, hashes):
         # type: (int, bytes, Dict[int, bytes]) -> bytes
-        """Return the content of a file with the sha256 of relocated files, by row, where it has them."""
+        """Return the content of a file with `hashes`, the sha256 of relocated files by row, in its slots."""
         data = bytearray(content)
         for source, offset in self.slots(row):
             known = hashes[source] if isinstance(source, int) else self._hash_content(source)

@@ -1,4 +1,4 @@
-"""Relocate a file in its place: one that is too large to be whole in memory, where it is a binary."""
+"""Relocate a large file in its place; a binary is never whole in memory."""
 
 import hashlib
 import os
@@ -55,7 +55,7 @@ def patch(stream, relocation, prefix):
 
 def fill(path, pieces):
     # type: (bytes, Iterable[Tuple[int, bytes]]) -> None
-    """Write what `pieces` have, offset and bytes, over what the file at `path` has there."""
+    """Write `pieces`, (offset, bytes) each, over the bytes at these offsets of the file at `path`."""
     with open(path, "r+b") as stream:
         for offset, data in pieces:
             stream.seek(offset)
@@ -64,6 +64,7 @@ def fill(path, pieces):
 
 def sha256_of(stream):
     # type: (BinaryIO) -> bytes
+    """Return the sha256 of an open file, in hexadecimal."""
     total = hashlib.sha256()
     stream.seek(0)
     for piece in iter(lambda: stream.read(1 << 20), b""):

@@ -2,7 +2,7 @@
 
 Every root has a list, `frames`: a mark for each frame of packages in its archive, the sha256 of the frame's own sha256
 and of path, mode, time and place of the files in it that are not relocated. A root with the same mark holds the same
-files at the same paths; whoever could write a wrong list into it could as well write its files. They are cloned where
+files at the same paths; a user who could write a wrong list into it could write its files as well. They are cloned where
 the file system can (ioctl_ficlone(2)), and get a second name elsewhere, as conda does it with its package cache. A
 file whose size, mode or time shows that it was changed is not taken.
 """
@@ -58,7 +58,7 @@ class Neighbours(object):
 
     def list(self):
         # type: () -> bytes
-        """Return the list of the new root, which begins to hold what the archive has."""
+        """Return the list of the new root."""
         return b"".join(self.marks[frame] for frame in sorted(self.marks))
 
     def saved(self):
@@ -104,7 +104,7 @@ class Neighbours(object):
             else:
                 return True
         except EnvironmentError:
-            pass  # whoever writes the files meets what is wrong with the place
+            pass  # writing the files meets the same error, and reports it
         for path in made:
             os.unlink(path)
         return False
@@ -122,7 +122,7 @@ class Neighbours(object):
         if not self.may_name or not self._is_as_written(row, state):
             return False
         os.link(source, target)
-        if state.st_atime < compat.NOW - RECENTLY:  # or a cleaner would take it for what nobody uses
+        if state.st_atime < compat.NOW - RECENTLY:  # or a cleaner of temporary files would remove it
             compat.set_times(target, None, self.files.seconds[row], self.files.nanoseconds[row])
         return True
 

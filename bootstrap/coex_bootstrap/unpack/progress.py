@@ -1,6 +1,6 @@
 """Show on a terminal how far frames are decoded: one line that moves, fits, and is gone before the entry point runs.
 
-Nothing is loaded, and nothing is done, where standard error is no terminal.
+Nothing is loaded, and nothing is done, if standard error is not a terminal.
 """
 
 import errno

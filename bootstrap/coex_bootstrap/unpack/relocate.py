@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def apply(relocation, data, prefix, signer=None, path=b""):
     # type: (Relocation, bytes, bytes, Optional[Signer], bytes) -> bytes
-    """Return the content of a file as it is in `prefix`; raises HostUnfit where that is too long.
+    """Return the content of a file relocated for `prefix`; raises HostUnfit if that is too long.
 
     `signer` signs a binary, whose `path` in the root it needs for what it cannot sign alone; raises SigningFailed.
     """

@@ -35,7 +35,7 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
     """Write every directory, file and link of `archive` into `work`, for a root that will stand at `root`.
 
     `beat` is called every few seconds at least; `prefix` is where the environment will stand, if elsewhere.
-    `link` may place plain files that are had without decoding, and returns the frames that they are the plain files of.
+    `link` may link or clone plain files from other roots, and returns the frames whose plain files are done.
     Raises ArchiveDamaged, StoreUnusable (no room, no right) or HostUnfit (the path is too long).
     """
     index = archive.index
@@ -74,8 +74,8 @@ def make_directory(path):
 class Writer(object):
     """Writes files frame by frame; `hashes` collects the sha256 of relocated files by row.
 
-    A unit of its work is a frame, or all frames of large files that are relocated: whoever wrote the last of these can
-    relocate them while others go on. These come first, the largest before all, so that none keeps the others waiting.
+    A unit of its work is a frame, or all frames of large files that are relocated: the process that wrote the last of these
+    relocates them while others go on. Such units come first, the largest before all, so that no process waits at the end.
     Of the frames that are `linked`, the plain files are there already.
     """
 
@@ -125,7 +125,7 @@ class Writer(object):
 
     def _write_frame(self, number):
         # type: (int) -> None
-        """Write one frame; the loop over its plain files is what a first start waits for."""
+        """Write one frame; the loop over its plain files takes most of the time of a first start."""
         files, start = self.files, self.work + b"/"
         content = memoryview(self._content(number))
         for row, done in self.parts.get(number, ()):
@@ -244,6 +244,7 @@ class Writer(object):
 
 def write_all(stream, content):
     # type: (int, Union[bytes, memoryview]) -> None
+    """Write all of a content to a file descriptor."""
     written = os.write(stream, content)
     while written < len(content):
         written += os.write(stream, content[written:])

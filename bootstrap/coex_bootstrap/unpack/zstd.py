@@ -21,7 +21,7 @@ def open_decoder(carried=None):
     """Return a decoder: the standard library's, of the library `carried`, of the host's library, of a program.
 
     `carried` is the path of the libzstd that the archive carries, once written. Raises DecoderMissing with
-    what was tried and why each was refused.
+    the libraries that were tried, each with the reason why it was refused.
     """
     refused = []  # type: List[str]
     ways = [("compression.zstd", _standard_library)]
@@ -133,7 +133,7 @@ def _program(name):
 
 def _communicate(process, frame, limit):
     # type: (Any, bytes, int) -> Tuple[bytes, bytes]
-    """Return up to `limit` bytes of what a program makes of a frame, and what it says: one may expand without end."""
+    """Return up to `limit` bytes that a program decodes from a frame, and its messages: a frame may expand without end."""
     import threading
 
     def feed():
