@@ -9,7 +9,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
-    from typing import Any, Dict, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
 
 def main(path, arguments):
@@ -124,10 +124,10 @@ class Modules(object):
 
 def read_sources(path):
     # type: (str) -> Dict[str, Tuple[str, bytes]]
-    """Return member and source of each module in the tail of an archive, by the module's name.
+    """Return member and source of each module in the tail of an archive, by the module's name; raises Incomplete.
 
-    Members of code are stored, with their sizes in the local headers (APPNOTE 4.3.7). Whether the tail is what
-    was written is looked at when the archive is opened.
+    Members of code are stored, one after another, and have no extra field. Only they are read here: the whole tail is
+    read, and compared with its digest, when the archive is opened.
     """
     import struct
 
@@ -137,26 +137,48 @@ def read_sources(path):
         end = stream.tell() - 22  # of the end record (APPNOTE 4.3.16)
         stream.seek(max(end, 0))
         record = stream.read()
-        size = sum(struct.unpack("<2L", record[12:20].ljust(8)))  # of the members and of their directory
-        if record[:4] != b"PK\5\6" or size > end:
+        size, offset = struct.unpack("<2L", record[12:20].ljust(8))  # of the directory
+        start = end - size - offset
+        if record[:4] != b"PK\5\6" or start < 0:
             raise Incomplete()
-        stream.seek(end - size)
-        tail = stream.read(size)
+        stream.seek(start + offset)
+        members = read_code_members(stream.read(size))
+        if not members:
+            raise Incomplete()
+        first, last = members[0][0], sum(members[-1][:2])
+        stream.seek(start + first)
+        code = stream.read(last - first)
     finally:
         stream.close()
-    sources, place = {}, 0  # type: Dict[str, Tuple[str, bytes]], int
-    while tail[place : place + 4] == tail[:4]:
-        packed, _, length, more = struct.unpack("<2L2H", tail[place + 18 : place + 30])
-        first = place + 30 + length + more
-        place, member = first + packed, tail[place + 30 : place + 30 + length].decode("ascii")
+    return dict((name_of(member), (member, code[offset - first : offset - first + size])) for offset, size, member in members)
+
+
+def read_code_members(directory):
+    # type: (bytes) -> List[Tuple[int, int, str]]
+    """Return offset in the tail, size and name of each module in the directory of a zip, by offset (APPNOTE 4.3.12)."""
+    import struct
+
+    place, members = 0, []
+    while place < len(directory):
+        size, _, length, more, comment = struct.unpack("<2L3H", directory[place + 20 : place + 34])
+        (offset,) = struct.unpack("<L", directory[place + 42 : place + 46])
+        member = str(directory[place + 46 : place + 46 + length].decode("ascii"))
         if member.endswith(".py") and "/" in member:
-            name = member[:-3].replace("/", ".")
-            sources[name[:-9] if is_package(member) else name] = str(member), tail[first:place]
-    return sources
+            members.append((offset + 30 + length, size, member))
+        place += 46 + length + more + comment
+    return sorted(members)
+
+
+def name_of(member):
+    # type: (str) -> str
+    """Return the name of the module that is in a member."""
+    name = member[:-3].replace("/", ".")
+    return name[: -len(".__init__")] if is_package(member) else name
 
 
 def is_package(member):
     # type: (str) -> bool
+    """Return whether a member is that of a package."""
     """Return whether a member of the tail is the code of a package."""
     return member.endswith("/__init__.py")
 
