@@ -14,7 +14,7 @@ from ..root.activation import check_variables, portable_scripts
 from .writer import prelude_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from coex_bootstrap.format.index import IndexDraft
 
@@ -42,7 +42,7 @@ class Description:
     libzstd: str  # what it came from
     compile: dict[str, object] | None  # {python, sources} that a host compiles
     runs_post_link: bool  # on the host
-    pip: list[dict[str, Any]]
+    pip: Sequence[Mapping[str, object]]
 
 
 def make_manifest(of: Description, layout: Layout, payload: Payload, index: IndexDraft) -> form.Manifest:
@@ -65,7 +65,7 @@ def make_manifest(of: Description, layout: Layout, payload: Payload, index: Inde
         "post_link": [_identity(plan.package) for plan in of.plans if of.runs_post_link and _has_post_link(plan)],
         "libzstd": of.libzstd,
         "compile": of.compile,
-        **({"pip": of.pip} if of.pip else {}),
+        **({"pip": list(of.pip)} if of.pip else {}),
     })  # fmt: skip
 
 

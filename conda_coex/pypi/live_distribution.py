@@ -1,20 +1,21 @@
-"""Name the Python distributions among the files of a live prefix that no conda package brought, for the manifest."""
+"""Describe the Python distributions of a live prefix that are not from conda packages, for the manifest."""
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from ..root.content import Content
-from .metadata import Row, describe, origin
+from .direct_url_json import parse_direct_url
+from .metadata import describe, origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..root.content import Link
+    from .metadata import Distribution, Origin
 
 METADATA = re.compile(
     r"(prefix/(?:lib/python[^/]+/site-packages/[^/]+\.(?:dist-info|egg-info|egg/EGG-INFO)"
@@ -22,10 +23,10 @@ METADATA = re.compile(
 )
 
 
-def distributions(items: Iterable[Content | Link]) -> list[Row]:
-    """Return name, version and source of each, by name; of a directory of the builder the last name alone is told."""
+def distributions(items: Iterable[Content | Link]) -> list[Distribution]:
+    """Return name, version and source of each, sorted by name; of a directory of the builder only its last name."""
     files = {item.path: item for item in items if isinstance(item, Content)}
-    found: dict[str, Row] = {}
+    found: dict[str, Distribution] = {}
     for path in sorted(files):
         match = METADATA.match(path)
         if match is None:
@@ -36,12 +37,9 @@ def distributions(items: Iterable[Content | Link]) -> list[Row]:
     return [found[name] for name in sorted(found)]
 
 
-def _origin(file: Content | None) -> Row:
-    try:
-        fields = json.loads(_data(file)) if file is not None else {}
-        return origin(fields) if isinstance(fields, dict) else {}
-    except (ValueError, AttributeError):  # not JSON, or not an object with these fields
-        return {}
+def _origin(file: Content | None) -> Origin:
+    found = parse_direct_url(_data(file)) if file is not None else None
+    return origin(found) if found is not None else {}
 
 
 def _data(file: Content) -> bytes:

@@ -1,40 +1,64 @@
-"""List the Python distributions that are not conda packages for the manifest, by their own metadata and PEP 610's."""
+"""Describe Python distributions for the manifest, by their own metadata and PEP 610's."""
 
 from __future__ import annotations
 
 import posixpath
 from email.parser import HeaderParser
-from typing import Any
+from typing import TypedDict
 from urllib.parse import unquote, urlsplit
 
 from coex_bootstrap.base.urls import without_credentials
 
-Row = dict[str, Any]
+from .direct_url_json import DirectUrl, as_table, as_text
 
 
-def describe(metadata: bytes, *, requested: bool) -> Row:
+class Origin(TypedDict, total=False):
+    """Where a distribution came from, as far as anybody may see it: a `url`, or the name of a `file`."""
+
+    url: str
+    file: str
+    sha256: str
+    commit: str
+    vcs: str  # unless it is git
+    subdirectory: str
+
+
+class Distribution(Origin, total=False):
+    """A row of the manifest's field `pip`."""
+
+    name: str
+    version: str
+    requested: bool  # by the user, not only by another distribution
+
+
+def describe(metadata: bytes, *, requested: bool) -> Distribution:
     """Return name and version from a METADATA or PKG-INFO file, in words of one line."""
     fields = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
-    words = ("".join(mark if mark.isprintable() else "?" for mark in str(fields[key])) for key in ("Name", "Version"))
-    return {**dict(zip(("name", "version"), words, strict=True)), "requested": requested}
+    name, version = (
+        "".join(mark if mark.isprintable() else "?" for mark in str(fields[key])) for key in ("Name", "Version")
+    )
+    return {"name": name, "version": version, "requested": requested}
 
 
-def origin(download: Row) -> Row:
-    """Return the origin of a package, without credentials and without directories of the builder."""
-    url = without_credentials(str(download.get("url", "")))
+def origin(download: DirectUrl) -> Origin:
+    """Return where a distribution came from, without credentials, and without directories of the builder."""
+    url = without_credentials(download.url)
     parts = urlsplit(url)
-    archive = download.get("archive_info") or {}
-    sha256 = (archive.get("hashes") or {}).get("sha256") or str(archive.get("hash", "")).partition("sha256=")[2]
-    repository = download.get("vcs_info") or {}
-    row: Row = {"sha256": sha256} if sha256 else {}
-    if repository.get("commit_id"):
-        row["commit"] = repository["commit_id"]
-        if repository.get("vcs", "git") != "git":
-            row["vcs"] = repository["vcs"]
-    if download.get("subdirectory"):
-        row["subdirectory"] = download["subdirectory"]
+    archive = as_table(download.fields.get("archive_info"))
+    sha256 = (
+        as_text(as_table(archive.get("hashes")).get("sha256")) or as_text(archive.get("hash")).partition("sha256=")[2]
+    )
+    repository = as_table(download.fields.get("vcs_info"))
+    row: Origin = {"sha256": sha256} if sha256 else {}
+    if commit := as_text(repository.get("commit_id")):
+        row["commit"] = commit
+        vcs = as_text(repository.get("vcs")) or "git"
+        if vcs != "git":
+            row["vcs"] = vcs
+    if subdirectory := as_text(download.fields.get("subdirectory")):
+        row["subdirectory"] = subdirectory
     if parts.scheme == "file":
-        return {**row, "file": posixpath.basename(unquote(parts.path).rstrip("/"))}
-    if parts.scheme:
+        row["file"] = posixpath.basename(unquote(parts.path).rstrip("/"))
+    elif parts.scheme:
         row["url"] = url.partition("#")[0]
     return row

@@ -10,14 +10,14 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.shell import OPTIONS as SHELL_OPTIONS
 from coex_bootstrap.base.urls import without_credentials
 from coex_bootstrap.start.activate import needed_shell, write_activation
 
 from ..errors import PipFailed
+from .direct_url_json import as_table, parse_direct_url
 from .requirements import gather
 
 if TYPE_CHECKING:
@@ -81,10 +81,11 @@ class Pip:
                 (cache / downloads).symlink_to(theirs)
         return cache
 
-    def install(self, sections: Sequence[PipSection]) -> list[dict[str, Any]]:
-        """Install sections in one run, so that they agree; return pip's report, empty if pip is too old for one.
+    def install(self, sections: Sequence[PipSection]) -> list[dict[str, object]]:
+        """Install sections in one run of pip, which finds versions that fit them all.
 
-        Sections of a lock have their dependencies beside them: those are installed as they are.
+        Sections of a lock file name their dependencies too, and are installed as they are. Returns the items of pip's
+        installation report, none if pip is too old for one. Raises PipFailed.
         """
         lines = self.scratch / "requirements.txt"
         lines.touch(0o600)  # it may have credentials
@@ -97,7 +98,8 @@ class Pip:
         self._run([*OPTIONS, *options], sections[0].directory)
         if self.reports and not report.is_file():
             raise PipFailed("pip did not run: a script in etc/conda/activate.d ends the shell that reads it")
-        return list(json.loads(report.read_text("utf-8"))["install"]) if self.reports else []
+        items = as_table(json.loads(report.read_text("utf-8"))).get("install") if self.reports else []
+        return [as_table(item) for item in items] if isinstance(items, list) else []
 
     def settle(self, source: str) -> None:
         """Install an editable package for good: the archive cannot point at the builder's sources."""
@@ -136,8 +138,8 @@ def _environ(date: int, offline: bool) -> dict[str, str]:
 def editable_sources(site_packages: Path) -> Iterator[str]:
     """Yield the directories that editable installs point at (PEP 610, and setuptools' older `.egg-link`)."""
     for path in sorted(site_packages.glob("*.dist-info/direct_url.json")):
-        found = json.loads(path.read_text("utf-8"))
-        if (found.get("dir_info") or {}).get("editable"):
-            yield unquote(urlsplit(found["url"]).path)
+        found = parse_direct_url(path.read_bytes())
+        if found is not None and found.is_editable and found.local_path is not None:
+            yield found.local_path
     for path in sorted(site_packages.glob("*.egg-link")):
         yield path.read_text("utf-8").splitlines()[0]

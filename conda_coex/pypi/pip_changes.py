@@ -8,7 +8,6 @@ import re
 import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from coex_bootstrap.base.urls import without_credentials
 from coex_bootstrap.format.relocation import ENCODINGS
@@ -21,13 +20,14 @@ from ..prefix.unmanaged import collect_unmanaged
 from ..prefix.walk import Tree, walk
 from ..root.content import SECOND, Content, Link
 from ..root.source import OnDisk
-from .metadata import Row, describe, origin
+from .direct_url_json import DirectUrl, as_table, as_text, parse_direct_url
+from .metadata import Distribution, describe, origin
 from .pip import Pip, Program, editable_sources
 from .record import blank_hashes
 from .requirements import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..inputs.environment import Environment, PipSection
@@ -45,7 +45,7 @@ class Installed:
     items: list[Content | Link] = field(default_factory=list)
     sources: list[Content] = field(default_factory=list)  # to be compiled
     removed: frozenset[str] = frozenset()  # files of conda packages that pip took away
-    lock: list[Row] = field(default_factory=list)  # name, version, requested, and url or file with sha256
+    lock: list[Distribution] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -82,7 +82,7 @@ def find_pip(packages: Sequence[Package]) -> Program:
 def install(prefix: Path, environment: Environment, python: Python, pip: Pip, date: int) -> Installed:
     """Let pip install the sections; raises PipFailed with what pip said."""
     before = walk(prefix)
-    reported: list[Row] = []
+    reported: list[dict[str, object]] = []
     for sections in _runs(environment.pip):
         reported += pip.install(sections)
     site_packages = prefix / python.site_packages
@@ -103,7 +103,7 @@ def _runs(sections: Sequence[PipSection]) -> Iterator[Sequence[PipSection]]:
     yield from ((section,) for section in sections if section.pinned)
 
 
-def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[Row]) -> Installed:
+def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[Distribution]) -> Installed:
     after = walk(prefix)
     unchanged = {path for path, state in after.files.items() if _same(before.files.get(path), state)}
     unchanged |= {path for path, target in after.links.items() if before.links.get(path) == target}
@@ -150,13 +150,17 @@ def _new_distributions(site_packages: Path, before: Tree, prefix: Path) -> Itera
             yield directory
 
 
-def _lock(site_packages: Path, before: Tree, prefix: Path, reported: list[Row]) -> Iterator[Row]:
-    """Yield the packages that were installed, with their origin as far as pip reports it."""
-    downloads = ((row["metadata"]["name"], row.get("download_info") or {}) for row in reported)
-    sources: dict[str, Row] = {canonicalize_name(name): found for name, found in downloads}
+def _lock(
+    site_packages: Path, before: Tree, prefix: Path, reported: Iterable[Mapping[str, object]]
+) -> Iterator[Distribution]:
+    """Yield the installed distributions, with their origin if pip reports it."""
+    downloads: dict[str, DirectUrl] = {}
+    for item in reported:
+        name = as_text(as_table(item.get("metadata")).get("name"))
+        downloads[canonicalize_name(name)] = DirectUrl(as_table(item.get("download_info")))
     for directory in _new_distributions(site_packages, before, prefix):
         row = describe((directory / "METADATA").read_bytes(), requested=(directory / "REQUESTED").exists())
-        yield {**row, **origin(sources.get(canonicalize_name(row["name"]), {}))}
+        yield {**row, **origin(downloads.get(canonicalize_name(row["name"]), DirectUrl({})))}
 
 
 def _publish_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
@@ -166,16 +170,17 @@ def _publish_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
     """
     for directory in _new_distributions(site_packages, before, prefix):
         path, record = directory / "direct_url.json", directory / "RECORD"
-        fields = json.loads(path.read_text("utf-8")) if path.is_file() else {"url": ""}
-        url = without_credentials(fields["url"])
-        is_local = urlsplit(url).scheme == "file"
-        if url == fields["url"] and not is_local:
+        found = parse_direct_url(path.read_bytes()) if path.is_file() else None
+        if found is None:
+            continue
+        url, is_local = without_credentials(found.url), found.local_path is not None
+        if url == found.url and not is_local:
             continue
         path.unlink()
         row = f"{directory.name}/direct_url.json,"
         lines = record.read_text("utf-8").splitlines(keepends=True)
         lines = [line for line in lines if not line.startswith(row)]
         if not is_local:
-            path.write_text(json.dumps({**fields, "url": url}), "utf-8")
+            path.write_text(json.dumps({**found.fields, "url": url}), "utf-8")
             lines.append(f"{row},\n")
         record.write_text("".join(lines), "utf-8")

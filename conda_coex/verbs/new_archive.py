@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..archive import writer
 from ..archive.compression_level import DEFAULT_LEVEL
@@ -22,7 +22,7 @@ from .host_notes import ending_scripts, same_names
 from .outcome import Created
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from coex_bootstrap.format.index import IndexDraft
@@ -67,7 +67,7 @@ class Build:
     cache: FrameCache
     date: int  # seconds since 1970
     compile: list[str]  # sources that the host compiles
-    pip: list[dict[str, Any]]
+    pip: Sequence[Mapping[str, object]]  # rows of the manifest's field of that name
     runs_post_link: bool = True
 
 

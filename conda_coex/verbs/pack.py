@@ -95,7 +95,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     pip = distributions(unmanaged.items)
     unreplaced = compiled.UnreplacedPaths(unmanaged.fixed)
     items = compiled.limit_edits(unmanaged.items, names, unreplaced)
-    unmanaged.items = list(blank_hashes(*direct_url.settle(items, names, brought.moved)))
+    unmanaged.items = list(blank_hashes(*direct_url.without_builder_paths(items, names, brought.moved)))
     plans = [replace(plan, files=tuple(compiled.limit_edits(plan.files, names, unreplaced))) for plan in planned.plans]
     if selection.leaves_out("x.pyc") is not None:
         plans = [replace(plan, compiled={}) for plan in plans]

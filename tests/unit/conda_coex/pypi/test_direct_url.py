@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.pypi.direct_url import settle
+from conda_coex.pypi.direct_url import without_builder_paths
 from conda_coex.pypi.record import blank_hashes
 from conda_coex.root.content import Content
 from conda_coex.root.source import OnDisk
@@ -28,7 +28,7 @@ def packed(directory: Path, url: str) -> dict[str, str]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         items.append(Content(f"{INFO}/{name}", 0o644, 0, OnDisk(file), len(text)))
-    made = blank_hashes(*settle(items, [str(directory / "prefix")], lambda _: None))
+    made = blank_hashes(*without_builder_paths(items, [str(directory / "prefix")], lambda _: None))
     found = {item.path.rpartition("/")[2]: item.read() for item in made if isinstance(item, Content)}
     return {name: data.decode() for name, data in found.items() if data is not None}
 
