@@ -180,7 +180,7 @@ def test_host_without_bash(pack: Pack, tmp_path: Path) -> None:
         pytest.skip("only root may mount")
     archive = pack(script("export A=1; [[ -n 1 ]]\n"))
     hide = 'for b in /bin/bash /usr/bin/bash; do mount --bind /dev/null "$b" 2>/dev/null; done; exec "$@"'
-    for said in ("coex: note: no bash is here, for which activation scripts of the packages are; sh runs them\n", ""):
+    for said in ("coex: note: this host has no bash, which activation scripts are for; sh runs them\n", ""):
         status, found, errors = start(archive, tmp_path, {}, ("unshare", "-m", "sh", "-c", hide, "sh"))
         assert (status, found["A"]) == (0, "1")
         assert errors.startswith(said)

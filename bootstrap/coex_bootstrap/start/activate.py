@@ -94,11 +94,11 @@ unset -f _coex_scripts
 unset _coex_directory _coex_options"""
 
 
-def write_activation(root, write=write_file, baked=(), prefix=None, keep=()):
+def write_activation(root, write=write_file, variables=(), prefix=None, keep=()):
     # type: (bytes, Callable[[bytes, bytes], None], Sequence[Variable], Optional[bytes], Sequence[str]) -> bytes
     """Write `activate.sh` of the root from the scripts and variables of its prefix; return its path.
 
-    `baked` are the archive's own variables, and `keep` names that are not removed, as in its manifest; a `prefix` is
+    `variables` are the archive's own (--env), and `keep` names that are not removed, as in its manifest; a `prefix` is
     where the environment is, if elsewhere.
     """
     prefix, path = prefix or root + b"/prefix", root + b"/activate.sh"
@@ -114,9 +114,9 @@ def write_activation(root, write=write_file, baked=(), prefix=None, keep=()):
         b"fixed": compat.utf8("\n".join("export %s=%s" % pair for pair in sorted(FIXED.items()))),
         b"variables": b"\n".join(
             [_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())]
-            + [_baked_line(variable, root) for variable in baked]
+            + [_variable_line(variable, root) for variable in variables]
         ),
-        b"after": b"\n".join(_baked_line(variable, root) for variable in baked if not variable["default"]),
+        b"after": b"\n".join(_variable_line(variable, root) for variable in variables if not variable["default"]),
         b"scripts": fill(SCRIPTS, {b"sourced": sourced}) if sourced else b"",
     }
     write(path, fill(TEMPLATE, fields))
@@ -149,7 +149,7 @@ def _assignment(name, value):
     return keep + b"\n" + (b"unset " + upper if value is None else b"export " + upper + b"=" + quote(value))
 
 
-def _baked_line(variable, root):
+def _variable_line(variable, root):
     # type: (Variable, bytes) -> bytes
     """Export one of the archive's own variables; the scripts see it, and what they make of it does not stay.
 

@@ -22,10 +22,9 @@ from ..unpack.link import LIST, Neighbours
 from ..unpack.progress import Progress
 from ..unpack.writer import unpack
 from ..unpack.zstd import open_decoder
-from .activate import needed_shell, write_activation
+from .finish import Finish
 from .host import check_host
-from .launch import start, write_start
-from .post_link import compile_sources, run_post_link
+from .launch import start
 from .rosetta import continue_in, find_native_python
 from .survived import is_lost
 
@@ -176,21 +175,13 @@ def prepare(archive, root, claim, environ, trace):
 
 def finish(manifest, root, directory, claim, environ, trace):
     # type: (Manifest, Root, Directory, Claim, Dict[bytes, bytes], Trace) -> bool
-    """Run the steps that need the final place, and mark the published root as ready; return False if another took its place."""
-
-    def activation(path):
-        # type: (bytes) -> bytes
-        return write_activation(path, directory.write, manifest.env, keep=manifest.kept_variables)
-
-    run_post_link(manifest, root.path, environ, activation, claim.beat)
+    """Finish the published root; return False if another has taken its place meanwhile."""
+    steps = Finish(manifest, root.path, environ, directory.write, claim.beat)
+    steps.run_scripts()
     trace.done("post-link scripts")
-    compile_sources(manifest, root.path, environ, claim.beat, write=directory.write)
+    steps.compile()
     trace.done("compile")
-    path = activation(root.path)
-    shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
-    if shell == b"":
-        sys.stderr.write("coex: note: no bash is here, for which activation scripts of the packages are; sh runs them\n")
-    write_start(manifest, root.path, path, shell, directory.write)
+    steps.write_start()
     trace.done("write the start")
     return directory.is_at(root.path)
 

@@ -8,9 +8,7 @@ from ..base.compat import one_line, text, utf8, visible
 from ..base.errors import CoexError
 from ..format import manifest as form
 from ..format.archive import Archive
-from ..start.activate import needed_shell, write_activation
-from ..start.launch import write_start
-from ..start.post_link import compile_sources, run_post_link
+from ..start.finish import Finish
 from ..store.boot import keep
 from ..store.claim import Claim
 from ..store.directory import Directory
@@ -27,7 +25,7 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Set
+    from typing import Any, Dict, List, Set, Tuple
 
     from ..format.manifest import PostLink
     from ..store.store import Root
@@ -63,8 +61,9 @@ def execute(path, options, environ):
         try:
             claim.wait(lambda: False, lambda: _say(path))
             with closing(Directory(root.path)) as directory:
-                repaired, rewritten = _repair(contents, root, directory, claim, environ)
-                compiled = _compile(archive.manifest, root, directory, claim, environ, bool(repaired))
+                steps = Finish(archive.manifest, root.path, environ, directory.write, claim.beat)
+                repaired, rewritten = _repair(contents, root, steps, claim)
+                compiled = _compile(archive.manifest, root, steps, bool(repaired))
             if repaired or rewritten or compiled:
                 keep(root.path)
         except EnvironmentError as error:
@@ -103,12 +102,12 @@ def _find(archive, environ):
     raise CoexError(where, archive.path, "start it, or name its store in COEX_ROOT")
 
 
-def _repair(contents, root, directory, claim, environ):
-    # type: (Contents, Root, Directory, Claim, Dict[bytes, bytes]) -> Any
+def _repair(contents, root, steps, claim):
+    # type: (Contents, Root, Finish, Claim) -> Tuple[List[bytes], bool]
     """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
     places = {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
     found = verify.by_cause(contents, root.path, places, RootCheck(contents, places).differences())[0]
-    if not found and root.ready() and _is_current(contents, root):
+    if not found and root.ready() and _is_current(steps, root):
         return [], False
     aside = root.start + ASIDE
     for path in (root.start, root.path + b"/activate.sh"):
@@ -117,20 +116,20 @@ def _repair(contents, root, directory, claim, environ):
     if os.path.lexists(root.start):
         os.rename(root.start, aside)
     paths = rewrite(contents, places, found, claim)
-    _finish_files(contents, root, directory, set(paths), claim, environ)
+    _run_scripts(contents, steps, set(paths))
     if os.path.lexists(aside):
         os.rename(aside, root.start)  # of its old time, by which what post-link scripts changed is known
-        if root.ready() and _is_current(contents, root):
+        if root.ready() and _is_current(steps, root):
             return paths, False
-    _write_start(contents, root, directory, environ)
+    steps.write_start()
     return paths, True
 
 
-def _is_current(contents, root):
-    # type: (Contents, Root) -> bool
+def _is_current(steps, root):
+    # type: (Finish, Root) -> bool
     """Return whether the activation of the root is the one that its prefix asks for."""
-    written, manifest = {}, contents.archive.manifest  # type: Dict[bytes, bytes], form.Manifest
-    path = write_activation(root.path, written.__setitem__, manifest.env, keep=manifest.kept_variables)
+    written = {}  # type: Dict[bytes, bytes]
+    path = steps.write_activation(root.path, written.__setitem__)
     try:
         with open(path, "rb") as stream:
             return stream.read() == written[path]
@@ -138,26 +137,21 @@ def _is_current(contents, root):
         return False
 
 
-def _finish_files(contents, root, directory, paths, claim, environ):
-    # type: (Contents, Root, Directory, Set[bytes], Claim, Dict[bytes, bytes]) -> None
-    """Run the scripts of repaired packages again."""
-    manifest, owners = contents.archive.manifest, Owners(contents)
+def _run_scripts(contents, steps, paths):
+    # type: (Contents, Finish, Set[bytes]) -> None
+    """Run the post-link scripts of repaired packages again."""
+    owners = Owners(contents)
     dists = set(owners.of_path(path) for path in paths)
-    again = [script for script in manifest.post_link if any(_is_of(dist, script) for dist in dists)]
-    if again:
-        run_post_link(
-            manifest.replace(post_link=again), root.path, environ,
-            lambda path: write_activation(path, directory.write, manifest.env), claim.beat,
-        )
+    steps.run_scripts([script for script in steps.manifest.post_link if any(_is_of(dist, script) for dist in dists)])
 
 
-def _compile(manifest, root, directory, claim, environ, changed):
-    # type: (form.Manifest, Root, Directory, Claim, Dict[bytes, bytes], bool) -> List[bytes]
+def _compile(manifest, root, steps, changed):
+    # type: (form.Manifest, Root, Finish, bool) -> List[bytes]
     """Compile the sources that the first start compiled, if the .pyc is missing or the source is in `changed`; return those."""
     before = _uncompiled(manifest, root.path + b"/prefix")
     if not before and not changed:
         return []
-    compile_sources(manifest, root.path, environ, claim.beat, write=directory.write)
+    steps.compile()
     return sorted(before - _uncompiled(manifest, root.path + b"/prefix"))
 
 
@@ -179,15 +173,6 @@ def _uncompiled(manifest, prefix):
 def _is_of(dist, script):
     # type: (str, PostLink) -> bool
     return dist.startswith("%s-%s-" % (script["name"], script["version"]))
-
-
-def _write_start(contents, root, directory, environ):
-    # type: (Contents, Root, Directory, Dict[bytes, bytes]) -> None
-    """Write activation and start as the first start did: the root is ready from then on."""
-    manifest = contents.archive.manifest
-    path = write_activation(root.path, directory.write, manifest.env, keep=manifest.kept_variables)
-    shell = needed_shell(manifest.portable, root.path + b"/prefix", environ)
-    write_start(manifest, root.path, path, shell, directory.write)
 
 
 VERB = Verb("repair", "Repair the unpacked files of an archive.", ABOUT, configure, execute)

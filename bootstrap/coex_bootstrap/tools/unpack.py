@@ -11,12 +11,10 @@ from ..base.trace import Trace
 from ..base.working_directory import absolute
 from ..format.archive import Archive
 from ..start import run
-from ..start.activate import write_activation
+from ..start.finish import Finish
 from ..start.host import check_host
-from ..start.post_link import compile_sources, run_post_link
 from ..store.boot import keep, sync
 from ..store.destination import Destination, mark_unfinished, remove_unfinished
-from ..store.directory import write_file
 from ..store.leftovers import cannot_be_moved
 from ..store.removal import remove
 from ..store.store import TAG, Store, make_store
@@ -148,8 +146,9 @@ class Environment(object):
             identity = self.at.identity(work + b"/prefix")
             mark_unfinished(work, [identity])
             self.at.place(work + b"/prefix")
-            run_post_link(manifest, work, self.environ, self._activation, prefix=self.prefix)
-            compile_sources(manifest, work, self.environ, prefix=self.prefix)
+            steps = Finish(manifest, work, self.environ, prefix=self.prefix)
+            steps.run_scripts()
+            steps.compile()
             if self.app_at:
                 source = self._near(work + b"/app", self.app_at)
                 mark_unfinished(work, [identity, self.app_at.identity(source)])
@@ -172,10 +171,6 @@ class Environment(object):
             unpack(self.archive, work, work, progress.counted(decoder), beat, prefix=self.prefix)
         finally:
             progress.stop()
-
-    def _activation(self, work):
-        # type: (bytes) -> bytes
-        return write_activation(work, write_file, prefix=self.prefix)
 
     def _near(self, path, destination):
         # type: (bytes, Destination) -> bytes

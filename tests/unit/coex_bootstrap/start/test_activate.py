@@ -328,14 +328,14 @@ def test_variables_of_the_archive(root, shell, environ):
     """Set over everyone's, as the scripts see too; a default is only for who has none."""
     write(root + b"/prefix/etc/conda/env_vars.d/a.json", b'{"PACKAGE": "package", "BOTH": "package"}')
     write(root + b"/prefix/etc/conda/activate.d/a.sh", b'export SEEN="$BOTH/$DEFAULT" SCRIPT=script BOTH=script\n')
-    baked = [
+    own = [
         {"name": name, "value": value, "default": default}
         for name, value, default in (
             ("BOTH", "b'o$t\\h \n", False), ("PACKAGE", "x", True), ("DEFAULT", "d", True), ("CALLER", "x", True),
             ("EMPTY", "x", True), ("OVER", u"\xe9", False), ("PLACES", "${COEX_APP}/a:${COEX_PREFIX}:$COEX_APP", False),
         )
     ]
-    path = write_activation(root, baked=baked)
+    path = write_activation(root, variables=own)
     environ.update({b"CALLER": b"caller", b"EMPTY": b"", b"OVER": b"caller"})
     code = b'. "$1"; printf "%s|" "$BOTH" "$PACKAGE" "$DEFAULT" "$CALLER" "$EMPTY" "$OVER" "$PLACES" "$SEEN" "$SCRIPT"'
     out = subprocess.check_output([word.encode("ascii") for word in shell] + [b"-c", code, b"sh", path], env=environ)

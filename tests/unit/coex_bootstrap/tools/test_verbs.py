@@ -11,6 +11,7 @@ from coex_bootstrap.base import compat
 from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Link
+from coex_bootstrap.start import finish
 from coex_bootstrap.tools import cache, output, unpack
 from coex_bootstrap.tools import main as tools
 from coex_bootstrap.unpack import contents
@@ -267,7 +268,7 @@ def test_unpack_that_was_killed_is_begun_anew(archive, environ, place, monkeypat
     for name in there:
         os.makedirs(place + name + b"/lost+found")
     with monkeypatch.context() as patched:
-        patched.setattr(unpack, function, lambda *words, **named: os._exit(9))
+        patched.setattr(finish if hasattr(finish, function) else unpack, function, lambda *words, **named: os._exit(9))
         unpack_and_die(archive, environ, place)
     words = (b"unpack", b"-p", place + b"/env", b"--app", place + b"/app")
     status, found, _ = ask(archive, environ, *words)
