@@ -1,4 +1,4 @@
-"""Every difference between Python 2 and 3 that the bootstrap knows."""
+"""Hide the differences between Python 2 and 3 from the rest of the bootstrap."""
 
 import os
 import re
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 PY2 = sys.version_info[0] == 2
 READS_AT = hasattr(os, "pread")  # not 2.7
-NOW = int(time.time())  # what cleaners take for the last use of what is written
-# What moves a terminal's cursor, changes its colours, ends a line or turns the order of letters, and halves of pairs.
+NOW = int(time.time())  # access time of unpacked files: cleaners read it as the last use
+# Characters that move a cursor, change colours, end a line or reverse the order of letters; and lone surrogates.
 UNSEEN = (
     u"[\\x00-\\x1f\\x7f-\\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
     u"|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
@@ -40,16 +40,16 @@ def native(path):
 
 def readable(path):
     # type: (bytes) -> str
-    """Return bytes as text to show: what is no UTF-8 is replaced."""
+    """Return bytes as text to show; invalid UTF-8 is replaced."""
     text = path.decode("utf-8", "replace")
     return text.encode("utf-8") if PY2 else text  # type: ignore[return-value,unused-ignore]
 
 
 def visible(found):
     # type: (Union[str, bytes]) -> str
-    """Return what a file, a path or a caller says as text of one line, in which what cannot be seen is an escape.
+    """Return text on one line, with invisible characters escaped.
 
-    All that is printed of such things goes through here.
+    Everything printed that comes from a file, a path or a caller goes through here.
     """
     shown = text(found) if isinstance(found, bytes) else found
     return re.sub(UNSEEN, _escape, shown)
@@ -58,7 +58,7 @@ def visible(found):
 def _escape(mark):
     # type: (re.Match[str]) -> str
     number = ord(mark.group())
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no UTF-8
+    if 0xDC80 <= number <= 0xDCFF:  # a byte that is not UTF-8
         number -= 0xDC00
     return (u"\\x%02x" if number < 0x100 else u"\\u%04x") % number
 
@@ -72,7 +72,7 @@ def one_line(found):
 
 def text(path):
     # type: (bytes) -> str
-    """Return bytes as text, as a JSON document takes it; 3 can turn what is no UTF-8 into bytes again."""
+    """Return bytes as text, as a JSON document takes it; Python 3 can turn invalid UTF-8 back into bytes."""
     return path.decode("utf-8", "replace" if PY2 else "surrogateescape")
 
 

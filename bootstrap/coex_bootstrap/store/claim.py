@@ -3,7 +3,7 @@
 A claim is a directory beside the root with one empty file, whose name says who has it:
 
     ROOT.claim/HOST-PID-START-RANDOM     held, and refreshed every few seconds while its owner works
-    ROOT.claim-HOST-PID-START-RANDOM/    of a process that waits: a rename over ROOT.claim takes it, unless it is held
+    ROOT.claim-HOST-PID-START-RANDOM/    made by a waiting process, which renames it to ROOT.claim; that fails while it is held
 
 A dead owner's claim is taken over by renaming that one file, which only one process can. No file is wrong
 because of a claim that was lost: work directories are unique and a root is published by one rename.
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 BEAT = 5  # seconds between two refreshes of a claim
 STALE = 60  # seconds without one after which an owner counts as dead, wherever it is
 LONGEST_SLEEP = 0.2
-NOTICE = 1  # seconds of waiting after which it is said
+NOTICE = 1  # seconds of waiting before the user is told
 EVERY = 5  # tries between two looks at the owner
 
 HELD = (errno.EEXIST, errno.ENOTEMPTY)
-REFUSALS = 3  # of one rename, with nothing in its way, that are not chance
+REFUSALS = 3  # refused renames, with nothing in the way, before the error is raised
 
 
 def this_host():
@@ -148,7 +148,7 @@ class Claim(object):
         # type: () -> None
         if not os.path.isdir(self.own):
             os.mkdir(self.own, 0o755)
-            os.chmod(self.own, 0o755)  # whoever shares this store may look whose it is
+            os.chmod(self.own, 0o755)  # other users of this store may read the name of the owner
         mark = self.own + b"/" + self.identity
         os.close(os.open(mark, os.O_WRONLY | os.O_CREAT, 0o644))
 
@@ -199,7 +199,7 @@ class Claim(object):
             touch(self.path + b"/" + owner)
             os.rename(self.path + b"/" + owner, self.mark)
         except EnvironmentError as error:
-            if error.errno in (errno.EACCES, errno.EPERM):  # of another user, in a store for both
+            if error.errno in (errno.EACCES, errno.EPERM):  # the owner is another user of a shared store
                 os.rename(self.path, self.path + b"-" + owner)
             return False
         return True

@@ -1,4 +1,4 @@
-"""Decide whether other users may change what a path leads to: by owner and mode of every directory and link on the way.
+"""Decide from the owners and modes on the way to a path whether other users may change it.
 
 A default place is this user's alone, as OpenSSH has it of ~/.ssh. Of a place that the caller has named its owner is
 trusted, and so are the owners of what is further up, and the groups that may write there; but nobody else may write to
@@ -83,7 +83,7 @@ class Step(object):
 
 def distrust(path, named=False):
     # type: (bytes, bool) -> Optional[str]
-    """Return why others could change what is at a path or below it; None if they could not.
+    """Return why others could change a path or anything below it; None if they could not.
 
     Directories that do not exist yet are left out; the others are checked from / on. `named`: the caller has named the
     place. Raises EnvironmentError.
@@ -117,7 +117,7 @@ def distrust_made(path, is_right, owners):
 def _distrust_default(steps):
     # type: (List[Step]) -> Optional[str]
     user = os.geteuid()
-    loose = False  # below a sticky directory, where anybody may make what is next
+    loose = False  # below a sticky directory, where anybody may make the next entry
     for step in steps:
         if step.owner != user and (step.is_last or step.owner != ROOT and (loose or not is_unmapped(step.owner))):
             return step.owned()
