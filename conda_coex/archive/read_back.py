@@ -13,7 +13,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged, DecoderMissing
 from coex_bootstrap.format.relocation import NOTHING, parse
 from coex_bootstrap.start.host import host_platform
 from coex_bootstrap.tools.check_archive import check_rest, read_frame
-from coex_bootstrap.unpack.contents import load_decoder
+from coex_bootstrap.unpack.decoder import load_decoder
 
 from ..errors import ReadBackFailed
 from ..root.link_target import TooManyLinks, is_below, resolve_links

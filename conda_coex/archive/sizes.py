@@ -12,7 +12,7 @@ from coex_bootstrap.base.compat import visible
 from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.tools.output import human
 from coex_bootstrap.tools.owners import Owners
-from coex_bootstrap.unpack.contents import Contents
+from coex_bootstrap.unpack.expected import Expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ def decode(frame: bytes, size: int) -> bytes:
 
 def measure(archive: Archive) -> list[Owned]:
     """Return what each owner takes, largest in the archive first; packages go by name."""
-    owners = Owners(Contents(archive, b"/", decode))
+    owners = Owners(Expected(archive, b"/", decode))
     names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
     frames = archive.index.frames
     found: dict[str, list[Sized]] = {}

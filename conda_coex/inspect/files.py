@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.format.relocation import HASHES, NOTHING, kind_of, parse
 from coex_bootstrap.tools.owners import APP, META, Owners
-from coex_bootstrap.unpack.contents import Contents
+from coex_bootstrap.unpack.expected import Expected
 from coex_bootstrap.unpack.relocate import apply
 
 from ..archive.sizes import decode
@@ -32,7 +32,7 @@ class Side:
         self.archive = archive
         self.rows: dict[bytes, File] = {row.path: row for row in archive.index.files}
         self.links: dict[bytes, bytes] = {link.path: link.target for link in archive.index.links}
-        self.owners = Owners(Contents(archive, b"/", decode))
+        self.owners = Owners(Expected(archive, b"/", decode))
         self.names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
 
     def owner(self, path: bytes) -> str:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.relocation import of_hashes
 from coex_bootstrap.tools.check_root import RootCheck
-from coex_bootstrap.unpack.contents import Contents
+from coex_bootstrap.unpack.expected import Expected
 from coex_bootstrap.unpack.writer import unpack
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -147,7 +147,7 @@ def check_root(opened: Archive, root: Path, expected: dict[bytes, tuple[int, byt
             found[os.fsencode(path.relative_to(root))] = path.stat().st_mode & 0o7777, path.read_bytes()
     assert {path: row for path, row in found.items() if b"/l" not in path} == expected
     places = {name: os.fsencode(root) + b"/" + name for name in (b"prefix", b"app")}
-    contents = Contents(opened, PREFIX, decode)
+    contents = Expected(opened, PREFIX, decode)
     with patch("coex_bootstrap.base.workers.usable_cores", lambda: 1):
         assert RootCheck(contents, places).differences() == []
         for path in sorted(expected)[::3]:

@@ -11,17 +11,17 @@ from ..base.errors import STATUS, CoexError, StoreUnusable
 from ..base.process import Interrupted, Process
 from ..base.trace import Trace
 from ..format.archive import Archive
-from ..format.manifest import LIBZSTD, MANIFEST
+from ..format.manifest import MANIFEST
 from ..store.boot import in_doubt, keep
 from ..store.claim import Claim
 from ..store.directory import Directory
 from ..store.refused import no_place, unusable
 from ..store.store import find_ready, stores
 from ..unpack.codesign import load_signer
+from ..unpack.decoder import load_decoder
 from ..unpack.link import LIST, Neighbours
 from ..unpack.progress import Progress
 from ..unpack.writer import unpack
-from ..unpack.zstd import open_decoder
 from .finish import Finish
 from .host import check_host
 from .launch import start
@@ -30,7 +30,7 @@ from .survived import is_lost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Set
+    from typing import Dict, List, Set
 
     from ..format.manifest import Manifest
     from ..store.store import Root, Store
@@ -143,7 +143,7 @@ def prepare(archive, root, claim, environ, trace):
     try:
         os.mkdir(work, 0o700)
         directory = Directory(work)
-        decoder = open_decoder(write_library(archive, work))
+        decoder = load_decoder(archive, work)
         trace.done("claim the root, load zstd")
         progress = Progress(archive, environ)
 
@@ -158,7 +158,6 @@ def prepare(archive, root, claim, environ, trace):
             unpack(archive, work, root.path, progress.counted(decoder), progress.beating(claim.beat), link=link)
         finally:
             progress.stop()
-        remove_library(work)
         directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # says to `cache` whose root this is
         directory.write(LIST, neighbours.list())
         if not root.publish(work, claim):
@@ -184,21 +183,3 @@ def finish(manifest, root, directory, claim, environ, trace):
     steps.write_start()
     trace.done("write the start")
     return directory.is_at(root.path)
-
-
-def write_library(archive, work):
-    # type: (Archive, bytes) -> Optional[bytes]
-    """Write the libzstd that the archive carries into the work directory; return its path, None if it carries none."""
-    if LIBZSTD not in archive.members:
-        return None
-    path = work + b"/libzstd.so"
-    with open(path, "wb") as stream:
-        stream.write(archive.members[LIBZSTD])
-    return path
-
-
-def remove_library(work):
-    # type: (bytes) -> None
-    """Remove the libzstd again: it is mapped, and needed once."""
-    if os.path.exists(work + b"/libzstd.so"):
-        os.unlink(work + b"/libzstd.so")

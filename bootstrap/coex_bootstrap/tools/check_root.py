@@ -6,13 +6,13 @@ import stat
 
 from ..base import workers
 from ..base.pipes import nothing
-from ..unpack.large_file import sha256_of
+from ..unpack.expected import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-    from ..unpack.contents import Contents
+    from ..unpack.expected import Expected
 
     Difference = Tuple[str, bytes]  # what, and the path in the root
     Seen = Tuple[List[Difference], Dict[int, bytes]]  # of a frame: what differs, and sha256 by row
@@ -22,26 +22,18 @@ MISSING, ALTERED, MODE, KIND = "missing", "altered", "another mode", "something 
 
 
 class RootCheck(object):
-    """Compares the places of `prefix` and `app` with `contents`: `begin`, `frame` for each, in any process, `finish`."""
+    """Compares the directories `prefix` and `app` with what is expected there.
 
-    def __init__(self, contents, places):
-        # type: (Contents, Places) -> None
-        self.contents, self.places = contents, places
-        self.files, self.index = contents.files, contents.archive.index
-        self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # frame: rows of large files, and where it is in them
-        for number, part in self._parts():
-            self.parts.setdefault(number, []).append(part)
+    Call `begin`, then `frame` for every frame, in any process, then `finish`; `differences` does all of it.
+    """
+
+    def __init__(self, expected, places):
+        # type: (Expected, Places) -> None
+        self.expected, self.places = expected, places
+        self.files, self.index = expected.files, expected.index
+        self.parts = expected.parts(expected.large - self.files.relocated)
         self.found = set()  # type: Set[Difference]
-        self.lost = []  # type: List[bytes] # directories that are none: what stands behind them is not theirs
-
-    def _parts(self):
-        # type: () -> Iterator[Tuple[int, Tuple[int, int]]]
-        """Yield (frame, (row, place in the file)) for large files that are the same everywhere."""
-        for row in set(self.files.large) - self.files.relocated:
-            done = 0
-            for number in self.index.frames_of(row):
-                yield number, (row, done)
-                done += self.index.frames[number].content
+        self.missing = []  # type: List[bytes] # paths of directories that are not there, each with a slash at its end
 
     def path(self, inside):
         # type: (bytes) -> Optional[bytes]
@@ -59,40 +51,41 @@ class RootCheck(object):
 
     def _check_frames(self, numbers):
         # type: (Iterable[int]) -> List[Seen]
-        self.contents.archive.reopen()
-        return [self.frame(number, self.contents.decode(number)) for number in numbers]
+        self.expected.archive.reopen()
+        return [self.frame(number, self.expected.decode(number)) for number in numbers]
 
     def begin(self):
         # type: () -> None
-        """Look at directories and links: what of a file stands behind them is known from then on."""
+        """Compare directories and links; `frame` uses the result, because a file can be hidden behind one."""
         self.found = set(self._directories())
         self.found.update(self._links())
 
     def frame(self, number, content):
         # type: (int, bytes) -> Seen
-        """Return what differs in the files of a frame that holds `content`, and the sha256 that relocated files must have."""
+        """Compare the files of a frame that has this content; return what differs, and the sha256 of relocated files."""
         found, hashes = [], {}  # type: List[Difference], Dict[int, bytes]
         for row, start in self.parts.get(number, ()):
             found += self._compare(row, content, start, whole=False)
-        for row, data in self.contents.of_frame(number, content):
-            if row in self.contents.hashed:
+        for row in self.expected.small_rows(number):
+            if row in self.files.hashed:
                 continue
+            data = self.expected.content(row, content)
             if row in self.files.relocations:
-                hashes[row] = hashlib.sha256(data).hexdigest().encode("ascii")
+                hashes[row] = sha256_of([data])
             found += self._compare(row, data)
         return found, hashes
 
     def finish(self, seen):
         # type: (Iterable[Seen]) -> List[Difference]
-        """Return all that differs, by path, from what was seen of every frame."""
+        """Return all differences, sorted by path, from the results of `frame`."""
         hashes = {}  # type: Dict[int, bytes]
         for different, known in seen:
             self.found.update(different)
             hashes.update(known)
         self.found.update(self._check_empty())
-        for row in sorted(self.contents.large & self.files.relocated - self.contents.hashed):
-            hashes[row] = self.contents.hash_large(row)
-            self.found.update(self._compare_hash(row, hashes[row]))
+        for row in sorted(self.expected.large & self.files.relocated - self.files.hashed):
+            differences, hashes[row] = self._compare_large(row)
+            self.found.update(differences)
         self.found.update(self._check_hashed(hashes))
         return sorted(self.found, key=lambda pair: (pair[1], pair[0]))
 
@@ -107,12 +100,12 @@ class RootCheck(object):
                 if what:
                     yield what, inside
                 if what in (MISSING, KIND):
-                    self.lost.append(inside + b"/")
+                    self.missing.append(inside + b"/")
 
     def _state(self, inside, path):
         # type: (bytes, bytes) -> Optional[os.stat_result]
         """Return the lstat of a path, None if there is nothing, or if something above it is not a directory."""
-        return None if any(inside.startswith(lost) for lost in self.lost) else _state(path)
+        return None if any(inside.startswith(lost) for lost in self.missing) else _state(path)
 
     def _links(self):
         # type: () -> Iterator[Difference]
@@ -136,7 +129,7 @@ class RootCheck(object):
 
     def _look(self, row):
         # type: (int) -> Tuple[Optional[bytes], int, List[Difference]]
-        """Return path and size of a file whose content can be compared, else None; and how it differs as it stands there."""
+        """Return the path of a file, None if its content cannot be compared; its size; and differences other than content."""
         inside = self.files.path(row)
         path = self.path(inside)
         state = None if path is None else self._state(inside, path)
@@ -146,39 +139,42 @@ class RootCheck(object):
 
     def _compare(self, row, content, start=0, whole=True):
         # type: (int, bytes, int, bool) -> List[Difference]
-        """Return how a file differs from `content`, which stands at `start`, and is all of it where `whole`."""
+        """Compare a file with `content`, which begins at `start`, and is all of the file if `whole`."""
         path, size, found = self._look(row)
-        wanted = len(content) if whole else self.files.sizes[row]
-        if path is not None and (size != wanted or not _holds(path, start, content)):
+        expected_size = len(content) if whole else self.files.sizes[row]
+        if path is not None and (size != expected_size or not _has(path, start, content)):
             found.append((ALTERED, self.files.path(row)))
         return found
 
-    def _compare_hash(self, row, sha256):
-        # type: (int, bytes) -> List[Difference]
-        """Return how a relocated file that spans frames differs from the one that has this sha256."""
-        path, _, found = self._look(row)
-        if path is not None and _sha256_of(path) != sha256:
+    def _compare_large(self, row, hashes=None):
+        # type: (int, Optional[Dict[int, bytes]]) -> Tuple[List[Difference], bytes]
+        """Compare a large file piece by piece; return the differences, and the sha256 that it must have."""
+        path, size, found = self._look(row)
+        total, start, same = hashlib.sha256(), 0, True
+        for piece in self.expected.pieces(row, hashes):
+            total.update(piece)
+            same = same and path is not None and _has(path, start, piece)
+            start += len(piece)
+        if path is not None and (size != start or not same):
             found.append((ALTERED, self.files.path(row)))
-        return found
+        return found, total.hexdigest().encode("ascii")
 
     def _check_empty(self):
         # type: () -> Iterator[Difference]
-        """Empty files of an archive without frames lie in none."""
-        for row in range(len(self.files)) if not self.index.frames else ():
-            for difference in self._compare(row, b""):
+        """Compare the files of an archive without frames, which are empty."""
+        for row, content in self.expected.contents(range(len(self.files)) if not self.index.frames else ()):
+            for difference in self._compare(row, content):
                 yield difference
 
     def _check_hashed(self, hashes):
         # type: (Dict[int, bytes]) -> Iterator[Difference]
         """Compare the files that hold hashes of others, when those are known."""
-        for row in sorted(self.contents.large & self.contents.hashed):
-            for difference in self._compare(row, self.contents.fill(row, self.contents.whole(row), hashes)):
+        for row in sorted(self.expected.large & self.files.hashed):
+            for difference in self._compare_large(row, hashes)[0]:
                 yield difference
-        for number in sorted(set(self.files.frames[row] for row in self.contents.hashed)):
-            for row, content in self.contents.of_frame(number):
-                if row in self.contents.hashed:
-                    for difference in self._compare(row, self.contents.fill(row, content, hashes)):
-                        yield difference
+        for row, content in self.expected.contents(self.files.hashed - self.expected.large):
+            for difference in self._compare(row, self.expected.fill(row, content, hashes)):
+                yield difference
 
     def extra(self):
         # type: () -> List[bytes]
@@ -202,22 +198,12 @@ def _state(path):
         return None
 
 
-def _holds(path, start, content):
+def _has(path, start, content):
     # type: (bytes, int, bytes) -> bool
-    """Return whether a file has these bytes at `start`; one that cannot be read has not."""
+    """Return whether a file has these bytes at `start`; False if it cannot be read."""
     try:
         with open(path, "rb") as stream:
             stream.seek(start)
             return stream.read(len(content)) == content
     except EnvironmentError:
         return False
-
-
-def _sha256_of(path):
-    # type: (bytes) -> Optional[bytes]
-    """Return the sha256 of a file; None for one that cannot be read."""
-    try:
-        with open(path, "rb") as stream:
-            return sha256_of(stream)
-    except EnvironmentError:
-        return None

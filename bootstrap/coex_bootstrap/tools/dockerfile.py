@@ -10,7 +10,7 @@ from ..base.compat import text, visible
 from ..base.errors import CoexError
 from ..format.archive import Archive
 from ..start.host import matches
-from ..unpack.large_file import sha256_of
+from ..unpack.expected import sha256_of
 from .output import Outcome
 from .verb import Verb
 
@@ -103,7 +103,7 @@ def _override(manifest):
 def _sha256(path):
     # type: (bytes) -> str
     with open(path, "rb") as stream:
-        return str(sha256_of(stream).decode("ascii"))
+        return str(sha256_of(iter(lambda: stream.read(1 << 20), b"")).decode("ascii"))
 
 
 VERB = Verb("dockerfile", "Print the recipe of a container image that has the archive unpacked in it.", ABOUT, configure, execute)

@@ -5,7 +5,8 @@ from contextlib import closing
 from ..base.compat import path_bytes, text, visible
 from ..base.errors import DecoderMissing
 from ..format.archive import Archive
-from ..unpack.contents import Contents, load_decoder
+from ..unpack.decoder import load_decoder
+from ..unpack.expected import Expected
 from .output import Outcome, counted, human, table
 from .owners import Owners
 from .verb import Verb
@@ -40,7 +41,7 @@ def execute(path, options, environ):
     """Return the listing of the archive at `path`."""
     with closing(Archive(path)) as archive:
         try:
-            owner = Owners(Contents(archive, b"", load_decoder(archive))).of_path  # type: Optional[Callable[[bytes], str]]
+            owner = Owners(Expected(archive, b"", load_decoder(archive))).of_path  # type: Optional[Callable[[bytes], str]]
         except DecoderMissing:
             if options.package:
                 raise

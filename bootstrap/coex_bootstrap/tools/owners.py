@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Tuple
 
-    from ..unpack.contents import Contents
+    from ..unpack.expected import Expected
 
 META = b"prefix/conda-meta/"
 APP, ENVIRONMENT = "app", "environment"  # owners of what no package brought
@@ -16,16 +16,16 @@ APP, ENVIRONMENT = "app", "environment"  # owners of what no package brought
 class Owners(object):
     """The packages of an archive by path; the package that wrote a path last owns it, as in conda."""
 
-    def __init__(self, contents):
-        # type: (Contents) -> None
+    def __init__(self, expected):
+        # type: (Expected) -> None
         """Read the records; raises ArchiveDamaged if their frames are damaged."""
-        self.files = contents.files
-        self.index = contents.archive.index
+        self.files = expected.files
+        self.index = expected.archive.index
         order = dict(
             ("%s-%s-%s" % (p.get("name"), p.get("version"), p.get("build")), number)
-            for number, p in enumerate(contents.archive.manifest.packages)
+            for number, p in enumerate(expected.archive.manifest.packages)
         )
-        records = sorted(_records(contents), key=lambda record: order.get(record[0], len(order)))
+        records = sorted(_records(expected), key=lambda record: order.get(record[0], len(order)))
         self.by_path = {}  # type: Dict[bytes, str]
         for dist, paths in records:
             for path in paths:
@@ -46,21 +46,30 @@ class Owners(object):
         return ", ".join(found)
 
 
-def _records(contents):
-    # type: (Contents) -> Iterator[Tuple[str, List[bytes]]]
+def _records(expected):
+    # type: (Expected) -> Iterator[Tuple[str, List[bytes]]]
     """Yield dist and files of each record of the archive that can be read."""
-    files = contents.files
-    rows = [row for row in range(len(files)) if files.paths[files.directories[row]] + b"/" == META]
-    names = dict((row, files.names[row]) for row in rows if files.names[row].endswith(b".json"))
-    for number in sorted(set(files.frames[row] for row in names)):
-        first, last = files.rows_of(number)
-        large = [(row, contents.whole(row)) for row in range(first, last) if row in names and row in contents.large]
-        for row, content in large + list(contents.of_frame(number)):
-            if row in names:
-                try:
-                    yield names[row][: -len(b".json")].decode("utf-8"), _paths_of(parse_json(content))
-                except ValueError:  # also half of a surrogate pair
-                    continue
+    files = expected.files
+    rows = set(
+        row for row in range(len(files))
+        if files.paths[files.directories[row]] + b"/" == META and files.names[row].endswith(b".json")
+    )
+    for row in sorted(rows & expected.large):
+        for record in _record(files.names[row], b"".join(expected.pieces(row))):
+            yield record
+    for row, content in expected.contents(rows - expected.large):
+        for record in _record(files.names[row], content):
+            yield record
+
+
+def _record(name, content):
+    # type: (bytes, bytes) -> Iterator[Tuple[str, List[bytes]]]
+    """Yield dist and files of a record; nothing if it cannot be read."""
+    try:
+        dist, paths = name[: -len(b".json")].decode("utf-8"), _paths_of(parse_json(content))
+    except ValueError:  # also half of a surrogate pair
+        return
+    yield dist, paths
 
 
 def _paths_of(record):

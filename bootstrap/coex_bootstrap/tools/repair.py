@@ -15,7 +15,8 @@ from ..store.directory import Directory
 from ..store.leftovers import cannot_be_moved, set_aside, was_ready
 from ..store.refused import looked_at
 from ..store.store import stores
-from ..unpack.contents import Contents, load_decoder
+from ..unpack.decoder import load_decoder
+from ..unpack.expected import Expected
 from . import verify
 from .check_root import RootCheck
 from .output import Outcome, counted
@@ -56,13 +57,13 @@ def execute(path, options, environ):
     """Repair the root of the archive at `path`; raises CoexError if it has none, or if the file itself is damaged."""
     with closing(Archive(path)) as archive:
         root = _find(archive, environ)
-        contents = Contents(archive, root.path + b"/prefix", load_decoder(archive))
+        expected = Expected(archive, root.path + b"/prefix", load_decoder(archive))
         claim = Claim(root.path)
         try:
             claim.wait(lambda: False, lambda: _say(path))
             with closing(Directory(root.path)) as directory:
                 steps = Finish(archive.manifest, root.path, environ, directory.write, claim.beat)
-                repaired, rewritten = _repair(contents, root, steps, claim)
+                repaired, rewritten = _repair(expected, root, steps, claim)
                 compiled = _compile(archive.manifest, root, steps, bool(repaired))
             if repaired or rewritten or compiled:
                 keep(root.path)
@@ -102,11 +103,11 @@ def _find(archive, environ):
     raise CoexError(where, archive.path, "start it, or name its store in COEX_ROOT")
 
 
-def _repair(contents, root, steps, claim):
-    # type: (Contents, Root, Finish, Claim) -> Tuple[List[bytes], bool]
+def _repair(expected, root, steps, claim):
+    # type: (Expected, Root, Finish, Claim) -> Tuple[List[bytes], bool]
     """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
     places = {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
-    found = verify.by_cause(contents, root.path, places, RootCheck(contents, places).differences())[0]
+    found = verify.by_cause(expected, root.path, places, RootCheck(expected, places).differences())[0]
     if not found and root.ready() and _is_current(steps, root):
         return [], False
     aside = root.start + ASIDE
@@ -115,8 +116,8 @@ def _repair(contents, root, steps, claim):
             set_aside(path, claim)
     if os.path.lexists(root.start):
         os.rename(root.start, aside)
-    paths = rewrite(contents, places, found, claim)
-    _run_scripts(contents, steps, set(paths))
+    paths = rewrite(expected, places, found, claim)
+    _run_scripts(expected, steps, set(paths))
     if os.path.lexists(aside):
         os.rename(aside, root.start)  # of its old time, by which what post-link scripts changed is known
         if root.ready() and _is_current(steps, root):
@@ -137,10 +138,10 @@ def _is_current(steps, root):
         return False
 
 
-def _run_scripts(contents, steps, paths):
-    # type: (Contents, Finish, Set[bytes]) -> None
+def _run_scripts(expected, steps, paths):
+    # type: (Expected, Finish, Set[bytes]) -> None
     """Run the post-link scripts of repaired packages again."""
-    owners = Owners(contents)
+    owners = Owners(expected)
     dists = set(owners.of_path(path) for path in paths)
     steps.run_scripts([script for script in steps.manifest.post_link if any(_is_of(dist, script) for dist in dists)])
 

@@ -1,40 +1,39 @@
 """Make files, links and directories of a root again, each beside its place and then renamed."""
 
-import hashlib
 import os
-from functools import partial
 
 from ..base import compat
 from ..store.directory import Replacement, beside
 from ..store.leftovers import cannot_be_moved, set_aside
 from ..store.removal import remove
+from ..unpack.expected import sha256_of
 from .check_root import MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Callable, Dict, List, Sequence, Set, Tuple
+    from typing import Dict, Iterable, Iterator, List, Sequence, Set, Tuple
 
     from ..store.claim import Claim
-    from ..unpack.contents import Contents
+    from ..unpack.expected import Expected
 
 
-def rewrite(contents, places, differences, claim):
-    # type: (Contents, Dict[bytes, bytes], Sequence[Tuple[str, bytes]], Claim) -> List[bytes]
+def rewrite(expected, places, differences, claim):
+    # type: (Expected, Dict[bytes, bytes], Sequence[Tuple[str, bytes]], Claim) -> List[bytes]
     """Write again all that differs; return its paths in the archive. What is in the way is set aside.
 
     `places` are the directories of `prefix` and `app`, `differences` are (difference, path in the archive).
     Raises EnvironmentError.
     """
-    return Rewriter(contents, places, claim).rewrite(differences)
+    return Rewriter(expected, places, claim).rewrite(differences)
 
 
 class Rewriter(object):
     """Writes paths of an archive again, below `places`, while this process has the claim."""
 
-    def __init__(self, contents, places, claim):
-        # type: (Contents, Dict[bytes, bytes], Claim) -> None
-        self.contents, self.places, self.claim = contents, places, claim
-        self.index, self.files = contents.archive.index, contents.files
+    def __init__(self, expected, places, claim):
+        # type: (Expected, Dict[bytes, bytes], Claim) -> None
+        self.expected, self.places, self.claim = expected, places, claim
+        self.index, self.files = expected.archive.index, expected.files
 
     def path(self, inside):
         # type: (bytes) -> bytes
@@ -100,46 +99,36 @@ class Rewriter(object):
 
     def _write_files(self, rows):
         # type: (Set[int]) -> None
-        hashed = [row for row in rows if row in self.contents.hashed]
-        for row in sorted(rows & self.contents.large - set(hashed)):
-            self._write_by(row, partial(self.contents.write_large, row))
-        plain = rows - self.contents.large - set(hashed)
-        for row, content in self._contents(plain):
-            self._write(row, content)
-        slots = [slot for row in hashed for slot in self.contents.slots(row)]
-        needed = set(source for source, _ in slots if isinstance(source, int))
-        hashes = dict((row, _sha256(content)) for row, content in self._contents(needed - self.contents.large))
-        for row in needed & self.contents.large:
-            hashes[row] = self.contents.hash_large(row)
-        for row, content in self._contents(set(hashed)):
-            self._write(row, self.contents.fill(row, content, hashes))
+        large, hashed = self.expected.large, self.files.hashed
+        for row in sorted(rows & large - hashed):
+            self._write(row, self.expected.pieces(row))
+        for row, content in self._contents(rows - large - hashed):
+            self._write(row, [content])
+        needed = set(self.expected.hashed_by(rows & hashed))
+        hashes = dict((row, sha256_of([content])) for row, content in self._contents(needed - large))
+        for row in needed & large:
+            hashes[row] = sha256_of(self.expected.pieces(row))
+        for row in sorted(rows & hashed & large):
+            self._write(row, self.expected.pieces(row, hashes))
+        for row, content in self._contents(rows & hashed - large):
+            self._write(row, [self.expected.fill(row, content, hashes)])
 
     def _contents(self, rows):
-        # type: (Set[int]) -> List[Tuple[int, bytes]]
-        found = [(row, self.contents.whole(row)) for row in sorted(rows & self.contents.large)]
-        for number in sorted(set(self.files.frames[row] for row in rows if self.files.sizes[row])):
+        # type: (Set[int]) -> Iterator[Tuple[int, bytes]]
+        for row, content in self.expected.contents(rows):
             self.claim.beat()
-            found += [pair for pair in self.contents.of_frame(number) if pair[0] in rows]
-        known = set(row for row, _ in found)
-        return found + [(row, b"") for row in sorted(rows - known)]  # empty files lie in no frame
+            yield row, content
 
-    def _write(self, row, content):
-        # type: (int, bytes) -> None
-        self._write_by(row, lambda stream: stream.write(content))
-
-    def _write_by(self, row, write):
-        # type: (int, Callable[[BinaryIO], object]) -> None
-        """Write a file by a function; give it its mode, its time if that is the same everywhere, and its place."""
+    def _write(self, row, pieces):
+        # type: (int, Iterable[bytes]) -> None
+        """Write a file beside its path, give it its mode and its time, and rename it."""
         path = self.path(self.files.path(row))
         with Replacement(path, beside(path)) as new:
-            with os.fdopen(new.open(), "w+b") as stream:
-                write(stream)
+            with os.fdopen(new.open(), "wb") as stream:
+                for piece in pieces:
+                    self.claim.beat()
+                    stream.write(piece)
             os.chmod(new.new, self.files.modes[row])
-            if row not in self.contents.relocations or row in self.contents.hashed:
+            if self.expected.keeps_time(row):
                 compat.set_times(new.new, None, self.files.seconds[row], self.files.nanoseconds[row])
             self._place(new)
-
-
-def _sha256(content):
-    # type: (bytes) -> bytes
-    return hashlib.sha256(content).hexdigest().encode("ascii")

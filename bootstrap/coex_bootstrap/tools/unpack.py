@@ -19,7 +19,7 @@ from ..store.leftovers import cannot_be_moved
 from ..store.removal import remove
 from ..store.store import TAG, Store, make_store
 from ..store.trust import distrust
-from ..unpack.contents import load_decoder
+from ..unpack.decoder import load_decoder
 from ..unpack.progress import Progress
 from ..unpack.writer import unpack
 from .conda_state import set_variables

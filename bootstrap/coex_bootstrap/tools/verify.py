@@ -10,7 +10,8 @@ from ..base.working_directory import absolute
 from ..format import manifest as form
 from ..store.refused import looked_at
 from ..store.store import find_ready, stores
-from ..unpack.contents import Contents, load_decoder
+from ..unpack.decoder import load_decoder
+from ..unpack.expected import Expected
 from ..unpack.progress import Progress
 from .check_archive import Examined, check_archive, damaged_part
 from .check_root import ALTERED, MODE, RootCheck
@@ -73,17 +74,17 @@ def execute(path, options, environ):
             if alone:
                 raise
             notes.append("frames were not decoded: %s" % error)
-        contents = Contents(archive, b"", decoder) if decoder else None
+        expected = Expected(archive, b"", decoder) if decoder else None
         place = None if options.archive and not alone else _places(archive.manifest, options, environ)
         check = None
         if place is not None and decoder is not None:
-            check = RootCheck(Contents(archive, place[1][form.PREFIX], decoder), place[1])
+            check = RootCheck(Expected(archive, place[1][form.PREFIX], decoder), place[1])
         try:
             beat = progress.beating(nothing) if decoder is not None else nothing
             damages, differences = _check(archive, decoder, check, not alone, beat)
         finally:
             progress.stop()
-        named = list(_name_packages(damages, contents))
+        named = list(_name_packages(damages, expected))
         root = check_root(check, place[0], differences) if check and place and not damages else None
         checked = None if alone else {"frames": len(archive.index.frames), "size": os.stat(path).st_size}
         return _outcome(path, named, root, notes, checked)
@@ -101,13 +102,13 @@ def _check(archive, decoder, check, whole, beat):
     return damages, [] if damages else check.finish(seen)
 
 
-def _name_packages(damages, contents):
-    # type: (List[Damage], Optional[Contents]) -> Iterator[Dict[str, Any]]
+def _name_packages(damages, expected):
+    # type: (List[Damage], Optional[Expected]) -> Iterator[Dict[str, Any]]
     """Yield damages, each with its package if that is known."""
     owners = None
-    if any(each["frame"] is not None for each in damages) and contents is not None:
+    if any(each["frame"] is not None for each in damages) and expected is not None:
         try:
-            owners = Owners(contents)
+            owners = Owners(expected)
         except CoexError:  # the records are in a damaged frame
             pass
     for each in damages:
@@ -135,8 +136,8 @@ def _places(manifest, options, environ):
 def check_root(check, path, found):
     # type: (RootCheck, bytes, List[Difference]) -> Dict[str, Any]
     """Return the differences as fields of a JSON document."""
-    owners = Owners(check.contents)
-    differences, scripts = by_cause(check.contents, path, check.places, found)
+    owners = Owners(check.expected)
+    differences, scripts = by_cause(check.expected, path, check.places, found)
     return {
         "path": text(path),
         "files": len(check.files),
@@ -148,26 +149,26 @@ def check_root(check, path, found):
     }
 
 
-def by_cause(contents, path, places, differences):
-    # type: (Contents, bytes, Dict[bytes, bytes], List[Difference]) -> Tuple[List[Difference], List[Difference]]
+def by_cause(expected, path, places, differences):
+    # type: (Expected, bytes, Dict[bytes, bytes], List[Difference]) -> Tuple[List[Difference], List[Difference]]
     """Return the damages at `places`, and the files that post-link scripts changed there before the root was ready."""
-    found = [pair for pair in differences if not _is_set_by_unpack(contents, pair, places)]
+    found = [pair for pair in differences if not _is_set_by_unpack(expected, pair, places)]
     try:
-        ready = os.stat(path + b"/start").st_mtime if contents.archive.manifest.post_link else 0.0
+        ready = os.stat(path + b"/start").st_mtime if expected.archive.manifest.post_link else 0.0
     except EnvironmentError:
         ready = 0.0
     scripts = [pair for pair in found if pair[0] in (ALTERED, MODE) and _changed(pair[1], places) <= ready]
     return [pair for pair in found if pair not in scripts], scripts
 
 
-def _is_set_by_unpack(contents, difference, places):
-    # type: (Contents, Difference, Dict[bytes, bytes]) -> bool
+def _is_set_by_unpack(expected, difference, places):
+    # type: (Expected, Difference, Dict[bytes, bytes]) -> bool
     """Return whether a file differs only in the archive's own variables, which `unpack -p` put there for conda."""
-    baked = contents.archive.manifest.env
+    baked = expected.archive.manifest.env
     if difference != (ALTERED, b"prefix/" + STATE) or not baked or form.APP in places:
         return False
     with open(places[form.PREFIX] + b"/" + STATE, "rb") as stream:
-        return differ_only_in(baked, contents.of_path(b"prefix/" + STATE), stream.read())
+        return differ_only_in(baked, expected.content_of(b"prefix/" + STATE), stream.read())
 
 
 def _changed(inside, places):

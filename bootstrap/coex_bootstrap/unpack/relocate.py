@@ -2,33 +2,100 @@
 
 import codecs
 import hashlib
+from bisect import bisect_right
 
 from ..base.errors import HostUnfit
 from ..format.relocation import BINARY, ENCODINGS, NOTHING, SCRIPT, TEXT, invalid_relocation, parse
-from .shebang import console_shebang, shorten_shebang
+from .shebang import ShebangInPieces, console_shebang, shorten_shebang
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterator, List, Optional, Tuple
+    from typing import Callable, Iterator, List, Optional, Tuple, Union
 
     from ..format.relocation import Relocation
     from .codesign import Signer
 
+    Frame = Union[bytes, memoryview]
+    Splice = Tuple[int, int, bytes, bytes]
+
+
+class Relocating(object):
+    """Relocates one file whose content comes in pieces, in order: no more than a piece is in memory."""
+
+    def __init__(self, relocation, size, prefix):
+        # type: (Relocation, int, bytes) -> None
+        """Take the relocation of a file that has `size` bytes before it; raises as `splices` does."""
+        self._splices = splices(relocation, size, prefix)
+        self._next = 0  # of the splices
+        self._offset, self._rest = 0, b""  # what waits for its next piece, and where it begins in the file
+        self._shebang = ShebangInPieces() if relocation.kind == TEXT else None
+
+    def feed(self, piece):
+        # type: (Frame) -> bytes
+        """Return the relocated bytes that are complete with this piece; raises ArchiveDamaged."""
+        data, pieces, done = self._rest + memoryview(piece).tobytes(), [], 0
+        keep = len(data)
+        while self._next < len(self._splices):
+            start, stop, old, new = self._splices[self._next]
+            first, last = start - self._offset, stop - self._offset
+            if last > len(data):
+                keep = min(first, keep)
+                break
+            if data[first:last] != old:
+                raise invalid_relocation()
+            pieces += [data[done:first], new]
+            done = last
+            self._next += 1
+        pieces.append(data[done:keep])
+        self._offset, self._rest = self._offset + keep, data[keep:]
+        relocated = b"".join(pieces)
+        return relocated if self._shebang is None else self._shebang.feed(relocated)
+
+    def finish(self):
+        # type: () -> bytes
+        """Return the bytes that are left when there are no more pieces; raises ArchiveDamaged if some are missing."""
+        last = self.feed(b"")
+        if self._next < len(self._splices):
+            raise invalid_relocation()
+        return last if self._shebang is None else last + self._shebang.finish()
+
 
 def apply(relocation, data, prefix, signer=None, path=b""):
     # type: (Relocation, bytes, bytes, Optional[Signer], bytes) -> bytes
-    """Return the content of a file relocated for `prefix`; raises HostUnfit if that is too long.
+    """Return the content of a file as it is in `prefix`; raises as `splices` does.
 
     `signer` signs a binary, whose `path` in the root it needs for what it cannot sign alone; raises SigningFailed.
     """
+    pieces, done = [], 0
+    for start, stop, old, new in splices(relocation, len(data), prefix):
+        if data[start:stop] != old:
+            raise invalid_relocation()
+        pieces += [data[done:start], new]
+        done = stop
+    relocated = b"".join(pieces) + data[done:]
     if relocation.kind == TEXT:
-        return shorten_shebang(_text(relocation, data, prefix))
-    if relocation.kind == BINARY:
-        data = _binary(relocation, data, prefix)
-        return signer.sign(data, path) if signer else data
-    if relocation.kind != SCRIPT:
+        return shorten_shebang(relocated)
+    return signer.sign(relocated, path) if signer and relocation.kind == BINARY else relocated
+
+
+def splices(relocation, size, prefix):
+    # type: (Relocation, int, bytes) -> List[Splice]
+    """Return (start, stop, old bytes, new bytes) of each change to a file of `size` bytes, in order.
+
+    Raises HostUnfit if the prefix is too long, and ArchiveDamaged if changes overlap or lie outside the file.
+    """
+    if relocation.kind == SCRIPT:
+        return [(0, 0, b"", console_shebang(prefix + b"/" + relocation.python))]
+    if relocation.kind not in (TEXT, BINARY):
         raise invalid_relocation()
-    return console_shebang(prefix + b"/" + relocation.python) + data
+    found = _in_text(relocation, prefix) if relocation.kind == TEXT else _in_binary(relocation, size, prefix)
+    found.sort()
+    last = 0
+    for start, stop, _, _ in found:
+        if start < last or stop > size:
+            raise invalid_relocation()
+        last = stop
+    return found
 
 
 def size_at(relocation, size, prefix):
@@ -44,37 +111,20 @@ def size_at(relocation, size, prefix):
     return size
 
 
-def _text(relocation, data, prefix):
-    # type: (Relocation, bytes, bytes) -> bytes
-    places = []
+def _in_text(relocation, prefix):
+    # type: (Relocation, bytes) -> List[Splice]
+    found = []
     for encoding, items in relocation.edits or ():
         old, new = _pair(relocation, encoding, prefix)
         escaped = _encoded(encoding, prefix.replace(b" ", b"\\ "))
-        for start, is_escaped in items:
-            if data[start : start + len(old)] != old:
-                raise invalid_relocation()
-            places.append((start, start + len(old), escaped if is_escaped else new))
-    pieces, end = [], 0
-    for start, stop, new in sorted(places):
-        if start < end:
-            raise invalid_relocation()
-        pieces += [data[end:start], new]
-        end = stop
-    return b"".join(pieces) + data[end:]
+        found += [(start, start + len(old), old, escaped if is_escaped else new) for start, is_escaped in items]
+    return found
 
 
-def _binary(relocation, data, prefix):
-    # type: (Relocation, bytes, bytes) -> bytes
-    content = bytearray(data)
-    for start, string in strings(relocation, prefix, len(data), lambda first, last: bytes(content[first:last])):
-        content[start : start + len(string)] = string
-    return bytes(content)
-
-
-def strings(relocation, prefix, size, read):
-    # type: (Relocation, bytes, int, Callable[[int, int], bytes]) -> Iterator[Tuple[int, bytes]]
-    """Yield (offset, bytes of the old length) for every string of a binary; `read` gives old bytes of its `size`."""
-    left = size * len(ENCODINGS)  # strings of one encoding do not overlap
+def _in_binary(relocation, size, prefix):
+    # type: (Relocation, int, bytes) -> List[Splice]
+    """Return the changes to a binary: no byte outside its strings moves, so they are padded to their old length."""
+    found, ends = [], []  # type: List[Splice], List[Tuple[int, int, bytes]]
     for encoding, items in relocation.edits or ():
         old, new = _pair(relocation, encoding, prefix)
         if len(new) > len(old):
@@ -84,25 +134,24 @@ def strings(relocation, prefix, size, read):
             )
         for item in items:
             if len(item) == 1:
-                if item[0] + len(old) > size or read(item[0], item[0] + len(old)) != old:
-                    raise invalid_relocation()
-                yield item[0], _padded(prefix, encoding, len(old))
+                found.append((item[0], item[0] + len(old), old, _padded(prefix, encoding, len(old))))
                 continue
-            offsets, end = item[:-1], item[-1]
-            start = offsets[0]
-            left -= end - start
-            if end > size or left < 0:
+            found += [(offset, offset + len(old), old, new) for offset in item[:-1]]
+            if item[-1] < item[-2] + len(old) or item[-1] > size:
                 raise invalid_relocation()
-            string = read(start, end)
-            pieces, last = [], 0
-            for offset in offsets:
-                first = offset - start
-                if first < last or string[first : first + len(old)] != old:
-                    raise invalid_relocation()
-                pieces += [string[last:first], new]
-                last = first + len(old)
-            pieces.append(string[last:])
-            yield start, b"".join(pieces) + b"\0" * ((len(old) - len(new)) * len(offsets))
+            ends.append((item[-2], item[-1], b"\0" * ((len(old) - len(new)) * (len(item) - 1))))
+    starts = sorted(splice[0] for splice in found)
+    for last, end, padding in ends:  # a NUL at the end may also begin a string of another encoding
+        end = min([end] + _next(starts, last))
+        found.append((end, end, b"", padding))
+    return found
+
+
+def _next(starts, last):
+    # type: (List[int], int) -> List[int]
+    """Return the first of the sorted `starts` behind `last`, in a list that is empty if there is none."""
+    number = bisect_right(starts, last)
+    return starts[number : number + 1]
 
 
 def _padded(prefix, encoding, size):
@@ -133,17 +182,32 @@ def _encoded(encoding, path):
 
 
 def hash_content(source, frames, placeholders, prefix, signer=None):
-    # type: (Tuple[int, int, int, bytes], Callable[[int], bytes], List[bytes], bytes, Optional[Signer]) -> bytes
-    """Return the sha256, in hexadecimal, of the content in a SOURCE as it is in `prefix`; `frames` decodes one."""
-    number, start, left, words = source
-    pieces = []
+    # type: (Tuple[int, int, int, bytes], Callable[[int], Frame], List[bytes], bytes, Optional[Signer]) -> bytes
+    """Return the sha256, in hexadecimal, of the content in a SOURCE as it is in `prefix`; `frames` decodes one.
+
+    A binary that is signed is in memory as a whole.
+    """
+    size, text = source[2:]
+    pieces, relocation = _pieces(source, frames), parse(text, placeholders) if text != NOTHING else None
+    total = hashlib.sha256()
+    if relocation is not None and relocation.kind == BINARY and signer:
+        total.update(apply(relocation, b"".join(pieces), prefix, signer))
+        return total.hexdigest().encode("ascii")
+    relocating = Relocating(relocation, size, prefix) if relocation is not None else None
+    for piece in pieces:
+        total.update(relocating.feed(piece) if relocating else piece)
+    total.update(relocating.finish() if relocating else b"")
+    return total.hexdigest().encode("ascii")
+
+
+def _pieces(source, frames):
+    # type: (Tuple[int, int, int, bytes], Callable[[int], Frame]) -> Iterator[bytes]
+    """Yield the content of a SOURCE by frame; raises ArchiveDamaged if there are not enough frames."""
+    number, start, left, _ = source
     while left > 0:
         try:
-            pieces.append(frames(number)[start : start + left])
+            piece = memoryview(frames(number))[start : start + left].tobytes()
         except IndexError:
             raise invalid_relocation()
-        left, number, start = left - len(pieces[-1]), number + 1, 0
-    data = b"".join(pieces)
-    if words != NOTHING:
-        data = apply(parse(words, placeholders), data, prefix, signer)
-    return hashlib.sha256(data).hexdigest().encode("ascii")
+        yield piece
+        left, number, start = left - len(piece), number + 1, 0

@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import Optional, Tuple
 
 LIMIT = 512 if sys.platform == "darwin" else 127  # as conda: of the running system, older kernels
 ENV = b"#!/usr/bin/env "
@@ -20,6 +20,8 @@ SHEBANG = re.compile(br"^(#!(?:[ ]*)(/(?:\\ |[^ \n\r\t])*)(.*))$", re.MULTILINE)
 PYTHON = re.compile(br"(?:python|pypy)[\d.]*\Z")
 # In a script whose first statement is its documentation, or whose second line names its encoding, no line can be added.
 TAKEN = re.compile(br"[ \t\f]*#.*?coding[:=]|(?:[ \t\f]*(?:#[^\n]*)?\r?\n)*[ \t\f]*[bBrRuU]{0,2}[\"']")
+COMMENTS = re.compile(br"(?:[ \t\f]*(?:#[^\n]*)?\r?\n)*[ \t\f]*")  # lines before the first statement
+STATEMENT = 3  # bytes of it that tell whether it is a text
 PLAIN = re.compile(br"[\w=+,./:@% -]+\Z")  # words that are the same for sh, env and Python
 ODD = re.compile(br"[\"$`\\]|'''")  # what is not itself between quotation marks of sh, or of Python
 
@@ -27,17 +29,87 @@ ODD = re.compile(br"[\"$`\\]|'''")  # what is not itself between quotation marks
 def shorten_shebang(data):
     # type: (bytes) -> bytes
     """Return `data` with a #! line that is too long, or has an escaped blank, going through env(1) or sh(1)."""
+    line, new, everywhere = _shortened(data)
+    if everywhere:
+        return data.replace(line, new)
+    return new + data[len(line) :]
+
+
+def _shortened(data):
+    # type: (bytes) -> Tuple[bytes, bytes, bool]
+    """Return the #! line, what it becomes, and whether equal text further on becomes that too, as conda has it."""
     found = SHEBANG.match(data) if data.startswith(b"#!") else None
     if found is None:
-        return data
+        return b"", b"", False
     line, executable, rest = found.groups()
     directory, _, name = executable.rpartition(b"/")
     if len(line) <= LIMIT and b"\\ " not in directory:
-        return data
+        return b"", b"", False
     options = rest.strip()
     if not options:
-        return data.replace(line, ENV + name + rest)
-    return (_by_sh(executable, options, data[len(line) :]) or ENV + b"-S " + name + b" " + _word(options)) + data[len(line) :]
+        return line, ENV + name + rest, True
+    return line, _by_sh(executable, options, data[len(line) :]) or ENV + b"-S " + name + b" " + _word(options), False
+
+
+class ShebangInPieces(object):
+    """Does to a text that comes in pieces what `shorten_shebang` does to a whole one."""
+
+    def __init__(self):
+        # type: () -> None
+        self._head, self._wanted = bytearray(), 2  # the beginning until it is complete, and the size to look at it
+        self._begins = True
+        self._line, self._new = b"", b""  # to replace everywhere
+        self._rest = b""  # what may be a part of the line
+
+    def feed(self, piece):
+        # type: (bytes) -> bytes
+        """Return the bytes of the text that are complete with this piece."""
+        if not self._begins:
+            return self._replace(self._rest + piece) if self._line else piece
+        self._head += piece
+        if len(self._head) < self._wanted:
+            return b""
+        data = bytes(self._head)
+        if _is_open(data):
+            self._wanted = 2 * len(data)
+            return b""
+        return self._begin(data)
+
+    def finish(self):
+        # type: () -> bytes
+        """Return the bytes that are left when there are no more pieces."""
+        if self._begins:
+            return shorten_shebang(bytes(self._head))
+        return self._rest
+
+    def _begin(self, data):
+        # type: (bytes) -> bytes
+        self._begins, self._head = False, bytearray()
+        line, new, everywhere = _shortened(data)
+        if not everywhere:
+            return new + data[len(line) :]
+        self._line, self._new = line, new
+        return self._replace(data)
+
+    def _replace(self, data):
+        # type: (bytes) -> bytes
+        parts = data.split(self._line)
+        keep = max(0, len(parts[-1]) - len(self._line) + 1)
+        parts[-1], self._rest = parts[-1][:keep], parts[-1][keep:]
+        return self._new.join(parts)
+
+
+def _is_open(data):
+    # type: (bytes) -> bool
+    """Return whether more of a text is needed to know its first lines: the #! line, and those that `_by_sh` looks at."""
+    if not data.startswith(b"#!"):
+        return b"#!".startswith(data)
+    line, mark, body = data.partition(b"\n")
+    if not mark or len(line) <= LIMIT and b"\\ " not in line:
+        return not mark
+    found = COMMENTS.match(body)
+    statement = body[found.end() :] if found else body
+    return b"\n" not in statement and (len(statement) < STATEMENT or statement.startswith(b"#"))
 
 
 def _by_sh(executable, options, body):

@@ -9,17 +9,13 @@ import os
 import stat
 
 from ..base import compat, workers
-from ..base.errors import ArchiveDamaged
 from ..base.pipes import nothing
-from ..format.relocation import invalid_relocation
 from ..store.refused import refusal
-from .codesign import load_signer
-from .large_file import fill, relocate_file
-from .relocate import apply, hash_content
+from .expected import Expected, sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Container, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
+    from typing import Callable, Container, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
     from ..format.archive import Archive
     from .zstd import Decoder
@@ -43,8 +39,8 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
     try:
         for directory in index.directories:
             make_directory(work + b"/" + directory.path)
-        writer = Writer(archive, work, root, decoder, link(work) if link else ())
-        writer.prefix = prefix or writer.prefix
+        expected = Expected(archive, prefix or root + b"/prefix", decoder)
+        writer = Writer(expected, work, link(work) if link else ())
         writer.prepare()
         for hashes in workers.share(len(writer.units), writer.write_units, beat):
             writer.hashes.update(hashes)
@@ -74,62 +70,60 @@ def make_directory(path):
 class Writer(object):
     """Writes files frame by frame; `hashes` collects the sha256 of relocated files by row.
 
-    A unit of its work is a frame, or all frames of large files that are relocated: the process that wrote the last of these
-    relocates them while others go on. Such units come first, the largest before all, so that no process waits at the end.
-    Of the frames that are `linked`, the plain files are there already.
+    A unit of its work is a frame, or all frames of large files that are relocated. Those units come first, the largest
+    before all, because others would wait for them at the end. Of the frames that are `linked`, the plain files are
+    there already.
     """
 
-    def __init__(self, archive, work, root, decoder, linked):
-        # type: (Archive, bytes, bytes, Decoder, Container[int]) -> None
-        self.archive, self.work, self.decoder, self.linked = archive, work, decoder, linked
-        self.files = archive.index.files
-        self.prefix = root + b"/prefix"
-        self.signer = load_signer(archive.manifest.platform)
+    def __init__(self, expected, work, linked):
+        # type: (Expected, bytes, Container[int]) -> None
+        self.expected, self.work, self.linked = expected, work, linked
+        self.archive, self.index, self.files = expected.archive, expected.index, expected.files
         self.hashes = {}  # type: Dict[int, bytes]
-        self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # frame: rows of the large files that own it, and where it goes
+        self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # of large files that any process may write: see Expected.parts
         self.large = set(row for row in self.files.large if row in self.files.relocations or self.files.frames[row] not in linked)
-        self.later = self.files.hashed
-        self.units = []  # type: List[Sequence[int]]
+        self.units = []  # type: List[Tuple[Sequence[int], List[int]]] # frames, and rows of relocated files that own them
 
     def prepare(self):
         # type: () -> None
         """Make the files that several processes will write into, and the units."""
-        together, taken = [], set()  # type: List[Sequence[int]], Set[int]
+        together = {}  # type: Dict[int, List[int]] # first frame: rows of relocated files
         for row in sorted(self.large, key=lambda row: -self.files.sizes[row]):
+            if row in self.files.relocations and row not in self.files.hashed:
+                together.setdefault(self.files.frames[row], []).append(row)
+        of_all = self.large.difference(*together.values())
+        for row in of_all:
             os.close(os.open(self._path(row), EXCLUSIVE, 0o600))
-            frames, done = self.archive.index.frames_of(row), 0
-            for frame in frames:
-                self.parts.setdefault(frame, []).append((row, done))
-                done += self.archive.index.frames[frame].content
-            if row in self.files.relocations and row not in self.later and frames[0] not in taken:
-                together.append(frames)
-                taken.update(frames)
-        relocated = set(frame for row in self.files.relocations for frame in self.archive.index.frames_of(row))
-        frames = [n for n in range(len(self.archive.index.frames)) if n not in self.linked or n in relocated]
-        self.units = together + [(frame,) for frame in frames if frame not in taken]
+        self.parts = self.expected.parts(of_all)
+        units = [(self.index.frames_of(rows[0]), rows) for rows in together.values()]
+        units.sort(key=lambda unit: -self.files.sizes[unit[1][0]])
+        taken = set(frame for frames, _ in units for frame in frames)
+        relocated = set(frame for row in self.files.relocations for frame in self.index.frames_of(row))
+        others = [n for n in range(len(self.index.frames)) if n not in self.linked or n in relocated]
+        self.units = units + [((frame,), []) for frame in others if frame not in taken]
 
     def write_units(self, numbers):
         # type: (Iterable[int]) -> Dict[int, bytes]
-        """Decode the frames of the units of these numbers, write what lies in them, return the hashes known now."""
+        """Decode the frames of the units of these numbers, write the files in them, return the hashes known now."""
         self.archive.reopen()
         try:
             for number in numbers:
-                for frame in self.units[number]:
-                    self._write_frame(frame)
-                for row, _ in self.parts.get(self.units[number][0], ()):
-                    if row in self.files.relocations and row not in self.later:
-                        self.hashes[row] = self._relocate_file(row)
+                frames, rows = self.units[number]
+                if rows:
+                    self._write_relocated(rows, frames)
+                else:
+                    self._write_frame(frames[0])
         except EnvironmentError as error:
-            raise refusal(self.archive.index, self.work, error)
+            raise refusal(self.index, self.work, error)
         return self.hashes
 
     def _write_frame(self, number):
-        # type: (int) -> None
-        """Write one frame; the loop over its plain files takes most of the time of a first start."""
+        # type: (int) -> memoryview
+        """Write one frame and return its content; the loop over its plain files is what a first start waits for."""
         files, start = self.files, self.work + b"/"
-        content = memoryview(self._content(number))
-        for row, done in self.parts.get(number, ()):
-            self._write_part(row, done, content)
+        content = memoryview(self.expected.frame(number))
+        for row, offset in self.parts.get(number, ()):
+            self._write_part(row, offset, content)
         first, last = files.rows_of(number)
         paths, relocations = files.paths, files.relocations
         directories, names, modes = files.directories, files.names, files.modes
@@ -150,18 +144,7 @@ class Writer(object):
                     os.fchmod(stream, modes[row])
             finally:
                 os.close(stream)
-
-    def _content(self, number):
-        # type: (int) -> Union[bytes, memoryview]
-        try:
-            return self.decoder(self.archive.frame(number), self.archive.index.frames[number].content)
-        except ArchiveDamaged as error:
-            self.archive.check_unchanged()
-            raise ArchiveDamaged(error.what, self.archive.path)
-
-    def _copy(self, number):
-        # type: (int) -> bytes
-        return memoryview(self._content(number)).tobytes()  # which the next frame does not overwrite
+        return content
 
     def _path(self, row):
         # type: (int) -> bytes
@@ -170,21 +153,12 @@ class Writer(object):
 
     def _write_special(self, row, content):
         # type: (int, memoryview) -> None
-        """Write a file that is relocated; a large one is, and one with hashes, when all others are there.
-
-        A relocated file keeps the time of its writing, as in conda, so that no stale .pyc fits it.
-        """
-        if row in self.large or row in self.later:
+        """Write a small file that is relocated; large files, and those with hashes, are written elsewhere."""
+        if row in self.large or row in self.files.hashed:
             return
-        data = content[self.files.offsets[row] :][: self.files.sizes[row]].tobytes()
-        data = apply(self.archive.index.relocation(row), data, self.prefix, self.signer, self.files.path(row))
-        self.hashes[row] = hashlib.sha256(data).hexdigest().encode("ascii")
+        data = self.expected.content(row, content)
+        self.hashes[row] = sha256_of([data])
         self._write_file(row, data)
-
-    def _relocate_file(self, row):
-        # type: (int) -> bytes
-        relocation = self.archive.index.relocation(row)
-        return relocate_file(self._path(row), relocation, self.prefix, self.signer, self.files.path(row))
 
     def _write_file(self, row, data):
         # type: (int, bytes) -> None
@@ -195,51 +169,56 @@ class Writer(object):
         finally:
             os.close(stream)
 
-    def _write_part(self, row, done, content):
+    def _write_part(self, row, offset, content):
         # type: (int, int, memoryview) -> None
         stream = os.open(self._path(row), os.O_WRONLY | NO_FOLLOW)
         try:
-            os.lseek(stream, done, os.SEEK_SET)
+            os.lseek(stream, offset, os.SEEK_SET)
             write_all(stream, content)
         finally:
             os.close(stream)
+
+    def _write_relocated(self, rows, frames):
+        # type: (List[int], Sequence[int]) -> None
+        """Write large relocated files of one content, and all else in their frames."""
+        relocating, total = self.expected.relocating(rows[0]), hashlib.sha256()
+        streams = [os.open(self._path(row), EXCLUSIVE, 0o600) for row in rows]
+        try:
+            for last in range(len(frames) + 1):
+                data = relocating.feed(self._write_frame(frames[last])) if last < len(frames) else relocating.finish()
+                total.update(data)
+                for stream in streams:
+                    write_all(stream, data)
+        finally:
+            for stream in streams:
+                os.close(stream)
+        for row in rows:
+            self.hashes[row] = total.hexdigest().encode("ascii")
+            if self.expected.is_signed(row):
+                with open(self._path(row), "r+b") as signed:
+                    self.hashes[row] = self.expected.sign(row, signed)
 
     def finish(self, beat):
         # type: (Callable[[], None]) -> None
         """Complete the files that span frames, then write the files that hold hashes of others."""
         for row in sorted(self.large):
             path = self._path(row)
-            if row in self.later:
-                fill(path, self._slots(row))
-            if row not in self.files.relocations or row in self.later:
+            if row in self.files.hashed:
+                self._fill(row, path)
+            if self.expected.keeps_time(row):
                 compat.set_times(path, None, self.files.seconds[row], self.files.nanoseconds[row])
             os.chmod(path, self.files.modes[row])
-        number, content = -1, memoryview(b"")
-        for row in sorted(self.later - self.large):
-            if self.files.frames[row] != number:
-                number = self.files.frames[row]
-                content = memoryview(self._copy(number))
-            self._write_hashes(row, content)
+        for row, content in self.expected.contents(self.files.hashed - self.large):
+            self._write_file(row, self.expected.fill(row, content, self.hashes))
+            compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
 
-    def _write_hashes(self, row, content):
-        # type: (int, memoryview) -> None
-        data = bytearray(content[self.files.offsets[row] :][: self.files.sizes[row]].tobytes())
-        for offset, known in self._slots(row):
-            data[offset : offset + len(known)] = known
-        self._write_file(row, bytes(data))
-        compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
-
-    def _slots(self, row):
-        # type: (int) -> Iterator[Tuple[int, bytes]]
-        """Yield offset and sha256 for each hash that a file holds."""
-        for source, offset in self.archive.index.relocation(row).slots:
-            if isinstance(source, int):
-                known = self.hashes.get(source)
-            else:
-                known = hash_content(source, self._copy, self.archive.index.placeholders, self.prefix, self.signer)
-            if known is None or offset + len(known) > self.files.sizes[row]:
-                raise invalid_relocation()
-            yield offset, known
+    def _fill(self, row, path):
+        # type: (int, bytes) -> None
+        """Write the hashes that a large file holds over what stands there."""
+        with open(path, "r+b") as stream:
+            for offset, sha256 in self.expected.filled_in(row, self.hashes):
+                stream.seek(offset)
+                stream.write(sha256)
 
 
 def write_all(stream, content):

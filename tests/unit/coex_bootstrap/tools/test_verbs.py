@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import subprocess
+import tempfile
 from contextlib import closing
 
 import pytest
@@ -14,7 +15,7 @@ from coex_bootstrap.format.index import Link
 from coex_bootstrap.start import finish
 from coex_bootstrap.tools import cache, output, unpack
 from coex_bootstrap.tools import main as tools
-from coex_bootstrap.unpack import contents
+from coex_bootstrap.unpack import decoder
 
 from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
 from unit.coex_bootstrap.copies import run_copy
@@ -499,10 +500,10 @@ def test_tables_without_rows():
 def test_no_library_is_loaded_from_where_others_can_change_it(archive, place, monkeypatch, mode):
     # type: (bytes, bytes, Any, int) -> None
     loaded = []
-    monkeypatch.setattr(contents, "open_decoder", lambda path=None: loaded.append(os.path.dirname(os.path.dirname(path))))
-    monkeypatch.setattr(contents.tempfile, "gettempdir", lambda: compat.native(place))
+    monkeypatch.setattr(decoder, "open_decoder", lambda path=None: loaded.append(os.path.dirname(os.path.dirname(path))))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: compat.native(place))
     os.chmod(place, mode)
     with closing(Archive(archive)) as opened:
         opened.members["libzstd"] = b"library"
-        contents.load_decoder(opened)
+        decoder.load_decoder(opened)
     assert loaded == [b"/tmp" if mode == 0o777 else place]

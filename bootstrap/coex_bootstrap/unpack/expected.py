@@ -1,0 +1,197 @@
+"""Say what each file of an archive has to contain in a prefix: one answer for unpacking, verifying and repairing."""
+
+import hashlib
+
+from ..base.errors import ArchiveDamaged
+from ..format.relocation import BINARY, NOTHING, invalid_relocation, kind_of
+from .codesign import load_signer
+from .relocate import Relocating, apply, hash_content
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+
+    from ..format.archive import Archive
+    from .zstd import Decoder
+
+    Hashes = Dict[int, bytes]  # sha256 of relocated files, in hexadecimal, by row
+
+PIECE = 4 << 20  # bytes
+
+
+class Expected(object):
+    """The files of `archive` for an environment at `prefix`.
+
+    Modes, link targets, and the times of files for which `keeps_time` is true, are those of the index. The content of
+    a plain file is its part of a frame. The writer's loop takes these from the columns itself, because a call for
+    every file would slow down a first start; it asks here for everything else.
+    """
+
+    def __init__(self, archive, prefix, decoder):
+        # type: (Archive, bytes, Decoder) -> None
+        self.archive, self.prefix, self.decoder = archive, prefix, decoder
+        self.index, self.files = archive.index, archive.index.files
+        self.signer = load_signer(archive.manifest.platform)
+        self.large = frozenset(self.files.large)
+        self.relocations = self.files.relocations
+        self.hashed = self.files.hashed  # rows of files that hold the sha256 of others
+
+    def frame(self, number):
+        # type: (int) -> Union[bytes, memoryview]
+        """Return the content of a frame, valid until the next call.
+
+        Raises ArchiveDamaged, or CoexError if the archive was changed since it was opened.
+        """
+        try:
+            return self.decoder(self.archive.frame(number), self.index.frames[number].content)
+        except ArchiveDamaged as error:
+            self.archive.check_unchanged()
+            raise ArchiveDamaged(error.what, self.archive.path)
+
+    def decode(self, number):
+        # type: (int) -> bytes
+        """Return the content of a frame, for as long as it is needed; raises as `frame` does."""
+        return memoryview(self.frame(number)).tobytes()
+
+    def small_rows(self, number):
+        # type: (int) -> List[int]
+        """Return the rows of the files in a frame, without the large ones, which take whole frames."""
+        first, last = self.files.rows_of(number)
+        return [row for row in range(first, last) if row not in self.large]
+
+    def content(self, row, frame):
+        # type: (int, Union[bytes, memoryview]) -> bytes
+        """Return the content of a small file from that of its frame; hashes in it are not filled in."""
+        start = self.files.offsets[row]
+        content = memoryview(frame)[start : start + self.files.sizes[row]].tobytes()
+        if row in self.relocations and row not in self.hashed:
+            return apply(self.index.relocation(row), content, self.prefix, self.signer, self.files.path(row))
+        return content
+
+    def contents(self, rows):
+        # type: (Iterable[int]) -> Iterator[Tuple[int, bytes]]
+        """Yield (row, content) of small files; each of their frames is decoded once."""
+        number, frame = -1, b""
+        for row in sorted(rows):
+            if self.files.sizes[row] and self.files.frames[row] != number:
+                number = self.files.frames[row]
+                frame = self.decode(number)
+            yield row, self.content(row, frame if self.files.sizes[row] else b"")
+
+    def content_of(self, path):
+        # type: (bytes) -> bytes
+        """Return the content of a small file by its path in the root; hashes in it are not filled in."""
+        row = next(row for row in range(len(self.files)) if self.files.path(row) == path)
+        return dict(self.contents([row]))[row]
+
+    def relocating(self, row):
+        # type: (int) -> Relocating
+        """Return what relocates a large file piece by piece."""
+        return Relocating(self.index.relocation(row), self.files.sizes[row], self.prefix)
+
+    def pieces(self, row, hashes=None):
+        # type: (int, Optional[Hashes]) -> Iterator[bytes]
+        """Yield the content of a large file, about a frame at a time; without `hashes`, those in it are not filled in."""
+        if self.is_signed(row):
+            return self._signed_pieces(row)
+        return self._relocated_pieces(row, hashes)
+
+    def is_signed(self, row):
+        # type: (int) -> bool
+        """Return whether a file is signed after it is relocated."""
+        return self.signer is not None and kind_of(self.relocations.get(row, NOTHING)) == BINARY
+
+    def sign(self, row, stream):
+        # type: (int, BinaryIO) -> bytes
+        """Sign a large file that is relocated, and open to read and write; return its sha256 in hexadecimal."""
+        if self.signer is not None:
+            self.signer.sign_file(stream, self.files.path(row))
+        stream.seek(0)
+        return sha256_of(iter(lambda: stream.read(PIECE), b""))
+
+    def _signed_pieces(self, row):
+        # type: (int) -> Iterator[bytes]
+        """Yield the content of a signed file; to sign one, all of it has to be there."""
+        import tempfile  # a start does not need it
+
+        with tempfile.TemporaryFile() as stream:
+            for piece in self._relocated_pieces(row, None):
+                stream.write(piece)
+            self.sign(row, stream)
+            stream.seek(0)
+            for piece in iter(lambda: stream.read(PIECE), b""):
+                yield piece
+
+    def _relocated_pieces(self, row, hashes):
+        # type: (int, Optional[Hashes]) -> Iterator[bytes]
+        relocating = self.relocating(row) if row in self.relocations and row not in self.hashed else None
+        slots = list(self.filled_in(row, hashes)) if row in self.hashed and hashes is not None else []
+        start = 0
+        for number in self.index.frames_of(row):
+            piece = self.decode(number)
+            yield relocating.feed(piece) if relocating else _put(slots, piece, start)
+            start += len(piece)
+        if relocating:
+            yield relocating.finish()
+
+    def fill(self, row, content, hashes):
+        # type: (int, bytes, Hashes) -> bytes
+        """Return the content of a small file with the hashes in it filled in."""
+        return _put(list(self.filled_in(row, hashes)), content, 0)
+
+    def filled_in(self, row, hashes):
+        # type: (int, Hashes) -> Iterator[Tuple[int, bytes]]
+        """Yield (offset, sha256 in hexadecimal) for each hash in a file; raises ArchiveDamaged."""
+        for source, offset in self.index.relocation(row).slots:
+            if isinstance(source, int):
+                sha256 = hashes.get(source)
+            else:
+                sha256 = hash_content(source, self.frame, self.index.placeholders, self.prefix, self.signer)
+            if sha256 is None or offset + len(sha256) > self.files.sizes[row]:
+                raise invalid_relocation()
+            yield offset, sha256
+
+    def hashed_by(self, rows):
+        # type: (Iterable[int]) -> List[int]
+        """Return the rows of the relocated files whose hashes these files hold."""
+        sources = [source for row in rows for source, _ in self.index.relocation(row).slots]
+        return sorted(set(source for source in sources if isinstance(source, int)))
+
+    def keeps_time(self, row):
+        # type: (int) -> bool
+        """Return whether a file has the time of the index.
+
+        A relocated file has the time of its writing, as in conda: a .pyc made elsewhere is stale then.
+        """
+        return row not in self.relocations or row in self.hashed
+
+    def parts(self, rows):
+        # type: (Iterable[int]) -> Dict[int, List[Tuple[int, int]]]
+        """Return by frame [(row of a large file, offset of the frame in it)] for the files in these rows."""
+        parts = {}  # type: Dict[int, List[Tuple[int, int]]]
+        for row in rows:
+            offset = 0
+            for number in self.index.frames_of(row):
+                parts.setdefault(number, []).append((row, offset))
+                offset += self.index.frames[number].content
+        return parts
+
+
+def _put(slots, content, start):
+    # type: (List[Tuple[int, bytes]], bytes, int) -> bytes
+    """Return content, which begins at `start` in its file, with the bytes of `slots` at their offsets in the file."""
+    data = bytearray(content)
+    for offset, new in slots:
+        first, last = max(offset, start), min(offset + len(new), start + len(content))
+        if first < last:
+            data[first - start : last - start] = new[first - offset : last - offset]
+    return bytes(data)
+
+
+def sha256_of(pieces):
+    # type: (Iterable[bytes]) -> bytes
+    """Return the sha256, in hexadecimal, of a content that comes in pieces."""
+    total = hashlib.sha256()
+    for piece in pieces:
+        total.update(piece)
+    return total.hexdigest().encode("ascii")
