@@ -13,23 +13,26 @@ from .solve import solve_records
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..inputs.conda_record import CondaRecord
     from ..root.package import Package
 
 
 def fetch_zstd(channels: Sequence[str]) -> tuple[Package, ...]:
     """Return the package zstd of the target platform, or nothing if none of the channels has it."""
-    records = solve_quietly(channels, lambda some: solve_records(("zstd",), some))
+    return solve_quietly(channels, _fetch_from)
+
+
+def _fetch_from(channels: Sequence[str]) -> tuple[Package, ...]:
+    records = solve_records(("zstd",), channels)
     return fetch([record for record in records if record.name == "zstd"], ())
 
 
 def solve_quietly(
-    channels: Sequence[str], solve: Callable[[Sequence[str]], Sequence[CondaRecord]]
-) -> Sequence[CondaRecord]:
-    """Return the records of the first solve that succeeds: with all channels, then with each alone; else nothing.
+    channels: Sequence[str], solve: Callable[[Sequence[str]], tuple[Package, ...]]
+) -> tuple[Package, ...]:
+    """Return the packages of the first solve that succeeds: with all channels, then with each alone; else nothing.
 
     All together fail if one is gone, such as a channel of an existing environment. conda's output is not shown: the
-    user did not ask for this solve, and its prefix does not exist.
+    user did not ask for this solve and its downloads, and its prefix does not exist.
     """
     from conda import CondaError
 

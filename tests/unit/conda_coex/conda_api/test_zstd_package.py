@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from conda import CondaError
 
-from conda_coex.conda_api.zstd_package import solve_quietly
+from conda_coex.conda_api import zstd_package
+from conda_coex.conda_api.zstd_package import fetch_zstd, solve_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,11 +21,11 @@ RECORD: Any = SimpleNamespace(name="zstd")
 def test_channel_that_is_gone() -> None:
     solves = []
 
-    def solve(channels: Sequence[str]) -> list[Any]:
+    def solve(channels: Sequence[str]) -> tuple[Any, ...]:
         solves.append(tuple(channels))
         if "gone" in channels:
             raise CondaError("no such channel")
-        return [RECORD]
+        return (RECORD,)
 
     assert list(solve_quietly(("gone", "there"), solve)) == [RECORD]
     assert solves == [("gone", "there"), ("gone",), ("there",)]
@@ -32,9 +33,26 @@ def test_channel_that_is_gone() -> None:
 
 
 def test_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    def solve(channels: Sequence[str]) -> list[Any]:
+    def solve(channels: Sequence[str]) -> tuple[Any, ...]:
         print("Target prefix: /env/does/not/exist")
-        return [RECORD]
+        return (RECORD,)
 
     assert list(solve_quietly(("a",), solve)) == [RECORD]
+    assert capsys.readouterr().out == ""
+
+
+def test_downloads_are_silent(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that cannot be downloaded from one channel is taken from the next."""
+
+    def fetch(records: list[Any], specs: tuple[str, ...]) -> tuple[Any, ...]:
+        print("Downloading and Extracting Packages")
+        if records[0].channel != "good":
+            raise CondaError("connection failed")
+        return ("package",)
+
+    monkeypatch.setattr(zstd_package, "fetch", fetch)
+    monkeypatch.setattr(
+        zstd_package, "solve_records", lambda _, channels: [SimpleNamespace(name="zstd", channel=channels[-1])]
+    )
+    assert fetch_zstd(["good", "bad"]) == ("package",)
     assert capsys.readouterr().out == ""
