@@ -33,10 +33,10 @@ class Payload:
         self.size = 0
         self.frames: list[Frame] = []
         self.rows: list[File] = []
-        self.packaged: list[int] = []  # frames of packages
+        self.package_frames: list[int] = []  # numbers of the frames that hold packages
         self.placeholders: list[str] = []
         self.compressed: dict[str, int] = {}  # bytes of an owner's frames
-        self.origins: list[tuple[int, Callable[[], object]]] = []  # a frame that was taken as it is, and a check of it
+        self.frame_checks: list[tuple[int, Callable[[], object]]] = []  # by number of a copied frame
         self._sources: dict[Hashable, Source] = {}  # by owner and origin: where relocated files are, for a slot
         self._fillings: list[Filling] = []  # not yet finished
 
@@ -85,7 +85,7 @@ class Payload:
         for (size, content, sha256), data in zip(entry.frames, entry.read(), strict=True):
             self.append(group.owner, data, Frame(self.size, size, content, sha256.encode()))
         entry.close()
-        self.origins.append((first, entry.check))
+        self.frame_checks.append((first, entry.check))
         self._add_rows(group, first, entry.places)
 
     def _take_frame(self, filling: Filling, future: Future[Packed]) -> None:
@@ -109,14 +109,14 @@ class Payload:
 
     def blame(self, number: int) -> None:
         """Raise the error for an altered frame if it was altered in the place that it came from."""
-        check = next((check for first, check in reversed(self.origins) if first <= number), None)
+        check = next((check for first, check in reversed(self.frame_checks) if first <= number), None)
         if check is not None:
             check()
 
     def _add_rows(self, group: Group, first: int, places: dict[str, Place]) -> None:
         """Append the rows of a group's files, in the order of their places."""
         if group.of_package:
-            self.packaged += range(first, len(self.frames))
+            self.package_frames += range(first, len(self.frames))
         nowhere = Place(-first, 0, 0, None, 0)
         found = [(places[c.name_in_group] if c.size else nowhere, c) for c in group.files]
         for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
@@ -193,7 +193,7 @@ def make_index(payload: Payload, layout: Layout) -> IndexDraft:
     index = IndexDraft()
     index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
     index.frames, index.files = payload.frames, payload.rows
-    index.package_frames = payload.packaged
+    index.package_frames = payload.package_frames
     index.directories = [
         Directory(layout.modes.get(path, 0o755), os.fsencode(path)) for path in sorted(layout.directories)
     ]

@@ -32,7 +32,7 @@ def fill(arguments: Namespace, configure: Callable[[ArgumentParser], None]) -> N
     from conda.base.context import context
 
     named = arguments.coex_config
-    config = config_file.read(named) if named else config_file.find()
+    config = config_file.read_config(named) if named else config_file.find()
     if config is None:
         return arguments
     parser = _Parser(prog=f"conda coex {arguments.coex_verb}", add_help=False)

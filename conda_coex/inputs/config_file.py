@@ -80,7 +80,7 @@ def find() -> Config | None:
     return None
 
 
-def read(path: str) -> Config:
+def read_config(path: str) -> Config:
     """Return the options of a file that the user named."""
     table = _table(path)
     if table is None:

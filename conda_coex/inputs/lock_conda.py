@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MAIN = "main"
 
 
-def read(file: LockFile, choice: Choice) -> Lock:
+def read_conda_lock(file: LockFile, choice: Choice) -> Lock:
     """Return the packages of the chosen platform in the main category and in the chosen ones."""
     if file.version in ("2", "3"):  # whose keys are those of conda-lock's format 1
         raise file.wrong(f"is of pixi's format {file.version}, which is too old", "run `pixi lock` of a newer pixi")

@@ -36,7 +36,7 @@ class ExplicitRules:
     package_url: Callable[[str], str]  # from a URL, or a path with `~` and variables
 
 
-def read(file: LockFile, choice: Choice, rules: ExplicitRules) -> Lock:
+def read_explicit_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> Lock:
     """Return the packages that a list pins; raises InputError for a line that is not one, and for another platform."""
     try:
         text = file.data.decode("utf-8-sig")

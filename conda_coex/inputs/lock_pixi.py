@@ -17,7 +17,7 @@ FIELDS = ("license", "license_family")
 MANAGERS = ("conda", "conda_source", "pypi")
 
 
-def read(file: LockFile, choice: Choice) -> Lock:
+def read_pixi_lock(file: LockFile, choice: Choice) -> Lock:
     """Return the packages of the chosen platform in the chosen environment, else in `default`."""
     if file.version in ("4", "5"):
         raise file.wrong(f"is of pixi's format {file.version}, which is too old", "run `pixi lock` of a newer pixi")

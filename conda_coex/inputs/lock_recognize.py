@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from . import lock_conda, lock_explicit, lock_pixi
+from .lock_conda import read_conda_lock
+from .lock_explicit import read_explicit_lock
 from .lock_file import Choice, Lock, LockFile, not_alone, wrong
+from .lock_pixi import read_pixi_lock
 from .yaml_text import Mapping
 
 if TYPE_CHECKING:
@@ -64,9 +66,9 @@ def read_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> Lock:
     if choice.categories and file.kind != "conda-lock":
         raise file.wrong("has no categories", "leave out --lock-category")
     if file.kind == "explicit":
-        lock = lock_explicit.read(file, choice, rules)
+        lock = read_explicit_lock(file, choice, rules)
     else:
-        lock = {"conda-lock": lock_conda.read, "pixi": lock_pixi.read}[file.kind](file, choice)
+        lock = {"conda-lock": read_conda_lock, "pixi": read_pixi_lock}[file.kind](file, choice)
     if not lock.packages:
         raise file.wrong(f"pins no conda package for {choice.platform}")
     _refuse_twins(file, lock)

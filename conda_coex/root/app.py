@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import AppError
 from .content import SECOND, Content, Link
-from .entry_files import place
+from .entry_files import canonical_path
 from .link_target import is_below, leaving_links
 from .source import OnDisk
 
@@ -73,7 +73,7 @@ class App:
             items = [found.item for source in self.sources for found in self._walk(source)]
             parents = {parent: parent.resolve() for parent in {item.parent for item in items}}
             self._places = {str(parents[item.parent] / item.name) for item in items}
-        return place(file) in self._places
+        return canonical_path(file) in self._places
 
     def _walk(self, source: str) -> list[FoundFile]:
         if source not in self._walked:
@@ -81,7 +81,7 @@ class App:
         return self._walked[source]
 
 
-def notes_on_leaving_links(links: Iterable[Link]) -> Iterator[str]:
+def notes_on_app_links(links: Iterable[Link]) -> Iterator[str]:
     """Yield a note on each link of the app that leads out of the archive."""
     for link in leaving_links(links, "app", "prefix"):
         if is_below(link.path, "app"):

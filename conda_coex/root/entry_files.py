@@ -38,7 +38,7 @@ class Names:
     def __init__(self, layout: Layout, prefix: str | None) -> None:
         self.layout = layout
         self.prefix = prefix
-        self._origins: dict[str, str] | None = None
+        self._app_paths: dict[str, str] | None = None
 
     def in_app(self, word: str) -> str | None:
         """Return the path in the app that a word names, by that path or by where the file comes from."""
@@ -68,29 +68,29 @@ class Names:
             raise EntryPointNotFound("the environment's file is not executable", os.fsencode(word), remedy)
 
     def _by_origin(self, word: str) -> str | None:
-        if self._origins is None:
-            self._origins = origins(self.layout)
+        if self._app_paths is None:
+            self._app_paths = app_paths_by_source(self.layout)
         if not os.path.isdir(word):  # noqa: PTH112
-            return self._origins.get(place(word))
+            return self._app_paths.get(canonical_path(word))
         above = os.path.realpath(word) + "/"
-        for origin, target in self._origins.items():
+        for origin, target in self._app_paths.items():
             inner = origin.removeprefix(above)
             if inner != origin and f"/{target}".endswith(f"/{inner}"):
                 return target.removesuffix(inner).rstrip("/") or "."
         return None
 
 
-def origins(layout: Layout) -> dict[str, str]:
+def app_paths_by_source(layout: Layout) -> dict[str, str]:
     """Return the path in the app of each of its files on this machine, by its path here."""
     known: dict[str, str] = {}
     return {
-        place(os.fspath(entry.source.path), known): path.removeprefix("app/")
+        canonical_path(os.fspath(entry.source.path), known): path.removeprefix("app/")
         for path, entry in layout.entries.items()
         if path.startswith("app/") and isinstance(entry, Content) and isinstance(entry.source, OnDisk)
     }
 
 
-def place(path: str, known: dict[str, str] | None = None) -> str:
+def canonical_path(path: str, known: dict[str, str] | None = None) -> str:
     """Return the one name of a file or link, however it was reached; `known` has the real paths of directories."""
     known = {} if known is None else known
     path = path.rstrip("/")

@@ -160,7 +160,7 @@ def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Co
     return Content(f"prefix/bin/{point.command}", 0o755, date * SECOND, InMemory(data), len(data), relocation=script)
 
 
-def notes_on_leaving_links(plans: Sequence[PackagePlan]) -> Iterator[str]:
+def notes_on_prefix_links(plans: Sequence[PackagePlan]) -> Iterator[str]:
     """Yield a note on each link that leaves the prefix: it stays a link. conda copies the target of an absolute one."""
     owners = {item.path: plan.package.dist for plan in plans for item in plan.files if isinstance(item, Link)}
     links = {item.path: item for plan in plans for item in plan.files if isinstance(item, Link)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..archive import writer
-from ..archive.carry_over import KEPT
+from ..archive.carry_over import CARRIED_OVER
 from ..archive.payload import Payload, make_index
 from ..archive.read_back import read_back
 from ..conda_api import versions
@@ -42,7 +42,7 @@ def assemble(
             payload = Payload(stream, cache, _fraction(layout, update))
             if carry_over is not None:
                 carry_over(payload)
-            payload.add(group for group in layout.groups() if group.owner != KEPT)
+            payload.add(group for group in layout.groups() if group.owner != CARRIED_OVER)
         cache.sweep()
         index = make_index(payload, layout)
         manifest = writer.finish(stream, describe(payload, index), index, libzstd)

@@ -16,7 +16,7 @@ from ..inputs.environment import DryRun
 from ..inputs.lock_file import Choice
 from ..pypi.pip_changes import OWNER
 from ..root.layout import Group, Layout
-from ..root.link_rules import broken_commands, find_python, notes_on_leaving_links, plan_package
+from ..root.link_rules import broken_commands, find_python, notes_on_prefix_links, plan_package
 from . import new_archive, pip_stage, requested
 from .host_notes import fetching_scripts
 from .lay_out import place_compiled, place_conda_meta, place_packages
@@ -72,7 +72,7 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     # 5. Add the app. 6. Resolve the entry points. 7. Compress. 8. Prepare the activation. 9. Write
     build = Build(environment, plans, layout, cache, date, left_to_host, installed.lock)
     manifest = new_archive.write(options, prefix, build)
-    notes = [*notes_on_leaving_links(plans), *environment.notes, *installed.notes, *layout.notes]
+    notes = [*notes_on_prefix_links(plans), *environment.notes, *installed.notes, *layout.notes]
     return new_archive.created(options.output, manifest, environment, notes)
 
 

@@ -13,7 +13,7 @@ from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
 from ..conda_api.zstd_package import fetch_zstd
 from ..root import libzstd
-from ..root.app import notes_on_leaving_links
+from ..root.app import notes_on_app_links
 from ..root.entry_point import check_here, own_sources, resolve_all
 from ..root.layout import Layout
 from ..root.link_rules import find_python
@@ -75,7 +75,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     """Add the app and the entry points to a build, and write the archive; return its manifest."""
     layout, platform = build.layout, build.environment.platform
     _place_app(options, prefix, layout, build.date)
-    layout.notes += [*notes_on_leaving_links(layout.links()), *same_names(layout, platform)]
+    layout.notes += [*notes_on_app_links(layout.links()), *same_names(layout, platform)]
     layout.notes += ending_scripts(layout)
     layout.platform = platform
     points = resolve_all(options.commands, layout, prefix, options.variables)

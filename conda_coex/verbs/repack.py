@@ -19,7 +19,7 @@ from ..archive.manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
 from ..conda_api import settings
 from ..errors import AppError, EntryPointNotFound, InputError
-from ..root.app import app_name, notes_on_leaving_links
+from ..root.app import app_name, notes_on_app_links
 from ..root.content import Content
 from ..root.entry_files import files_of
 from ..root.entry_function import check_function, module_of
@@ -172,7 +172,7 @@ def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, ou
 
 def outcome(output: Path, points: list[dict[str, Any]], layout: Layout, platform: str) -> Repacked:
     """Return the outcome of a dry run."""
-    notes = [*notes_on_leaving_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
+    notes = [*notes_on_app_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
     names = tuple(entry["name"] for entry in points)
     count = sum(path.startswith("app/") for path in layout.entries)
     return Repacked(output, platform, names, count, tuple(notes))

@@ -72,7 +72,7 @@ def test_files_of_two_owners_share_no_frame() -> None:
     result, index, data = made(("one", [file("a", b"aa")]), ("two", [file("b", b"bb")]), ("app", [file("c", b"aa")]))
     frames = contents(index, data)
     assert frames == [b"aa", b"bb", b"aa"]
-    assert result.packaged == [0, 1]
+    assert result.package_frames == [0, 1]
     assert result.compressed == {"one": index.frames[0].size, "two": index.frames[1].size, "app": index.frames[2].size}
     assert {row.path: held(row, frames) for row in index.files} == {
         b"prefix/a": b"aa", b"prefix/b": b"bb", b"prefix/c": b"aa",

@@ -102,13 +102,13 @@ def test_not_text(project: Path) -> None:
     with pytest.raises(InputError, match=r"coex\.toml: is not TOML"):
         config_file.find()
     with pytest.raises(InputError, match=r"nothing\.toml: cannot be read: No such file"):
-        config_file.read("nothing.toml")
+        config_file.read_config("nothing.toml")
 
 
 def test_shared_file_without_the_table(project: Path) -> None:
     write(project, "[project]\nname = 'x'\n", "pyproject.toml")
     with pytest.raises(InputError, match=r"has no table \[tool\.coex\]"):
-        config_file.read("pyproject.toml")
+        config_file.read_config("pyproject.toml")
 
 
 NO_FILES: dict[str, Callable[[Path], object]] = {
@@ -158,7 +158,7 @@ def test_file_that_others_may_write(project: Path) -> None:
     (project / "coex.toml").chmod(0o666)
     with pytest.raises(InputError, match=r"use --config coex\.toml"):
         config_file.find()
-    assert config_file.read("coex.toml").values == {"output": "x.coex"}
+    assert config_file.read_config("coex.toml").values == {"output": "x.coex"}
 
 
 def test_file_of_another_size(project: Path) -> None:
