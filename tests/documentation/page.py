@@ -31,7 +31,7 @@ RESULT = re.compile(f"{BEGIN}(\\d+)\n(.*?){END}(\\d+)\n", re.DOTALL)
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of shell, the line of the page where it stands, and what the page says that it prints."""
+    """A piece of shell, its line in the page, and the output that the page shows for it."""
 
     line: int
     script: str

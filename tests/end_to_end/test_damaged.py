@@ -1,4 +1,4 @@
-"""Files that are no whole archive: one clear line, a status other than zero, and never a wrong output."""
+"""Incomplete or damaged archives: one clear line, a status other than zero, and never a wrong output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WAYS = ("./file", "sh", "oldest", "newest")
 REMEDY = "get a fresh copy of the file"
-# What a Python of the host says of a file that is no zip, and so no program of its own.
+# The message of a host's Python about a file that is not a zip, and which it cannot run therefore.
 NO_ZIP = "{ : coex - this archive is not complete, " + REMEDY
 
 
@@ -174,7 +174,7 @@ def test_bytes_more(
 
 
 def foreign(kind: str) -> bytes:
-    """Return a file that is no archive, behind the first line of one."""
+    """Return a file that begins with the first line of an archive, and is not an archive."""
     buffer = io.BytesIO()
     if kind == "zip":
         with zipfile.ZipFile(buffer, "w") as file:

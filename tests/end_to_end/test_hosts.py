@@ -138,7 +138,7 @@ def incomplete(host_pythons: list[HostPython], tmp_path: Path) -> Path:
 def test_incomplete_python(
     archive: Path, incomplete: Path, host_pythons: list[HostPython], store: Path, empty_path: Path
 ) -> None:
-    """Another is taken where there is one; where it is asked for by itself, one line says what it lacks."""
+    """Another Python is taken if there is one; if this one is named explicitly, one line says what it lacks."""
     (empty_path / "python3").symlink_to(incomplete)
     (empty_path / "python2.7").symlink_to(host_pythons[0].executable)
     start([archive], store, empty_path)
@@ -280,7 +280,7 @@ $code" "$@"
 def test_a_python_without_ctypes_is_passed_over(
     archive: Path, host: HostPython, store: Path, empty_path: Path
 ) -> None:
-    """Where there is no other it is asked, and says what it lacks."""
+    """If there is no other Python, it is started, and says what it lacks."""
     if host.name.startswith("pypy"):
         pytest.skip("PyPy has ctypes of its own")
     fake = empty_path / "python-in-parts"

@@ -77,7 +77,7 @@ def test_an_archive_and_itself(conda: Conda, made: Path) -> None:
 def test_same_packages_with_other_content(
     conda: Conda, live: Live, packed: Archive, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """What was modified, added, removed in an environment since conda made it; where it lay makes no difference."""
+    """Changes to an environment since conda made it are shown; its path makes no difference."""
     work = tmp_path_factory.mktemp("other")
     create = ("coex", "create", "-q", "-y", "--offline", "-p", live.prefix, "--entrypoint", "python")
     conda(*create, "--fast", "-o", "fast.coex", cwd=work)

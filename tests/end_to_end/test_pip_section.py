@@ -368,7 +368,7 @@ def test_activation_that_ends_false(
 def test_activation_that_ends_the_shell(
     work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...]
 ) -> None:
-    """With status 0 before pip ran: that is no success."""
+    """A build fails if an activation script ends the shell with status 0 before pip ran."""
     make_package(tmp_path / "mine", "act-exit", {"etc/conda/activate.d/z.sh": "[ -d /nonexistent ] || exit 0\n"})
     wheel = str(work / "wheels/pip_lib-1.5-py3-none-any.whl")
     rows = {"dependencies": ["python", "pip", "zstd", "act-exit", {"pip": ["--no-index", wheel]}]}

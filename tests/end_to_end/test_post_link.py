@@ -129,6 +129,6 @@ def test_failure_leaves_nothing(failing: Archive, store: Path) -> None:
 
 def test_start_after_a_failure(failing: Archive, store: Path) -> None:
     failing.run(store=store, input="", env={"POST_LINK_FAIL": "1"})
-    # what a script that succeeds prints is no output of the app
+    # the output of a script that succeeds is not output of the app
     assert failing.start(store=store, input="") == "the app runs\n"
     assert (only_root(store) / "prefix/share/post-link-demo/runs.txt").read_text() == "run\n"

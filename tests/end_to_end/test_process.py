@@ -55,7 +55,7 @@ def archive(make_archive: MakeArchive) -> Path:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory of modules that end whoever imports them."""
+    """Return a directory of modules that end any process that imports them."""
     directory = tmp_path_factory.mktemp("hostile")
     for name in HOSTILE:
         (directory / f"{name}.py").write_text("raise SystemExit('hostile')\n")

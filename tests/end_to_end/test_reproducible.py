@@ -1,4 +1,4 @@
-"""The same input gives the same bytes, whoever builds, where and when; and nothing of the builder is in them."""
+"""The same input gives the same bytes for every user, place and time; and nothing of the builder is in them."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class Rebuilder:
         self.judge(self.popen())
 
     def kill(self) -> None:
-        """Kill a build at a random moment; what it leaves is no output, and the next build is right."""
+        """Kill a build at a random moment; it leaves no output, and the next build is right."""
         whole = self.output.exists()
         process = self.popen()
         time.sleep(self.random.uniform(0.2, 1.1) * self.duration)

@@ -1,4 +1,4 @@
-"""Files that `inspect` is given and that are no archives, and command lines that say nothing to do."""
+"""`inspect` of files that are not archives, and command lines with nothing to do."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_package_is_refused(case: Case, outcomes: dict[Case, Future[Outcome]]) -
 
 @pytest.fixture
 def damaged(bench: Bench, tmp_path: Path) -> Path:
-    """Return a package cache of which conda takes cprog, where it lies extracted."""
+    """Return a package cache in which cprog is extracted, and from which conda takes it."""
     caches = [bench.scratch / "pkgs", bench.testbed.pkgs]
     found = next(cache for cache in caches if (cache / "cprog-1.0-0/info").is_dir())
     shutil.copytree(found / "cprog-1.0-0", tmp_path / "pkgs/cprog-1.0-0", symlinks=True)

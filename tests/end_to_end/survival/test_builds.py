@@ -138,7 +138,7 @@ def test_no_room_for_the_output(builder: Rebuilder, as_root: None, options: str)
 
 @pytest.mark.parametrize("options", ["size=256k", "ro"], ids=["too small", "read-only"])
 def test_no_room_for_frames(builder: Rebuilder, as_root: None, options: str) -> None:
-    """What cannot be kept is made again by the next build: that is no error."""
+    """Frames that cannot be kept are made again by the next build, without an error."""
     for _ in range(2):
         builder.judge(builder.popen(*mounted(builder.pkgs, options)))
     check(builder)

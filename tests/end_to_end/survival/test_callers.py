@@ -80,7 +80,7 @@ def run_alone(archive: Path, home: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_more_processes(coex: Coex, survivor: Survivor, reachable: Path, as_root: None) -> None:
-    """Where fork(2) is refused one process does it all, and says so where it needs another one."""
+    """If fork(2) is refused, one process unpacks alone; a post-link script fails with one line."""
     options = ("-q", "--entrypoint", "cprog", "-o", "plain.coex", "data")
     coex(reachable, *options, packages=("cprog", "zstd"))
     done = run_alone(reachable / "plain.coex", reachable / "plain")

@@ -68,7 +68,7 @@ def test_note(archive: Archive) -> None:
 
 
 def test_the_next_place_serves(archive: Archive, library: Path, tmp_path: Path) -> None:
-    """With COEX_ROOT there is no other: it is said why."""
+    """With COEX_ROOT there is no other place: the message gives the reason."""
     blind, other = tmp_path / "blind", tmp_path / "other"
     for directory in (blind, other):
         directory.mkdir(mode=0o700)

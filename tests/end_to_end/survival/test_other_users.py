@@ -1,4 +1,4 @@
-"""Other users of the machine: whoever could change what a start runs, by any directory on the way, is refused.
+"""Other users of the machine: a place is refused if one of them could change its files, by any directory of its path.
 
 Users are real, and so are their groups, in a namespace of mounts with lists of users and groups of its own.
 """

@@ -79,7 +79,7 @@ def test_what_the_user_has_kept_is_used(build: Build) -> None:
 
 @pytest.mark.parametrize("place", ["pkgs", "pkgs/.coex-frames", "."])
 def test_others_may_write_on_the_way(build: Build, place: str) -> None:
-    """Of whatever directory: whoever can rename one on the way can put another one there."""
+    """Every directory of the path counts: a user who can rename one of them can put another one in its place."""
     build.poison()
     (build.work / place).chmod(0o777)
     assert GOOD in build.payload()

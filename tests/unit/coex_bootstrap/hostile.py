@@ -129,7 +129,7 @@ Part = namedtuple("Part", "path content relocation mode")
 
 def render(value):
     # type: (Any) -> bytes
-    """Return a document as bytes, with what is no JSON where a value stands for it."""
+    """Return a document as bytes, with text that is not JSON in place of the values that stand for it."""
     found = json.dumps(value, indent=1)
     for name, raw in RAW.items():
         found = found.replace('"%s"' % name, raw)

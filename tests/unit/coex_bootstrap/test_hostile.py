@@ -40,7 +40,7 @@ CONTENTS = [SCRIPT, b"0123456789" * 5, b"a" * 32, b"b" * 32]
 
 def decode(frame, size):
     # type: (bytes, int) -> bytes
-    """Decode as a decoder does: what is no such frame is an archive that is damaged."""
+    """Decode as a decoder does: bytes that are not such a frame mean a damaged archive."""
     try:
         return decode_raw(frame, size)
     except Exception:

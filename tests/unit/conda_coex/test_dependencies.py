@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# The distribution of each module; conda is no distribution that pip finds, so the metadata does not ask for it.
+# The distribution of each module; pip cannot find conda, and the metadata does not require it.
 DISTRIBUTIONS = {
     "conda": "conda",
     "conda_package_streaming": "conda-package-streaming",

@@ -173,7 +173,7 @@ def give_away(path, how):
 @pytest.mark.parametrize("how", ["owner", "mode", "link"])
 def test_what_another_user_left_is_not_swept(place, claim, how):
     # type: (bytes, Claim, str) -> None
-    """It may have been put there for this: whoever removes it by its path goes where that user leads."""
+    """It may be a trap: a removal by its path goes where that user leads it."""
     names = left_by(dead_process(), place)
     for name in names:
         give_away(place + b"/" + name, how)

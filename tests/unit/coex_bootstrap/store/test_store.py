@@ -307,7 +307,7 @@ def test_a_moved_root_is_not_ready(place):
 @pytest.mark.parametrize("whose", ["start", "root"])
 def test_a_root_of_another_user_is_not_ready(place, whose):
     # type: (bytes, str) -> None
-    """Only whoever may write to a store that was named makes roots in it: its owner, and root."""
+    """Only users who may write to a named store make roots in it: its owner, and root."""
     if os.geteuid():
         pytest.skip("only root can give a file away")
     start = make_ready(Store(place))

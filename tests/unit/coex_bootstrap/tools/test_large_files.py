@@ -113,7 +113,7 @@ def test_large_relocated_files(archive, environ):
 
 def test_what_a_start_compiled(place, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
-    """It is made again where it is missing, and where its source was repaired; a source that does not compile is passed over."""
+    """It is made again if it is missing or its source was repaired; a source that does not compile is passed over."""
     environ[b"COEX_ROOT"] = place + b"/store"
     python = b'#!/bin/sh\nexec %s "$@"\n' % PYTHON
     sources = [b"PLACE = '%s'\n" % PLACEHOLDER, b"x = 1\n", b"no Python\n"]

@@ -130,7 +130,7 @@ def test_taken(tmp_path: Path, what: str) -> None:
 
 
 def test_altered_frames(tmp_path: Path) -> None:
-    """What was altered where it came from is that place's fault, and an entry of the cache is gone then."""
+    """A file that was altered at its source is reported with that source, and its entry in the cache is removed."""
     cache, output = FrameCache(tmp_path / "frames", 1), tmp_path / "demo.coex"
     with pytest.raises(ReadBackFailed, match="the sha256 of frame 0 is not the one in its index"):
         write(output, cache, flip=True)

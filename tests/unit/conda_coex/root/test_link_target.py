@@ -82,7 +82,7 @@ def test_resolved_as_by_the_file_system(links: dict[str, str], path: str) -> Non
     ],
 )
 def test_leaving_links(tmp_path: Path, links: dict[str, str], leaving: list[str]) -> None:
-    """The file system finds the same links outside, if it is asked for the directory of each target."""
+    """The file system resolves the directory of each target, and finds the same links outside."""
     top = Path(os.path.realpath(tmp_path), "root")
     made = make_links(top, links)
     assert made == links
