@@ -49,7 +49,7 @@ class PackagePlan:
     def identity(self) -> str | None:
         """A name for the content of all files; None if the sha256 of one is not known.
 
-        The hash of the package is no part of it: conda takes that from a channel and does not always compare it.
+        The hash of the package is not included: conda takes that from a channel and does not always compare it.
         """
         contents = [item for item in self.files if isinstance(item, Content)]
         if self.package.altered or not all(item.sha256 for item in contents):

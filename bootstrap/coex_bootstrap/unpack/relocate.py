@@ -27,7 +27,7 @@ class Relocating(object):
         """Take the relocation of a file that has `size` bytes before it; raises as `splices` does."""
         self._splices = splices(relocation, size, prefix)
         self._next = 0  # of the splices
-        self._offset, self._rest = 0, b""  # what waits for its next piece, and where it begins in the file
+        self._offset, self._rest = 0, b""  # bytes that wait for the next piece, and their offset
         self._shebang = ShebangInPieces() if relocation.kind == TEXT else None
 
     def feed(self, piece):
