@@ -78,7 +78,7 @@ class Modules(object):
         spec = kind(name, self, is_package=is_package(member))
         spec.origin, spec.has_location = self.file_of(name), True
         if is_package(member):
-            spec.submodule_search_locations.append(self.file_of(name)[: -len("/__init__.py")])
+            spec.submodule_search_locations.append(self.directory_of(name))
         return spec
 
     def create_module(self, spec):  # noqa: ARG002
@@ -101,14 +101,23 @@ class Modules(object):
         module = sys.modules[name] = type(sys)(name)
         module.__file__, module.__loader__, module.__package__ = self.file_of(name), self, None
         if is_package(self.sources[name][0]):
-            module.__path__ = [module.__file__[: -len("/__init__.py")]]
-        self.exec_module(module)
+            module.__path__ = [self.directory_of(name)]
+        try:
+            self.exec_module(module)
+        except Exception:
+            del sys.modules[name]
+            raise
         return module
 
     def file_of(self, name):
         # type: (str) -> str
         """Return the path of a module that tracebacks show: PATH of the archive, and the member."""
         return self.path + "/" + self.sources[name][0]
+
+    def directory_of(self, name):
+        # type: (str) -> str
+        """Return the directory of a package's modules, as `file_of` has it."""
+        return self.file_of(name)[: -len("/__init__.py")]
 
     def get_code(self, name):
         # type: (str) -> CodeType
@@ -178,7 +187,6 @@ def name_of(member):
 
 def is_package(member):
     # type: (str) -> bool
-    """Return whether a member is that of a package."""
     """Return whether a member of the tail is the code of a package."""
     return member.endswith("/__init__.py")
 

@@ -41,9 +41,9 @@ class Finish(object):
     def write_activation(self, path, write=None):
         # type: (bytes, Optional[Callable[[bytes, bytes], None]]) -> bytes
         """Write `activate.sh` of the root at `path` as its prefix is now, and return the file's path."""
-        variables = self.manifest.env if self.prefix is None else ()
-        kept = self.manifest.kept_variables if self.prefix is None else ()
-        return write_activation(path, write or self.write, variables, self.prefix, kept)
+        if self.prefix is not None:
+            return write_activation(path, write or self.write, prefix=self.prefix)
+        return write_activation(path, write or self.write, self.manifest.env, keep=self.manifest.kept_variables)
 
     def write_start(self):
         # type: () -> None

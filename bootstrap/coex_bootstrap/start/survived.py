@@ -10,7 +10,7 @@ import stat
 from ..format.relocation import parse
 from ..store.boot import UNORDERED, file_system, in_doubt, mark_kept
 from ..unpack.relocate import size_at
-from .activate import write_activation
+from .finish import Finish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def is_whole(archive, root):
 def _has_activation(archive, root):
     # type: (Archive, bytes) -> bool
     written = {}  # type: Dict[bytes, bytes]
-    path = write_activation(root, written.__setitem__, archive.manifest.env, keep=archive.manifest.kept_variables)
+    path = Finish(archive.manifest, root, {}).write_activation(root, written.__setitem__)
     return _size(path) == len(written[path])
 
 

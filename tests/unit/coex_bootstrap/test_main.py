@@ -76,6 +76,17 @@ def test_nothing_else_is_imported_from_the_archive(archive):
         assert modules.find_spec(name) is None
 
 
+def test_module_that_fails_is_not_left(archive, monkeypatch):
+    # type: (str, Any) -> None
+    modules = gate.Modules(archive)
+    modules.sources["coex_failing"] = "coex_failing.py", b"1 / 0"
+    monkeypatch.setattr(sys, "meta_path", [modules] + sys.meta_path)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            __import__("coex_failing")
+        assert "coex_failing" not in sys.modules
+
+
 def test_whole_bootstrap(archive):
     # type: (str) -> None
     sources = gate.read_sources(archive)
