@@ -99,7 +99,7 @@ if whole and sys.version_info >= (2, 7):
     sys.stdout.write(sys.executable)'
 unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # what some Pythons take for their own path, even with -E
 # On macOS, /usr/bin/python3 opens a dialog unless the developer tools are installed, which xcode-select says without one.
-_coex_last= _coex_mac=
+_coex_last= _coex_mac= _coex_carried='@PYTHON@'
 case @CACHES@ in Library/*) _coex_mac=mac ;; esac
 for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
   python3.20 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 \

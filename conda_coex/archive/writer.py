@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from coex_bootstrap.format.index import IndexDraft
 
+    from .carried_python import CarriedPython
+
 DEFLATED = (form.INDEX, form.LIBZSTD, form.MANIFEST, form.SBOM)  # the code is stored: it starts faster, and can be read
 ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
 
@@ -71,14 +73,27 @@ def prelude_size(platform: str) -> int:
     return len(form.fill_prelude(text, b"0" * form.ID_LENGTH, platform))
 
 
-def finish(stream: IO[bytes], manifest: form.Manifest, index: IndexDraft, libzstd: bytes) -> form.Manifest:
-    """Seal an archive whose payload stands in `stream` after room for the prelude; return the manifest with digest."""
+def finish(
+    stream: IO[bytes],
+    manifest: form.Manifest,
+    index: IndexDraft,
+    libzstd: bytes,
+    python: CarriedPython | None = None,
+) -> form.Manifest:
+    """Seal an archive whose payload stands in `stream` after room for the prelude; return the manifest with digest.
+
+    `python` is for hosts that have none.
+    """
     members = {**bootstrap_members(), form.INDEX: dump_index(index)}
     members |= {form.LIBZSTD: libzstd, form.SBOM: make_sbom(manifest)}
+    if python is not None:
+        members[form.PYTHON] = python.data
+        manifest = manifest.replace(python=python.fields())
     manifest = manifest.replace(digest=form.digest(manifest, members))
     members[form.MANIFEST] = manifest.dumps()
     text = members[f"{form.PACKAGE}/{form.PRELUDE}"]
-    prelude = form.fill_prelude(text, manifest.root_name, manifest.platform)
+    mark = form.python_mark(manifest, members)
+    prelude = form.fill_prelude(text, manifest.root_name, manifest.platform, mark)
     tail = zip_bytes(members, manifest.date)
     stream.seek(0, os.SEEK_END)
     stream.write(form.seal(prelude, tail) + tail)

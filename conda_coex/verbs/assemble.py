@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.index import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
 
+    from ..archive.carried_python import CarriedPython
     from ..archive.frame_cache import FrameCache
     from ..root.layout import Layout
 
@@ -30,11 +31,13 @@ def assemble(
     describe: Callable[[Payload, IndexDraft], Manifest],
     libzstd: bytes,
     carry_over: Callable[[Payload], None] | None = None,
+    python: CarriedPython | None = None,
 ) -> Manifest:
     """Write the archive of a root at `output`, and return its manifest with the digest.
 
     Contents are compressed package by package, then what only this environment has, then the app. `carry_over` first
     copies the frames of another archive for the files that are kept; `describe` makes the manifest, without digest.
+    `python` is for hosts that have none.
     """
     with writer.output_file(output) as stream:
         stream.seek(writer.prelude_size(platform))
@@ -45,7 +48,7 @@ def assemble(
             payload.add(group for group in layout.groups() if group.owner != CARRIED_OVER)
         cache.sweep()
         index = make_index(payload, layout)
-        manifest = writer.finish(stream, describe(payload, index), index, libzstd)
+        manifest = writer.finish(stream, describe(payload, index), index, libzstd, python)
         read_back(stream, output, payload)
     return manifest
 

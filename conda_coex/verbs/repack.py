@@ -12,6 +12,7 @@ from coex_bootstrap.format.manifest import LIBZSTD
 from coex_bootstrap.format.manifest_check import FUNCTION
 
 from ..archive import writer
+from ..archive.carried_python import python_of
 from ..archive.carry_over import copy, give_sources, keep
 from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
@@ -167,6 +168,7 @@ def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, ou
         describe,
         library,
         lambda payload: copy(old, layout, kept, payload),
+        python_of(old),
     )
 
 

@@ -67,6 +67,7 @@ class Archive(object):
         others = dict((n, data) for n, data in self.members.items() if n != form.MANIFEST)
         if form.digest(self.manifest, others) != self.manifest.digest:
             raise ArchiveDamaged("its content is not what its digest says")
+        self._check_python()
         self._index = None  # type: Optional[Index]
         self._check_size()
         self._check_prelude()
@@ -83,10 +84,22 @@ class Archive(object):
         if self.manifest.prelude + self.manifest.payload + form.SEAL_SIZE + self.tail_size != size:
             raise ArchiveDamaged("it has another size than it says")
 
+    def _check_python(self):
+        # type: () -> None
+        """Compare the manifest with the Python that the archive carries, if it does."""
+        described, data = self.manifest.python, self.members.get(form.PYTHON)
+        if described is None and data is None:
+            return
+        if described is None or data is None or described["id"] != form.python_id(data):
+            raise ArchiveDamaged("its Python is not the one that its manifest names")
+        if form.MAIN not in self.members:
+            raise ArchiveDamaged("it has no member %s" % form.MAIN)
+
     def _check_prelude(self):
         # type: () -> None
         text = self.members[form.PACKAGE + "/" + form.PRELUDE]
-        prelude = form.fill_prelude(text, self.manifest.root_name, self.manifest.platform)
+        mark = form.python_mark(self.manifest, self.members)
+        prelude = form.fill_prelude(text, self.manifest.root_name, self.manifest.platform, mark)
         if compat.read_at(self.stream, 0, self.manifest.prelude) != prelude:
             raise ArchiveDamaged("its first lines were altered")
 

@@ -1,6 +1,6 @@
 """The format of an archive, for builder and bootstrap: its parts, the names of its members, and the manifest.
 
-    prelude   POSIX sh text: `prelude.sh` with its two marks replaced
+    prelude   POSIX sh text: `prelude.sh` with its marks replaced
     payload   independent zstd frames, addressed by their offset in the payload
     seal      32 bytes: the sha256 of prelude and tail as they are in the file, which `verify` compares
     tail      a zip without comment, at the end of the file; offsets count from its own start (PEP 441)
@@ -27,12 +27,16 @@ MANIFEST = "coex.json"
 INDEX = "index"
 LIBZSTD = "libzstd"
 SBOM = "sbom.json"
+PYTHON = "carried-python"
 PRELUDE = "prelude.sh"
 
 FRAME_SIZE = 4 << 20  # bytes of content in a frame that a builder makes; from 1 to 16 MiB, speed does not change
 FRAME_LIMIT = 16 << 20  # bytes of content in a frame that a reader accepts: a worker allocates as much
 SEAL_SIZE = 32  # bytes
+LOCAL_HEADER = 30  # bytes in front of the name of a zip's member (APPNOTE 4.3.7)
 ID_LENGTH = 24  # hexadecimal digits of the digest that name a root: 96 bits, and short for shebangs
+
+NO_PYTHON = b" " * 52  # room for ID, offset and size of a carried Python: the size of the prelude does not depend on them
 
 PREFIX = b"prefix"
 APP = b"app"
@@ -46,6 +50,7 @@ if TYPE_CHECKING:  # rows of the manifest
     )
     Variable = TypedDict("Variable", {"name": str, "value": str, "default": bool})
     PostLink = TypedDict("PostLink", {"name": str, "version": str, "build_number": int})
+    CarriedPython = TypedDict("CarriedPython", {"id": str, "version": str, "size": int})
     Sources = TypedDict("Sources", {"python": str, "sources": List[str]})
 
 
@@ -93,6 +98,12 @@ class Manifest(object):
         # type: () -> bytes
         """The name of this archive's root in a store."""
         return str(self.fields["digest"])[:ID_LENGTH].encode("ascii")
+
+    @property
+    def python(self):
+        # type: () -> Optional[CarriedPython]
+        """The Python that the archive carries for hosts that have none: {id, version, size (unpacked, in bytes)}."""
+        return self.fields.get("python")
 
     @property
     def portable(self):
@@ -180,8 +191,30 @@ def seal(prelude, tail):
     return hashlib.sha256(prelude + tail).digest()
 
 
-def fill_prelude(text, root_name, platform):
-    # type: (bytes, bytes, str) -> bytes
-    """Return the prelude of an archive: `text` with the name of its root and the directory of caches of its platform."""
+def python_id(data):
+    # type: (bytes) -> str
+    """Return the name of a carried Python: hexadecimal digits of the sha256 of its member."""
+    return hashlib.sha256(data).hexdigest()[:ID_LENGTH]
+
+
+def python_offset(manifest, members):
+    # type: (Manifest, Dict[str, bytes]) -> int
+    """Return the place of the carried Python in the file: the member that comes second, stored, without an extra field."""
+    headers = LOCAL_HEADER + len(MAIN) + len(members[MAIN]) + LOCAL_HEADER + len(PYTHON)
+    return manifest.prelude + manifest.payload + SEAL_SIZE + headers
+
+
+def python_mark(manifest, members):
+    # type: (Manifest, Dict[str, bytes]) -> bytes
+    """Return the place of the carried Python as the prelude has it: ID OFFSET SIZE, or blanks alone if there is none."""
+    if PYTHON not in members:
+        return NO_PYTHON
+    words = "%s %d %d" % (python_id(members[PYTHON]), python_offset(manifest, members), len(members[PYTHON]))
+    return words.encode("ascii").ljust(len(NO_PYTHON))
+
+
+def fill_prelude(text, root_name, platform, python=NO_PYTHON):
+    # type: (bytes, bytes, str, bytes) -> bytes
+    """Return the prelude of an archive: `text` with its root, the directory of caches of its platform, and its Python."""
     caches = b"Library/Caches" if platform.startswith("osx-") else b".cache"
-    return text.replace(b"@ROOT@", root_name).replace(b"@CACHES@", caches)
+    return text.replace(b"@ROOT@", root_name).replace(b"@CACHES@", caches).replace(b"@PYTHON@", python)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Callable, Dict, List, TypeGuard
 
 TEXT, WHOLE = type(u""), (int, type(1 << 64))
+PYTHON_ID = re.compile(u"[0-9a-f]{24}\\Z")
 DIGEST = re.compile(u"[0-9a-f]{64}\\Z")
 SUBDIR = re.compile(u"[a-z0-9]+-[a-z0-9_]+\\Z")
 LAST_DATE = 253402300799  # 9999-12-31, the last that time.gmtime(3) of every Python knows
@@ -60,6 +61,14 @@ def _is_line_or_null(value):
 def _is_digest(value):
     # type: (object) -> bool
     return _is_text(value) and DIGEST.match(value) is not None
+
+
+def _is_python(value):
+    # type: (object) -> bool
+    """Return whether a value is {id, version, size} of a carried Python."""
+    if not isinstance(value, dict) or not _is_line(value.get("version")) or not _is_size(value.get("size")):
+        return False
+    return _is_text(value.get("id")) and PYTHON_ID.match(value["id"]) is not None
 
 
 def _is_subdir(value):
@@ -250,5 +259,6 @@ FIELDS = (
     ("builder", _is_line_or_null, "builder"),
     ("libzstd", _is_line_or_null, "libzstd"),
     ("level", _is_level, "level"),
+    ("python", _is_python, "Python"),
     ("compile", _is_compile, "source to compile"),
 )

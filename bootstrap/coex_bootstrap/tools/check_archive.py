@@ -64,7 +64,7 @@ def check_archive(archive, decoder, look=None, beat=nothing):
 def check_rest(archive, sealed):
     # type: (Archive, bool) -> List[Damage]
     """Return the damages outside of the frames; the seal is only compared if there is no other damage."""
-    found = list(_check_gaps(archive))
+    found = list(_check_gaps(archive)) + _check_python(archive)
     return found + _check_seal(archive) if sealed and not found else found
 
 
@@ -120,6 +120,21 @@ def _check_gaps(archive):
         end = max(end, offset + size)
     if end < archive.manifest.payload:
         yield damage("payload", "bytes that are in no frame", base + end, archive.manifest.payload - end)
+
+
+def _check_python(archive):
+    # type: (Archive) -> List[Damage]
+    """Return the damage if the carried Python is not where the prelude, which reads no zip, looks for it."""
+    if form.PYTHON not in archive.members:
+        return []
+    data = archive.members[form.PYTHON]
+    offset = form.python_offset(archive.manifest, archive.members)
+    try:
+        if read_at(archive.stream, offset, len(data)) == data:
+            return []
+    except EnvironmentError as error:
+        raise unreadable(error, archive.path)
+    return [damage("tail", "the carried Python is not where the first lines look for it", offset, len(data))]
 
 
 def _check_seal(archive):

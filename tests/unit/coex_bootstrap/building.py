@@ -151,10 +151,14 @@ def sign(path, manifest, payload, index, members=None):
     carried[form.INDEX] = index
     text = carried[form.PACKAGE + "/" + form.PRELUDE]
     manifest.fields["prelude"] = len(form.fill_prelude(text, b"0" * form.ID_LENGTH, manifest.platform))
+    if form.PYTHON in carried:
+        about = {"id": form.python_id(carried[form.PYTHON]), "version": "3.12.0", "size": 1}
+        manifest.fields["python"] = dict(about, **manifest.fields.get("python") or {})
     manifest.fields["digest"] = form.digest(manifest, carried)
     carried[form.MANIFEST] = manifest.dumps()
     with open(path, "wb") as stream:
-        prelude, tail = form.fill_prelude(text, manifest.root_name, manifest.platform), zip_bytes(carried)
+        mark = form.python_mark(manifest, carried)
+        prelude, tail = form.fill_prelude(text, manifest.root_name, manifest.platform, mark), zip_bytes(carried)
         stream.write(prelude + payload + form.seal(prelude, tail) + tail)
 
 

@@ -51,6 +51,7 @@ MANIFEST = {
     "requires": {"__glibc": [u">=2.1"], "__unix": [u""], "__linux": [u">=2|1"]}, "portable": {u"demo.sh": 5},
 }  # type: Dict[str, Any]
 
+PYTHON = {"id": u"0" * 24, "version": u"3.12.0", "size": 1}
 # Values for any place in a document; what is between @@ stands for text that no builder writes.
 DEEP, LONG = u"@@deep@@", u"@@long@@"
 RAW = {
@@ -258,13 +259,14 @@ class Hostile(object):
         self.change_index = []  # type: List[Callable[[Columns], None]]
         self.replaced = []  # type: List[Tuple[bytes, bytes]]
         self.members = {}  # type: Dict[str, bytes]
+        self.carries_python = False
 
     def alter(self):
         # type: () -> None
         """Alter one or a few things, which `done` names."""
         kinds = [
             self._manifest, self._manifest, self._manifest, self._curated, self._curated, self._index, self._index,
-            self._relocation, self._columns, self._document, self._document, self._sbom, self._tail, self._links,
+            self._relocation, self._columns, self._document, self._document, self._sbom, self._tail, self._links, self._python,
         ]
         for _ in range(self.random.choice([1, 1, 1, 2, 3])):
             kind = self.random.choice(kinds)
@@ -317,6 +319,11 @@ class Hostile(object):
         if self.random.random() < 0.3:
             self.sbom = altered_bytes(self.random, self.sbom)
 
+    def _python(self):
+        # type: () -> None
+        self.carries_python = self.random.random() < 0.9
+        self.manifest["python"] = self.random.choice([PYTHON, PYTHON, altered_document(self.random, PYTHON)])
+
     def _tail(self):
         # type: () -> None
         name = self.random.choice(["../x", "\x1b[2J", "a" * 60000, "coex_bootstrap/../x", "libzstd", "libzstd", "x\ny", "/etc/x"])
@@ -342,13 +349,26 @@ class Hostile(object):
             fields["prelude"] = len(form.fill_prelude(text, b"0" * form.ID_LENGTH, platform))
         if fields.get("payload") == 0:
             fields["payload"] = len(payload)
+        if self.carries_python:
+            carried[form.PYTHON] = b"no Python"
+            if fields.get("python") == PYTHON:
+                fields["python"] = dict(PYTHON, id=form.python_id(carried[form.PYTHON]))
         fields["digest"] = form.digest(form.Manifest(fields), carried)
         carried[form.MANIFEST] = render(fields)
         tail = zip_bytes(carried)
-        prelude = form.fill_prelude(text, fields["digest"][: form.ID_LENGTH].encode("ascii"), platform)
+        root = fields["digest"][: form.ID_LENGTH].encode("ascii")
+        prelude = form.fill_prelude(text, root, platform, self._mark(carried))
         with open(path, "wb") as stream:
             stream.write(prelude + payload + form.seal(prelude, tail) + tail)
         os.chmod(path, 0o755)
+
+    def _mark(self, carried):
+        # type: (Dict[str, bytes]) -> bytes
+        """Return the place of the carried Python; none if the sizes before it are not numbers."""
+        try:
+            return form.python_mark(form.Manifest(self.manifest), carried)
+        except TypeError:
+            return form.NO_PYTHON
 
     def _make_index(self):
         # type: () -> Tuple[bytes, bytes]

@@ -212,3 +212,52 @@ def test_start_of_archives_made_before(place):
         write(place + b"/old.coex", start)
         with pytest.raises(ArchiveDamaged):
             Archive(place + b"/old.coex")
+
+
+PYTHON = b"\x1f\x8b a Python"
+
+
+def write_with_python(path, **fields):
+    # type: (bytes, **Any) -> form.Manifest
+    return write_archive(path, make_index([file_row(b"prefix/file", 0, 0, 5)]), [b"hello"], {form.PYTHON: PYTHON}, **fields)
+
+
+def test_carried_python(path):
+    # type: (bytes) -> None
+    """A shell finds it by the numbers in the prelude, which is as large without one."""
+    before = whole(path)[1]
+    write_with_python(path)
+    members, manifest = whole(path)
+    assert members[form.PYTHON] == PYTHON
+    assert manifest.prelude == before.prelude
+    words = form.python_mark(manifest, members)
+    assert words in read(path)[: manifest.prelude]
+    name, offset, size = words.split()
+    assert name.decode("ascii") == manifest.python["id"] == form.python_id(PYTHON)
+    assert read(path)[int(offset) :][: int(size)] == PYTHON
+    assert before.python is None
+
+
+@pytest.mark.parametrize("wrong", [{"id": "0" * 24}, None], ids=["another", "none"])
+def test_python_that_the_manifest_does_not_name(path, wrong):
+    # type: (bytes, Any) -> None
+    manifest = write_with_python(path)
+    members = dict(whole(path)[0])
+    manifest.fields["python"] = dict(manifest.fields["python"], **wrong) if wrong else None
+    if wrong is None:
+        del manifest.fields["python"]
+    payload = read(path)[manifest.prelude :][: manifest.payload]
+    del members[form.MANIFEST]
+    manifest.fields["digest"] = form.digest(manifest, members)
+    members[form.MANIFEST] = manifest.dumps()
+    text, mark = members[form.PACKAGE + "/" + form.PRELUDE], form.python_mark(manifest, members)
+    prelude, tail = form.fill_prelude(text, manifest.root_name, manifest.platform, mark), zip_bytes(members)
+    write(path, prelude + payload + form.seal(prelude, tail) + tail)
+    assert "its Python is not the one that its manifest names" in refusal(path)
+
+
+def test_python_without_a_member(path):
+    # type: (bytes) -> None
+    about = {"id": "0" * 24, "version": "3.12", "size": 1}
+    write_archive(path, make_index([file_row(b"prefix/file", 0, 0, 5)]), [b"hello"], python=about)
+    assert "its Python is not the one that its manifest names" in refusal(path)

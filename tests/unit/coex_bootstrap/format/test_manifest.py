@@ -86,6 +86,26 @@ def test_manifest_with_what_cannot_be_started(wrong):
         form.load_manifest(make_manifest(**wrong).dumps())
 
 
+PYTHON = {"id": "0" * 24, "version": "3.12.0", "size": 1}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": "0" * 23}, {"id": "../" + "0" * 21}, {"id": "0" * 24 + "\n"}, {"id": None}, {"version": "3\n"}, {"size": -1},
+        {"size": "1"},
+    ],
+    ids=json.dumps,
+)
+def test_manifest_with_an_impossible_python(wrong):
+    # type: (Dict[str, Any]) -> None
+    """Its id is a part of paths that the prelude and `cache` handle."""
+    assert form.load_manifest(make_manifest(python=PYTHON).dumps()).python == PYTHON
+    for python in (dict(PYTHON, **wrong), [], None):
+        with pytest.raises(ArchiveDamaged, match="impossible Python"):
+            form.load_manifest(make_manifest(python=python).dumps())
+
+
 @pytest.mark.parametrize("version", [0, 2, 99, "1", None])
 def test_manifest_of_another_version(version):
     # type: (object) -> None

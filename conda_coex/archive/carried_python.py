@@ -1,0 +1,32 @@
+"""The Python that an archive carries for hosts that have none: its member, and its field in the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.format import manifest as form
+
+if TYPE_CHECKING:
+    from coex_bootstrap.format.archive import Archive
+
+
+@dataclass(frozen=True)
+class CarriedPython:
+    """A Python that runs from any directory, in a gzipped tar: `bin/python` and its standard library."""
+
+    data: bytes
+    version: str
+    size: int  # bytes of its files, unpacked
+
+    def fields(self) -> dict[str, object]:
+        """Return the manifest's field `python`."""
+        return {"id": form.python_id(self.data), "version": self.version, "size": self.size}
+
+
+def python_of(archive: Archive) -> CarriedPython | None:
+    """Return the Python that an archive carries, None if it carries none."""
+    described = archive.manifest.python
+    if described is None:
+        return None
+    return CarriedPython(archive.members[form.PYTHON], described["version"], described["size"])
