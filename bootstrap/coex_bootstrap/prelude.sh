@@ -2,9 +2,9 @@
 { : coex - this archive is not complete, get a fresh copy of the file ]
 # This is a coex archive: a conda environment and an application in one file. Run it, or: python3 FILE
 # These lines start its unpacked root, or find a Python that unpacks it. The rest of the file is data.
-# A Python that finds no zip at the end of this file shows the second line. A shell reads to the last brace before it
-# does anything: of a file that is cut in these lines it runs none, and says so.
-# The options of a caller's `sh -e FILE` are for no line below.
+# If the zip at the end of this file is missing, Python prints the second line in its error. A shell reads to the last
+# brace before it runs anything. If this file is cut in these lines, the shell runs nothing and prints an error.
+# Options of the caller, as in `sh -e FILE`, must not change the lines below.
 set +o allexport +o errexit +o noclobber +o noglob +o nounset
 case $0 in
   /*) _coex_file=$0 ;;
@@ -23,27 +23,28 @@ esac
 _coex_store=${_coex_store%"${_coex_store##*[!/]}"}
 _coex_dir=$_coex_store/@ROOT@ _coex_start=$_coex_store/@ROOT@/start _coex_safe=
 if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ]; then
-  # Could another user put something else in the place of what is sourced? Builtins tell whether a directory is this
-  # user's, and whether this user may write to it. Where that is not enough, Python decides, by owners and modes; it makes
-  # roots only where nobody else may write. The tests are of names, which `.` opens after them: whoever may write to a
-  # directory on the way, by a mode that this user gave it since or by a group of others, can come between.
+  # Could another user replace the file that is sourced? Builtins show whether a directory is this user's, and whether
+  # this user may write to it. If that is not enough, Python decides, by owners and modes. Python makes roots only in
+  # directories that nobody else may write to. The tests look at names, and `.` opens the name after them. A user who
+  # can write to a directory on the way (after a chmod by this user, or as a member of its group) can act in between.
   if [ -L "$_coex_start" ] || [ -L "$_coex_dir" ]; then :
   elif [ -n "${COEX_ROOT:+set}" ]; then
-    # Whoever names a store trusts its owner. Nobody else may write to it, or replace it in the directory above.
+    # A user who names a store trusts its owner. Nobody else may write to it, or replace it in the directory above.
     if [ -O "$_coex_store" ]; then [ -O "$_coex_dir" ] && [ -O "$_coex_start" ] && _coex_safe=1
     elif [ ! -w "$_coex_store" ] && [ ! -k "$_coex_store" ]; then _coex_safe=1; fi
     _coex_dir=${_coex_store%/*}/
     [ -O "$_coex_dir" ] || [ ! -w "$_coex_dir" ] || [ -k "$_coex_dir" ] || _coex_safe=
   elif [ -O "$_coex_start" ] && [ ! -L "$_coex_store" ]; then
-    # From the home on all belongs to this user. What is above it this user may not write to, unless it is sticky. For
-    # root, who may have been left the home of another (`sudo -E`), all belongs to root from / on, and is not a link.
+    # The home and everything below it has to belong to this user. This user may not write to the directories above it,
+    # unless they are sticky. `sudo -E` leaves root with the home of another user. So for root, every directory from /
+    # on has to belong to root, and must not be a link.
     _coex_safe=1 _coex_super=
     if [ -O / ]; then _coex_super=1; elif [ -w / ]; then _coex_safe=; fi
     while [ -n "$_coex_dir" ]; do
       if [ -O "$_coex_dir" ]; then [ -z "$_coex_super" ] || [ ! -L "$_coex_dir" ] || _coex_safe=
       elif [ -n "$_coex_base$_coex_super" ]; then _coex_safe=
       elif [ -w "$_coex_dir" ] && [ ! -k "$_coex_dir" ]; then _coex_safe=; fi
-      # In a user namespace all who have no number there look like one, who may be this user.
+      # In a user namespace all users without a number look like one user, and that may be this user.
       if [ -k "$_coex_dir" ] && [ -O /proc/sys/kernel/overflowuid ]; then
         { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null || _coex_safe=
       fi
@@ -52,7 +53,7 @@ if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ];
     done
   fi
   case $_coex_store/ in */../* | */./*) _coex_safe= ;; esac
-  # A start that finds something of its root removed returns, and Python unpacks it again.
+  # If files of the root are missing, `start` returns, and Python unpacks the root again.
   if [ -n "$_coex_safe" ]; then . "$_coex_start"; fi
 fi
 _coex_code='
@@ -84,8 +85,8 @@ except Exception:
     sys.exit(125)
 sys.exit(names["main"](sys.argv[1], sys.argv[2:]))
 '
-# Of a Python that was packaged in parts, as Debian's python3-minimal, the standard library lacks what is needed here. One
-# without ctypes, by which libzstd is loaded, is marked: it serves where there is no other.
+# Some Pythons lack a part of the standard library that is needed here, such as Debian's python3-minimal. The probe
+# rejects these. It marks a Python without ctypes, which loads libzstd, with "?": that one is used if there is no other.
 _coex_probe='import posix, sys, zipimport
 def found(path):
     try: return posix.stat(path)
@@ -97,8 +98,9 @@ def lacks(name):
 if whole and sys.version_info >= (2, 7):
     if "__pypy__" not in sys.builtin_module_names and lacks("_zstd") and lacks("_ctypes"): sys.stdout.write("?")
     sys.stdout.write(sys.executable)'
-unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # what some Pythons take for their own path, even with -E
-# On macOS, /usr/bin/python3 opens a dialog unless the developer tools are installed, which xcode-select says without one.
+unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # some Pythons read their own path from these, even with -E
+# On macOS, /usr/bin/python3 opens a dialog unless the developer tools are installed. xcode-select
+# finds that out without a dialog.
 _coex_last= _coex_mac= _coex_carried='@PYTHON@'
 case @CACHES@ in Library/*) _coex_mac=mac ;; esac
 for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
@@ -116,7 +118,7 @@ do
     mac:mac | mac:/usr/bin/python3) continue ;;
     mac:developer-tools) /usr/bin/xcode-select -p >/dev/null 2>&1 || continue; _coex_python=/usr/bin/python3 ;;
   esac
-  # The interpreter itself is started, not a shim on PATH that changes the environment.
+  # Start the interpreter itself: a shim on PATH may change the environment.
   _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
   case $_coex_found in
     '?'*) [ -n "$_coex_last" ] || _coex_last=${_coex_found#?} ;;
