@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.relocation import BINARY, kind_of, parse
@@ -32,8 +32,8 @@ class Description:
     """What an archive says of itself that its root does not show."""
 
     name: str
-    entry_points: list[dict[str, Any]]  # as the manifest has them, the default one first
-    env: list[dict[str, object]]
+    entry_points: list[form.EntryPoint]  # the default one first
+    env: list[form.Variable]
     keep_env: list[str]
     level: int
     date: int  # seconds since 1970
@@ -74,8 +74,8 @@ class Change:
     """What is new in an archive of the packages of another one."""
 
     name: str | None  # None: as it was
-    entry_points: list[dict[str, Any]]
-    env: list[dict[str, object]]
+    entry_points: list[form.EntryPoint]
+    env: list[form.Variable]
     keep_env: list[str]
     level: int
 
@@ -92,7 +92,7 @@ def change_manifest(old: form.Manifest, change: Change, payload: Payload, index:
     )
 
 
-def _measured(platform: str, payload: Payload, index: IndexDraft) -> dict[str, Any]:
+def _measured(platform: str, payload: Payload, index: IndexDraft) -> dict[str, object]:
     """Return the fields that every build sets anew."""
     return {
         "format": form.FORMAT_VERSION,

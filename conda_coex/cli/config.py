@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
 
 from ..inputs import config_file
 from .print_outcome import notify
@@ -55,7 +55,7 @@ def fill(arguments: Namespace, configure: Callable[[ArgumentParser], None]) -> N
 class _Parser(ArgumentParser):
     """A parser whose errors are errors."""
 
-    def error(self, message: str) -> Any:
+    def error(self, message: str) -> NoReturn:
         from ..errors import InputError
 
         raise InputError(message)
@@ -98,8 +98,10 @@ def _apply(parser: ArgumentParser, config: Config, used: list[str], arguments: N
         raise InputError(error.what, os.fsencode(config.path)) from error
     for key in used:
         name = _dest(parser, key)
-        value = config.values[key] if key == "app" else getattr(found, name)
-        setattr(arguments, name, [*value, *arguments.env] if key == "env" else value)
+        if key == "env":
+            arguments.env = [*found.env, *arguments.env]
+        else:
+            setattr(arguments, name, config.values[key] if key == "app" else getattr(found, name))
 
 
 def _go_to(directory: str, arguments: Namespace, given: set[str]) -> None:

@@ -10,7 +10,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.tools.output import did_you_mean
 
@@ -20,6 +20,11 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Value: TypeAlias = str | int | list[str]  # a flag is a whole number, too
 
 LARGEST = 1 << 20  # bytes of a file of options: it is read whole
 PARTS = 100  # of a key
@@ -46,7 +51,7 @@ class Config:
     """The options of a file, by their keys: lists of words, numbers, and flags that are set."""
 
     path: str
-    values: dict[str, Any]
+    values: dict[str, Value]
 
     @property
     def directory(self) -> str:
@@ -121,8 +126,8 @@ def _refuse_others(path: str) -> None:
         raise InputError(what, os.fsencode(path), f"look at it, and use --config {path}")
 
 
-def _checked(path: str, table: dict[str, object]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _checked(path: str, table: dict[str, object]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
     for key, value in table.items():
         if key not in KEYS:
             guess = _guess(key)
@@ -145,7 +150,7 @@ def _guess(key: str) -> str:
     return f" (did you mean {known}?)" if known else did_you_mean(key, KEYS)
 
 
-def _value(key: str, value: object) -> object:
+def _value(key: str, value: object) -> Value | None:
     """Return the value of a key in the form that Config has, or None if it is not of the key's kind."""
     kind = KEYS[key]
     if kind is FLAG:
@@ -157,8 +162,9 @@ def _value(key: str, value: object) -> object:
     if key in TABLES and isinstance(value, dict):
         texts = {name: _text(each) for name, each in value.items()}
         return None if None in texts.values() else [f"{name}={text}" for name, text in texts.items()]
-    is_list = kind is TEXTS and isinstance(value, list) and all(isinstance(each, str) for each in value)
-    return value if is_list else None
+    if kind is TEXTS and isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return value
+    return None
 
 
 def _text(value: object) -> str | None:
@@ -171,7 +177,7 @@ def _refuse_outside(config: Config) -> None:
     top = os.path.realpath(config.directory)
     for key in ("app", "file", "output", "prefix", "entrypoint"):
         value = config.values.get(key, [])
-        for word in value if isinstance(value, list) else [value]:
+        for word in value if isinstance(value, list) else [str(value)]:
             for path in _paths(key, word, config.directory):
                 if not (os.path.realpath(os.path.join(config.directory, path)) + "/").startswith(top.rstrip("/") + "/"):  # noqa: PTH118
                     what = f"`{key}` leads out of the directory of this file: {path}"

@@ -140,6 +140,7 @@ class _Reader:
         if found is not None and not isinstance(found, Mapping):
             raise self.wrong("has `variables` that are not a mapping", "write them as `NAME: value`", found)
         self.check_once(found or self.found)
+        variables: dict[str, Text | None] = {}
         for name, value in (found or {}).items():
             if not NAME.fullmatch(name):
                 what = f"has the variable {name!r}, and no shell can set one of that name"
@@ -148,7 +149,8 @@ class _Reader:
                 raise self.wrong(f"has a value of {name} that is not text", "put it in quotes", value)
             if not is_value(value or ""):
                 raise self.wrong(f"has a value of {name} that no variable can have, {value!r}", "correct it", value)
-        return dict(found or {})
+            variables[name] = value
+        return variables
 
     def notes(self, written: dict[str, Text | None], variables: dict[str, str | None]) -> Iterator[str]:
         """Yield a note on each part that is not taken as it is written."""

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import InputError
@@ -15,11 +15,12 @@ from .suffixes import PACKAGE_SUFFIXES
 from .yaml_text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 HEXADECIMAL = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
 COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 A = {"md5": "an", "sha256": "a"}
+T = TypeVar("T")
 KINDS: dict[type, str] = {dict: "mapping", list: "list", str: "text"}
 TRUE = ("true", "yes", "on")
 SUPPORTED = ("linux-", "osx-")
@@ -32,7 +33,7 @@ class LockedPackage:
     url: str
     md5: str | None = None
     sha256: str | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, object] = field(default_factory=dict)
 
     @property
     def file_name(self) -> str:
@@ -73,7 +74,7 @@ class LockFile:
     path: str
     kind: str  # explicit, conda-lock or pixi
     data: bytes
-    found: dict[str, Any] = field(default_factory=dict)  # the mapping of one that is YAML
+    found: dict[str, object] = field(default_factory=dict)  # the mapping of one that is YAML
 
     def wrong(self, what: str, remedy: str | None = None) -> InputError:
         """Return the error of this file."""
@@ -91,17 +92,30 @@ class LockFile:
             what = f"is of {whose} format {self.version}, and {listed} can be read"
             raise self.wrong(what, f"lock in format {known[-1]}")
 
-    def take(self, key: str, kind: type, mapping: Any = None, where: str = "the file") -> Any:
-        """Return `mapping[key]`, of the file's mapping if none is given, which must be a `kind`."""
-        mapping = self.found if mapping is None else mapping
-        self.check_has(key, kind, mapping, where)
-        self.check_once(mapping, where, key)
-        return mapping[key]
+    def mapping(self, key: str, of: object = None, where: str = "the file") -> dict[str, object]:
+        """Return the mapping at a key: of the file's mapping if no other is given."""
+        return self._take(key, dict, of, where)
 
-    def check_has(self, key: str, kind: type, mapping: object, where: str) -> None:
-        """Refuse what is not a mapping with a `kind` at this key."""
-        if not isinstance(mapping, dict) or not isinstance(mapping.get(key), kind):
+    def items(self, key: str, of: object = None, where: str = "the file") -> list[object]:
+        """Return the list at a key."""
+        return self._take(key, list, of, where)
+
+    def text(self, key: str, of: object, where: str) -> str:
+        """Return the text at a key."""
+        return self._take(key, str, of, where)
+
+    def _take(self, key: str, kind: type[T], of: object, where: str) -> T:
+        holder = self.found if of is None else of
+        value = self.value(key, kind, holder, where)
+        self.check_once(holder, where, key)
+        return value
+
+    def value(self, key: str, kind: type[T], of: object, where: str) -> T:
+        """Return the value at a key, which must be a `kind` and may be there twice: not all values are used."""
+        value = of.get(key) if isinstance(of, dict) else None
+        if not isinstance(value, kind):
             raise self.wrong(f"has no {KINDS[kind]} `{key}` in {where}")
+        return value
 
     def check_once(self, mapping: object, where: str, key: str | None = None) -> None:
         """Refuse a mapping that has this key twice, or any; what is not used may have what it likes."""
@@ -110,11 +124,12 @@ class LockFile:
             if key in (None, name):
                 raise self.wrong(f"has `{name}` twice in {where}" + (f", again in line {line}" if line else ""))
 
-    def rows(self, value: Any, where: str) -> list[dict[str, Any]]:
+    def rows(self, value: object, where: str) -> list[dict[str, object]]:
         """Return what may be missing, and is a list of mappings else."""
-        if not isinstance(value or [], list) or not all(isinstance(row, dict) for row in value or ()):
+        rows = value or []
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self.wrong(f"has no list of mappings in {where}")
-        return list(value or ())
+        return list(rows)
 
     def texts(self, value: object, where: str) -> list[str]:
         """Return a list of texts, which may be missing."""
@@ -123,7 +138,9 @@ class LockFile:
             raise self.wrong(f"has no list of texts in {where}")
         return [str(row) for row in rows]
 
-    def package(self, url: object, hashes: dict[str, object], fields: dict[str, Any] | None = None) -> LockedPackage:
+    def package(
+        self, url: object, hashes: Mapping[str, object], fields: dict[str, object] | None = None
+    ) -> LockedPackage:
         """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
         if not isinstance(url, str) or not url.endswith(PACKAGE_SUFFIXES) or "://" not in url:
             raise self.wrong(f"has {shown(url)}, which is not the URL of a conda package")

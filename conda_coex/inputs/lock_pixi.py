@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .lock_file import check_platform
 from .suffixes import PACKAGE_SUFFIXES
@@ -22,31 +22,32 @@ def read_pixi_lock(file: LockFile, choice: Choice) -> Lock:
     if file.version in ("4", "5"):
         raise file.wrong(f"is of pixi's format {file.version}, which is too old", "run `pixi lock` of a newer pixi")
     file.check_version(("6", "7"), "pixi's")
-    environments = file.take("environments", dict)
+    environments = file.mapping("environments")
     name = choice.environment or DEFAULT
     if name not in environments:
         known = ", ".join(map(str, environments))
         raise file.wrong(f"has no environment {name!r}", f"choose with --lock-environment: {known}")
     where = f"the environment {name!r}"
-    by_platform = file.take("packages", dict, environments[name], where)
+    by_platform = file.mapping("packages", environments[name], where)
+    environment: dict[str, object] = file.value(name, dict, environments, where)
     key = _platform(file, choice.platform, by_platform)
-    described = {_location(file, entry): entry for entry in file.take("packages", list)}
+    described = dict(_described(file, entry) for entry in file.items("packages"))
     conda: list[LockedPackage] = []
     pip: list[str] = []
-    for reference in file.take(key, list, by_platform, where):
-        location = _location(file, reference)
+    for reference in file.items(key, by_platform, where):
+        location, _ = _described(file, reference)
         if location not in described:
             raise file.wrong(f"lists {location[1]!r} in {where} and does not describe it")
         if location[0] == "pypi":
-            pip.append(_requirement(file, described[location]))
+            pip.append(_requirement(file, location[1], described[location]))
         else:
-            conda.append(_package(file, described[location]))
-    given = file.rows(environments[name].get("channels"), f"`channels` of {where}")
+            conda.append(_package(file, location, described[location]))
+    given = file.rows(environment.get("channels"), f"`channels` of {where}")
     channels = [str(channel["url"]) for channel in given if "url" in channel]
     return file.lock(choice.platform, conda, channels, pip)
 
 
-def _platform(file: LockFile, wanted: str, by_platform: dict[str, Any]) -> str:
+def _platform(file: LockFile, wanted: str, by_platform: dict[str, object]) -> str:
     """Return the name under which the lock has the packages of a platform: one of its own, since format 7."""
     rows = file.rows(file.found.get("platforms"), "`platforms`")
     subdirs = {str(row.get("name")): str(row.get("subdir") or row.get("name")) for row in rows}
@@ -58,29 +59,31 @@ def _platform(file: LockFile, wanted: str, by_platform: dict[str, Any]) -> str:
     raise file.wrong(f"has {', '.join(names)}, which are all {wanted}", f"name one of them {wanted} in pixi's manifest")
 
 
-def _location(file: LockFile, entry: object) -> tuple[str, str]:
+def _described(file: LockFile, entry: object) -> tuple[tuple[str, str], dict[str, object]]:
+    """Return the manager and the location of a package, and all that is said of it."""
+    found: dict[str, object] = entry if isinstance(entry, dict) else {}
     for manager in MANAGERS:
-        if isinstance(entry, dict) and isinstance(entry.get(manager), str):
-            return manager, entry[manager]
+        location = found.get(manager)
+        if isinstance(location, str):
+            return (manager, location), found
     raise file.wrong(f"has {shown(entry)} in `packages`, which is neither a conda nor a pypi package")
 
 
-def _package(file: LockFile, entry: dict[str, Any]) -> LockedPackage:
-    url = entry.get("conda", "")
-    if not url.endswith(PACKAGE_SUFFIXES):
-        location = entry.get("conda_source", url)
-        raise file.wrong(f"has {location!r}, a package that pixi builds from source", "publish it to a channel")
+def _package(file: LockFile, location: tuple[str, str], entry: dict[str, object]) -> LockedPackage:
+    manager, url = location
+    if manager != "conda" or not url.endswith(PACKAGE_SUFFIXES):
+        raise file.wrong(f"has {url!r}, a package that pixi builds from source", "publish it to a channel")
     where = f"the package {url.rpartition('/')[2]}"
     file.check_once(entry, where)
     if "://" not in url:
         url = file.beside(url).as_uri()
     # Of a record all of whose dependencies are gone, the lock has none: it is left out, not unknown.
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         key: file.texts(entry.get(key), f"`{key}` of {where}") for key in ("depends", "constrains")
     }
-    fields.update({key: file.take(key, str, entry, where) for key in FIELDS if entry.get(key) is not None})
+    fields.update({key: file.text(key, entry, where) for key in FIELDS if entry.get(key) is not None})
     if entry.get("timestamp") is not None:
-        fields["timestamp"] = _number(file, file.take("timestamp", str, entry, where), where)
+        fields["timestamp"] = _number(file, file.text("timestamp", entry, where), where)
     return file.package(url, entry, fields)
 
 
@@ -90,6 +93,6 @@ def _number(file: LockFile, text: str, where: str) -> int:
     return int(text)
 
 
-def _requirement(file: LockFile, entry: dict[str, Any]) -> str:
-    file.check_once(entry, f"the package {entry['pypi']}")
-    return file.requirement(str(entry.get("name") or ""), entry["pypi"], entry.get("sha256"))
+def _requirement(file: LockFile, location: str, entry: dict[str, object]) -> str:
+    file.check_once(entry, f"the package {location}")
+    return file.requirement(str(entry.get("name") or ""), location, entry.get("sha256"))

@@ -12,6 +12,8 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from coex_bootstrap.format.manifest import Variable as Row
+
 FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\?)?=(.*)", re.DOTALL)
 # No build sets these: a start cannot set them, or activation and shells give them values of their own. A start itself
 # ignores the first part alone: it sets the rest as conda does, if a live prefix has it.
@@ -22,11 +24,16 @@ RESERVED = re.compile(
 
 
 class Variable(NamedTuple):
-    """A variable that an archive sets, as the manifest has it."""
+    """A variable that an archive sets."""
 
     name: str
     value: str
     default: bool  # only set if the caller has none
+
+    @property
+    def row(self) -> Row:
+        """The variable as the manifest has it."""
+        return {"name": self.name, "value": self.value, "default": self.default}
 
 
 def parse_env(values: Iterable[str]) -> list[Variable]:

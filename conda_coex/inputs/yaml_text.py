@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 import reprlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +25,7 @@ class Text(str):
     plain: bool
 
 
-class Mapping(dict[str, Any]):
+class Mapping(dict[str, object]):
     """A mapping, with the keys that it has more than once and the line of the second one; the last value counts."""
 
     __slots__ = ("line", "repeated")
@@ -46,7 +46,7 @@ class _Short(reprlib.Repr):
 shown = _Short().repr
 
 
-def load(data: bytes, wrong: Callable[[str], Exception]) -> Any:
+def load(data: bytes, wrong: Callable[[str], Exception]) -> object:
     """Return the one document of YAML: None, `Text`, lists and `Mapping`.
 
     Raises the error that `wrong` makes of a reason when the data is not YAML.
@@ -85,10 +85,10 @@ class _Refused(Exception):
         return f"is not YAML in line {self.line}: {self.problem}"
 
 
-def _of_json(text: str) -> Any:
+def _of_json(text: str) -> object:
     """Return what JSON holds, which may have escapes that no parser of YAML knows; what is not JSON may be YAML."""
     try:
-        found = json.loads(text, object_pairs_hook=_pairs, parse_int=_number, parse_float=_number)
+        found: object = json.loads(text, object_pairs_hook=_pairs, parse_int=_number, parse_float=_number)
     except ValueError:
         return _composed(text)
     return _as_text(found)
@@ -98,11 +98,11 @@ def _number(written: str) -> Text:
     return text(written, 0, plain=True)
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> Mapping:
+def _pairs(pairs: list[tuple[str, object]]) -> Mapping:
     return _mapping(((key, 0, _as_text(value)) for key, value in pairs), 0)
 
 
-def _as_text(value: Any) -> Any:
+def _as_text(value: object) -> object:
     if isinstance(value, list):
         return [_as_text(item) for item in value]
     if isinstance(value, bool):
@@ -117,7 +117,7 @@ def text(value: str, line: int, *, plain: bool) -> Text:
     return found
 
 
-def _mapping(pairs: Iterable[tuple[str, int, Any]], line: int) -> Mapping:
+def _mapping(pairs: Iterable[tuple[str, int, object]], line: int) -> Mapping:
     found = Mapping()
     found.line, found.repeated = line, {}
     for key, place, value in pairs:
@@ -127,7 +127,20 @@ def _mapping(pairs: Iterable[tuple[str, int, Any]], line: int) -> Mapping:
     return found
 
 
-def _composed(text: str) -> Any:
+class _Mark(Protocol):
+    line: int  # from 0
+
+
+class _Event(Protocol):
+    """What both parsers yield; a kind of event has only some of the fields behind the first."""
+
+    start_mark: _Mark
+    anchor: str | None  # of values and aliases
+    value: str  # of scalars
+    implicit: tuple[bool, bool]  # of scalars: whether it is plain, whether it is quoted
+
+
+def _composed(text: str) -> object:
     events = _events(text)
     next(event for event in events if type(event).__name__ == "StreamStartEvent")
     if type(next(events)).__name__ == "StreamEndEvent":
@@ -140,7 +153,7 @@ def _composed(text: str) -> Any:
     return found
 
 
-def _events(text: str) -> Iterator[Any]:
+def _events(text: str) -> Iterator[_Event]:
     """Yield what a parser finds: libyaml's by PyYAML, in a thirtieth of the time, or the one that conda itself has."""
     try:
         import yaml
@@ -149,12 +162,12 @@ def _events(text: str) -> Iterator[Any]:
         from ruamel.yaml.error import YAMLError as RuamelError
 
         failure: type[Exception] = RuamelError
-        parsed: Iterable[Any] = YAML(typ="safe", pure=True).parse(text)
+        parsed: Iterable[object] = YAML(typ="safe", pure=True).parse(text)
     else:
         failure = yaml.YAMLError
         parsed = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
-        yield from parsed
+        yield from cast("Iterable[_Event]", parsed)
     except failure as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
@@ -163,18 +176,18 @@ def _events(text: str) -> Iterator[Any]:
         raise _Refused(" ".join(str(error).split())) from error
 
 
-def _scalar(event: Any, *, plain: bool) -> Text | None:
+def _scalar(event: _Event, *, plain: bool) -> Text | None:
     return None if plain and event.value in NULLS else text(event.value, event.start_mark.line + 1, plain=plain)
 
 
 class _Composer:
     """Makes values of events; an alias is the very value that its anchor names."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[_Event]) -> None:
         self.events = events
-        self.anchors: dict[str, Any] = {}
+        self.anchors: dict[str, object] = {}
 
-    def node(self, event: Any) -> Any:
+    def node(self, event: _Event) -> object:
         """Return the value that begins with this event."""
         kind = type(event).__name__
         if kind == "AliasEvent":
@@ -184,7 +197,7 @@ class _Composer:
         tag = getattr(event, "tag", None)
         if tag is not None and not str(tag).startswith(OF_YAML) and str(tag) != "!":
             raise _Refused(f"the tag {str(tag)!r} is unknown", event.start_mark.line + 1)
-        found: Any
+        found: object
         if kind == "ScalarEvent":
             found = _scalar(event, plain=event.implicit[0] and tag is None)
         elif kind == "SequenceStartEvent":
@@ -195,7 +208,7 @@ class _Composer:
             self.anchors[event.anchor] = found
         return found
 
-    def until(self, end: str) -> Iterator[Any]:
+    def until(self, end: str) -> Iterator[_Event]:
         """Yield the events that begin a value, up to the end of what holds them."""
         for event in self.events:
             if type(event).__name__ == end:
@@ -204,8 +217,8 @@ class _Composer:
 
     def mapping(self, line: int) -> Mapping:
         """Return a mapping, with what it merges (`<<`) behind what it has itself."""
-        pairs: list[tuple[str, int, Any]] = []
-        merged: list[Any] = []
+        pairs: list[tuple[str, int, object]] = []
+        merged: list[object] = []
         for event in self.until("MappingEndEvent"):
             place = event.start_mark.line + 1
             key = event.value if type(event).__name__ == "ScalarEvent" else self.node(event)

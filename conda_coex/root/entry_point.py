@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.manifest_check import FUNCTION
 
@@ -21,6 +21,8 @@ from .entry_words import SHELLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from coex_bootstrap.format.manifest import EntryPoint
 
     from ..inputs.variables import Variable
     from .app import App
@@ -39,13 +41,10 @@ MEANT = {
 
 def resolve_all(
     commands: Iterable[EntryCommand], layout: Layout, prefix: str | None, variables: Iterable[Variable] = ()
-) -> list[dict[str, Any]]:
+) -> list[EntryPoint]:
     """Return the entry points for the manifest, the default one first, and add to the notes of the layout."""
     names = Names(layout, prefix)
-    points = [
-        {"name": command.name, "named": command.given_name is not None, **resolve(command, names)}
-        for command in commands
-    ]
+    points = [resolve(command, names) for command in commands]
     layout.notes += version_control(layout.entries)
     layout.notes += notes_on_variables(variables, names)
     layout.notes += faulty_programs(layout, {"/".join(point["command"][0]) for point in points})
@@ -100,8 +99,8 @@ def _host_shell(word: str) -> str | None:
     return name if name in SHELLS else None
 
 
-def resolve(command: EntryCommand, names: Names) -> dict[str, Any]:
-    """Return an entry point's command as pairs [kind, word] for the manifest, and where its modules come from.
+def resolve(command: EntryCommand, names: Names) -> EntryPoint:
+    """Return an entry point: its command as pairs [kind, word], and where its modules come from.
 
     An app's file is made executable. Raises EntryPointNotFound if the first word is nowhere, or is a file that
     nothing runs, and for files that are here and not in the app.
@@ -125,7 +124,12 @@ def resolve(command: EntryCommand, names: Names) -> dict[str, Any]:
         function = program[-1][1]
         directory = directory_of(function, find_module(function, names.layout)) or "app"
         imports += [directory] if directory not in ("app", *imports) else []
-    return {"command": [*program, *arguments.words], **({"imports": imports} if imports else {})}
+    point: EntryPoint = {
+        "name": command.name, "named": command.given_name is not None, "command": [*program, *arguments.words],
+    }  # fmt: skip
+    if imports:
+        point["imports"] = imports
+    return point
 
 
 def _program(word: str, rest: list[str], names: Names) -> list[list[str]]:

@@ -84,7 +84,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     description = Description(
         name=options.commands[0].name,
         entry_points=points,
-        env=[variable._asdict() for variable in options.variables],
+        env=[variable.row for variable in options.variables],
         keep_env=options.kept_variables,
         level=options.level or DEFAULT_LEVEL,
         date=build.date,
@@ -112,7 +112,7 @@ def created(output: Path, manifest: Manifest, environment: Environment, notes: I
         size=output.stat().st_size,
         unpacked=manifest.fields["unpacked"]["content"],
         packages=len(manifest.packages),
-        entry_point=dict(manifest.entry_points[0]),
+        entry_point=manifest.entry_points[0],
         notes=(*notes, *shared_cache_notes(), *left_out),
     )
 

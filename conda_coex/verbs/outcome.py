@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
+    from coex_bootstrap.format.manifest import EntryPoint
     from coex_bootstrap.tools.output import Outcome as Answer
 
     from ..inputs.environment import DryRun
@@ -26,7 +27,7 @@ class Created:
     size: int  # of the file
     unpacked: int  # of the contents of all files
     packages: int
-    entry_point: dict[str, Any]  # the default one, as the manifest has it
+    entry_point: EntryPoint  # the default one
     notes: tuple[str, ...]
 
 

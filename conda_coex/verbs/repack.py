@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.manifest import LIBZSTD
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coex_bootstrap.format.index import IndexDraft
-    from coex_bootstrap.format.manifest import Manifest
+    from coex_bootstrap.format.manifest import EntryPoint, Manifest, Variable
 
     from ..archive.payload import Payload
     from ..root.entry_command import EntryCommand
@@ -116,7 +116,7 @@ def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout)
     give_sources(old, layout, modules | {f"app/{app_name(word)}" for word in words})
 
 
-def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[dict[str, Any]]:
+def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[EntryPoint]:
     """Return the new entry points, or the old ones, whose files must be there still."""
     options = request.archive
     if options.commands:
@@ -136,19 +136,19 @@ def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[dict[s
         first = layout.entries.get(f"{kind}/{word}")
         if kind == "app" and isinstance(first, Content):
             layout.entries[first.path] = replace(first, mode=0o755)
-    return [dict(entry) for entry in old.manifest.entry_points]
+    return list(old.manifest.entry_points)
 
 
-def change_variables(request: RepackRequest, old: Archive) -> tuple[list[dict[str, object]], list[str]]:
-    """Return the variables that the new archive sets, as the manifest has them, and those of the caller it keeps."""
-    old_env = {} if request.no_env else {each["name"]: dict(each) for each in old.manifest.env}
+def change_variables(request: RepackRequest, old: Archive) -> tuple[list[Variable], list[str]]:
+    """Return the variables that the new archive sets, and those of the caller it keeps."""
+    old_env = {} if request.no_env else {each["name"]: each for each in old.manifest.env}
     old_kept = set() if request.no_env else set(old.manifest.kept_variables)
     for name in request.unset:
         if name not in old_env and name not in old_kept:
             names = ", ".join(sorted({*old_env, *old_kept})) or "none"
             raise InputError(f"the archive sets no variable {name!r}", os.fsencode(request.path), f"it has: {names}")
     env = {name: each for name, each in old_env.items() if name not in request.unset}
-    env.update((variable.name, variable._asdict()) for variable in request.archive.variables)
+    env.update((variable.name, variable.row) for variable in request.archive.variables)
     keep_env = {*old_kept.difference(request.unset), *request.archive.kept_variables}
     return [env[name] for name in sorted(env)], sorted(keep_env)
 
@@ -172,7 +172,7 @@ def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, ou
     )
 
 
-def outcome(output: Path, points: list[dict[str, Any]], layout: Layout, platform: str) -> Repacked:
+def outcome(output: Path, points: list[EntryPoint], layout: Layout, platform: str) -> Repacked:
     """Return the outcome of a dry run."""
     notes = [*notes_on_app_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
     names = tuple(entry["name"] for entry in points)
