@@ -13,7 +13,7 @@ from . import versions
 from .public_urls import public_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from conda.core.link import UnlinkLinkTransaction
     from conda.models.match_spec import MatchSpec
@@ -39,6 +39,7 @@ def solve(inputs: MergedInputs, location: str) -> Environment | DryRun:
     from conda.base.context import context
     from conda.models.match_spec import MatchSpec
 
+    assumed = _note_on_assumed(assume_platform())
     transaction, solved_specs, notes = _solve_implied(inputs, location)
     pip = [line for section in inputs.pip for line in section.shown]
     if context.dry_run:
@@ -47,7 +48,7 @@ def solve(inputs: MergedInputs, location: str) -> Environment | DryRun:
     specs = tuple(sorted({public_spec(str(MatchSpec(spec))) for spec in solved_specs}))  # their order has no effect
     return Environment(
         context.subdir, _link_records(transaction), specs, inputs.channels, inputs.variables, pip=inputs.pip,
-        notes=(*inputs.notes, *notes), solved=True,
+        notes=(*inputs.notes, *notes, *assumed), solved=True,
     )  # fmt: skip
 
 
@@ -149,13 +150,30 @@ def _summary(transaction: UnlinkLinkTransaction, pip: Sequence[str]) -> Iterator
         yield from ("The following will be installed by pip:", "", *(f"  {line}" for line in pip), "")
 
 
-def assume_platform() -> None:
-    """Set the virtual packages for another platform: conda itself would use the builder's, or none."""
+def assume_platform() -> dict[str, str]:
+    """Set the virtual packages for another platform, and return them: conda itself would use the builder's, or none.
+
+    Keys are conda's variables, `CONDA_OVERRIDE_<NAME>`. A value that the caller or the configuration gives is kept,
+    and is not returned.
+    """
     from conda.base.context import context
 
     if context.subdir == context._native_subdir():
-        return
+        return {}
     configured = getattr(context, "override_virtual_packages", {})  # conda 25.11: CONDA_OVERRIDE_* precede it
-    for name, value in ASSUMED.get(context.subdir.partition("-")[0], {}).items():
-        if name.removeprefix("CONDA_OVERRIDE_").lower() not in configured:
-            os.environ.setdefault(name, value)
+    assumed = {
+        name: value for name, value in ASSUMED.get(context.subdir.partition("-")[0], {}).items()
+        if name.removeprefix("CONDA_OVERRIDE_").lower() not in configured and name not in os.environ
+    }  # fmt: skip
+    os.environ.update(assumed)
+    return assumed
+
+
+def _note_on_assumed(assumed: Mapping[str, str]) -> Iterator[str]:
+    """Yield a note that names virtual packages which were assumed of the hosts."""
+    if assumed:
+        from conda.base.context import context
+
+        names = [f"__{name.removeprefix('CONDA_OVERRIDE_').lower()} {value}" for name, value in assumed.items()]
+        hosts = f"hosts of {context.subdir} are assumed to have {', '.join(names)}"
+        yield f"{hosts}; {' and '.join(assumed)} set other versions"

@@ -1,4 +1,4 @@
-"""Compile the sources of noarch packages with the environment's own Python, if that runs on the builder."""
+"""Compile the sources of noarch packages: by the environment's Python, or by one with the same bytecode."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from .layout import Group
 from .source import InMemory, OnDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..archive.frame_cache import FrameCache
     from .link_rules import PackagePlan, Python
+    from .package import Package
 
 DEPTH = 5  # parts of prefix/lib/pythonX.Y/site-packages/NAME
 MODE = 0o644  # of compileall under an umask of 022, whatever the mode of the source
@@ -50,6 +51,8 @@ for directory in iter(sys.stdin.readline, ""):
     sys.stdout.flush()
 """
 
+DESCRIBE = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex() + ' ' + sys.version)"
+
 
 @dataclass(frozen=True)
 class Compiled:
@@ -60,32 +63,51 @@ class Compiled:
 
 
 class Compiler:
-    """Compiles for one Python; `native` says whether its platform is the builder's."""
+    """Compiles for one Python; `native` says whether its platform is the builder's.
 
-    def __init__(self, python: Python | None, native: bool, cache: FrameCache) -> None:
-        self.python, self.native, self.cache = python, native, cache
-        self.interpreter: str | None = None  # the identity of the Python package
+    `others` are interpreters of the builder. One serves a Python of another platform if it has the same magic number
+    (PEP 3147): bytecode does not depend on the platform.
+    """
+
+    def __init__(self, python: Python | None, native: bool, cache: FrameCache, others: Iterable[Path] = ()) -> None:
+        self.python, self.native, self.cache, self.others = python, native, cache, others
+        self.program: Path | None = None  # the interpreter that compiles, if one can
+        self.interpreter: str | None = None  # its identity
 
     def compile_plans(self, plans: Sequence[PackagePlan]) -> tuple[list[Compiled], list[str]]:
         """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
 
         A source with a placeholder is compiled on the host: its text, and so its code, differ there.
         """
-        self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
         jobs = [(plan, [c for c in plan.files if isinstance(c, Content) and c.path in plan.compiled]) for plan in plans]
         sources = [item for _, group in jobs for item in group]
         if self.python is None or not sources:
             return [], []
-        program = self.python.package.directory / self.python.program
-        if not (self.native and _runs(program)):
+        self.program = self._find_program(plans)
+        if self.program is None:
             return [], sorted(map(_relative, sources))
         jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
         # The longest first: a large package that began last would keep one core busy and no other.
         jobs.sort(key=lambda job: -sum(item.size for item in job[1]))
-        with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
+        with Interpreters(self.program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
             made = list(pool.map(lambda job: self._compile(interpreters, *job), [job for job in jobs if job[1]]))
         made.sort(key=lambda each: each.group.owner)
         return made, sorted(_relative(item) for item in sources if item.placeholder)
+
+    def _find_program(self, plans: Sequence[PackagePlan]) -> Path | None:
+        """Return the interpreter that compiles, and keep its identity."""
+        assert self.python is not None
+        if self.native:
+            self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
+            program = self.python.package.directory / self.python.program
+            return program if _runs(program) else None
+        magic = magic_number(self.python.package)
+        for program in self.others if magic else ():
+            found = _describe(program)
+            if found is not None and found[0] == magic:
+                self.interpreter = found[1]
+                return program
+        return None
 
     def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
         group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), of_package=True)
@@ -108,6 +130,26 @@ class Compiler:
 
 def _relative(item: Content) -> str:
     return item.path.removeprefix("prefix/")
+
+
+def magic_number(package: Package) -> bytes | None:
+    """Return the first bytes of the .pyc files in a package of Python; None if it has none."""
+    for path in package.paths:
+        if path.path.endswith(".pyc"):
+            with (package.directory / path.path).open("rb") as stream:
+                return stream.read(4)
+    return None
+
+
+def _describe(program: Path) -> tuple[bytes, str] | None:
+    """Return the magic number and the version of an interpreter; None if it does not start."""
+    try:
+        command = [str(program), *OPTIONS, "-c", DESCRIBE]
+        done = subprocess.run(command, env=_environment(), capture_output=True, text=True)
+        magic, _, version = done.stdout.partition(" ")
+        return (bytes.fromhex(magic), version) if version else None
+    except (OSError, ValueError):
+        return None
 
 
 def _runs(program: Path) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.tools.output import counted, human
+
 from ..conda_api import versions
+from ..conda_api.interpreters import interpreters
 from ..root import bytecode, conda_meta
+from ..root.content import Content
 from ..root.layout import Group
 from ..root.link_rules import find_python
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from ..archive.frame_cache import FrameCache
     from ..inputs.environment import Environment
     from ..root.layout import Layout
-    from ..root.link_rules import PackagePlan
+    from ..root.link_rules import PackagePlan, Python
 
 # Owners of files that belong to more than one package.
 SCRIPTS, META = "console scripts", "conda-meta"
@@ -32,13 +36,27 @@ def place_packages(layout: Layout, plans: Sequence[PackagePlan]) -> None:
 def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCache, *, native: bool) -> list[str]:
     """Compile noarch Python packages, and place their .pyc files; return the sources that the host has to compile.
 
-    `native` says whether the Python of the archive runs on this machine.
+    `native` says whether the Python of the archive runs on this machine. Another platform's sources are compiled by a
+    Python of this machine that has the same bytecode, if there is one.
     """
     python = find_python([plan.package for plan in plans])
-    compiled, left_to_host = bytecode.Compiler(python, native, cache).compile_plans(plans)
+    others = interpreters(python.version) if python and not native else ()
+    compiler = bytecode.Compiler(python, native, cache, others)
+    compiled, left_to_host = compiler.compile_plans(plans)
+    if left_to_host and python and not (native or compiler.program):
+        layout.notes.append(_note_on_compiling(layout, left_to_host, python))
     for made in compiled:
         layout.place(made.group, made.files)
     return left_to_host
+
+
+def _note_on_compiling(layout: Layout, sources: Sequence[str], python: Python) -> str:
+    """Return a note on the cost of sources that no Python of this machine could compile."""
+    items = (layout.entries.get(f"prefix/{path}") for path in sources)
+    size = human(sum(item.size for item in items if isinstance(item, Content)))
+    files = f"{counted(len(sources), 'Python file')} ({size})"
+    why = f"no conda environment on this machine has a Python {python.version} with the same bytecode"
+    return f"{files} will be compiled by the first start on each host, about a second for each MB: {why}"
 
 
 def place_conda_meta(

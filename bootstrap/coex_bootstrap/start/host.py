@@ -30,8 +30,7 @@ def check_host(manifest):
     `CONDA_OVERRIDE_<NAME>` overrides the detected version, as it does for conda; empty means absent.
     """
     here = host_platform()
-    allowed = (manifest.platform,) + (("osx-arm64",) if manifest.platform == "osx-64" else ())
-    if here not in allowed:
+    if is_foreign(manifest):
         remedy = "start it with a Python for arm64: name one in COEX_PYTHON" if (manifest.platform, here) == ROSETTA else None
         raise HostUnfit("this archive is for %s, this host is %s" % (manifest.platform, here), remedy=remedy)
     for name in sorted(manifest.requires):
@@ -44,6 +43,12 @@ def check_host(manifest):
                     % (name, " " + constraint if constraint else "", found),
                     remedy="CONDA_OVERRIDE_%s=%s starts it all the same" % (name[2:].upper(), override),
                 )
+
+
+def is_foreign(manifest):
+    # type: (Manifest) -> bool
+    """Return whether the packages of an archive are for another platform than this host's."""
+    return host_platform() not in (manifest.platform,) + (("osx-arm64",) if manifest.platform == "osx-64" else ())
 
 
 def unfit(name, constraint):

@@ -12,7 +12,7 @@ from ..base.working_directory import absolute
 from ..format.archive import Archive
 from ..start import run
 from ..start.finish import Finish
-from ..start.host import check_host
+from ..start.host import check_host, host_platform, is_foreign
 from ..store.boot import keep, sync
 from ..store.destination import Destination, mark_unfinished, remove_unfinished
 from ..store.leftovers import cannot_be_moved
@@ -28,13 +28,16 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, Iterator, List, Optional
+
+    from ..format.manifest import Manifest
 
 ABOUT = """\
 With --prefix, an ordinary conda environment: `conda activate PREFIX`, `conda install -p PREFIX` and the others work
 on it, and it needs the archive no more. Post-link scripts run in it. PREFIX must not be there yet: it is made beside
 its place and renamed, so it is whole or not there. An empty directory, which may be a mount point, is filled. What was
 killed is begun anew by the same command. --app puts the files of the application elsewhere.
+An archive for another platform is unpacked too: its environment can be looked at and copied, and does not run here.
 The archive's own variables (--env) become variables of the environment, as `conda env config vars set` makes them.
 
 With --store, a root as a start makes it, in a store that may be read-only from then on: whoever has COEX_ROOT=DIR in
@@ -62,7 +65,8 @@ def execute(path, options, environ):
     if options.app and not options.prefix:
         raise Misuse("--app goes with -p PREFIX")
     with closing(Archive(path)) as archive:
-        check_host(archive.manifest)
+        if options.store or not is_foreign(archive.manifest):
+            check_host(archive.manifest)
         if options.store:
             return _into_store(archive, absolute(path_bytes(options.store)), environ)
         prefix = absolute(path_bytes(options.prefix))
@@ -78,7 +82,8 @@ def execute(path, options, environ):
             remedy = "make empty directories there first, which are filled" if cannot_be_moved(error) else None
             raise CoexError("cannot be made: %s" % (error.strerror or error), prefix, remedy)
         count = counted(len(archive.index.files), "file")
-    lines = ["%s: an environment of %s; conda activate %s" % (visible(prefix), count, quoted(visible(prefix)))]
+        how = "" if is_foreign(archive.manifest) else "; conda activate " + quoted(visible(prefix))
+    lines = ["%s: an environment of %s%s" % (visible(prefix), count, how)]
     fields = {"archive": text(path), "prefix": text(prefix), "app": text(app) if app else None}  # type: Dict[str, Any]
     fields.update(env=dict(environment.variables), notes=environment.notes)
     return Outcome(fields, lines + ["  note: " + note for note in environment.notes], 0)
@@ -147,8 +152,11 @@ class Environment(object):
             mark_unfinished(work, [identity])
             self.at.place(work + b"/prefix")
             steps = Finish(manifest, work, self.environ, prefix=self.prefix)
-            steps.run_scripts()
-            steps.compile()
+            if is_foreign(manifest):
+                self.notes += notes_on_platform(manifest)
+            else:
+                steps.run_scripts()
+                steps.compile()
             if self.app_at:
                 source = self._near(work + b"/app", self.app_at)
                 mark_unfinished(work, [identity, self.app_at.identity(source)])
@@ -185,6 +193,17 @@ class Environment(object):
 
             shutil.copytree(native(path), native(near), symlinks=True)
         return near
+
+
+def notes_on_platform(manifest):
+    # type: (Manifest) -> Iterator[str]
+    """Yield what a host of another platform could not do for an environment."""
+    yield "the environment is for %s, and does not run on this host, which is %s" % (manifest.platform, host_platform())
+    if manifest.post_link:
+        names = ", ".join(sorted(set(each["name"] for each in manifest.post_link)))
+        yield "the post-link scripts of these packages were not run: " + names
+    if manifest.compile:
+        yield counted(len(manifest.compile["sources"]), "Python file") + " could not be compiled here"
 
 
 VERB = Verb("unpack", "Unpack to stay: an ordinary environment, or a root in a shared store.", ABOUT, configure, execute)

@@ -1,0 +1,68 @@
+"""Sources of another platform's Python are compiled by one of the builder only if it has the same bytecode."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import marshal
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from conda_coex.archive.frame_cache import FrameCache
+from conda_coex.root.bytecode import Compiled, Compiler
+from conda_coex.root.link_rules import PackagePlan, Python, plan_package
+from conda_coex.root.package import Package, PackagePath
+
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+HERE = Path(sys.executable)
+MAGIC = importlib.util.MAGIC_NUMBER
+SECONDS = 1_000_000_000
+SOURCE = b"def answer():\n    return 42\n"
+
+
+def make_package(directory: Path, name: str, noarch: str | None, **files: bytes) -> Package:
+    rows = []
+    for path, data in files.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_bytes(data)
+        os.utime(directory / path, (SECONDS, SECONDS))
+        digest = hashlib.sha256(data).hexdigest()
+        time = SECONDS * 10**9
+        rows.append(PackagePath(path, "hardlink", None, None, digest, len(data), 0o644, time, {"_path": path}))
+    record = {"name": name, "version": f"{VERSION}.0", "build": "0"}
+    return Package(record, directory, noarch, (), tuple(rows), None, None)
+
+
+def compile_for(magic: bytes | None, others: list[Path], directory: Path) -> tuple[list[Compiled], list[str]]:
+    """Compile one noarch source for a Python whose .pyc begin with `magic`, on a builder of another platform."""
+    code = {f"lib/python{VERSION}/__pycache__/os.pyc": magic + b"\0" * 12} if magic else {}
+    interpreter = make_package(directory / "python", "python", None, **code)
+    python = Python(VERSION, f"lib/python{VERSION}/site-packages", interpreter)
+    module = make_package(directory / "module", "module", "python", **{"site-packages/module.py": SOURCE})
+    plans: list[PackagePlan] = [plan_package(each, python, 0) for each in (interpreter, module)]
+    return Compiler(python, False, FrameCache(None, 1), others).compile_plans(plans)
+
+
+def test_same_magic_number(tmp_path: Path) -> None:
+    (made,), left = compile_for(MAGIC, [tmp_path / "missing", HERE], tmp_path)
+    assert left == []
+    (item,) = made.files
+    data = item.read()
+    assert item.path.startswith(f"prefix/lib/python{VERSION}/site-packages/__pycache__/module.")
+    assert data is not None
+    assert (data[:4], int.from_bytes(data[8:12], "little")) == (MAGIC, SECONDS)
+    names: dict[str, object] = {}
+    exec(marshal.loads(data[16:]), names)
+    assert names["answer"]() == 42  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("magic", [b"\x00\x01\r\n", None], ids=["another magic number", "a Python without bytecode"])
+def test_left_to_the_host(magic: bytes | None, tmp_path: Path) -> None:
+    assert compile_for(magic, [HERE], tmp_path) == ([], [f"lib/python{VERSION}/site-packages/module.py"])
+
+
+def test_no_interpreter(tmp_path: Path) -> None:
+    assert compile_for(MAGIC, [], tmp_path) == ([], [f"lib/python{VERSION}/site-packages/module.py"])
