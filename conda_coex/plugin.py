@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conda.plugins import hookimpl
 from conda.plugins.types import CondaSubcommand
@@ -10,6 +10,8 @@ from conda.plugins.types import CondaSubcommand
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator, Sequence
+
+    from conda.plugins.types import CondaEnvironmentSpecifier, CondaErrorHint
 
 SUMMARY = "Turn a conda environment and an application into one executable file."
 
@@ -24,7 +26,7 @@ def conda_subcommands() -> Iterator[CondaSubcommand]:
 
 
 @hookimpl  # type: ignore[untyped-decorator]
-def conda_environment_specifiers() -> Iterator[Any]:
+def conda_environment_specifiers() -> Iterator[CondaEnvironmentSpecifier]:
     """Let `conda create -f` and `conda env create -f` read archives, if conda has a model of environments."""
     from dataclasses import fields
 
@@ -44,7 +46,7 @@ def conda_environment_specifiers() -> Iterator[Any]:
 
 
 @hookimpl  # type: ignore[untyped-decorator]
-def conda_error_hints(error: Exception) -> Iterator[Any]:
+def conda_error_hints(error: Exception) -> Iterator[CondaErrorHint]:
     """Name the variables with which packages are found that this machine cannot run, and others can."""
     from conda.base.context import context
     from conda.plugins import types

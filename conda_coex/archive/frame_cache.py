@@ -14,7 +14,7 @@ import os
 import struct
 import time
 import zlib
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, TypedDict
 
 from coex_bootstrap.format.manifest import FORMAT_VERSION
 
@@ -25,8 +25,12 @@ from .new_file import NewFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import TypeAlias
 
     from .frames import Packed
+
+    # A place as JSON has it: frame, offset, size, [encoding, items] of each of the edits, mtime_ns.
+    PlaceRow: TypeAlias = tuple[int, int, int, list[tuple[int, list[list[int]]]] | None, int]
 
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
@@ -34,13 +38,22 @@ MARK = b"coexfrm5"
 ABANDONED = 24 * 3600  # seconds after which the leftovers of a killed build are removed
 
 
+class Description(TypedDict):
+    """The JSON description at the end of an entry, which its checksum vouches for."""
+
+    owner: str
+    level: int
+    frames: list[tuple[int, int, str]]
+    places: dict[str, PlaceRow]
+
+
 class Entry:
     """The frames of one package, open for reading: `frames` (size, content size, sha256), `places` by origin."""
 
-    def __init__(self, path: Path, stream: IO[bytes], described: dict[str, Any]) -> None:
+    def __init__(self, path: Path, stream: IO[bytes], described: Description) -> None:
         self.path, self.stream = path, stream
-        self.frames: list[tuple[int, int, str]] = [tuple(row) for row in described["frames"]]
-        self.places = {origin: _place(*row) for origin, row in described["places"].items()}
+        self.frames = [(size, content, sha256) for size, content, sha256 in described["frames"]]
+        self.places = {origin: _place(row) for origin, row in described["places"].items()}
         self.owner = str(described["owner"])
         self.level = int(described["level"])
 
@@ -131,10 +144,10 @@ class FrameCache:
                     path.unlink()
 
 
-def _place(frame: int, offset: int, size: int, edits: Any, mtime_ns: int) -> Place:
+def _place(row: PlaceRow) -> Place:
     """Return a place of an entry; JSON has lists for tuples."""
-    if edits is not None:
-        edits = tuple((encoding, tuple(map(tuple, items))) for encoding, items in edits)
+    frame, offset, size, given, mtime_ns = row
+    edits = None if given is None else tuple((encoding, tuple(map(tuple, items))) for encoding, items in given)
     return Place(frame, offset, size, edits, mtime_ns)
 
 
@@ -154,7 +167,7 @@ def open_entry(path: Path) -> Entry | None:
         return None
 
 
-def _describe(stream: IO[bytes]) -> dict[str, Any]:
+def _describe(stream: IO[bytes]) -> Description:
     size = stream.seek(0, 2)
     stream.seek(size - END.size)
     length, checksum, mark = END.unpack(stream.read())
@@ -162,7 +175,7 @@ def _describe(stream: IO[bytes]) -> dict[str, Any]:
     text = stream.read(length)
     if mark != MARK or zlib.crc32(text) != checksum:
         raise ValueError("an entry that is not whole")
-    described: dict[str, Any] = json.loads(text)
+    described: Description = json.loads(text)
     if sum(row[0] for row in described["frames"]) + length + END.size != size:
         raise ValueError("an entry of another size")
     return described

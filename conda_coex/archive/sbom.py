@@ -6,14 +6,15 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coex_bootstrap.format.manifest import Manifest
+    from coex_bootstrap.format.manifest import Manifest, Package, PipPackage
+    from cyclonedx.model import HashType
     from cyclonedx.model.component import Component
 
 
@@ -40,37 +41,40 @@ def make_sbom(manifest: Manifest) -> bytes:
     return JsonV1Dot6(bom).output_as_string().encode() + b"\n"
 
 
-def _component(package: dict[str, Any]) -> Component:
+def _component(package: Package) -> Component:
     """Return the component of a conda package, named by its package URL (purl-spec, type conda)."""
     from cyclonedx.model import ExternalReference, ExternalReferenceType, XsUri
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.model.license import DisjunctiveLicense
     from packageurl import PackageURL
 
-    qualifiers = {name: str(package[name]) for name in ("build", "channel", "subdir") if package.get(name)}
+    named = {"build": package["build"], "channel": package.get("channel"), "subdir": package.get("subdir")}
+    qualifiers = {name: value for name, value in named.items() if value}
+    hashes = list(_hashes(package.get("md5"), package.get("sha256")))
+    url, license_name = package.get("url"), package.get("license")
     purl = PackageURL("conda", name=package["name"], version=package["version"], qualifiers=qualifiers)
     references = []
-    if package.get("url"):
-        kind, url = ExternalReferenceType.DISTRIBUTION, XsUri(package["url"])
-        references.append(ExternalReference(type=kind, url=url, hashes=_hashes(package)))
+    if url:
+        kind = ExternalReferenceType.DISTRIBUTION
+        references.append(ExternalReference(type=kind, url=XsUri(url), hashes=hashes))
     return Component(
         name=package["name"],
         version=package["version"],
         type=ComponentType.LIBRARY,
         purl=purl,
         bom_ref=purl.to_string(),
-        hashes=_hashes(package),
-        licenses=[DisjunctiveLicense(name=package["license"])] if package.get("license") else (),
+        hashes=hashes,
+        licenses=[DisjunctiveLicense(name=license_name)] if license_name else (),
         external_references=references,
     )
 
 
-def _wheel(package: dict[str, Any]) -> Component:
+def _wheel(package: PipPackage) -> Component:
     """Return the component of what pip installed."""
     from cyclonedx.model.component import Component, ComponentType
     from packageurl import PackageURL
 
-    name, version = str(package["name"]), str(package.get("version") or "")
+    name, version = package["name"], package.get("version") or ""
     purl = PackageURL("pypi", name=name, version=version)
     return Component(
         name=name,
@@ -78,13 +82,13 @@ def _wheel(package: dict[str, Any]) -> Component:
         type=ComponentType.LIBRARY,
         purl=purl,
         bom_ref=purl.to_string(),
-        hashes=_hashes(package),
+        hashes=_hashes(None, package.get("sha256")),
     )
 
 
-def _hashes(package: dict[str, Any]) -> Iterator[Any]:
+def _hashes(md5: str | None, sha256: str | None) -> Iterator[HashType]:
     from cyclonedx.model import HashAlgorithm, HashType
 
-    for name, algorithm in (("md5", HashAlgorithm.MD5), ("sha256", HashAlgorithm.SHA_256)):
-        if package.get(name):
-            yield HashType(alg=algorithm, content=str(package[name]))
+    for algorithm, content in ((HashAlgorithm.MD5, md5), (HashAlgorithm.SHA_256, sha256)):
+        if content:
+            yield HashType(alg=algorithm, content=content)

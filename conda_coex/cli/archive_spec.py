@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from conda.plugins.types import EnvironmentSpecBase
 
 if TYPE_CHECKING:
     from coex_bootstrap.format.archive import Archive
+    from coex_bootstrap.tools.lock import Locked
+    from conda.models.environment import Environment
 
 STATE = b"prefix/conda-meta/state"
+
+
+class Content(NamedTuple):
+    """An archive, as far as conda can make it again."""
+
+    lock: Locked
+    variables: dict[str, str]
 
 
 class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
@@ -35,10 +43,10 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
     @property
     def available_platforms(self) -> tuple[str, ...]:
         """The archive's platform."""
-        return (str(self._read()["platform"]),)
+        return (self._read().lock.platform,)
 
     @property
-    def env(self) -> Any:
+    def env(self) -> Environment:
         """What conda makes: explicit packages with their sums; it says what else was in the archive."""
         from dataclasses import MISSING, fields
 
@@ -49,27 +57,28 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
 
         from .print_outcome import notify
 
-        found = self._read()
-        if found["platform"] != context.subdir:
-            what = f"{self.filename} is for {found['platform']}, not for {context.subdir}; use --platform"
+        lock, variables = self._read()
+        if lock.platform != context.subdir:
+            what = f"{self.filename} is for {lock.platform}, not for {context.subdir}; use --platform"
             raise CondaValueError(what.replace("%", "%%"))
         needed = {field.name for field in fields(Environment) if field.default is MISSING}
-        others = [*found["pip"], *(f"the variable {name}" for name in found["variables"])]
+        pip = [f"{package['name']}=={package['version']}" for package in lock.pip]
+        others = [*pip, *(f"the variable {name}" for name in variables)]
         if others:  # conda leaves these out of environments of explicit packages
             notify([f"only the packages of conda are made again, not {', '.join(others)}, and nothing of the app"])
         return Environment(
-            platform=found["platform"],
+            platform=lock.platform,
             name=Path(str(self.filename)).name.removesuffix(".coex"),
-            explicit_packages=list(get_package_records_from_explicit(self._lines(found))),
-            variables=found["variables"],
+            explicit_packages=list(get_package_records_from_explicit(self._lines(lock))),
+            variables=variables,
             **({"prefix": context.target_prefix} if "prefix" in needed else {}),
         )
 
-    def env_for(self, platform: str) -> Any:  # noqa: ARG002 - there is one platform
+    def env_for(self, platform: str) -> Environment:  # noqa: ARG002 - there is one platform
         """Return the environment; conda has compared the platform."""
         return self.env
 
-    def _lines(self, found: dict[str, Any]) -> list[str]:
+    def _lines(self, lock: Locked) -> list[str]:
         """Return an explicit list, with packages of the builder's directories if this machine has them."""
         from coex_bootstrap.base.errors import CoexError
         from conda.exceptions import CondaValueError
@@ -77,20 +86,19 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
         from ..conda_api.local_packages import find_local, is_local
         from ..inputs.lock_file import Lock, LockedPackage
 
-        rows = found["packages"]
-        packages = tuple(LockedPackage(row["url"], row["md5"], row["sha256"]) for row in rows)
+        packages = tuple(LockedPackage(row["url"], row["md5"], row["sha256"]) for row in lock.packages)
         try:
-            places = find_local(Lock(str(self.filename), found["platform"], packages)).packages
+            places = find_local(Lock(str(self.filename), lock.platform, packages)).packages
         except CoexError as error:
             raise CondaValueError(str(error).replace("%", "%%")) from error
         lines = [
             row["line"].replace(package.url, place.url, 1) if is_local(package) else row["line"]
-            for row, package, place in zip(rows, packages, places, strict=True)
+            for row, package, place in zip(lock.packages, packages, places, strict=True)
         ]
         return ["@EXPLICIT", *lines]
 
-    def _read(self) -> dict[str, Any]:
-        """Return the environment of the archive; raises conda's errors."""
+    def _read(self) -> Content:
+        """Return the packages and the variables of the archive; raises conda's errors."""
         from coex_bootstrap.base.errors import CoexError, unforeseen
         from coex_bootstrap.format.archive import Archive
         from coex_bootstrap.tools import lock as tool_lock
@@ -98,19 +106,13 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
 
         path = os.fsencode(str(self.filename))
         try:
-            lock = tool_lock.execute(path, Namespace(sha256=True), dict(os.environb))
+            lock = tool_lock.read(path, wants_sha256=True)
             with closing(Archive(path)) as archive:
-                variables = _variables(archive)
+                return Content(lock, _variables(archive))
         except CoexError as error:
             raise CondaValueError(str(error).replace("%", "%%")) from error
         except Exception as error:
             raise CondaValueError(str(unforeseen(error, path)).replace("%", "%%")) from error
-        return {
-            "platform": lock.fields["platform"],
-            "packages": lock.fields["packages"],
-            "pip": [f"{package['name']}=={package['version']}" for package in lock.fields["pip"]],
-            "variables": variables,
-        }
 
 
 def _variables(archive: Archive) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.compat import visible
 from coex_bootstrap.base.urls import without_credentials
@@ -15,7 +15,7 @@ from ..inputs.environment import DryRun
 from ..verbs.outcome import Created, Repacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ..verbs.outcome import Outcome
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Shown:
     """An outcome in words: the fields of its document; notes, lines and a hint for a person."""
 
-    fields: dict[str, Any]
+    fields: Mapping[str, object]
     lines: Sequence[str] = ()
     notes: Sequence[str] = ()
     last: str | None = None  # of the lines on stderr
@@ -37,7 +37,8 @@ def show(outcome: Outcome, *, as_json: bool) -> int:
     """Print an outcome and return the status of the process; raises conda's DryRunExit after a dry run of a build."""
     shown = _in_words(outcome)
     if as_json:
-        versions.print_json(**_public(shown.fields), **({"success": False} if shown.status else {}))
+        fields = {name: _public(value) for name, value in shown.fields.items()}
+        versions.print_json(**fields, **({"success": False} if shown.status else {}))
     else:
         notify(shown.notes)
         write_lines([without_credentials(line) for line in shown.lines])
@@ -60,7 +61,7 @@ def _note(text: str) -> str:
     return f"coex: note: {visible(without_credentials(text))}"
 
 
-def _public(value: Any) -> Any:
+def _public(value: object) -> object:
     """Return a value of a JSON document without the credentials of URLs in it."""
     if isinstance(value, str):
         return without_credentials(value)
@@ -78,7 +79,7 @@ def _in_words(outcome: Outcome) -> Shown:
         case DryRun():
             return _planned(outcome)
         case _:
-            return Shown(dict(outcome.fields), list(outcome.lines), status=int(outcome.status))
+            return Shown(outcome.fields, list(outcome.lines), status=outcome.status)
 
 
 def _created(made: Created) -> Shown:
@@ -93,7 +94,7 @@ def _created(made: Created) -> Shown:
 
 
 def _repacked(made: Repacked) -> Shown:
-    fields: dict[str, Any] = {"archive": str(made.archive), "entry_points": list(made.entry_points)}
+    fields: dict[str, object] = {"archive": str(made.archive), "entry_points": list(made.entry_points)}
     fields |= {"app_files": made.app_files, "warnings": list(made.notes)}
     facts = f"{counted(made.app_files, 'app file')}, entry points: {', '.join(made.entry_points)}"
     if made.size is None:

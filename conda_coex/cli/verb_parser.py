@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 # Each verb with its summary. `cli` runs them; conda loads this table on every one of its runs.
 VERBS = {
@@ -40,10 +40,10 @@ examples:
 class VerbParser(argparse.ArgumentParser):
     """The parser of one verb, made when somebody looks into it: conda asks for all of them on each of its runs."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: object) -> None:
         vars(self)["_unmade"] = options
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         options = vars(self).pop("_unmade", None)
         if options is None or name.startswith("__"):
             raise AttributeError(name)
@@ -52,9 +52,11 @@ class VerbParser(argparse.ArgumentParser):
         configure(self, verb)
         return getattr(self, name)
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # type: ignore[override] # any object may be the namespace of argparse
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
         """Parse; a verb that takes paths takes them in any place, and other words are an error of this verb."""
-        words: list[str] = list(args)
+        given = words = list(args or ())
         paths: list[str] = []
         takes_paths = any(action.dest == "sources" for action in self._actions)
         if takes_paths and "--" in words:
@@ -62,7 +64,7 @@ class VerbParser(argparse.ArgumentParser):
         found, left = super().parse_known_args(words, namespace)
         if takes_paths:  # argparse takes a list of arguments in one piece
             found.sources += [*(word for word in left if not word.startswith("-")), *paths]
-            found.coex_words = tuple(args)
+            found.coex_words = tuple(given)
             left = [word for word in left if word.startswith("-")]
         if left:
             options = [option for option in self._option_string_actions if option.startswith("--")]
@@ -73,19 +75,21 @@ class VerbParser(argparse.ArgumentParser):
         """Raise conda's error for a command line that is wrong: one line, or its document with --json."""
         _refuse(f"{message}; see `{self.prog} --help`")
 
-    def _check_help(self, action: Any) -> None:
+    def _check_help(self, action: argparse.Action) -> None:
         """Leave the help of a verb alone: Python 3.14 looks at it while the verb is added."""
 
 
 class CoexParser(argparse.ArgumentParser):
     """The parser of `conda coex` itself: its errors are one line that suggests the closest verb."""
 
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
+    def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.dest == "coex_verb" and value not in VERBS:
-            _refuse(f"conda coex has no verb {value!r}{did_you_mean(value, VERBS)}; see `conda coex --help`")
+            _refuse(f"conda coex has no verb {value!r}{did_you_mean(str(value), VERBS)}; see `conda coex --help`")
         super()._check_value(action, value)
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # type: ignore[override] # as above
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
         """Parse; what is left over is an error."""
         found, left = super().parse_known_args(args, namespace)
         if left:
@@ -99,7 +103,7 @@ def add_verbs(parser: argparse.ArgumentParser, configure: Callable[[argparse.Arg
     parser.add_argument(
         "-V", "--version", action="version", version=f"conda-coex {__version__}", help="Show the version and exit."
     )
-    verbs: Any = parser.add_subparsers(dest="coex_verb", metavar="VERB", title="verbs", parser_class=VerbParser)
+    verbs = parser.add_subparsers(dest="coex_verb", metavar="VERB", title="verbs", parser_class=VerbParser)
     for name, summary in VERBS.items():
         verbs.add_parser(name, help=summary, verb=name, configure=configure)
     parser.__class__ = type("CoexParser", (CoexParser, type(parser)), {})  # conda has made it, of its own class

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.tools.info import command_line
 from coex_bootstrap.tools.output import human
@@ -11,14 +12,48 @@ from coex_bootstrap.tools.owners import ENVIRONMENT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from coex_bootstrap.format.manifest import PipPackage
+    from coex_bootstrap.tools.info import AppFile, Described
+
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 LISTED = 5  # files of an owner that are named
 
 
-def compare(
-    old: Mapping[str, Any], new: Mapping[str, Any], files: Mapping[str, Mapping[str, list[str]]]
-) -> dict[str, Any]:
-    """Return what differs, by subject: {added|removed|changed: {name: value, or [old, new]}}, and the sizes of both.
+@dataclass(frozen=True)
+class Changes:
+    """What differs in one subject: names with their value, or with [old, new]."""
+
+    added: dict[str, str]
+    removed: dict[str, str]
+    changed: dict[str, list[str]]
+
+    @property
+    def kinds(self) -> dict[str, Mapping[str, str | list[str]]]:
+        """The changes by kind."""
+        return {"added": self.added, "removed": self.removed, "changed": self.changed}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs in two archives; sizes are [old, new] in bytes."""
+
+    subjects: dict[str, Changes]
+    files: Mapping[str, Mapping[str, list[str]]]  # of the environments: {owner: {added|removed|changed: paths}}
+    file_size: list[int]
+    unpacked_size: list[int]
+    package_sizes: dict[str, list[int]]  # as they are compressed, of those that differ
+    same: bool  # the same content, byte for byte
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The fields of the JSON document."""
+        sizes = {"file": self.file_size, "unpacked": self.unpacked_size, "packages": self.package_sizes}
+        by_subject = {name: changes.kinds for name, changes in self.subjects.items()}
+        return {**by_subject, "files": self.files, "sizes": sizes, "same": self.same}
+
+
+def compare(old: Described, new: Described, files: Mapping[str, Mapping[str, list[str]]]) -> Comparison:
+    """Return what differs.
 
     `old` and `new` are descriptions by the verb `info`, whose app files have a sha256; `files` are those of the
     environments that differ, {owner: {added|removed|changed: paths}}. A package of the same version and build with
@@ -27,7 +62,7 @@ def compare(
     subjects = {
         "packages": [{p["name"]: f"{p['version']} {p['build']}" for p in each["packages"]} for each in (old, new)],
         "pip": [{p["name"]: _pinned(p) for p in each.get("pip") or ()} for each in (old, new)],
-        "app": [{f["path"]: f.get("sha256") or f"-> {f.get('target')}" for f in each["app"]} for each in (old, new)],
+        "app": [{file["path"]: _content(file) for file in each["app"]} for each in (old, new)],
         "entry_points": [{e["name"]: command_line(e) for e in each["entry_points"]} for each in (old, new)],
         "env": [
             {
@@ -36,9 +71,7 @@ def compare(
             }
             for each in (old, new)
         ],
-        "compile": [
-            dict.fromkeys((each.get("compile") or {}).get("sources", ()), "") for each in (old, new)
-        ],
+        "compile": [dict.fromkeys(_compiled(each), "") for each in (old, new)],
         "requires": [{name: " and ".join(v) for name, v in each["requires"].items()} for each in (old, new)],
         "archive": [
             {
@@ -48,71 +81,75 @@ def compare(
             for each in (old, new)
         ],
     }  # fmt: skip
-    found: dict[str, Any] = {name: _differ(*pair) for name, pair in subjects.items()}
-    packages = found["packages"]
-    kept = subjects["packages"][0].items() & subjects["packages"][1].items()
-    packages["changed"].update({name: [value, value] for name, value in sorted(kept) if name in files})
-    packages["changed"] = dict(sorted(packages["changed"].items()))
-    known = {*packages["added"], *packages["removed"]}
-    found["files"] = {owner: paths for owner, paths in sorted(files.items()) if owner not in known}
-    found["sizes"] = {
-        "file": [old["size"], new["size"]],
-        "unpacked": [old["unpacked"]["content"], new["unpacked"]["content"]],
-        "packages": {
-            name: [sizes.get(name, 0) for sizes in _package_sizes(old, new)]
-            for name in [n for kind in SIGNS for n in found["packages"][kind]]
-        },
-    }
-    found["same"] = old["digest"] == new["digest"]
-    return found
+    found = {name: _differ(*pair) for name, pair in subjects.items()}
+    packages, (before, after) = found["packages"], subjects["packages"]
+    altered = {name: [value, value] for name, value in before.items() & after.items() if name in files}
+    changed = dict(sorted((packages.changed | altered).items()))
+    found["packages"] = replace(packages, changed=changed)
+    alone = packages.added | packages.removed
+    old_sizes, new_sizes = ({p["name"]: p["compressed"] for p in each["packages"]} for each in (old, new))
+    return Comparison(
+        subjects=found,
+        files={owner: paths for owner, paths in sorted(files.items()) if owner not in alone},
+        file_size=[old["size"], new["size"]],
+        unpacked_size=[old["unpacked"]["content"], new["unpacked"]["content"]],
+        package_sizes={name: [old_sizes.get(name, 0), new_sizes.get(name, 0)] for name in [*alone, *changed]},
+        same=old["digest"] == new["digest"],
+    )
 
 
-def _pinned(package: Mapping[str, Any]) -> str:
+def _content(file: AppFile) -> str:
+    """Return the content of a file of the app, or the target of a link."""
+    return file.get("sha256") or f"-> {file.get('target')}"
+
+
+def _compiled(archive: Described) -> list[str]:
+    """Return the sources that the host compiles."""
+    left = archive.get("compile")
+    return left["sources"] if left else []
+
+
+def _pinned(package: PipPackage) -> str:
     """Return the version of a package of pip's, and what tells it from another of that version."""
     mark = str(package.get("sha256") or package.get("commit") or "")[:12]
     return f"{package['version']} {mark}".strip()
 
 
-def _package_sizes(*archives: Mapping[str, Any]) -> list[dict[str, int]]:
-    return [{p["name"]: p["compressed"] for p in each["packages"]} for each in archives]
+def _differ(old: Mapping[str, str], new: Mapping[str, str]) -> Changes:
+    return Changes(
+        added={name: new[name] for name in sorted(new.keys() - old.keys())},
+        removed={name: old[name] for name in sorted(old.keys() - new.keys())},
+        changed={name: [old[name], new[name]] for name in sorted(old.keys() & new.keys()) if old[name] != new[name]},
+    )
 
 
-def _differ(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "added": {name: new[name] for name in sorted(new.keys() - old.keys())},
-        "removed": {name: old[name] for name in sorted(old.keys() - new.keys())},
-        "changed": {name: [old[name], new[name]] for name in sorted(old.keys() & new.keys()) if old[name] != new[name]},
-    }
-
-
-def render(found: Mapping[str, Any]) -> Iterator[str]:
+def render(found: Comparison) -> Iterator[str]:
     """Yield the lines that a person reads: + what came, - what went, ~ what changed."""
     titles = {
         "packages": "packages", "pip": "pip packages", "app": "app files", "entry_points": "entry points",
         "env": "variables", "compile": "sources that the host compiles", "requires": "needs of the host",
         "archive": "archive",
     }  # fmt: skip
-    if found["same"]:
+    if found.same:
         yield "the archives have the same content"
-    elif not (found["files"] or any(found[subject][kind] for subject in titles for kind in SIGNS)):
+    elif not found.files and not any(names for changes in found.subjects.values() for names in changes.kinds.values()):
         yield "the archives hold the same, compressed in another way"
     for subject, title in titles.items():
-        differences = found[subject]
+        differences = found.subjects[subject].kinds
         if not any(differences.values()):
             continue
         yield f"{title}: " + ", ".join(f"{len(names)} {kind}" for kind, names in differences.items() if names)
         for kind, names in differences.items():
             for name, value in names.items():
-                size = f"  ({_change(*found['sizes']['packages'][name])})" if subject == "packages" else ""
+                size = f"  ({_change(*found.package_sizes[name])})" if subject == "packages" else ""
                 yield f"  {SIGNS[kind]} {name}{_value(subject, value)}{size}"
                 if subject == "packages" and isinstance(value, list) and value[0] == value[1]:
-                    yield from _files(found["files"][name])
-    if ENVIRONMENT in found["files"]:
+                    yield from _files(found.files[name])
+    if ENVIRONMENT in found.files:
         yield "files of no package"
-        yield from _files(found["files"][ENVIRONMENT])
-    for name in ("file", "unpacked"):
-        old, new = found["sizes"][name]
-        yield f"{'size' if name == 'file' else name}: {human(old)} -> {human(new)} ({_change(old, new)})"
+        yield from _files(found.files[ENVIRONMENT])
+    for name, (old, new) in (("size", found.file_size), ("unpacked", found.unpacked_size)):
+        yield f"{name}: {human(old)} -> {human(new)} ({_change(old, new)})"
 
 
 def _files(differences: Mapping[str, list[str]]) -> Iterator[str]:

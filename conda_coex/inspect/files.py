@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import HASHES, NOTHING, kind_of, parse
 from coex_bootstrap.tools.owners import APP, META, Owners
@@ -40,7 +40,7 @@ class Side:
         dist = self.owners.of_path(path)
         return str(self.names.get(dist, dist))
 
-    def place(self, row: File) -> tuple[Any, ...]:
+    def place(self, row: File) -> tuple[object, ...]:
         """Return a value that is equal for two rows if their contents are the same, however they were compressed."""
         frames = self.archive.index.frames
         number, left, found = row.frame, row.size + row.offset, []

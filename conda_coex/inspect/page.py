@@ -7,7 +7,7 @@ import json
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.compat import visible
 from coex_bootstrap.tools.output import human
@@ -58,7 +58,7 @@ def _least(owned: Sequence[Owned]) -> float:
     return sizes[ALL_SHOWN] if len(sizes) > ALL_SHOWN else -1.0
 
 
-def _tree(owned: Owned, least: float) -> dict[str, Any]:
+def _tree(owned: Owned, least: float) -> dict[str, object]:
     shown_files = [file for file in owned.files[:SHOWN] if file.packed > least]
     children = [{"n": visible(file.path), "p": round(file.packed), "u": file.unpacked} for file in shown_files]
     rest = owned.files[len(shown_files) :]

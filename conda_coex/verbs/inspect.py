@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.tools.info import describe, render
@@ -14,6 +14,9 @@ from ..archive import sizes
 from ..inspect import compare
 from ..inspect import files as file_differences
 from ..inspect.page import write_page
+
+if TYPE_CHECKING:
+    from coex_bootstrap.tools.info import Described
 
 
 def inspect(path: str, other: str | None = None, *, bars: bool = False, page: str | None = None) -> Outcome:
@@ -25,16 +28,15 @@ def inspect(path: str, other: str | None = None, *, bars: bool = False, page: st
 
     if other is not None and (bars or page):
         raise InputError("the size report is of one archive", remedy="leave out --sizes and --html, or one of the two")
-    found = read(path, measured=bars or page is not None)
-    measured = found.pop("measured", [])
+    found, measured = read(path, measured=bars or page is not None)
     lines = list(sizes.render(measured) if bars else render(path, found))
-    document: dict[str, Any] = {**found, "archive": path}
+    document: dict[str, object] = {**found, "archive": path}
     if page is not None:
         write_page(page, os.path.basename(path), measured)  # noqa: PTH119 - as it was given
         lines = [*(lines if bars else ()), page]
     if other is not None:
-        document = compare.compare(hashed(path), hashed(other), files_between(path, other))
-        lines = list(compare.render(document))
+        differences = compare.compare(hashed(path), hashed(other), files_between(path, other))
+        document, lines = differences.fields, list(compare.render(differences))
     if bars or page is not None:
         document["sizes"] = [
             {"name": each.name, "packed": round(each.packed), "unpacked": each.unpacked, "files": len(each.files)}
@@ -43,11 +45,10 @@ def inspect(path: str, other: str | None = None, *, bars: bool = False, page: st
     return Outcome(document, lines, 0)
 
 
-def read(path: str, *, measured: bool) -> dict[str, Any]:
-    """Return the description of an archive, with its sizes by owner if they are wanted."""
+def read(path: str, *, measured: bool) -> tuple[Described, list[sizes.Owned]]:
+    """Return the description of an archive, and its sizes by owner if they are wanted."""
     with closing(Archive(os.fsencode(path))) as archive:
-        found: dict[str, Any] = describe(archive)
-        return {**found, "measured": sizes.measure(archive)} if measured else found
+        return describe(archive), sizes.measure(archive) if measured else []
 
 
 def files_between(path: str, other: str) -> file_differences.Differences:
@@ -56,14 +57,14 @@ def files_between(path: str, other: str) -> file_differences.Differences:
         return file_differences.differ(old, new)
 
 
-def hashed(path: str) -> dict[str, Any]:
+def hashed(path: str) -> Described:
     """Return the description of an archive, in which each file of the app has its sha256."""
     with closing(Archive(os.fsencode(path))) as archive:
-        found: dict[str, Any] = describe(archive)
+        found = describe(archive)
         side = file_differences.Side(archive)
         known = side.hashes(path for path in side.rows if path.startswith(b"app/"))
     for each in found["app"]:
-        each["sha256"] = known.get(b"app/" + os.fsencode(each["path"]))
-        if each["sha256"] and each.get("executable"):
-            each["sha256"] += " executable"
+        sha256 = known.get(b"app/" + os.fsencode(each["path"]))
+        if sha256:
+            each["sha256"] = sha256 + (" executable" if each.get("executable") else "")
     return found

@@ -52,6 +52,16 @@ if TYPE_CHECKING:  # rows of the manifest
     PostLink = TypedDict("PostLink", {"name": str, "version": str, "build_number": int})
     CarriedPython = TypedDict("CarriedPython", {"id": str, "version": str, "size": int})
     Sources = TypedDict("Sources", {"python": str, "sources": List[str]})
+    # Sizes are in bytes. Beside these, a package has its build_number and size as its record has them.
+    Package = TypedDict("Package", {
+        "name": str, "version": str, "build": str, "channel": Optional[str], "subdir": Optional[str],
+        "url": Optional[str], "md5": Optional[str], "sha256": Optional[str], "license": Optional[str],
+        "compressed": int, "unpacked": int, "files": int,
+    }, total=False)
+    PipPackage = TypedDict("PipPackage", {
+        "name": str, "version": str, "requested": object, "url": Optional[str], "file": Optional[str],
+        "sha256": Optional[str], "commit": Optional[str], "vcs": Optional[str], "subdirectory": Optional[str],
+    }, total=False)
 
 
 def _field(name):
@@ -73,8 +83,7 @@ class Manifest(object):
     date = _field("date")  # type: int # of the content, in seconds since 1970
     entry_points = _field("entry_points")  # type: List[EntryPoint] # the first is the default
     env = _field("env")  # type: List[Variable] # the archive's own
-    # In link order: {name, version, build, compressed, unpacked, files, ...}, sizes in bytes.
-    packages = _field("packages")  # type: List[Dict[str, Any]]
+    packages = _field("packages")  # type: List[Package] # in link order
     requires = _field("requires")  # type: Dict[str, List[str]] # {virtual package: [version and build constraint]}
     prefix_limit = _field("prefix_limit")  # type: Optional[int] # bytes of the longest prefix; None: any
     post_link = _field("post_link")  # type: List[PostLink] # packages whose scripts a host runs
@@ -113,8 +122,8 @@ class Manifest(object):
 
     @property
     def pip(self):
-        # type: () -> List[Dict[str, Any]]
-        """The packages that pip installed: {name, version, requested, url or file, sha256, ...}."""
+        # type: () -> List[PipPackage]
+        """The packages that pip installed."""
         return self.fields.get("pip") or []
 
     @property

@@ -17,9 +17,14 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Any, Dict, List, Optional
+    from typing import Dict, List, Optional, TypedDict
 
     from .roots import Unpacked
+
+    # Sizes are in bytes, `last_use` is in seconds since 1970.
+    Row = TypedDict("Row", {
+        "path": str, "name": str, "size": int, "shared": int, "last_use": int, "ready": bool, "pids": List[int],
+    })
 
 ABOUT = """\
 All archives of a user unpack below one directory, COEX_ROOT or the user's caches. `list` shows their roots, also those
@@ -186,8 +191,8 @@ def _remove(root):
 
 
 def fields(root):
-    # type: (Unpacked) -> Dict[str, Any]
-    """Return a root for a JSON document: {path, name, size, shared (bytes), last_use (seconds since 1970), ready, pids}."""
+    # type: (Unpacked) -> Row
+    """Return a root for a JSON document."""
     return {
         "path": text(root.path), "name": root.name, "size": root.size, "shared": root.shared, "last_use": int(root.used),
         "ready": root.ready, "pids": root.pids,

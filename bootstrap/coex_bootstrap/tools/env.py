@@ -21,7 +21,7 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Any, Dict
+    from typing import Dict, List
 
 ABOUT = """\
 One line a variable, as the entry point would see it, for any POSIX shell to evaluate: PATH, CONDA_*, the variables of
@@ -78,7 +78,7 @@ def _can_be_set(name):
 
 
 def _environment_after(shell, activation, environ):
-    # type: (Any, bytes, Dict[bytes, bytes]) -> Dict[bytes, bytes]
+    # type: (List[bytes], bytes, Dict[bytes, bytes]) -> Dict[bytes, bytes]
     """Return the environment that the activation leaves in a shell."""
     env = find_program(b"env", environ) or b"env"  # a script may change PATH
     with open(os.devnull, "rb") as nothing:

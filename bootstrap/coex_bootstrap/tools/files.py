@@ -1,10 +1,12 @@
 """List the files of an archive: mode, size, package, path."""
 
 from contextlib import closing
+from itertools import chain
 
 from ..base.compat import path_bytes, text, visible
 from ..base.errors import DecoderMissing
 from ..format.archive import Archive
+from ..format.index import File, Link
 from ..unpack.decoder import load_decoder
 from ..unpack.expected import Expected
 from .output import Outcome, counted, human, table
@@ -14,7 +16,15 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Any, Callable, Dict, Iterator, List, Optional
+    from typing import Callable, Dict, Iterator, List, Optional, TypedDict, Union
+
+    from ..format.index import Directory
+
+    Owner = Callable[[bytes], str]
+    # A file has a size, a link a target; `package` is "" for directories, and None if it is not known.
+    Row = TypedDict("Row", {
+        "path": str, "kind": str, "mode": str, "size": int, "target": str, "package": Optional[str],
+    }, total=False)
 
 ABOUT = """\
 Every file, link and directory as it is when unpacked, sorted by path: `prefix/` is the environment, `app/` the
@@ -41,41 +51,37 @@ def execute(path, options, environ):
     """Return the listing of the archive at `path`."""
     with closing(Archive(path)) as archive:
         try:
-            owner = Owners(Expected(archive, b"", load_decoder(archive))).of_path  # type: Optional[Callable[[bytes], str]]
+            owner = Owners(Expected(archive, b"", load_decoder(archive))).of_path  # type: Optional[Owner]
         except DecoderMissing:
             if options.package:
                 raise
             owner = None
-        rows = [_named(row, owner) for row in sorted(_rows(archive), key=lambda row: row["path"])]
+        index = archive.index
+        contents = chain(index.directories, index.files, index.links)  # type: chain[Union[Directory, File, Link]]
+        rows = [_row(each, owner) for each in sorted(contents, key=lambda each: each.path)]
     if options.package:
         from fnmatch import fnmatchcase
 
         wanted = text(path_bytes(options.package))
-        rows = [row for row in rows if fnmatchcase(row["package"], wanted)]
+        rows = [row for row in rows if fnmatchcase(row["package"] or "", wanted)]
     total = sum(row.get("size", 0) for row in rows)
-    fields = {"archive": text(path), "files": [dict(row, path=text(row["path"])) for row in rows], "size": total}
-    return Outcome(fields, list(_lines(rows, total)), 0)
+    return Outcome({"archive": text(path), "files": rows, "size": total}, list(_lines(rows, total)), 0)
 
 
-def _rows(archive):
-    # type: (Archive) -> Iterator[Dict[str, Any]]
-    index = archive.index
-    for directory in index.directories:
-        yield {"path": directory.path, "kind": "directory", "mode": directory.mode}
-    for row in index.files:
-        yield {"path": row.path, "kind": "file", "mode": row.mode, "size": row.size}
-    for link in index.links:
-        yield {"path": link.path, "kind": "link", "mode": 0o777, "target": text(link.target)}
-
-
-def _named(row, owner):
-    # type: (Dict[str, Any], Optional[Callable[[bytes], str]]) -> Dict[str, Any]
-    package = None if owner is None else "" if row["kind"] == "directory" else owner(row["path"])
-    return dict(row, package=package, mode="%04o" % row["mode"])
+def _row(each, owner):
+    # type: (Union[Directory, File, Link], Optional[Owner]) -> Row
+    package = None if owner is None else owner(each.path) if isinstance(each, (File, Link)) else ""
+    if isinstance(each, Link):
+        return {"path": text(each.path), "kind": "link", "mode": "0777", "target": text(each.target), "package": package}
+    row = {"path": text(each.path), "kind": "directory", "mode": "%04o" % each.mode}  # type: Row
+    if isinstance(each, File):
+        row["kind"], row["size"] = "file", each.size
+    row["package"] = package
+    return row
 
 
 def _lines(rows, total):
-    # type: (List[Dict[str, Any]], int) -> Iterator[str]
+    # type: (List[Row], int) -> Iterator[str]
     cells = []
     for row in rows:
         name = visible(row["path"]) + ("/" if row["kind"] == "directory" else "")

@@ -13,7 +13,23 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Any, Dict, Iterator, List, Tuple
+    from typing import Dict, Iterator, List, Optional, Tuple, TypedDict
+
+    from ..format.manifest import EntryPoint, Package, PipPackage, PostLink, Sources, Variable
+
+    # A file has a size, a link a target; the builder adds the sha256 to compare files.
+    AppFile = TypedDict(
+        "AppFile", {"path": str, "size": int, "executable": bool, "target": str, "sha256": str}, total=False
+    )
+    Library = TypedDict("Library", {"from": object, "size": int})
+    # The fields of the manifest but `prelude` and `payload`, and those that `describe` adds; older manifests have not all.
+    Described = TypedDict("Described", {
+        "digest": str, "name": str, "platform": str, "date": int, "format": int, "builder": Optional[str],
+        "entry_points": List[EntryPoint], "env": List[Variable], "keep_env": Optional[List[str]],
+        "packages": List[Package], "pip": Optional[List[PipPackage]], "requires": Dict[str, List[str]],
+        "prefix_limit": Optional[int], "post_link": List[PostLink], "compile": Optional[Sources],
+        "unpacked": Dict[str, int], "size": int, "app": List[AppFile], "libzstd": Library, "setuid": List[str],
+    }, total=False)
 
 ABOUT = """\
 Platform, entry points, size, needs of the host, digest, every package with its sizes, and the files of the
@@ -34,7 +50,7 @@ def execute(path, options, environ):
 
 
 def describe(archive):
-    # type: (Archive) -> Dict[str, Any]
+    # type: (Archive) -> Described
     """Return the fields of the manifest, and size, app, libzstd {from, size}, setuid and unpacked from the file."""
     fields = dict(archive.manifest.fields)
     for name in ("prelude", "payload"):
@@ -47,11 +63,11 @@ def describe(archive):
         setuid=list(_setuid_files(archive)),
         unpacked=dict(fields["unpacked"], content=sum(archive.index.files.sizes)),  # older manifests have it not
     )
-    return fields
+    return fields  # type: ignore[return-value] # those of the manifest are checked
 
 
 def _app_files(archive):
-    # type: (Archive) -> Iterator[Dict[str, Any]]
+    # type: (Archive) -> Iterator[AppFile]
     for row in archive.index.files:
         if row.path.startswith(b"app/"):
             yield {"path": text(row.path[4:]), "size": row.size, "executable": bool(row.mode & 0o111)}
@@ -70,7 +86,7 @@ def _setuid_files(archive):
 
 
 def command_line(entry):
-    # type: (Dict[str, Any]) -> str
+    # type: (EntryPoint) -> str
     """Return an entry point as a person would type it."""
     words = []  # type: List[str]
     for kind, word in entry["command"]:
@@ -81,7 +97,7 @@ def command_line(entry):
 
 
 def render(path, found):
-    # type: (str, Dict[str, Any]) -> Iterator[str]
+    # type: (str, Described) -> Iterator[str]
     """Yield the lines of the table."""
     yield path
     unpacked = found["unpacked"]
@@ -107,8 +123,8 @@ def render(path, found):
     for line in _packages(found["packages"]):
         yield line
     yield ""
-    if found.get("pip"):
-        rows = [(row["name"], row["version"], row.get("url", row.get("file", ""))) for row in found["pip"]]
+    rows = [(row["name"], row["version"], row.get("url") or row.get("file") or "") for row in found.get("pip") or ()]
+    if rows:
         for line in table(("pip package", "version", "from"), rows):
             yield line
         yield ""
@@ -121,7 +137,7 @@ def render(path, found):
 
 
 def _entry_points(found):
-    # type: (Dict[str, Any]) -> List[Tuple[str, str]]
+    # type: (Described) -> List[Tuple[str, str]]
     """Return the rows of the entry points, with names where there are several, and of the archive's variables."""
     points = found["entry_points"]
     if len(points) == 1:
@@ -129,12 +145,13 @@ def _entry_points(found):
     else:
         rows = [("entry points", visible(point["name"] + " = ") + command_line(point)) for point in points]
     rows += [("env", visible(v["name"] + "?" * v["default"] + "=" + v["value"])) for v in found["env"]]
-    rows += [("keeps", ", ".join(found["keep_env"]))] if found.get("keep_env") else []
+    kept = found.get("keep_env")
+    rows += [("keeps", ", ".join(kept))] if kept else []
     return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
 
 
 def _packages(packages):
-    # type: (List[Dict[str, Any]]) -> Iterator[str]
+    # type: (List[Package]) -> Iterator[str]
     rows = [
         (
             p["name"], p["version"], p["build"], p.get("channel") or "", human(p["compressed"]), human(p["unpacked"]),
@@ -147,7 +164,7 @@ def _packages(packages):
 
 
 def _needs(found):
-    # type: (Dict[str, Any]) -> Iterator[str]
+    # type: (Described) -> Iterator[str]
     yield "a POSIX shell and any Python from 2.7 on"
     for name, constraints in sorted(found["requires"].items()):
         yield " ".join([name] + [" and ".join(c for c in constraints if c)]).strip()

@@ -1,6 +1,7 @@
 """Write the explicit list of an archive's packages, from which conda makes the environment again."""
 
 import re
+from collections import namedtuple
 from contextlib import closing
 
 from ..base.compat import text
@@ -13,7 +14,15 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Any, Dict, Iterator, Optional
+    from typing import Dict, Iterator, List, NamedTuple, Optional, TypedDict
+
+    from ..format.manifest import Package, PipPackage
+
+    Row = TypedDict("Row", {"line": str, "name": str, "url": str, "md5": Optional[str], "sha256": Optional[str]})
+    Locked = NamedTuple("Locked", [("platform", str), ("packages", List[Row]), ("pip", List[PipPackage])])
+else:
+    # A package as a line of the list and in parts, in link order; `pip` are those that conda does not make again.
+    Locked = namedtuple("Locked", "platform packages pip")
 
 ABOUT = """\
 An `@EXPLICIT` file: one URL a package, in link order, with its md5, or its sha256 where the package has no other or
@@ -41,31 +50,36 @@ def configure(parser):
 def execute(path, options, environ):
     # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return the list of the archive at `path`; raises CoexError for a package without a URL."""
-    with closing(Archive(path)) as archive:
-        manifest = archive.manifest
-    wheels = [package for package in manifest.packages if (package.get("url") or "").endswith(".whl")]
-    packages = [dict(_locked(package, path, options.sha256)) for package in manifest.packages if package not in wheels]
+    platform, packages, pip = read(path, options.sha256)
     lines = ["# This file may be used to create an environment using:", "# $ conda create --name <env> --file <this file>"]
-    lines += ["# platform: %s" % manifest.platform]
-    # conda 26 makes packages of wheels, and reads none of them in such a list
-    pip = [_as_pip_has_it(wheel) for wheel in wheels] + manifest.pip
+    lines += ["# platform: %s" % platform]
     pinned = [(package, _pinned(package)) for package in pip]
     lines += ["# not in this list, pip installed it: %s" % " ".join(_named(package)) for package, line in pinned if not line]
     local = [package["name"] for package in packages if package["url"].startswith(LOCAL_CHANNEL + "/")]
     lines += ["# from a directory of the machine that made the archive: %s" % " ".join(local)] if local else []
     lines += ["# put the URL of a channel that has them in the place of %s" % LOCAL_CHANNEL] if local else []
     lines += ["@EXPLICIT"] + [package["line"] for package in packages] + [line for _, line in pinned if line]
-    fields = {"archive": text(path), "platform": manifest.platform, "packages": packages, "pip": pip}
-    return Outcome(fields, lines, 0)
+    return Outcome({"archive": text(path), "platform": platform, "packages": packages, "pip": pip}, lines, 0)
+
+
+def read(path, wants_sha256):
+    # type: (bytes, bool) -> Locked
+    """Return the packages of the archive at `path`; raises CoexError for a package without a URL."""
+    with closing(Archive(path)) as archive:
+        manifest = archive.manifest
+    wheels = [package for package in manifest.packages if (package.get("url") or "").endswith(".whl")]
+    packages = [_locked(package, path, wants_sha256) for package in manifest.packages if package not in wheels]
+    # conda 26 makes packages of wheels, and reads none of them in such a list
+    return Locked(manifest.platform, packages, [_as_pip_has_it(wheel) for wheel in wheels] + manifest.pip)
 
 
 def _as_pip_has_it(wheel):
-    # type: (Dict[str, Any]) -> Dict[str, Any]
-    return dict((name, wheel.get(name)) for name in ("name", "version", "url", "sha256"))
+    # type: (Package) -> PipPackage
+    return {"name": wheel["name"], "version": wheel["version"], "url": wheel.get("url"), "sha256": wheel.get("sha256")}
 
 
 def _pinned(package):
-    # type: (Dict[str, Any]) -> Optional[str]
+    # type: (PipPackage) -> Optional[str]
     """Return the line that pins what pip installed, None if its source or content is unknown."""
     url, commit, sha256 = without_credentials(package.get("url") or ""), package.get("commit"), _hex(package.get("sha256"), 64)
     directory = package.get("subdirectory")
@@ -81,16 +95,16 @@ def _pinned(package):
 
 
 def _named(package):
-    # type: (Dict[str, Any]) -> Iterator[str]
+    # type: (PipPackage) -> Iterator[str]
     """Yield what pip installed as words of a requirement, with its source where that is known."""
     yield "%s==%s" % (package["name"], package["version"])
-    source = package.get("url", package.get("file"))
+    source = package.get("url") or package.get("file")
     if source:
         yield "from " + without_credentials(source)
 
 
 def _locked(package, path, wants_sha256):
-    # type: (Dict[str, Any], bytes, bool) -> Iterator[Any]
+    # type: (Package, bytes, bool) -> Row
     url = without_credentials(package.get("url") or "")
     if not PACKAGE_URL.match(url):
         dist = "%s-%s-%s" % (package["name"], package["version"], package["build"])
@@ -100,13 +114,11 @@ def _locked(package, path, wants_sha256):
         line += "#sha256:" + sha256
     elif md5:
         line += "#" + md5
-    yield "line", line
-    for name, value in (("name", package["name"]), ("url", url), ("md5", md5), ("sha256", sha256)):
-        yield name, value
+    return {"line": line, "name": package["name"], "url": url, "md5": md5, "sha256": sha256}
 
 
 def _hex(value, length):
-    # type: (Any, int) -> Optional[str]
+    # type: (object, int) -> Optional[str]
     """Return a value if it is a hash of this length in hexadecimal, else None: another program reads it."""
     return value if isinstance(value, type(u"")) and re.match("[0-9a-f]{%d}\\Z" % length, value) else None
 

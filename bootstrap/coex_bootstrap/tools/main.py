@@ -19,7 +19,7 @@ from .output import did_you_mean, quoted, show, show_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Dict, List
 
     from .verb import Verb
 
@@ -125,9 +125,9 @@ def make_parser(call):
 
 
 def long_options(parser, verb):
-    # type: (Any, str) -> List[str]
+    # type: (Parser, str) -> List[str]
     """Return the options of a verb, without those of one letter."""
-    verbs = next(action for action in parser._actions if action.dest == "verb")
+    verbs = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     return [option for option in verbs.choices[verb]._option_string_actions if option.startswith("--")]
 
 
@@ -138,7 +138,7 @@ def fold(paragraph):
 
 
 def configure(parser, verb, call):
-    # type: (Any, Verb, str) -> None
+    # type: (argparse.ArgumentParser, Verb, str) -> None
     """Give the parser of one verb its options and its help; `call` is what a user types before the options."""
     paragraphs = [fold(paragraph) for paragraph in (verb.summary + "\n\n" + verb.about).split("\n\n")]
     parser.description = "\n\n".join(paragraphs).replace("CALL", call)

@@ -12,10 +12,12 @@ from ..base.errors import CoexError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, Iterator, List, Sequence
+    from typing import BinaryIO, Iterable, Iterator, List, Mapping, NamedTuple, Sequence
 
-# The result of a verb: the fields of its JSON document, the lines for a person, the exit status.
-Outcome = namedtuple("Outcome", "fields lines status")
+    Outcome = NamedTuple("Outcome", [("fields", Mapping[str, object]), ("lines", Iterable[str]), ("status", int)])
+else:
+    # The result of a verb: the fields of its JSON document, the lines for a person, the exit status.
+    Outcome = namedtuple("Outcome", "fields lines status")
 RIGHT = ("compressed", "unpacked", "size", "on disk", "mode")  # columns that stand to the right
 
 
@@ -81,7 +83,7 @@ def write_lines(lines):
 
 
 def show_json(fields):
-    # type: (Dict[str, Any]) -> None
+    # type: (Mapping[str, object]) -> None
     """Print one JSON document; its field `success` is as in those of conda."""
     document = json.dumps(fields, indent=2, sort_keys=True, separators=(",", ": "))
     write_text(document.replace("\x7f", "\\u007f") + "\n")
@@ -94,7 +96,7 @@ def write_text(text):
         return
     try:
         sys.stdout.flush()
-        stream = getattr(sys.stdout, "buffer", sys.stdout)  # type: Any
+        stream = getattr(sys.stdout, "buffer", sys.stdout)  # type: BinaryIO # type: ignore[assignment,arg-type]
         stream.write(utf8(text))
         stream.flush()
     except EnvironmentError as error:

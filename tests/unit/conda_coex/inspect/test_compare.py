@@ -63,4 +63,4 @@ def test_every_subject() -> None:
     ):  # fmt: skip
         assert line in lines, line
     assert "      ~ prefix/lib/n.so" not in lines  # another version has other files anyway
-    assert "gone" not in compare(OLD, new, files)["files"]
+    assert "gone" not in compare(OLD, new, files).files
