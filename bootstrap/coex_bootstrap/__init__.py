@@ -1,1 +1,1 @@
-"""What every coex archive carries: standard library only, the subset of Python 2.7 and 3.x, embedded byte for byte."""
+"""The bootstrap: the code that every archive carries byte for byte. Standard library only, for Python 2.7 and 3.x."""

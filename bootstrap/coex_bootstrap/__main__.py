@@ -1,7 +1,7 @@
 """Start the archive that this file is in: first the version of Python, then the modules, then `run.main`.
 
 This file stands twice in an archive: in the package, and as `__main__.py`, the first member of the tail, which the
-prelude executes and which `python FILE` runs. What it uses before the gate parses on any Python.
+prelude executes and which `python FILE` runs. The code before the gate parses on any Python.
 """
 
 import sys
@@ -61,7 +61,7 @@ class Incomplete(Exception):
 class Modules(object):
     """Imports the modules of the bootstrap out of the tail, which is read once (PEP 302 for Python 2.7, else PEP 451).
 
-    The zipimport of Python 3 is written in Python: it takes longer than all else that a small archive needs to start.
+    The zipimport of Python 3 is written in Python: it takes longer than the rest of a small archive's start.
     """
 
     def __init__(self, path):
@@ -193,7 +193,7 @@ def is_package(member):
 
 def find_lack():
     # type: () -> str
-    """Return what Python says of a module that it should have: distributions package parts of it."""
+    """Return Python's error for a module of the standard library: some distributions package parts of it separately."""
     try:
         import json  # noqa: F401
         import shutil  # noqa: F401
@@ -205,7 +205,7 @@ def find_lack():
 
 def read_failure(path):
     # type: (str) -> str
-    """Return what the system says of reading the file: it failed, or there is no such file for this process."""
+    """Return the system's error for reading the file: it failed, or this process cannot see the file."""
     try:
         stream = open(path, "rb")
         while stream.read(1 << 20):
@@ -218,14 +218,14 @@ def read_failure(path):
 
 def is_whole(path):
     # type: (str) -> bool
-    """Return whether the archive's own code is what was written: no Python looks at that before it runs it."""
+    """Return whether the archive's own code is unchanged: Python runs it without a check."""
     import zipfile
 
     try:
         archive = zipfile.ZipFile(path)
         stored = [info for info in archive.infolist() if info.compress_type == zipfile.ZIP_STORED]
         return archive.testzip() is None and all(info.compress_size == info.file_size for info in stored)
-    except SystemError:  # a fault of the interpreter says nothing of the file
+    except SystemError:  # a fault of the interpreter is not one of the file
         return True
     except Exception:
         return False
@@ -233,7 +233,7 @@ def is_whole(path):
 
 def end_by_interrupts():
     # type: () -> None
-    """Let Ctrl-C end this process, not show where it was, until `run` knows what there is to remove."""
+    """Let Ctrl-C end this process without a traceback, until `run` can remove unfinished files."""
     try:  # at once: the module in front of it loads others
         import _signal as signal  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
@@ -244,7 +244,7 @@ def end_by_interrupts():
 
 def drop_foreign_paths():
     # type: () -> None
-    """Take the caller's PYTHONPATH out of the way of the standard library."""
+    """Remove the caller's PYTHONPATH from sys.path: it could hide modules of the standard library."""
     import os
 
     def absolute(entry):

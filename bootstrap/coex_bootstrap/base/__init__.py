@@ -1,1 +1,1 @@
-"""What every other package may use: differences between Pythons, errors, shells, processes. It imports none of them."""
+"""Basics for all other packages: differences between Pythons, errors, shells, processes. It imports none of them."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 PY2 = sys.version_info[0] == 2
 READS_AT = hasattr(os, "pread")  # not 2.7
 NOW = int(time.time())  # access time of unpacked files: cleaners read it as the last use
-# Characters that move a cursor, change colours, end a line or reverse the order of letters; and lone surrogates.
+# Characters that move a cursor, change colours, end a line or reverse the order of letters. Also lone surrogates.
 UNSEEN = (
     u"[\\x00-\\x1f\\x7f-\\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
     u"|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
@@ -49,7 +49,7 @@ def visible(found):
     # type: (Union[str, bytes]) -> str
     """Return text on one line, with invisible characters escaped.
 
-    Everything printed that comes from a file, a path or a caller goes through here.
+    Everything that is printed and comes from a file, a path or a caller goes through here.
     """
     shown = text(found) if isinstance(found, bytes) else found
     return re.sub(UNSEEN, _escape, shown)
@@ -88,11 +88,11 @@ def environ_bytes():
     # type: () -> Dict[bytes, bytes]
     """Return the environment that this process was started with.
 
-    Python 3.7 and newer change LC_CTYPE of the process itself in the C locale (PEP 538); the kernel
-    still has the block as it was handed over, and the entry point gets that one.
+    Python 3.7 and newer change LC_CTYPE of the process itself in the C locale (PEP 538); the kernel still has the
+    original block, and the entry point gets that one.
     """
     now = dict(os.environ.items()) if PY2 else dict(os.environb.items())  # type: ignore[misc,unused-ignore]
-    for name in [name for name in now if not name]:  # `=x` can be handed over to a process, but not on
+    for name in [name for name in now if not name]:  # a process can get `=x`, but cannot pass it on
         del now[name]  # type: ignore[arg-type,unused-ignore]
     if PY2 or b"LC_CTYPE" not in now:
         return now  # type: ignore[return-value]
@@ -110,11 +110,11 @@ def environ_bytes():
 
 def read_at(stream, offset, size):
     # type: (BinaryIO, int, int) -> bytes
-    """Return bytes of a file, fewer only at its end; without moving the position that processes share, where it can."""
+    """Return bytes of a file, fewer only at its end. If possible, do not move the position, which processes share."""
     if not READS_AT:
         return read_from(stream, offset, size)
     data = piece = os.pread(stream.fileno(), size, offset)
-    while piece and len(data) < size:  # some file systems give less than is there
+    while piece and len(data) < size:  # some file systems return fewer bytes than there are
         piece = os.pread(stream.fileno(), size - len(data), offset + len(data))
         data += piece
     return data
@@ -122,10 +122,10 @@ def read_at(stream, offset, size):
 
 def read_from(stream, offset, size):
     # type: (BinaryIO, int, int) -> bytes
-    """Return bytes of a file, fewer only at its end, and move its position behind them."""
+    """Return bytes of a file, fewer only at its end, and move its position past them."""
     stream.seek(offset)
     data = piece = stream.read(size)
-    while piece and len(data) < size:  # 2.7 gives what it read before an error, and says nothing
+    while piece and len(data) < size:  # 2.7 returns the bytes before an error, and does not raise it
         piece = stream.read(size - len(data))
         data += piece
     return data

@@ -14,7 +14,7 @@ LONGEST = 200  # characters of the text of an unexpected exception
 
 
 class CoexError(Exception):
-    """What failed, on which file, and what to do: `str()` of it is one line unless it carries a script's output."""
+    """An error with the failure, the file and the remedy. `str()` of it is one line unless it carries a script's output."""
 
     wording = "%s"
     advice = ""
@@ -60,7 +60,7 @@ class FormatUnknown(CoexError):
 
 
 class HostUnfit(CoexError):
-    """The archive is for another platform, or needs what this host does not have."""
+    """The archive is for another platform, or needs something that this host does not have."""
 
 
 class StoreUnusable(CoexError):

@@ -3,7 +3,7 @@
 import os
 import re
 
-# For the first line of what a shell runs: it is not meant for the options of the caller's `sh -e` or SHELLOPTS.
+# The first line of every script: options of the caller, from `sh -e` or SHELLOPTS, must not change the script.
 OPTIONS = b"set +o allexport +o errexit +o noclobber +o noglob +o nounset"
 
 TYPE_CHECKING = False

@@ -34,4 +34,4 @@ class Trace(object):
             version = ".".join(str(part) for part in sys.version_info[:3])
             spent = (time.time() - self.first) * 1000
             sys.stderr.write("coex: total %.1f ms on Python %s, %s\n" % (spent, version, sys.executable))
-            sys.stderr.flush()  # an exec loses what is buffered
+            sys.stderr.flush()  # an exec loses buffered text

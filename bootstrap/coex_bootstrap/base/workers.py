@@ -146,7 +146,7 @@ def _start(work, numbers, feed, others, delayed):
 
 def _parts(error):
     # type: (CoexError) -> Tuple[str, str, Optional[bytes], Optional[str]]
-    """Return what makes an error again: the name of its class, and its arguments."""
+    """Return the name of an error's class, and its arguments: the parent makes the error again from these."""
     return type(error).__name__, error.what, error.path, error.remedy
 
 

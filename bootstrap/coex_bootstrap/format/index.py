@@ -1,4 +1,4 @@
-"""The index: the list of all that an archive unpacks to, in columns; no Python loops over the files to read it.
+"""The index: a list of everything that an archive unpacks to. It has columns, so that it is read without a loop.
 
 The member `index` is the line `coex-index 1`, then every column of COLUMNS, in that order: a line `NAME LENGTH`
 and LENGTH bytes. A column of kind `text` has items that each end with NUL; the others have little-endian integers,

@@ -2,7 +2,7 @@
 
     prelude   POSIX sh text: `prelude.sh` with its marks replaced
     payload   independent zstd frames, addressed by their offset in the payload
-    seal      32 bytes: the sha256 of prelude and tail as they are in the file, which `verify` compares
+    seal      32 bytes: the sha256 of prelude and tail as they are in the file; `verify` compares it
     tail      a zip without comment, at the end of the file; offsets count from its own start (PEP 441)
 
 `index` documents the member that lists the files.

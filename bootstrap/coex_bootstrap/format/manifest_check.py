@@ -135,7 +135,7 @@ def _is_requirement(name, constraints):
 
 def _is_described(row):
     # type: (Dict[object, object]) -> bool
-    """Return whether what else is said of a package is text or a number, and texts can be shown."""
+    """Return whether the other fields of a package are texts that can be shown, or numbers."""
     for name, value in row.items():
         if isinstance(value, TEXT):
             if value and not _is_line(value):

@@ -1,4 +1,4 @@
-"""Read the zip at the end of an archive, and refuse all that builders do not write.
+"""Read the zip at the end of an archive, and refuse every zip that builders do not write.
 
 They write no comment, no ZIP64 and no encryption; members are stored or deflated, offsets count from the start of the
 zip. The imports of zipfile would cost the first start some 10 ms.

@@ -1,8 +1,8 @@
-"""Write what activating the prefix of a root means, as the POSIX sh text that every start sources.
+"""Write the activation of a root's prefix: the POSIX sh text that every start sources.
 
-The result equals `conda shell.posix activate` for the variables that are the environment's own
-(conda's `activate.py`): PATH, CONDA_*, `etc/conda/env_vars.d`, `conda-meta/state`, `activate.d`. In a
-caller's active environment it is stacked on that one, as `conda activate --stack` does.
+The result equals `conda shell.posix activate` for the environment's own variables (conda's `activate.py`): PATH,
+CONDA_*, `etc/conda/env_vars.d`, `conda-meta/state`, `activate.d`. If the caller has an active environment, it is
+stacked on that one, as by `conda activate --stack`.
 """
 
 import json
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 UNSET = "***unset***"  # conda's mark of a variable that is switched off
 
-# What leads into libraries of the caller's own: always Python's, of other languages when the environment has them.
+# Variables that lead into libraries of the caller: always those of Python; of other languages if the environment has
+# them.
 REMOVED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
 LANGUAGES = (
     ("R", "R_HOME R_LIBS R_LIBS_USER R_LIBS_SITE R_PROFILE R_PROFILE_USER R_ENVIRON R_ENVIRON_USER"),
@@ -40,7 +41,7 @@ FIXED = {"PYTHONNOUSERSITE": "1"}
 # Variables of an environment that a start ignores: they belong to the archive, or a shell ends if they are set.
 UNSETTABLE = "PATH|COEX_(?:FILE|PREFIX|APP)|PPID|E?UID|(?:BASH|SHELL)OPTS|BASH_VERSINFO"
 
-# `export NAME=$VALUE` is split into words by some shells: values of others stand in quotes.
+# `export NAME=$VALUE` is split into words by some shells: values of others are quoted.
 TEMPLATE = b"""\
 # Activation of a coex prefix, to be sourced by a POSIX shell: . %(file)s
 unset COEX_ENTRYPOINT  # was for this start, not for an archive that the entry point starts
@@ -79,8 +80,8 @@ export CONDA_DEFAULT_ENV=%(name)s CONDA_PROMPT_MODIFIER=%(prompt)s
 unset _coex_level
 """
 # The scripts are sourced in a function, so that they neither see nor change the arguments. Standard input and output
-# are the entry point's alone, and so is the directory. A script's `set -x` shows what it does, not the lines here; one
-# that ends the shell, as `set -e` makes any later one do, ends the start, with a word about it.
+# are the entry point's alone, and so is the directory. `set -x` in a script shows the script, not the lines here. A
+# script that ends the shell ends the start, with a message; `set -e` in one script lets any later script end it.
 SCRIPTS = b"""\
 _coex_directory=${PWD-} _coex_options=$-
 _coex_scripts() {
@@ -151,7 +152,7 @@ def _assignment(name, value):
 
 def _variable_line(variable, root):
     # type: (Variable, bytes) -> bytes
-    """Export one of the archive's own variables; the scripts see it, and what they make of it does not stay.
+    """Export one of the archive's own variables; the scripts see it, and it has this value again after them.
 
     A default applies if neither the caller nor a package sets the variable.
     """
@@ -173,7 +174,7 @@ def environment_variables(prefix):
     # type: (bytes) -> Dict[bytes, Optional[bytes]]
     """Return the variables of the packages (`env_vars.d`, in order) and of the environment (`state`), which win.
 
-    One that is null is to be unset, as for conda.
+    A null value means unset, as for conda.
     """
     found = {}  # type: Dict[str, Any]
     directory = prefix + b"/etc/conda/env_vars.d"
@@ -236,14 +237,14 @@ def scripts(prefix):
 
 def shown_names(directory):
     # type: (bytes) -> List[bytes]
-    """Return the names in a directory of conda's, sorted: one with a leading dot belongs to another program."""
+    """Return the sorted names in a directory of conda's. Names with a leading dot belong to other programs."""
     names = os.listdir(directory) if os.path.isdir(directory) else []
     return sorted(name for name in names if not name.startswith(b"."))
 
 
 def needed_shell(portable, prefix, environ):
     # type: (Dict[str, int], bytes, Dict[bytes, bytes]) -> Optional[bytes]
-    """Return the path of bash when it has to source the activate.d scripts, None when any sh may; b"" when there is none.
+    """Return the path of bash if it has to source the activate.d scripts, None if any sh can do it, b"" without bash.
 
     People write these scripts in the language of bash. `portable` are those that the builder found to mean the
     same to every shell: sizes by name. It does not depend on the caller.

@@ -1,7 +1,7 @@
 """Write the sh text by which a start chooses among its entry points: by the file's name, or as the caller asks.
 
-It is builtins of sh alone. What `COEX_ENTRYPOINT` needs stands after the usual way's exec, and so is not even
-parsed by a start that nobody asks.
+The text uses builtins of sh only. The lines for `COEX_ENTRYPOINT` come after the exec of the usual way: a start without
+that variable does not even parse them.
 """
 
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 VARIABLE = "COEX_ENTRYPOINT"
 SUFFIX = b".coex"
 
-# What `module:function` runs. Modules are imported from the directory of the app, not from the caller's.
+# The Python code for `module:function`. It imports from the directory of the app, not from the caller's.
 FUNCTION = """\
 import sys
 if sys.path[:1] == ['']: del sys.path[0]
@@ -30,7 +30,8 @@ sys.argv[0] = os.environ['COEX_FILE']
 from %s import %s
 sys.exit(%s())"""
 
-# What a module of the app runs by, as `python -m` in its directory would: the caller's directory does not count.
+# The Python code for a module of the app. It does the same as `python -m` in the app's directory: the caller's does not
+# count.
 MODULE = """\
 import sys
 if sys.path[:1] == ['']: del sys.path[0]
@@ -40,12 +41,12 @@ if sys.path[:1] != [place]: sys.path.insert(0, place)
 sys.argv[0] = '-m'
 del os, place, sys
 __import__('runpy')._run_module_as_main('%s')"""
-# What stands after the activation if an entry point has modules of the app to import.
+# The lines after the activation if an entry point imports modules of the app.
 IMPORTS = b"""\
 [ -z "$_coex_imports" ] || export PYTHONPATH="$_coex_imports${PYTHONPATH:+:$PYTHONPATH}"
 """
 
-# Splits a command line as a shell does, and expands nothing: the words of the caller come last, as they are.
+# Splits a command line as a shell does, and expands nothing. The words of the caller come last, unchanged.
 ASKED = b"""\
 case $COEX_ENTRYPOINT in
 %(names)s
@@ -125,7 +126,7 @@ def asked(manifest, root):
     # type: (Manifest, bytes) -> bytes
     """Return the lines that do so for the caller's COEX_ENTRYPOINT: a name, or a command line of the environment.
 
-    An entry point that has its name from a command of the environment leaves that name to the command.
+    If an entry point is only named after its command, that name means the command of the environment.
     """
     names = [
         quote(compat.utf8(entry["name"])) + b") " + set_line(entry, root) + b" ;;"

@@ -1,4 +1,4 @@
-"""Finish what was unpacked, in its final place: post-link scripts, compiled Python, activation, start, in this order."""
+"""Finish an unpacked root in its final place: post-link scripts, compiled Python, activation, start, in this order."""
 
 import sys
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Finish(object):
     """The steps for the unpacked root at `path`: `run_scripts`, `compile`, `write_start`.
 
-    An environment that stands elsewhere, at `prefix`, has its variables from conda and no start. `write` writes a file
+    An environment at another place, `prefix`, gets no start, and its variables are conda's. `write` writes a file
     under another name and renames it, `beat` is called every few seconds.
     """
 

@@ -18,7 +18,7 @@ MACHINES = {
     "x86_64": "64", "amd64": "64", "i386": "32", "i686": "32", "aarch64": "aarch64", "arm64": "arm64",
     "ppc64le": "ppc64le", "s390x": "s390x", "armv7l": "armv7l", "armv6l": "armv6l", "riscv64": "riscv64",
 }
-ROSETTA = ("osx-arm64", "osx-64")  # an archive, and what a Python for Intel says of a Mac, whatever its processor
+ROSETTA = ("osx-arm64", "osx-64")  # an archive; and the machine that a Python for Intel reports on any Mac
 ARCHSPEC = "__archspec"
 DIGITS = 100
 
@@ -119,7 +119,7 @@ def _osx():
     import platform
 
     version = platform.mac_ver()[0]
-    if version.startswith("10.16"):  # what macOS 11 and newer say to a Python that was made for older ones
+    if version.startswith("10.16"):  # macOS 11 and newer report this to a Python that was built for older ones
         import subprocess
 
         environ = dict(os.environ, SYSTEM_VERSION_COMPAT="0")
@@ -157,7 +157,7 @@ CUDA_LIBRARIES = (  # as conda looks for it
     "libcuda.so.1", "libcuda.so", "/usr/lib64/nvidia/libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.1",
     "/usr/lib/wsl/lib/libcuda.so.1", "libcuda.dylib", "/usr/local/cuda/lib/libcuda.dylib",
 )
-# Not here: `__conda`, the conda that installs, and what only other installers know.
+# Not here: `__conda`, the conda that installs, and virtual packages that only other installers have.
 KNOWN = {
     "__glibc": _glibc, "__linux": _linux, "__osx": _osx, "__unix": _unix, "__cuda": _cuda, "__win": _absent,
     "__freebsd": _freebsd,

@@ -32,8 +32,8 @@ fi
 . %(activation)s
 %(imports)sexec "$@"
 """
-# bash, which -p keeps from reading the caller's BASH_ENV and functions. It warns of a locale that the host does not
-# have before it reads anything: descriptor 9 is standard error meanwhile, if nobody has it.
+# bash with -p does not read the caller's BASH_ENV and functions. Before it reads anything, it warns if the host lacks a
+# locale. So descriptor 9 is standard error meanwhile, if it is free.
 OTHER_SHELL = b"""\
 if [ "${_coex_shell-}" != $$ ] && [ -x %(shell)s ]; then
   if [ -n "${LC_ALL-}${LC_CTYPE-}${LC_COLLATE-}${LC_MESSAGES-}${LC_NUMERIC-}${LC_TIME-}" ] \\
@@ -45,7 +45,7 @@ fi
 """
 QUIET = b"exec 2>&9 9>&-; "
 AGAIN = b"set +p; _coex_shell=$$; _coex_kept=1; _coex_file=$0; . "
-# `start` returns to these lines if a root that was ready a moment ago has vanished.
+# If the root vanished a moment ago, `start` returns to these lines.
 LOST = b"""
 echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
 exit 125"""
@@ -55,9 +55,9 @@ HAND_OVER += b'; _coex_file=$1; _coex_start=$2; shift 2; if [ -r "$_coex_start" 
 
 def write_start(manifest, root, activation, shell, write=write_file):
     # type: (Manifest, bytes, bytes, Optional[bytes], Callable[[bytes, bytes], None]) -> None
-    """Write `start`, which makes the root ready: nothing may be left to do after it.
+    """Write `start`, which makes the root ready: it has to be the last step.
 
-    `shell` is the one that has to source the activation, where the prelude's would make something else of it.
+    `shell` has to source the activation, if the prelude's shell would read it in another way.
     """
     start = root + b"/start"
     again = AGAIN + quote(start) + LOST
@@ -79,7 +79,7 @@ def write_start(manifest, root, activation, shell, write=write_file):
 
 def from_root(path):
     # type: (bytes) -> bytes
-    """Return the path of the archive from the root on; as it is when the working directory was removed."""
+    """Return the absolute path of the archive; the path as it is if the working directory was removed."""
     if path.startswith(b"/"):
         return path
     try:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Dict, Optional, Set
 
 # Names of archspec, each with the names that it contains and the flags, as proc(5) has them, that it adds. Linux does
-# not tell all parts of the generic armv8 and armv9: these are not here, and nobody is refused for them.
+# not show all features of the generic armv8 and armv9. These are not here, and refuse no host.
 TABLE = """\
 x86_64_v2 cx16 lahf_lm mmx popcnt sse sse2 sse3 sse4_1 sse4_2 ssse3
 x86_64_v3 x86_64_v2 abm avx avx2 bmi1 bmi2 f16c fma movbe xsave
@@ -84,9 +84,9 @@ SYNONYMS = {
 
 def unmet_by(constraint, override=None):
     # type: (str, Optional[str]) -> Optional[str]
-    """Return the name of this host if it does not meet a constraint such as `1 x86_64_v3`; None if it does, or may.
+    """Return the name of this host if it does not meet a constraint such as `1 x86_64_v3`; None if it meets it, or may do so.
 
-    `override` is the name that the user gives to this host. Names that are not known are met by themselves alone.
+    `override` is the name that the user gives to this host. A name that is not known here is met only by the same name.
     """
     wanted = build_of(constraint)
     known = read_table()
@@ -172,7 +172,7 @@ def _sysctl(name):
 
 def best_name(known, flags):
     # type: (Dict[str, Set[str]], Set[str]) -> str
-    """Return the most that a processor is: on x86_64 a level of the psABI."""
+    """Return the best name for a processor: on x86_64 a level of the psABI."""
     fitting = [name for name in known if known[name] <= flags]
     levels = [name for name in fitting if name.startswith("x86_64")]
     return max(levels or fitting or sorted(own_names()), key=lambda name: len(known.get(name, ())))

@@ -1,4 +1,7 @@
-"""Finish a prefix in its final place: post-link scripts, once, in link order, and sources to compile."""
+"""Run the post-link scripts of a prefix in its final place, once, in link order.
+
+Compile the sources that the builder could not.
+"""
 
 import os
 import signal
@@ -23,8 +26,8 @@ REMEDY = (
     "environment where the script has run"
 )
 
-# A command in a session of its own, that ends when this process does, however that ends: nothing may still
-# write into a prefix that another process makes anew. Standard input is a pipe that only this process can close.
+# Runs a command in a session of its own. The command ends whenever this process ends, for any reason: it must not write
+# into a prefix that another process is making again. Standard input is a pipe that only this process can close.
 GUARD = b"""
 exec 3<&0 </dev/null
 { read -r _ <&3; kill -9 0; } >/dev/null 2>&1 &
@@ -59,7 +62,7 @@ def run_guarded(command, environ, directory, beat):
         for name in IGNORED:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.SIG_DFL)
-        os.umask(0o022)  # what others could write to, others could make this user run
+        os.umask(0o022)  # others could write code into the files, and this user would run it
 
     process = subprocess.Popen(
         [b"/bin/sh", b"-c", GUARD, b"sh"] + command, env=without_options(environ), cwd=directory, preexec_fn=begin,
@@ -93,7 +96,7 @@ def _run_script(package, prefix, environ, activation, beat):
         return
     shell = find_program(b"bash", environ) or b"/bin/sh"
     variables = dict(environ)
-    variables.pop(b"COEX_KEEP", None)  # a script's changes are for every caller of the archive
+    variables.pop(b"COEX_KEEP", None)  # the changes of a script are for every caller of the archive
     variables.update({
         b"PREFIX": prefix,
         b"ROOT_PREFIX": prefix,
@@ -119,7 +122,7 @@ def _run_script(package, prefix, environ, activation, beat):
 
 def _take_messages(prefix):
     # type: (bytes) -> bytes
-    """Return and remove `.messages.txt`, in which post-link scripts speak to the user."""
+    """Return and remove `.messages.txt`, the messages of post-link scripts to the user."""
     path = prefix + b"/.messages.txt"
     try:
         with open(path, "rb") as stream:

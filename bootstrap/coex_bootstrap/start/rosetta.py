@@ -1,7 +1,7 @@
 """Continue in a Python for arm64 if this one is for Intel, on a Mac that has an Apple processor.
 
-Under Rosetta the system says that the processor is an Intel one, and no library for arm64 can be loaded: neither the
-libzstd that an archive carries.
+Under Rosetta the system reports an Intel processor, and libraries for arm64 cannot be loaded. The libzstd in an archive
+is one of these.
 """
 
 import os

@@ -61,7 +61,7 @@ def run(path, arguments, environ, process):
         process.give_back()
         continue_in(native, path, arguments, environ)
     check_host(archive.manifest)
-    load_signer(archive.manifest.platform)  # its module, while the archive is there
+    load_signer(archive.manifest.platform)  # loads a module, while the archive is still there
     trace.done("check the host")
     places = stores(environ)
     root = ready_root(places, archive, environ, trace)
@@ -82,13 +82,13 @@ def ready_root(places, archive, environ, trace):
     if root is None or lost:
         root = make_ready(places, archive, environ, trace)
         if lost:
-            keep(root.path)  # or hosts that boot in turns would make it in turns
+            keep(root.path)  # otherwise two hosts that boot in turns would make it again each time
     return root
 
 
 def make_ready(places, archive, environ, trace):
     # type: (List[Store], Archive, Dict[bytes, bytes], Trace) -> Root
-    """Return a root that is ready in the first place that can hold it; raises StoreUnusable with why none can."""
+    """Return a root that is ready in the first place that can hold it; raises StoreUnusable with the reason for each."""
     refused = []
     for store in places:
         why = store.refusal(archive.manifest)
@@ -132,7 +132,7 @@ def prepare(archive, root, claim, environ, trace):
     # type: (Archive, Root, Claim, Dict[bytes, bytes], Trace) -> bool
     """Unpack into a claimed root and finish it in place; return whether this process did that.
 
-    Where it did not, or failed, nothing of it is left.
+    If it did not, or failed, it leaves nothing behind.
     """
     root.clear(claim)
     neighbours = Neighbours(archive, root.path, environ)
@@ -158,7 +158,7 @@ def prepare(archive, root, claim, environ, trace):
             unpack(archive, work, root.path, progress.counted(decoder), progress.beating(claim.beat), link=link)
         finally:
             progress.stop()
-        directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # says to `cache` whose root this is
+        directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # `cache` reads it
         directory.write(LIST, neighbours.list())
         if not root.publish(work, claim):
             return False

@@ -1,7 +1,8 @@
-"""Look at a root of an earlier boot once: whether power failed before everything was on the disk.
+"""Check a root of an earlier boot once: power may have failed before all of it was on the disk.
 
-A journal has names before it has contents, and such files are shorter than they were, mostly empty. A size is not
-enough on a file system that orders nothing, and nobody knows the sizes of what scripts made: such a root is made anew.
+A journal writes names before contents: after a power failure such files are too short, mostly empty. On a file system
+without an order of writes, sizes prove nothing. The sizes of files that scripts made are unknown. In both cases the
+root is made again.
 """
 
 import os
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def is_lost(archive, root):
     # type: (Archive, bytes) -> bool
-    """Return whether a root that could start is to be made anew, which it loses its `start` for; else it is not asked again."""
+    """Return whether a root has to be made again, and remove its `start` then; otherwise it is not checked again."""
     if not in_doubt(root):
         return False
     if is_whole(archive, root):
@@ -29,7 +30,7 @@ def is_lost(archive, root):
         return False
     try:
         os.unlink(root + b"/start")
-    except EnvironmentError:  # somebody else found that, too
+    except EnvironmentError:  # another process found that, too
         pass
     return True
 

@@ -1,9 +1,9 @@
-"""Say in a root during which boot of the host it was made: a start syncs nothing, and power may fail before the disk has all.
+"""Record in a root the boot of the host that made it. A start does not sync, and power may fail before all is on the disk.
 
-What is in memory of this boot is whole. A root of an earlier one is looked at once, unless it is known to be on the disk:
-because it was synced, looked at, or used a while after it was made, when the system had written all of it. The time of
-the file `kept` says from when on. File systems of servers, layers and memory do not lose what this host wrote, or lose
-all of it: no look there.
+A root of the present boot is whole, because the system has it in memory. A root of an earlier boot is checked once,
+unless it is known to be on the disk: it was synced, it was checked, or it was used some time after it was made, when
+the system had written all of it. The time of the file `kept` is the time from which on it is known. File systems of
+servers, layers and memory lose nothing that this host wrote, or all of it: roots on them are not checked.
 """
 
 import os
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 BOOT = "/proc/sys/kernel/random/boot_id"
 MOUNTS = "/proc/self/mountinfo"
 ON_DISK = b"/kept"
-FLUSHED = 15 * 60  # seconds after which the system has written what is in memory: 30 by default
+FLUSHED = 15 * 60  # seconds after which the system has written its memory to the disk: 30 by default
 LOCAL = (b"bcachefs", b"btrfs", b"exfat", b"ext2", b"ext3", b"ext4", b"f2fs", b"jfs", b"reiserfs", b"vfat", b"xfs", b"zfs")
 UNORDERED = (b"exfat", b"ext2", b"jfs", b"vfat")  # a file may have its size before its content
-# $_coex_kept is set where that was looked at a moment ago, and could not be written down.
+# $_coex_kept is set if the root was checked a moment ago, and the result could not be written.
 LINE = b"""\
 [ -n "${_coex_kept-}" ] || [ %(start)s -nt %(kept)s ] || [ %(used)s -nt %(kept)s ] || [ ! -w %(root)s ] \\
   || { read -r _coex_boot <%(boot)s && %(is_this)s; } 2>/dev/null || return 0

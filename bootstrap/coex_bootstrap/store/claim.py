@@ -1,6 +1,6 @@
 """The claim of a root: one process of one host unpacks it. A rename decides, which works on systems without locks.
 
-A claim is a directory beside the root with one empty file, whose name says who has it:
+A claim is a directory beside the root with one empty file. The name of that file is the name of the owner:
 
     ROOT.claim/HOST-PID-START-RANDOM     held, and refreshed every few seconds while its owner works
     ROOT.claim-HOST-PID-START-RANDOM/    made by a waiting process, which renames it to ROOT.claim; that fails while it is held
@@ -62,7 +62,7 @@ def this_process():
 
 def gone(identity, host):
     # type: (bytes, bytes) -> Optional[bool]
-    """Return whether the process of an identity has ended; None if `host` cannot know, as for another host."""
+    """Return whether the process of an identity has ended; None if `host` cannot know that, such as for another host."""
     try:
         where, pid, start, _ = identity.split(b"-")
         if where != host:
@@ -119,7 +119,7 @@ class Claim(object):
 
     def held(self):
         # type: () -> bool
-        """Return whether this process still has the claim: others may take it for dead while it is stopped."""
+        """Return whether this process still has the claim: while it is stopped, others may think that it is dead."""
         return os.path.exists(self.mark)
 
     def beat(self):
@@ -170,7 +170,10 @@ class Claim(object):
 
     def _is_refused(self):
         # type: () -> bool
-        """Return whether a rename failed with nothing in its way: servers have errors of their own for what is (sshfs: EPERM)."""
+        """Return whether a rename failed although its target is free: for a taken target, servers have various errors (sshfs.
+
+        EPERM).
+        """
         _ignore_errors(os.rmdir, self.path)  # if its owner ended between two steps; they rename over no directory
         self._refusals = 0 if os.path.lexists(self.path) else self._refusals + 1
         return self._refusals >= REFUSALS
@@ -194,7 +197,7 @@ class Claim(object):
 
     def _take_over(self, owner):
         # type: (bytes) -> bool
-        """Make a dead owner's claim this process's: of all who try, one finds the file that is renamed."""
+        """Take over the claim of a dead owner: only one of the processes that try can rename its file."""
         try:
             touch(self.path + b"/" + owner)
             os.rename(self.path + b"/" + owner, self.mark)

@@ -1,8 +1,8 @@
 """A directory that is made for good: beside its place and renamed, or inside an existing, empty directory.
 
-What is there may be a mount point, or below one where this user may not write: it stays the directory that it is. Both
-ways begin with a work directory whose name says which process made it. As long as that has the file `unfinished`, the
-directories that this names are not whole: whoever makes them next begins anew.
+The existing directory stays the same directory: it may be a mount point, or this user may not write to the directory
+above it. Both ways begin with a work directory, which is named after the process that made it. While that contains the
+file `unfinished`, the directories named in the file are not whole: the next process that makes them starts again.
 """
 
 import os
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MARK = b".coex-"
 UNFINISHED = b"/unfinished"
 MADE, FILLED = b" made", b" filled"
-OF_FILE_SYSTEM = (b"lost+found",)  # what is in a new one
-LAST = b"conda-meta"  # conda takes a directory with it for an environment
+OF_FILE_SYSTEM = (b"lost+found",)  # names in a new file system
+LAST = b"conda-meta"  # conda recognises an environment by it
 
 
 class Destination(object):
@@ -101,7 +101,7 @@ def remove_unfinished(paths):
 
 def _begun(left):
     # type: (bytes) -> List[bytes]
-    """Return what a work directory of this user's names as unfinished: it is held, so that no other is read."""
+    """Return the unfinished directories that a work directory of this user names. It is open, so that no other one is read."""
     read = []  # type: List[bytes]
     try:
         work = open_directory(left)
@@ -110,7 +110,7 @@ def _begun(left):
     try:
         if is_of_user_alone(os.fstat(work)):
             within(work, lambda: read.append(_read(UNFINISHED[1:], at(work))))
-    except EnvironmentError:  # it had begun with nothing
+    except EnvironmentError:  # its process had not begun to place anything
         pass
     finally:
         os.close(work)
@@ -139,7 +139,7 @@ def _start(path, is_there):
 
 def _left_behind(path):
     # type: (bytes) -> Iterator[bytes]
-    """Yield the work directories of processes of this user that were killed: another's would say what to remove."""
+    """Yield the work directories of killed processes of this user. Another user's could name any directory for removal."""
     for is_there in (False, True):
         directory, start = os.path.split(_start(path, is_there))
         for entry in sorted(os.listdir(directory)) if os.access(directory, os.R_OK | os.X_OK) else ():
@@ -150,9 +150,9 @@ def _left_behind(path):
 
 def _clear(path, begun, but):
     # type: (bytes, List[bytes], List[bytes]) -> None
-    """Remove a directory that is one of `begun`, or all of this user's in one that was there before.
+    """Remove a directory that is one of `begun`, or this user's files in one that existed before.
 
-    It is held: one that somebody has put in its place meanwhile stays as it is.
+    It is held open: another directory that somebody puts in its place meanwhile stays.
     """
     try:
         held = open_directory(path)

@@ -1,4 +1,4 @@
-"""Write files under another name and rename them, also into a directory by its descriptor, wherever it was moved."""
+"""Write files under another name and rename them, also into an open directory that was moved meanwhile."""
 
 import errno
 import fcntl
@@ -41,7 +41,7 @@ def at(descriptor):
 
 def within(descriptor, work):
     # type: (int, Callable[[], None]) -> None
-    """Call what uses `at`, and come back to the working directory if this Python has to leave it for that."""
+    """Call a function that uses `at`. If this Python has to leave the working directory for that, come back to it."""
     if KNOWS_DESCRIPTORS:
         work()
         return
@@ -118,7 +118,7 @@ class Replacement(object):
 
     def place(self):
         # type: () -> None
-        """Rename what was made to `path`; raises EnvironmentError."""
+        """Rename the new file or link to `path`; raises EnvironmentError."""
         os.rename(self.new, self.path, **self._between)  # type: ignore[arg-type,unused-ignore]
         self._is_made = False
 

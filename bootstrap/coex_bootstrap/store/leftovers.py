@@ -37,7 +37,7 @@ def sweep(claim):
             continue
         dead = gone(identity, claim.host)
         if dead is None and kind == b"work" and entry.startswith(name + b"."):
-            dead = True  # its owner has not the claim any more
+            dead = True  # its owner no longer has the claim
         age = now - (last_change(path) or now)
         if (dead or (dead is None and age >= DAY)) and (kind != b"gone" or _is_free(path, age)):
             discard(path, claim)
@@ -57,7 +57,7 @@ def _end_claim(path, host):
 
 def _is_free(path, age):
     # type: (bytes, float) -> bool
-    """Return whether nothing can run from a root that was set aside: it never was ready, or it is old and unused."""
+    """Return whether a root that was set aside is unused: it was never ready, or it is old and no process has it open."""
     return not was_ready(path) or (age >= DAY and not in_use(path))
 
 
@@ -69,14 +69,14 @@ def was_ready(path):
 
 def in_use(path):
     # type: (bytes) -> bool
-    """Return whether a process of this host, as far as this user can see, has something of a directory open."""
+    """Return whether a process of this host has a file of a directory open, as far as this user can see."""
     start = path + b"/"
     return any(used == path or used.startswith(start) for _, used in used_paths())
 
 
 def used_paths():
     # type: () -> Iterator[Tuple[int, bytes]]
-    """Yield (pid, path) of what processes have as program, working directory, open and mapped files (proc(5))."""
+    """Yield (pid, path) of the program, the working directory, and the open and mapped files of processes (proc(5))."""
     for pid in os.listdir(b"/proc") if os.path.isdir(b"/proc") else ():
         if not pid.isdigit():
             continue
@@ -112,7 +112,7 @@ def clear_away(path, claim):
     try:
         aside = set_aside(path, claim)
     except EnvironmentError as error:
-        if error.errno == errno.ENOENT:  # somebody else did
+        if error.errno == errno.ENOENT:  # another process did it
             return
         if not cannot_be_moved(error):
             raise

@@ -30,7 +30,7 @@ def is_of_user_alone(state):
 
 def remove(path):
     # type: (bytes) -> None
-    """Remove a tree, read-only directories included. What cannot be removed stays; what is not there is not an error."""
+    """Remove a tree, read-only directories included. Files that cannot be removed stay; a missing tree is not an error."""
     above, name = os.path.split(path)
     try:
         _in_directory(above, lambda holder: _remove(holder, name))
@@ -62,7 +62,7 @@ def remove_in_place(path):
 
 def empty(descriptor, but=()):
     # type: (int, Container[bytes]) -> None
-    """Remove all that is this user's in an open directory, except for some names."""
+    """Remove everything of this user in an open directory, except for some names."""
     within(descriptor, lambda: _empty(descriptor, lambda name, owner: name not in but and owner == os.geteuid()))
 
 
@@ -114,7 +114,7 @@ def _names(tree):
 
 def _open(holder, name):
     # type: (int, Any) -> int
-    """Open a directory in another one; who may not read it gives it a mode, if nobody else can put another in its place."""
+    """Open a directory in another one. Make it readable first if it is not, and if nobody else can replace it meanwhile."""
     try:
         return open_directory(name, at(holder))
     except EnvironmentError as error:

@@ -115,9 +115,9 @@ class Root(object):
 
     def ready(self):
         # type: () -> bool
-        """Return whether this root can start: complete, of an owner to trust, and made for this very path.
+        """Return whether this root can start: complete, of a trusted owner, and made for this path.
 
-        Complete is what its `start` says too, which looks for what a cleaner of temporary files may have removed.
+        Complete: its `start` finds the files that a cleaner of temporary files may have removed.
         """
         try:
             if self.store.distrust() or self.distrust():
@@ -140,7 +140,7 @@ class Root(object):
 
     def lack(self):
         # type: () -> str
-        """Return the reason, and the remedy, for a user who may not write to a store in which this root is not ready."""
+        """Return the reason and the remedy if this user may not write to a store, and the root in it is not ready."""
         owner = os.stat(self.store.path).st_uid
         try:
             why = self.distrust() or "not complete"
@@ -163,10 +163,11 @@ class Root(object):
 
     def publish(self, work, claim):
         # type: (bytes, Claim) -> bool
-        """Give the unpacked directory its final place by one rename, which fails where a root is.
+        """Give the unpacked directory its final place by one rename, which fails if a root is there.
 
-        Return whether it has it: a ready root stays, and one who lost the claim leaves it to another. Why the
-        rename failed is told by what stands there, not by its error: servers have errors of their own for that.
+        Return whether this process succeeded: a ready root stays, and a process that lost the claim leaves the place to
+        another. If the rename fails, the file at the place shows the reason. The error does not: servers have errors of
+        their own.
         """
         os.chmod(work, 0o755)  # mkdir was for this user alone
         while claim.held() and not self.ready():
@@ -223,10 +224,10 @@ def make_store(path):
     if not os.path.isdir(path) and make_private(path):
         try:
             directory = Directory(path)
-            if directory.is_at(path):  # and not behind a link that took its place
+            if directory.is_at(path):  # and not through a link that took its place
                 directory.write(TAG, TAG_TEXT)
             directory.close()
-        except EnvironmentError:  # whoever unpacks there says why that cannot be
+        except EnvironmentError:  # unpacking into it reports the reason
             pass
 
 

@@ -1,8 +1,8 @@
 """Decide from the owners and modes on the way to a path whether other users may change it.
 
-A default place is this user's alone, as OpenSSH has it of ~/.ssh. Of a place that the caller has named its owner is
-trusted, and so are the owners of what is further up, and the groups that may write there; but nobody else may write to
-it, or replace it in its own directory.
+A default place must belong to this user alone, as ~/.ssh does for OpenSSH. If the caller has named the place, its owner
+is trusted. The owners of the directories further up are trusted too, and the groups that may write to these. But nobody
+else may write to the place itself, or replace it in its directory.
 """
 
 import errno
@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Container, Iterator, List, Optional
 
-LINKS = 40  # on one way, as Linux has it
-IDS = 4294967295  # that are mapped in a user namespace in which none is missing
+LINKS = 40  # on the way to one path, as in Linux
+IDS = 4294967295  # user ids that a complete user namespace maps
 ACCESS_LIST = "system.posix_acl_access"
 ROOT = 0
 
@@ -33,12 +33,12 @@ class Step(object):
 
     def owned(self):
         # type: () -> str
-        """Return the reason that it belongs to another user."""
+        """Return the reason for a refusal if it belongs to another user."""
         return self._words("owned by another user (uid %d)" % self.owner)
 
     def writable(self):
         # type: () -> str
-        """Return the reason that others may write to it, with its remedy."""
+        """Return the reason for a refusal if others may write to it, with the remedy."""
         path = compat.one_line(self.path)
         remedy = "chmod go-w %s and remove what others have put there" if self.is_last else "chmod +t or go-w %s"
         words = (self.owner, self.group, self.mode, remedy % path)
@@ -65,9 +65,9 @@ class Step(object):
 
     def _is_private(self):
         # type: () -> bool
-        """Return whether its group is its owner's alone: of the same name, and without other members.
+        """Return whether its group is the private group of its owner: the same name, and no other members.
 
-        What root has given to such a group is this user's as well.
+        If root gave a directory to this user's private group, it counts as this user's.
         """
         try:
             import grp
@@ -94,13 +94,13 @@ def distrust(path, named=False):
 
 def leads_safely(path):
     # type: (bytes) -> bool
-    """Return whether a directory, which may be sticky, is safe to make a directory of this user's in."""
+    """Return whether this user can safely make a directory in a directory, which may be sticky."""
     return distrust(os.path.join(path, b"none")) is None and os.path.isdir(path)
 
 
 def distrust_made(path, is_right, owners):
     # type: (bytes, Callable[[int], bool], Container[int]) -> Optional[str]
-    """Return why a file in a safe place may be of others than `owners`, or of another kind; None if it is right.
+    """Return why a file in a safe place is refused (another owner than `owners`, or another kind); None if it is right.
 
     `is_right` checks its mode. Raises EnvironmentError.
     """
@@ -184,10 +184,10 @@ def _names(path):
 
 def is_unmapped(owner):
     # type: (int) -> bool
-    """Return whether an owner may be one who has no number in this user namespace, as the host's root in most containers.
+    """Return whether an owner may be a user without a number in this user namespace.
 
-    Such users cannot be told apart, even from this one if it has none. On the way to a place they count as root, but not
-    where anybody may have made what is found.
+    The host's root is one in most containers. Such users look alike, and like this user if it has no number. On the way
+    to a place they count as root, but not if anybody could have made the entry.
     """
     try:
         with open("/proc/sys/kernel/overflowuid") as stream:
@@ -201,7 +201,7 @@ def is_unmapped(owner):
 
 def has_access_list(path):
     # type: (bytes) -> bool
-    """Return whether a directory has an access list, whose users a mode does not show; 2.7 cannot see it."""
+    """Return whether a directory has an access list: its mode does not show the users in that list. 2.7 cannot see it."""
     try:
         return bool(os.getxattr(path, ACCESS_LIST))  # type: ignore[attr-defined,unused-ignore]
     except (EnvironmentError, AttributeError):

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 ABOUT = """\
 All archives of a user unpack below one directory, COEX_ROOT or the user's caches. `list` shows their roots, also those
 of other archives than this one: size on the disk, how much of it other roots share, last start, and the processes that
-run from it. `path` prints the directory. `clean` removes the roots that all of the given conditions fit, and what
-processes that were killed left; without a condition only the latter. What roots share goes with the last of them. A
-root in use is never removed. On a network file system, or if processes cannot be seen, a root that was started within a
-day stays as well.
+run from it. `path` prints the directory. `clean` removes the roots that fit all of the given conditions, and the
+leftovers of killed processes. Without a condition it removes only these leftovers. Files that roots share are freed
+with the last of these roots. A root in use is never removed. On a network file system, or if processes cannot be seen,
+a root that was started within a day stays as well.
 
 examples:
   CALL list
@@ -121,7 +121,7 @@ def has_condition(options):
 
 def choose(roots, options, now):
     # type: (List[Unpacked], Namespace, float) -> List[Unpacked]
-    """Return the roots that all conditions fit and that nobody uses."""
+    """Return the roots that fit all conditions and that no process uses."""
     if not has_condition(options):
         return []
     chosen = [
@@ -156,14 +156,14 @@ def _ask(chosen):
 
 def clean(roots, chosen):
     # type: (List[Unpacked], List[Unpacked]) -> Outcome
-    """Remove the chosen roots, and leftovers in all stores; return what was removed and what was not."""
+    """Remove the chosen roots, and leftovers in all stores; return the removed roots, and those that could not be removed."""
     removed, kept = [], []  # type: List[Unpacked], List[Unpacked]
     for root in chosen:
         (removed if _remove(root) else kept).append(root)
     for store in set(root.store.path for root in roots):
         try:
             remove_leftovers(store)
-        except EnvironmentError:  # a store that may only be read
+        except EnvironmentError:  # a read-only store
             continue
     total = freed_by(removed)
     lines = ["removed %s" % _words(root) for root in removed]

@@ -54,7 +54,7 @@ def check_archive(archive, decoder, look=None, beat=nothing):
     # type: (Examined, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
     """Return the damages of an opened archive; without a decoder the checksums of zstd are not compared.
 
-    `look` is called with number and content of each whole frame, in any process; what it returned is returned, too.
+    `look` is called with number and content of each whole frame, in any process; its results are returned, too.
     """
     frames, seen = check_frames(archive, decoder, look, beat)
     found = archive.damages + frames
@@ -70,7 +70,7 @@ def check_rest(archive, sealed):
 
 def check_frames(archive, decoder, look, beat=nothing):
     # type: (Archive, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
-    """Return the frames whose bytes are not those that the index has the sha256 of, or do not decode; and what was seen."""
+    """Return the frames that differ from their sha256 in the index, or do not decode; and the results of `look`."""
     frames, base = archive.index.frames, archive.manifest.prelude
 
     def check(numbers):

@@ -1,4 +1,4 @@
-"""Compare what stands at a place with what an archive would have written there: files, modes, links."""
+"""Compare the files, modes and links at a place with those that an archive would have written there."""
 
 import hashlib
 import os
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from ..unpack.expected import Expected
 
-    Difference = Tuple[str, bytes]  # what, and the path in the root
-    Seen = Tuple[List[Difference], Dict[int, bytes]]  # of a frame: what differs, and sha256 by row
-    Places = Dict[bytes, bytes]  # where `prefix`, and `app` where it is wanted, stand
+    Difference = Tuple[str, bytes]  # the kind of difference, and the path in the root
+    Seen = Tuple[List[Difference], Dict[int, bytes]]  # of a frame: its differences, and sha256 by row
+    Places = Dict[bytes, bytes]  # the paths of `prefix`, and of `app` if it is checked
 
 MISSING, ALTERED, MODE, KIND = "missing", "altered", "another mode", "something else stands there"
 
 
 class RootCheck(object):
-    """Compares the directories `prefix` and `app` with what is expected there.
+    """Compares the directories `prefix` and `app` with the archive.
 
     Call `begin`, then `frame` for every frame, in any process, then `finish`; `differences` does all of it.
     """
@@ -62,7 +62,7 @@ class RootCheck(object):
 
     def frame(self, number, content):
         # type: (int, bytes) -> Seen
-        """Compare the files of a frame that has this content; return what differs, and the sha256 of relocated files."""
+        """Compare the files of a frame that has this content; return the differences, and the sha256 of relocated files."""
         found, hashes = [], {}  # type: List[Difference], Dict[int, bytes]
         for row, start in self.parts.get(number, ()):
             found += self._compare(row, content, start, whole=False)
@@ -178,7 +178,7 @@ class RootCheck(object):
 
     def extra(self):
         # type: () -> List[bytes]
-        """Return the files and links that stand there and are not of the archive, as compiled Python may be."""
+        """Return the files and links that are not of the archive, such as compiled Python."""
         known = set(self.files.path(row) for row in range(len(self.files)))
         known.update(link.path for link in self.index.links)
         found = []

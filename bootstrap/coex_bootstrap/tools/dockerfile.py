@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 The recipe copies the file from the directory in which the image is built, compares its sha256, unpacks it in a first
-stage, and keeps what was unpacked: the image starts it at once, and needs no Python. Name the base images by digest
-(`IMAGE@sha256:...`) to get the same files again next year; times of files, and so the digest of the image, are those
-of its build, unless the engine has its own way to set them. Base images for Linux need the GNU C library.
+stage, and keeps the unpacked files. The image starts them at once, and needs no Python. Name the base images by digest
+(`IMAGE@sha256:...`) to get the same files again next year; the times of files are those of the image's build, unless
+the engine has an option for them, and so the digest of the image changes with each build. Base images for Linux need
+the GNU C library.
 
 examples:
   CALL > Dockerfile && docker build -t app .
   CALL --base debian:12-slim@sha256:...
 """
-# The first line begins with a word of ours: `# name=value` there would be an order to the engine.
+# The first line begins with a fixed word: `# name=value` there would be a directive to the engine.
 RECIPE = """\
 # An image of %(name)s: unpacked while the image is built, started without a Python.
 FROM --platform=%(platform)s %(unpack)s AS unpack
@@ -54,7 +55,7 @@ PLATFORMS = {
 def configure(parser):
     # type: (ArgumentParser) -> None
     """Add the options of `dockerfile` to a parser."""
-    parser.add_argument("--base", metavar="IMAGE", default="debian:stable-slim", help="what the image is made from (%(default)s)")
+    parser.add_argument("--base", metavar="IMAGE", default="debian:stable-slim", help="the base image (%(default)s)")
     parser.add_argument(
         "--unpack-image", metavar="IMAGE", default="python:3-slim", help="an image with python3, to unpack in (%(default)s)"
     )
@@ -81,16 +82,16 @@ def execute(path, options, environ):
 
 def _pattern(name):
     # type: (bytes) -> str
-    """Return a pattern of COPY for a file: `?` for what an engine would expand, unquote or not read.
+    """Return a pattern of COPY for a file: `?` for characters that an engine would expand, unquote or not read.
 
-    What else it may fit is refused by its sha256.
+    If it fits another file, the sha256 refuses that.
     """
     return re.sub(u"[^\\w .,:;@%+=~#&()!<>{}|-]", u"?", text(name), flags=re.UNICODE)
 
 
 def _override(manifest):
     # type: (Manifest) -> str
-    """Return what lets the archive be unpacked where images are built, which is without a graphics card."""
+    """Return the variables with which the archive unpacks while an image is built: there is no graphics card then."""
     constraints = manifest.requires.get("__cuda")
     if constraints is None:
         return ""

@@ -63,7 +63,7 @@ def execute(path, options, environ):
 
 def _word(value):
     # type: (str) -> str
-    """Return a word for a shell, in which all that a terminal does not show is printed by that shell, but for newlines."""
+    """Return a word for a shell. In it, characters that a terminal does not show are escaped, except for newlines."""
     return re.sub(u"(?:(?!\n)(?:%s))+" % UNSEEN, _printed, quoted(value))
 
 

@@ -61,7 +61,7 @@ def describe(archive):
         app=list(_app_files(archive)),
         libzstd={"from": fields["libzstd"], "size": len(library)},
         setuid=list(_setuid_files(archive)),
-        unpacked=dict(fields["unpacked"], content=sum(archive.index.files.sizes)),  # older manifests have it not
+        unpacked=dict(fields["unpacked"], content=sum(archive.index.files.sizes)),  # older manifests do not have it
     )
     return fields  # type: ignore[return-value] # those of the manifest are checked
 
@@ -78,7 +78,7 @@ def _app_files(archive):
 
 def _setuid_files(archive):
     # type: (Archive) -> Iterator[str]
-    """Yield the files that run as their owner or group, whoever starts them."""
+    """Yield the files that run as their owner or group (setuid and setgid)."""
     files = archive.index.files
     for row, mode in enumerate(files.modes):
         if mode & 0o6000:
@@ -138,7 +138,7 @@ def render(path, found):
 
 def _entry_points(found):
     # type: (Described) -> List[Tuple[str, str]]
-    """Return the rows of the entry points, with names where there are several, and of the archive's variables."""
+    """Return the rows of the entry points, with names if there are several, and of the archive's variables."""
     points = found["entry_points"]
     if len(points) == 1:
         rows = [("entry point", command_line(points[0]))]

@@ -25,11 +25,11 @@ else:
     Locked = namedtuple("Locked", "platform packages pip")
 
 ABOUT = """\
-An `@EXPLICIT` file: one URL a package, in link order, with its md5, or its sha256 where the package has no other or
---sha256 asks for it, which conda 25 and newer read. No URL has credentials: a channel that needs some gets them from
-the configuration of the conda that reads the file. What pip installed from a URL with a known sha256, or from a commit, is
-pinned by lines `# pip NAME @ URL`, which conda-lock and `conda coex create` install, and so is what conda made of a wheel;
-of the rest the names are there.
+An `@EXPLICIT` file: one URL a package, in link order, with its md5. It has the sha256 instead if the package has no
+md5, or with --sha256; conda 25 and newer read that. No URL has credentials: a channel that needs some gets them from
+the configuration of the conda that reads the file. Packages that pip installed from a URL with a known sha256, or from
+a commit, are pinned by lines `# pip NAME @ URL`, which conda-lock and `conda coex create` install. So are packages that
+conda made from a wheel. For other packages of pip, the list has only the names.
 
 examples:
   CALL > explicit.txt
@@ -80,7 +80,7 @@ def _as_pip_has_it(wheel):
 
 def _pinned(package):
     # type: (PipPackage) -> Optional[str]
-    """Return the line that pins what pip installed, None if its source or content is unknown."""
+    """Return the line that pins a package of pip, None if its source or content is unknown."""
     url, commit, sha256 = without_credentials(package.get("url") or ""), package.get("commit"), _hex(package.get("sha256"), 64)
     directory = package.get("subdirectory")
     is_one = directory is None or (isinstance(directory, type(u"")) and DIRECTORY.match(directory))
@@ -96,7 +96,7 @@ def _pinned(package):
 
 def _named(package):
     # type: (PipPackage) -> Iterator[str]
-    """Yield what pip installed as words of a requirement, with its source where that is known."""
+    """Yield the packages of pip as requirements, with the source if it is known."""
     yield "%s==%s" % (package["name"], package["version"])
     source = package.get("url") or package.get("file")
     if source:

@@ -82,7 +82,7 @@ def _run_any(path, arguments, environ):
     """Run the verb; raises CoexError also for an unexpected exception."""
     try:
         return _run(path, arguments, environ)
-    except (CoexError, Interrupted, ImportError):  # the last is of a Python without all of its library
+    except (CoexError, Interrupted, ImportError):  # the last one comes from a Python without a whole library
         raise
     except Exception as error:
         raise unforeseen(error, path)
@@ -112,7 +112,7 @@ def _run(path, arguments, environ):
 
 def make_parser(call):
     # type: (str) -> Parser
-    """Return the parser of all verbs; `call` is how a user starts the archive for them."""
+    """Return the parser of all verbs; `call` is the command that asks the archive."""
     parser = Parser(
         prog=call, description=ABOUT % call, epilog=STATUS_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -139,7 +139,7 @@ def fold(paragraph):
 
 def configure(parser, verb, call):
     # type: (argparse.ArgumentParser, Verb, str) -> None
-    """Give the parser of one verb its options and its help; `call` is what a user types before the options."""
+    """Give the parser of one verb its options and its help; `call` is the command line before the options."""
     paragraphs = [fold(paragraph) for paragraph in (verb.summary + "\n\n" + verb.about).split("\n\n")]
     parser.description = "\n\n".join(paragraphs).replace("CALL", call)
     parser.epilog = STATUS_ABOUT

@@ -46,7 +46,7 @@ def counted(number, thing):
 
 def did_you_mean(word, known):
     # type: (str, Iterable[str]) -> str
-    """Return a question that names what is closest to a mistyped word, or nothing."""
+    """Return a question with the known word that is closest to a mistyped one, or nothing."""
     from difflib import get_close_matches
 
     close = get_close_matches(word, list(known), n=1)
@@ -91,7 +91,7 @@ def show_json(fields):
 
 def write_text(text):
     # type: (str) -> None
-    """Write text to standard output as UTF-8, whatever the locale, with all that was printed before it."""
+    """Write text to standard output as UTF-8 in any locale, after everything that was printed before."""
     if sys.stdout is None:  # the caller has closed it
         return
     try:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..unpack.expected import Expected
 
 META = b"prefix/conda-meta/"
-APP, ENVIRONMENT = "app", "environment"  # owners of what no package brought
+APP, ENVIRONMENT = "app", "environment"  # owners of files that are not of a package
 
 
 class Owners(object):

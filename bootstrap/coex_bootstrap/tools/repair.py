@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from ..store.store import Root
 
 ABOUT = """\
-What `verify` finds in a root is made again from the archive, and nothing else is touched: files are written beside
-their place and renamed, so programs that run from the root go on. No other start uses the root meanwhile: it waits.
-Files that were added stay. Where a package that was repaired has a post-link script, that is run again; what such
-scripts made is not in the archive, and is not looked at. Python that the first start compiled is compiled again where
-it is missing or its source was repaired; the content of such files is not known either.
+Files that `verify` finds damaged in a root are made again from the archive, and nothing else is touched. They are
+written beside their place and renamed, so programs that run from the root go on. Other starts wait meanwhile. Files
+that were added stay. If a package that was repaired has a post-link script, the script runs again. The results of such
+scripts are not in the archive, and are not checked. Python files that the first start compiled are compiled again if
+they are missing or their source was repaired. The archive does not know their content either.
 
 A root that was never complete needs no repair: the next start makes it.
 
@@ -44,7 +44,7 @@ examples:
   CALL
   COEX_ROOT=/shared/coex CALL
 """
-ASIDE = b".repair"  # behind the name of the start, while no other may use the root
+ASIDE = b".repair"  # added to the name of `start`, while no other process may use the root
 
 
 def configure(parser):
@@ -119,7 +119,7 @@ def _repair(expected, root, steps, claim):
     paths = rewrite(expected, places, found, claim)
     _run_scripts(expected, steps, set(paths))
     if os.path.lexists(aside):
-        os.rename(aside, root.start)  # of its old time, by which what post-link scripts changed is known
+        os.rename(aside, root.start)  # with its old time: later times show changes by post-link scripts
         if root.ready() and _is_current(steps, root):
             return paths, False
     steps.write_start()
@@ -128,7 +128,7 @@ def _repair(expected, root, steps, claim):
 
 def _is_current(steps, root):
     # type: (Finish, Root) -> bool
-    """Return whether the activation of the root is the one that its prefix asks for."""
+    """Return whether the activation of the root is right for its prefix."""
     written = {}  # type: Dict[bytes, bytes]
     path = steps.write_activation(root.path, written.__setitem__)
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def rewrite(expected, places, differences, claim):
     # type: (Expected, Dict[bytes, bytes], Sequence[Tuple[str, bytes]], Claim) -> List[bytes]
-    """Write again all that differs; return its paths in the archive. What is in the way is set aside.
+    """Write everything that differs again; return the paths in the archive. Files in the way are set aside.
 
     `places` are the directories of `prefix` and `app`, `differences` are (difference, path in the archive).
     Raises EnvironmentError.
@@ -43,7 +43,7 @@ class Rewriter(object):
 
     def rewrite(self, differences):
         # type: (Sequence[Tuple[str, bytes]]) -> List[bytes]
-        """Write again all that differs, as the function of this name; parents first."""
+        """Write everything that differs again, as the function `rewrite`; parents first."""
         causes = {}  # type: Dict[bytes, Set[str]]
         for difference, inside in differences:
             causes.setdefault(inside, set()).add(difference)
@@ -68,7 +68,7 @@ class Rewriter(object):
         if os.path.islink(path) or not os.path.isdir(path):
             self._clear(path)
             os.mkdir(path, 0o755)
-            os.chmod(path, 0o755)  # whatever the umask
+            os.chmod(path, 0o755)  # under any umask
 
     def _make_link(self, path, target):
         # type: (bytes, bytes) -> None
@@ -78,7 +78,7 @@ class Rewriter(object):
 
     def _clear(self, path):
         # type: (bytes) -> None
-        """Set aside what is at a path, if anything is: somebody may want to see it again."""
+        """Set aside the file or directory at a path, if there is one: the user may need it."""
         if not os.path.lexists(path):
             return
         try:

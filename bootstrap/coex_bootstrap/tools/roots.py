@@ -23,7 +23,7 @@ REMOTE = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "afs", "cep
 class Unpacked(object):
     """One root as `cache` shows it: name of its archive, time of the last start, pids that use it, and its bytes.
 
-    `size` is what its files take on the disk, `shared` what they have in common with other roots, by hard links.
+    `size` is the room of its files on the disk; `shared` is the part that other roots share by hard links.
     """
 
     def __init__(self, store, path):
@@ -59,10 +59,10 @@ def find_roots(places):
 
 def _is_trusted(store, path):
     # type: (Store, bytes) -> bool
-    """Return whether a root belongs to a user who may make roots in the store: those of others are not read."""
+    """Return whether a root belongs to a user who may make roots in the store; roots of others are not read."""
     try:
         return distrust_made(path, stat.S_ISDIR, store.owners()) is None
-    except EnvironmentError:  # gone meanwhile
+    except EnvironmentError:  # it was removed meanwhile
         return False
 
 
@@ -104,7 +104,7 @@ class Linked(object):
 
 def _weigh(path):
     # type: (bytes) -> Tuple[int, Dict[Tuple[int, int], Linked]]
-    """Return the bytes of what has one name below a path, and the files that have several, by device and inode."""
+    """Return the bytes of files with one name below a path, and the files with several names, by device and inode."""
     own, linked = 0, {}  # type: int, Dict[Tuple[int, int], Linked]
     for directory, _, names in os.walk(path):
         for name in names + [b"."]:
@@ -122,7 +122,7 @@ def _weigh(path):
 
 def total_size(roots):
     # type: (Iterable[Unpacked]) -> int
-    """Return the bytes that roots take together: what they share counts once."""
+    """Return the bytes that roots take together: shared files count once."""
     total, linked = 0, {}  # type: int, Dict[Tuple[int, int], int]
     for root in roots:
         total += root.own

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from typing import Dict
 
 ABOUT = """\
-A CycloneDX 1.6 document, made when the archive was: every conda package, and what pip installed, by package URL, with
-version, license, hashes and where it came from. It is covered by the archive's digest. With --json it is the field
-`sbom` of the document.
+A CycloneDX 1.6 document, made when the archive was: every package of conda and pip by package URL, with version,
+license, hashes and source. It is covered by the archive's digest. With --json it is the field `sbom` of the document.
 
 examples:
   CALL > sbom.cdx.json
@@ -46,14 +45,14 @@ def execute(path, options, environ):
 
 def in_ascii(document):
     # type: (str) -> str
-    """Return a JSON document that says the same in ASCII: what no terminal minds, as it stands between its words."""
+    """Return the same JSON document in ASCII, with the same line breaks and blanks: it is safe on every terminal."""
     return re.sub(u"[^\n -~]", _escape, document.rstrip())
 
 
 def _escape(mark):
     # type: (re.Match[str]) -> str
     number = ord(mark.group())
-    if number < 0x20:  # no string of JSON has one
+    if number < 0x20:  # strings of JSON do not contain it
         return " "
     if number < 0x10000:
         return "\\u%04x" % number

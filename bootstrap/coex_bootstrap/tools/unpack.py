@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from ..format.manifest import Manifest
 
 ABOUT = """\
-With --prefix, an ordinary conda environment: `conda activate PREFIX`, `conda install -p PREFIX` and the others work
-on it, and it needs the archive no more. Post-link scripts run in it. PREFIX must not be there yet: it is made beside
-its place and renamed, so it is whole or not there. An empty directory, which may be a mount point, is filled. What was
-killed is begun anew by the same command. --app puts the files of the application elsewhere.
-An archive for another platform is unpacked too: its environment can be looked at and copied, and does not run here.
-The archive's own variables (--env) become variables of the environment, as `conda env config vars set` makes them.
+With --prefix, an ordinary conda environment: `conda activate PREFIX`, `conda install -p PREFIX` and the others work on
+it, and it no longer needs the archive. Post-link scripts run in it. PREFIX must not be there yet: it is made beside its
+place and renamed, so it is whole or not there. An empty directory, which may be a mount point, is filled. If the
+command is killed, run it again: it starts from the beginning. --app puts the files of the application elsewhere. An
+archive for another platform is unpacked too: its environment can be looked at and copied, and does not run here. The
+archive's own variables (--env) become variables of the environment, as `conda env config vars set` makes them.
 
 With --store, a root as a start makes it, in a store that may be read-only from then on: whoever has COEX_ROOT=DIR in
 the environment starts the archive from there.
@@ -96,7 +96,7 @@ def _into_store(archive, path, environ):
         made = not os.path.isdir(path) and distrust(path, named=True) is None
         if made:
             make_store(path)
-            os.chmod(path, 0o755)  # readable by others, whatever the umask
+            os.chmod(path, 0o755)  # readable by others, under any umask
         places = [Store(path, explicit=True)]
         root = run.ready_root(places, archive, environ, Trace(environ))
         keep(root.path)
@@ -112,7 +112,7 @@ def _into_store(archive, path, environ):
 
 def _check_targets(archive, prefix, app):
     # type: (Archive, bytes, Optional[bytes]) -> None
-    """Refuse what can be seen to be wrong before any work."""
+    """Refuse a wrong destination before any work."""
     limit = archive.manifest.prefix_limit
     if limit is not None and len(prefix) > limit:
         raise CoexError("its path has %d bytes, the packages allow %d" % (len(prefix), limit), prefix)
@@ -182,7 +182,7 @@ class Environment(object):
 
     def _near(self, path, destination):
         # type: (bytes, Destination) -> bytes
-        """Return where a directory is now that it can be renamed from there to its destination."""
+        """Return the path of a directory after a move from which one rename can bring it to its destination."""
         near = destination.new_work()
         try:
             os.rename(path, near)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     Configure = Callable[[ArgumentParser], None]
     Execute = Callable[[bytes, Namespace, Dict[bytes, bytes]], Outcome]
 
-# `summary` is a sentence and `about` a manual, in which CALL stands for what the user types; `configure` adds
+# `summary` is a sentence and `about` a manual, in which CALL stands for the user's command line; `configure` adds
 # options to an argparse parser; `execute` takes the path of the archive, the parsed options, and the
 # environment as bytes, and returns an Outcome.
 if TYPE_CHECKING:

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from .check_root import Difference
 
 ABOUT = """\
-Of the file: the prelude, the sha256 and the zstd checksum of every frame, the seal, and the tail; an altered byte
-anywhere is found, and the part and the package it is in are named. Of the root, where the archive was unpacked:
-content, mode and kind of every file, link and directory, as unpacking writes them for that place. Files that are
-there beside them, as compiled Python may be, are counted and are no damage, nor is what the post-link scripts of
-its packages changed before the root was ready.
+The file: verify checks the prelude, the sha256 and the zstd checksum of every frame, the seal and the tail. It finds
+every altered byte, and names the part and the package that it is in. The root, if the archive was unpacked: verify
+checks content, mode and kind of every file, link and directory, as unpacking writes them for that place. Other files in
+the root, such as compiled Python, are counted and are not damage. Changes that post-link scripts of packages made
+before the root was ready are not damage either.
 
 Without an option the file is verified, and its root if there is one in the places where a start looks for it
 (COEX_ROOT, or the user's caches). `repair` mends a root; a damaged file has to be fetched again. The code that
@@ -92,7 +92,7 @@ def execute(path, options, environ):
 
 def _check(archive, decoder, check, whole, beat):
     # type: (Examined, Optional[Decoder], Optional[RootCheck], bool, Any) -> Tuple[List[Damage], List[Difference]]
-    """Return what is damaged of the file, if the `whole` is asked for, and what differs in the root; frames are decoded once."""
+    """Return the damages of the file, if `whole`, and the differences of the root; each frame is decoded once."""
     if check is None:
         return (check_archive(archive, decoder, beat=beat)[0] if whole else []), []
     if not whole:

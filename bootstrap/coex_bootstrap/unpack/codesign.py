@@ -1,4 +1,4 @@
-"""Sign relocated Mach-O files again: macOS on arm64 ends a process whose code is not as it was signed.
+"""Sign relocated Mach-O files again: macOS on arm64 ends a process whose code differs from its signature.
 
 Ad-hoc signatures are renewed here, on any system, so the content is known before it is written. The system's `codesign`
 signs other files; conda calls it for every relocated binary of osx-arm64 (`core/portability.py`).
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 CODESIGN = b"/usr/bin/codesign"
 FORCE = [b"--force", b"--sign", b"-"]
 PRESERVE = b"--preserve-metadata=entitlements,flags,runtime"
-LONGEST = 200  # characters of what codesign says
+LONGEST = 200  # characters of codesign's output
 
 
 def load_signer(platform):
     # type: (str) -> Optional[Signer]
-    """Return what signs relocated files of an archive for `platform`; None if it needs no signatures.
+    """Return the signer for relocated files of an archive for `platform`; None if it needs no signatures.
 
     The module that reads Mach-O files is loaded here, and only then.
     """
@@ -36,7 +36,7 @@ def load_signer(platform):
 
 
 class Signer(object):
-    """Signs relocated binaries; `uses_codesign` if this system can sign what has no ad-hoc signature, and has to.
+    """Signs relocated binaries; `uses_codesign` if this system can, and must, sign files that have no ad-hoc signature.
 
     An osx-64 file needs no signature, and conda does not sign it.
     """
@@ -63,7 +63,7 @@ class Signer(object):
             stream.seek(first)
             return stream.read(last - first)
 
-        stream.seek(0, os.SEEK_END)  # which also writes what is still in its buffer
+        stream.seek(0, os.SEEK_END)  # which also writes its buffer
         try:
             for offset, piece in self.module.patches(read, stream.tell()):
                 stream.seek(offset)
@@ -78,9 +78,9 @@ class Signer(object):
 
     def _codesign(self, data, path, error):
         # type: (bytes, bytes, Unrenewable) -> bytes
-        """Return the content of a file as the system signs it: alone in a directory, whose name it does not look at.
+        """Return the content of a file after the system has signed it: alone in a directory, whose name has no effect.
 
-        What it cannot sign is an error if the system would load it, else it stays as it is, as in conda.
+        If the system would load a file and cannot sign it, that is an error. Other files stay as they are, as in conda.
         """
         import shutil
         import tempfile

@@ -1,4 +1,4 @@
-"""Say what each file of an archive has to contain in a prefix: one answer for unpacking, verifying and repairing."""
+"""Compute the right content of each file of an archive in a prefix: for unpacking, verifying and repairing."""
 
 import hashlib
 
@@ -24,7 +24,7 @@ class Expected(object):
 
     Modes, link targets, and the times of files for which `keeps_time` is true, are those of the index. The content of
     a plain file is its part of a frame. The writer's loop takes these from the columns itself, because a call for
-    every file would slow down a first start; it asks here for everything else.
+    every file would slow down a first start; it calls this class for everything else.
     """
 
     def __init__(self, archive, prefix, decoder):
@@ -86,7 +86,7 @@ class Expected(object):
 
     def relocating(self, row):
         # type: (int) -> Relocating
-        """Return what relocates a large file piece by piece."""
+        """Return an object that relocates a large file piece by piece."""
         return Relocating(self.index.relocation(row), self.files.sizes[row], self.prefix)
 
     def pieces(self, row, hashes=None):

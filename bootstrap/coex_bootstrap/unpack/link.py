@@ -1,10 +1,10 @@
-"""Link what roots beside a new one hold already: files that packages brought, and that are the same everywhere.
+"""Link files that other roots of the store hold already: files of packages that are the same at every place.
 
 Every root has a list, `frames`: a mark for each frame of packages in its archive, the sha256 of the frame's own sha256
 and of path, mode, time and place of the files in it that are not relocated. A root with the same mark holds the same
-files at the same paths; a user who could write a wrong list into it could write its files as well. They are cloned where
-the file system can (ioctl_ficlone(2)), and get a second name elsewhere, as conda does it with its package cache. A
-file whose size, mode or time shows that it was changed is not taken.
+files at the same paths; a user who could write a wrong list into it could write its files as well. They are cloned if
+the file system can do that (ioctl_ficlone(2)). Elsewhere they are hard links, as conda makes them from its package
+cache. A file is not taken if its size, mode or time shows that it was changed.
 """
 
 import errno
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 LIST = b"frames"
 MARK_SIZE = 32  # bytes
 MOST = 1 << 19  # marks of a list that is read
-COPY = b"COEX_COPY"  # the variable that has every file written anew
+COPY = b"COEX_COPY"  # the variable with which every file is written
 
 CLONE = 0x40049409  # FICLONE of linux/fs.h
 NO_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EXDEV, errno.EPERM)
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-PRECISION = 2e-6  # seconds: what 2.7 keeps of a time
+PRECISION = 2e-6  # seconds: the precision of times in 2.7
 RECENTLY = 24 * 60 * 60  # seconds
 
 
 class Neighbours(object):
     """The ready roots beside the one at `path`, and which frames of its archive they hold.
 
-    Where post-link scripts will run, files are only cloned: a script may write into a file that is there.
+    If post-link scripts will run, files are only cloned: a script may write into a file.
     """
 
     def __init__(self, archive, path, environ):
@@ -69,9 +69,10 @@ class Neighbours(object):
 
     def link(self, work, beat):
         # type: (bytes, Callable[[], None]) -> Set[int]
-        """Link into `work`, whose directories are there; return the frames of which nothing else has to be written.
+        """Link into `work`, whose directories are there; return the frames that are done.
 
-        In a frame with relocated files these are still to be written. What cannot be linked is left out whole.
+        In a frame with relocated files, these have still to be written. If a frame cannot be linked, none of its files
+        is.
         """
         if not self.held:
             return set()
@@ -148,7 +149,7 @@ class Neighbours(object):
 
     def _is_as_written(self, row, state):
         # type: (int, os.stat_result) -> bool
-        """Return whether a file has what unpacking gave it; some file systems keep whole seconds of a time."""
+        """Return whether a file is as unpacking left it; some file systems keep only whole seconds of a time."""
         files = self.files
         time = files.seconds[row] + files.nanoseconds[row] / 1e9
         return (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Patch = Tuple[int, bytes]
 
 THIN, FAT = {b"\xcf\xfa\xed\xfe": 32, b"\xce\xfa\xed\xfe": 28}, {b"\xca\xfe\xba\xbe": ">8xII4x", b"\xca\xfe\xba\xbf": ">8xQQ8x"}
-MOST_SLICES = 30  # where a Java class, which begins as a fat file does, has its version, at least 45
+MOST_SLICES = 30  # a Java class begins as a fat file does, and has its version, at least 45, here
 MOST_COMMANDS = 1 << 20  # bytes of load commands: those of real files have some thousand
 MOST_BLOBS = 100
 LARGEST_BLOB = 1 << 24  # bytes of requirements or entitlements
@@ -33,14 +33,14 @@ PAGES = range(12, 17)  # sizes of a page, as powers of 2
 HASHES = {1: ("sha1", 20), 2: ("sha256", 32), 3: ("sha256", 20), 4: ("sha384", 48)}
 PIECE = 1 << 20  # bytes that are read at once: whole pages of each size
 
-Blob = namedtuple("Blob", "slot offset magic size")  # the offset is that in the file
+Blob = namedtuple("Blob", "slot offset magic size")  # the offset is the one in the file
 Pages = namedtuple("Pages", "start end page algorithm size table")  # of code, and the place of the table of their hashes
 
 
 class Unrenewable(Exception):
     """The signature is missing, of another kind, or cannot be read.
 
-    `needed` says that the system would load the file before it was changed, or once it is signed, and not otherwise.
+    `needed`: the system loaded the file before it was changed, or loads it once it is signed.
     """
 
     def __init__(self, reason, needed=False):
@@ -204,7 +204,7 @@ def _number(data, offset, form):
 
 def _check_blobs(read, pages, special, blobs):
     # type: (Read, Pages, int, List[Blob]) -> None
-    """Refuse a signature whose other parts are not those that were signed: they may name the prefix, too."""
+    """Refuse a signature whose other parts were changed: they may name the prefix, too."""
     for blob in blobs:
         if blob.slot in HASHED_BLOBS and blob.slot <= special:
             if blob.size > LARGEST_BLOB:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VARIABLE = b"COEX_QUIET"
 SIZE = struct.Struct("<I")
-DELAY = 0.3  # seconds before which nobody needs to be told
+DELAY = 0.3  # seconds before the line is shown
 STEP = 0.1
 
 
@@ -64,7 +64,7 @@ class Progress(object):
 
     def beating(self, beat):
         # type: (Callable[[], None]) -> Callable[[], None]
-        """Return what is to be called meanwhile: its first call, when all processes are there, starts the line."""
+        """Return the function to call meanwhile: its first call, when all processes exist, starts the line."""
         if not self.wanted:
             return beat
 
@@ -84,7 +84,10 @@ class Progress(object):
 
     def _measure(self):
         # type: () -> Tuple[float, float]
-        """Return the bytes of files that are to be written, about, and how many a byte of a frame is: equal files share."""
+        """Return about how many bytes of files have to be written, and the bytes for one byte of a frame.
+
+        Equal files share one.
+        """
         frames = sum(frame.content for frame in self.archive.index.frames)
         factor = float(sum(self.archive.index.files.sizes)) / max(frames, 1)
         return (frames - self.left_out) * factor, factor
@@ -111,7 +114,7 @@ class Progress(object):
 
     def stop(self):
         # type: () -> None
-        """End the line, and leave nothing of it."""
+        """End the line, and erase it."""
         if not self.wanted:
             return
         self.wanted = False
@@ -127,7 +130,7 @@ class Progress(object):
 
 def fitting(doing, done, total, spent, room):
     # type: (str, float, float, float, int) -> str
-    """Return the most that can be said in less than so many columns: a line that wraps cannot be taken back."""
+    """Return the longest text for less than so many columns: a line that wraps cannot be erased."""
     percent = "%d %%" % (100 * done / max(total, 1))
     lines = [
         "coex: %s, %.1f of %.1f MB, %.1f s" % (doing, done / 1e6, total / 1e6, spent),
@@ -138,7 +141,7 @@ def fitting(doing, done, total, spent, room):
 
 def columns():
     # type: () -> int
-    """Return how wide the terminal is now; 80 if it does not tell."""
+    """Return the width of the terminal now; 80 if it is unknown."""
     import termios
 
     try:

@@ -1,4 +1,4 @@
-"""Placeholder to prefix, at offsets known from the index: what conda's `core/portability.py` does, without a search."""
+"""Replace the placeholder by the prefix at the index's offsets, with the result of conda's `core/portability.py`."""
 
 import codecs
 import hashlib
@@ -64,7 +64,7 @@ def apply(relocation, data, prefix, signer=None, path=b""):
     # type: (Relocation, bytes, bytes, Optional[Signer], bytes) -> bytes
     """Return the content of a file as it is in `prefix`; raises as `splices` does.
 
-    `signer` signs a binary, whose `path` in the root it needs for what it cannot sign alone; raises SigningFailed.
+    `signer` signs a binary; if it needs the system for that, it needs the `path` in the root. Raises SigningFailed.
     """
     pieces, done = [], 0
     for start, stop, old, new in splices(relocation, len(data), prefix):
@@ -156,7 +156,7 @@ def _next(starts, last):
 
 def _padded(prefix, encoding, size):
     # type: (bytes, int, int) -> bytes
-    """Return a path of `size` bytes: with more slashes before its last name, where several count as one."""
+    """Return a path of `size` bytes: it has more slashes before its last name, and several slashes count as one."""
     above, _, name = prefix.rpartition(b"/")
     first, last = _encoded(encoding, above + b"/"), _encoded(encoding, name)
     slash = _encoded(encoding, b"/")

@@ -1,7 +1,7 @@
-"""Write the #! line of a script for a prefix: conda's, but for lines that conda writes and no system can start.
+"""Write the #! line of a script for a prefix: conda's, except for lines that no system can start.
 
 A line that is too long for kernels, or has a blank in its path, goes through env(1), which finds the program on PATH.
-conda leaves the options behind the name, which the kernel hands to env as one word with it: no program has that name.
+conda writes the options after the name. The kernel passes both to env as one word, and no program has that name.
 """
 
 import re
@@ -18,12 +18,13 @@ ENV = b"#!/usr/bin/env "
 SHEBANG = re.compile(br"^(#!(?:[ ]*)(/(?:\\ |[^ \n\r\t])*)(.*))$", re.MULTILINE)
 
 PYTHON = re.compile(br"(?:python|pypy)[\d.]*\Z")
-# In a script whose first statement is its documentation, or whose second line names its encoding, no line can be added.
+# Finds scripts that cannot take another line: the first statement is a docstring, or the second line names the
+# encoding.
 TAKEN = re.compile(br"[ \t\f]*#.*?coding[:=]|(?:[ \t\f]*(?:#[^\n]*)?\r?\n)*[ \t\f]*[bBrRuU]{0,2}[\"']")
 COMMENTS = re.compile(br"(?:[ \t\f]*(?:#[^\n]*)?\r?\n)*[ \t\f]*")  # lines before the first statement
-STATEMENT = 3  # bytes of it that tell whether it is a text
+STATEMENT = 3  # bytes that show whether it is a text
 PLAIN = re.compile(br"[\w=+,./:@% -]+\Z")  # words that are the same for sh, env and Python
-ODD = re.compile(br"[\"$`\\]|'''")  # what is not itself between quotation marks of sh, or of Python
+ODD = re.compile(br"[\"$`\\]|'''")  # characters with a meaning between quotation marks of sh, or of Python
 
 
 def shorten_shebang(data):
@@ -37,7 +38,7 @@ def shorten_shebang(data):
 
 def _shortened(data):
     # type: (bytes) -> Tuple[bytes, bytes, bool]
-    """Return the #! line, what it becomes, and whether equal text further on becomes that too, as conda has it."""
+    """Return the #! line, its replacement, and whether equal text further on is replaced too, as by conda."""
     found = SHEBANG.match(data) if data.startswith(b"#!") else None
     if found is None:
         return b"", b"", False
@@ -52,14 +53,14 @@ def _shortened(data):
 
 
 class ShebangInPieces(object):
-    """Does to a text that comes in pieces what `shorten_shebang` does to a whole one."""
+    """Changes a text that comes in pieces as `shorten_shebang` changes a whole one."""
 
     def __init__(self):
         # type: () -> None
         self._head, self._wanted = bytearray(), 2  # the beginning until it is complete, and the size to look at it
         self._begins = True
         self._line, self._new = b"", b""  # to replace everywhere
-        self._rest = b""  # what may be a part of the line
+        self._rest = b""  # bytes that may be a part of the line
 
     def feed(self, piece):
         # type: (bytes) -> bytes
@@ -114,7 +115,7 @@ def _is_open(data):
 
 def _by_sh(executable, options, body):
     # type: (bytes, bytes, bytes) -> Optional[bytes]
-    """Return lines by which sh starts a Python with options, and that Python passes over; None if they would change `body`.
+    """Return lines by which sh starts a Python with options; that Python ignores them. None if they would change `body`.
 
     env(1) takes options since 2018, on some systems since never; sh is everywhere.
     """

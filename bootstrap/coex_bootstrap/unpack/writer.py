@@ -1,4 +1,4 @@
-"""Write what the index lists into a work directory, relocated for the place it will have.
+"""Write the files of the index into a work directory, relocated for the final place.
 
 Files are made exclusively in directories that this process made, links last: nothing is written through a link.
 """
@@ -30,7 +30,7 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
     # type: (Archive, bytes, bytes, Decoder, Callable[[], None], Optional[bytes], Optional[Link]) -> None
     """Write every directory, file and link of `archive` into `work`, for a root that will stand at `root`.
 
-    `beat` is called every few seconds at least; `prefix` is where the environment will stand, if elsewhere.
+    `beat` is called every few seconds at least; `prefix` is the place of the environment, if it is another one.
     `link` may link or clone plain files from other roots, and returns the frames whose plain files are done.
     Raises ArchiveDamaged, StoreUnusable (no room, no right) or HostUnfit (the path is too long).
     """
@@ -104,7 +104,7 @@ class Writer(object):
 
     def write_units(self, numbers):
         # type: (Iterable[int]) -> Dict[int, bytes]
-        """Decode the frames of the units of these numbers, write the files in them, return the hashes known now."""
+        """Decode the frames of the units of these numbers, write the files in them, return the hashes that are known."""
         self.archive.reopen()
         try:
             for number in numbers:
@@ -119,7 +119,7 @@ class Writer(object):
 
     def _write_frame(self, number):
         # type: (int) -> memoryview
-        """Write one frame and return its content; the loop over its plain files is what a first start waits for."""
+        """Write one frame and return its content; a first start spends most of its time in the loop over its plain files."""
         files, start = self.files, self.work + b"/"
         content = memoryview(self.expected.frame(number))
         for row, offset in self.parts.get(number, ()):
@@ -214,7 +214,7 @@ class Writer(object):
 
     def _fill(self, row, path):
         # type: (int, bytes) -> None
-        """Write the hashes that a large file holds over what stands there."""
+        """Write the hashes in a large file over the old bytes."""
         with open(path, "r+b") as stream:
             for offset, sha256 in self.expected.filled_in(row, self.hashes):
                 stream.seek(offset)

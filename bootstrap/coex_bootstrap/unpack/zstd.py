@@ -1,4 +1,4 @@
-"""Decode independent zstd frames with whatever this host offers."""
+"""Decode independent zstd frames with a decoder of the archive or of the host."""
 
 import os
 
