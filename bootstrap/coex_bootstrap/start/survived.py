@@ -9,7 +9,8 @@ import os
 import stat
 
 from ..format.relocation import parse
-from ..store.boot import UNORDERED, file_system, in_doubt, mark_kept
+from ..store.boot import UNORDERED, in_doubt, mark_kept
+from ..store.file_system import file_system
 from ..unpack.relocate import size_at
 from .finish import Finish
 

@@ -11,13 +11,13 @@ import time
 
 from ..base.compat import path_bytes
 from ..base.shell import fill, quote
+from .file_system import file_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List, Tuple
+    from typing import Callable
 
 BOOT = "/proc/sys/kernel/random/boot_id"
-MOUNTS = "/proc/self/mountinfo"
 ON_DISK = b"/kept"
 FLUSHED = 15 * 60  # seconds after which the system has written its memory to the disk: 30 by default
 LOCAL = (b"bcachefs", b"btrfs", b"exfat", b"ext2", b"ext3", b"ext4", b"f2fs", b"jfs", b"reiserfs", b"vfat", b"xfs", b"zfs")
@@ -75,24 +75,6 @@ def this_boot():
             return stream.read().strip()
     except EnvironmentError:
         return b""
-
-
-def file_system(path):
-    # type: (bytes) -> Tuple[bytes, List[bytes]]
-    """Return type and options of the file system of a path (proc(5)); empty if they are unknown."""
-    real, found = os.path.realpath(path) + b"/", (b"", b"", [])  # type: bytes, Tuple[bytes, bytes, List[bytes]]
-    try:
-        with open(MOUNTS, "rb") as stream:
-            lines = stream.read().splitlines()
-    except EnvironmentError:
-        lines = []
-    for line in lines:
-        before, _, after = line.partition(b" - ")
-        place = before.split(b" ")[4].replace(b"\\040", b" ")
-        if len(place) >= len(found[0]) and real.startswith(place.rstrip(b"/") + b"/"):
-            words = after.split(b" ")
-            found = (place, words[0], words[-1].split(b","))
-    return found[1:]
 
 
 def keep(root):

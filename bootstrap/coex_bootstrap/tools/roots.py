@@ -6,6 +6,7 @@ import stat
 
 from ..base.untrusted import LARGEST, parse_json
 from ..store.claim import Claim
+from ..store.file_system import file_system, is_of_server
 from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from ..store.removal import remove, remove_in_place
 from ..store.store import Store
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 ROOT_NAME = re.compile(br"[0-9a-f]{24}\Z")
 MOMENT = 2  # seconds that a start needs to reach its entry point, before which no process may be visible
-REMOTE = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "afs", "ceph", "9p")
 
 
 class Unpacked(object):
@@ -154,23 +154,7 @@ def may_be_used_elsewhere(root, now):
     """Return whether invisible processes may use a root: those of other hosts, or of a host without proc(5)."""
     if now - root.used >= DAY:
         return False
-    return not os.path.isdir("/proc/self/fd") or _file_system(os.path.realpath(root.path)) in REMOTE
-
-
-def _file_system(path):
-    # type: (bytes) -> str
-    """Return the type of the file system that a path is on (proc_pid_mounts(5))."""
-    best, kind = b"", b""
-    try:
-        with open("/proc/self/mounts", "rb") as stream:
-            lines = [line.split() for line in stream]
-    except EnvironmentError:
-        return ""
-    for line in lines:
-        point = re.sub(br"\\([0-7]{3})", lambda mark: bytes(bytearray([int(mark.group(1), 8)])), line[1])
-        if len(point) >= len(best) and (path + b"/").startswith(point.rstrip(b"/") + b"/"):
-            best, kind = point, line[2]
-    return str(kind.decode("ascii", "replace"))
+    return not os.path.isdir("/proc/self/fd") or is_of_server(file_system(root.path)[0])
 
 
 def remove_root(root):

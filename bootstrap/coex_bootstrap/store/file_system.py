@@ -1,0 +1,85 @@
+"""Tell the types of the file systems that paths are on, and which of them a server has."""
+
+import os
+import re
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, List, Tuple
+
+MOUNTS = "/proc/self/mountinfo"
+# Every file that is opened there costs a message to another process, usually on another host.
+OF_SERVERS = frozenset((
+    b"9p", b"acfs", b"afpfs", b"afs", b"autofs", b"beegfs", b"ceph", b"cifs", b"coda", b"ftp", b"fuse", b"gfs2", b"gpfs",
+    b"kafs", b"lustre", b"macfuse", b"ncpfs", b"nfs", b"nfs3", b"nfs4", b"ocfs2", b"orangefs", b"osxfuse", b"panfs", b"pvfs2",
+    b"smb2", b"smb3", b"smbfs", b"virtiofs", b"vboxsf", b"webdav", b"wekafs",
+))
+# Programs that have the files of this host's disks.
+LOCAL_PROGRAMS = frozenset((b"fuse.bindfs", b"fuse.ext4", b"fuse.fuse-overlayfs", b"fuse.fuse2fs", b"fuse.mergerfs", b"fuse.ntfs-3g"))
+
+
+def file_system(path):
+    # type: (bytes) -> Tuple[bytes, List[bytes]]
+    """Return type and options of the file system of a path, which need not exist; empty if they are unknown."""
+    return file_systems([path])[0]
+
+
+def file_systems(paths):
+    # type: (Iterable[bytes]) -> List[Tuple[bytes, List[bytes]]]
+    """Return type and options of the file system of each path."""
+    real = [os.path.realpath(path) for path in paths]  # before the list is read: automounters mount what is looked at
+    if sys.platform == "darwin":
+        return [(_type_on_macos(path), []) for path in real]
+    mounts = _mounts()
+    return [_mount_of(path, mounts) for path in real]
+
+
+def is_of_server(kind):
+    # type: (bytes) -> bool
+    """Return whether a type is one of a server, or of a program that may have its files from one (FUSE)."""
+    return kind in OF_SERVERS or kind.startswith(b"fuse.") and kind not in LOCAL_PROGRAMS
+
+
+def _mounts():
+    # type: () -> List[Tuple[bytes, bytes, List[bytes]]]
+    """Return (place, type, options) of what is mounted (proc_pid_mountinfo(5)), the latest last; empty if /proc is missing."""
+    try:
+        with open(MOUNTS, "rb") as stream:
+            lines = stream.read().splitlines()
+    except EnvironmentError:
+        return []
+    found = []
+    for line in lines:
+        before, _, after = line.partition(b" - ")
+        words = after.split(b" ")
+        place = re.sub(br"\\([0-7]{3})", lambda mark: bytes(bytearray([int(mark.group(1), 8)])), before.split(b" ")[4])
+        found.append((place.rstrip(b"/") + b"/", words[0], words[-1].split(b",")))
+    return found
+
+
+def _mount_of(path, mounts):
+    # type: (bytes, List[Tuple[bytes, bytes, List[bytes]]]) -> Tuple[bytes, List[bytes]]
+    best = (b"", b"", [])  # type: Tuple[bytes, bytes, List[bytes]]
+    for mount in mounts:
+        if len(mount[0]) >= len(best[0]) and (path + b"/").startswith(mount[0]):
+            best = mount
+    return best[1:]
+
+
+def _type_on_macos(path):
+    # type: (bytes) -> bytes
+    """Return the type of the file system of a path, or of the nearest directory above that exists (statfs(2))."""
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None)
+        function = getattr(library, "statfs$INODE64", None) or library.statfs
+    except (ImportError, AttributeError, EnvironmentError):
+        return b""
+    state = ctypes.create_string_buffer(4096)  # f_fstypename is at byte 72 of 2168
+    while function(path, state) != 0:
+        if path in (b"", b"/"):
+            return b""
+        path = os.path.dirname(path)
+    return state.raw[72:88].partition(b"\0")[0]
