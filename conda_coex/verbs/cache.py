@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base import compat
-from coex_bootstrap.store.store import stores
+from coex_bootstrap.store.ladder import stores
 from coex_bootstrap.tools import cache as tool_cache
 from coex_bootstrap.tools.output import Outcome, counted, human, table
 from coex_bootstrap.tools.roots import find_roots

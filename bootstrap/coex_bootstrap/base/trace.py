@@ -27,6 +27,13 @@ class Trace(object):
             sys.stderr.flush()
             self.last = now
 
+    def say(self, text):
+        # type: (str) -> None
+        """Print a line that is not of a stage."""
+        if self.is_on:
+            sys.stderr.write("coex: %s\n" % text)
+            sys.stderr.flush()
+
     def total(self):
         # type: () -> None
         """Print the milliseconds of all stages, and the Python."""

@@ -15,12 +15,12 @@ from ..format.manifest import MANIFEST
 from ..store.boot import in_doubt, keep
 from ..store.claim import Claim
 from ..store.directory import Directory
+from ..store.ladder import find_ready, passed_over, reason, stores
 from ..store.refused import no_place, unusable
-from ..store.store import find_ready, stores
 from ..unpack.codesign import load_signer
 from ..unpack.decoder import load_decoder
 from ..unpack.link import LIST, Neighbours
-from ..unpack.progress import Progress
+from ..unpack.progress import Progress, is_wanted
 from ..unpack.writer import unpack
 from .finish import Finish
 from .host import check_host
@@ -79,6 +79,8 @@ def ready_root(places, archive, environ, trace):
     if root is not None and in_doubt(root.path):
         lost = is_lost(archive, root.path)
         trace.done("look at a root of an earlier boot")
+    if root is not None:
+        trace.say("place %s: %s" % (compat.one_line(root.store.path), reason(places, root.store)))
     if root is None or lost:
         root = make_ready(places, archive, environ, trace)
         if lost:
@@ -89,11 +91,12 @@ def ready_root(places, archive, environ, trace):
 def make_ready(places, archive, environ, trace):
     # type: (List[Store], Archive, Dict[bytes, bytes], Trace) -> Root
     """Return a root that is ready in the first place that can hold it; raises StoreUnusable with the reason for each."""
-    refused = []
+    refused = []  # type: List[str]
     for store in places:
         why = store.refusal(archive.manifest)
         if why is None:
             root = store.root(archive.manifest)
+            say_place(places, store, refused, environ, trace)
             try:
                 obtain(archive, root, environ, trace)
                 return root
@@ -101,6 +104,17 @@ def make_ready(places, archive, environ, trace):
                 why = error.what
         refused.append("%s: %s" % (compat.one_line(store.path), why))
     raise no_place(places, refused)
+
+
+def say_place(places, store, refused, environ, trace):
+    # type: (List[Store], Store, List[str], Dict[bytes, bytes], Trace) -> None
+    """Say on a terminal that another place than the first choice was taken, and why; COEX_TRACE is told in any case."""
+    path = compat.one_line(store.path)
+    trace.say("place %s: %s" % (path, reason(places, store, refused)))
+    others = passed_over(places, store, refused)
+    if others and is_wanted(environ):
+        sys.stderr.write("coex: unpacking in %s; passed over: %s\n" % (path, "; ".join(others)))
+        sys.stderr.flush()
 
 
 def obtain(archive, root, environ, trace):

@@ -16,7 +16,9 @@ OF_SERVERS = frozenset((
     b"smb2", b"smb3", b"smbfs", b"virtiofs", b"vboxsf", b"webdav", b"wekafs",
 ))
 # Programs that have the files of this host's disks.
-LOCAL_PROGRAMS = frozenset((b"fuse.bindfs", b"fuse.ext4", b"fuse.fuse-overlayfs", b"fuse.fuse2fs", b"fuse.mergerfs", b"fuse.ntfs-3g"))
+LOCAL_PROGRAMS = frozenset((
+    b"fuse.bindfs", b"fuse.ext4", b"fuse.fuse-overlayfs", b"fuse.fuse2fs", b"fuse.mergerfs", b"fuse.ntfs-3g",
+))
 
 
 def file_system(path):

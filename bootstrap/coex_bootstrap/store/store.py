@@ -1,13 +1,11 @@
-"""The store: directories under which archives unpack, and the life of a root in one of them."""
+"""The store: a directory under which archives unpack, and the life of a root in it."""
 
 import errno
 import os
 import stat
 import sys
 
-from ..base import compat
 from ..base.shell import check_line, is_filled, quote
-from ..base.working_directory import absolute
 from ..format.manifest import entry_files
 from .claim import HELD
 from .directory import Directory
@@ -17,15 +15,13 @@ from .trust import distrust, distrust_made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Optional, Tuple
 
     from ..format.manifest import Manifest
     from .claim import Claim
 
 START = b"start"  # a root is ready when it has this file, which is written last
 NOEXEC = 8  # ST_NOEXEC of statvfs(3)
-EXPLICIT = b"COEX_ROOT"
-TEMPORARY = (b"/tmp", b"/var/tmp")
 TAG = b"CACHEDIR.TAG"  # https://bford.info/cachedir/
 TAG_TEXT = b"""\
 Signature: 8a477f597d28d172789f06886806bc55
@@ -34,11 +30,16 @@ Signature: 8a477f597d28d172789f06886806bc55
 
 
 class Store(object):
-    """One candidate directory; `explicit`: the caller has named it, and trusts its owner."""
+    """One candidate directory; `explicit`: the caller has named it, and trusts its owner.
+
+    `rank` is its place in the order that would hold if no place were on a server, `server` the type of its file system
+    if it is on one.
+    """
 
     def __init__(self, path, explicit=False):
         # type: (bytes, bool) -> None
         self.path, self.explicit = path, explicit
+        self.rank, self.server = 0, b""
 
     def root(self, manifest):
         # type: (Manifest) -> Root
@@ -186,36 +187,6 @@ class Root(object):
         if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
             discard(self.path, claim)
         remove(work)
-
-
-def stores(environ):
-    # type: (Dict[bytes, bytes]) -> List[Store]
-    """Return the places to try, best first: COEX_ROOT alone, or the user's cache and then the temporary directories."""
-    explicit = environ.get(EXPLICIT)
-    if explicit:
-        return [Store(absolute(explicit), explicit=True)]
-    found = []
-    cache, home = environ.get(b"XDG_CACHE_HOME", b""), environ.get(b"HOME", b"")
-    if cache.startswith(b"/"):
-        found.append(cache + b"/coex")
-    elif home.startswith(b"/") and home.strip(b"/"):
-        found.append(home + (b"/Library/Caches" if sys.platform == "darwin" else b"/.cache") + b"/coex")
-    own = compat.utf8("coex-%d" % os.geteuid())
-    for temporary in (environ.get(b"TMPDIR", b""),) + TEMPORARY:
-        place = os.path.join(temporary, own)
-        if temporary.startswith(b"/") and place not in found:
-            found.append(place)
-    return [Store(place) for place in found]
-
-
-def find_ready(places, manifest):
-    # type: (List[Store], Manifest) -> Optional[Root]
-    """Return the first ready root of an archive in these stores; None if there is none."""
-    for store in places:
-        root = store.root(manifest)
-        if root.ready():
-            return root
-    return None
 
 
 def make_store(path):

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from ..base.compat import one_line, path_bytes, text, visible
 from ..base.errors import Misuse
-from ..store.store import stores
+from ..store.ladder import passed_over, reason, stores
 from .output import Outcome, counted, human, table
 from .roots import Freed, find_roots, may_be_used_elsewhere, remove_leftovers, remove_root, total_size
 from .verb import Verb
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Dict, List, Optional, TypedDict
 
+    from ..store.store import Store
     from .roots import Unpacked
 
     # Sizes are in bytes, `last_use` is in seconds since 1970.
@@ -91,7 +92,9 @@ def execute(path, options, environ):
     if options.action != "clean" and has_condition(options):
         raise Misuse("conditions go with clean")
     if options.action == "path":
-        return Outcome({"path": text(places[0].path), "places": [text(p.path) for p in places]}, [visible(places[0].path)], 0)
+        for words in passed_over(places, places[0]):
+            sys.stderr.write("coex: note: passed over: %s\n" % words)
+        return Outcome(places_fields(places), [visible(places[0].path)], 0)
     roots = find_roots(places)
     if options.action == "list":
         return Outcome({"roots": [fields(root) for root in roots]}, list_lines(roots), 0)
@@ -101,6 +104,14 @@ def execute(path, options, environ):
     if options.dry_run:
         return would_remove(chosen)
     return clean(roots, chosen)
+
+
+def places_fields(places):
+    # type: (List[Store]) -> Dict[str, object]
+    """Return the fields of `cache path`: the first place to unpack, why it is that, and all places in their order."""
+    return {
+        "path": text(places[0].path), "why": reason(places, places[0]), "places": [text(store.path) for store in places],
+    }
 
 
 def would_remove(chosen):

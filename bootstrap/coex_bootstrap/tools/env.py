@@ -14,7 +14,7 @@ from ..format.archive import Archive
 from ..start import run
 from ..start.activate import needed_shell
 from ..start.host import check_host
-from ..store.store import find_ready, stores
+from ..store.ladder import find_ready, stores
 from .output import Outcome, quoted
 from .verb import Verb
 

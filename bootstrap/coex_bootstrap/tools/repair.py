@@ -13,8 +13,8 @@ from ..store.boot import keep
 from ..store.claim import Claim
 from ..store.directory import Directory
 from ..store.leftovers import cannot_be_moved, set_aside, was_ready
+from ..store.ladder import stores
 from ..store.refused import looked_at
-from ..store.store import stores
 from ..unpack.decoder import load_decoder
 from ..unpack.expected import Expected
 from . import verify

@@ -9,7 +9,7 @@ from ..base.pipes import nothing
 from ..base.working_directory import absolute
 from ..format import manifest as form
 from ..store.refused import looked_at
-from ..store.store import find_ready, stores
+from ..store.ladder import find_ready, stores
 from ..unpack.decoder import load_decoder
 from ..unpack.expected import Expected
 from ..unpack.progress import Progress

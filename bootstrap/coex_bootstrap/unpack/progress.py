@@ -22,13 +22,19 @@ DELAY = 0.3  # seconds before the line is shown
 STEP = 0.1
 
 
+def is_wanted(environ):
+    # type: (Dict[bytes, bytes]) -> bool
+    """Return whether a person is there who wants to be told, and has not asked for the stages instead."""
+    wanted = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
+    return wanted and os.isatty(2)
+
+
 class Progress(object):
     """Counts what all processes decode, through a pipe, and shows it by a thread that starts after them."""
 
     def __init__(self, archive, environ, doing="unpacking"):
         # type: (Archive, Dict[bytes, bytes], str) -> None
-        wanted = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
-        self.wanted = wanted and os.isatty(2)
+        self.wanted = is_wanted(environ)
         self.archive, self.doing = archive, doing
         self.done = self.width = self.left_out = 0
         self.thread = None  # type: Any

@@ -12,9 +12,10 @@ from coex_bootstrap.base.errors import CoexError, StoreUnusable
 from coex_bootstrap.base.shell import check_line, quote
 from coex_bootstrap.store.claim import HELD, Claim
 from coex_bootstrap.store.directory import Directory, write_file
+from coex_bootstrap.store.ladder import find_ready
 from coex_bootstrap.store.refused import no_place
 from coex_bootstrap.store.removal import remove
-from coex_bootstrap.store.store import NOEXEC, Store, find_ready, make_store, stores
+from coex_bootstrap.store.store import NOEXEC, Store, make_store
 
 from unit.coex_bootstrap.building import make_manifest, read, write
 
@@ -35,62 +36,6 @@ def make_ready(store):
     for path in root.needs:
         write(path, b"x")
     return write(root.start, b". " + quote(root.start) + b"".join(map(check_line, root.needs)))
-
-
-OWN = b"/coex-" + str(os.geteuid()).encode("ascii")
-TEMPORARY = [b"/tmp" + OWN, b"/var/tmp" + OWN]
-
-
-@pytest.mark.parametrize(
-    ("given", "first"),
-    [
-        ({b"COEX_ROOT": b"/mine"}, b"/mine"),
-        ({b"COEX_ROOT": b"/mine", b"XDG_CACHE_HOME": b"/x", b"HOME": b"/h"}, b"/mine"),
-        ({b"XDG_CACHE_HOME": b"/x", b"HOME": b"/h"}, b"/x/coex"),
-        ({b"XDG_CACHE_HOME": b"relative", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
-        ({b"XDG_CACHE_HOME": b"", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
-        ({b"COEX_ROOT": b"", b"HOME": b"/h"}, b"/h" + CACHES + b"/coex"),
-        ({b"HOME": b"/"}, None),
-        ({b"HOME": b""}, None),
-        ({b"HOME": b"relative"}, None),
-        ({}, None),
-    ],
-)
-def test_ladder(given, first):
-    # type: (Dict[bytes, bytes], Optional[bytes]) -> None
-    found = [store.path for store in stores(given)]
-    if b"mine" in (first or b""):
-        assert found == [first]
-    else:
-        assert found == ([first] if first else []) + TEMPORARY
-
-
-@pytest.mark.parametrize(
-    ("given", "more"), [(b"/mine", [b"/mine" + OWN]), (b"/tmp", []), (b"relative", []), (b"", [])]
-)
-def test_ladder_of_temporary_directories(given, more):
-    # type: (bytes, List[bytes]) -> None
-    assert [store.path for store in stores({b"TMPDIR": given})] == more + TEMPORARY
-
-
-def test_relative_coex_root_is_absolute(place, monkeypatch):
-    # type: (bytes, Any) -> None
-    monkeypatch.chdir(compat.native(place))
-    (store,) = stores({b"COEX_ROOT": b"here/below"})
-    assert (store.path, store.explicit) == (os.path.realpath(place) + b"/here/below", True)
-
-
-def test_relative_coex_root_below_a_directory_that_was_removed(place, monkeypatch):
-    # type: (bytes, Any) -> None
-    os.mkdir(place + b"/here")
-    monkeypatch.chdir(compat.native(place))
-    os.chdir(place + b"/here")
-    os.rmdir(place + b"/here")
-    with pytest.raises(CoexError) as caught:
-        stores({b"COEX_ROOT": b"below"})
-    words = "below: this path is relative, and the working directory was removed; give the path from / on"
-    assert str(caught.value) == words
-    assert [store.path for store in stores({b"COEX_ROOT": b"/mine"})] == [b"/mine"]
 
 
 def test_store_is_made_for_this_user_alone(place):

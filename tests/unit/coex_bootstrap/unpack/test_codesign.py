@@ -12,7 +12,7 @@ from coex_bootstrap.base.errors import SigningFailed
 from coex_bootstrap.base.trace import Trace
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.start.run import ready_root
-from coex_bootstrap.store.store import stores
+from coex_bootstrap.store.ladder import stores
 from coex_bootstrap.tools import repair, verify
 from coex_bootstrap.unpack import codesign
 
