@@ -47,7 +47,7 @@ def conda_environment_specifiers() -> Iterator[CondaEnvironmentSpecifier]:
 
 @hookimpl  # type: ignore[untyped-decorator]
 def conda_error_hints(error: Exception) -> Iterator[CondaErrorHint]:
-    """Name the variables with which packages are found that this machine cannot run, and others can."""
+    """Name the variables by which conda solves for other machines than this one."""
     from conda.base.context import context
     from conda.plugins import types
 

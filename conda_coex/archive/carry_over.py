@@ -1,4 +1,4 @@
-"""Carry what stays of an archive over into another one: files, links, and the frames as they are."""
+"""Carry the kept part of an archive over into another one: files, links, and the frames as they are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CARRIED_OVER = "kept"  # the owner of files and frames of the old archive
 
 
 def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
-    """Put what stays of the archive into the layout; return the row of each file's path."""
+    """Put the kept files and links into the layout; return the row of each file's path."""
     rows, files = {}, old.index.files
     items: list[Content | Link] = []
     for number, row in enumerate(files):
@@ -49,9 +49,9 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
 
 
 def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
-    """Have the content of files that stay and are wanted: it says what runs them, or which functions are in them.
+    """Read the content of kept files that entry points need: it shows their interpreters and functions.
 
-    Of a file that spans frames it is the beginning.
+    Only the beginning of a file that spans frames is read.
     """
     for row in old.index.files:
         path = os.fsdecode(row.path)
@@ -70,7 +70,7 @@ def _decoded(old: Archive, number: int) -> bytes:
 
 
 def checked_frame(old: Archive, number: int) -> bytes:
-    """Return the bytes of a frame, compared with the sha256 that the index has of it."""
+    """Return the bytes of a frame, compared with its sha256 in the index."""
     data: bytes = old.frame(number)
     if hashlib.sha256(data).hexdigest().encode() != old.index.frames[number].sha256:
         raise ArchiveDamaged("a frame of it was altered", old.path)
@@ -78,7 +78,7 @@ def checked_frame(old: Archive, number: int) -> bytes:
 
 
 def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -> None:
-    """Copy the frames of what stays, byte for byte, and make the rows again that tell of it.
+    """Copy the frames of kept files byte for byte, and make their rows again.
 
     They are compared with their sha256 when the new archive is read back.
     """

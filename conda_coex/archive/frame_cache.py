@@ -1,8 +1,8 @@
 """Keep the frames of packages under conda's package cache, so that each package is compressed once.
 
-One file for each package, level and format: frames, a JSON description of them, its size and checksum, and
-a mark. It is written beside its place and renamed, so it is whole or not there; what a disk made of it since
-is seen when it is read. It vouches only for itself: one that others could have written is not used.
+One file for each package, level and format: frames, a JSON description of them, its size and checksum, and a mark. It
+is written beside its place and renamed, so it is whole or not there. Later damage is found when it is read. The
+checksum proves only that an entry is whole, so entries that others could have written are not used.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class FrameCache:
         self.directory, self.level = directory, level
 
     def path(self, identity: str) -> Path | None:
-        """Return the place of an entry; `identity` says all that its content depends on but format and level."""
+        """Return the place of an entry; `identity` has all that its content depends on, except format and level."""
         if self.directory is None:
             return None
         key = f"{FORMAT_VERSION} {frame_size(self.level)} {self.level} {identity}"
@@ -137,7 +137,7 @@ class FrameCache:
         return EntryWriter(path, owner, self.level) if path is not None else None
 
     def sweep(self) -> None:
-        """Remove what builds that were killed left behind."""
+        """Remove the leftovers of killed builds."""
         for path in unfinished(self.directory) if self.directory else ():
             with contextlib.suppress(FileNotFoundError):  # the build that writes it has given it its name
                 if path.stat().st_mtime < time.time() - ABANDONED:
@@ -152,7 +152,7 @@ def _place(row: PlaceRow) -> Place:
 
 
 def open_entry(path: Path) -> Entry | None:
-    """Return the entry at `path`, or None if there is none that is whole, and that nobody else could have written."""
+    """Return the entry at `path`; None if it is missing, not whole, or could have been written by others."""
     try:
         stream = path.open("rb")
     except OSError:
@@ -196,5 +196,5 @@ def size_of(path: Path) -> int:
 
 
 def unfinished(directory: Path) -> list[Path]:
-    """Return what builds are writing now, or left when they were killed."""
+    """Return the files that builds are writing now, or left when they were killed."""
     return list(directory.glob(".*.frames.*")) if directory.is_dir() else []

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..root.source import Buffer
 
 SAMPLE = 1 << 16
-HARDLY = 0.97  # of its size is left: to search for more is not worth its time
+HARDLY = 0.97  # of its size is left: a longer search is not worth the time
 _thread = threading.local()
 
 DENSE = 16  # the level from which zstd gains from larger frames: 4 % at 19
@@ -77,7 +77,7 @@ def _key(content: Content) -> tuple[bool, str, str, str]:
 
 
 def frame_size(level: int) -> int:
-    """Return the bytes of content in a frame: where size counts most, frames are as large as a host takes."""
+    """Return the bytes of content in a frame: at high levels, frames are as large as a host takes."""
     return FRAME_LIMIT if level >= DENSE else FRAME_SIZE
 
 
@@ -102,7 +102,7 @@ def cut(contents: Iterable[Content], limit: int) -> Iterator[list[Piece]]:
 def pack(pieces: Sequence[Piece], level: int) -> Packed:
     """Read, verify and compress the pieces of one frame, in any thread.
 
-    Raises PackageDamaged for a file that is not what its package recorded, AppError for one of the app, FileChanged
+    Raises PackageDamaged if a file differs from the record of its package, AppError for a file of the app, FileChanged
     for one of a live prefix.
     """
     edits: dict[str, Edits | None] = {}
@@ -121,7 +121,7 @@ def pack(pieces: Sequence[Piece], level: int) -> Packed:
 
 
 def effort(data: bytes, level: int) -> int:
-    """Return the level for a frame: the lowest where samples of it hardly get smaller, as of images or archives.
+    """Return the level for a frame: the lowest if samples of it hardly get smaller, such as images and archives.
 
     zstd stores such blocks as they are at any level, and only searches longer at a high one.
     """

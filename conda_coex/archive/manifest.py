@@ -1,4 +1,4 @@
-"""Make the manifest: what an archive says about itself."""
+"""Make the manifest: the description of an archive."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from ..root.package import Package
     from .payload import Payload
 
-BLOCK = 4096  # what a file takes on disk at least
+BLOCK = 4096  # room that a file takes on disk at least
 
 
 @dataclass(frozen=True)
 class Description:
-    """What an archive says of itself that its root does not show."""
+    """The values of a manifest that do not follow from the root."""
 
     name: str
     entry_points: list[form.EntryPoint]  # the default one first
@@ -39,7 +39,7 @@ class Description:
     date: int  # seconds since 1970
     environment: Environment
     plans: Sequence[PackagePlan]
-    libzstd: str  # what it came from
+    libzstd: str  # the package that it came from
     compile: dict[str, object] | None  # {python, sources} that a host compiles
     runs_post_link: bool  # on the host
     pip: Sequence[Mapping[str, object]]
@@ -71,7 +71,7 @@ def make_manifest(of: Description, layout: Layout, payload: Payload, index: Inde
 
 @dataclass(frozen=True)
 class Change:
-    """What is new in an archive of the packages of another one."""
+    """The new values of an archive around the packages of another one."""
 
     name: str | None  # None: as it was
     entry_points: list[form.EntryPoint]
@@ -93,7 +93,7 @@ def change_manifest(old: form.Manifest, change: Change, payload: Payload, index:
 
 
 def _measured(platform: str, payload: Payload, index: IndexDraft) -> dict[str, object]:
-    """Return the fields that every build sets anew."""
+    """Return the fields that every build, and `repack`, sets."""
     return {
         "format": form.FORMAT_VERSION,
         "builder": f"conda-coex {__version__}",

@@ -78,7 +78,7 @@ def _names(error: OSError, path: Path) -> bool:
 def check_place(path: Path, is_own: Callable[[Path], bool], kind: str, option: str) -> None:
     """Raise OutputError, before any work, if no file could be written at `path`, or another kind of file is there.
 
-    `is_own` tells whether a file may be replaced, `kind` names such files; `option` is a remedy.
+    `is_own` returns whether a file may be replaced, `kind` names such files; `option` is a remedy.
     """
     path = behind_links(path)
     if not path.parent.is_dir():

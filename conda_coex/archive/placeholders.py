@@ -23,11 +23,11 @@ def every(data: Buffer, start: int, end: int, encoding: str) -> bool:  # noqa: A
 
 
 def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = every) -> Edits:
-    """Return the edits of a relocation: none where `data` holds no placeholder that conda would replace.
+    """Return the edits of a relocation: none if `data` has no placeholder that conda would replace.
 
-    The result is right for any prefix: conda searches encoding by encoding, so bytes that an earlier one
-    takes are out of a later one's reach. `accept` says of the bytes from `start` to `end`, in an encoding,
-    whether they are meant. The mode "paths" is for a binary in which nothing after a path may move.
+    The result is right for any prefix: conda searches encoding by encoding, so bytes that an earlier one takes are out
+    of a later one's reach. `accept` returns whether the bytes from `start` to `end`, in an encoding, are an occurrence.
+    The mode "paths" is for a binary in which nothing after a path may move.
     """
     find = FINDERS[file_mode]
     taken: list[tuple[int, int]] = []
@@ -80,7 +80,7 @@ def _binary_items(
 def _path_items(
     data: Buffer, searched: bytes, encoding: str, accept: Accept
 ) -> Iterator[tuple[tuple[int, ...], int, int]]:
-    """Every occurrence, whatever follows."""
+    """Every occurrence, before any bytes."""
     start = data.find(searched)
     while start >= 0:
         end = start + len(searched)

@@ -1,4 +1,4 @@
-"""Read a finished archive as a host will, before it is announced as made."""
+"""Read a finished archive as a host will, before the build reports success."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
 
 
 def altered_frame(written: Archive) -> int | None:
-    """Return the first frame whose bytes do not have the sha256 that is in the index, None where all have."""
+    """Return the first frame whose bytes differ from their sha256 in the index, None if there is no such frame."""
 
     def is_whole(number: int) -> bool:
         with suppress(ArchiveDamaged):
@@ -80,7 +80,7 @@ def check_relocations(index: Index) -> None:
 
 
 def check_command(index: Index, command: list[list[str]]) -> None:
-    """Raise ArchiveDamaged if an entry point names a file that is not in the root, or runs one that is not a program.
+    """Raise ArchiveDamaged if an entry point names a file that is not in the root, or a file that is not a program.
 
     A file that a link takes from outside of the root is the host's, and not looked at.
     """

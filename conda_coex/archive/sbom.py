@@ -70,7 +70,7 @@ def _component(package: Package) -> Component:
 
 
 def _wheel(package: PipPackage) -> Component:
-    """Return the component of what pip installed."""
+    """Return the component of a package of pip."""
     from cyclonedx.model.component import Component, ComponentType
     from packageurl import PackageURL
 

@@ -35,7 +35,7 @@ class Sized:
 
 @dataclass(frozen=True)
 class Owned:
-    """What one package, or another owner, takes."""
+    """The sizes of one package, or of another owner."""
 
     name: str
     unpacked: int
@@ -56,7 +56,7 @@ def decode(frame: bytes, size: int) -> bytes:
 
 
 def measure(archive: Archive) -> list[Owned]:
-    """Return what each owner takes, largest in the archive first; packages go by name."""
+    """Return the sizes of each owner, largest in the archive first; the owner is the name of a package."""
     owners = Owners(Expected(archive, b"/", decode))
     names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
     frames = archive.index.frames

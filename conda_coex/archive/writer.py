@@ -110,7 +110,7 @@ def open_written(stream: IO[bytes]) -> Archive:
 
 
 def zip_bytes(members: dict[str, bytes], date: int) -> bytes:
-    """Return a zip of its own offsets, without comment: what every Python from 2.7 on starts behind any prefix."""
+    """Return a zip with its own offsets, without comment: every Python from 2.7 on starts it behind any other bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as tail:
         for name in sorted(members):

@@ -47,7 +47,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
 
     @property
     def env(self) -> Environment:
-        """What conda makes: explicit packages with their sums; it says what else was in the archive."""
+        """Return explicit packages with their checksums. Note the parts of the archive that conda does not make."""
         from dataclasses import MISSING, fields
 
         from conda.base.context import context

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from ..verbs.create import CreateRequest
     from ..verbs.outcome import Outcome
 
-# What conda takes for a package: a name, with a channel before it, and a version or conditions behind it.
+# A package as conda reads it: a name, with a channel before it, and a version or conditions after it.
 SPEC = re.compile(r"([\w.:/-]+::)?[A-Za-z0-9_][\w.-]*( ?[=<>!~].*|\[.*\])?", re.DOTALL)
 ABOUT = """\
 The environment is one of these: environment files and packages (-f,
 --package), which are solved as for `conda create`; a lock file (-f), whose
 packages are taken as they are pinned; an existing environment (-n, -p), whose
-exact packages are taken. For an environment as it is now, with what pip
-installed and what was changed in it, see `conda coex pack`.
+exact packages are taken. For an environment as it is now, with the packages
+of pip and your changes, see `conda coex pack`.
 
 The application is the files that are named. The first start of the archive
 unpacks it, for which the host needs a POSIX shell and any Python from 2.7 on;
@@ -68,7 +68,7 @@ def configure_create(parser: ArgumentParser) -> None:
 
 
 def _add_environment(parser: ArgumentParser) -> None:
-    """Add what an environment is made of; conda's own options say where conda looks for packages."""
+    """Add the options for the parts of an environment. conda's own options choose the channels."""
     inputs = parser.add_argument_group("Environment")
     inputs.add_argument(
         "-f", "--file", action="append", default=[], metavar="FILE",

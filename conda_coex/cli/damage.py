@@ -1,4 +1,4 @@
-"""Say what helps against a damaged package: removing it from conda's cache, if the damage is only there."""
+"""Give the remedy for a damaged package: remove it from conda's cache, if the damage is only there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METADATA = ("info/index.json", "info/paths.json", "info/files", "info/has_prefix
 
 
 def with_advice(error: PackageDamaged, caches: Iterable[str]) -> PackageDamaged:
-    """Return the error with what to do about it; `caches` are the directories of conda's package caches.
+    """Return the error with its remedy; `caches` are the directories of conda's package caches.
 
     `conda clean` does not help: it keeps packages that are linked into an environment.
     """
@@ -46,7 +46,7 @@ def _advice(directory: Path, inner: str) -> str:
 
 
 def _holds(file: Path, paths: Iterable[str], directory: Path) -> bool:
-    """Return whether a package file has these paths as they lie extracted: to extract it again does not help then."""
+    """Return whether these paths are as in the package file: to extract it again does not help then."""
     try:
         packed = sums_of(file, paths)
     except Exception:  # it is damaged as well, and conda will say so

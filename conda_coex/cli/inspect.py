@@ -39,7 +39,7 @@ def configure_inspect(parser: ArgumentParser) -> None:
     describe(parser, "inspect", ABOUT, MORE)
     parser.add_argument("archive", metavar="ARCHIVE", help="The archive.")
     parser.add_argument("other", nargs="?", metavar="OTHER", help="A second one, to compare it with.")
-    parser.add_argument("--sizes", action="store_true", help="Show where the megabytes are, by package and file.")
+    parser.add_argument("--sizes", action="store_true", help="Show sizes by package and file.")
     parser.add_argument(
         "--html", metavar="FILE",
         help="Write that as a page with a treemap, which loads nothing from elsewhere. An earlier page is replaced.",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..errors import CoexError
     from ..verbs.outcome import Outcome
 
-# What every archive answers itself, see coex_bootstrap.tools.main: listed here, so that conda need not load that.
+# The verbs that every archive answers, see coex_bootstrap.tools.main. Listed here, so that conda need not load that.
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile")
 BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": configure_repack}
 CACHE_ABOUT = """\
@@ -113,7 +113,7 @@ def execute(arguments: Namespace) -> int:
 def _read_archive(arguments: Namespace) -> bytes | None:
     """Return the archive that a verb reads and that anyone may have made, None if there is none, or with -v.
 
-    What nobody thought of is more likely a fault of such a file than one of ours.
+    An unexpected error is more likely a fault of such a file than one of ours.
     """
     from conda.base.context import context
 
@@ -122,7 +122,7 @@ def _read_archive(arguments: Namespace) -> bytes | None:
 
 
 def _execute_and_flush(arguments: Namespace) -> int:
-    """Run the verb; raises also for what cannot be written of what conda has printed."""
+    """Run the verb; raises also if the output of conda cannot be written."""
     from conda.exceptions import CondaExitZero
 
     try:
@@ -143,7 +143,7 @@ def _show_help() -> int:
 
 
 def _advised(error: CoexError) -> CoexError:
-    """Return the error with advice that takes a look at conda's package caches."""
+    """Return the error with advice that depends on conda's package caches."""
     from conda.base.context import context
 
     from ..errors import PackageDamaged
@@ -168,7 +168,7 @@ def _for_conda(error: Exception, text: str) -> Exception:
 
 
 def _execute(arguments: Namespace) -> int:
-    """Run the verb, and print what came of it."""
+    """Run the verb, and print its outcome."""
     from conda.base.context import context
 
     from .print_outcome import show

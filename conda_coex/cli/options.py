@@ -32,7 +32,7 @@ environment variables:
 """
 BUILD_MORE = (BUILD_STATUS, BUILD_VARIABLES)
 HELP_OF_BUILDS = {
-    "entrypoint": "What to run, with arguments: a command of the environment, a file of the application, or "
+    "entrypoint": "The command to run, with arguments: a command of the environment, a file of the application, or "
     "package.module:function. Words that name files of the application become their paths on the host, and "
     "${COEX_APP} and ${COEX_PREFIX} are expanded. The first is the default; a link to the archive that is called NAME "
     "runs the one of that name.",

@@ -46,13 +46,13 @@ def configure_pack(parser: ArgumentParser) -> None:
     options.add_built_archive(parser)
     parser.add_argument(
         "--missing", choices=("ignore", "restore", "refuse"), default="ignore",
-        help="What to do when files of conda's packages are missing, which are named in any case: pack without them "
-        "(the default), take them from conda's package cache, or end there.",
+        help="If files of conda's packages are missing: pack without them (the default), take them from conda's "
+        "package cache, or end with an error. They are named in any case.",
     )  # fmt: skip
     parser.add_argument(
         "--editable", choices=("refuse", "bring"), default="refuse",
-        help="What to do with editable installs, and with .pth files and links that lead Python outside: end there "
-        "(the default), or bring the sources they lead to along, into share/coex/editable.",
+        help="If editable installs, .pth files or links lead Python outside: end with an error (the default), or bring "
+        "their sources along, into share/coex/editable.",
     )  # fmt: skip
     options.add_list(
         parser, "--exclude", "GLOB", "Leave out files and directories, by path in the environment or by name."
@@ -60,8 +60,8 @@ def configure_pack(parser: ArgumentParser) -> None:
     options.add_list(parser, "--include", "GLOB", "Keep these, whatever --exclude and --small say.")
     parser.add_argument(
         "--small", action="store_true",
-        help="Leave out compiled Python files, static libraries, headers, documentation and tests; say what that "
-        "saved.",
+        help="Leave out compiled Python files, static libraries, headers, documentation and tests; a note tells "
+        "how much that saved.",
     )  # fmt: skip
     add_parser_networking(parser)
     options.add_output(parser, asks=False)

@@ -1,4 +1,4 @@
-"""Print what came of a verb: for a person, lines on stdout and notes on stderr; for a program, one JSON document."""
+"""Print the outcome of a verb: for a person, lines on stdout and notes on stderr; for a program, one JSON document."""
 
 from __future__ import annotations
 

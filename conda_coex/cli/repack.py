@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from ..verbs.repack import RepackRequest
 
 ABOUT = """\
-What is not named stays. Frames of packages are copied as they are, each
-compared with its sha256, and nothing is solved or downloaded. The new archive
-is read as a host will read it before it takes its place, by one rename. It is
-the one that `create` or `pack` would have made, and has a root of its own.
+Everything that you do not name stays. Frames of packages are copied as they
+are, each compared with its sha256, and nothing is solved or downloaded. The
+new archive is read as a host will read it before it takes its place, by one
+rename. It is the one that `create` or `pack` would have made, and has a root
+of its own.
 """
 EXAMPLES = """\
 examples:

@@ -66,7 +66,7 @@ def let_conda_say(error: BaseException) -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)
     last = _LastWords(sys.stdout)
-    last.write("")  # with what conda has printed until now
+    last.write("")  # with the output of conda until now
     if context.json:
         sys.stdout = last
 
@@ -79,7 +79,7 @@ def _nobody_reads(*descriptors: int) -> bool:
 
 
 class _LastWords(io.TextIOBase):
-    """A stream for what may be lost."""
+    """A stream for output that may be lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -90,7 +90,7 @@ class CoexParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override] # as above
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse; what is left over is an error."""
+        """Parse; words that are left over are an error."""
         found, left = super().parse_known_args(args, namespace)
         if left:
             _refuse(f"unrecognized arguments: {' '.join(left)}; see `conda coex --help`")
@@ -99,7 +99,7 @@ class CoexParser(argparse.ArgumentParser):
 
 def add_verbs(parser: argparse.ArgumentParser, configure: Callable[[argparse.ArgumentParser, str], None]) -> None:
     """Add the verbs to the parser of `conda coex`; `configure` gives the parser of a verb its options."""
-    parser.prog, parser.epilog = "conda coex", EXAMPLES  # however it was called
+    parser.prog, parser.epilog = "conda coex", EXAMPLES  # under any name
     parser.add_argument(
         "-V", "--version", action="version", version=f"conda-coex {__version__}", help="Show the version and exit."
     )

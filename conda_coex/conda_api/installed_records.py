@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MADE_BY_CONDA = ("pyc_file", "unix_python_entry_point")  # path types of files that are not in the package
 OPTIONAL = ("pyc_file", "directory")  # path types whose paths a prefix may lack
 IN_SITE_PACKAGES = re.compile(r"lib/python[^/]+/(site-packages/.*)")
-# What a record says of the builder's machine, and of files: an archive writes these fields anew.
+# Fields of a record about the builder's machine and its files: an archive writes its own.
 NOT_ARCHIVED = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
 
 

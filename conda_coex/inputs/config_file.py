@@ -31,7 +31,7 @@ PARTS = 100  # of a key
 QUOTED, WORDS, DOTTED = map(re.compile, (r""""[^"\n]*"|'[^'\n]*'""", r"[\w. \t-]+", r"[\w-][ \t]*\."))
 OWN, SHARED = "coex.toml", "pyproject.toml"
 TEXT, TEXTS, FLAG, NUMBER = "a string", "a string or a list of strings", "true or false", "a number"
-# Keys are the long options. What changes how conda downloads, and what confirms, belongs to the user alone.
+# Keys are the long options. Options for downloads and for confirmation are not here: only the user may give these.
 KEYS = {
     "app": TEXTS, "entrypoint": TEXTS, "env": TEXTS, "output": TEXT, "compression-level": NUMBER, "fast": FLAG,
     "file": TEXTS, "package": TEXTS, "lock-environment": TEXT, "lock-category": TEXTS, "name": TEXT, "prefix": TEXT,
@@ -100,12 +100,12 @@ def _table(path: str) -> dict[str, object] | None:
         with Path(path).open("rb") as stream:
             data = stream.read(LARGEST + 1)
         if is_shared and b"coex" not in data:
-            return None  # whatever else is wrong with it is for others to say
+            return None  # other faults of it are reported by other tools
         if len(data) > LARGEST:
             raise InputError("is larger than 1 MiB, which no file of options is", os.fsencode(path))
         text = data.decode()
         if any(len(DOTTED.findall(words[0])) >= PARTS for words in WORDS.finditer(QUOTED.sub("x", text))):
-            raise InputError(f"has a key of more than {PARTS} parts", os.fsencode(path))  # which takes tomllib hours
+            raise InputError(f"has a key of more than {PARTS} parts", os.fsencode(path))  # too slow for tomllib
         found = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", os.fsencode(path)) from error
@@ -168,12 +168,12 @@ def _value(key: str, value: object) -> Value | None:
 
 
 def _text(value: object) -> str | None:
-    """Return a value of a table as text; whether true is `1`, `true` or `yes` is for its author to say."""
+    """Return a value of a table as text. Other types are refused: true could mean `1`, `true` or `yes`."""
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
 def _refuse_outside(config: Config) -> None:
-    """Raise InputError for a path that leaves the file's directory: a project is data, and takes nothing else along."""
+    """Raise InputError for a path outside of the file's directory: a project may not take other files of the user."""
     top = os.path.realpath(config.directory)
     for key in ("app", "file", "output", "prefix", "entrypoint"):
         value = config.values.get(key, [])
@@ -199,7 +199,7 @@ def _paths(key: str, word: str, directory: str) -> list[str]:
         name, equals, rest = word.partition("=")
         try:
             command = shlex.split(rest if equals and "/" not in name else word)[:1]
-        except ValueError:  # said with its words later
+        except ValueError:  # a later step reports the same fault better
             return []
         return [each for each in command if "/" in each and os.path.isfile(os.path.join(directory, each))]  # noqa: PTH113, PTH118
     return [word]

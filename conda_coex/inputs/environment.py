@@ -30,7 +30,7 @@ class PipSection:
 
 @dataclass(frozen=True)
 class MergedInputs:
-    """What to solve for: merged from files and specs, most important channel first."""
+    """The inputs of a solve, merged from files and specs. The most important channel comes first."""
 
     specs: tuple[str, ...]
     channels: tuple[str, ...]
@@ -38,14 +38,14 @@ class MergedInputs:
     pip: tuple[PipSection, ...] = ()
     pinned: tuple[CondaRecord, ...] = ()  # records that need no solve
     notes: tuple[str, ...] = ()
-    implied: tuple[str, ...] = ()  # specs that nobody wrote, taken if the channels have them
+    implied: tuple[str, ...] = ()  # specs that the user did not write, taken if the channels have them
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a dry run would pack: conda's actions {LINK: records, PIP: lines, ...}, and the lines for a person.
+    """The plan of a dry run: conda's actions {LINK: records, PIP: lines, ...}, and the lines for a person.
 
-    A `message` says why nothing is known of it.
+    If the plan is not known, `message` has the reason.
     """
 
     actions: dict[str, object] = field(default_factory=dict)

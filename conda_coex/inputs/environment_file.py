@@ -24,7 +24,7 @@ PIP = re.compile(r"(?:[^\s=<>!~]*::)?pip(?:[\s=<>!~;\[].*)?", re.DOTALL)
 
 @dataclass(frozen=True)
 class EnvironmentFile:
-    """What an environment file asks for; `pinned` are the records of a lock file that a plugin has read."""
+    """The content of an environment file; `pinned` are the records of a lock file that a plugin has read."""
 
     channels: tuple[str, ...]
     specs: tuple[str, ...]
@@ -40,7 +40,7 @@ class EnvironmentFile:
 
 
 def read(document: Document) -> EnvironmentFile | None:
-    """Return what an environment file or a list of specs (.txt) asks for, None for other formats; raises InputError.
+    """Return the content of an environment file or a list of specs (.txt), None for other formats; raises InputError.
 
     Files of other names are left to conda and its plugins if they are not YAML, or have other keys.
     """
@@ -121,7 +121,7 @@ class _Reader:
         return item
 
     def pip_lines(self, item: Mapping) -> Iterator[str]:
-        """Yield the lines of `pip:`; conda takes text there apart into letters."""
+        """Yield the lines of `pip:`. A text instead of a list is refused: conda would split it into letters."""
         self.check_once(item)
         for key, lines in item.items():
             if key != "pip":

@@ -56,7 +56,7 @@ def read_explicit_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> 
 
 
 def _requirement(file: LockFile, rest: str) -> Iterator[str]:
-    """Yield the line of a requirements file for a pip package; nothing for a remark of a person that begins so."""
+    """Yield the line of a requirements file for a pip package; nothing for another comment that begins with `# pip`."""
     found = AT_URL.fullmatch(rest)
     if found:
         location, mark, fragment = found["location"].partition("#")
@@ -69,7 +69,7 @@ def _requirement(file: LockFile, rest: str) -> Iterator[str]:
 
 
 def _notes(file: LockFile, lines: Sequence[str]) -> Iterator[str]:
-    """Yield what the list says of pip packages that it does not pin."""
+    """Yield notes on pip packages that the list names and does not pin."""
     missing = [found[1] for found in map(NOT_LISTED.fullmatch, lines) if found]
     if missing:
         yield f"pip installed these, and {file.path} does not pin them: {', '.join(missing)}"

@@ -28,7 +28,7 @@ SUPPORTED = ("linux-", "osx-")
 
 @dataclass(frozen=True)
 class LockedPackage:
-    """One conda package of a lock; `fields` are those of its record that the lock has the last word on."""
+    """One conda package of a lock; `fields` are values of its record that the lock decides."""
 
     url: str
     md5: str | None = None
@@ -64,7 +64,7 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     channels: tuple[str, ...] = ()
     pip: tuple[PipSection, ...] = ()
-    notes: tuple[str, ...] = ()  # of what it names and does not pin
+    notes: tuple[str, ...] = ()  # on packages that it names and does not pin
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class LockFile:
     path: str
     kind: str  # explicit, conda-lock or pixi
     data: bytes
-    found: dict[str, object] = field(default_factory=dict)  # the mapping of one that is YAML
+    found: dict[str, object] = field(default_factory=dict)  # the mapping, if it is YAML
 
     def wrong(self, what: str, remedy: str | None = None) -> InputError:
         """Return the error of this file."""
@@ -118,21 +118,21 @@ class LockFile:
         return value
 
     def check_once(self, mapping: object, where: str, key: str | None = None) -> None:
-        """Refuse a mapping that has this key twice, or any; what is not used may have what it likes."""
+        """Refuse a mapping that has this key twice, or any key twice. Parts that are not used are not checked."""
         repeated: dict[str, int] = getattr(mapping, "repeated", {})
         for name, line in repeated.items():
             if key in (None, name):
                 raise self.wrong(f"has `{name}` twice in {where}" + (f", again in line {line}" if line else ""))
 
     def rows(self, value: object, where: str) -> list[dict[str, object]]:
-        """Return what may be missing, and is a list of mappings else."""
+        """Return a list of mappings, empty if it is missing."""
         rows = value or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self.wrong(f"has no list of mappings in {where}")
         return list(rows)
 
     def texts(self, value: object, where: str) -> list[str]:
-        """Return a list of texts, which may be missing."""
+        """Return a list of texts, empty if it is missing."""
         rows = value or []
         if not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
             raise self.wrong(f"has no list of texts in {where}")
@@ -141,7 +141,7 @@ class LockFile:
     def package(
         self, url: object, hashes: Mapping[str, object], fields: dict[str, object] | None = None
     ) -> LockedPackage:
-        """Return a package whose URL and hashes have the form that they should; hashes may be missing."""
+        """Return a package after a check of its URL and hashes; hashes may be missing."""
         if not isinstance(url, str) or not url.endswith(PACKAGE_SUFFIXES) or "://" not in url:
             raise self.wrong(f"has {shown(url)}, which is not the URL of a conda package")
         found: dict[str, str] = {}
@@ -158,14 +158,14 @@ class LockFile:
     def requirement(self, name: str, location: str, sha256: object) -> str:
         """Return the line of a requirements file for a pinned package: a URL, a path beside the lock, or a repository.
 
-        A word of a lock cannot be more than a word. The hash that a lock has of a directory or a repository is
-        none that pip could compare: a directory is as it is now, a commit names its content.
+        A word of a lock stays one word. pip cannot compare the hash of a directory or a repository, so it is left out:
+        a directory is taken as it is now, and a commit names its content.
         """
-        location = location.removeprefix("direct+")  # of uv, and pixi with it: from no index
+        location = location.removeprefix("direct+")  # uv and pixi write this for a package without an index
         if any(mark.isspace() for mark in name + location) or location.startswith("-") or not location:
             raise self.wrong(f"has {location!r}, which is neither the URL nor the path of a pip package")
         if "+" in location.partition("://")[0]:
-            # before 24.1, pip takes `NAME @ URL` for a path if the URL names no host
+            # before 24.1, pip reads `NAME @ URL` as a path if the URL does not name a host
             return f"{name} @ {_repository(location)}" if urlsplit(location).netloc else _repository(location)
         path = self.beside(location) if "://" not in location or location.startswith("file:") else None
         if path is not None and not path.is_file():
@@ -176,7 +176,7 @@ class LockFile:
         return f"{line} --hash=sha256:{str(sha256).lower()}" if sha256 else line
 
     def beside(self, location: str) -> Path:
-        """Return the path of what lies beside the lock file."""
+        """Return the path of a file or directory beside the lock file."""
         given = unquote(urlsplit(location).path) if location.startswith("file:") else location
         path = Path(os.path.normpath(Path(self.path).absolute().parent / given))
         if not path.exists():
@@ -189,7 +189,8 @@ class LockFile:
     ) -> Lock:  # fmt: skip
         """Return what the file pins: conda packages, each once, and lines for pip.
 
-        Those are in two sections if only some have hashes: pip wants hashes of all in a file, or of none.
+        If only some lines have hashes, there are two sections: pip wants a hash for all packages of a file, or for
+        none.
         """
         hashed = tuple(line for line in pip if "--hash=" in line)
         plain = tuple(line for line in pip if "--hash=" not in line)

@@ -77,7 +77,7 @@ def _package(file: LockFile, location: tuple[str, str], entry: dict[str, object]
     file.check_once(entry, where)
     if "://" not in url:
         url = file.beside(url).as_uri()
-    # Of a record all of whose dependencies are gone, the lock has none: it is left out, not unknown.
+    # If all dependencies of a record were removed, the lock leaves the list out: it is empty, not unknown.
     fields: dict[str, object] = {
         key: file.texts(entry.get(key), f"`{key}` of {where}") for key in ("depends", "constrains")
     }

@@ -1,7 +1,7 @@
 """Recognize a lock file, and have it read by the reader of its kind.
 
-These kinds are read here under every version of conda, so that hashes, categories and environments of a lock
-count everywhere; others are left to the environment specifiers of conda's plugins.
+These kinds are read here under every version of conda, so that hashes, categories and environments of a lock always
+count. Other kinds are left to conda's plugins for environment files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXPLICIT = re.compile(rb"^(?:\xef\xbb\xbf)?@EXPLICIT\s*$", re.MULTILINE)
 KEYS = {"pixi": {"environments", "packages", "version"}, "conda-lock": {"metadata", "package"}}
-NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write them, behind a name of the user's
+NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write them, after a name of the user's choice
 
 
 def find_lock(
@@ -44,7 +44,7 @@ def find_lock(
 
 
 def recognize(document: Document) -> LockFile | None:
-    """Return a lock file, which is recognized by content, or None; its name counts if it has no content of one."""
+    """Return a lock file, or None. It is recognized by content, and only then by name."""
     path = document.path
     if EXPLICIT.search(document.data):
         return LockFile(path, "explicit", document.data)
@@ -60,7 +60,7 @@ def recognize(document: Document) -> LockFile | None:
 
 
 def read_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> Lock:
-    """Read a lock file by its kind; raises InputError for what it should not have, or has not for this platform."""
+    """Read a lock file by its kind; raises InputError for wrong content, and if it lacks this platform."""
     if choice.environment is not None and file.kind != "pixi":
         raise file.wrong("has no named environments", "leave out --lock-environment")
     if choice.categories and file.kind != "conda-lock":

@@ -18,7 +18,7 @@ OF_YAML = "tag:yaml.org,2002:"
 
 
 class Text(str):
-    """A scalar as it was written: `plain` without quotes, so that YAML's own readers may make another value of it."""
+    """A scalar as it was written: `plain`: without quotes, so that YAML's own readers may return another type."""
 
     __slots__ = ("line", "plain")
     line: int
@@ -34,7 +34,7 @@ class Mapping(dict[str, object]):
 
 
 class _Short(reprlib.Repr):
-    """A part of a value: aliases may have it hold itself many times over."""
+    """A part of a value: aliases may make it contain itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ shown = _Short().repr
 def load(data: bytes, wrong: Callable[[str], Exception]) -> object:
     """Return the one document of YAML: None, `Text`, lists and `Mapping`.
 
-    Raises the error that `wrong` makes of a reason when the data is not YAML.
+    If the data is not YAML, raises the error that `wrong` returns for the reason.
     """
     text = _decoded(data, wrong)
     try:
@@ -70,7 +70,7 @@ def _decoded(data: bytes, wrong: Callable[[str], Exception]) -> str:
 
 
 class _Refused(Exception):
-    """What is wrong with a document, and the line, if it is known."""
+    """The fault of a document, and the line, if it is known."""
 
     def __init__(self, problem: str, line: int = 0) -> None:
         super().__init__(problem)
@@ -86,7 +86,7 @@ class _Refused(Exception):
 
 
 def _of_json(text: str) -> object:
-    """Return what JSON holds, which may have escapes that no parser of YAML knows; what is not JSON may be YAML."""
+    """Return the value of JSON, which may have escapes that parsers of YAML do not know. Other data may be YAML."""
     try:
         found: object = json.loads(text, object_pairs_hook=_pairs, parse_int=_number, parse_float=_number)
     except ValueError:
@@ -154,7 +154,7 @@ def _composed(text: str) -> object:
 
 
 def _events(text: str) -> Iterator[_Event]:
-    """Yield what a parser finds: libyaml's by PyYAML, in a thirtieth of the time, or the one that conda itself has."""
+    """Yield the events of a parser: libyaml's by PyYAML, which is thirty times as fast, or the one of conda itself."""
     try:
         import yaml
     except ImportError:  # installed without dependencies
@@ -181,7 +181,7 @@ def _scalar(event: _Event, *, plain: bool) -> Text | None:
 
 
 class _Composer:
-    """Makes values of events; an alias is the very value that its anchor names."""
+    """Makes values of events; an alias is the same object as the value of its anchor."""
 
     def __init__(self, events: Iterator[_Event]) -> None:
         self.events = events
@@ -209,14 +209,14 @@ class _Composer:
         return found
 
     def until(self, end: str) -> Iterator[_Event]:
-        """Yield the events that begin a value, up to the end of what holds them."""
+        """Yield the events that begin a value, up to the end of the enclosing list or mapping."""
         for event in self.events:
             if type(event).__name__ == end:
                 return
             yield event
 
     def mapping(self, line: int) -> Mapping:
-        """Return a mapping, with what it merges (`<<`) behind what it has itself."""
+        """Return a mapping: its own keys first, then those that it merges (`<<`)."""
         pairs: list[tuple[str, int, object]] = []
         merged: list[object] = []
         for event in self.until("MappingEndEvent"):

@@ -1,4 +1,4 @@
-"""Where the megabytes of an archive are, and how two archives differ.
+"""The sizes of an archive by package and file, and the differences of two archives.
 
 It may import all packages but `verbs` and `cli`.
 """

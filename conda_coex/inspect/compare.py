@@ -53,7 +53,7 @@ class Comparison:
 
 
 def compare(old: Described, new: Described, files: Mapping[str, Mapping[str, list[str]]]) -> Comparison:
-    """Return what differs.
+    """Return the differences of two archives.
 
     `old` and `new` are descriptions by the verb `info`, whose app files have a sha256; `files` are those of the
     environments that differ, {owner: {added|removed|changed: paths}}. A package of the same version and build with
@@ -110,7 +110,7 @@ def _compiled(archive: Described) -> list[str]:
 
 
 def _pinned(package: PipPackage) -> str:
-    """Return the version of a package of pip's, and what tells it from another of that version."""
+    """Return the version of a package of pip, and its source, which may differ for the same version."""
     mark = str(package.get("sha256") or package.get("commit") or "")[:12]
     return f"{package['version']} {mark}".strip()
 
@@ -124,7 +124,7 @@ def _differ(old: Mapping[str, str], new: Mapping[str, str]) -> Changes:
 
 
 def render(found: Comparison) -> Iterator[str]:
-    """Yield the lines that a person reads: + what came, - what went, ~ what changed."""
+    """Yield the lines for a person: + added, - removed, ~ changed."""
     titles = {
         "packages": "packages", "pip": "pip packages", "app": "app files", "entry_points": "entry points",
         "env": "variables", "compile": "sources that the host compiles", "requires": "needs of the host",
@@ -153,7 +153,7 @@ def render(found: Comparison) -> Iterator[str]:
 
 
 def _files(differences: Mapping[str, list[str]]) -> Iterator[str]:
-    """Yield lines on the files of one owner: compiled Python files by their number, of others the first by name."""
+    """Yield lines on the files of one owner: compiled Python files by number; of others, the first ones by name."""
     for kind, paths in differences.items():
         compiled = [path for path in paths if path.endswith(".pyc")]
         named = [path for path in paths if not path.endswith(".pyc")]
@@ -166,7 +166,7 @@ def _files(differences: Mapping[str, list[str]]) -> Iterator[str]:
 
 
 def _value(subject: str, value: str | list[str]) -> str:
-    """Return a value as a line shows it; the sha256 of an app file says nothing to a person."""
+    """Return a value as a line shows it; the sha256 of an app file is not shown."""
     if subject in ("app", "compile"):
         return ""
     if isinstance(value, list) and value[0] == value[1]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Differences = dict[str, dict[str, list[str]]]
 KINDS = ("added", "removed", "changed")
-ANYWHERE = b"/"  # where files are compared that differ from place to place
+ANYWHERE = b"/"  # the place at which relocated files are compared
 UNMOVED = (NOTHING, HASHES)  # relocations that leave a content as it is
 
 
@@ -41,7 +41,7 @@ class Side:
         return str(self.names.get(dist, dist))
 
     def place(self, row: File) -> tuple[object, ...]:
-        """Return a value that is equal for two rows if their contents are the same, however they were compressed."""
+        """Return a value that is equal for two rows if their contents are the same, at any compression."""
         frames = self.archive.index.frames
         number, left, found = row.frame, row.size + row.offset, []
         while row.size and left > 0:
@@ -75,7 +75,7 @@ class Side:
 def differ(old: Archive, new: Archive) -> Differences:
     """Return {owner: {added|removed|changed: paths}} of all but the app; packages go by name.
 
-    Where a package is in one archive only, all its files are. The record that conda has of a package is left out:
+    If a package is in only one archive, so are all its files. The record that conda has of a package is left out:
     it says which spec requested the package. Raises ArchiveDamaged.
     """
     first, second = Side(old), Side(new)

@@ -86,7 +86,7 @@ def bring(found: Unmanaged, names: tuple[str, ...], selection: Selection, output
 
 
 def _is_link_to_lines(item: Content | Link) -> bool:
-    """Return whether a link leads to a .pth outside, of which nothing is rewritten."""
+    """Return whether a link leads to a .pth file outside, which is not rewritten."""
     return isinstance(item, Link) and item.path.endswith(pointers.LINES)
 
 
@@ -108,7 +108,7 @@ def _outermost(places: Iterable[str]) -> list[str]:
 
 
 def _homes(places: Iterable[str], projects: Iterable[str], found: Unmanaged) -> dict[str, str]:
-    """Return the directories of which nothing is moved against another, with a name for each that is its own.
+    """Return the directories that keep their places relative to each other, each with a unique name.
 
     For a place within an installed project, they are the project's.
     """
@@ -174,7 +174,7 @@ def _add(
 
 
 def _chooser(place: Path, target: str, brought: Brought, selection: Selection, output: Path) -> Callable[[str], bool]:
-    """Return what says of a path below `place` whether it is a source: no cache, no output, no other environment."""
+    """Return a test of paths below `place` for sources: not caches, outputs or other environments."""
     projects: dict[Path, bool] = {}
     own = os.path.realpath(output)
 

@@ -1,4 +1,4 @@
-"""Find what makes a Python import from outside its prefix: editable installs, .pth and .egg-link files, links."""
+"""Find files that make a Python import from outside its prefix: editable installs, .pth and .egg-link files, links."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SUFFIXES = (".py", ".so", ".pyd")  # setuptools names a module without it
 class Pointer:
     """A file or link of the prefix, and a path outside that it leads to, as it is written there.
 
-    `name` is what Python reads first: the .pth file that imports a module.
+    `name` is the file that Python reads first: the .pth file that imports a module.
     """
 
     item: Content | Link
@@ -175,7 +175,7 @@ def stands_for(place: str) -> list[Path]:
 
 
 def refuse(items: Iterable[Content | Link], names: Sequence[str], *, brought: bool) -> None:
-    """Raise InputError where something leads outside: it would be missing on every host."""
+    """Raise InputError if a file or link leads outside: its target would be missing on every host."""
     found = dict.fromkeys((pointer.name, pointer.place) for pointer in outside(items, names))
     if not found:
         return
@@ -205,7 +205,7 @@ def refuse_rebuilding(items: Iterable[Content | Link]) -> None:
 
 
 def _builds(text: str) -> bool:
-    """Return whether the module of an editable install of scikit-build-core builds, as its `install` is told."""
+    """Return whether the module of an editable install of scikit-build-core builds its project."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):

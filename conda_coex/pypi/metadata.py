@@ -13,7 +13,7 @@ from .direct_url_json import DirectUrl, as_table, as_text
 
 
 class Origin(TypedDict, total=False):
-    """Where a distribution came from, as far as anybody may see it: a `url`, or the name of a `file`."""
+    """The public source of a distribution: a `url`, or the name of a `file`."""
 
     url: str
     file: str

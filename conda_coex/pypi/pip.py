@@ -30,13 +30,13 @@ OPTIONS = (
     "--progress-bar=off", "--exists-action=b",
 )  # fmt: skip
 REPORT_SINCE, DOWNLOADS_V2_SINCE = (22, 2), (23, 3)
-# What a pip.conf or the caller's environment must not decide, because the place is given.
+# Settings that a pip.conf or the caller's environment must not change, because the place is given.
 REFUSED = (
     "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", "PIP_PYTHON", "__PYVENV_LAUNCHER__",
     "COEX_KEEP",
 )  # fmt: skip
 # No debugging information by default: it names directories of the builder, whose names differ each time.
-# The status of the activation says nothing: many scripts end in a test that fails.
+# The status of the activation is ignored: many scripts end in a test that fails.
 SCRIPT = SHELL_OPTIONS.decode() + '; . "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
 
 
@@ -65,19 +65,19 @@ class Pip:
     def _cache(self, downloads: str) -> Path:
         """Return a cache with the user's downloads of pip; it keeps new downloads, not the wheels that pip builds.
 
-        A wheel that was built here, for another environment, is not what every builder would get.
+        A wheel that was built here, for another environment, may differ from the wheel of another builder.
         """
         cache = self.scratch / "pip-cache"
         cache.mkdir()
         try:
             theirs = Path(self._run(["cache", "dir"], str(self.scratch)).rstrip().rpartition("\n")[2]) / downloads
-        except PipFailed:  # it has no such command yet, or is told to keep nothing
+        except PipFailed:  # an older pip without that command, or with a setting to keep nothing
             return cache
-        if not theirs.is_absolute():  # some remark, or nothing
+        if not theirs.is_absolute():  # another message, or nothing
             return cache
         with contextlib.suppress(OSError):
             theirs.mkdir(0o700, parents=True, exist_ok=True)
-            if theirs.stat().st_uid == os.geteuid():  # pip uses no other's
+            if theirs.stat().st_uid == os.geteuid():  # pip uses only its own user's
                 (cache / downloads).symlink_to(theirs)
         return cache
 
@@ -106,7 +106,7 @@ class Pip:
         self._run([*OPTIONS, "--no-deps", "--force-reinstall", source], source)
 
     def _run(self, options: Sequence[str], directory: str) -> str:
-        """Return what pip said; raises PipFailed."""
+        """Return the output of pip; raises PipFailed."""
         python = f"{self.prefix}/bin/python"
         command = [*self.shell, "-c", SCRIPT, "sh", os.fsdecode(self.activation), python, *self.arguments, *options]
         with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Install what pip sections ask for in a staging environment, and return what that changed in it."""
+"""Install pip sections in a staging environment, and return the changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CARRIED = re.compile(r"lib/python[^/]+/ensurepip/_bundled/pip-(?P<version>[^-/]+
 
 @dataclass
 class Installed:
-    """What pip made of an environment; paths are those of the root."""
+    """The changes of pip in an environment; paths are those of the root."""
 
     items: list[Content | Link] = field(default_factory=list)
     sources: list[Content] = field(default_factory=list)  # to be compiled
@@ -65,7 +65,7 @@ def check(platform: str, sections: Sequence[PipSection]) -> None:
 def find_pip(packages: Sequence[Package]) -> Program:
     """Return the environment's pip; raises InputError if it has none.
 
-    What pixi locks has often no package of that name: the pip that the environment's Python carries serves then.
+    Lock files of pixi often have no package `pip`: then it is the pip that the environment's Python carries.
     """
     by_name = {package.name: package for package in packages}
     if "pip" in by_name:
@@ -80,7 +80,7 @@ def find_pip(packages: Sequence[Package]) -> Program:
 
 
 def install(prefix: Path, environment: Environment, python: Python, pip: Pip, date: int) -> Installed:
-    """Let pip install the sections; raises PipFailed with what pip said."""
+    """Let pip install the sections; raises PipFailed with the output of pip."""
     before = walk(prefix)
     reported: list[dict[str, object]] = []
     for sections in _runs(environment.pip):
@@ -128,12 +128,12 @@ def _same(old: os.stat_result | None, new: os.stat_result) -> bool:
 
 
 def _dated(content: Content, date: int) -> Content:
-    """Return a content as it is on every builder, whatever the time and umask."""
+    """Return a content as it is on every builder, at any time and under any umask."""
     return replace(content, mode=0o755 if content.mode & 0o100 else 0o644, mtime_ns=date * SECOND)
 
 
 def _rename(file: Path, old: str, new: str) -> None:
-    """Let a file name the stand-in instead of the prefix, which is as long."""
+    """Replace the prefix in a file by the stand-in, which has the same length."""
     data = found = file.read_bytes()
     for encoding in ENCODINGS:
         data = data.replace(old.encode(encoding), new.encode(encoding))

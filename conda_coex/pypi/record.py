@@ -1,4 +1,4 @@
-"""Keep the RECORD of what pip installed true: no hash of a file that differs from place to place."""
+"""Keep the RECORD of pip's packages true: without hashes of files that differ from place to place."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def blank_hashes(
 
 
 def _without(record: Content, moved: set[str], gone: Collection[str]) -> Content:
-    if record.edits:  # it names the prefix, and its own rows are told by absolute paths
+    if record.edits:  # it names the prefix; its own rows are recognised by absolute paths
         return record
     site_packages = posixpath.dirname(posixpath.dirname(record.path))
     old = record.read()

@@ -1,4 +1,4 @@
-"""Gather the lines of pip sections into one requirements file, whatever directories their paths are relative to."""
+"""Gather the lines of pip sections, with paths relative to several directories, into one requirements file."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Place:
 
 
 def _text(text: str, place: _Place) -> Iterator[str]:
-    """Yield the lines of a text, as one finds them in a file."""
+    """Yield the lines of a text, as of a file."""
     for line in CONTINUED.sub("", text.replace("\r\n", "\n")).split("\n"):
         plain = COMMENT.sub("", line).strip()
         if plain:
@@ -62,7 +62,7 @@ def _text(text: str, place: _Place) -> Iterator[str]:
 
 
 def _line(line: str, place: _Place) -> Iterator[str]:
-    """Yield what becomes of a line."""
+    """Yield the lines that take the place of a line."""
     if not line.startswith("-"):
         yield _package(line, place.home)
         return
@@ -79,7 +79,7 @@ def _line(line: str, place: _Place) -> Iterator[str]:
 
 
 def _options(line: str) -> Iterator[tuple[str, str | None]]:
-    """Yield the options of a line, each with its value, in whichever way they are written."""
+    """Yield the options of a line, each with its value, in each way of writing them."""
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -127,7 +127,7 @@ def _located(option: str, value: str, place: _Place) -> str | Path:
 
 
 def _package(line: str, home: Path) -> str:
-    """Return a requirement; one that is a path, as pip tells it, becomes absolute."""
+    """Return a requirement; a path, by the rules of pip, becomes absolute."""
     name = re.split(r"\s*(?:[;\[]|\s-)", line, maxsplit=1)[0]
     inside = "/" in name or name.endswith(PIP_SUFFIXES)
     if line.startswith(".") or (inside and "://" not in name and "@" not in name and Path(home, name).exists()):

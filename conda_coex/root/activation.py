@@ -34,7 +34,7 @@ def portable_scripts(layout: Layout) -> dict[str, int]:
 
 
 def check_variables(layout: Layout) -> None:
-    """Raise PackageRefused for a file that no start can read as variables of the environment."""
+    """Raise PackageRefused for a file that a start cannot read as variables of the environment."""
     for directory in sorted(layout.directories):
         if posixpath.dirname(directory) == VARIABLES and _is_shown(directory):
             raise _refused(directory, "is a directory, where a start expects a file with variables")
@@ -60,7 +60,7 @@ def _files_in(layout: Layout, directory: str) -> Iterator[Content]:
 
 
 def _is_shown(path: str) -> bool:
-    """Return whether conda's directories count a name: one with a leading dot belongs to another program."""
+    """Return whether a name counts in conda's directories: one with a leading dot belongs to another program."""
     return not posixpath.basename(path).startswith(".")
 
 

@@ -44,7 +44,7 @@ class App:
         """Return the files and links of the app, and its directories, all relative to the root and sorted.
 
         `own` are sources beside those that the user named. Modes keep only the permission of the owner to execute, and
-        times are `date`: the umask and the time of a checkout do not show. The archive of an earlier build at the
+        times are `date`: so the umask and the time of a checkout have no effect. The archive of an earlier build at the
         output is left out. Raises AppError for a source that is missing, unreadable, or neither file nor directory,
         and for two files that would have one place.
         """
@@ -102,7 +102,7 @@ def _refuse_other(first: Path, second: Path) -> None:
 
 
 def _place(path: Path) -> Path:
-    """Return the one name of a file or link, however it was reached."""
+    """Return the one name of a file or link, for all paths to it."""
     return path.parent.resolve() / path.name
 
 

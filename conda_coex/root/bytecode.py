@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from .package import Package
 
 DEPTH = 5  # parts of prefix/lib/pythonX.Y/site-packages/NAME
-MODE = 0o644  # of compileall under an umask of 022, whatever the mode of the source
+MODE = 0o644  # of compileall under an umask of 022, for a source of any mode
 SOURCES = "sources.txt"
 OPTIONS = ("-s", "-S", "-B", "-Wi")
 
-# As conda compiles (`compile_multiple_pyc`), but each package in a process that has done nothing but to load
-# compileall: how often a string was met before shows in a .pyc, and the same package has to give the same bytes in
-# every build. The process is forked, which takes less than to start one.
+# As conda compiles (`compile_multiple_pyc`), but each package in a new process, which has only loaded compileall: a
+# .pyc depends on the strings that its process has seen before, and the same package has to give the same bytes in every
+# build. The process is forked, which takes less than to start one.
 COMPILE = f"""
 import compileall, os, sys
 sys.argv[1:] = ["-q", "-l", "-i", {SOURCES!r}]
@@ -63,7 +63,7 @@ class Compiled:
 
 
 class Compiler:
-    """Compiles for one Python; `native` says whether its platform is the builder's.
+    """Compiles for one Python; `native`: its platform is the builder's.
 
     `others` are interpreters of the builder. One serves a Python of another platform if it has the same magic number
     (PEP 3147): bytecode does not depend on the platform.
@@ -87,7 +87,7 @@ class Compiler:
         if self.program is None:
             return [], sorted(map(_relative, sources))
         jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
-        # The longest first: a large package that began last would keep one core busy and no other.
+        # The longest first: a large package that began last would keep only one core busy.
         jobs.sort(key=lambda job: -sum(item.size for item in job[1]))
         with Interpreters(self.program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
             made = list(pool.map(lambda job: self._compile(interpreters, *job), [job for job in jobs if job[1]]))
@@ -207,7 +207,7 @@ class Interpreters:
 def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
     """Compile sources that belong to no package, on all cores, by `compile_with`.
 
-    Those of a directory of site-packages are compiled as those of a package are, whatever is beside it.
+    Those of a directory of site-packages are compiled like those of a package.
     """
     jobs: dict[str, list[Content]] = {}
     for item in sources:

@@ -62,7 +62,7 @@ class Content:
 
     @property
     def is_relocated(self) -> bool:
-        """Whether its bytes depend on the place where it unpacks; those of a record with hashes do not."""
+        """Whether its bytes depend on the place of the root; those of a record with hashes do not."""
         return self.relocation is not None and self.relocation.kind != HASHES
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOGIN = re.compile(r"--login|-[a-z]*l[a-z]*")  # of a shell
 VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
-# A module, or what a module has, as servers and frameworks take it: `pkg.main:app`, `app:create_app()`.
+# A module, or an object in a module, as servers and frameworks take it: `pkg.main:app`, `app:create_app()`.
 ATTRIBUTE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(:[^\W\d][\w.]*(?:\(.*\))?)?")
 MODULE_OPTIONS = {"--app", "-A", "-m", "--module", "--wsgi", "--pyargs", "--package"}
 OPERATORS = {"&&", "||"}
@@ -110,7 +110,7 @@ class Arguments:
         return _text(word)
 
     def _value(self, word: Word, value: str) -> str:
-        """Return a word, or the value of an option, with the place of what it names in the archive."""
+        """Return a word, or the value of an option, with the place in the archive of the file that it names."""
         names = self.names
         if any(mark in value for mark in PLACES):
             self._check_place(value)
@@ -177,7 +177,7 @@ class Arguments:
             self._note(f"{value} is a path of this machine; another host may not have it")
 
     def _unexpanded(self, value: str) -> None:
-        """Leave a note on what a shell would expand, and a start does not."""
+        """Leave a note on words that a shell would expand, and a start does not."""
         paths = [path.removeprefix("app/") for path in self.names.layout.entries if path.startswith("app/")]
         is_pattern = set(value) & set("*?[") and any(fnmatchcase(path, posixpath.normpath(value)) for path in paths)
         if VARIABLE.search(value) or value.startswith("~") or is_pattern:
@@ -188,7 +188,10 @@ class Arguments:
             self._note(f"{value} is not in the app now")
 
     def _is_module(self, word: Word, value: str) -> bool:
-        """Have Python import from the app if this may be a module of it; raise for one that is here and not in it."""
+        """Let Python import from the app if this may be a module of the app.
+
+        Raise for a module that is here and not in the app.
+        """
         layout = self.names.layout
         match = ATTRIBUTE.fullmatch(value)
         if match is None or "prefix/bin/python" not in layout.entries:
@@ -210,7 +213,7 @@ class Arguments:
         return False
 
     def _look_into(self, code: str) -> None:
-        """Leave a note on files that code looks for elsewhere, and have a line of a shell import from the app."""
+        """Leave a note on files that code looks for elsewhere; let a command in code of a shell import from the app."""
         words = re.split(r"[\s'\"|&;<>]+", code)
         parts = [part for word in words for part in re.split("[=()]", word)]
         paths = [word for word in parts if "." in word and not word.startswith("/")]

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from .layout import Layout
 
 APP, PREFIX = "${COEX_APP}", "${COEX_PREFIX}"
-PLACES = (APP, PREFIX, "${PWD}")  # what is expanded in words
+PLACES = (APP, PREFIX, "${PWD}")  # names that are expanded in words
 PLACE = re.compile(r"\$\{COEX_(APP|PREFIX)\}/([^:]+)")
 # Files that a program runs or opens as its work, so that one of them here is meant.
 SOURCES = {*INTERPRETERS, ".ipynb", ".jar", ".qmd", ".Rmd", ".smk", ".nf", ".jnlp", ".war"}
-# Where images have an app, as people write it in a Dockerfile.
+# Directories for an app in images, as in a Dockerfile.
 IMAGES = {"/app", "/code", "/src", "/workspace", "/usr/src/app", "/usr/src", "/opt/app", "/home/app", "/srv/app"}
-# What is there on every host, or is a host's own.
+# Directories that every host has.
 OF_THE_HOST = ("/dev", "/proc", "/sys", "/tmp", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/var")  # noqa: S108
 
 
 class Names:
-    """What words can name: the root as far as it is laid out, the existing environment, and the files that are here."""
+    """The files that words can name: of the root as far as it is laid out, of the existing environment, and here."""
 
     def __init__(self, layout: Layout, prefix: str | None) -> None:
         self.layout = layout
@@ -41,7 +41,7 @@ class Names:
         self._app_paths: dict[str, str] | None = None
 
     def in_app(self, word: str) -> str | None:
-        """Return the path in the app that a word names, by that path or by where the file comes from."""
+        """Return the path in the app that a word names, by that path or by the source of the file."""
         if not word:
             return None
         name = posixpath.normpath(word)
@@ -91,7 +91,7 @@ def app_paths_by_source(layout: Layout) -> dict[str, str]:
 
 
 def canonical_path(path: str, known: dict[str, str] | None = None) -> str:
-    """Return the one name of a file or link, however it was reached; `known` has the real paths of directories."""
+    """Return the one name of a file or link, for all paths to it; `known` has the real paths of directories."""
     known = {} if known is None else known
     path = path.rstrip("/")
     directory, name = os.path.split(path)
@@ -106,7 +106,7 @@ def is_program(path: str) -> bool:
 
 
 def program_name(word: str) -> str:
-    """Return the name of a program for a path as `/opt/conda/bin/python`, in no directory of the app; else the word."""
+    """Return the name of a program for a path such as `/opt/conda/bin/python`, outside of the app; else the word."""
     directory, name = posixpath.split(word)
     of_programs = word.startswith("/") and posixpath.basename(directory) in ("bin", "sbin")
     is_here = word.startswith(f"{Path.cwd()}/")
@@ -119,7 +119,7 @@ def is_source(path: str) -> bool:
 
 
 def is_bare(word: str) -> bool:
-    """Return whether a word is as likely a word of the command as a file: without a slash and a dot."""
+    """Return whether a word may be an ordinary word as well as a file: it has neither a slash nor a dot."""
     return "/" not in word and "." not in word.strip(".")
 
 
@@ -149,7 +149,7 @@ def notes_on_variables(variables: Iterable[Variable], names: Names) -> Iterator[
 
 
 def files_of(kind: str, word: str) -> list[str]:
-    """Return the paths of the root that a word of a manifest's entry point is about, as far as it says."""
+    """Return the paths of the root that a word of a manifest's entry point names."""
     if kind in ("app", "prefix"):
         return [f"{kind}/{word}"]
     if kind == "module":

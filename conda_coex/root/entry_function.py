@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from .content import Link
     from .layout import Layout
 
-# Where Python looks; where `pack` brings the sources of editable installs, a finder or a .pth file leads it.
+# The directories in which Python looks. A finder or a .pth file leads it to the sources that `pack` brings along.
 PLACES = (
     "app/", r"prefix/lib/(?:python|pypy)[^/]*/(?:(?:site-packages|lib-dynload)/)?",
     r"prefix/share/coex/editable/(?:[^/]+/)+",
 )  # fmt: skip
 SUFFIXES = r"(/__init__)?(\.py|\.pyc|\.so|\.[^/]*\.so)"
-RUNNABLE = r"(/__main__)?(\.py|\.pyc)"  # of what `python -m` runs
+RUNNABLE = r"(/__main__)?(\.py|\.pyc)"  # of modules that `python -m` runs
 # With these, names come to a module in ways that its source does not show.
 DYNAMIC = {"exec", "globals", "setattr", "__getattr__", "vars", "locals", "modules"}
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 def module_of(word: str, layout: Layout, suffixes: str = SUFFIXES) -> str | None:
-    """Return the path of the root that the module of `module:function` has, if any; the app's own comes first.
+    """Return the path in the root of the module of `module:function`, if there is one; the app comes first.
 
-    If no Python would find it, it is the one that a directory of the app has, such as `src`.
+    If Python would not find it, a directory of the app, such as `src`, may have it.
     """
     module = word.split(":")[0].replace(".", "/")
     places = "|".join([*PLACES, *(re.escape(directory) for directory in import_directories(layout))])
@@ -60,7 +60,7 @@ def directory_of(module: str, path: str) -> str | None:
 
 
 def find_runnable(module: str, layout: Layout) -> str:
-    """Return the path of what `python -m` runs; raises EntryPointNotFound if there is nothing."""
+    """Return the path of the module that `python -m` runs; raises EntryPointNotFound if there is none."""
     package = module_of(module, layout)
     found = module_of(module, layout, RUNNABLE)
     if package is not None and "/__init__." in package:
@@ -128,7 +128,10 @@ def _content(entry: Content | Link) -> bytes | None:
 
 
 def _names(body: Iterable[ast.stmt]) -> Iterator[str]:
-    """Yield what statements of a module bind, in `if`, `try`, `with` and loops too; `*` for all of another module."""
+    """Yield the names that a module's statements bind, also in `if`, `try`, `with` and loops.
+
+    `*` for all of a module.
+    """
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
@@ -144,7 +147,7 @@ def _names(body: Iterable[ast.stmt]) -> Iterator[str]:
 
 
 def _stored(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a statement assigns, functions and classes in it not looked into."""
+    """Yield the names that a statement assigns, without those in its functions and classes."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         yield node.id
     if not isinstance(node, SCOPES):

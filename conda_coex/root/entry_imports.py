@@ -34,7 +34,7 @@ def missing_modules(path: str, layout: Layout) -> list[str]:
 
 
 def _imported(source: bytes) -> Iterator[str]:
-    """Yield the names of the modules that a source imports, at its top level and in what always runs."""
+    """Yield the names of the modules that a source always imports: at its top level, and in blocks that always run."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of others' code

@@ -25,7 +25,7 @@ NO_MAIN = "is a directory without a __main__.py, which nothing runs"
 
 
 def own_files(program: str, arguments: Sequence[str], names: Names) -> Iterator[str]:
-    """Yield the files here that are the work of a command's program, and so are in the app without being named."""
+    """Yield the files here that a command's program runs or opens: they are in the app without being named."""
     for word in words_of(program, arguments):
         value = word.text if word.role in ("script", "module") or os.path.lexists(word.text) else word.parts[1]
         if names.in_prefix(value) is not None:

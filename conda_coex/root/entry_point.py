@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .layout import Layout
 
 ACTIVE = "leave out what runs it in an environment: that of the archive is active"
-# What people write that begins no command, and what it means here.
+# First words that are not commands, with the remedy for each.
 MEANT = {
     "conda": ACTIVE, "mamba": ACTIVE, "micromamba": ACTIVE, "pixi": ACTIVE, "poetry": ACTIVE, "uv": ACTIVE,
     "cd": "it runs where the caller is: name files as they are in the app", "exec": "leave out exec",
@@ -102,8 +102,8 @@ def _host_shell(word: str) -> str | None:
 def resolve(command: EntryCommand, names: Names) -> EntryPoint:
     """Return an entry point: its command as pairs [kind, word], and where its modules come from.
 
-    An app's file is made executable. Raises EntryPointNotFound if the first word is nowhere, or is a file that
-    nothing runs, and for files that are here and not in the app.
+    A file of the app is made executable. Raises EntryPointNotFound if the first word is not found, or is a file without
+    an interpreter, and for files that are here and not in the app.
     """
     word, *rest = command.words
     try:
@@ -164,7 +164,7 @@ def _program(word: str, rest: list[str], names: Names) -> list[list[str]]:
 
 
 def _remedy(word: str, layout: Layout) -> str:
-    """Return what to do about a word that is not a program."""
+    """Return the remedy for a word that is not a program."""
     if word in MEANT:
         return MEANT[word]
     if re.fullmatch(r"[\w/]+\.py:[\w.]+", word):  # as servers write an application

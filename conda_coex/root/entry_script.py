@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .layout import Layout
 
-# What runs a file of the app that has no #! line, by its suffix.
+# The interpreter of a file of the app without a #! line, by its suffix.
 INTERPRETERS = {
     ".py": "python", ".pyw": "python", ".pyz": "python", ".R": "Rscript", ".r": "Rscript", ".js": "node",
     ".mjs": "node", ".cjs": "node", ".sh": "sh", ".bash": "bash", ".pl": "perl", ".rb": "ruby", ".jl": "julia",
@@ -81,7 +81,7 @@ def faulty_programs(layout: Layout, entry_files: Container[str]) -> Iterator[str
 
 
 def beginning(entry: Content) -> bytes:
-    """Return the first bytes of a file, so many that a #! line is in it."""
+    """Return the first bytes of a file, enough for a #! line."""
     return entry.source.part(0, 4096) if entry.source is not None else b""
 
 
@@ -125,7 +125,7 @@ class Fault(NamedTuple):
 
 
 def fault(start: bytes, layout: Layout) -> Fault | None:
-    """Return what is wrong with a program of the app that begins so, if anything is."""
+    """Return the fault of a program of the app with these first bytes, if it has one."""
     if start.startswith(b"#!"):
         return _line_fault(start[2:].split(b"\n", 1)[0], layout)
     if layout.platform is None:
@@ -187,7 +187,7 @@ def _line_fault(line: bytes, layout: Layout) -> Fault | None:
 
 
 def _env_fault(begins: str, argument: str, layout: Layout) -> Fault | None:
-    """Return what is wrong with a line of `env`, which looks on PATH: the environment comes first there."""
+    """Return the fault of a line of `env`, which looks on PATH: the environment comes first there."""
     split = SPLIT.match(argument)
     if split is None and " " in argument and (layout.platform or "").startswith("linux"):
         return Fault(f"{begins}, which Linux reads as one word", f"write #!/usr/bin/env -S {argument}")
@@ -222,6 +222,6 @@ def _similar(name: str, layout: Layout) -> str:
 
 
 def nearest_command(name: str, layout: Layout) -> str | None:
-    """Return a question that names the environment's command which is most like a mistyped one."""
+    """Return a question with the environment's command that is most like a mistyped one."""
     close = get_close_matches(name, _commands(layout), 1)
     return f"did you mean {close[0]}?" if close else None

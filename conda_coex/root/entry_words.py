@@ -36,7 +36,7 @@ CODE = {
 # One-letter options may be written together; behind these letters stands their value.
 CLUSTERED = {"python": "", "shell": "", "perl": "MmiCDxFl0", "ruby": "WKExTFi0"}
 CLASS_PATH = {"-cp", "-classpath", "--class-path", "-p", "--module-path"}  # of java
-# What programs write is the caller's, whatever is there when the archive is made.
+# Options for output: the file is the caller's, even if it exists when the archive is made.
 OUTPUT = re.compile(r"-o|--?(out|save|write|dest|pid|result|export|log-?(file|dir|path)|junit|report)[\w-]*")
 JOINED = re.compile(r"(--?[A-Za-z][\w.-]*=|[A-Za-z_][\w.+-]*=|@)(.*)", re.DOTALL)  # --option=VALUE, key=VALUE, @FILE
 
@@ -51,13 +51,13 @@ class Word:
 
     @property
     def parts(self) -> tuple[str, str]:
-        """Return the word as what stands before a value (`--config=`), and the value."""
+        """Return the part of a word before its value (`--config=`), and the value."""
         match = JOINED.fullmatch(self.text) if self.role in ("word", "option") else None
         return (match[1], match[2]) if match else ("", self.text)
 
     @property
     def is_output(self) -> bool:
-        """Return whether this names what the program writes."""
+        """Return whether this names an output of the program."""
         before = self.parts[0].rstrip("=")
         return bool(OUTPUT.fullmatch(before if before.startswith("-") else self.option))
 
@@ -86,7 +86,7 @@ def words_of(program: str, arguments: Sequence[str]) -> list[Word]:
 
 
 def _of_interpreter(kind: str, rest: list[str]) -> Iterator[Word]:
-    """Take the interpreter's own words from the front of `rest`: its options, and what they end with."""
+    """Take the interpreter's own words from the front of `rest`: options, and the script, module or code after them."""
     while rest:
         word = rest.pop(0)
         if word == "-" or (word == "--" and not rest):
@@ -113,7 +113,7 @@ def _of_interpreter(kind: str, rest: list[str]) -> Iterator[Word]:
 
 
 def _cluster(kind: str, word: str, rest: list[str]) -> Generator[Word, None, bool]:
-    """Yield options of one letter that are written together; return whether what runs came with them."""
+    """Yield options of one letter that are written together; return whether a module or code came with them."""
     for number, letter in enumerate(word[1:], 1):
         before, value = word[:number], word[number + 1 :]
         if letter in CLUSTERED[kind]:
@@ -140,7 +140,7 @@ def _code(kind: str, word: str, value: str, rest: list[str]) -> Iterator[Word]:
         yield Word("code", word)
         return
     yield Word("option", word)
-    while kind == "shell" and rest and rest[0][0:1] in ("-", "+"):  # what stands behind -c is more options
+    while kind == "shell" and rest and rest[0][0:1] in ("-", "+"):  # words after -c are more options
         yield Word("option", rest.pop(0))
     if rest:
         yield Word("code", rest.pop(0), "-c")

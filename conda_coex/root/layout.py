@@ -41,7 +41,7 @@ class Layout:
         self.platform: str | None = None  # of the archive, if it is known
 
     def place(self, owner: Group | str, items: Iterable[Content | Link]) -> None:
-        """Put files and links of a package, or of another owner, at their paths, and remove what is there.
+        """Put files and links of a package, or of another owner, at their paths; they replace others.
 
         As in conda, all directories of a package are made before its first file.
         """
@@ -78,9 +78,10 @@ class Layout:
         self._make_parents(path)
 
     def resolve(self, path: str) -> str:
-        """Return `path` with the links in its directories followed. What is not a directory there is removed.
+        """Return `path` with the links in its directories followed.
 
-        conda makes room for a directory in the same way. Raises PackageRefused if a link leads out of the environment.
+        A file in the place of a directory is removed, as by conda. Raises PackageRefused if a link leads out of the
+        environment.
         """
         while True:
             entry = next((entry for entry in map(self.entries.get, _ancestors(path)) if entry is not None), None)
@@ -119,7 +120,7 @@ class Layout:
     def groups(self) -> list[Group]:
         """Return the files by owner, owners in the order in which they were placed.
 
-        An owner whose files were all overwritten is among them if a record may need the sha256 of one.
+        An owner with only overwritten files is among them if a record may need the sha256 of one.
         """
         for group in self._groups.values():
             group.files = []

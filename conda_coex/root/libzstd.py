@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..inputs.environment import Environment
     from .package import Package
 
-# For an environment that no solve has made: to add a channel on the command line does not help.
+# For an environment without a solve: to add a channel on the command line does not help.
 REMEDY_WITHOUT_SOLVE = "add the package zstd to the environment or to the lock file"
 NAMES = {"linux": "lib/libzstd.so.1", "osx": "lib/libzstd.1.dylib"}
 

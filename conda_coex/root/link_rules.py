@@ -134,7 +134,7 @@ def _plan_path(package: Package, path: PackagePath, python: Python | None) -> Co
 
 
 def compiled_path(source: str, version: str) -> str:
-    """Return the name that conda gives a .pyc, whatever the implementation (conda's `pyc_path`)."""
+    """Return the name that conda gives a .pyc of any implementation (conda's `pyc_path`)."""
     if version.startswith("2."):
         return source + "c"
     directory, _, name = source.rpartition("/")

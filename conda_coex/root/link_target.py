@@ -1,4 +1,4 @@
-"""Compute where symbolic links of a root lead, without a root on disk."""
+"""Compute the targets of symbolic links of a root, without a root on disk."""
 
 from __future__ import annotations
 

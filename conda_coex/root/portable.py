@@ -1,7 +1,7 @@
 """Decide whether a shell script means the same to every POSIX shell.
 
-Read is a small part of the language, in which dash, bash, busybox and others agree on result, output and errors.
-Whatever is not in it makes a script one for bash, whose language people write these scripts in.
+Only a small part of the language is known here: the part in which dash, bash, busybox and others agree on result,
+output and errors. A script with anything else is left to bash: these scripts are written for bash.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class _CommandReader(WordReader):
     def pipeline(self) -> None:
         """Read one command; pipes are not known."""
         first = self.plain()
-        if first == Word("!", "!"):  # whose `return` is a status of its own, even from within, to some shells
+        if first == Word("!", "!"):  # some shells give its `return` a status of its own, even inside of it
             first = self.plain()
             if isinstance(first, Word) and first.bare in ("return", *COMPOUND):
                 raise UnknownText
@@ -177,7 +177,7 @@ def _assigned(text: str) -> str | None:
 
 
 def is_test(*words: Word) -> bool:
-    """Return whether this is a test that POSIX leaves no doubt about: of one word, or of two that are compared."""
+    """Return whether POSIX defines this test fully: a test of one word, or a comparison of two."""
     negated = words[:1] != () and words[0].bare == "!"
     if negated and len(words) == 3:
         return words[1].bare in UNARY

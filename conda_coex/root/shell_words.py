@@ -38,12 +38,12 @@ class Word(NamedTuple):
     """One word of a script."""
 
     text: str  # as it stands in the script
-    value: str | None  # what it comes to, if it has no expansion
-    whole: bool = True  # no expansion stands outside of quotes: it stays one word
+    value: str | None  # its value, if it has no expansion
+    whole: bool = True  # all expansions are quoted: it stays one word
 
     @property
     def bare(self) -> str | None:
-        """Its text, if it has no quotes: as which keywords and commands are known."""
+        """Its text, if it has no quotes: keywords and commands are recognised by it."""
         return self.text if self.text == self.value else None
 
 
@@ -63,7 +63,7 @@ class WordReader:
         self.text, self.at = text, 0
 
     def take(self, pattern: re.Pattern[str]) -> str | None:
-        """Return the text that matches here and pass over it; None if nothing does."""
+        """Return the text that matches here and pass over it; None if there is no match."""
         found = pattern.match(self.text, self.at)
         self.at = found.end() if found else self.at
         return found[0] if found else None
@@ -121,7 +121,7 @@ class WordReader:
         return Word(text, None if None in parts else "".join(map(str, parts)), whole)
 
     def quoted(self) -> str | None:
-        """Pass over double quotes; return what stands in them, None if something is expanded."""
+        """Pass over double quotes; return the text in them, None if something is expanded."""
         start, fixed = self.at, True
         self.at += 1
         while not self.text.startswith('"', self.at):
@@ -139,7 +139,7 @@ class WordReader:
         if found[1]:
             return
         kind = self.take(re.compile(r":?[-+=]|##?|%%?"))
-        is_pattern = kind is not None and kind[0] in "#%"  # shells differ in what a value means as one
+        is_pattern = kind is not None and kind[0] in "#%"  # shells read a value as a pattern in different ways
         if is_pattern:
             self.take(PATTERN)
         while kind and not is_pattern and not self.text.startswith("}", self.at):

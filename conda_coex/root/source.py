@@ -1,4 +1,4 @@
-"""Where the bytes of a file come from, and how they are read: whole, in parts, or mapped."""
+"""The sources of bytes: files and memory. They are read as a whole, in parts, or mapped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK = 1 << 20
 
 
 class Source(abc.ABC):
-    """Where bytes come from; all methods raise OSError for a file that cannot be read."""
+    """A source of bytes; all methods raise OSError for a file that cannot be read."""
 
     @abc.abstractmethod
     def read(self) -> bytes:
@@ -81,7 +81,7 @@ class OnDisk(Source):
 
 @dataclass(frozen=True)
 class Rewritten(Source):
-    """A file that is rewritten whenever it is read, so that the result is not kept in memory."""
+    """A file that is rewritten each time it is read, so that the result is not kept in memory."""
 
     path: Path
     make: Callable[[bytes], bytes]

@@ -35,9 +35,9 @@ def assemble(
 ) -> Manifest:
     """Write the archive of a root at `output`, and return its manifest with the digest.
 
-    Contents are compressed package by package, then what only this environment has, then the app. `carry_over` first
-    copies the frames of another archive for the files that are kept; `describe` makes the manifest, without digest.
-    `python` is for hosts that have none.
+    Contents are compressed package by package, then the files that only this environment has, then the app.
+    `carry_over` first copies the frames of another archive for the files that are kept; `describe` makes the manifest,
+    without digest. `python` is for hosts that have none.
     """
     with writer.output_file(output) as stream:
         stream.seek(writer.prelude_size(platform))
@@ -54,7 +54,7 @@ def assemble(
 
 
 def _fraction(layout: Layout, update: Callable[[float], None]) -> Callable[[int], None]:
-    """Return what takes the bytes that are done, and shows the fraction of all."""
+    """Return a function that takes the number of bytes done, and shows the fraction of all."""
     total = sum(entry.size for entry in layout.entries.values() if isinstance(entry, Content)) or 1
     done = 0
 

@@ -1,4 +1,4 @@
-"""See and clear what builds keep, the frames of packages, and what archives were unpacked to, the roots."""
+"""Show and remove the frames of packages, which builds keep, and the roots, to which archives were unpacked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _find_roots() -> list[Unpacked]:
 
 
 def _roots(action: str, arguments: Namespace) -> Outcome:
-    """Do with roots what archives do with them themselves, but let conda ask."""
+    """Run the verb `cache` of an archive for roots, but let conda ask the questions."""
     if action != "clean":
         return tool_cache.execute(None, arguments, compat.environ_bytes())
     roots = _find_roots()
@@ -85,7 +85,7 @@ def list_all(*, with_roots: bool) -> Outcome:
 
 
 def _describe(path: Path) -> tuple[str, int]:
-    """Return whose frames an entry has, and their level."""
+    """Return the owner of an entry's frames, and their level."""
     entry = open_entry(path)
     if entry is None:
         return "not readable", 0

@@ -1,4 +1,4 @@
-"""Notes on what an archive asks of a host that not every host has."""
+"""Make notes on needs of an archive that not every host meets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ..root.layout import Layout
     from ..root.link_rules import PackagePlan
 
-# Where a command stands in a line of sh: at its start, behind what joins and opens commands, behind what runs another.
+# The beginning of a command in a line of sh: the start of the line, an operator or keyword before it, or a command that
+# runs another one.
 COMMAND = r"""(?:^|[;&|({!`]|\b(?:then|do|else|if|elif|while|until|exec|time|sudo|command|nohup|xargs|env|eval)\s)\s*
     (?:\w+=\S*\s+)*["']?(?:[^\s"'=;&|()]*/)?"""
 FETCHES = re.compile(
@@ -30,7 +31,7 @@ FETCHES = re.compile(
     |npm\s+(?:install|i|ci)|npx|yarn|go\s+(?:get|install)|cpanm?|playwright\s+install|rfbrowser\s+init)(?![\w.-])""",
     re.VERBOSE | re.MULTILINE,
 )
-# Functions of R, Python and Julia, wherever they stand.
+# Functions of R, Python and Julia, anywhere in the line.
 CALLS = re.compile(
     r"install\.packages\(|BiocManager::install\(|biocLite\(|download\.file\(|install_tinytex\("
     r"|(?:remotes|devtools|pak)::\w*install\w*\(|urlretrieve\(|urlopen\(|requests\.get\(|nltk\.download\("
@@ -50,7 +51,7 @@ TERMINALS = "prefix/share/terminfo/"
 
 
 def same_names(layout: Layout, platform: str) -> Iterator[str]:
-    """Yield a note on paths that a file system without upper and lower case, as macOS has it, takes for one.
+    """Yield a note on paths that differ only in case: a file system of macOS may treat them as one.
 
     Every ncurses for Linux has such paths among its terminals, and so every Python: on Linux they are not worth a note.
     """

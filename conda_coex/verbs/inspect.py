@@ -52,7 +52,7 @@ def read(path: str, *, measured: bool) -> tuple[Described, list[sizes.Owned]]:
 
 
 def files_between(path: str, other: str) -> file_differences.Differences:
-    """Return which files of the environments differ, by owner."""
+    """Return the files of the environments that differ, by owner."""
     with closing(Archive(os.fsencode(path))) as old, closing(Archive(os.fsencode(other))) as new:
         return file_differences.differ(old, new)
 

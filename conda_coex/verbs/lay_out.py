@@ -36,7 +36,7 @@ def place_packages(layout: Layout, plans: Sequence[PackagePlan]) -> None:
 def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCache, *, native: bool) -> list[str]:
     """Compile noarch Python packages, and place their .pyc files; return the sources that the host has to compile.
 
-    `native` says whether the Python of the archive runs on this machine. Another platform's sources are compiled by a
+    `native`: the Python of the archive runs on this machine. Another platform's sources are compiled by a
     Python of this machine that has the same bytecode, if there is one.
     """
     python = find_python([plan.package for plan in plans])

@@ -1,4 +1,4 @@
-"""What came of a verb, as values: verbs return one of these and print nothing, `print_outcome` shows it."""
+"""The outcomes of verbs as values: a verb returns one of these and prints nothing; `print_outcome` shows it."""
 
 from __future__ import annotations
 

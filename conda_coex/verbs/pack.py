@@ -109,7 +109,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
         *pack_notes.kept_paths(unreplaced),
         *_notes_on_host(live, find_python(packages), unmanaged, layout),
     ]
-    build = Build(live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False)  # they ran
+    build = Build(live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False)  # done
     manifest = new_archive.write(options, request.prefix, build)
     notes = [*live.environment.notes, *notes, *layout.notes]
     return new_archive.created(options.output, manifest, live.environment, notes)

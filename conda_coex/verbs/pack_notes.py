@@ -28,7 +28,7 @@ LISTED = 5  # paths that a note names
 def notes(
     found: Unmanaged, drifts: Sequence[Drift], missing: Sequence[str], restored: Sequence[str], selection: Selection
 ) -> Iterator[str]:
-    """Yield notes on files that the archive has not as the prefix has them, or not as their packages had them."""
+    """Yield notes on files that differ between the prefix and the archive, or between a package and the archive."""
     modified = [path for drift in drifts for path in drift.modified]
     yield from (f"{path} is a {what} and is left out" for path, what in found.left_out)
     if modified:
@@ -48,7 +48,7 @@ def notes(
 
 
 def of_names(others: Aliases) -> Iterator[str]:
-    """Yield by which paths the environment was known before, and which of its commands run another one."""
+    """Yield notes on former paths of the environment, and on commands that run programs of another one."""
     if others.former:
         yield f"was at another path before, and still names it, which is replaced as well: {shown(others.former)}"
     by_place: dict[str, list[str]] = {}
@@ -80,7 +80,7 @@ def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: 
 
 
 def kept_paths(kept: UnreplacedPaths) -> Iterator[str]:
-    """Yield which compiled files go on naming the builder's path."""
+    """Yield notes on compiled files that keep the builder's path."""
     if kept.pieces:
         yield (
             f"puts the environment's path together from constants, and so keeps the builder's: {shown(kept.pieces)}; "
@@ -113,7 +113,7 @@ def limits(layout: Layout) -> Iterator[str]:
 
 
 def leaving(links: Iterable[Link]) -> Iterator[str]:
-    """Yield which links lead out of the environment."""
+    """Yield notes on links that lead out of the environment."""
     found = [f"{link.path.removeprefix('prefix/')} -> {link.target}" for link in leaving_links(links, "prefix")]
     if found:
         yield f"is a link that leads out of the environment, and its target is not in the archive: {shown(found)}"

@@ -1,4 +1,4 @@
-"""The stage of a build that has pip install: staging environment, pip, what that changed, compiled. In this order."""
+"""The stage of a build in which pip installs: make a staging environment, run pip, take the changes, compile them."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class RepackRequest:
     path: str  # of the archive to repack
     archive: ArchiveOptions  # variables are added to those of the archive
     unset: tuple[str, ...] = ()  # names of variables
-    keep_app: bool = False  # even if sources are named
+    keep_app: bool = False  # also if sources are named
     no_app: bool = False
     no_env: bool = False
 
@@ -107,7 +107,7 @@ def place_app(options: ArchiveOptions, old: Archive, layout: Layout) -> None:
 
 
 def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout) -> None:
-    """Read the kept files whose content decides about an entry point; .pth files tell the directories of modules."""
+    """Read the kept files whose content matters for an entry point; .pth files name the directories of modules."""
     words = [command.without_extras for command in commands]
     own = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
     functions = [word for word in (words or own) if FUNCTION.match(word)]
@@ -117,7 +117,7 @@ def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout)
 
 
 def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[EntryPoint]:
-    """Return the new entry points, or the old ones, whose files must be there still."""
+    """Return the new entry points, or the old ones, whose files must still be there."""
     options = request.archive
     if options.commands:
         return resolve_all(options.commands, layout, None, options.variables)

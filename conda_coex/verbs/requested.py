@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def read(
     files: Sequence[str], specs: Sequence[str], choice: Choice, prefix: str | None, output: Path
 ) -> Environment | DryRun:
-    """Return the records to pack, in link order, with what pip has to add, or in a dry run the plan for these.
+    """Return the records to pack, in link order, with the sections for pip; in a dry run the plan for these.
 
     `prefix` is an existing environment's.
     """
