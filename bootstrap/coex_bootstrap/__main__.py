@@ -116,7 +116,7 @@ class Modules(object):
 
     def directory_of(self, name):
         # type: (str) -> str
-        """Return the directory of a package's modules, as `file_of` has it."""
+        """Return the directory of a package's modules, in the form of `file_of`."""
         return self.file_of(name)[: -len("/__init__.py")]
 
     def get_code(self, name):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .frames import Packed
 
-    # A place as JSON has it: frame, offset, size, [encoding, items] of each of the edits, mtime_ns.
+    # A place in JSON: frame, offset, size, [encoding, items] of each of the edits, mtime_ns.
     PlaceRow: TypeAlias = tuple[int, int, int, list[tuple[int, list[list[int]]]] | None, int]
 
 DIRECTORY = ".coex-frames"

@@ -40,7 +40,7 @@ class Piece:
 
 
 class Place(NamedTuple):
-    """Where a file lies in the frames of its group, and the EDITS of its placeholder; None: nothing to relocate.
+    """The place of a file in the frames of its group, and the EDITS of its placeholder; None: nothing to relocate.
 
     `mtime_ns` is the time of the file when it was read: one with another time may have been changed since.
     """
@@ -176,7 +176,7 @@ def _examine(content: Content, data: Buffer) -> Edits | None:
     if content.sha256 is not None and sha256_of(data) != content.sha256:
         if content.package_path is None or not isinstance(content.source, OnDisk):
             raise _unreadable(content, "it changed while it was read")
-        raise PackageDamaged("differs from what its package recorded", content.source.name)
+        raise PackageDamaged("differs from the record of its package", content.source.name)
     if content.placeholder is None or content.file_mode is None or content.edits is not None:
         return content.edits
     edits = find_edits(data, content.placeholder, content.file_mode)

@@ -189,7 +189,7 @@ class Filling:
 
 
 def make_index(payload: Payload, layout: Layout) -> IndexDraft:
-    """Return the index: rows as the payload has them, directories and links sorted."""
+    """Return the index: rows in the order of the payload, directories and links sorted."""
     index = IndexDraft()
     index.placeholders = [placeholder.encode() for placeholder in payload.placeholders]
     index.frames, index.files = payload.frames, payload.rows

@@ -65,7 +65,7 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
         pip = [f"{package['name']}=={package['version']}" for package in lock.pip]
         others = [*pip, *(f"the variable {name}" for name in variables)]
         if others:  # conda leaves these out of environments of explicit packages
-            notify([f"only the packages of conda are made again, not {', '.join(others)}, and nothing of the app"])
+            notify([f"only the packages of conda are made again, not {', '.join(others)}, and not the app"])
         return Environment(
             platform=lock.platform,
             name=Path(str(self.filename)).name.removesuffix(".coex"),

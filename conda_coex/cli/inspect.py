@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from ..verbs.outcome import Outcome
 
 ABOUT = """\
-Of one archive: platform, entry points, variables, size, needs of the host,
-digest, every package with its sizes, and the files of the application. Of two
-archives: additions, removals and changes of all that, and the files that
-differ in packages of the same version and build, in the application, and among
-the files of no package. The path of a packed environment and the compression
-level make no difference.
+One archive: its platform, entry points, variables, size, needs of the host,
+digest, every package with its sizes, and the files of the application. Two
+archives: additions, removals and changes of all these. Files that differ are
+listed for packages of the same version and build, for the application, and for
+files that do not belong to a package. The path of a packed environment and the
+compression level make no difference.
 """
 MORE = """\
 examples:

@@ -70,10 +70,10 @@ def _configure_cache(parser: ArgumentParser) -> None:
     from .archive_verbs import configure_cache
 
     describe(parser, "cache", CACHE_ABOUT, CACHE_MORE)
-    parser.add_argument("action", choices=("list", "clean", "path"), help="Show it, remove it, or print where it is.")
+    parser.add_argument("action", choices=("list", "clean", "path"), help="Show it, remove it, or print its directory.")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--frames", action="store_true", help="Of builds alone.")
-    which.add_argument("--roots", action="store_true", help="Of unpacked archives alone.")
+    which.add_argument("--frames", action="store_true", help="Only the frames of packages, which builds keep.")
+    which.add_argument("--roots", action="store_true", help="Only the roots of archives.")
     configure_cache(parser)
     add_output(parser, asks=True)
 

@@ -57,7 +57,7 @@ def configure_pack(parser: ArgumentParser) -> None:
     options.add_list(
         parser, "--exclude", "GLOB", "Leave out files and directories, by path in the environment or by name."
     )
-    options.add_list(parser, "--include", "GLOB", "Keep these, whatever --exclude and --small say.")
+    options.add_list(parser, "--include", "GLOB", "Keep these, even if --exclude or --small names them.")
     parser.add_argument(
         "--small", action="store_true",
         help="Leave out compiled Python files, static libraries, headers, documentation and tests; a note tells "

@@ -52,7 +52,7 @@ def show(outcome: Outcome, *, as_json: bool) -> int:
 
 
 def notify(notes: Iterable[str]) -> None:
-    """Print what deserves attention."""
+    """Print the notes."""
     for note in notes:
         print(_note(note), file=sys.stderr)
 

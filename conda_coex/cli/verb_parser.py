@@ -15,7 +15,7 @@ VERBS = {
     "create": "Create an executable archive of an environment and an application.",
     "pack": "Pack a live environment as it is: packages, changes to them, pip's packages, and all other files.",
     "repack": "Replace the app, the entry points or the variables of an archive; its packages stay, byte for byte.",
-    "inspect": "Show what an archive holds, which packages are large, or how two archives differ.",
+    "inspect": "Show the contents of an archive, the sizes of its packages, or the differences of two.",
     "info": "Show the contents of an archive, and its needs of a host.",
     "files": "List the files of an archive.",
     "verify": "Verify every byte of an archive and of its unpacked files.",

@@ -119,7 +119,7 @@ def _as_conda_writes(row: PathRow, target: str) -> PathRow:
 
 
 def _common_part(path: str) -> str:
-    """Return what the path of a noarch package's file and its path in the prefix have in common."""
+    """Return the part that the path of a noarch package's file and its path in the prefix have in common."""
     if path.startswith(("site-packages/", "python-scripts/")):
         return path
     found = IN_SITE_PACKAGES.match(path)

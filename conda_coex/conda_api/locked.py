@@ -140,7 +140,7 @@ def _compare(lock: Lock, package: LockedPackage, file: Path) -> None:
 
 
 def _record(lock: Lock, package: LockedPackage) -> CondaRecord:
-    """Return the record that conda makes for a URL alone; what its cache recorded before does not change it."""
+    """Return the record that conda makes for a URL alone; the records in its cache do not change it."""
     from conda.base.context import context
     from conda.common.url import has_platform
     from conda.core.package_cache_data import PackageCacheData

@@ -58,5 +58,5 @@ def checked_row(value: object) -> PathRow:
 
 
 def json_value(value: object) -> object:
-    """Return the value of an enumeration, as conda's JSON has it, and anything else as it is."""
+    """Return the value of an enumeration, as conda writes it in JSON, and anything else as it is."""
     return getattr(value, "value", value)

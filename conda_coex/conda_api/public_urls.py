@@ -10,7 +10,7 @@ from coex_bootstrap.base.urls import LOCAL_CHANNEL, without_credentials
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-MASK = "/t/<TOKEN>"  # as conda has it
+MASK = "/t/<TOKEN>"  # as in conda
 PACKAGE = re.compile(r"[^/]+\.(?:conda|tar\.bz2|whl)\Z")
 URL = re.compile(r"\b[A-Za-z][\w+.-]*:/(?:(?!::)[^\s,'\"\]])*")
 PATH = re.compile(r"(?<![\w:/.~\-])~?/(?:(?!::)[^\s,'\"\]])+")

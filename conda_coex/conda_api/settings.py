@@ -41,7 +41,7 @@ def package_caches() -> tuple[Path, ...]:
 
 
 def is_dry_run() -> bool:
-    """Return whether the command should only say what it would do (--dry-run)."""
+    """Return whether the command should only show its plan (--dry-run)."""
     from conda.base.context import context
 
     return bool(context.dry_run)

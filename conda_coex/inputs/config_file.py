@@ -59,7 +59,7 @@ class Config:
         return os.path.dirname(self.path) or "."  # noqa: PTH120 - as it was given
 
     def words(self, key: str) -> list[str]:
-        """Return an option as a command line would have it."""
+        """Return an option as words of a command line."""
         value = self.values[key]
         if isinstance(value, bool):
             return [f"--{key}"]

@@ -61,7 +61,7 @@ def plan_of(records: Sequence[CondaRecord], pip: Sequence[str] = ()) -> DryRun:
 
 @dataclass(frozen=True)
 class Environment:
-    """Records in link order, with what an environment has beside packages."""
+    """Records in link order, with the other parts of an environment."""
 
     platform: str
     records: tuple[CondaRecord, ...]

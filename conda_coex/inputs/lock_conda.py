@@ -18,7 +18,7 @@ MAIN = "main"
 
 @dataclass(frozen=True)
 class _Entry:
-    """A package of the file, checked but for what only one that is taken must not have."""
+    """A package of the file. Its other checks are only for packages that are taken."""
 
     name: str
     manager: str  # conda or pip

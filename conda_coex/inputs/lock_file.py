@@ -180,14 +180,14 @@ class LockFile:
         given = unquote(urlsplit(location).path) if location.startswith("file:") else location
         path = Path(os.path.normpath(Path(self.path).absolute().parent / given))
         if not path.exists():
-            raise self.wrong(f"names {location}, and there is no {path}", "put it beside the lock file, where it was")
+            raise self.wrong(f"names {location}, and there is no {path}", "put it beside the lock file again")
         return path
 
     def lock(
         self, platform: str, packages: Iterable[LockedPackage], channels: Iterable[str] = (), pip: Sequence[str] = (),
         notes: Sequence[str] = (),
     ) -> Lock:  # fmt: skip
-        """Return what the file pins: conda packages, each once, and lines for pip.
+        """Return the pinned packages of the file: conda packages, each once, and lines for pip.
 
         If only some lines have hashes, there are two sections: pip wants a hash for all packages of a file, or for
         none.

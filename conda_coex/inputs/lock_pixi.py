@@ -60,7 +60,7 @@ def _platform(file: LockFile, wanted: str, by_platform: dict[str, object]) -> st
 
 
 def _described(file: LockFile, entry: object) -> tuple[tuple[str, str], dict[str, object]]:
-    """Return the manager and the location of a package, and all that is said of it."""
+    """Return the manager and the location of a package, and its other fields."""
     found: dict[str, object] = entry if isinstance(entry, dict) else {}
     for manager in MANAGERS:
         location = found.get(manager)

@@ -32,7 +32,7 @@ class Variable(NamedTuple):
 
     @property
     def row(self) -> Row:
-        """The variable as the manifest has it."""
+        """The variable as a row of the manifest."""
         return {"name": self.name, "value": self.value, "default": self.default}
 
 

@@ -132,7 +132,7 @@ class _Mark(Protocol):
 
 
 class _Event(Protocol):
-    """What both parsers yield; a kind of event has only some of the fields behind the first."""
+    """An event of both parsers; a kind of event has only some of the fields behind the first."""
 
     start_mark: _Mark
     anchor: str | None  # of values and aliases

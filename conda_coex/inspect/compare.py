@@ -21,7 +21,7 @@ LISTED = 5  # files of an owner that are named
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs in one subject: names with their value, or with [old, new]."""
+    """The differences in one subject: names with their value, or with [old, new]."""
 
     added: dict[str, str]
     removed: dict[str, str]
@@ -35,7 +35,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs in two archives; sizes are [old, new] in bytes."""
+    """The differences of two archives; sizes are [old, new] in bytes."""
 
     subjects: dict[str, Changes]
     files: Mapping[str, Mapping[str, list[str]]]  # of the environments: {owner: {added|removed|changed: paths}}

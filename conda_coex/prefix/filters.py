@@ -47,7 +47,7 @@ class Selection:
         return matches(path, self.include)
 
     def takes(self, path: str, size: int) -> bool:
-        """Return whether a file is selected, and count in `saved` what `small` leaves out."""
+        """Return whether a file is selected, and count in `saved` the files that `small` leaves out."""
         kind = self.leaves_out(path)
         if kind is not None and kind != "excluded":
             files, total = self.saved.get(kind, (0, 0))

@@ -54,8 +54,8 @@ def collect_unmanaged(
     """Return the files of `prefix`, without `managed` (paths relative to it), as they will be in the root.
 
     A file that names the prefix by one of `names`, by default its given and its real path, gets that as its
-    placeholder. Of cached .pyc files, only those in `of_packages` are taken. Links into the prefix become relative.
-    Raises FileChanged for a file that cannot be read.
+    placeholder. Only those cached .pyc files are taken that are in `of_packages`. Links into the prefix become
+    relative. Raises FileChanged for a file that cannot be read.
     """
     tree = tree or walk(prefix)
     names = tuple(names) or names_of(prefix)

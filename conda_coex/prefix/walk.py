@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Files and directories of conda and pip in the prefix that do not belong to the environment; settings may have a token.
 OF_CONDA = {".condarc", "pip.conf", "pkgs", "envs", "conda-bld", "locks", ".condatmp", ".conda", ".cph_tmp"}
-# Files of conda that an archive writes anew, and pixi's notes on the place of its project.
+# Files of conda for which an archive has its own, and pixi's notes on the place of its project.
 RECORDS = re.compile(r"conda-meta/([^/]+\.json|created_at|history|state|[^/]+\.log|pixi\w*)\Z")
 CACHES = {".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints", ".DS_Store"}
 VERSION_CONTROL = {".git", ".hg", ".svn", ".bzr"}

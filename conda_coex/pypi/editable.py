@@ -37,7 +37,7 @@ BUILT = ("build", "dist")  # if these are not packages
 
 @dataclass
 class Brought:
-    """Where the sources of projects will be: `homes` are the real paths of their directories."""
+    """The places for the sources of projects: `homes` are the real paths of their directories."""
 
     names: tuple[str, ...] = ()  # of the prefix
     homes: dict[str, str] = field(default_factory=dict)  # directory, name below HOME

@@ -181,7 +181,7 @@ def refuse(items: Iterable[Content | Link], names: Sequence[str], *, brought: bo
         return
     listed = ", ".join(f"{name} -> {place}" for name, place in found)
     if brought:
-        what = f"what the environment imports cannot be brought along, because of how it is named ({listed})"
+        what = f"the sources that the environment imports cannot be brought along, because of their names ({listed})"
         remedy = "install it with `pip install PATH`, or leave it out with --exclude NAME"
     else:
         what = f"the environment imports from outside of it, as by an editable install ({listed})"
@@ -200,7 +200,7 @@ def refuse_rebuilding(items: Iterable[Content | Link]) -> None:
         found = BUILDER.match(_name_in_site(item) or "") if item.path in modules else None
         if found is not None and isinstance(item, Content) and (found["meson"] or _builds(_text(item))):
             kind = "meson-python" if found["meson"] else "scikit-build-core"
-            what = f"an editable install of {kind} is built anew when it is imported ({modules[item.path]})"
+            what = f"an editable install of {kind} is built again when it is imported ({modules[item.path]})"
             raise InputError(what, remedy="install it with `pip install PATH`, or leave it out with --exclude NAME")
 
 

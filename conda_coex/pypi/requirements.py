@@ -42,7 +42,7 @@ def gather(sections: Iterable[PipSection]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a line stands."""
+    """The place of a line."""
 
     home: Path  # of the environment file
     near: Path  # the directory of the file that the line is in

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .entry_command import EntryCommand
     from .layout import Layout
 
-ACTIVE = "leave out what runs it in an environment: that of the archive is active"
+ACTIVE = "leave out words that enter an environment: that of the archive is active"
 # First words that are not commands, with the remedy for each.
 MEANT = {
     "conda": ACTIVE, "mamba": ACTIVE, "micromamba": ACTIVE, "pixi": ACTIVE, "poetry": ACTIVE, "uv": ACTIVE,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PYTHON = re.compile(r"(python|pypy)[0-9.]*w?")
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
-# Of each interpreter: options whose next word is theirs, and options whose next word is code.
+# Options of each interpreter: those with a value in the next word, and those with code in the next word.
 VALUES = {
     "python": {"-W", "-X", "-Q", "--check-hash-based-pycs"},
     "shell": {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"},

@@ -63,7 +63,7 @@ def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: 
     if users:
         yield (
             f"pip installed for you alone (`pip install --user`), and so not in the archive: {shown(users)}; install "
-            "into the environment what it needs of these"
+            "those that it needs into the environment"
         )
     if outside:
         pairs = [f"{path} ({place})" for path, place in outside.items()]
@@ -109,7 +109,7 @@ def limits(layout: Layout) -> Iterator[str]:
         nowhere = [path for path in short if rooms[path] < SHORTEST]
         what = f"no host has so short a path that the archive could start: {shown(nowhere)} has room for {room} bytes"
         raise InputError(f"{what}, and the shortest place takes {SHORTEST}", remedy=remedy)
-    yield f"the archive unpacks only where its prefix has at most {room} bytes, because of {shown(short)}: {remedy}"
+    yield f"the archive unpacks only if its prefix has at most {room} bytes, because of {shown(short)}: {remedy}"
 
 
 def leaving(links: Iterable[Link]) -> Iterator[str]:

@@ -208,7 +208,7 @@ def test_script_that_ends_the_start(
     line = ("--from-prefix", tmp_path / "env", "--entrypoint", "sh entry", "--fast", "-o", "app.coex")
     told = conda("coex", "pack", *line, cwd=tmp_path)
     (note,) = [line for line in told.stderr.splitlines() if "the activation script a.sh has " in line]
-    assert f" has {named}: where that is reached, a start ends before the entry point runs" in note
+    assert f" has {named}: if a start reaches it, the start ends before the entry point runs" in note
     for _ in "cold", "warm":
         status, found, said = start(tmp_path / "app.coex", tmp_path / "store", {})
         assert (status, found) == (0, {})

@@ -260,7 +260,7 @@ def test_package_that_was_edited_through_a_hard_link(
         file.write_text("B" * 10)
         refused = build()
         assert refused.returncode == 1
-        assert f"{name}: differs from what its package recorded" in refused.stderr
+        assert f"{name}: differs from the record of its package" in refused.stderr
         file.write_text("A" * 10)
 
 

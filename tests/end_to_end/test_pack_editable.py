@@ -50,8 +50,8 @@ def test_refused_by_name(conda: Conda, live: Live, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("_mine_editable_loader.py", "", "meson-python is built anew when it is imported (mine.pth)"),
-        ("_mine_editable.py", SCIKIT, "scikit-build-core is built anew when it is imported (mine.pth)"),
+        ("_mine_editable_loader.py", "", "meson-python is built again when it is imported (mine.pth)"),
+        ("_mine_editable.py", SCIKIT, "scikit-build-core is built again when it is imported (mine.pth)"),
         ("mine.txt", "", "mine.pth leads to {home}, which is more than the sources of a project"),
     ],
 )

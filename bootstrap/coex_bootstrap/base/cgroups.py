@@ -1,4 +1,4 @@
-"""Find the cgroups of this process, whose files say how much it may use (cgroups(7))."""
+"""Find the cgroups of this process: their files limit its memory and its processors (cgroups(7))."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

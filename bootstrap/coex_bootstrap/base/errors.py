@@ -90,7 +90,7 @@ class Unreadable(CoexError):
     """The content of a file led to an unexpected error."""
 
     wording = "not a coex archive that can be read (%s)"
-    advice = "get a fresh copy of the file; if it is as it was made, report this with what COEX_TRACE=1 shows"
+    advice = "get a fresh copy of the file; if it is as it was made, report this with the output of COEX_TRACE=1"
 
 
 class Misuse(CoexError):

@@ -1,4 +1,4 @@
-"""Set up this process for a start, whatever state the caller left it in, and restore that for the entry point."""
+"""Set up this process for a start in any state that the caller left it in, and restore that for the entry point."""
 
 import fcntl
 import os

@@ -100,7 +100,7 @@ def _beating(count, beat):
 
 def _start_some(count, children, work, numbers, feed, delayed):
     # type: (int, List[Tuple[int, int]], Work[Result], int, int, DelayedSignals) -> None
-    """Append (pid, pipe) of `count` workers to `children`, fewer if the limits of this user or process allow no more."""
+    """Append (pid, pipe) of `count` workers to `children`, fewer if the limits of this user or process demand it."""
     for _ in range(count):
         try:
             children.append(_start(work, numbers, feed, [pipe for _, pipe in children], delayed))

@@ -66,7 +66,7 @@ class Archive(object):
         self.manifest = form.load_manifest(self.members[form.MANIFEST])
         others = dict((n, data) for n, data in self.members.items() if n != form.MANIFEST)
         if form.digest(self.manifest, others) != self.manifest.digest:
-            raise ArchiveDamaged("its content is not what its digest says")
+            raise ArchiveDamaged("its content differs from its digest")
         self._check_python()
         self._index = None  # type: Optional[Index]
         self._check_size()
@@ -152,7 +152,7 @@ class Archive(object):
         # type: () -> None
         """Open the file again after a fork, if reads move the file position, which the processes share; raises CoexError."""
         if compat.READS_AT:
-            return  # and the file stays the one that it is, whatever its path leads to now
+            return  # it is still the same file, even if its path leads to another one now
         try:
             again = open(self.path, "rb")
         except EnvironmentError as error:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:  # rows of the manifest
     PostLink = TypedDict("PostLink", {"name": str, "version": str, "build_number": int})
     CarriedPython = TypedDict("CarriedPython", {"id": str, "version": str, "size": int})
     Sources = TypedDict("Sources", {"python": str, "sources": List[str]})
-    # Sizes are in bytes. Beside these, a package has its build_number and size as its record has them.
+    # Sizes are in bytes. Beside these, a package has its build_number and size as in its record.
     Package = TypedDict("Package", {
         "name": str, "version": str, "build": str, "channel": Optional[str], "subdir": Optional[str],
         "url": Optional[str], "md5": Optional[str], "sha256": Optional[str], "license": Optional[str],
@@ -215,7 +215,7 @@ def python_offset(manifest, members):
 
 def python_mark(manifest, members):
     # type: (Manifest, Dict[str, bytes]) -> bytes
-    """Return the place of the carried Python as the prelude has it: ID OFFSET SIZE, or blanks alone if there is none."""
+    """Return the place of the carried Python for the prelude: ID OFFSET SIZE, or only blanks if there is none."""
     if PYTHON not in members:
         return NO_PYTHON
     words = "%s %d %d" % (python_id(members[PYTHON]), python_offset(manifest, members), len(members[PYTHON]))

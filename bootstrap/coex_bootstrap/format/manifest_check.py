@@ -122,7 +122,7 @@ def _is_list_of(is_item):
 
 def _are_requirements(value):
     # type: (object) -> bool
-    """Return whether a value is {virtual package: [constraint]}, as many and as long as packages have them."""
+    """Return whether a value is {virtual package: [constraint]}, no more and no longer than in packages."""
     return isinstance(value, dict) and all(_is_requirement(name, constraints) for name, constraints in value.items())
 
 

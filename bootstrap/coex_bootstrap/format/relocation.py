@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         ("kind", bytes), ("placeholder", str), ("edits", Optional[Edits]), ("python", bytes), ("slots", Tuple[Slot, ...]),
     ])
 else:
-    # Of a kind, the fields that it has: `placeholder` and `edits` of t and b, `python` of e, `slots` of h.
+    # The fields of each kind: `placeholder` and `edits` of t and b, `python` of e, `slots` of h.
     # Edits are (number of the encoding, items). An item of a text is (offset, whether blanks are escaped), an item of a
     # binary is (offset, ..., end) or (offset,).
     Relocation = namedtuple("Relocation", "kind placeholder edits python slots")

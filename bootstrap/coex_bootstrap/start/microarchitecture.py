@@ -1,4 +1,4 @@
-"""Tell whether the processor of this host has the features of a microarchitecture of `__archspec`."""
+"""Find out whether the processor of this host has the features of a microarchitecture of `__archspec`."""
 
 import os
 import re
@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Optional, Set
 
-# Names of archspec, each with the names that it contains and the flags, as proc(5) has them, that it adds. Linux does
-# not show all features of the generic armv8 and armv9. These are not here, and refuse no host.
+# Names of archspec, each with the names that it contains and the flags that it adds, by their names in proc(5). Linux
+# does not show all features of the generic armv8 and armv9. These are not here, and refuse no host.
 TABLE = """\
 x86_64_v2 cx16 lahf_lm mmx popcnt sse sse2 sse3 sse4_1 sse4_2 ssse3
 x86_64_v3 x86_64_v2 abm avx avx2 bmi1 bmi2 f16c fma movbe xsave

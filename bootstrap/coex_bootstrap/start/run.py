@@ -108,7 +108,7 @@ def make_ready(places, archive, environ, trace):
 
 def say_place(places, store, refused, environ, trace):
     # type: (List[Store], Store, List[str], Dict[bytes, bytes], Trace) -> None
-    """Say on a terminal that another place than the first choice was taken, and why; COEX_TRACE is told in any case."""
+    """Say on a terminal that another place than the first choice was taken, and why; with COEX_TRACE in any case."""
     path = compat.one_line(store.path)
     trace.say("place %s: %s" % (path, reason(places, store, refused)))
     others = passed_over(places, store, refused)

@@ -216,7 +216,7 @@ def touch(path):
 
 def last_change(path):
     # type: (bytes) -> Optional[float]
-    """Return the time of a file as its server has it, in seconds; None if it cannot be opened."""
+    """Return the time of a file on its server, in seconds; None if it cannot be opened."""
     try:
         stream = os.open(path, os.O_RDONLY)
     except EnvironmentError:

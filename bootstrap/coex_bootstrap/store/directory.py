@@ -133,7 +133,7 @@ class Replacement(object):
 
 def beside(path):
     # type: (bytes) -> bytes
-    """Return a path in the same directory that nothing has, short whatever the given one is."""
+    """Return an unused path in the same directory, short even if the given one is long."""
     return os.path.dirname(path) + b"/.coex-" + hexlify(os.urandom(8))
 
 

@@ -1,4 +1,4 @@
-"""Tell the types of the file systems that paths are on, and which of them a server has."""
+"""Find the types of the file systems that paths are on, and recognise those of servers."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def file_system(path):
 def file_systems(paths):
     # type: (Iterable[bytes]) -> List[Tuple[bytes, List[bytes]]]
     """Return type and options of the file system of each path."""
-    real = [os.path.realpath(path) for path in paths]  # before the list is read: automounters mount what is looked at
+    real = [os.path.realpath(path) for path in paths]  # before the list is read: automounters mount a place when it is looked at
     if sys.platform == "darwin":
         return [(_type_on_macos(path), []) for path in real]
     mounts = _mounts()
@@ -45,7 +45,7 @@ def is_of_server(kind):
 
 def _mounts():
     # type: () -> List[Tuple[bytes, bytes, List[bytes]]]
-    """Return (place, type, options) of what is mounted (proc_pid_mountinfo(5)), the latest last; empty if /proc is missing."""
+    """Return (place, type, options) of all mounts (proc_pid_mountinfo(5)), the latest last; empty if /proc is missing."""
     try:
         with open(MOUNTS, "rb") as stream:
             lines = stream.read().splitlines()

@@ -1,4 +1,4 @@
-"""Choose the places where an archive may unpack, best first, and say why one was taken.
+"""Choose the places in which an archive may unpack, best first, with the reason for the choice.
 
 A place of this host comes before one of a server: a program that starts opens hundreds of files, and each of them costs
 a server several messages, for every start on every host.

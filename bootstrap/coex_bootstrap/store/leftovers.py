@@ -137,5 +137,5 @@ def discard(path, claim):
 
 def cannot_be_moved(error):
     # type: (EnvironmentError) -> bool
-    """Return whether a directory cannot be renamed because it is in a layer below this one, as images have them (overlayfs)."""
+    """Return whether a directory cannot be renamed because it is in a layer below this one, as in images (overlayfs)."""
     return error.errno == errno.EXDEV

@@ -40,7 +40,7 @@ class Step(object):
         # type: () -> str
         """Return the reason for a refusal if others may write to it, with the remedy."""
         path = compat.one_line(self.path)
-        remedy = "chmod go-w %s and remove what others have put there" if self.is_last else "chmod +t or go-w %s"
+        remedy = "chmod go-w %s and remove files of others in it" if self.is_last else "chmod +t or go-w %s"
         words = (self.owner, self.group, self.mode, remedy % path)
         return self._words("writable by others (uid %d, gid %d, mode %o; %s)" % words)
 

@@ -67,9 +67,9 @@ def size(words):
 def configure(parser):
     # type: (ArgumentParser) -> None
     """Add the options of `cache` to a parser."""
-    parser.add_argument("action", choices=("list", "clean", "path"), help="show the roots, remove some, or print where they are")
+    parser.add_argument("action", choices=("list", "clean", "path"), help="show the roots, remove some, or print their directory")
     add_conditions(parser)
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be removed")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="show the roots that would be removed, and remove none")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
 
 
@@ -81,7 +81,7 @@ def add_conditions(parser):
     parser.add_argument("--larger-than", type=size, metavar="SIZE", help="clean: those that take more: 500MB, 10GB")
     parser.add_argument("--name", metavar="GLOB", help="clean: those of archives with such a name")
     parser.add_argument(
-        "--max-size", type=size, metavar="SIZE", help="clean: those started longest ago, until all others take no more"
+        "--max-size", type=size, metavar="SIZE", help="clean: those started longest ago, until all others fit"
     )
 
 

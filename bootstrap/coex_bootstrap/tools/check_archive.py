@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..unpack.zstd import Decoder
 
     Look = Callable[[int, bytes], Any]
-    Damage = Dict[str, object]  # `part`, `what`, where known `offset` and `size` in the file, `frame`
+    Damage = Dict[str, object]  # `part`, `what`; if known, `offset` and `size` in the file, `frame`
 
 
 class Examined(Archive):
@@ -124,7 +124,7 @@ def _check_gaps(archive):
 
 def _check_python(archive):
     # type: (Archive) -> List[Damage]
-    """Return the damage if the carried Python is not where the prelude, which reads no zip, looks for it."""
+    """Return the damage if the carried Python is not at its place for the prelude, which does not read the zip."""
     if form.PYTHON not in archive.members:
         return []
     data = archive.members[form.PYTHON]

@@ -131,7 +131,7 @@ def total_size(roots):
 
 
 class Freed(object):
-    """Adds up what the removal of roots frees: a file that is shared is gone with its last name."""
+    """Adds up the bytes that a removal of roots frees: a shared file is gone with its last name."""
 
     def __init__(self):
         # type: () -> None

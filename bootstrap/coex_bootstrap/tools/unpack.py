@@ -40,8 +40,8 @@ command is killed, run it again: it starts from the beginning. --app puts the fi
 archive for another platform is unpacked too: its environment can be looked at and copied, and does not run here. The
 archive's own variables (--env) become variables of the environment, as `conda env config vars set` makes them.
 
-With --store, a root as a start makes it, in a store that may be read-only from then on: whoever has COEX_ROOT=DIR in
-the environment starts the archive from there.
+With --store, a root as a start makes it, in a store that may be read-only from then on. Users with COEX_ROOT=DIR in the
+environment start the archive from there.
 
 examples:
   CALL -p ~/envs/tool
@@ -59,7 +59,7 @@ def configure(parser):
 
 def execute(path, options, environ):
     # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
-    """Unpack the archive at `path`; if that fails, nothing of it is left."""
+    """Unpack the archive at `path`; if that fails, nothing is left."""
     if bool(options.prefix) == bool(options.store):
         raise Misuse("say where to unpack: -p PREFIX or --store DIR")
     if options.app and not options.prefix:
@@ -197,7 +197,7 @@ class Environment(object):
 
 def notes_on_platform(manifest):
     # type: (Manifest) -> Iterator[str]
-    """Yield what a host of another platform could not do for an environment."""
+    """Yield notes on steps that a host of another platform cannot do for an environment."""
     yield "the environment is for %s, and does not run on this host, which is %s" % (manifest.platform, host_platform())
     if manifest.post_link:
         names = ", ".join(sorted(set(each["name"] for each in manifest.post_link)))

@@ -36,7 +36,7 @@ the root, such as compiled Python, are counted and are not damage. Changes that 
 before the root was ready are not damage either.
 
 Without an option the file is verified, and its root if there is one in the places where a start looks for it
-(COEX_ROOT, or the user's caches). `repair` mends a root; a damaged file has to be fetched again. The code that
+(COEX_ROOT, or the user's caches). `repair` repairs a root; a damaged file has to be fetched again. The code that
 verifies is the archive's own with COEX_TOOLS: for a file that you do not trust, use `conda coex verify`.
 
 examples:

@@ -51,7 +51,7 @@ def _load(archive, directory):
 
 def _temporary_place():
     # type: () -> Optional[str]
-    """Return a directory where nobody else can change what this process loads; None if there is none."""
+    """Return a directory in which nobody else can change the library that this process loads; None if there is none."""
     import tempfile
 
     for place in (tempfile.gettempdir(), "/tmp", "/var/tmp"):

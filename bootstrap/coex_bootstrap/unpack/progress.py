@@ -24,13 +24,13 @@ STEP = 0.1
 
 def is_wanted(environ):
     # type: (Dict[bytes, bytes]) -> bool
-    """Return whether a person is there who wants to be told, and has not asked for the stages instead."""
+    """Return whether to show the line: on a terminal, unless the user asked for silence or for the stages."""
     wanted = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
     return wanted and os.isatty(2)
 
 
 class Progress(object):
-    """Counts what all processes decode, through a pipe, and shows it by a thread that starts after them."""
+    """Counts the decoded bytes of all processes through a pipe, and shows them by a thread that starts after them."""
 
     def __init__(self, archive, environ, doing="unpacking"):
         # type: (Archive, Dict[bytes, bytes], str) -> None
@@ -43,7 +43,7 @@ class Progress(object):
 
     def counted(self, decoder):
         # type: (Decoder) -> Decoder
-        """Return a decoder that tells of each frame; a full pipe is passed over, its reader is only late."""
+        """Return a decoder that reports each frame; it passes over a full pipe, because the reader is only late."""
         if not self.wanted:
             return decoder
         self.reading, self.writing = os.pipe()

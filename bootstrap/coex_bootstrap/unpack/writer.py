@@ -71,8 +71,7 @@ class Writer(object):
     """Writes files frame by frame; `hashes` collects the sha256 of relocated files by row.
 
     A unit of its work is a frame, or all frames of large files that are relocated. Those units come first, the largest
-    before all, because others would wait for them at the end. Of the frames that are `linked`, the plain files are
-    there already.
+    before all, because others would wait for them at the end. The plain files of `linked` frames are there already.
     """
 
     def __init__(self, expected, work, linked):

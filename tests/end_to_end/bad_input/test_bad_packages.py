@@ -59,7 +59,7 @@ CASES = [
         bad("escape-through-link"),
         "the link share/outside of escape-link-1.0-0 leads out of the environment, and a file lies behind it",
     ),
-    Case("forged file", bad("bad-hash"), "share/bad-hash/file.txt: differs from what its package recorded; "),
+    Case("forged file", bad("bad-hash"), "share/bad-hash/file.txt: differs from the record of its package; "),
     Case("forged package file", bad("bad-hash"), f"bad-hash-1.0-0.conda {ITSELF}"),
     Case(
         "truncated",
@@ -132,7 +132,7 @@ def shorten(package: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        pytest.param(change, "bin/cprog: differs from what its package recorded", id="changed"),
+        pytest.param(change, "bin/cprog: differs from the record of its package", id="changed"),
         pytest.param(shorten, "bin/cprog: has ", id="shorter"),
         pytest.param(
             lambda package: (package / "bin/cprog").unlink(), "bin/cprog: missing from the package", id="removed"

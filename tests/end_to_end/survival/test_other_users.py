@@ -298,7 +298,7 @@ def test_planted_start(survivor: Survivor, place: Path, home: Path) -> None:
     store = make(place / "x/store", 0, 0o1777)
     plant(store, name_of_root(survivor, place))
     said = refused(survivor, COEX_ROOT=store)
-    mend = f"chmod go-w {store} and remove what others have put there"
+    mend = f"chmod go-w {store} and remove files of others in it"
     assert f"{store}: writable by others (uid 0, gid 0, mode 1777; {mend}); name another" in said
     store.chmod(0o755)
     works(survivor, user=0, COEX_ROOT=store)  # root does not start what was planted, and puts it aside

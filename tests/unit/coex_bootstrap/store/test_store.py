@@ -76,7 +76,7 @@ def test_refuses_what_others_can_write_to(place, mode, explicit):
     os.chmod(path, mode)
     why = refusal(path, explicit)
     who = (os.geteuid(), os.stat(path).st_gid, mode, compat.native(path))
-    mend = "chmod go-w %s and remove what others have put there"
+    mend = "chmod go-w %s and remove files of others in it"
     assert why == ("writable by others (uid %d, gid %d, mode %o; " + mend + ")") % who
     assert os.listdir(path) == []
 

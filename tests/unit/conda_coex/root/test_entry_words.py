@@ -162,7 +162,7 @@ def test_notes(layout: Layout, value: str, note: str) -> None:
         ("python run", r"run: is a directory without a __main__.py"),
         ("MY_PATH=src python app.py", r"if MY_PATH is a variable: --env MY_PATH=src"),
         ("exec tool", r"leave out exec"),
-        ("conda run -n x python app.py", r"leave out what runs it in an environment: that of the archive is active"),
+        ("conda run -n x python app.py", r"leave out words that enter an environment: that of the archive is active"),
         ("python /x/pkg/main.py", r"/x/pkg/main.py: the entry point runs it, and it is not here; write pkg/main.py"),
         ("app.py:main", r"write app:main"),
         ("pkg/main.py:run", r"write pkg.main:run"),

@@ -28,7 +28,7 @@ def test_long_prefix_limits_nothing() -> None:
 def test_shortest_comes_first() -> None:
     envs = "/home/me/miniconda3/envs"
     (said,) = limits(layout(a=f"{envs}/some-project", b=f"{envs}/a-project", c="/x" * 70))
-    assert said.startswith("the archive unpacks only where its prefix has at most 34 bytes, because of b, a:")
+    assert said.startswith("the archive unpacks only if its prefix has at most 34 bytes, because of b, a:")
 
 
 def test_what_starts_nowhere_is_refused() -> None:
