@@ -6,7 +6,6 @@ from ..base.pipes import nothing
 from ..store.directory import write_file
 from .activate import needed_shell, write_activation
 from .launch import write_start
-from .post_link import compile_sources, run_post_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,11 +30,19 @@ class Finish(object):
         # type: (Optional[Sequence[PostLink]]) -> None
         """Run all post-link scripts, or some; raises ScriptFailed with the output of the one that failed."""
         manifest = self.manifest if scripts is None else self.manifest.replace(post_link=scripts)
+        if not manifest.post_link:
+            return
+        from .post_link import run_post_link
+
         run_post_link(manifest, self.path, self.environ, self.write_activation, self.beat, self.prefix)
 
     def compile(self):
         # type: () -> None
         """Compile the Python sources that the builder could not compile."""
+        if not self.manifest.compile:
+            return
+        from .post_link import compile_sources
+
         compile_sources(self.manifest, self.path, self.environ, self.beat, self.prefix, self.write)
 
     def write_activation(self, path, write=None):

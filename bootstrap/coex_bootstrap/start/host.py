@@ -5,7 +5,6 @@ import re
 import sys
 
 from ..base.errors import HostUnfit
-from .microarchitecture import unmet_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +54,8 @@ def unfit(name, constraint):
     # type: (str, str) -> Optional[str]
     """Return this host's version of a virtual package if it does not meet the constraint; None if it does."""
     if name == ARCHSPEC:
+        from .microarchitecture import unmet_by
+
         override = os.environ.get("CONDA_OVERRIDE_ARCHSPEC")
         return "none" if override == "" else unmet_by(constraint, override)
     if name not in KNOWN:

@@ -1,6 +1,7 @@
 """Run an archive: the numbered flow of the architecture page, and the only place that knows its order.
 
-All modules are loaded before the first stage: the archive may be moved or removed while it is unpacked.
+The archive may be moved or removed while it is unpacked: its modules are in memory from the beginning on. To compile
+one takes a first start a millisecond, so that functions import the modules that few starts need.
 """
 
 import os
@@ -16,8 +17,6 @@ from ..store.boot import in_doubt, keep
 from ..store.claim import Claim
 from ..store.directory import Directory
 from ..store.ladder import find_ready, passed_over, reason, stores
-from ..store.refused import no_place, unusable
-from ..unpack.codesign import load_signer
 from ..unpack.decoder import load_decoder
 from ..unpack.link import LIST, Neighbours
 from ..unpack.progress import Progress, is_wanted
@@ -25,8 +24,6 @@ from ..unpack.writer import unpack
 from .finish import Finish
 from .host import check_host
 from .launch import start
-from .rosetta import continue_in, find_native_python
-from .survived import is_lost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,13 +52,15 @@ def run(path, arguments, environ, process):
     trace = Trace(environ)
     archive = Archive(path)
     trace.done("open the archive")
-    native = find_native_python(archive.manifest.platform)
-    if native is not None:
-        archive.close()
-        process.give_back()
-        continue_in(native, path, arguments, environ)
+    if sys.platform == "darwin":
+        from .rosetta import continue_in, find_native_python
+
+        native = find_native_python(archive.manifest.platform)
+        if native is not None:
+            archive.close()
+            process.give_back()
+            continue_in(native, path, arguments, environ)
     check_host(archive.manifest)
-    load_signer(archive.manifest.platform)  # loads a module, while the archive is still there
     trace.done("check the host")
     places = stores(environ)
     root = ready_root(places, archive, environ, trace)
@@ -77,6 +76,8 @@ def ready_root(places, archive, environ, trace):
     root = find_ready(places, archive.manifest)
     lost = False
     if root is not None and in_doubt(root.path):
+        from .survived import is_lost
+
         lost = is_lost(archive, root.path)
         trace.done("look at a root of an earlier boot")
     if root is not None:
@@ -103,6 +104,8 @@ def make_ready(places, archive, environ, trace):
             except StoreUnusable as error:
                 why = error.what
         refused.append("%s: %s" % (compat.one_line(store.path), why))
+    from ..store.refused import no_place
+
     raise no_place(places, refused)
 
 
@@ -137,6 +140,8 @@ def obtain(archive, root, environ, trace):
                 if claim.held():
                     raise
     except EnvironmentError as error:
+        from ..store.refused import unusable
+
         raise unusable(error, root.store.path)
     finally:
         claim.release()

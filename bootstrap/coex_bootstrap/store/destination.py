@@ -10,7 +10,8 @@ from binascii import hexlify
 
 from .claim import gone, this_host, this_process
 from .directory import at, open_directory, within, write_file
-from .removal import empty, is_of_user_alone, is_own, remove
+from .removal import empty, remove
+from .trust import is_of_user_alone, is_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

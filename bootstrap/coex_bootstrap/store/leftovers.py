@@ -9,7 +9,8 @@ import os
 from ..base.errors import StoreUnusable
 from ..format.manifest import ID_LENGTH
 from .claim import gone, last_change, touch
-from .removal import is_own, remove, remove_in_place
+from .removal import remove, remove_in_place
+from .trust import is_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

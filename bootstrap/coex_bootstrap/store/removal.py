@@ -7,25 +7,11 @@ import stat
 from ..base.compat import path_bytes
 from . import directory
 from .directory import at, open_directory, within
+from .trust import is_of_user_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Container
-
-
-def is_own(path):
-    # type: (bytes) -> bool
-    """Return whether a path is a directory of this user that nobody else may write to."""
-    try:
-        return is_of_user_alone(os.lstat(path))
-    except EnvironmentError:
-        return False
-
-
-def is_of_user_alone(state):
-    # type: (os.stat_result) -> bool
-    """Return whether a state is of a directory of this user that nobody else may write to."""
-    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
 
 
 def remove(path):

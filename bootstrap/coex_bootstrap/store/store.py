@@ -9,8 +9,6 @@ from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
 from .claim import HELD
 from .directory import Directory
-from .leftovers import clear_away, discard, sweep, was_ready
-from .removal import remove
 from .trust import distrust, distrust_made
 
 TYPE_CHECKING = False
@@ -158,6 +156,8 @@ class Root(object):
         own = os.path.basename(claim.path)
         half = os.path.lexists(self.path) and not os.path.lexists(self.start)
         if half or any(b"." in name for name in names if name not in (own, TAG)):
+            from .leftovers import discard, sweep, was_ready
+
             if half and not was_ready(self.path):
                 discard(self.path, claim)
             sweep(claim)
@@ -178,12 +178,17 @@ class Root(object):
             except EnvironmentError as error:
                 if error.errno not in HELD + (errno.ENOTDIR,) and not os.path.lexists(self.path):
                     raise
+            from .leftovers import clear_away
+
             clear_away(self.path, claim)
         return False
 
     def withdraw(self, work, directory, claim):
         # type: (bytes, Optional[Directory], Claim) -> None
         """Remove the files of this process, in the work directory or the root, unless the root is ready: it may be in use."""
+        from .leftovers import discard
+        from .removal import remove
+
         if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
             discard(self.path, claim)
         remove(work)

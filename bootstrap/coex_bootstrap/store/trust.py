@@ -114,6 +114,21 @@ def distrust_made(path, is_right, owners):
     return None
 
 
+def is_own(path):
+    # type: (bytes) -> bool
+    """Return whether a path is a directory of this user that nobody else may write to."""
+    try:
+        return is_of_user_alone(os.lstat(path))
+    except EnvironmentError:
+        return False
+
+
+def is_of_user_alone(state):
+    # type: (os.stat_result) -> bool
+    """Return whether a state is of a directory of this user that nobody else may write to."""
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
+
+
 def _distrust_default(steps):
     # type: (List[Step]) -> Optional[str]
     user = os.geteuid()

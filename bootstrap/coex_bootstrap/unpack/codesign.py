@@ -9,30 +9,16 @@ import sys
 
 from ..base.compat import path_bytes
 from ..base.errors import SigningFailed
+from .mach_o import Unrenewable, patches, renew
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO, List, Optional
-
-    from .mach_o import Unrenewable
+    from typing import BinaryIO, List, Optional
 
 CODESIGN = b"/usr/bin/codesign"
 FORCE = [b"--force", b"--sign", b"-"]
 PRESERVE = b"--preserve-metadata=entitlements,flags,runtime"
 LONGEST = 200  # characters of codesign's output
-
-
-def load_signer(platform):
-    # type: (str) -> Optional[Signer]
-    """Return the signer for relocated files of an archive for `platform`; None if it needs no signatures.
-
-    The module that reads Mach-O files is loaded here, and only then.
-    """
-    if not platform.startswith("osx-"):
-        return None
-    from . import mach_o
-
-    return Signer(mach_o, platform)
 
 
 class Signer(object):
@@ -41,17 +27,16 @@ class Signer(object):
     An osx-64 file needs no signature, and conda does not sign it.
     """
 
-    def __init__(self, module, platform):
-        # type: (Any, str) -> None
-        self.module = module
+    def __init__(self, platform):
+        # type: (str) -> None
         self.uses_codesign = sys.platform == "darwin" and platform == "osx-arm64"
 
     def sign(self, data, path):
         # type: (bytes, bytes) -> bytes
         """Return the signed content of a file; `path` is its path in the root, if it has one. Raises SigningFailed."""
         try:
-            return bytes(self.module.renew(data))
-        except self.module.Unrenewable as error:
+            return bytes(renew(data))
+        except Unrenewable as error:
             return self._codesign(data, path, error) if self.uses_codesign and path else data
 
     def sign_file(self, stream, path):
@@ -65,10 +50,10 @@ class Signer(object):
 
         stream.seek(0, os.SEEK_END)  # which also writes its buffer
         try:
-            for offset, piece in self.module.patches(read, stream.tell()):
+            for offset, piece in patches(read, stream.tell()):
                 stream.seek(offset)
                 stream.write(piece)
-        except self.module.Unrenewable as error:
+        except Unrenewable as error:
             if self.uses_codesign:
                 stream.seek(0)
                 data = self._codesign(stream.read(), path, error)

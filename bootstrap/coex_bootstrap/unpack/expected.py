@@ -4,8 +4,6 @@ import hashlib
 
 from ..base.errors import ArchiveDamaged
 from ..format.relocation import BINARY, NOTHING, invalid_relocation, kind_of
-from .codesign import load_signer
-from .relocate import Relocating, apply, hash_content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +11,9 @@ if TYPE_CHECKING:
 
     from ..format.archive import Archive
     from .zstd import Decoder
+
+    from .codesign import Signer
+    from .relocate import Relocating
 
     Hashes = Dict[int, bytes]  # sha256 of relocated files, in hexadecimal, by row
 
@@ -34,6 +35,8 @@ class Expected(object):
         self.signer = load_signer(archive.manifest.platform)
         self.large = frozenset(self.files.large)
         self.relocations = self.files.relocations
+        if self.relocations:
+            from . import relocate  # noqa: F401 # once, not in each of the workers
         self.hashed = self.files.hashed  # rows of files that hold the sha256 of others
 
     def frame(self, number):
@@ -65,6 +68,8 @@ class Expected(object):
         start = self.files.offsets[row]
         content = memoryview(frame)[start : start + self.files.sizes[row]].tobytes()
         if row in self.relocations and row not in self.hashed:
+            from .relocate import apply
+
             return apply(self.index.relocation(row), content, self.prefix, self.signer, self.files.path(row))
         return content
 
@@ -87,6 +92,8 @@ class Expected(object):
     def relocating(self, row):
         # type: (int) -> Relocating
         """Return an object that relocates a large file piece by piece."""
+        from .relocate import Relocating
+
         return Relocating(self.index.relocation(row), self.files.sizes[row], self.prefix)
 
     def pieces(self, row, hashes=None):
@@ -142,6 +149,8 @@ class Expected(object):
     def filled_in(self, row, hashes):
         # type: (int, Hashes) -> Iterator[Tuple[int, bytes]]
         """Yield (offset, sha256 in hexadecimal) for each hash in a file; raises ArchiveDamaged."""
+        from .relocate import hash_content
+
         for source, offset in self.index.relocation(row).slots:
             if isinstance(source, int):
                 sha256 = hashes.get(source)
@@ -175,6 +184,16 @@ class Expected(object):
                 parts.setdefault(number, []).append((row, offset))
                 offset += self.index.frames[number].content
         return parts
+
+
+def load_signer(platform):
+    # type: (str) -> Optional[Signer]
+    """Return the signer for relocated files of an archive for `platform`; None if it needs no signatures."""
+    if not platform.startswith("osx-"):
+        return None
+    from .codesign import Signer
+
+    return Signer(platform)
 
 
 def _put(slots, content, start):

@@ -16,7 +16,7 @@ import struct
 import sys
 
 from ..base import compat, workers
-from ..store.removal import is_of_user_alone
+from ..store.trust import is_of_user_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import stat
 
 from ..base import compat, workers
 from ..base.pipes import nothing
-from ..store.refused import refusal
 from .expected import Expected, sha256_of
 
 TYPE_CHECKING = False
@@ -52,6 +51,8 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
                 os.chmod(work + b"/" + directory.path, directory.mode)
         archive.check_unchanged()
     except EnvironmentError as error:
+        from ..store.refused import refusal
+
         raise refusal(index, work, error)
     finally:
         os.umask(umask)
@@ -113,6 +114,8 @@ class Writer(object):
                 else:
                     self._write_frame(frames[0])
         except EnvironmentError as error:
+            from ..store.refused import refusal
+
             raise refusal(self.index, self.work, error)
         return self.hashes
 

@@ -76,6 +76,23 @@ def test_nothing_else_is_imported_from_the_archive(archive):
         assert modules.find_spec(name) is None
 
 
+def test_modules_are_there_when_the_archive_is_gone(archive, monkeypatch):
+    # type: (str, Any) -> None
+    """A start imports rare ones late: the file may be moved or removed meanwhile."""
+    modules = gate.Modules(archive)
+    os.unlink(archive)
+    kept = dict((name, sys.modules.pop(name)) for name in list(sys.modules) if name.startswith("coex_bootstrap"))
+    monkeypatch.setattr(sys, "meta_path", [modules] + sys.meta_path)
+    try:
+        for name in module_names():
+            __import__(name)
+            assert sys.modules[name].__file__.startswith(archive)
+    finally:
+        for name in [name for name in sys.modules if name.startswith("coex_bootstrap")]:
+            del sys.modules[name]
+        sys.modules.update(kept)
+
+
 def test_module_that_fails_is_not_left(archive, monkeypatch):
     # type: (str, Any) -> None
     modules = gate.Modules(archive)

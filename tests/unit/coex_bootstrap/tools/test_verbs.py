@@ -12,7 +12,7 @@ from coex_bootstrap.base import compat
 from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Link
-from coex_bootstrap.start import finish
+from coex_bootstrap.start.finish import Finish
 from coex_bootstrap.tools import cache, output, unpack
 from coex_bootstrap.tools import main as tools
 from coex_bootstrap.unpack import decoder
@@ -263,13 +263,13 @@ def unpack_and_die(archive, environ, place):
 
 
 @pytest.mark.parametrize("there", [(), (b"/env",), (b"/app",), (b"/env", b"/app")], ids=repr)
-@pytest.mark.parametrize("function", ["unpack", "mark_unfinished", "run_post_link", "compile_sources"])
+@pytest.mark.parametrize("function", ["unpack", "mark_unfinished", "run_scripts", "compile"])
 def test_unpack_that_was_killed_is_begun_anew(archive, environ, place, monkeypatch, there, function):
     # type: (bytes, Dict[bytes, bytes], bytes, Any, Sequence[bytes], str) -> None
     for name in there:
         os.makedirs(place + name + b"/lost+found")
     with monkeypatch.context() as patched:
-        patched.setattr(finish if hasattr(finish, function) else unpack, function, lambda *words, **named: os._exit(9))
+        patched.setattr(Finish if hasattr(Finish, function) else unpack, function, lambda *words, **named: os._exit(9))
         unpack_and_die(archive, environ, place)
     words = (b"unpack", b"-p", place + b"/env", b"--app", place + b"/app")
     status, found, _ = ask(archive, environ, *words)

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import subprocess
 import sys
 from collections import namedtuple
 
@@ -18,7 +17,7 @@ from coex_bootstrap.unpack import codesign
 
 from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
 from unit.coex_bootstrap.mach_o_files import ARM64, ENTITLEMENTS, X86_64, blob, fat, mach_o, wrong_hashes
-from unit.coex_bootstrap.tools.test_main import PYTHON, Options
+from unit.coex_bootstrap.tools.test_main import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,26 +203,3 @@ def test_intel_files_need_no_codesign(mac, place, environ):
     prefix = unpacked(make_archive(place, [(b"unsigned", UNSIGNED)], "osx-64"), environ)
     assert prefix + b"/lib\0" in read(prefix + b"/lib/unsigned")
     assert not os.path.exists(mac + b".log")
-
-
-CODE = """\
-import sys
-from coex_bootstrap.start import run
-from coex_bootstrap.base.process import Process
-run.check_host = lambda manifest: None
-class Done(Exception): pass
-def stop(*rest): raise Done
-run.ready_root = stop
-try: run.run(sys.argv[1].encode("ascii"), [], {}, Process())
-except Done: pass
-print([name for name in sorted(sys.modules) if name.startswith("coex_bootstrap.unpack.mach_o")])
-"""
-
-
-@pytest.mark.parametrize("platform", ["osx-arm64", "linux-64"])
-def test_the_module_is_loaded_before_the_first_stage_and_for_macos_only(place, platform):
-    # type: (bytes, str) -> None
-    path = make_archive(place, [(b"thin.dylib", THIN)], platform)
-    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(codesign.__file__))))
-    output = subprocess.check_output([PYTHON, b"-c", CODE.encode("ascii"), path], env=dict(os.environ, PYTHONPATH=folder))
-    assert (b"mach_o" in output) == (platform == "osx-arm64")

@@ -5,7 +5,8 @@ import struct
 
 import pytest
 from coex_bootstrap.format.relocation import parse
-from coex_bootstrap.unpack.codesign import Signer, load_signer
+from coex_bootstrap.unpack.codesign import Signer
+from coex_bootstrap.unpack.expected import load_signer
 from coex_bootstrap.unpack.mach_o import Unrenewable, patches, renew
 from coex_bootstrap.unpack.relocate import apply
 
