@@ -169,6 +169,16 @@ def assume_platform() -> dict[str, str]:
     return assumed
 
 
+def virtual_version(platform: str, name: str) -> str:
+    """Return the version of a virtual package, such as `glibc`, on hosts of another platform."""
+    from conda.base.context import context
+
+    variable = f"CONDA_OVERRIDE_{name.upper()}"
+    configured = getattr(context, "override_virtual_packages", {})
+    assumed = ASSUMED[platform.partition("-")[0]][variable]
+    return os.environ.get(variable) or str(configured.get(name) or assumed)
+
+
 def _note_on_assumed(assumed: Mapping[str, str]) -> Iterator[str]:
     """Yield a note that names virtual packages which were assumed of the hosts."""
     if assumed:

@@ -24,8 +24,12 @@ STAND_IN = "/opt/coex" + "_placehold" * 25
 
 
 @contextlib.contextmanager
-def staged(environment: Environment, packages: Sequence[Package], parent: Path | None) -> Iterator[Path]:
+def staged(
+    environment: Environment, packages: Sequence[Package], parent: Path | None, *, linked: bool = True
+) -> Iterator[Path]:
     """Yield the prefix of the environment, in a new directory below `parent`, which only this user can change.
+
+    It is empty if it is not `linked`, for an environment that cannot run here.
 
     Compilers write the path of the prefix to files. It depends on the content of the environment alone, so that the
     same input gives the same bytes; another build of the same content waits. Because the path becomes a placeholder,
@@ -39,7 +43,8 @@ def staged(environment: Environment, packages: Sequence[Package], parent: Path |
     with _directory(key, parent) as directory:
         fill = max(1, longest - len(f"{directory}//prefix"))
         prefix = directory / ("_" * min(fill, LONGEST)) / "prefix"
-        _link(environment, prefix)
+        if linked:
+            _link(environment, prefix)
         yield prefix
 
 

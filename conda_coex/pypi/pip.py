@@ -30,10 +30,10 @@ OPTIONS = (
     "--progress-bar=off", "--exists-action=b",
 )  # fmt: skip
 REPORT_SINCE, DOWNLOADS_V2_SINCE = (22, 2), (23, 3)
-# Settings that a pip.conf or the caller's environment must not change, because the place is given.
+# Settings that a pip.conf or the caller's environment must not change, because the place and the target are given.
 REFUSED = (
     "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", "PIP_PYTHON", "__PYVENV_LAUNCHER__",
-    "COEX_KEEP",
+    "PIP_PLATFORM", "PIP_PYTHON_VERSION", "PIP_IMPLEMENTATION", "PIP_ABI", "COEX_KEEP",
 )  # fmt: skip
 # No debugging information by default: it names directories of the builder, whose names differ each time.
 # The status of the activation is ignored: many scripts end in a test that fails.
@@ -56,7 +56,7 @@ class Pip:
         self.arguments = [f"{prefix}/{program.wheel}/pip"] if program.wheel else ["-m", "pip"]
         version = tuple(map(int, re.findall(r"\d+", program.version)[:2]))
         self.reports = version >= REPORT_SINCE
-        self.environ = _environ(date, offline)
+        self.environ = pip_environ(date, offline)
         self.activation = write_activation(os.fsencode(prefix.parent))
         bash = needed_shell({}, os.fsencode(prefix), dict(os.environb))
         self.shell = [os.fsdecode(bash), "-p"] if bash else ["/bin/sh"]
@@ -124,7 +124,8 @@ class Pip:
         return out
 
 
-def _environ(date: int, offline: bool) -> dict[str, str]:
+def pip_environ(date: int, offline: bool) -> dict[str, str]:
+    """Return the environment of a pip: the caller's, without the settings that a build decides."""
     environ = {name: value for name, value in os.environ.items() if name not in REFUSED}
     environ.update(
         PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_BREAK_SYSTEM_PACKAGES="1", PYTHONDONTWRITEBYTECODE="1",

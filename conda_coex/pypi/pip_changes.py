@@ -13,7 +13,6 @@ from coex_bootstrap.base.urls import without_credentials
 from coex_bootstrap.format.relocation import ENCODINGS
 from packaging.utils import canonicalize_name
 
-from ..conda_api.settings import builder_platform
 from ..conda_api.staging import stand_in
 from ..errors import InputError
 from ..prefix.unmanaged import collect_unmanaged
@@ -24,7 +23,7 @@ from .direct_url_json import DirectUrl, as_table, as_text, parse_direct_url
 from .metadata import Distribution, describe, origin
 from .pip import Pip, Program, editable_sources
 from .record import blank_hashes
-from .requirements import gather
+from .target_pip import TargetPip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,19 +48,6 @@ class Installed:
     notes: list[str] = field(default_factory=list)
 
 
-def check(platform: str, sections: Sequence[PipSection]) -> None:
-    """Raise InputError, before any work, if pip packages are requested that cannot be installed.
-
-    The platform has to be the builder's, and the requirements files that sections name have to be there.
-    """
-    if sections and platform != builder_platform():
-        raise InputError(
-            f"pip packages are installed by the environment's own pip, which is for {platform} and does not run here",
-            remedy="build on a machine of that platform",
-        )
-    gather(sections)
-
-
 def find_pip(packages: Sequence[Package]) -> Program:
     """Return the environment's pip; raises InputError if it has none.
 
@@ -79,20 +65,25 @@ def find_pip(packages: Sequence[Package]) -> Program:
     return Program(carried[0]["version"], carried[0].group())
 
 
-def install(prefix: Path, environment: Environment, python: Python, pip: Pip, date: int) -> Installed:
+def install(prefix: Path, environment: Environment, python: Python, pip: Pip | TargetPip, date: int) -> Installed:
     """Let pip install the sections; raises PipFailed with the output of pip."""
     before = walk(prefix)
     reported: list[dict[str, object]] = []
     for sections in _runs(environment.pip):
         reported += pip.install(sections)
     site_packages = prefix / python.site_packages
-    for source in sorted(set(editable_sources(site_packages))):
-        pip.settle(source)
+    if isinstance(pip, Pip):
+        for source in sorted(set(editable_sources(site_packages))):
+            pip.settle(source)
     if "src" not in before.directories:
         shutil.rmtree(prefix / "src", ignore_errors=True)  # pip clones editable packages of repositories there
     lock = list(_lock(site_packages, before, prefix, reported))
     _publish_urls(site_packages, before, prefix)
-    return _collect(prefix, before, python, date, lock)
+    found = _collect(prefix, before, python, date, lock)
+    if isinstance(pip, TargetPip):
+        placed = {item.path for item in found.items}
+        found.removed |= {f"prefix/{path}" for path in pip.removed} - placed
+    return found
 
 
 def _runs(sections: Sequence[PipSection]) -> Iterator[Sequence[PipSection]]:

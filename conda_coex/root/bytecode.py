@@ -101,13 +101,8 @@ class Compiler:
             self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
             program = self.python.package.directory / self.python.program
             return program if _runs(program) else None
-        magic = magic_number(self.python.package)
-        for program in self.others if magic else ():
-            found = _describe(program)
-            if found is not None and found[0] == magic:
-                self.interpreter = found[1]
-                return program
-        return None
+        found, self.interpreter = find_interpreter(self.python, self.others)
+        return found
 
     def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
         group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), of_package=True)
@@ -130,6 +125,16 @@ class Compiler:
 
 def _relative(item: Content) -> str:
     return item.path.removeprefix("prefix/")
+
+
+def find_interpreter(python: Python, candidates: Iterable[Path]) -> tuple[Path | None, str | None]:
+    """Return the first interpreter that has the bytecode of a Python of another platform, and its version."""
+    magic = magic_number(python.package)
+    for program in candidates if magic else ():
+        found = _describe(program)
+        if found is not None and found[0] == magic:
+            return program, found[1]
+    return None, None
 
 
 def magic_number(package: Package) -> bytes | None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..conda_api import settings, versions
+from ..conda_api.interpreters import interpreters
+from ..conda_api.solve import virtual_version
 from ..conda_api.staging import staged
+from ..errors import InputError
 from ..pypi import pip_changes
 from ..pypi.pip import Pip
 from ..pypi.pip_changes import Installed
+from ..pypi.target import Target
+from ..pypi.target_pip import TargetPip
 from ..root import bytecode
 from ..root.link_rules import find_python
 
@@ -19,7 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..inputs.environment import Environment
+    from ..root.link_rules import Python
     from ..root.package import Package
+
+FREE_THREADED = re.compile(r"_cp\d+t\Z")  # in the build string of conda-forge's Pythons
 
 
 def install(
@@ -27,19 +36,45 @@ def install(
 ) -> Installed:
     """Return the changes that the pip sections of the environment make; none if it has no such section.
 
-    The files lie in a staging environment, below `parent` if there is one, until `staging` is closed. Raises InputError
-    and PipFailed.
+    The files lie in a staging environment, below `parent` if there is one, until `staging` is closed. For another
+    platform than the builder's, this has no packages of conda but their metadata. Raises InputError and PipFailed.
     """
     if not environment.pip:
         return Installed()
     program = pip_changes.find_pip(packages)
     python = find_python(packages)
     assert python is not None  # without Python there is no pip
+    native = environment.platform == settings.builder_platform()
     with versions.working("Installing pip packages"):
-        prefix = staging.enter_context(staged(environment, packages, parent))
-        pip = Pip(prefix, program, date, settings.is_offline())
+        prefix = staging.enter_context(staged(environment, packages, parent, linked=native))
+        pip: Pip | TargetPip
+        if native:
+            pip = Pip(prefix, program, date, settings.is_offline())
+        else:
+            target = _target(environment.platform, python)
+            pip = TargetPip(prefix, python, packages, program, target, date, settings.is_offline())
+            pip.lay_out_metadata()
         found = pip_changes.install(prefix, environment, python, pip, date)
-        plain = [item for item in found.sources if item.edits is None]
-        compiled = bytecode.compile_sources(prefix / python.program, plain) if plain else []
-        left = [item for item in found.sources if item.edits is not None]
+        return _compile(found, python, prefix / python.program if native else None)
+
+
+def _target(platform: str, python: Python) -> Target:
+    """Return the Python of the environment as pip sees it; raises InputError for one that is not CPython."""
+    record = python.package.record
+    build = str(record["build"])
+    if "pypy" in build or "graalpy" in build:
+        what = f"pip packages for another platform need CPython, and the environment has {python.package.dist}"
+        raise InputError(what, remedy=f"build on a machine of {platform}")
+    system = virtual_version(platform, "osx" if platform.startswith("osx") else "glibc")
+    return Target(platform, python.package.version, system, free_threaded=bool(FREE_THREADED.search(build)))
+
+
+def _compile(found: Installed, python: Python, program: Path | None) -> Installed:
+    """Compile the installed sources, by `program` or by a Python of this machine that has the same bytecode."""
+    if program is None:
+        program, _ = bytecode.find_interpreter(python, interpreters(python.version))
+    plain = [item for item in found.sources if item.edits is None] if program else []
+    compiled = bytecode.compile_sources(program, plain) if program and plain else []
+    done = {item.path for item in plain}
+    left = [item for item in found.sources if item.path not in done]
     return replace(found, items=[*found.items, *compiled], sources=left)

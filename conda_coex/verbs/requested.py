@@ -10,7 +10,7 @@ from ..inputs import lock_recognize
 from ..inputs.document import read_document
 from ..inputs.environment import DryRun
 from ..inputs.lock_file import SUPPORTED
-from ..pypi import pip_changes
+from ..pypi.requirements import gather
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +33,13 @@ def read(
     documents = [read_document(path) for path in files]
     found = lock_recognize.find_lock(documents, specs, choice, locked.explicit_rules())
     if found is not None:
-        pip_changes.check(found.platform, found.pip)
+        gather(found.pip)  # the requirements files that sections name have to be there
         return locked.resolve_lock(found)
     try:
         asked = merged_inputs.merge_inputs(documents, specs)
     except PlanHidden as error:
         return DryRun(message=str(error))
-    pip_changes.check(choice.platform, asked.pip)
+    gather(asked.pip)
     return locked.order_pinned(asked) if asked.pinned else solve.solve(asked, str(output.absolute()))
 
 

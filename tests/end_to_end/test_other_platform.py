@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conda_package_handling import api
 from end_to_end.archives import Archive, Coex, link_or_copy
+from end_to_end.wheel_files import make_project, make_wheel, pack_sdist
 from testbed.layout import native_subdir
 
 if TYPE_CHECKING:
@@ -104,3 +105,107 @@ def test_verbs_read_it(foreign: Archive, conda: Conda, tmp_path: Path) -> None:
     assert store.returncode != 0
     assert f"this archive is for {OTHER}" in store.stdout + store.stderr
     assert not Path(tmp_path / "shared").exists()
+
+
+MACHINE = {"linux-aarch64": "aarch64", "linux-64": "x86_64"}[OTHER]
+WRONG = {"linux-aarch64": "x86_64", "linux-64": "aarch64"}[OTHER]
+SECTION = """\
+dependencies:
+- python
+- pip
+- hello-noarch
+- pip:
+  - --no-index
+  - --find-links wheels
+  - tool
+  - other_system; sys_platform == "darwin"
+  - other_machine; platform_machine == "{wrong}"
+  - hello_noarch==9.0
+"""
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with wheels for several platforms, and an environment file that asks for some of them."""
+    work = tmp_path_factory.mktemp("wheels")
+    module = "import lib\n\n\ndef main() -> None:\n    print(lib.WHERE)\n"
+    tool = {"tool.py": module, "tool-2.0.data/data/share/tool.txt": "x"}
+    make_wheel(work / "wheels", "tool", "2.0", tool, script="tool = tool:main", requires="lib")
+    for machine in (MACHINE, WRONG):
+        tag = f"py3-none-manylinux_2_28_{machine}"
+        make_wheel(work / "wheels", "lib", "1.0", {"lib.py": f"WHERE = {machine!r}\n"}, tag=tag)
+    make_wheel(work / "wheels", "lib", "2.0", {"lib.py": "WHERE = 'new'\n"}, tag=f"py3-none-manylinux_2_39_{MACHINE}")
+    make_wheel(work / "wheels", "hello_noarch", "9.0", {"hello_noarch/__init__.py": "VERSION = 9\n"})
+    (work / "environment.yml").write_text(SECTION.format(wrong=WRONG))
+    (work / "run.sh").write_text("#!/bin/sh\n")
+    return work
+
+
+@pytest.fixture(scope="module")
+def with_pip(conda: Conda, other_channel: tuple[str, ...], wheels: Path) -> Archive:
+    """Return an archive for the other platform, with packages of pip."""
+    options = ("--compression-level", "1", "--platform", OTHER, "--entrypoint", "./run.sh", "-o", "pip.coex")
+    done = conda("coex", "create", "-y", *options, *other_channel, "-f", "environment.yml", cwd=wheels)
+    return Archive(wheels / "pip.coex", done.stderr)
+
+
+def test_wheels_of_the_other_platform(with_pip: Archive, conda: Conda, tmp_path: Path) -> None:
+    """Tags and markers are the target's: the machine, the system, and a glibc that is not too new."""
+    rows = json.loads(conda("coex", "inspect", "--json", with_pip.path).stdout)["pip"]
+    assert {row["name"]: row["version"] for row in rows} == {"tool": "2.0", "lib": "1.0", "hello_noarch": "9.0"}
+    prefix = tmp_path / "prefix"
+    conda("coex", "unpack", with_pip.path, "-p", prefix)
+    (site_packages,) = prefix.glob("lib/python*/site-packages")
+    assert (site_packages / "lib.py").read_text() == f"WHERE = {MACHINE!r}\n"
+    assert (prefix / "share/tool.txt").read_text() == "x"
+    done = subprocess.run([prefix / "bin/tool"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{MACHINE}\n"  # the packages under the other name are this machine's
+
+
+def test_package_of_conda_that_pip_replaces(with_pip: Archive, conda: Conda, tmp_path: Path) -> None:
+    prefix = tmp_path / "prefix"
+    conda("coex", "unpack", with_pip.path, "-p", prefix)
+    (package,) = prefix.glob("lib/python*/site-packages/hello_noarch")
+    assert (package / "__init__.py").read_text() == "VERSION = 9\n"
+    assert not (package / "cli.py").exists()
+    assert not list(package.glob("__pycache__/cli.*"))
+    listed = {row["name"]: row for row in json.loads(conda("list", "--json", "-p", prefix).stdout)}
+    assert (listed["tool"]["channel"], listed["lib"]["version"]) == ("pypi", "1.0")
+    check = subprocess.run([prefix / "bin/python", "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert check.stdout == "lib 1.0 is not supported on this platform\n"  # the interpreter is this machine's
+
+
+def test_records_and_bytecode_of_wheels(with_pip: Archive, conda: Conda, tmp_path: Path) -> None:
+    prefix = tmp_path / "prefix"
+    conda("coex", "unpack", with_pip.path, "-p", prefix)
+    (site_packages,) = prefix.glob("lib/python*/site-packages")
+    for row in (site_packages / "tool-2.0.dist-info/RECORD").read_text().splitlines():
+        assert (site_packages / row.split(",")[0]).is_file(), row
+    (compiled,) = site_packages.glob("__pycache__/tool.*.pyc")
+    assert int.from_bytes(compiled.read_bytes()[8:12], "little") == int((site_packages / "tool.py").stat().st_mtime)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("lib==2.0", "No matching distribution found for lib==2.0"),
+        ("./project", "project for " + OTHER),
+        ("-e ./project", "project for " + OTHER),
+        ("'project @ git+https://example.com/project.git'", "pip would have to build project @ git+https://example.com"),
+        ("sdist", "No matching distribution found for sdist"),
+    ],
+)
+def test_not_a_wheel_that_fits(
+    line: str, expected: str, conda: Conda, other_channel: tuple[str, ...], wheels: Path, tmp_path: Path
+) -> None:
+    pack_sdist(make_project(wheels / "wheels/sdist-1.0", "sdist"), "sdist-1.0")
+    make_project(tmp_path / "project", "project")
+    lines = f"dependencies: [python, pip, setuptools, {{pip: [--no-index, --find-links {wheels}/wheels, {line}]}}]\n"
+    (tmp_path / "environment.yml").write_text(lines)
+    options = ("--platform", OTHER, "--entrypoint", "python", "-o", "x.coex")
+    words = ("coex", "create", "-y", *options, *other_channel, "-f", "environment.yml")
+    done = conda(*words, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "take such packages from conda, or build on a machine of that platform" in done.stderr
+    assert not (tmp_path / "x.coex").exists()

@@ -442,14 +442,6 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_other_platform(tmp_path: Path, conda: Conda, channel: tuple[str, ...]) -> None:
-    (tmp_path / "l.yml").write_text("dependencies: [data-generic, pip, {pip: [x]}]\n")
-    words = (*CREATE, *channel, "-f", "l.yml", "--entrypoint", "python", "--platform", "osx-arm64", "--json")
-    done = conda(*words, cwd=tmp_path, env=ENV, check=False)
-    assert done.returncode == 1
-    assert "is for osx-arm64 and does not run here; build on a machine of that platform" in done.stdout
-
-
 def test_as_conda_makes_it(
     archive: Archive, work: Path, conda: Conda, channel: tuple[str, ...], tmp_path: Path
 ) -> None:

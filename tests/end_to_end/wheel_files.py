@@ -27,22 +27,23 @@ setup(name="native-demo", version="0.3", py_modules=[], ext_modules=[Extension("
 
 
 def make_wheel(
-    directory: Path, name: str, version: str, files: dict[str, str], *, script: str = "", requires: str = ""
-) -> Path:
-    """Write a wheel of pure Python; `script` is `command = module:function`."""
+    directory: Path, name: str, version: str, files: dict[str, str], *, script: str = "", requires: str = "",
+    tag: str = "py3-none-any",
+) -> Path:  # fmt: skip
+    """Write a wheel of pure Python, whatever its tag says; `script` is `command = module:function`."""
     about = f"{name}-{version}.dist-info"
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
     members = {
         **files,
         f"{about}/METADATA": metadata,
-        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
         **({f"{about}/entry_points.txt": f"[console_scripts]\n{script}\n"} if script else {}),
     }
     record = "".join(f"{path},sha256={_digest(text)},{len(text.encode())}\n" for path, text in members.items())
     members[f"{about}/RECORD"] = f"{record}{about}/RECORD,,\n"
     directory.mkdir(parents=True, exist_ok=True)
-    wheel = directory / f"{name}-{version}-py3-none-any.whl"
+    wheel = directory / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in members.items():
             info = zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0))

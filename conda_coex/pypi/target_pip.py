@@ -1,0 +1,253 @@
+"""Have an environment's pip choose wheels for another platform, and install them into a directory.
+
+The pip is run by the Python of this process: it is plain Python, and the environment's Python does not run here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+from dataclasses import dataclass, field
+from importlib.metadata import Distribution
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from coex_bootstrap.base.urls import without_credentials
+from installer import install
+from installer.destinations import SchemeDictionaryDestination
+from installer.sources import WheelFile
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from ..errors import InputError, PipFailed
+from ..root.link_rules import compiled_path, target_path
+from .direct_url_json import as_table, as_text
+from .pip import REPORT_SINCE, pip_environ
+from .requirements import gather
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ..inputs.environment import PipSection
+    from ..root.link_rules import Python
+    from ..root.package import Package
+    from .pip import Program
+    from .target import Target
+
+# pip itself evaluates markers for the Python that runs it, whatever its options say; and it takes the packages of that
+# Python for installed, unless its own directories are no longer on sys.path.
+DRIVER = """
+import json, sys
+pip_is_in, installed, markers = json.loads(sys.argv[1])
+sys.path.insert(0, pip_is_in)
+from pip._internal.cli.main import main
+from pip._vendor.packaging import markers as module
+module.default_environment = lambda: dict(markers)
+sys.path[0] = installed
+sys.exit(main(sys.argv[2:]))
+"""
+METADATA = re.compile(r"[^/]+\.(dist-info|egg-info)(/.+)?\Z")
+EDITABLE = re.compile(r"(-e|--editable)")
+QUIET = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
+REMEDY = "take such packages from conda, or build on a machine of that platform"
+
+
+@dataclass
+class TargetPip:
+    """The pip of an environment for `target`, whose packages of conda are not laid out here.
+
+    In `prefix` lie the metadata of Python packages, and later the files that pip installs.
+    """
+
+    prefix: Path
+    python: Python
+    packages: Sequence[Package]
+    program: Program
+    target: Target
+    date: int
+    offline: bool
+    removed: set[str] = field(default_factory=set)  # files of conda packages that pip would remove, in the prefix
+
+    def __post_init__(self) -> None:
+        version = tuple(map(int, re.findall(r"\d+", self.program.version)[:2]))
+        if version < REPORT_SINCE:
+            what = f"pip {self.program.version} cannot choose packages for another platform"
+            raise InputError(what, remedy="add `pip >=22.2` to the packages of the environment")
+        self.environ = pip_environ(self.date, self.offline)
+        self.scratch = self.prefix.parent
+
+    @property
+    def site_packages(self) -> Path:
+        """The directory of Python packages in the prefix."""
+        return self.prefix / self.python.site_packages
+
+    def lay_out_metadata(self) -> None:
+        """Copy the metadata by which pip knows the Python packages of conda."""
+        below = f"{self.python.site_packages}/"
+        for package in self.packages:
+            for path in package.linked:
+                target = target_path(path.path, package, self.python)
+                if target.startswith(below) and METADATA.match(target.removeprefix(below)):
+                    place = self.prefix / target
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.write_bytes((package.directory / path.path).read_bytes())
+        self.site_packages.mkdir(parents=True, exist_ok=True)
+
+    def install(self, sections: Sequence[PipSection]) -> list[dict[str, object]]:
+        """Install sections in one run of pip; return the items of its report. Raises InputError and PipFailed.
+
+        A package that would have to be built is refused.
+        """
+        lines = gather(sections)
+        check_wheels(lines, self.target)
+        directory, report = sections[0].directory, self.scratch / "report.json"
+        resolve = ["--no-deps"] if any(section.pinned for section in sections) else ["--upgrade"]
+        listed = self._write("requirements.txt", lines)
+        self._run(["install", *QUIET, "--dry-run", "--report", str(report), *resolve, "-r", str(listed)], directory)
+        found = as_table(json.loads(report.read_text("utf-8"))).get("install")
+        items = [Chosen(as_table(item)) for item in found] if isinstance(found, list) else []
+        for item in items:
+            item.check_wheel(self.target)
+        wheels = self._download(lines, items, directory) if items else {}
+        for item in items:
+            self._uninstall(item.name)
+            self._install(wheels[item.name], item)
+        return [item.fields for item in items]
+
+    def _download(self, lines: Sequence[str], items: Sequence[Chosen], directory: str) -> dict[str, Path]:
+        """Return the wheels by normalized name, in the scratch directory, from where the lines say."""
+        settings = [line for line in lines if line.startswith("-") and not EDITABLE.match(line)]
+        hashed = all(item.hashes for item in items)
+        listed = self._write("wheels.txt", [*settings, *(item.requirement(hashed) for item in items)])
+        place = self.scratch / "wheels"
+        self._run(["download", *QUIET, "--no-deps", "--dest", str(place), "-r", str(listed)], directory)
+        return {parse_wheel_filename(path.name)[0]: path for path in place.glob("*.whl")}
+
+    def _install(self, wheel: Path, item: Chosen) -> None:
+        """Install a wheel as pip does: the same schemes, the same files in `.dist-info`."""
+        with WheelFile.open(wheel) as source:
+            scheme = {
+                "purelib": self.site_packages, "platlib": self.site_packages, "scripts": self.prefix / "bin",
+                "headers": self.prefix / f"include/python{self.python.version}" / source.distribution,
+                "data": self.prefix,
+            }  # fmt: skip
+            places = {name: str(path) for name, path in scheme.items()}
+            program = f"{self.prefix}/bin/python"
+            destination = SchemeDictionaryDestination(places, program, "posix", overwrite_existing=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # .pyc of wheels are left out: the sources are compiled anyway
+                install(source, destination, item.metadata())
+
+    def _uninstall(self, name: str) -> None:
+        """Remove an installed distribution: the files here, and those of a conda package by its RECORD."""
+        for directory in sorted(self.site_packages.glob("*-info")):
+            distribution = Distribution.at(directory)
+            if canonicalize_name(distribution.metadata["Name"] or "") == name:
+                self._remove(distribution)
+
+    def _remove(self, distribution: Distribution) -> None:
+        if distribution.files is None:
+            what = f"pip would replace {distribution.metadata['Name']}, whose package of conda has no list of its files"
+            raise PipFailed(f"{what}; {REMEDY}")
+        for file in distribution.files:
+            path = os.path.relpath(self.site_packages / file, self.prefix)
+            (self.prefix / path).unlink(missing_ok=True)
+            self.removed.add(path)
+            if path.endswith(".py"):
+                self.removed.add(compiled_path(path, self.python.version))
+
+    def _write(self, name: str, lines: Sequence[str]) -> Path:
+        path = self.scratch / name
+        path.touch(0o600)  # it may have credentials
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+        return path
+
+    def _run(self, words: Sequence[str], directory: str) -> None:
+        """Run pip for the target; raises PipFailed with its output."""
+        place = json.dumps([self._pip_directory(), str(self.site_packages), self.target.markers()])
+        command = [sys.executable, "-I", "-S", "-c", DRIVER, place, *words, *self.target.options()]
+        done = subprocess.run(
+            command, cwd=directory, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            shown = without_credentials(done.stdout.decode("utf-8", "replace").replace(f"{self.scratch}/", "")).rstrip()
+            what = f"pip ended with status {done.returncode} for {self.target.platform}, and said:\n{shown}"
+            raise PipFailed(f"{what}\nOnly wheels can be installed for another platform: {REMEDY}")
+
+    def _pip_directory(self) -> str:
+        """Return the directory, or the wheel, that has the modules of the environment's pip."""
+        carrier = "python" if self.program.wheel else "pip"
+        package = next(package for package in self.packages if package.name == carrier)
+        if self.program.wheel:
+            return str(package.directory / self.program.wheel)
+        (module,) = (path.path for path in package.paths if path.path.endswith("site-packages/pip/__init__.py"))
+        return str((package.directory / module).parents[1])
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A package that pip has chosen: an item of `install` in its installation report."""
+
+    fields: dict[str, object]
+
+    @property
+    def name(self) -> str:
+        """The normalized name."""
+        return canonicalize_name(as_text(as_table(self.fields.get("metadata")).get("name")))
+
+    @property
+    def url(self) -> str:
+        """The URL without a fragment."""
+        return as_text(self.download.get("url"))
+
+    @property
+    def download(self) -> dict[str, object]:
+        """The origin, in the form of a `direct_url.json`."""
+        return as_table(self.fields.get("download_info"))
+
+    @property
+    def hashes(self) -> dict[str, object]:
+        """The hashes of the file by algorithm, if pip knows some."""
+        return as_table(as_table(self.download.get("archive_info")).get("hashes"))
+
+    def requirement(self, hashed: bool) -> str:
+        """Return a line of a requirements file for exactly this package."""
+        version = as_text(as_table(self.fields.get("metadata")).get("version"))
+        line = f"{self.name} @ {self.url}" if self.fields.get("is_direct") else f"{self.name}=={version}"
+        return line + "".join(f" --hash={kind}:{value}" for kind, value in self.hashes.items()) if hashed else line
+
+    def metadata(self) -> dict[str, bytes]:
+        """Return the files that an installer adds to `.dist-info` (PEP 376, 610)."""
+        files = {"INSTALLER": b"pip\n"}
+        files |= {"REQUESTED": b""} if self.fields.get("requested") else {}
+        files |= {"direct_url.json": json.dumps(self.download).encode()} if self.fields.get("is_direct") else {}
+        return files
+
+    def check_wheel(self, target: Target) -> None:
+        """Raise InputError if this is not a wheel."""
+        if not is_wheel(self.url):
+            raise _to_be_built(f"{self.name} from {self.url}", target)
+
+
+def check_wheels(lines: Sequence[str], target: Target) -> None:
+    """Raise InputError for a line of a requirements file that names sources: pip would begin to build them."""
+    for line in lines:
+        place = line.partition(" @ ")[2] or line
+        place = re.split(r"\[| ;| --", place, maxsplit=1)[0].strip()
+        is_place = place.startswith("/") or ("://" in place and not place.startswith("-"))
+        if EDITABLE.match(line) or (is_place and not is_wheel(place)):
+            raise _to_be_built(line, target)
+
+
+def is_wheel(url: str) -> bool:
+    """Return whether a URL or a path leads to a wheel."""
+    return urlsplit(url).path.endswith(".whl")
+
+
+def _to_be_built(what: str, target: Target) -> InputError:
+    return InputError(f"pip would have to build {without_credentials(what)} for {target.platform}", remedy=REMEDY)
