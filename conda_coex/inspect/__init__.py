@@ -1,4 +1,4 @@
-"""The sizes of an archive by package and file, and the differences of two archives.
+"""Measure an archive by package and file, and compare two archives.
 
 It may import all packages but `verbs` and `cli`.
 """
