@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SUMMARY = "Turn a conda environment and an application into one executable file."
 
 VIRTUAL = ("__archspec", "__cuda", "__glibc", "__linux", "__osx")
-OVERRIDE = "This machine is solved for: CONDA_OVERRIDE_CUDA, CONDA_OVERRIDE_GLIBC and so on say what other hosts have."
+OVERRIDE = "This machine is solved for: CONDA_OVERRIDE_CUDA, CONDA_OVERRIDE_GLIBC and so on describe other hosts."
 
 
 @hookimpl  # type: ignore[untyped-decorator]

@@ -10,6 +10,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+from documentation.words import read, wrong
 from testbed.layout import REPOSITORY
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 
 TEST_FOLDERS = {"unit", "end_to_end", "property", "documentation", "packaging", "testbed"}
 
-GUARDED = {"_signal", "compression"}  # what an import may miss: there is another way then
+GUARDED = {"_signal", "compression"}  # modules that an import may miss: there is another way then
+
+# The benchmarks' page is printed by their programs, and old lines of the changelog stay.
+WORDS = ("conda_coex", "bootstrap", "docs", "README.md", "CONTRIBUTING.md", "SECURITY.md")
+UNREAD = {REPOSITORY / "benchmarks" / "README.md"}
 
 
 def sources(package: Path) -> list[Path]:
@@ -157,6 +162,18 @@ def test_a_start_loads_no_tool() -> None:
         waiting = set().union(*(known[module] for module in waiting))
     assert {"unpack.writer", "unpack.expected"} <= loaded
     assert not {module for module in loaded if module.startswith("tools.")}
+
+
+def test_words_are_plain() -> None:
+    """The style page explains the rules; `documentation/words.py` has them."""
+    found = [path for name in WORDS for path in (REPOSITORY / name, *sorted((REPOSITORY / name).rglob("*")))]
+    files = [path for path in found if path.suffix in (".py", ".sh", ".md") and path not in UNREAD]
+    assert len(files) > 300
+    problems = []
+    for path in files:
+        is_test = path.is_relative_to(REPOSITORY / "tests")  # its texts are input and output of programs
+        problems += [f"{path}:{each}" for prose in read(path, texts=not is_test) for each in wrong(prose)]
+    assert problems == []
 
 
 def test_bootstrap_is_ascii() -> None:

@@ -124,7 +124,7 @@ def _refuse_bad(fetcher: ProgressiveFetchExtract) -> None:
                 shutil.rmtree(extraction.target_full_path, ignore_errors=True)
     if bad:
         (first, fault), others = next(iter(bad.items())), [*bad][1:]
-        what = f"not a conda package: {fault}" + (f" (nor are {', '.join(others)})" if others else "")
+        what = f"not a conda package: {fault}" + (f" (like {', '.join(others)})" if others else "")
         raise FetchFailed(what, os.fsencode(first), "get another copy of it, or use another build of the package")
 
 

@@ -69,7 +69,7 @@ def checked_prefix(path: str) -> Path:
     if (prefix / "pyvenv.cfg").is_file():
         what = "is a virtual environment, whose Python lies outside of it"
         raise InputError(what, os.fsencode(prefix), "make a conda environment, and install into that")
-    if not all(name.isprintable() for name in names_of(prefix)):  # nor are bytes that are not UTF-8
+    if not all(name.isprintable() for name in names_of(prefix)):  # also bytes that are not UTF-8
         raise InputError("has a path that is not UTF-8, or is not printable", os.fsencode(prefix), "rename a directory")
     return prefix
 

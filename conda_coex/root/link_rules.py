@@ -148,7 +148,7 @@ def broken_commands(plans: Sequence[PackagePlan]) -> Iterator[str]:
         for point in plan.package.entry_points if plan.entry_points else ():
             if not point.names_function:
                 what = f"'{point.module}:{point.function}' is not module:function"
-                yield f"the command {point.command} of {plan.package.dist} cannot run: {what}, as its package has it"
+                yield f"the command {point.command} of {plan.package.dist} cannot run: {what}, as in its package"
 
 
 def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Content:

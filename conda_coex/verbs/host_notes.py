@@ -65,7 +65,7 @@ def same_names(layout: Layout, platform: str) -> Iterator[str]:
         named = ", ".join(f"{first} and {second}" for first, second in pairs[:NAMED])
         more = f", and {len(pairs) - NAMED} more pairs" if len(pairs) > NAMED else ""
         yield (
-            "unpacks only on a file system that tells upper from lower case, which many of macOS do not, because of "
+            "unpacks only on a file system with upper and lower case, which many of macOS do not have, because of "
             f"{named}{more}"
         )
 
@@ -91,8 +91,8 @@ def ending_scripts(layout: Layout) -> Iterator[str]:
         data = item.read() if is_script and isinstance(item, Content) else None
         if data is not None and (commands := ends(data.decode("utf-8", "replace"))):
             yield (
-                f"the activation script {name} has {', '.join(f'`{command}`' for command in commands)}: where that is "
-                "reached, a start ends before the entry point runs, as `conda activate` would end a shell"
+                f"the activation script {name} has {', '.join(f'`{command}`' for command in commands)}: if a start "
+                "reaches it, the start ends before the entry point runs, as `conda activate` would end a shell"
             )
 
 

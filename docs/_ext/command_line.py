@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
-WIDTH = 76  # of a usage: what a page has room for
+WIDTH = 76  # of a usage, for the width of a page
 
 
 class CommandLine(SphinxDirective):
@@ -57,7 +57,7 @@ def usage_of(parser: argparse.ArgumentParser) -> str:
 
 
 def paragraphs(text: str) -> list[nodes.Node]:
-    """Return the paragraphs of a text; options, and what is between backquotes, are literals."""
+    """Return the paragraphs of a text; options, and words between backquotes, are literals."""
     return [nodes.paragraph("", "", *words_of(" ".join(part.split()))) for part in re.split(r"\n\s*\n", text.strip())]
 
 

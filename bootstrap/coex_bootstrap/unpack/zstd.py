@@ -141,7 +141,7 @@ def _communicate(process, frame, limit):
         try:
             with process.stdin:
                 process.stdin.write(frame)
-        except EnvironmentError:  # it reads no more
+        except EnvironmentError:  # it has stopped reading
             pass
 
     feeder = threading.Thread(target=feed)

@@ -46,7 +46,7 @@ def test_written_as_conda_does(text: str, tmp_path: Path) -> None:
     data, notes = planned(text, tmp_path)
     assert data == (tmp_path / "script").read_bytes()
     expected = f"the command {command} of q-1.0-0 cannot run: '{module}:{function}' is not module:function"
-    assert notes == ([f"{expected}, as its package has it"] if text in BROKEN else [])
+    assert notes == ([f"{expected}, as in its package"] if text in BROKEN else [])
 
 
 def test_a_conda_that_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
