@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from .pip import Program
     from .target import Target
 
-# pip itself evaluates markers for the Python that runs it, whatever its options say; and it takes the packages of that
-# Python for installed, unless its own directories are no longer on sys.path.
+# pip evaluates markers for the Python that runs it, and ignores its options for that. It also thinks that the packages
+# of that Python are installed, unless their directories are removed from sys.path.
 DRIVER = """
 import json, sys
 pip_is_in, installed, markers = json.loads(sys.argv[1])
