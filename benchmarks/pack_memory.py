@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.layout import native_subdir
 
@@ -62,7 +62,7 @@ def make_prefix(prefix: Path, channel: str) -> None:
     (prefix / "conda-meta" / "relocated-1-0.json").write_text(json.dumps(record), encoding="utf-8")
 
 
-def _file(prefix: Path, path: str, seed: int, size: int) -> dict[str, Any]:
+def _file(prefix: Path, path: str, seed: int, size: int) -> dict[str, object]:
     """Write one file as conda relocates it, and return its row."""
     drawn = random.Random(seed)  # noqa: S311 - the same in every run
     old, new = PLACEHOLDER.encode(), str(prefix).encode()

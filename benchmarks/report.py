@@ -51,7 +51,7 @@ def _files(results: Path) -> list[Path]:
     return [results / f"{name}.json" for name in NAMES if (results / f"{name}.json").exists()]
 
 
-def _section(fields: dict[str, Any]) -> Section:
+def _section(fields: dict[str, Any]) -> Section:  # type: ignore[explicit-any] # the JSON of a section
     return Section(
         fields["title"],
         fields["text"],

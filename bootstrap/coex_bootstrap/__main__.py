@@ -8,8 +8,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Dict, List, Optional, Tuple, Type
 
 
 def main(path, arguments):
@@ -69,20 +70,20 @@ class Modules(object):
         self.path, self.sources = path, read_sources(path)
 
     def find_spec(self, name, path=None, target=None):  # noqa: ARG002
-        # type: (str, Any, Any) -> Any
+        # type: (str, object, object) -> Optional[ModuleSpec]
         """Return the spec of a module of the bootstrap, None for others (PEP 451)."""
         if name not in self.sources:
             return None
         member = self.sources[name][0]
-        kind = type(sys.__spec__)  # type: Any  # importlib.machinery.ModuleSpec, which is loaded already
-        spec = kind(name, self, is_package=is_package(member))
+        kind = type(sys.__spec__)  # type: Type[ModuleSpec] # which is loaded already
+        spec = kind(name, self, is_package=is_package(member))  # type: ignore[arg-type]
         spec.origin, spec.has_location = self.file_of(name), True
         if is_package(member):
-            spec.submodule_search_locations.append(self.directory_of(name))
+            spec.submodule_search_locations = [self.directory_of(name)]
         return spec
 
     def create_module(self, spec):  # noqa: ARG002
-        # type: (Any) -> None
+        # type: (ModuleSpec) -> None
         """Leave the making of a module to Python (PEP 451)."""
 
     def exec_module(self, module):
@@ -91,7 +92,7 @@ class Modules(object):
         exec(self.get_code(module.__name__), module.__dict__)
 
     def find_module(self, name, path=None):  # noqa: ARG002
-        # type: (str, Any) -> Optional[Modules]
+        # type: (str, object) -> Optional[Modules]
         """Return this loader for a module of the bootstrap, None for others (PEP 302)."""
         return self if name in self.sources else None
 

@@ -110,7 +110,7 @@ def created(output: Path, manifest: Manifest, environment: Environment, notes: I
         platform=manifest.platform,
         digest=manifest.digest,
         size=output.stat().st_size,
-        unpacked=manifest.fields["unpacked"]["content"],
+        unpacked=manifest.unpacked["content"],
         packages=len(manifest.packages),
         entry_point=manifest.entry_points[0],
         notes=(*notes, *shared_cache_notes(), *left_out),

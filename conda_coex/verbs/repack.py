@@ -76,7 +76,7 @@ def repack(request: RepackRequest) -> Repacked:
             return repacked
         # 3. The archive, with the same frames of packages
         name = options.commands[0].name if options.commands else None
-        level = options.level or int(old.manifest.fields.get("level") or DEFAULT_LEVEL)
+        level = options.level or old.manifest.level or DEFAULT_LEVEL
         manifest = write(old, layout, kept, Change(name, points, env, keep_env, level), options.output)
     return replace(repacked, digest=manifest.digest, size=options.output.stat().st_size)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conda.cli.conda_argparse import ArgumentParser
 from docutils import nodes
@@ -67,7 +67,7 @@ def words_of(text: str) -> list[nodes.Node]:
     return [nodes.literal("", part) if number % 3 else nodes.Text(part) for number, part in enumerate(parts) if part]
 
 
-def options_of(group: Any) -> list[nodes.Node]:
+def options_of(group: argparse._ArgumentGroup) -> list[nodes.Node]:
     """Return a heading and a definition list for the options of a group; nothing if none is shown."""
     shown = [action for action in group._group_actions if action.help != argparse.SUPPRESS]
     if not shown:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -101,9 +101,9 @@ class Package:
         for path in (self.root / "info").rglob("*"):
             os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
 
-    def index(self) -> dict[str, Any]:
+    def index(self) -> dict[str, object]:
         """Return the contents of info/index.json."""
-        index: dict[str, Any] = {
+        index: dict[str, object] = {
             "name": self.name,
             "version": self.version,
             "build": self.build,
@@ -124,7 +124,7 @@ class Package:
         self._write_json("info/paths.json", {"paths": rows, "paths_version": 1})
         self.text("info/files", "".join(f"{row['_path']}\n" for row in rows))
         if self.noarch:
-            noarch: dict[str, Any] = {"type": self.noarch}
+            noarch: dict[str, object] = {"type": self.noarch}
             if self.noarch == "python":
                 noarch["entry_points"] = self.entry_points
             self._write_json("info/link.json", {"noarch": noarch, "package_metadata_version": 1})
@@ -132,9 +132,9 @@ class Package:
     def _write_json(self, path: str, content: object) -> None:
         self.text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
-    def _describe(self, path: str) -> dict[str, Any]:
+    def _describe(self, path: str) -> dict[str, object]:
         file = self.root / path
-        row: dict[str, Any] = {"_path": path, "path_type": "hardlink"}
+        row: dict[str, object] = {"_path": path, "path_type": "hardlink"}
         if path in self.no_link:
             row["no_link"] = True
         if file.is_symlink():

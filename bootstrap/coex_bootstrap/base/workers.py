@@ -15,7 +15,7 @@ from .pipes import nothing, read_all
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar
+    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Type, TypeVar
 
     Result = TypeVar("Result")
     Work = Callable[[Iterable[int]], Result]
@@ -130,12 +130,12 @@ def _start(work, numbers, feed, others, delayed):
         for end in [feed, pipe] + others:
             os.close(end)
         try:
-            outcome = (None, work(_take(numbers, parent)))  # type: Tuple[Any, Any] # of types that marshal writes
+            outcome = (None, work(_take(numbers, parent)))  # type: Tuple[object, object] # of types that marshal writes
         except CoexError as error:
             outcome = (_parts(error), None)
         except Exception as error:
             outcome = (_parts(unforeseen(error)), None)
-        status = _report(report, marshal.dumps(outcome))
+        status = _report(report, marshal.dumps(outcome))  # type: ignore[arg-type,unused-ignore]
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):
             sys.excepthook(*sys.exc_info())  # type: ignore[arg-type,unused-ignore]

@@ -18,7 +18,7 @@ from .manifest_check import check_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple, TypedDict, Union
+    from typing import Any, Callable, Dict, List, Optional, Tuple, TypedDict, Union
 
 FORMAT_VERSION = 1
 PACKAGE = "coex_bootstrap"
@@ -50,7 +50,7 @@ if TYPE_CHECKING:  # rows of the manifest
     )
     Variable = TypedDict("Variable", {"name": str, "value": str, "default": bool})
     PostLink = TypedDict("PostLink", {"name": str, "version": str, "build_number": int})
-    CarriedPython = TypedDict("CarriedPython", {"id": str, "version": str, "size": int})
+    CarriedPython = TypedDict("CarriedPython", {"id": str, "version": str, "size": int})  # bytes, unpacked
     Sources = TypedDict("Sources", {"python": str, "sources": List[str]})
     # Sizes are in bytes. Beside these, a package has its build_number and size as in its record.
     Package = TypedDict("Package", {
@@ -64,17 +64,23 @@ if TYPE_CHECKING:  # rows of the manifest
     }, total=False)
 
 
-def _field(name):
+def _field(name):  # type: ignore[explicit-any] # the type is written where it is used
     # type: (str) -> Any
     """Return a property: a field that `load_manifest` has checked."""
     return property(lambda manifest: manifest.fields[name])
 
 
+def _optional(name, empty):  # type: ignore[explicit-any] # as above
+    # type: (str, Callable[[], object]) -> Any
+    """Return a property: a field that may be missing, or null, and is `empty()` then."""
+    return property(lambda manifest: manifest.fields.get(name) or empty())
+
+
 class Manifest(object):
     """`coex.json`: the description of an archive, in words that a person can read.
 
-    `fields` is the document. Beside those of the properties it has: format (int), builder, libzstd (where it came from),
-    specs, level (of compression).
+    `fields` is the document. Beside those of the properties it has: format (int), builder, libzstd (where it came from)
+    and specs.
     """
 
     digest = _field("digest")  # type: str # sha256 of the content, in hexadecimal: see the function of this name
@@ -92,9 +98,14 @@ class Manifest(object):
     payload = _field("payload")  # type: int # bytes
     # {files, bytes (on a disk), content (bytes in files; old archives do not have it)}
     unpacked = _field("unpacked")  # type: Dict[str, int]
+    level = _optional("level", int)  # type: int # of compression; 0 if it is not known
+    python = _optional("python", lambda: None)  # type: Optional[CarriedPython] # for hosts that have none
+    portable = _optional("portable", dict)  # type: Dict[str, int] # scripts that mean the same to every shell: bytes by name
+    pip = _optional("pip", list)  # type: List[PipPackage] # that pip installed
+    kept_variables = _optional("keep_env", list)  # type: List[str] # names of the caller's that a start does not remove
 
     def __init__(self, fields):
-        # type: (Dict[str, Any]) -> None
+        # type: (Dict[str, object]) -> None
         self.fields = fields
 
     def replace(self, **fields):
@@ -107,30 +118,6 @@ class Manifest(object):
         # type: () -> bytes
         """The name of this archive's root in a store."""
         return str(self.fields["digest"])[:ID_LENGTH].encode("ascii")
-
-    @property
-    def python(self):
-        # type: () -> Optional[CarriedPython]
-        """The Python that the archive carries for hosts that have none: {id, version, size (unpacked, in bytes)}."""
-        return self.fields.get("python")
-
-    @property
-    def portable(self):
-        # type: () -> Dict[str, int]
-        """The activate.d scripts that mean the same to every shell: their sizes in bytes, by name."""
-        return self.fields.get("portable") or {}
-
-    @property
-    def pip(self):
-        # type: () -> List[PipPackage]
-        """The packages that pip installed."""
-        return self.fields.get("pip") or []
-
-    @property
-    def kept_variables(self):
-        # type: () -> List[str]
-        """The names of the caller's variables that a start does not remove."""
-        return self.fields.get("keep_env") or []
 
     def dumps(self):
         # type: () -> bytes

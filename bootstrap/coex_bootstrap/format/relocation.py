@@ -57,7 +57,7 @@ def of_script(python):
     return Relocation(SCRIPT, u"", None, python, ())
 
 
-def of_hashes(slots):
+def of_hashes(slots):  # type: ignore[explicit-any] # of the builder's own names, too
     # type: (Sequence[Tuple[Any, int]]) -> Relocation
     """Return the relocation of a file that contains the sha256 of others; a builder names sources before they have rows."""
     return Relocation(HASHES, u"", None, b"", tuple(slots))

@@ -18,7 +18,7 @@ from ..store.directory import write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Sequence
+    from typing import Callable, Dict, List, Optional, Sequence
 
     from ..format.manifest import Variable
 
@@ -176,7 +176,7 @@ def environment_variables(prefix):
 
     A null value means unset, as for conda.
     """
-    found = {}  # type: Dict[str, Any]
+    found = {}  # type: Dict[str, object]
     directory = prefix + b"/etc/conda/env_vars.d"
     for entry in shown_names(directory):
         found.update(load_json(directory + b"/" + entry))
@@ -191,12 +191,12 @@ def environment_variables(prefix):
 
 
 def _text(value):
-    # type: (Any) -> bytes
+    # type: (object) -> bytes
     return compat.utf8(value if isinstance(value, type(u"")) else str(value))
 
 
 def load_json(path):
-    # type: (bytes) -> Dict[str, Any]
+    # type: (bytes) -> Dict[str, object]
     """Return the variables in one of conda's files, in its order; raises CoexError."""
     try:
         with open(path, "rb") as stream:
@@ -207,7 +207,7 @@ def load_json(path):
 
 
 def parse_variables(data, path):
-    # type: (bytes, bytes) -> Dict[str, Any]
+    # type: (bytes, bytes) -> Dict[str, object]
     """Return the JSON object in `data`, in its order; raises CoexError, which names the file at `path`."""
     try:
         found = parse_json(data, pairs=OrderedDict)
@@ -220,7 +220,7 @@ def parse_variables(data, path):
 
 
 def state_variables(state, path):
-    # type: (Dict[str, Any], bytes) -> Dict[str, Any]
+    # type: (Dict[str, object], bytes) -> Dict[str, object]
     """Return the variables in `conda-meta/state`; raises CoexError."""
     found = state.get("env_vars") or {}
     if not isinstance(found, dict):

@@ -227,7 +227,7 @@ def last_change(path):
         os.close(stream)
 
 
-def _ignore_errors(function, *arguments):
+def _ignore_errors(function, *arguments):  # type: ignore[explicit-any] # as many as the function takes
     # type: (Callable[..., object], *object) -> None
     try:
         function(*arguments)

@@ -16,13 +16,13 @@ DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Optional
+    from typing import Callable, Dict, Optional, Union
 
     At = Dict[str, int]
 
 
 def open_directory(path, at=NOWHERE):
-    # type: (bytes, At) -> int
+    # type: (Union[str, bytes], At) -> int
     """Return a descriptor of a directory, which no program that is started gets; a link to one is refused."""
     descriptor = os.open(path, DIRECTORY, **at)  # type: ignore[arg-type,unused-ignore]
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)

@@ -11,7 +11,7 @@ from .trust import is_of_user_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Container
+    from typing import Callable, Container, List, Union
 
 
 def remove(path):
@@ -62,7 +62,7 @@ def _in_directory(path, work):
 
 
 def _remove(holder, name):
-    # type: (int, Any) -> None
+    # type: (int, Union[str, bytes]) -> None
     """Remove a file, link or tree of this name in an open directory."""
     try:
         if not stat.S_ISDIR(os.lstat(name, **at(holder)).st_mode):  # type: ignore[arg-type,unused-ignore]
@@ -90,7 +90,7 @@ def _empty(tree, chosen=lambda name, owner: True):
 
 
 def _names(tree):
-    # type: (int) -> Any
+    # type: (int) -> Union[List[str], List[bytes]]
     """Return the names in an open directory."""
     if directory.KNOWS_DESCRIPTORS:
         return os.listdir(tree)
@@ -99,7 +99,7 @@ def _names(tree):
 
 
 def _open(holder, name):
-    # type: (int, Any) -> int
+    # type: (int, Union[str, bytes]) -> int
     """Open a directory in another one. Make it readable first if it is not, and if nobody else can replace it meanwhile."""
     try:
         return open_directory(name, at(holder))

@@ -12,12 +12,16 @@ from ..format.archive import PRELUDE_START, Archive, unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+    from typing import Callable, Iterable, Iterator, List, Optional, Tuple, TypedDict, TypeVar
 
     from ..unpack.zstd import Decoder
 
-    Look = Callable[[int, bytes], Any]
-    Damage = Dict[str, object]  # `part`, `what`; if known, `offset` and `size` in the file, `frame`
+    Seen = TypeVar("Seen")
+    Look = Callable[[int, bytes], Seen]
+    # Offset and size are bytes of the file; `package` is added later, "" if it is not known.
+    Damage = TypedDict("Damage", {
+        "part": str, "what": str, "offset": Optional[int], "size": Optional[int], "frame": Optional[int], "package": str,
+    }, total=False)
 
 
 class Examined(Archive):
@@ -46,12 +50,12 @@ class Examined(Archive):
 
 def damage(part, what, offset=None, size=None, frame=None):
     # type: (str, str, Optional[int], Optional[int], Optional[int]) -> Damage
-    """Return the row of a damage: offset and size are bytes of the file."""
+    """Return the row of a damage."""
     return {"part": part, "what": what, "offset": offset, "size": size, "frame": frame}
 
 
 def check_archive(archive, decoder, look=None, beat=nothing):
-    # type: (Examined, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
+    # type: (Examined, Optional[Decoder], Optional[Look[Seen]], Callable[[], None]) -> Tuple[List[Damage], List[Seen]]
     """Return the damages of an opened archive; without a decoder the checksums of zstd are not compared.
 
     `look` is called with number and content of each whole frame, in any process; its results are returned, too.
@@ -69,14 +73,14 @@ def check_rest(archive, sealed):
 
 
 def check_frames(archive, decoder, look, beat=nothing):
-    # type: (Archive, Optional[Decoder], Optional[Look], Callable[[], None]) -> Tuple[List[Damage], List[Any]]
+    # type: (Archive, Optional[Decoder], Optional[Look[Seen]], Callable[[], None]) -> Tuple[List[Damage], List[Seen]]
     """Return the frames that differ from their sha256 in the index, or do not decode; and the results of `look`."""
     frames, base = archive.index.frames, archive.manifest.prelude
 
     def check(numbers):
-        # type: (Iterable[int]) -> Tuple[List[Tuple[int, str]], List[Any]]
+        # type: (Iterable[int]) -> Tuple[List[Tuple[int, str]], List[Seen]]
         archive.reopen()
-        refused, seen = [], []  # type: List[Tuple[int, str]], List[Any]
+        refused, seen = [], []  # type: List[Tuple[int, str]], List[Seen]
         for number in numbers:
             try:
                 content = read_frame(archive, number, decoder)

@@ -10,7 +10,7 @@ from ..unpack.expected import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
     from ..unpack.expected import Expected
 
@@ -120,7 +120,7 @@ class RootCheck(object):
                 yield ALTERED, inside
 
     def _differs(self, state, kind, mode):
-        # type: (Optional[os.stat_result], Any, int) -> Optional[str]
+        # type: (Optional[os.stat_result], Callable[[int], bool], int) -> Optional[str]
         if state is None:
             return MISSING
         if not kind(state.st_mode):

@@ -66,7 +66,9 @@ def _write(path, variables):
     # type: (bytes, Pairs) -> None
     """Add variables to a file of conda, or make it; in ASCII, because conda reads it in the encoding of the locale."""
     state = OrderedDict(load_json(path) if os.path.lexists(path) else ())
-    state[VARIABLES] = OrderedDict(list(state_variables(state, path).items()) + variables)
+    own = OrderedDict(state_variables(state, path))
+    own.update(variables)
+    state[VARIABLES] = own
     directory = os.path.dirname(path)
     if os.path.islink(directory):
         raise CoexError("is a link, and an environment has a directory there", directory)

@@ -52,7 +52,8 @@ def execute(path, options, environ):
 def describe(archive):
     # type: (Archive) -> Described
     """Return the fields of the manifest, and size, app, libzstd {from, size}, setuid and unpacked from the file."""
-    fields = dict(archive.manifest.fields)
+    manifest = archive.manifest
+    fields = dict(manifest.fields)
     for name in ("prelude", "payload"):
         del fields[name]
     library = archive.members.get(LIBZSTD, b"")
@@ -61,7 +62,7 @@ def describe(archive):
         app=list(_app_files(archive)),
         libzstd={"from": fields["libzstd"], "size": len(library)},
         setuid=list(_setuid_files(archive)),
-        unpacked=dict(fields["unpacked"], content=sum(archive.index.files.sizes)),  # older manifests do not have it
+        unpacked=dict(manifest.unpacked, content=sum(archive.index.files.sizes)),  # older manifests do not have it
     )
     return fields  # type: ignore[return-value] # those of the manifest are checked
 

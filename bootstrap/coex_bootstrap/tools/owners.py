@@ -5,7 +5,7 @@ from ..base.untrusted import parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Tuple
+    from typing import Dict, Iterator, List, Tuple
 
     from ..unpack.expected import Expected
 

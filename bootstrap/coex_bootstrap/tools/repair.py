@@ -26,7 +26,8 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Set, Tuple
+    from argparse import ArgumentParser, Namespace
+    from typing import Dict, List, Set, Tuple
 
     from ..format.manifest import PostLink
     from ..store.store import Root
@@ -48,12 +49,12 @@ ASIDE = b".repair"  # added to the name of `start`, while no other process may u
 
 
 def configure(parser):
-    # type: (Any) -> None
+    # type: (ArgumentParser) -> None
     """It has no options of its own."""
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Repair the root of the archive at `path`; raises CoexError if it has none, or if the file itself is damaged."""
     with closing(Archive(path)) as archive:
         root = _find(archive, environ)
@@ -72,9 +73,10 @@ def execute(path, options, environ):
             raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path, remedy)
         finally:
             claim.release()
-    fields = {"archive": text(path), "root": text(root.path)}  # type: Dict[str, Any]
-    fields["repaired"] = [text(inside) for inside in repaired]
-    fields.update(start_rewritten=rewritten, compiled=[text(source) for source in compiled])
+    fields = {
+        "archive": text(path), "root": text(root.path), "repaired": [text(inside) for inside in repaired],
+        "start_rewritten": rewritten, "compiled": [text(source) for source in compiled],
+    }
     lines = ["%s: %s repaired%s%s" % (
         visible(root.path), counted(len(repaired), "path"), ", and its start written again" if rewritten else "",
         ", %s compiled again" % counted(len(compiled), "source") if compiled else "",

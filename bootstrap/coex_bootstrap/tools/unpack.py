@@ -28,9 +28,11 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional
+    from argparse import ArgumentParser, Namespace
+    from typing import Dict, Iterator, List, Optional
 
     from ..format.manifest import Manifest
+    from .conda_state import Pairs
 
 ABOUT = """\
 With --prefix, an ordinary conda environment: `conda activate PREFIX`, `conda install -p PREFIX` and the others work on
@@ -50,7 +52,7 @@ examples:
 """
 
 def configure(parser):
-    # type: (Any) -> None
+    # type: (ArgumentParser) -> None
     """Add the verb's options."""
     parser.add_argument("-p", "--prefix", metavar="PREFIX", help="where the environment is to be")
     parser.add_argument("--app", metavar="DIR", help="where the files of the application are to be, with --prefix")
@@ -58,7 +60,7 @@ def configure(parser):
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Unpack the archive at `path`; if that fails, nothing is left."""
     if bool(options.prefix) == bool(options.store):
         raise Misuse("say where to unpack: -p PREFIX or --store DIR")
@@ -84,8 +86,10 @@ def execute(path, options, environ):
         count = counted(len(archive.index.files), "file")
         how = "" if is_foreign(archive.manifest) else "; conda activate " + quoted(visible(prefix))
     lines = ["%s: an environment of %s%s" % (visible(prefix), count, how)]
-    fields = {"archive": text(path), "prefix": text(prefix), "app": text(app) if app else None}  # type: Dict[str, Any]
-    fields.update(env=dict(environment.variables), notes=environment.notes)
+    fields = {
+        "archive": text(path), "prefix": text(prefix), "app": text(app) if app else None,
+        "env": dict(environment.variables), "notes": environment.notes,
+    }
     return Outcome(fields, lines + ["  note: " + note for note in environment.notes], 0)
 
 
@@ -137,7 +141,7 @@ class Environment(object):
         # type: (Archive, bytes, Optional[bytes], Dict[bytes, bytes]) -> None
         self.archive, self.prefix, self.app, self.environ = archive, prefix, app, environ
         self.at, self.app_at = Destination(prefix), Destination(app) if app else None
-        self.variables, self.notes = [], []  # type: List[Any], List[str]
+        self.variables, self.notes = [], []  # type: Pairs, List[str]
 
     def make(self):
         # type: () -> None

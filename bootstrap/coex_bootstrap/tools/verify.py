@@ -22,11 +22,19 @@ from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional, Tuple
+    from argparse import ArgumentParser, Namespace
+    from typing import Callable, Dict, Iterator, List, Optional, Tuple, TypedDict
 
+    from ..format.manifest import Manifest
     from ..unpack.zstd import Decoder
     from .check_archive import Damage
     from .check_root import Difference
+
+    DifferenceRow = TypedDict("DifferenceRow", {"what": str, "path": str, "package": str})
+    # `by_scripts` are the files that post-link scripts changed, `extra` those that are not of the archive.
+    RootReport = TypedDict("RootReport", {
+        "path": str, "files": int, "differences": List[DifferenceRow], "by_scripts": List[str], "extra": List[str],
+    })
 
 ABOUT = """\
 The file: verify checks the prelude, the sha256 and the zstd checksum of every frame, the seal and the tail. It finds
@@ -48,7 +56,7 @@ examples:
 
 
 def configure(parser):
-    # type: (Any) -> None
+    # type: (ArgumentParser) -> None
     """Add the verb's options."""
     parser.add_argument("--archive", action="store_true", help="verify the file alone")
     parser.add_argument("--root", action="store_true", help="verify the root alone, which must be there")
@@ -56,15 +64,16 @@ def configure(parser):
 
 
 def execute(path, options, environ):
-    # type: (bytes, Any, Dict[bytes, bytes]) -> Outcome
+    # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return the damages of the archive at `path` and of its root."""
     alone = options.root or options.prefix
     try:
         archive = Examined(path)
     except ArchiveDamaged as error:
-        damages = [dict(damaged_part(error), package="")]
+        damage = damaged_part(error)
+        damage["package"] = ""
         note = "not a complete coex archive, nothing else of it can be looked at; " + error.advice
-        return _outcome(path, damages, None, [note])
+        return _outcome(path, [damage], None, [note])
     with closing(archive):
         decoder, notes = None, []
         progress = Progress(archive, environ, "verifying")
@@ -91,7 +100,7 @@ def execute(path, options, environ):
 
 
 def _check(archive, decoder, check, whole, beat):
-    # type: (Examined, Optional[Decoder], Optional[RootCheck], bool, Any) -> Tuple[List[Damage], List[Difference]]
+    # type: (Examined, Optional[Decoder], Optional[RootCheck], bool, Callable[[], None]) -> Tuple[List[Damage], List[Difference]]
     """Return the damages of the file, if `whole`, and the differences of the root; each frame is decoded once."""
     if check is None:
         return (check_archive(archive, decoder, beat=beat)[0] if whole else []), []
@@ -103,7 +112,7 @@ def _check(archive, decoder, check, whole, beat):
 
 
 def _name_packages(damages, expected):
-    # type: (List[Damage], Optional[Expected]) -> Iterator[Dict[str, Any]]
+    # type: (List[Damage], Optional[Expected]) -> Iterator[Damage]
     """Yield damages, each with its package if that is known."""
     owners = None
     if any(each["frame"] is not None for each in damages) and expected is not None:
@@ -112,12 +121,13 @@ def _name_packages(damages, expected):
         except CoexError:  # the records are in a damaged frame
             pass
     for each in damages:
-        number = each["frame"]
-        yield dict(each, package=owners.of_frame(number) if owners and isinstance(number, int) else "")
+        number, named = each["frame"], each.copy()
+        named["package"] = owners.of_frame(number) if owners and number is not None else ""
+        yield named
 
 
 def _places(manifest, options, environ):
-    # type: (Any, Any, Dict[bytes, bytes]) -> Optional[Tuple[bytes, Dict[bytes, bytes]]]
+    # type: (Manifest, Namespace, Dict[bytes, bytes]) -> Optional[Tuple[bytes, Dict[bytes, bytes]]]
     """Return the root or environment to verify, and its `prefix` and `app`; raises CoexError if it has to exist."""
     if options.prefix:
         prefix = absolute(path_bytes(options.prefix))
@@ -134,7 +144,7 @@ def _places(manifest, options, environ):
 
 
 def check_root(check, path, found):
-    # type: (RootCheck, bytes, List[Difference]) -> Dict[str, Any]
+    # type: (RootCheck, bytes, List[Difference]) -> RootReport
     """Return the differences as fields of a JSON document."""
     owners = Owners(check.expected)
     differences, scripts = by_cause(check.expected, path, check.places, found)
@@ -178,7 +188,7 @@ def _changed(inside, places):
 
 
 def _outcome(path, damages, root, notes, checked=None):
-    # type: (bytes, List[Dict[str, Any]], Optional[Dict[str, Any]], List[str], Optional[Dict[str, int]]) -> Outcome
+    # type: (bytes, List[Damage], Optional[RootReport], List[str], Optional[Dict[str, int]]) -> Outcome
     fields = {"archive": text(path), "damages": damages, "root": root, "notes": notes}
     lines = []
     if damages:
@@ -195,19 +205,19 @@ def _outcome(path, damages, root, notes, checked=None):
 
 
 def _sentence(each):
-    # type: (Dict[str, Any]) -> str
+    # type: (Damage) -> str
     words = each["part"]
     if each["frame"] is not None:
         words += ", frame %d" % each["frame"]
     if each["package"]:
         words += " of " + each["package"]
-    if each["offset"] is not None:
+    if each["offset"] is not None and each["size"] is not None:
         words += " (%d bytes at %d)" % (each["size"], each["offset"])
     return "%s: %s" % (words, each["what"])
 
 
 def _root_lines(root):
-    # type: (Dict[str, Any]) -> Iterator[str]
+    # type: (RootReport) -> Iterator[str]
     differences, extra = root["differences"], len(root["extra"])
     what = "damaged" if differences else "whole: %s as the archive writes them" % counted(root["files"], "file")
     yield "%s: %s%s" % (visible(root["path"]), what, "; %d more" % extra if extra else "")

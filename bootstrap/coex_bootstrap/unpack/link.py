@@ -20,7 +20,9 @@ from ..store.trust import is_of_user_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Set, Tuple
+    from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Set, Tuple, TypeVar
+
+    Item = TypeVar("Item")
 
     from ..format.archive import Archive
     from ..format.index import Files, Index
@@ -187,7 +189,7 @@ def plain_rows(files, frame):
 
 
 def _at(column, rows):
-    # type: (Any, Sequence[int]) -> Sequence[Any]
+    # type: (Sequence[Item], Sequence[int]) -> Sequence[Item]
     """Return the items of a column in these rows; mostly they are next to each other."""
     first, last = rows[0], rows[-1] + 1
     return column[first:last] if last - first == len(rows) else [column[row] for row in rows]

@@ -11,7 +11,8 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, Tuple, Union
+    import threading
+    from typing import Callable, Dict, Iterable, Optional, Tuple, Union
 
     from ..format.archive import Archive
     from .zstd import Decoder
@@ -37,7 +38,7 @@ class Progress(object):
         self.wanted = is_wanted(environ)
         self.archive, self.doing = archive, doing
         self.done = self.width = self.left_out = 0
-        self.thread = None  # type: Any
+        self.thread = None  # type: Optional[threading.Thread]
         self.reading = self.writing = -1
         self.began = time.time()
 

@@ -7,7 +7,9 @@ from ..base.errors import ArchiveDamaged, DecoderMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List, Optional, Tuple, Union
+    import ctypes
+    import subprocess
+    from typing import Callable, List, Optional, Tuple, Union
 
     # Takes a frame and the size of its content; the result holds until the next call.
     Decoder = Callable[[bytes, int], Union[bytes, memoryview]]
@@ -93,7 +95,7 @@ def _library(name):
     decompress.restype = ctypes.c_size_t
     decompress.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
     context = ctypes.c_void_p(library.ZSTD_createDCtx())
-    held = [ctypes.create_string_buffer(1 << 20)]  # type: List[Any]
+    held = [ctypes.create_string_buffer(1 << 20)]  # type: List[ctypes.Array[ctypes.c_char]]
 
     def decode(frame, size):
         # type: (bytes, int) -> memoryview
@@ -132,24 +134,27 @@ def _program(name):
 
 
 def _communicate(process, frame, limit):
-    # type: (Any, bytes, int) -> Tuple[bytes, bytes]
+    # type: (subprocess.Popen[bytes], bytes, int) -> Tuple[bytes, bytes]
     """Return up to `limit` bytes that a program decodes from a frame, and its messages: a frame may expand without end."""
     import threading
+
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    assert stdin and stdout and stderr, "three pipes"
 
     def feed():
         # type: () -> None
         try:
-            with process.stdin:
-                process.stdin.write(frame)
+            with stdin:
+                stdin.write(frame)
         except EnvironmentError:  # it has stopped reading
             pass
 
     feeder = threading.Thread(target=feed)
     feeder.start()
-    with process.stdout:
-        content = process.stdout.read(limit)
-    with process.stderr:
-        why = process.stderr.read()
+    with stdout:
+        content = stdout.read(limit)
+    with stderr:
+        why = stderr.read()
     feeder.join()
     process.wait()
     return content, why

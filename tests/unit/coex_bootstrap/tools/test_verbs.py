@@ -72,6 +72,17 @@ def test_lock_names_what_pip_installed(archive, environ):
     assert len(listed.splitlines()) == 1
 
 
+def test_what_pip_installed_from_nowhere(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """A null means the same as a missing field."""
+    pip = [{"name": "p", "version": "2", "url": None, "file": None}, {"name": "q", "version": "1", "url": None, "file": "q.whl"}]
+    write_archive(archive, demo_index(), [CONTENT], packages=[package()], pip=pip)
+    out = subprocess.check_output([PYTHON, archive, b"lock"], env=asking(environ)).decode("ascii")
+    assert [line.partition(": ")[2] for line in out.splitlines() if "pip installed it" in line] == ["p==2", "q==1 from q.whl"]
+    out = subprocess.check_output([PYTHON, archive, b"info"], env=asking(environ)).decode("ascii")
+    assert [line.split() for line in out.splitlines() if line[:2] in ("p ", "q ")] == [["p", "2"], ["q", "1", "q.whl"]]
+
+
 def test_lock_pins_what_pip_installed(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """By URL and sha256, or by a commit, where no word of the line could be another one."""
