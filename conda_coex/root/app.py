@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import AppError
 from .content import SECOND, Content, Link
-from .entry_files import canonical_path
 from .link_target import is_below, leaving_links
 from .source import OnDisk
 
@@ -112,6 +111,16 @@ def app_name(source: str) -> str:
     if name == ".." or name.startswith(("/", "../")):
         return Path(source).resolve().name
     return name
+
+
+def canonical_path(path: str, known: dict[str, str] | None = None) -> str:
+    """Return the one name of a file or link, for all paths to it; `known` has the real paths of directories."""
+    known = {} if known is None else known
+    path = path.rstrip("/")
+    directory, name = os.path.split(path)
+    if directory not in known:
+        known[directory] = os.path.realpath(directory or ".")
+    return os.path.join(known[directory], name)  # noqa: PTH118
 
 
 def expand(sources: Sequence[str]) -> Iterator[tuple[str, str]]:

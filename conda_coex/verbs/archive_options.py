@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..archive.compression_level import LEVELS
+from ..entry.command import parse_commands
 from ..errors import InputError, OutputError
 from ..inputs.variables import parse_env, parse_keep_env
 from ..root.app import App
-from ..root.entry_command import parse_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..entry.command import EntryCommand
     from ..inputs.variables import Variable
-    from ..root.entry_command import EntryCommand
 
 
 @dataclass(frozen=True)

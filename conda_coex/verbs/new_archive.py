@@ -12,9 +12,9 @@ from ..archive.manifest import Description, make_manifest
 from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
 from ..conda_api.zstd_package import fetch_zstd
+from ..entry.resolve import check_here, own_sources, resolve_all
 from ..root import libzstd
 from ..root.app import notes_on_app_links
-from ..root.entry_point import check_here, own_sources, resolve_all
 from ..root.layout import Layout
 from ..root.link_rules import find_python
 from .assemble import assemble

@@ -19,12 +19,12 @@ from ..archive.frame_cache import FrameCache
 from ..archive.manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
 from ..conda_api import settings
+from ..entry.function import check_function, module_of
+from ..entry.names import files_of
+from ..entry.resolve import own_sources, resolve_all
 from ..errors import AppError, EntryPointNotFound, InputError
 from ..root.app import app_name, notes_on_app_links
 from ..root.content import Content
-from ..root.entry_files import files_of
-from ..root.entry_function import check_function, module_of
-from ..root.entry_point import own_sources, resolve_all
 from ..root.layout import Layout
 from ..root.pth_file import pth_files
 from . import host_notes
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.manifest import EntryPoint, Manifest, Variable
 
     from ..archive.payload import Payload
-    from ..root.entry_command import EntryCommand
+    from ..entry.command import EntryCommand
     from .archive_options import ArchiveOptions
 
 

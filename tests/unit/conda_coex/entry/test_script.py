@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from conda_coex.entry.script import fault, faulty_programs, run_app_file
 from conda_coex.errors import EntryPointNotFound
 from conda_coex.root.content import Content
-from conda_coex.root.entry_script import fault, faulty_programs, run_app_file
 from conda_coex.root.layout import Layout
 from conda_coex.root.source import InMemory
 

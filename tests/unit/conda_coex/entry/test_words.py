@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
+from conda_coex.entry.command import parse_command
+from conda_coex.entry.names import Names, notes_on_variables
+from conda_coex.entry.resolve import own_sources
+from conda_coex.entry.resolve import resolve as resolve_command
+from conda_coex.entry.words import words_of
 from conda_coex.errors import EntryPointNotFound
 from conda_coex.inputs.variables import parse_env
 from conda_coex.root.app import App
 from conda_coex.root.content import Content
-from conda_coex.root.entry_command import parse_command
-from conda_coex.root.entry_files import Names, notes_on_variables
-from conda_coex.root.entry_point import own_sources
-from conda_coex.root.entry_point import resolve as resolve_command
-from conda_coex.root.entry_words import words_of
 from conda_coex.root.layout import Layout
 from conda_coex.root.source import InMemory, OnDisk
 

@@ -7,14 +7,14 @@ import posixpath
 import warnings
 from typing import TYPE_CHECKING
 
-from .content import Content
-from .entry_function import module_of
-from .source import OnDisk
+from ..root.content import Content
+from ..root.source import OnDisk
+from .function import module_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .layout import Layout
+    from ..root.layout import Layout
 
 
 def missing_modules(path: str, layout: Layout) -> list[str]:

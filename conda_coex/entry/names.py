@@ -11,15 +11,16 @@ from stat import S_IXUSR
 from typing import TYPE_CHECKING
 
 from ..errors import EntryPointNotFound
-from .content import Content
-from .entry_script import INTERPRETERS
-from .source import OnDisk
+from ..root.app import canonical_path
+from ..root.content import Content
+from ..root.source import OnDisk
+from .script import INTERPRETERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..inputs.variables import Variable
-    from .layout import Layout
+    from ..root.layout import Layout
 
 APP, PREFIX = "${COEX_APP}", "${COEX_PREFIX}"
 PLACES = (APP, PREFIX, "${PWD}")  # names that are expanded in words
@@ -88,16 +89,6 @@ def app_paths_by_source(layout: Layout) -> dict[str, str]:
         for path, entry in layout.entries.items()
         if path.startswith("app/") and isinstance(entry, Content) and isinstance(entry.source, OnDisk)
     }
-
-
-def canonical_path(path: str, known: dict[str, str] | None = None) -> str:
-    """Return the one name of a file or link, for all paths to it; `known` has the real paths of directories."""
-    known = {} if known is None else known
-    path = path.rstrip("/")
-    directory, name = os.path.split(path)
-    if directory not in known:
-        known[directory] = os.path.realpath(directory or ".")
-    return os.path.join(known[directory], name)  # noqa: PTH118
 
 
 def is_program(path: str) -> bool:

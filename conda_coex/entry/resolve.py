@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.format.manifest_check import FUNCTION
 
 from ..errors import EntryPointNotFound
-from .app import app_name, version_control
-from .entry_arguments import Arguments
-from .entry_command import EXTRAS
-from .entry_files import Names, is_program, notes_on_variables, program_name, similar
-from .entry_function import check_function, directory_of, find_module
-from .entry_imports import missing_modules
-from .entry_local import check_script, own_files
-from .entry_script import faulty_programs, nearest_command, run_app_file
-from .entry_words import SHELLS
+from ..root.app import app_name, version_control
+from .arguments import Arguments
+from .command import EXTRAS
+from .function import check_function, directory_of, find_module
+from .missing_imports import missing_modules
+from .names import Names, is_program, notes_on_variables, program_name, similar
+from .own_files import check_script, own_files
+from .script import faulty_programs, nearest_command, run_app_file
+from .words import SHELLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.manifest import EntryPoint
 
     from ..inputs.variables import Variable
-    from .app import App
-    from .entry_command import EntryCommand
-    from .layout import Layout
+    from ..root.app import App
+    from ..root.layout import Layout
+    from .command import EntryCommand
 
 ACTIVE = "leave out words that enter an environment: that of the archive is active"
 # First words that are not commands, with the remedy for each.

@@ -8,14 +8,14 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ..errors import EntryPointNotFound
-from .content import Content
-from .pth_file import import_directories
+from ..root.content import Content
+from ..root.pth_file import import_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .content import Link
-    from .layout import Layout
+    from ..root.content import Link
+    from ..root.layout import Layout
 
 # The directories in which Python looks. A finder or a .pth file leads it to the sources that `pack` brings along.
 PLACES = (

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.format.manifest_check import FUNCTION, MODULE
 
 from ..errors import EntryPointNotFound
-from .entry_script import INTERPRETERS
-from .entry_words import words_of
+from .script import INTERPRETERS
+from .words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

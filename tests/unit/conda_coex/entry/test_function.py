@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from conda_coex.entry.function import check_function, directory_of, find_module, find_runnable
 from conda_coex.errors import EntryPointNotFound
 from conda_coex.root.content import Content, relocation_of
-from conda_coex.root.entry_function import check_function, directory_of, find_module, find_runnable
 from conda_coex.root.layout import Layout
 from conda_coex.root.source import InMemory, OnDisk, Source
 

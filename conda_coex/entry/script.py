@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import EntryPointNotFound
-from .content import Content, Link
+from ..root.content import Content, Link
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-    from .layout import Layout
+    from ..root.layout import Layout
 
 # The interpreter of a file of the app without a #! line, by its suffix.
 INTERPRETERS = {

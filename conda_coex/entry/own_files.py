@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.format.manifest_check import MODULE
 
 from ..errors import EntryPointNotFound
-from .entry_files import PLACES, is_program, is_source, similar
-from .entry_function import module_of
-from .entry_script import INTERPRETERS
-from .entry_words import SHELLS, family, words_of
+from .function import module_of
+from .names import PLACES, is_program, is_source, similar
+from .script import INTERPRETERS
+from .words import SHELLS, family, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .entry_files import Names
+    from .names import Names
 
 CALLERS = "write ${PWD}/%s if the caller's is meant"
 NO_MAIN = "is a directory without a __main__.py, which nothing runs"

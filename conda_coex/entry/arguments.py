@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.format.manifest_check import MODULE
 
 from ..errors import EntryPointNotFound
-from .entry_files import APP, IMAGES, OF_THE_HOST, PLACES, PREFIX, SOURCES, is_bare, is_of_the_builder
-from .entry_function import directory_of, find_runnable, module_of
-from .entry_local import CALLERS, NO_MAIN, local_module, refuse_missing
-from .entry_script import refuse_line_ends
-from .entry_words import CLASS_PATH, Word, family, words_of
+from .function import directory_of, find_runnable, module_of
+from .names import APP, IMAGES, OF_THE_HOST, PLACES, PREFIX, SOURCES, is_bare, is_of_the_builder
+from .own_files import CALLERS, NO_MAIN, local_module, refuse_missing
+from .script import refuse_line_ends
+from .words import CLASS_PATH, Word, family, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .entry_files import Names
+    from .names import Names
 
 LOGIN = re.compile(r"--login|-[a-z]*l[a-z]*")  # of a shell
 VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
