@@ -29,9 +29,9 @@ def main(path, arguments):
 
         words = [compat.path_bytes(word) for word in arguments]
         if os.environ.get("COEX_TOOLS", "0") not in ("", "0"):
-            from coex_bootstrap.tools import main as tools
+            from coex_bootstrap.tools import command_line
 
-            return tools.main(compat.path_bytes(path), words)
+            return command_line.main(compat.path_bytes(path), words)
         from coex_bootstrap.start import run
 
         return run.main(compat.path_bytes(path), words)

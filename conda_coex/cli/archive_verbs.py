@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base import compat
-from coex_bootstrap.tools import cache
-from coex_bootstrap.tools import main as tools
+from coex_bootstrap.tools import cache, command_line
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -20,9 +19,9 @@ def configure(parser: ArgumentParser) -> None:
     from conda.cli.helpers import add_parser_verbose
     from conda.common.constants import NULL
 
-    verb = tools.VERBS[parser.prog.split()[-1]]
+    verb = command_line.VERBS[parser.prog.split()[-1]]
     parser.add_argument("archive", metavar="ARCHIVE", help="the file")
-    tools.configure(parser, verb, f"conda coex {verb.name} ARCHIVE")
+    command_line.configure(parser, verb, f"conda coex {verb.name} ARCHIVE")
     add_parser_verbose(parser)
     parser.add_argument("-q", "--quiet", action="store_true", default=NULL, help="do not show progress")
 
@@ -39,7 +38,8 @@ def ask(arguments: Namespace) -> Outcome:
     environ = compat.environ_bytes()
     if context.quiet:
         environ[b"COEX_QUIET"] = b"1"
-    outcome: Outcome = tools.VERBS[arguments.coex_verb].execute(os.fsencode(arguments.archive), arguments, environ)
+    verb = command_line.VERBS[arguments.coex_verb]
+    outcome = verb.execute(os.fsencode(arguments.archive), arguments, environ)
     if arguments.coex_verb == "unpack" and arguments.prefix:
         from conda.core.envs_manager import register_env
 

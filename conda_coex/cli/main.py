@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..errors import CoexError
     from ..verbs.outcome import Outcome
 
-# The verbs that every archive answers, see coex_bootstrap.tools.main. Listed here, so that conda need not load that.
+# The verbs that every archive answers (`coex_bootstrap.tools`), listed here so that conda need not load that.
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile")
 BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": configure_repack}
 CACHE_ABOUT = """\

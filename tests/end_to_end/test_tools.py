@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from coex_bootstrap.base.urls import LOCAL_CHANNEL
-from coex_bootstrap.tools import main as tools
+from coex_bootstrap.tools import command_line
 from dockerfile_parse import DockerfileParser
 from end_to_end.archives import OF_THE_SHELL, only_root, ready_roots
 
@@ -40,7 +40,7 @@ def ask(archive: Archive, *words: str | Path, store: Path, status: int = 0) -> s
 
 
 def test_conda_knows_every_verb() -> None:
-    verbs = {name: verb.summary for name, verb in tools.VERBS.items()}
+    verbs = {name: verb.summary for name, verb in command_line.VERBS.items()}
     assert verbs.pop("cache")  # conda's has the frames of builds too
     assert verbs == {verb: VERBS[verb] for verb in TOOLS}
 

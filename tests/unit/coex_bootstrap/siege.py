@@ -23,7 +23,7 @@ import unicodedata
 
 from coex_bootstrap.base import compat, workers
 from coex_bootstrap.start import run
-from coex_bootstrap.tools import main as tools
+from coex_bootstrap.tools import command_line
 
 from unit.coex_bootstrap import hostile
 
@@ -170,7 +170,7 @@ class Siege(object):
 
     def _verb(self, words):
         # type: (List[str]) -> Callable[[], int]
-        return lambda: tools.main(compat.path_bytes(self.path), [compat.path_bytes(word) for word in words])
+        return lambda: command_line.main(compat.path_bytes(self.path), [compat.path_bytes(word) for word in words])
 
     def _start(self):
         # type: () -> int

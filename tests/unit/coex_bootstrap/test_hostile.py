@@ -13,7 +13,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged, CoexError
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Frame, Link, make_columns
 from coex_bootstrap.format.manifest import load_manifest
-from coex_bootstrap.tools import main as tools
+from coex_bootstrap.tools import command_line
 from coex_bootstrap.unpack.writer import unpack
 
 from unit.coex_bootstrap.building import (
@@ -307,7 +307,7 @@ def test_no_verb_takes_them(path, place, verb):
     # type: (bytes, bytes, str) -> None
     """What a start refuses, every verb that writes or judges does, and none leaves anything where it should have."""
     words = [word.replace("PLACE", compat.native(place)) for word in VERBS[verb]]
-    options = tools.make_parser("x").parse_args(words)
+    options = command_line.make_parser("x").parse_args(words)
     environ = {b"PATH": os.environ["PATH"].encode("ascii"), b"HOME": place, b"COEX_ROOT": place + b"/own"}
     cases = [(dump(columns_with_frames()), fields) for what, fields in sorted(BAD_FIELDS.items()) if what[:4] != "half"]
     if verb != "sbom":
@@ -315,7 +315,7 @@ def test_no_verb_takes_them(path, place, verb):
     for index, fields in cases:
         signed(path, index, fields)
         try:
-            outcome = tools.VERBS[options.verb].execute(path, options, environ)
+            outcome = command_line.VERBS[options.verb].execute(path, options, environ)
             assert outcome.status or verb in LISTING, (index, fields)
         except CoexError as error:
             assert "\n" not in str(error)

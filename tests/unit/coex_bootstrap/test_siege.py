@@ -16,13 +16,13 @@ from coex_bootstrap.format.relocation import parse
 from coex_bootstrap.format.tail import LIMIT
 from coex_bootstrap.start.activate import parse_variables
 from coex_bootstrap.tools import dockerfile
-from coex_bootstrap.tools import main as tools
+from coex_bootstrap.tools import command_line
 from coex_bootstrap.unpack.relocate import apply
 
 from unit.coex_bootstrap import hostile
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, sign, write_archive
 from unit.coex_bootstrap.siege import Siege, is_plain
-from unit.coex_bootstrap.tools.test_main import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
+from unit.coex_bootstrap.tools.test_command_line import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def test_siege_sees_what_is_wrong(place, monkeypatch):
         os.write(1, b"\x1b[2J\n")
         raise KeyError("x")
 
-    monkeypatch.setitem(tools.VERBS, "sbom", tools.VERBS["sbom"]._replace(execute=writes))
-    monkeypatch.setitem(tools.VERBS, "lock", tools.VERBS["lock"]._replace(execute=lambda *words: [0] * (1 << 27)))
+    monkeypatch.setitem(command_line.VERBS, "sbom", command_line.VERBS["sbom"]._replace(execute=writes))
+    monkeypatch.setitem(command_line.VERBS, "lock", command_line.VERBS["lock"]._replace(execute=lambda *words: [0] * (1 << 27)))
     siege = Siege(compat.native(place))
     siege.look(0)
     found = "\n".join(siege.wrong)

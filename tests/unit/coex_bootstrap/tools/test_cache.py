@@ -10,7 +10,7 @@ from coex_bootstrap.tools import cache
 
 from unit.coex_bootstrap.building import file_row, make_index, wait_until, write, write_archive
 from unit.coex_bootstrap.store.test_leftovers import give_away
-from unit.coex_bootstrap.tools.test_main import archive, ask, start
+from unit.coex_bootstrap.tools.test_command_line import archive, ask, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

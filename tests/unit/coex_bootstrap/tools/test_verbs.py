@@ -14,14 +14,14 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Link
 from coex_bootstrap.start.finish import Finish
 from coex_bootstrap.tools import cache, output, unpack
-from coex_bootstrap.tools import main as tools
+from coex_bootstrap.tools import command_line
 from coex_bootstrap.unpack import decoder
 
 from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
 from unit.coex_bootstrap.copies import run_copy
 from unit.coex_bootstrap.store.test_claim import dead_process
 from unit.coex_bootstrap.store.test_leftovers import give_away
-from unit.coex_bootstrap.tools.test_main import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
+from unit.coex_bootstrap.tools.test_command_line import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -442,7 +442,7 @@ def test_dockerfile_needs_no_graphics_card(archive, environ, constraints, versio
     assert " && CONDA_OVERRIDE_CUDA=%s COEX_TOOLS=1 python3" % version in found["dockerfile"]
 
 
-@pytest.mark.parametrize("verb", sorted(tools.VERBS))
+@pytest.mark.parametrize("verb", sorted(command_line.VERBS))
 @pytest.mark.parametrize("words, what", [
     ([b"--no-such"], "unrecognized arguments: --no-such"), ([b"more", b"x y"], "unrecognized arguments: more"),
 ], ids=repr)
@@ -451,7 +451,7 @@ def test_verbs_refuse_what_they_do_not_know(archive, environ, verb, words, what)
     """In one line, with the help of that verb named, and before anything is done."""
     needed = {"unpack": [b"-p", b"env"], "cache": [b"list"]}.get(verb, [])  # type: List[bytes]
     before = sorted(os.listdir(os.path.dirname(archive)))
-    status, out, error = run_copy(environ, lambda: tools.main(archive, [verb.encode("ascii")] + needed + words))
+    status, out, error = run_copy(environ, lambda: command_line.main(archive, [verb.encode("ascii")] + needed + words))
     assert (status, out, error.count(b"\n")) == (2, b"", 1)
     assert what in error.decode("utf-8")
     assert ("see COEX_TOOLS=1 %s %s -h" % (archive.decode("ascii"), verb)) in error.decode("utf-8")

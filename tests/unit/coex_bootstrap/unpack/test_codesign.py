@@ -17,7 +17,7 @@ from coex_bootstrap.unpack import codesign
 
 from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
 from unit.coex_bootstrap.mach_o_files import ARM64, ENTITLEMENTS, X86_64, blob, fat, mach_o, wrong_hashes
-from unit.coex_bootstrap.tools.test_main import Options
+from unit.coex_bootstrap.tools.test_command_line import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ loaded = [name for name in sys.modules if name.startswith(("conda_coex.", "coex_
 assert sorted(loaded) == ["conda_coex.cli", "conda_coex.cli.verb_parser", "conda_coex.plugin"], loaded
 parser.parse_args(["inspect", "x.coex"])
 assert "conda_coex.cli.main" in sys.modules
-assert "coex_bootstrap.tools.main" not in sys.modules
+assert "coex_bootstrap.tools.command_line" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -28,7 +28,7 @@ FAILED, MISUSED = 1, 2
 TOOLS = (
     info, files, verify, repair, unpack, env, lock, sbom, dockerfile, cache,
 )
-VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in TOOLS)
+VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in TOOLS)  # type: OrderedDict[str, Verb]
 ABOUT = """\
 Ask something of this archive instead of starting it. A Python of the host is all that is needed.
 `%s VERB -h` describes a verb.

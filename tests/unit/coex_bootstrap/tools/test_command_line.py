@@ -10,7 +10,7 @@ import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.format.manifest import SEAL_SIZE
 from coex_bootstrap.start import run
-from coex_bootstrap.tools import main as tools
+from coex_bootstrap.tools import command_line
 from coex_bootstrap.tools import sbom as tool_sbom
 from coex_bootstrap.tools import verify
 
@@ -57,7 +57,7 @@ def asking(environ):
 def ask(archive, environ, *words):
     # type: (bytes, Dict[bytes, bytes], *bytes) -> Tuple[int, Any, bytes]
     """Return status, document and stderr of a verb with --json, run in a copy of this process."""
-    status, out, error = run_copy(environ, lambda: tools.main(archive, list(words) + [b"--json"]))
+    status, out, error = run_copy(environ, lambda: command_line.main(archive, list(words) + [b"--json"]))
     return status, json.loads(out.decode("utf-8")), error
 
 
@@ -187,11 +187,11 @@ def test_wrong_command_lines(archive, environ, words):
     assert "\n" not in found["error"]
 
 
-@pytest.mark.parametrize("verb", sorted(tools.VERBS))
+@pytest.mark.parametrize("verb", sorted(command_line.VERBS))
 def test_help(verb, capsys):
     # type: (str, Any) -> None
     with pytest.raises(SystemExit) as ended:
-        tools.make_parser("CALLED").parse_args([verb, "-h"])
+        command_line.make_parser("CALLED").parse_args([verb, "-h"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert "CALLED " + verb in said
@@ -353,8 +353,8 @@ def test_what_nobody_thought_of_is_one_line(archive, monkeypatch, capfd, error):
         # type: (*Any) -> None
         raise error
 
-    monkeypatch.setitem(tools.VERBS, "info", tools.VERBS["info"]._replace(execute=execute))
-    assert tools.main(archive, [b"info"]) == 1
+    monkeypatch.setitem(command_line.VERBS, "info", command_line.VERBS["info"]._replace(execute=execute))
+    assert command_line.main(archive, [b"info"]) == 1
     said = capfd.readouterr()[1]
     assert "demo.coex: not a coex archive that can be read (%s" % type(error).__name__ in said
     assert said.count("\n") == 1
