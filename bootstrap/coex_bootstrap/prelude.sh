@@ -21,20 +21,22 @@ case ${COEX_ROOT:+set}${COEX_ROOT-} in
      esac ;;
 esac
 _coex_store=${_coex_store%"${_coex_store##*[!/]}"}
-_coex_dir=$_coex_store/@ROOT@ _coex_start=$_coex_store/@ROOT@/start _coex_safe=
-if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ]; then
-  # Could another user replace the file that is sourced? Builtins show whether a directory is this user's, and whether
-  # this user may write to it. If that is not enough, Python decides, by owners and modes. Python makes roots only in
-  # directories that nobody else may write to. The tests look at names, and `.` opens the name after them. A user who
-  # can write to a directory on the way (after a chmod by this user, or as a member of its group) can act in between.
-  if [ -L "$_coex_start" ] || [ -L "$_coex_dir" ]; then :
+_coex_start=$_coex_store/@ROOT@/start
+# Sets _coex_safe unless another user could replace the file $2 in the directory $1 of the store. Builtins show whether a
+# directory is this user's, and whether this user may write to it. If that is not enough, Python decides, by owners and
+# modes. Python makes roots only in directories that nobody else may write to. The tests look at names, which are opened
+# after them. A user who can write to a directory on the way (after a chmod by this user, or as a member of its group)
+# can act in between.
+_coex_trust() {
+  _coex_safe= _coex_dir=$1 _coex_top=$_coex_base
+  if [ -L "$2" ] || [ -L "$1" ]; then :
   elif [ -n "${COEX_ROOT:+set}" ]; then
     # A user who names a store trusts its owner. Nobody else may write to it, or replace it in the directory above.
-    if [ -O "$_coex_store" ]; then [ -O "$_coex_dir" ] && [ -O "$_coex_start" ] && _coex_safe=1
+    if [ -O "$_coex_store" ]; then [ -O "$1" ] && [ -O "$2" ] && _coex_safe=1
     elif [ ! -w "$_coex_store" ] && [ ! -k "$_coex_store" ]; then _coex_safe=1; fi
     _coex_dir=${_coex_store%/*}/
     [ -O "$_coex_dir" ] || [ ! -w "$_coex_dir" ] || [ -k "$_coex_dir" ] || _coex_safe=
-  elif [ -O "$_coex_start" ] && [ ! -L "$_coex_store" ]; then
+  elif [ -O "$2" ] && [ ! -L "$_coex_store" ]; then
     # The home and everything below it has to belong to this user. This user may not write to the directories above it,
     # unless they are sticky. `sudo -E` leaves root with the home of another user. So for root, every directory from /
     # on has to belong to root, and must not be a link.
@@ -42,17 +44,22 @@ if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ];
     if [ -O / ]; then _coex_super=1; elif [ -w / ]; then _coex_safe=; fi
     while [ -n "$_coex_dir" ]; do
       if [ -O "$_coex_dir" ]; then [ -z "$_coex_super" ] || [ ! -L "$_coex_dir" ] || _coex_safe=
-      elif [ -n "$_coex_base$_coex_super" ]; then _coex_safe=
+      elif [ -n "$_coex_top$_coex_super" ]; then _coex_safe=
       elif [ -w "$_coex_dir" ] && [ ! -k "$_coex_dir" ]; then _coex_safe=; fi
-      # In a user namespace all users without a number look like one user, and that may be this user.
-      if [ -k "$_coex_dir" ] && [ -O /proc/sys/kernel/overflowuid ]; then
-        { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null || _coex_safe=
-      fi
-      [ "$_coex_dir" != "$_coex_base" ] || _coex_base=
+      [ ! -k "$_coex_dir" ] || _coex_knows_users || _coex_safe=
+      [ "$_coex_dir" != "$_coex_top" ] || _coex_top=
       _coex_dir=${_coex_dir%/*}
     done
   fi
   case $_coex_store/ in */../* | */./*) _coex_safe= ;; esac
+}
+# In a user namespace all users without a number look like one user, and that may be this user.
+_coex_knows_users() {
+  [ ! -O /proc/sys/kernel/overflowuid ] ||
+    { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null
+}
+if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ]; then
+  _coex_trust "$_coex_store/@ROOT@" "$_coex_start"
   # If files of the root are missing, `start` returns, and Python unpacks the root again.
   if [ -n "$_coex_safe" ]; then . "$_coex_start"; fi
 fi
@@ -99,9 +106,121 @@ if whole and sys.version_info >= (2, 7):
     if "__pypy__" not in sys.builtin_module_names and lacks("_zstd") and lacks("_ctypes"): sys.stdout.write("?")
     sys.stdout.write(sys.executable)'
 unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # some Pythons read their own path from these, even with -E
+# An archive may carry a Python for hosts that have none: a gzipped tar in this file, ID OFFSET SIZE. A start keeps it in
+# its store. This is a text for eval, because a shell reads a text faster than code. It has no single quotes.
+_coex_carried='@PYTHON@' _coex_found= _coex_made= _coex_why=
+_coex_id=${_coex_carried%% *}
+_coex_carry='
+# Finds the Python that an earlier start has kept, or unpacks it. The latter may be interrupted.
+_coex_find() {
+  _coex_user=$(id -u 2>/dev/null) _coex_own=$_coex_store _coex_lacks=
+  _coex_kept_python "$_coex_own" && return
+  for _coex_dir in "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm; do
+    case ${COEX_ROOT:+set}$_coex_dir in /*) _coex_base=; _coex_kept_python "$_coex_dir/coex-$_coex_user" && return ;; esac
+  done
+  for _coex_dir in dd gzip head id ls mkdir rm tail tar; do
+    command -v "$_coex_dir" >/dev/null 2>&1 || _coex_lacks="$_coex_lacks $_coex_dir"
+  done
+  if [ -n "$_coex_lacks" ]; then _coex_why="this host lacks$_coex_lacks; install that, or python3"; return 1; fi
+  { _coex_dir=$(tail -c 22 "$_coex_file" | head -c 4); } 2>/dev/null
+  if [ "$_coex_dir" != "$(printf "PK\005\006")" ]; then
+    _coex_why="the archive is not complete; get a fresh copy of the file"
+    return 1
+  fi
+  trap "_coex_end INT" INT
+  trap "_coex_end TERM" TERM
+  trap "_coex_end HUP" HUP
+  _coex_unpack
+  _coex_dir=$?
+  trap - INT TERM HUP
+  return "$_coex_dir"
+}
+_coex_end() {
+  [ -z "$_coex_made" ] || rm -rf "$_coex_made"
+  trap - "$1"
+  kill -s "$1" $$
+}
+# Takes the Python in the store $1.
+_coex_kept_python() {
+  _coex_store=$1 _coex_at=$1/python-$_coex_id
+  [ -n "$1" ] && [ -r "$_coex_at/used" ] || return 1
+  _coex_trust "$_coex_at" "$_coex_at/used"
+  [ -n "$_coex_safe" ] || return 1
+  { true >|"$_coex_at/used"; } 2>/dev/null
+  _coex_found=$("$_coex_at/bin/python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) && [ -n "$_coex_found" ]
+}
+# Unpacks into the first place that can serve, and says why the others cannot.
+_coex_unpack() {
+  { read -r _coex_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || _coex_boot=
+  _coex_host=$({ printf "%s\n%s\n%s" "$(uname -n)" "$_coex_boot" "$(readlink /proc/self/ns/pid)" | sha256sum; } 2>/dev/null)
+  _coex_host=$(printf %.16s "${_coex_host:-0}")
+  _coex_at=${_coex_carried#* } _coex_size=${_coex_carried#* * }
+  _coex_at=${_coex_at%% *} _coex_size=${_coex_size%% *}
+  for _coex_place in "$_coex_own" "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm "${HOME-}"; do
+    case $_coex_place in /*) ;; *) continue ;; esac
+    _coex_fault=
+    _coex_take && return
+    [ -z "$_coex_made" ] || rm -rf "$_coex_made"
+    _coex_made= _coex_why=$_coex_why${_coex_fault:+${_coex_why:+, }$_coex_place: $_coex_fault}
+    case $_coex_fault in "it does not run"*) break ;; esac
+  done
+  _coex_why="${_coex_why:-no directory is there for it}; name a directory of yours in TMPDIR, or install python3"
+  return 1
+}
+# Unpacks into a new directory of $_coex_place, and tries it. Its name is that of a leftover of this process.
+_coex_take() {
+  _coex_up=$(cd -P -- "$_coex_place" 2>/dev/null && pwd -P) && [ -w "$_coex_up" ] || return 1
+  _coex_alone "$_coex_up" || { _coex_fault="others may write to it, or replace it"; return 1; }
+  for _coex_dir in 0 1 2 3 4 5 6 7 8 9; do
+    _coex_dir=${_coex_up%/}/$_coex_id.python-$_coex_host-$$-0-$_coex_dir
+    mkdir -m 700 "$_coex_dir" 2>/dev/null && _coex_made=$_coex_dir && break
+  done
+  [ -n "$_coex_made" ] || { _coex_fault="no directory can be made in it"; return 1; }
+  { printf "#!/bin/sh\n" >"$_coex_made/try" && chmod 700 "$_coex_made/try" && "$_coex_made/try"; } 2>/dev/null ||
+    { _coex_fault="no program can be started from it"; return 1; }
+  _coex_fault=$(
+    exec 3>&1
+    { dd if="$_coex_file" bs=65536 skip=$((_coex_at / 65536)) | tail -c +$((_coex_at % 65536 + 1)) | head -c "$_coex_size"; } \
+      2>/dev/null | { gzip -dc 2>&3 || echo "gzip failed" >&3; } |
+      { (umask 022 && cd "$_coex_made" && tar -xf -) 2>&3 || echo "tar failed" >&3; }
+  )
+  _coex_fault=$(set -f; echo $_coex_fault)
+  case $_coex_fault in *failed*) return 1 ;; esac
+  _coex_found=$("$_coex_made/bin/python" -E -s -S -c "$_coex_probe" </dev/null 2>&1) && [ -n "$_coex_found" ] && return
+  _coex_fault="it does not run: $(set -f; echo $_coex_found)" _coex_found=
+  return 1
+}
+# Succeeds if nobody but this user and root may write to the directory $1, or replace it. A sticky directory protects the
+# names in it. In a user namespace an owner without a number counts as root, unless anybody may have made the directory.
+_coex_alone() {
+  _coex_dir=$1 _coex_unknown= _coex_odd=
+  { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null ||
+    { read -r _coex_unknown </proc/sys/kernel/overflowuid; } 2>/dev/null
+  while :; do
+    set -- $(LC_ALL=C ls -ldn "${_coex_dir:-/}" 2>/dev/null)
+    case ${1-} in
+      d????-??-?*) ;;
+      d????????[tT]*) [ -z "$_coex_odd" ] || return 1 ;;
+      *) return 1 ;;
+    esac
+    case ${3-} in
+      "$_coex_unknown") _coex_odd=1 ;;
+      0 | "$_coex_user") _coex_odd= ;;
+      *) return 1 ;;
+    esac
+    [ -n "$_coex_dir" ] || return 0
+    _coex_dir=${_coex_dir%/*}
+  done
+}'
+if [ "${COEX_PYTHON-}" = carried ] && [ -n "$_coex_id" ]; then
+  eval "$_coex_carry"
+  _coex_find && exec "$_coex_found" -E -s -S ${_coex_made:+-X "coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
+  echo "coex: $_coex_file: the Python that it carries cannot be used: $_coex_why" >&2
+  exit 127
+fi
 # On macOS, /usr/bin/python3 opens a dialog unless the developer tools are installed. xcode-select
 # finds that out without a dialog.
-_coex_last= _coex_mac= _coex_carried='@PYTHON@'
+_coex_last= _coex_mac=
 case @CACHES@ in Library/*) _coex_mac=mac ;; esac
 for _coex_python in ${COEX_PYTHON:+"$COEX_PYTHON"} python3 python python2 \
   python3.20 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 \
@@ -118,14 +237,24 @@ do
     mac:mac | mac:/usr/bin/python3) continue ;;
     mac:developer-tools) /usr/bin/xcode-select -p >/dev/null 2>&1 || continue; _coex_python=/usr/bin/python3 ;;
   esac
-  # Start the interpreter itself: a shim on PATH may change the environment.
+  # The interpreter itself is started, not a shim on PATH that changes the environment.
   _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
   case $_coex_found in
     '?'*) [ -n "$_coex_last" ] || _coex_last=${_coex_found#?} ;;
     ?*) exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@" ;;
   esac
 done
+if [ -n "$_coex_id" ]; then
+  eval "$_coex_carry"
+  _coex_find && exec "$_coex_found" -E -s -S ${_coex_made:+-X "coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
+fi
 [ -z "$_coex_last" ] || exec "$_coex_last" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
-echo "coex: $_coex_file: no Python with its standard library was found to unpack it; install python3, or name one in COEX_PYTHON" >&2
+if [ -n "$_coex_id" ]; then
+  _coex_why="no Python was found, and the one that it carries cannot be used: $_coex_why"
+else
+  _coex_why="no Python with its standard library was found to unpack it; install python3, or name one in COEX_PYTHON"
+  _coex_why="$_coex_why; an archive made with --carry-python needs none"
+fi
+echo "coex: $_coex_file: $_coex_why" >&2
 exit 127
 }

@@ -167,6 +167,7 @@ def test_no_python_at_all(
     blind.chmod(0o755)
     out, said = start(command(way, blind, python, shells), store, empty_path, status=127)
     expected = "no Python with its standard library was found to unpack it; install python3, or name one in COEX_PYTHON"
+    expected += "; an archive made with --carry-python needs none"
     assert (out, said) == ("", f"coex: {blind}: {expected}\n")
 
 

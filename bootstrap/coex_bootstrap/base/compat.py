@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO, Dict, Optional, Union
 
 PY2 = sys.version_info[0] == 2
+UNPACKED_TO = getattr(sys, "_xoptions", {}).get("coex")  # the directory of this Python, if the prelude unpacked it
 READS_AT = hasattr(os, "pread")  # not 2.7
 NOW = int(time.time())  # access time of unpacked files: cleaners read it as the last use
 # Characters that move a cursor, change colours, end a line or reverse the order of letters. Also lone surrogates.

@@ -27,18 +27,27 @@ from .launch import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Set
+    from typing import Callable, Dict, List, Optional, Set
 
     from ..format.manifest import Manifest
+    from ..store.carried_python import CarriedPython
     from ..store.store import Root, Store
 
 
 def main(path, arguments):
     # type: (bytes, List[bytes]) -> int
     """Start the archive at `path`; returns only if that failed, with the exit status."""
-    process = Process()
+    process, python = Process(), None
+    if compat.UNPACKED_TO:
+        from ..store.carried_python import CarriedPython
+
+        python = CarriedPython()
     try:
-        run(path, arguments, compat.environ_bytes(), process)
+        try:
+            run(path, arguments, compat.environ_bytes(), process, python)
+        finally:
+            if python is not None:
+                python.end()
     except CoexError as error:
         sys.stderr.write("coex: %s\n" % error)
     except Interrupted as interrupted:
@@ -46,9 +55,14 @@ def main(path, arguments):
     return STATUS
 
 
-def run(path, arguments, environ, process):
-    # type: (bytes, List[bytes], Dict[bytes, bytes], Process) -> None
-    """Find or make the root of an archive, then become its entry point."""
+def ignore(store):
+    # type: (Store) -> None
+    """Do nothing with a store."""
+
+
+def run(path, arguments, environ, process, python=None):
+    # type: (bytes, List[bytes], Dict[bytes, bytes], Process, Optional[CarriedPython]) -> None
+    """Find or make the root of an archive, then become its entry point; `python` is of the archive, if it runs this."""
     trace = Trace(environ)
     archive = Archive(path)
     trace.done("open the archive")
@@ -63,16 +77,23 @@ def run(path, arguments, environ, process):
     check_host(archive.manifest)
     trace.done("check the host")
     places = stores(environ)
-    root = ready_root(places, archive, environ, trace)
+    root = ready_root(places, archive, environ, trace, ignore if python is None else python.keep)
     archive.close()
+    if python is not None:
+        python.keep(root.store)
+        python.end(root.store)
+        trace.done("keep the Python of the archive")
     trace.total()
     process.give_back()
     start(root.path, path, arguments, environ)
 
 
-def ready_root(places, archive, environ, trace):
-    # type: (List[Store], Archive, Dict[bytes, bytes], Trace) -> Root
-    """Return a root that is ready, found or made; one of an earlier boot is looked at once."""
+def ready_root(places, archive, environ, trace, chosen=ignore):
+    # type: (List[Store], Archive, Dict[bytes, bytes], Trace, Callable[[Store], None]) -> Root
+    """Return a root that is ready, found or made; one of an earlier boot is looked at once.
+
+    `chosen` is called with each store that can have the root, before anything is unpacked there.
+    """
     root = find_ready(places, archive.manifest)
     lost = False
     if root is not None and in_doubt(root.path):
@@ -83,19 +104,20 @@ def ready_root(places, archive, environ, trace):
     if root is not None:
         trace.say("place %s: %s" % (compat.one_line(root.store.path), reason(places, root.store)))
     if root is None or lost:
-        root = make_ready(places, archive, environ, trace)
+        root = make_ready(places, archive, environ, trace, chosen)
         if lost:
             keep(root.path)  # otherwise two hosts that boot in turns would make it again each time
     return root
 
 
-def make_ready(places, archive, environ, trace):
-    # type: (List[Store], Archive, Dict[bytes, bytes], Trace) -> Root
+def make_ready(places, archive, environ, trace, chosen=ignore):
+    # type: (List[Store], Archive, Dict[bytes, bytes], Trace, Callable[[Store], None]) -> Root
     """Return a root that is ready in the first place that can hold it; raises StoreUnusable with the reason for each."""
     refused = []  # type: List[str]
     for store in places:
         why = store.refusal(archive.manifest)
         if why is None:
+            chosen(store)
             root = store.root(archive.manifest)
             say_place(places, store, refused, environ, trace)
             try:

@@ -1,6 +1,7 @@
 """Remove the files that killed processes left in a store, without harm to running ones.
 
-Such a directory is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENTITY by the process that made it.
+Such a directory is named ROOT.work-IDENTITY, ROOT.claim-IDENTITY or ROOT.gone-IDENTITY by the process that made it, or
+ID.python-IDENTITY if it is for a carried Python.
 """
 
 import errno
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from .claim import Claim
 
-KINDS = (b"work", b"claim", b"gone")
+KINDS = (b"work", b"claim", b"gone", b"python")
 DAY = 24 * 60 * 60  # seconds for which a directory stays that may belong to another host, or be in use there
 
 

@@ -65,7 +65,13 @@ def main(path, arguments):
     environ = compat.environ_bytes()
     environ.pop(VARIABLE, None)
     try:
-        return _run_any(path, arguments, environ)
+        try:
+            return _run_any(path, arguments, environ)
+        finally:
+            if compat.UNPACKED_TO:
+                from ..store.carried_python import CarriedPython
+
+                CarriedPython().end()
     except CoexError as error:
         if b"--json" in arguments:
             show_json({"success": False, "error": str(error)})

@@ -5,6 +5,8 @@ import re
 import stat
 
 from ..base.untrusted import LARGEST, parse_json
+from ..format.manifest import ID_LENGTH
+from ..store.carried_python import PREFIX, USED
 from ..store.claim import Claim
 from ..store.file_system import file_system, is_of_server
 from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
@@ -16,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterable, List, Set, Tuple
 
-ROOT_NAME = re.compile(br"[0-9a-f]{24}\Z")
+ROOT_NAME = re.compile(br"(?:python-)?[0-9a-f]{24}\Z")  # a carried Python that was kept is listed and cleaned as one
 MOMENT = 2  # seconds that a start needs to reach its entry point, before which no process may be visible
 
 
@@ -34,7 +36,7 @@ class Unpacked(object):
         self.size = self.own + sum(each.size for each in self.linked.values())
         self.shared = sum(each.size for each in self.linked.values() if each.left)
         self.used = last_use(path)
-        self.ready = os.path.lexists(path + b"/start")
+        self.ready = os.path.lexists(path + sign_of(path))
         self.pids = []  # type: List[int]
 
 
@@ -157,10 +159,17 @@ def may_be_used_elsewhere(root, now):
     return not os.path.isdir("/proc/self/fd") or is_of_server(file_system(root.path)[0])
 
 
+def sign_of(path):
+    # type: (bytes) -> bytes
+    """Return the name below a root without which no start takes it."""
+    return USED if os.path.basename(path).startswith(PREFIX) else b"/start"
+
+
 def remove_root(root):
     # type: (Unpacked) -> bool
     """Remove a root and return True, unless a process unpacks or uses it; a start meanwhile finds it whole, or not at all."""
-    claim = Claim(root.path)
+    store, name = os.path.split(root.path)
+    claim = Claim(store + b"/" + name[-ID_LENGTH:])
     try:
         if not claim.wait(lambda: True, lambda: None):
             return False
@@ -183,7 +192,8 @@ def remove_root(root):
 def _remove_in_place(path, claim):
     # type: (bytes, Claim) -> bool
     """Remove a root that cannot be renamed; no process can start it during the check."""
-    start, hidden = path + b"/start", path + b"/start.removed"
+    start = path + sign_of(path)
+    hidden = start + b".removed"
     used = last_use(path)
     if os.path.lexists(start):
         os.rename(start, hidden)

@@ -1,0 +1,242 @@
+"""The Python that an archive carries: the prelude unpacks it where nobody else can change it, runs it, or says why not."""
+
+import io
+import os
+import subprocess
+import tarfile
+import zlib
+
+import pytest
+from coex_bootstrap.format import manifest as form
+
+from unit.coex_bootstrap.building import make_index, read, write, write_archive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
+
+# A Python that says where it is when the prelude asks, and else what it was started with.
+PYTHON = b"""\
+#!/bin/sh
+case " $*" in *"import posix"*) printf %s "$0"; exit ;; esac
+printf '%s|' "$0" "$@"
+"""
+NEEDED = ("dd", "gzip", "head", "id", "ls", "mkdir", "rm", "tail", "tar", "chmod", "uname", "readlink", "sha256sum", "sh", "cat")
+SIZE = 300000  # bytes: more than a pipe holds
+
+
+def packed(text=PYTHON, size=SIZE):
+    # type: (bytes, int) -> bytes
+    """Return a gzipped tar with a program `bin/python` and a file that is not compressible."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, content, mode in ((u"bin/python", text, 0o755), (u"lib/large", os.urandom(size), 0o644)):
+            info = tarfile.TarInfo(str(name))
+            info.size, info.mode = len(content), mode
+            tar.addfile(info, io.BytesIO(content))
+    compressor = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    return compressor.compress(buffer.getvalue()) + compressor.flush()
+
+
+@pytest.fixture
+def start(place, environ, shell):
+    # type: (bytes, Dict[bytes, bytes], List[str]) -> Start
+    return Start(place, environ, shell)
+
+
+class Start(object):
+    """Starts an archive that carries a Python, with a PATH of chosen programs, and with a home and a TMPDIR of its own."""
+
+    def __init__(self, place, environ, shell):
+        # type: (bytes, Dict[bytes, bytes], List[str]) -> None
+        self.place, self.environ, self.archive = place, environ, place + b"/demo.coex"
+        self.shell = [subprocess.check_output(["sh", "-c", "command -v " + shell[0]]).strip()] + shell[1:]
+        for name in (b"home", b"tmp", b"bin"):
+            os.mkdir(place + b"/" + name)
+        for name in NEEDED:
+            found = subprocess.check_output(["sh", "-c", "command -v " + name]).strip()
+            os.symlink(found, place + b"/bin/" + name.encode("ascii"))
+        environ.update({b"PATH": place + b"/bin", b"HOME": place + b"/home", b"TMPDIR": place + b"/tmp"})
+        environ[b"COEX_PYTHON"] = b"carried"
+        self.write(packed())
+
+    def write(self, python, payload=b""):
+        # type: (bytes, bytes) -> None
+        """Write the archive, with so much in front of its Python."""
+        self.id = form.python_id(python).encode("ascii")
+        write_archive(self.archive, make_index(), [payload], {form.PYTHON: python})
+
+    def __call__(self, *words):
+        # type: (*bytes) -> Tuple[int, bytes, bytes]
+        command = self.shell + [self.archive] + list(words)
+        process = subprocess.Popen(command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, error = process.communicate()
+        return process.returncode, out, error
+
+    def ran(self, *words):
+        # type: (*bytes) -> bytes
+        """Start it, and return the path of the Python that ran."""
+        status, out, error = self(*words)
+        assert (status, error) == (0, b"")
+        found = out.split(b"|")
+        assert found[-len(words) - 2 : -1] == [self.archive] + list(words)
+        return found[0]
+
+    def refused(self, status=127):
+        # type: (int) -> str
+        """Start it, and return the reason that it gives in one line."""
+        got, out, error = self()
+        assert (got, out, error.count(b"\n")) == (status, b"", 1)
+        assert error.startswith(b"coex: " + self.archive + b": ")
+        return error.decode("utf-8")
+
+    def replace(self, name, text=None):
+        # type: (bytes, Optional[bytes]) -> None
+        """Put another program in the place of one of the system, or none."""
+        if self.shell[1:2] == ["sh"]:
+            pytest.skip("busybox has its own programs")
+        os.unlink(self.place + b"/bin/" + name)
+        if text is not None:
+            write(self.place + b"/bin/" + name, text, 0o755)
+
+    def left(self):
+        # type: () -> List[bytes]
+        return [name for name in os.listdir(self.place + b"/tmp")]
+
+
+@pytest.mark.parametrize("size", [0, 1, 65535, 200000])
+def test_unpacked(start, size):
+    # type: (Start, int) -> None
+    """Wherever in the file it is: the bootstrap is started, and told of the directory."""
+    start.write(packed(), os.urandom(size))
+    status, out, _ = start(b"a b", b"", b"*")
+    (name,) = start.left()
+    assert name.startswith(start.id + b".python-")
+    made = start.place + b"/tmp/" + name
+    assert status == 0
+    assert out.startswith(made + b"/bin/python|-E|-s|-S|-X|coex=" + made + b"|-c|")
+    assert out.endswith(b"|" + start.archive + b"|a b||*|")
+    assert len(read(made + b"/lib/large")) == SIZE
+    assert os.stat(made).st_mode & 0o7777 == 0o700
+
+
+def test_with_a_python_on_the_host(start):
+    # type: (Start) -> None
+    """It serves when there is no other, or when it is asked for."""
+    write(start.place + b"/bin/python3", PYTHON, 0o755)
+    assert start.ran().startswith(start.place + b"/tmp/")
+    del start.environ[b"COEX_PYTHON"]
+    assert start.ran() == start.place + b"/bin/python3"
+
+
+@pytest.mark.parametrize("name", ["dd", "gzip", "head", "tail", "tar"])
+def test_without_a_program(start, name):
+    # type: (Start, str) -> None
+    start.replace(name.encode("ascii"))
+    assert "this host lacks %s; install that, or python3" % name in start.refused()
+    assert start.left() == []
+
+
+def test_damaged(start):
+    # type: (Start) -> None
+    """gzip compares a checksum: nothing of it runs."""
+    python = packed()
+    start.write(python)
+    data = bytearray(read(start.archive))
+    data[data.index(python) + len(python) // 2] ^= 0x55
+    write(start.archive, bytes(data))
+    assert "gzip failed" in start.refused()
+    assert start.left() == []
+
+
+@pytest.mark.parametrize("cut", [1, 22, 100, SIZE // 2, SIZE])
+def test_truncated(start, cut):
+    # type: (Start, int) -> None
+    data = read(start.archive)
+    write(start.archive, data[:-cut])
+    assert "the archive is not complete; get a fresh copy" in start.refused()
+    assert start.left() == []
+
+
+def test_python_that_does_not_run(start):
+    # type: (Start) -> None
+    start.write(packed(b"#!/bin/sh\necho no such library >&2; exit 1\n"))
+    assert start.refused().count("it does not run: no such library") == 1  # other places would not help
+    assert start.left() == []
+
+
+@pytest.mark.parametrize("how", ["others may write to it, or replace it", "no directory can be made in it", None])
+def test_place_that_cannot_serve(start, how):
+    # type: (Start, Optional[str]) -> None
+    temporary = start.place + b"/tmp"
+    if how is None:
+        os.rmdir(temporary)
+    elif how.startswith("others"):
+        os.chmod(temporary, 0o777)
+    else:
+        start.replace(b"mkdir", b"#!/bin/sh\nexit 1\n")
+        assert "%s: %s" % (temporary.decode("ascii"), how) in start.refused()
+        return
+    python = start.ran()
+    assert not python.startswith(temporary)
+    subprocess.check_call([b"rm", b"-rf", os.path.dirname(os.path.dirname(python))])
+
+
+TAKEN = b"""\
+#!/bin/sh
+case $3 in *-0-0) %s ;; esac
+exec %s "$@"
+"""
+
+
+@pytest.mark.parametrize("what", [b"/bin/ln -s HOME $3", b"MKDIR $3", b": >$3"], ids=["link", "directory", "file"])
+def test_name_that_is_taken(start, what):
+    # type: (Start, bytes) -> None
+    """Another user of a sticky directory may make it before: a link is not followed, a directory is not used."""
+    mkdir = os.path.realpath(start.place + b"/bin/mkdir")
+    start.replace(b"mkdir", TAKEN % (what.replace(b"HOME", start.place + b"/home").replace(b"MKDIR", mkdir), mkdir))
+    assert start.ran().endswith(b"-0-1/bin/python")
+    assert os.listdir(start.place + b"/home") == []
+
+
+@pytest.fixture
+def kept(start):
+    # type: (Start) -> bytes
+    """Return a Python that an earlier start has kept in the store."""
+    path = start.place + b"/home/.cache/coex/python-" + start.id
+    write(path + b"/bin/python", PYTHON, 0o755)
+    write(path + b"/used", b"")
+    os.utime(path + b"/used", (1000000000, 1000000000))
+    return path
+
+
+def test_kept(start, kept):
+    # type: (Start, bytes) -> None
+    assert start.ran(b"x") == kept + b"/bin/python"
+    assert b"|-X|" not in start()[1]
+    assert os.stat(kept + b"/used").st_mtime > 1000000000
+    assert start.left() == []
+
+
+@pytest.mark.parametrize("how", ["no mark", "does not run", "link"])
+def test_kept_one_that_is_not_whole(start, kept, how):
+    # type: (Start, bytes, str) -> None
+    if how == "no mark":
+        os.unlink(kept + b"/used")
+    elif how == "link":
+        os.rename(kept, start.place + b"/other")
+        os.symlink(start.place + b"/other", kept)
+    else:
+        os.unlink(kept + b"/bin/python")
+    assert start.ran().startswith(start.place + b"/home/.cache/coex/" + start.id + b".python-")
+
+
+def test_interrupted(start):
+    # type: (Start) -> None
+    """The shell removes its directory, and ends by the signal."""
+    start.replace(b"tar", b"#!/bin/sh\nkill -TERM $(cat " + start.place + b"/pid)\nexec cat >/dev/null\n")
+    command = [b"sh", b"-c", b'echo $$ >"$0/pid"; exec "$@"', start.place] + start.shell + [start.archive]
+    process = subprocess.Popen(command, env=start.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, error = process.communicate()
+    assert (process.returncode, out, error) == (-15, b"", b"")
+    assert start.left() == []
