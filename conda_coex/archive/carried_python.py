@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import PYTHON, python_id
 
 if TYPE_CHECKING:
     from coex_bootstrap.format.archive import Archive
@@ -21,7 +21,7 @@ class CarriedPython:
 
     def fields(self) -> dict[str, object]:
         """Return the manifest's field `python`."""
-        return {"id": form.python_id(self.data), "version": self.version, "size": self.size}
+        return {"id": python_id(self.data), "version": self.version, "size": self.size}
 
 
 def python_of(archive: Archive) -> CarriedPython | None:
@@ -29,4 +29,4 @@ def python_of(archive: Archive) -> CarriedPython | None:
     described = archive.manifest.python
     if described is None:
         return None
-    return CarriedPython(archive.members[form.PYTHON], described["version"], described["size"])
+    return CarriedPython(archive.members[PYTHON], described["version"], described["size"])

@@ -6,8 +6,8 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.manifest import LIBZSTD
 
 from conda_coex.archive.writer import finish, prelude_size
 
@@ -34,7 +34,7 @@ def rebuild(
     with closing(Archive(os.fsencode(source))) as archive:
         index, manifest = archive.index, archive.manifest
         frames = [archive.frame(number) for number in range(len(index.frames))]
-        carried = archive.members[form.LIBZSTD] if libzstd is None else libzstd
+        carried = archive.members[LIBZSTD] if libzstd is None else libzstd
     if change_index is not None:
         manifest.fields["payload"] = change_index(index)
     manifest.fields.update(fields)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import fill_prelude
 from testbed.layout import REPOSITORY
 from unit.coex_bootstrap.building import wait_until
 
@@ -154,7 +154,7 @@ def write_prelude(place: Path) -> Path:
     """Write a prelude alone: what it does not start it gives to a Python, which finds no archive."""
     text = (REPOSITORY / "bootstrap/coex_bootstrap/prelude.sh").read_bytes()
     file = place / "prelude.coex"
-    file.write_bytes(form.fill_prelude(text, NAME.encode(), "linux-64"))
+    file.write_bytes(fill_prelude(text, NAME.encode(), "linux-64"))
     return file
 
 
