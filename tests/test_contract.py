@@ -147,7 +147,7 @@ def test_a_start_loads_few_modules() -> None:
     code = "import sys, coex_bootstrap.start.run; print(*sys.modules)"
     names = subprocess.check_output([sys.executable, "-c", code], env={"PYTHONPATH": str(BOOTSTRAP.parent)}, text=True)
     loaded = {name.partition(f"{BOOTSTRAP.name}.")[2] for name in names.split()}
-    assert {"start.launch", "unpack.writer", "format.index"} <= loaded
+    assert {"start.launch", "unpack.write_root", "format.index"} <= loaded
     assert not loaded & {
         "start.microarchitecture", "start.post_link", "start.rosetta", "start.survived", "store.leftovers",
         "store.refused", "store.removal", "unpack.codesign", "unpack.mach_o", "unpack.relocate", "unpack.shebang",
@@ -160,7 +160,7 @@ def test_a_start_loads_no_tool() -> None:
     while waiting - loaded:
         loaded |= waiting
         waiting = set().union(*(known[module] for module in waiting))
-    assert {"unpack.writer", "unpack.expected"} <= loaded
+    assert {"unpack.write_root", "unpack.expected"} <= loaded
     assert not {module for module in loaded if module.startswith("tools.")}
 
 

@@ -31,7 +31,7 @@ from coex_bootstrap.format.manifest import (
 
 from . import new_file
 from .new_file import DESCRIPTORS, check_place
-from .sbom import make_sbom
+from .new_sbom import make_sbom
 
 if TYPE_CHECKING:
     import contextlib

@@ -107,7 +107,7 @@ def test_wheel_installs_with_its_dependencies(wheel: Path, testbed: Layout, tmp_
     python = environment / "bin/python"
     install = [testbed.python, "-m", "pip", "--python", python, "install", "-qq", "--disable-pip-version-check", wheel]
     subprocess.run(install, check=True, env=clean_environment())
-    modules = ("archive.writer", "inputs.yaml_text", "archive.sbom")
+    modules = ("archive.writer", "inputs.yaml_text", "archive.new_sbom")
     code = "; ".join(["import conda_coex, coex_bootstrap", *(f"import conda_coex.{name}" for name in modules)])
     for command in ([python, "-c", code], [testbed.python, "-m", "pip", "--python", python, "check"]):
         env = clean_environment()

@@ -15,15 +15,15 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.relocation import of_hashes
 from coex_bootstrap.tools.check_root import RootCheck
 from coex_bootstrap.unpack.expected import Expected
-from coex_bootstrap.unpack.writer import unpack
+from coex_bootstrap.unpack.write_root import unpack
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from unit.coex_bootstrap.building import make_manifest
 
 from conda_coex.archive import payload, writer
-from conda_coex.archive.carry_over import copy, keep
 from conda_coex.archive.frame_cache import FrameCache
-from conda_coex.archive.manifest import unpacked_size
+from conda_coex.archive.kept_part import copy, keep
+from conda_coex.archive.new_manifest import unpacked_size
 from conda_coex.archive.payload import Payload, make_index
 from conda_coex.archive.read_back import read_back
 from conda_coex.archive.sizes import decode

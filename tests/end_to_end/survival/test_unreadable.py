@@ -125,12 +125,12 @@ CHANGE = """if True:
     sys.path.insert(0, sys.argv[1])
     from coex_bootstrap.base import compat
     from coex_bootstrap.start import run
-    from coex_bootstrap.unpack import writer as unpack
-    prepare = unpack.Writer.prepare
+    from coex_bootstrap.unpack import write_root
+    prepare = write_root.Writer.prepare
     def and_change(self):
         prepare(self)
         exec(os.environ["THEN"])
-    unpack.Writer.prepare = and_change
+    write_root.Writer.prepare = and_change
     sys.exit(run.main(compat.path_bytes(sys.argv[1]), [b"x"]))
 """
 

@@ -14,7 +14,7 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Frame, Link, make_columns
 from coex_bootstrap.format.manifest import load_manifest
 from coex_bootstrap.tools import command_line
-from coex_bootstrap.unpack.writer import unpack
+from coex_bootstrap.unpack.write_root import unpack
 
 from unit.coex_bootstrap.building import (
     PLACEHOLDER,

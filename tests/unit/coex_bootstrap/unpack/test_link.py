@@ -14,7 +14,7 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.start.run import obtain
 from coex_bootstrap.store.store import Store
 from coex_bootstrap.unpack import link
-from coex_bootstrap.unpack.link import LIST, MARK_SIZE, Neighbours
+from coex_bootstrap.unpack.link import FRAME_LIST, MARK_SIZE, Neighbours
 
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
 
@@ -115,9 +115,9 @@ def test_second_archive_links(started):
 def test_list(started):
     # type: (Started) -> None
     first, second = started(*package()), started(*package(b"other", packaged=(1,)))
-    marks = read(first + b"/" + LIST)
+    marks = read(first + b"/" + FRAME_LIST)
     assert len(marks) == 2 * MARK_SIZE
-    assert read(second + b"/" + LIST) == marks[MARK_SIZE:]
+    assert read(second + b"/" + FRAME_LIST) == marks[MARK_SIZE:]
     assert shared(first, second) == [b"prefix/lib/second"]
 
 
@@ -188,7 +188,7 @@ def test_other_neighbour_is_asked_where_one_was_changed(started):
     assert shared(second, third) == PLAIN
 
 
-@pytest.mark.parametrize("what", ["start", LIST])
+@pytest.mark.parametrize("what", ["start", FRAME_LIST])
 def test_neighbour_without(started, what):
     # type: (Started, Any) -> None
     first = started(*package())
@@ -213,7 +213,7 @@ def test_neighbour_that_another_user_may_change(started, how):
 def test_damaged_list(started, damage):
     # type: (Started, bytes) -> None
     first = started(*package())
-    write(first + b"/" + LIST, damage)
+    write(first + b"/" + FRAME_LIST, damage)
     assert shared(first, started(*package(b"other"))) == []
 
 

@@ -14,7 +14,7 @@ from coex_bootstrap.unpack.relocate import apply
 
 from conda_coex.prefix.compiled import UnreplacedPaths, limit_edits
 from conda_coex.prefix.elf import read_sections
-from conda_coex.prefix.files import read_live
+from conda_coex.prefix.live_file import read_live
 from conda_coex.root.content import Content
 from conda_coex.root.source import InMemory
 

@@ -13,7 +13,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, StoreUnusable
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Directory, Link
 from coex_bootstrap.store.refused import alike, unusable
-from coex_bootstrap.unpack.writer import unpack
+from coex_bootstrap.unpack.write_root import unpack
 
 from unit.coex_bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, read, write, write_archive
 
