@@ -29,7 +29,7 @@ def rebuild(
     """Write at `target` the archive at `source` with another libzstd or other fields of its manifest.
 
     `change_index` may move frames in the payload, which keep their bytes and their order; it returns the
-    payload's size. Where frames leave a hole, the file has one.
+    payload's size. If frames leave a hole, the file has one.
     """
     with closing(Archive(os.fsencode(source))) as archive:
         index, manifest = archive.index, archive.manifest

@@ -39,7 +39,7 @@ def raw_frame(content):
 
 def decode_raw(frame, size):
     # type: (bytes, int) -> bytes
-    """Decode what `raw_frame` makes: the decoder of tests that are not about decoders."""
+    """Decode a frame of `raw_frame`: the decoder for tests of other modules."""
     pieces, offset, last = [], len(MAGIC) + 5, 0
     while not last:
         header = struct.unpack("<I", frame[offset : offset + 3] + b"\0")[0]
@@ -119,7 +119,7 @@ def read_bootstrap():
     return members
 
 
-CARRIED = read_bootstrap()  # once: tests change what `os` does
+CARRIED = read_bootstrap()  # once: tests replace functions of `os`
 
 
 def bootstrap_members():
@@ -149,7 +149,7 @@ def write_archive(path, index, contents=(), members=None, **fields):
 
 def sign(path, manifest, payload, index, members=None):
     # type: (bytes, Manifest, bytes, bytes, Optional[Dict[str, bytes]]) -> None
-    """Write an archive of these parts, whatever is in them, with the digest that fits."""
+    """Write an archive of these parts, with any content, and the digest that fits."""
     carried = dict(bootstrap_members(), **(members or {}))
     carried[INDEX] = index
     text = carried[PACKAGE + "/" + PRELUDE]

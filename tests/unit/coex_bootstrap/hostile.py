@@ -1,4 +1,4 @@
-"""Make hostile archives by a seed: what is in one is altered, and signed again, so that every digest fits."""
+"""Make hostile archives by a seed: parts are altered, and signed again, so that every digest fits."""
 
 import json
 import os
@@ -52,7 +52,7 @@ MANIFEST = {
 }  # type: Dict[str, Any]
 
 PYTHON = {"id": u"0" * 24, "version": u"3.12.0", "size": 1}
-# Values for any place in a document; what is between @@ stands for text that no builder writes.
+# Values for any place in a document; a name between @@ stands for text that no builder writes.
 DEEP, LONG = u"@@deep@@", u"@@long@@"
 RAW = {
     DEEP: "[" * 100000, LONG: "9" * 5000, u"@@open@@": '{"a":' * 5000, u"@@bytes@@": "\\ud800",
@@ -178,7 +178,7 @@ def altered_document(generator, document):
 
 def alike(value):
     # type: (Any) -> List[Any]
-    """Return the values that are of the kind of this one: what looks right goes further."""
+    """Return the values of the kind of this one: a value that looks right gets further."""
     if isinstance(value, type(u"")):
         return [value + odd for odd in ODD] + [each for each in VALUES if isinstance(each, type(u""))]
     kinds = [each for each in VALUES if isinstance(each, type(value))]
@@ -232,7 +232,7 @@ def of_rows(name):
 
 def dump(columns):
     # type: (Columns) -> bytes
-    """Return the bytes of an index with these columns, whatever is in them."""
+    """Return the bytes of an index with these columns and any content."""
     pieces = [HEAD + b"1\n"]
     for name, kind in COLUMNS:
         if kind == TEXT:
@@ -244,7 +244,7 @@ def dump(columns):
 
 
 class Hostile(object):
-    """An archive in parts, each of which can be altered: `write` signs what there is."""
+    """An archive in parts, each of which can be altered: `write` signs all parts."""
 
     def __init__(self, seed):
         # type: (int) -> None
@@ -414,7 +414,7 @@ class Hostile(object):
 
 def make(path, seed):
     # type: (bytes, int) -> List[str]
-    """Write the archive of a seed; return what was done to it, nothing for 0."""
+    """Write the archive of a seed; return the changes, none for 0."""
     archive = Hostile(seed)
     if seed:
         archive.alter()

@@ -1,4 +1,4 @@
-"""Opening an archive: what is whole is read, what is truncated, altered or foreign is refused with a reason."""
+"""Opening an archive: a whole file is read; a truncated, altered or foreign file is refused with a reason."""
 
 import os
 from contextlib import closing
@@ -135,7 +135,7 @@ def test_foreign(place, content):
     assert "get a fresh copy" in refusal(write(place + b"/f", content))
 
 
-def test_a_prelude_alone_is_no_archive(path):
+def test_a_prelude_alone_is_not_an_archive(path):
     # type: (bytes) -> None
     write(path, read(path)[: whole(path)[1].prelude])
     assert "its last bytes are not a zip" in refusal(path)

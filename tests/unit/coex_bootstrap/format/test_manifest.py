@@ -1,4 +1,4 @@
-"""The manifest and the digest: what is written is read, and nothing else."""
+"""The manifest and the digest: a written one is read, and nothing else."""
 
 import json
 
@@ -80,7 +80,7 @@ WRONG = [{"entry_points": []}] + [{"entry_points": [x]} for x in POINTS] + [{"en
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=[str(number) for number in range(len(WRONG))])
-def test_manifest_with_what_cannot_be_started(wrong):
+def test_manifest_with_commands_that_cannot_start(wrong):
     # type: (Dict[str, Any]) -> None
     with pytest.raises(ArchiveDamaged):
         load_manifest(make_manifest(**wrong).dumps())

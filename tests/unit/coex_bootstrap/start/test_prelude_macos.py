@@ -104,7 +104,7 @@ def test_python_of_conda(start):
 
 def test_named_python(start):
     # type: (Start) -> None
-    """Whoever names it in COEX_PYTHON knows that it runs."""
+    """A user who names it in COEX_PYTHON knows that it runs."""
     start.add(b"/usr/bin/python3")
     start.add(b"/bin/python3")
     start.environ[b"COEX_PYTHON"] = start.place + b"/usr/bin/python3"

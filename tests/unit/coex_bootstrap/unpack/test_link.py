@@ -1,4 +1,4 @@
-"""Roots share what packages brought: linked where nothing was changed, written anew everywhere else."""
+"""Roots share files of packages: linked if nothing was changed, written otherwise."""
 
 import errno
 import fcntl
@@ -108,7 +108,7 @@ def test_second_archive_links(started):
     assert first != second
     assert shared(first, second) == PLAIN
     assert states(first) == states(second)
-    third = started(*package(b"third"))  # who was linked from is a neighbour like any
+    third = started(*package(b"third"))  # a source of links is a neighbour like any other
     assert shared(second, third) == PLAIN
 
 
@@ -122,7 +122,7 @@ def test_list(started):
 
 
 @pytest.mark.parametrize("what", ["path", "mode", "time", "offset", "content"])
-def test_what_differs_is_written(started, what):
+def test_files_that_differ_are_written(started, what):
     # type: (Started, str) -> None
     first = started(*package())
     index, contents = package(b"other")
@@ -157,7 +157,7 @@ def test_a_file_that_was_not_used_for_long_counts_as_used(started):
 
 
 @pytest.mark.parametrize("what", ["content", "time", "mode", "gone", "link", "directory"])
-def test_what_was_changed_is_not_taken(started, place, what):
+def test_changed_files_are_not_taken(started, place, what):
     # type: (Started, bytes, str) -> None
     first = started(*package())
     path = first + b"/prefix/lib/second"
@@ -272,7 +272,7 @@ def test_scripts_get_files_of_their_own(started, monkeypatch):
 
 def copy_for_clone(new, request, stream):
     # type: (int, int, int) -> int
-    """Do what ioctl_ficlone(2) does, on a file system that cannot."""
+    """Do the work of ioctl_ficlone(2), on a file system that cannot."""
     assert request == CLONE
     data = os.read(stream, 1 << 20)
     os.write(new, data)
@@ -305,7 +305,7 @@ def test_clones(started, monkeypatch, scripts):
     assert (shared(first, second), states(second)) == ([], states(first))
 
 
-def test_clone_of_what_was_changed(started, monkeypatch):
+def test_clone_of_a_changed_file(started, monkeypatch):
     # type: (Started, Any) -> None
     monkeypatch.setattr(link.sys, "platform", "linux")
     monkeypatch.setattr(link, "CLONE", CLONE)
@@ -358,7 +358,7 @@ def test_large_file(started):
 
 def test_room(place, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
-    """What is linked needs no room; without neighbours everything does."""
+    """Linked files need no room; without neighbours all files need room."""
     index, contents = package()
     write_archive(place + b"/a.coex", index, contents)
     with closing(Archive(place + b"/a.coex")) as archive:

@@ -1,4 +1,4 @@
-"""An archive is read as a host reads it before it has its name; what a host would refuse is never there."""
+"""An archive is read as a host reads it before it has its name; an archive that a host would refuse is never there."""
 
 from __future__ import annotations
 
