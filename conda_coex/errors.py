@@ -29,6 +29,7 @@ __all__ = [
     "PackageRefused",
     "PipFailed",
     "PlanHidden",
+    "PythonNotCarried",
     "ReadBackFailed",
     "RepodataMissing",
 ]
@@ -113,6 +114,12 @@ class DecoderNotFound(CoexError):
     """No package offers a libzstd for the target platform."""
 
     advice = "add the package zstd to the environment, or a channel that has it with -c"
+
+
+class PythonNotCarried(CoexError):
+    """No package offers a Python that an archive for the target platform can carry."""
+
+    wording = "the archive cannot carry a Python: %s"
 
 
 class ReadBackFailed(CoexError):

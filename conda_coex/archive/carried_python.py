@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest import PYTHON, python_id
+from coex_bootstrap.format import manifest as form
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from coex_bootstrap.format.archive import Archive
 
 
@@ -18,10 +20,12 @@ class CarriedPython:
     data: bytes
     version: str
     size: int  # bytes of its files, unpacked
+    packages: Sequence[Mapping[str, object]] = ()  # that its files come from, as `described` writes them
 
     def fields(self) -> dict[str, object]:
         """Return the manifest's field `python`."""
-        return {"id": python_id(self.data), "version": self.version, "size": self.size}
+        name = form.python_id(self.data)
+        return {"id": name, "version": self.version, "size": self.size, "packages": list(self.packages)}
 
 
 def python_of(archive: Archive) -> CarriedPython | None:
@@ -29,4 +33,5 @@ def python_of(archive: Archive) -> CarriedPython | None:
     described = archive.manifest.python
     if described is None:
         return None
-    return CarriedPython(archive.members[PYTHON], described["version"], described["size"])
+    packages = described.get("packages") or ()
+    return CarriedPython(archive.members[form.PYTHON], described["version"], described["size"], packages)

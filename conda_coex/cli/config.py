@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MADE = {"file", "package", "lock-environment", "lock-category"}
 EXISTING = {"name", "prefix"}
 # Options that change something in `repack`; if none is given, the file's are taken.
-CHANGES = {"sources", "entrypoint", "env", "unset", "no_env", "no_app", "keep_app"}
+CHANGES = {"sources", "entrypoint", "env", "unset", "no_env", "no_app", "keep_app", "carry_python"}
 # Paths of the command line, which stay relative to the user's directory.
 PATHS = ("output", "prefix", "from_prefix")
 LISTS_OF_PATHS = ("file", "channel")

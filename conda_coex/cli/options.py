@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import BooleanOptionalAction
 from typing import TYPE_CHECKING
 
 from ..archive.compression_level import DEFAULT_LEVEL, FAST_LEVEL
@@ -39,6 +40,7 @@ HELP_OF_BUILDS = {
     "env": "A variable to set for the entry points, over the packages' and the caller's; NAME?=VALUE sets it if they "
     "have none. ${COEX_APP} and ${COEX_PREFIX} in VALUE stand for the unpacked places.",
     "keep-env": "A variable of the caller's, such as PYTHONPATH or R_LIBS, that the archive's start is not to remove.",
+    "carry-python": "Put a small Python into the archive, about 3 MB, for Linux hosts that have none.",
     "output": "The archive to write. The default is the entry point's name and .coex.",
     "compression-level": "How hard zstd tries, 1 to 19: smaller archives take longer to build, not to start. The "
     f"default is {DEFAULT_LEVEL}.",
@@ -86,6 +88,7 @@ def add_archive(parser: ArgumentParser, help_texts: dict[str, str]) -> _Mutually
     add_list(parser, "--entrypoint", "[NAME=]COMMAND", help_texts["entrypoint"])
     add_list(parser, "--env", "NAME=VALUE", help_texts["env"])
     add_list(parser, "--keep-env", "NAME", help_texts["keep-env"])
+    parser.add_argument("--carry-python", action=BooleanOptionalAction, help=help_texts["carry-python"])
     parser.add_argument("-o", "--output", metavar="FILE", help=help_texts["output"])
     level = parser.add_mutually_exclusive_group()
     level.add_argument("--compression-level", type=int, metavar="N", help=help_texts["compression-level"])
@@ -110,6 +113,7 @@ def archive_options(arguments: Namespace, default_output: str | None = None) -> 
         variables=arguments.env,
         kept_variables=arguments.keep_env,
         output=arguments.output or default_output,
+        carry_python=arguments.carry_python,
         level=arguments.compression_level,
     )
 

@@ -85,24 +85,31 @@ def _in_words(outcome: Outcome) -> Shown:
 def _created(made: Created) -> Shown:
     fields = {
         "archive": str(made.archive), "digest": made.digest, "size": made.size, "platform": made.platform,
-        "packages": made.packages, "entry_point": made.entry_point, "warnings": list(made.notes),
+        "packages": made.packages, "entry_point": made.entry_point, "python": made.python,
+        "warnings": list(made.notes),
     }  # fmt: skip
     facts = (
         f"{human(made.size)} for {made.platform}, {counted(made.packages, 'package')}, {human(made.unpacked)} unpacked"
     )
+    facts += _carries(made.python)
     return Shown(fields, [f"{made.archive}: {facts}"], made.notes, _how_to_start(made.archive, made.platform))
 
 
 def _repacked(made: Repacked) -> Shown:
     fields: dict[str, object] = {"archive": str(made.archive), "entry_points": list(made.entry_points)}
-    fields |= {"app_files": made.app_files, "warnings": list(made.notes)}
+    fields |= {"app_files": made.app_files, "python": made.python, "warnings": list(made.notes)}
     facts = f"{counted(made.app_files, 'app file')}, entry points: {', '.join(made.entry_points)}"
+    facts += _carries(made.python)
     if made.size is None:
         last = _note("nothing was written: this was a dry run")
         return Shown({**fields, "dry_run": True}, [f"{made.archive}: {facts}"], made.notes, last, dry_run=True)
     fields |= {"digest": made.digest, "size": made.size}
     lines = [f"{made.archive}: {human(made.size)}, {facts}"]
     return Shown(fields, lines, made.notes, _how_to_start(made.archive, made.platform))
+
+
+def _carries(python: str | None) -> str:
+    return f", carries Python {python}" if python else ""
 
 
 def _planned(planned: DryRun) -> Shown:

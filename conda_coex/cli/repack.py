@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 Everything that you do not name stays. Frames of packages are copied as they
-are, each compared with its sha256, and nothing is solved or downloaded. The
-new archive is read as a host will read it before it takes its place, by one
-rename. It is the one that `create` or `pack` would have made, and has a root
-of its own.
+are, each compared with its sha256, and nothing is solved or downloaded, except
+for --carry-python. The new archive is read as a host will read it before it
+takes its place, by one rename. It is the one that `create` or `pack` would
+have made, and has a root of its own.
 """
 EXAMPLES = """\
 examples:
@@ -25,6 +25,7 @@ examples:
   conda coex repack tool.coex --keep-app data/new.csv  # one more, or newer
   conda coex repack tool.coex --entrypoint python --env MODE=test -o test.coex
   conda coex repack tool.coex --unset MODE --dry-run
+  conda coex repack tool.coex --carry-python           # for hosts without one
 """
 
 
@@ -32,6 +33,8 @@ HELP = {
     "entrypoint": "As for create, in the place of all entry points.",
     "env": "As for create: one variable more, or another value for it.",
     "keep-env": "As for create: one variable more that is not removed. --unset and --no-env count for these, too.",
+    "carry-python": "Put a small Python of the packages' channels into the archive, as for create, or leave out the "
+    "one that it carries. By default that stays.",
     "output": "The new archive. By default it takes the place of the old one.",
     "compression-level": "How hard zstd tries at the app, 1 to 19. The default is the archive's own level.",
 }
@@ -39,6 +42,8 @@ HELP = {
 
 def configure_repack(parser: ArgumentParser) -> None:
     """Add the options."""
+    from conda.cli.helpers import add_parser_channels, add_parser_networking
+
     describe(parser, "repack", ABOUT, EXAMPLES, BUILD_STATUS)
     parser.add_argument("archive", metavar="ARCHIVE", help="The archive to take the packages of.")
     add_sources(parser, "Files and directories, as for create: the whole new app, unless --keep-app is given.")
@@ -48,6 +53,8 @@ def configure_repack(parser: ArgumentParser) -> None:
     app = parser.add_mutually_exclusive_group()
     app.add_argument("--keep-app", action="store_true", help="Add the paths to the app, over files of the same place.")
     app.add_argument("--no-app", action="store_true", help="Leave the app out.")
+    add_parser_channels(parser)
+    add_parser_networking(parser)
     add_output(parser, asks=False)
 
 

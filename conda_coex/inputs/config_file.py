@@ -36,7 +36,7 @@ KEYS = {
     "app": TEXTS, "entrypoint": TEXTS, "env": TEXTS, "output": TEXT, "compression-level": NUMBER, "fast": FLAG,
     "file": TEXTS, "package": TEXTS, "lock-environment": TEXT, "lock-category": TEXTS, "name": TEXT, "prefix": TEXT,
     "channel": TEXTS, "override-channels": FLAG, "platform": TEXT, "missing": TEXT, "editable": TEXT,
-    "exclude": TEXTS, "include": TEXTS, "small": FLAG, "keep-env": TEXTS,
+    "exclude": TEXTS, "include": TEXTS, "small": FLAG, "keep-env": TEXTS, "carry-python": FLAG,
 }  # fmt: skip
 TABLES = {"entrypoint", "env"}  # which may be tables of names
 OTHER_WORDS = {

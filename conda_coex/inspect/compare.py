@@ -76,7 +76,7 @@ def compare(old: Described, new: Described, files: Mapping[str, Mapping[str, lis
         "archive": [
             {
                 "platform": each["platform"], "default entry point": each["entry_points"][0]["name"],
-                "made by": str(each.get("builder")),
+                "made by": str(each.get("builder")), **_carried_python(each),
             }
             for each in (old, new)
         ],
@@ -121,6 +121,12 @@ def _differ(old: Mapping[str, str], new: Mapping[str, str]) -> Changes:
         removed={name: old[name] for name in sorted(old.keys() - new.keys())},
         changed={name: [old[name], new[name]] for name in sorted(old.keys() & new.keys()) if old[name] != new[name]},
     )
+
+
+def _carried_python(found: Described) -> dict[str, str]:
+    """Return version and name of the Python that an archive carries."""
+    python = found.get("python")
+    return {"carried Python": f"{python['version']} {python['id']}"} if python else {}
 
 
 def render(found: Comparison) -> Iterator[str]:

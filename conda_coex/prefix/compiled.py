@@ -20,7 +20,7 @@ from ..root.content import Content
 from ..root.source import InMemory, OnDisk, Rewritten, sha256_of
 from . import elf
 from .elf_references import references
-from .live_file import opened
+from .files import opened
 from .mentions import is_object, is_path, offsets
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from ..root.source import Buffer
 
@@ -83,15 +83,23 @@ def with_relative_search_paths(data: bytes, sections: list[Section], prefix: str
 
 def needed(data: Buffer, sections: list[Section]) -> list[str]:
     """Return the names of the libraries that the file needs."""
-    found = []
+    return list(_texts(data, sections, (NEEDED,)))
+
+
+def search_paths(data: Buffer, sections: list[Section]) -> list[str]:
+    """Return the directories that the file names, in which a loader looks for its libraries."""
+    return [entry for text in _texts(data, sections, (RPATH, RUNPATH)) for entry in text.split(":")]
+
+
+def _texts(data: Buffer, sections: list[Section], tags: Container[int]) -> Iterator[str]:
+    """Yield the texts of the dynamic section with these tags."""
     for section in sections:
         if section.kind == DYNAMIC and section.link < len(sections):
             strings = sections[section.link]
             table = data[strings.offset : strings.offset + strings.size]
             for tag, value in _rows(data, section, _dynamic(data)):
-                if tag == NEEDED:
-                    found.append(os.fsdecode(table[value : table.find(b"\0", value)]))
-    return found
+                if tag in tags:
+                    yield os.fsdecode(table[value : table.find(b"\0", value)])
 
 
 def _dynamic(data: Buffer) -> struct.Struct:

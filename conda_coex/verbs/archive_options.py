@@ -28,6 +28,7 @@ class ArchiveOptions:
     commands: tuple[EntryCommand, ...]  # the first is the default
     variables: list[Variable]
     kept_variables: list[str]  # variables of the caller that a start does not remove
+    carry_python: bool | None  # None: nothing is said of it
     level: int | None  # of zstd; None: DEFAULT_LEVEL, or the level of the archive to repack
 
     @property
@@ -43,6 +44,7 @@ def parse_options(
     variables: Iterable[str] = (),
     kept_variables: Iterable[str] = (),
     output: str | None = None,
+    carry_python: bool | None = None,
     level: int | None = None,
 ) -> ArchiveOptions:
     """Parse the words of a command line; the default output is the name of the first entry point and `.coex`.
@@ -56,4 +58,4 @@ def parse_options(
     name = output or f"{commands[0].name}.coex"
     if name.endswith("/"):
         raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
-    return ArchiveOptions(App(sources, Path(name)), commands, env, keep_env, level)
+    return ArchiveOptions(App(sources, Path(name)), commands, env, keep_env, carry_python, level)

@@ -12,12 +12,12 @@ from ..conda_api import settings
 from ..conda_api.downloads import fetch, prepare_caches
 from ..conda_api.package_cache import frame_directory, own_directory
 from ..conda_api.staging import DIRECTORY as STAGING
-from ..inputs.environment import DryRun
+from ..inputs.environment import DryRun, Environment
 from ..inputs.lock_file import Choice
 from ..pypi.pip_changes import OWNER
 from ..root.layout import Group, Layout
 from ..root.link_rules import broken_commands, find_python, notes_on_prefix_links, plan_package
-from . import new_archive, pip_stage, requested
+from . import carry, new_archive, pip_stage, requested
 from .host_notes import fetching_scripts
 from .lay_out import place_compiled, place_conda_meta, place_packages
 from .new_archive import Build
@@ -25,7 +25,6 @@ from .new_archive import Build
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..inputs.environment import Environment
     from ..pypi.pip_changes import Installed
     from ..root.link_rules import PackagePlan
     from .archive_options import ArchiveOptions
@@ -58,8 +57,10 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     # 1. Read the inputs. 2. Solve, or take pinned packages
     choice = Choice(request.platform, request.lock_environment, request.lock_categories)
     environment = requested.read(request.files, request.specs, choice, prefix, options.output)
+    if options.carry_python:
+        carry.check(environment.platform if isinstance(environment, Environment) else request.platform)
     if isinstance(environment, DryRun):
-        return environment
+        return carry.planned(environment) if options.carry_python else environment
     packages = fetch(environment.records, environment.specs)
     date = new_archive.build_date(packages)
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..archive import writer
 from ..archive.compression_level import DEFAULT_LEVEL
-from ..archive.new_manifest import Description, make_manifest
+from ..archive.manifest import Description, make_manifest
 from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
 from ..conda_api.zstd_package import fetch_zstd
@@ -18,6 +18,7 @@ from ..root.app import notes_on_app_links
 from ..root.layout import Layout
 from ..root.link_rules import find_python
 from .assemble import assemble
+from .carry import choose_python
 from .host_notes import ending_scripts, same_names
 from .outcome import Created
 
@@ -69,6 +70,7 @@ class Build:
     compile: list[str]  # sources that the host compiles
     pip: Sequence[Mapping[str, object]]  # rows of the manifest's field of that name
     runs_post_link: bool = True
+    names: tuple[str, ...] = ()  # paths of a live prefix
 
 
 def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest:
@@ -80,6 +82,9 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     layout.platform = platform
     points = resolve_all(options.commands, layout, prefix, options.variables)
     packages = [plan.package for plan in build.plans]
+    python = None
+    if options.carry_python:
+        python = choose_python(platform, packages, build.environment.channels, names=build.names)
     library, library_from = libzstd.find_libzstd(build.environment, packages, fetch_zstd, _native_base(platform))
     description = Description(
         name=options.commands[0].name,
@@ -99,7 +104,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     def describe(payload: Payload, index: IndexDraft) -> Manifest:
         return make_manifest(description, layout, payload, index)
 
-    return assemble(options.output, platform, layout, build.cache, describe, library)
+    return assemble(options.output, platform, layout, build.cache, describe, library, python=python)
 
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
@@ -113,6 +118,7 @@ def created(output: Path, manifest: Manifest, environment: Environment, notes: I
         unpacked=manifest.unpacked["content"],
         packages=len(manifest.packages),
         entry_point=manifest.entry_points[0],
+        python=manifest.python["version"] if manifest.python else None,
         notes=(*notes, *shared_cache_notes(), *left_out),
     )
 

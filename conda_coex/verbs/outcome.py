@@ -28,6 +28,7 @@ class Created:
     unpacked: int  # of the contents of all files
     packages: int
     entry_point: EntryPoint  # the default one
+    python: str | None  # the version of the Python that it carries
     notes: tuple[str, ...]
 
 
@@ -39,6 +40,7 @@ class Repacked:
     platform: str
     entry_points: tuple[str, ...]  # by name, the default one first
     app_files: int
+    python: str | None  # the version of the Python that it carries
     notes: tuple[str, ...]
     digest: str | None = None
     size: int | None = None  # bytes of the file

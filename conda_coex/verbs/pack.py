@@ -25,7 +25,7 @@ from ..root import bytecode
 from ..root.layout import Layout
 from ..root.link_rules import find_python
 from ..root.source import OnDisk
-from . import new_archive, pack_notes
+from . import carry, new_archive, pack_notes
 from .lay_out import place_compiled, place_conda_meta, place_packages
 from .new_archive import Build
 
@@ -79,7 +79,9 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     new_archive.check(options, request.prefix)
     live = _find_environment(request.prefix)
     if isinstance(live, DryRun):
-        return live
+        return carry.planned(live) if options.carry_python else live
+    if options.carry_python:
+        carry.check(live.environment.platform)
     names = live.names
     # Files, and the places in them that name the environment
     unmanaged = read_prefix(live.path, selection, live.records, options.output, names)
@@ -109,7 +111,9 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
         *pack_notes.kept_paths(unreplaced),
         *_notes_on_host(live, find_python(packages), unmanaged, layout),
     ]
-    build = Build(live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False)  # done
+    build = Build(
+        live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, names=live.names
+    )
     manifest = new_archive.write(options, request.prefix, build)
     notes = [*live.environment.notes, *notes, *layout.notes]
     return new_archive.created(options.output, manifest, live.environment, notes)

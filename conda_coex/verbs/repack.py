@@ -13,12 +13,13 @@ from coex_bootstrap.format.manifest_check import FUNCTION
 
 from ..archive import writer
 from ..archive.carried_python import python_of
+from ..archive.carry_over import copy, give_sources, keep
 from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
-from ..archive.kept_part import copy, give_sources, keep
-from ..archive.new_manifest import Change, change_manifest
+from ..archive.manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
 from ..conda_api import settings
+from ..conda_api.python_package import configured_channels
 from ..entry.function import check_function, module_of
 from ..entry.names import files_of
 from ..entry.resolve import own_sources, resolve_all
@@ -27,7 +28,7 @@ from ..root.app import app_name, notes_on_app_links
 from ..root.content import Content
 from ..root.layout import Layout
 from ..root.pth_file import pth_files
-from . import host_notes
+from . import carry, host_notes
 from .assemble import assemble
 from .outcome import Repacked
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.index import IndexDraft
     from coex_bootstrap.format.manifest import EntryPoint, Manifest, Variable
 
+    from ..archive.carried_python import CarriedPython
     from ..archive.payload import Payload
     from ..entry.command import EntryCommand
     from .archive_options import ArchiveOptions
@@ -71,14 +73,16 @@ def repack(request: RepackRequest) -> Repacked:
         read_sources(options.commands, old, layout)
         points = resolve(request, old, layout)
         env, keep_env = change_variables(request, old)
-        repacked = outcome(options.output, points, layout, old.manifest.platform)
+        repacked = outcome(options, points, layout, old)
         if settings.is_dry_run():
             return repacked
+        python = choose_python(options, old)
         # 3. The archive, with the same frames of packages
         name = options.commands[0].name if options.commands else None
         level = options.level or old.manifest.level or DEFAULT_LEVEL
-        manifest = write(old, layout, kept, Change(name, points, env, keep_env, level), options.output)
-    return replace(repacked, digest=manifest.digest, size=options.output.stat().st_size)
+        manifest = write(old, layout, kept, Change(name, points, env, keep_env, level), options.output, python)
+    version = python.version if python else None
+    return replace(repacked, python=version, digest=manifest.digest, size=options.output.stat().st_size)
 
 
 def check(request: RepackRequest) -> None:
@@ -86,9 +90,10 @@ def check(request: RepackRequest) -> None:
     options = request.archive
     if request.no_app and (request.keep_app or options.app.sources):
         raise InputError("--no-app leaves the app out", remedy="leave out --no-app, or --keep-app and the paths")
+    renews = options.carry_python is not None
     new = (*options.app.sources, *options.commands, *options.variables, *options.kept_variables)
-    if not (new or request.unset or request.no_app or request.no_env):
-        remedy = "name app files, --entrypoint, --env, --unset, --no-app or --no-env"
+    if not (new or renews or request.unset or request.no_app or request.no_env):
+        remedy = "name app files, --entrypoint, --env, --unset, --no-app, --no-env or --carry-python"
         raise InputError("no change is requested", remedy=remedy)
     writer.check_output(options.output)
 
@@ -153,7 +158,26 @@ def change_variables(request: RepackRequest, old: Archive) -> tuple[list[Variabl
     return [env[name] for name in sorted(env)], sorted(keep_env)
 
 
-def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, output: Path) -> Manifest:
+def choose_python(options: ArchiveOptions, old: Archive) -> CarriedPython | None:
+    """Return the Python that the new archive carries: the old one's, unless another or none is requested."""
+    if options.carry_python is None:
+        return python_of(old)
+    if not options.carry_python:
+        return None
+    packages = old.manifest.packages
+    channels = [str(package["channel"]) for package in packages if package.get("channel")]
+    own = next((f"python={each['version']}={each['build']}" for each in packages if each["name"] == "python"), None)
+    return carry.choose_python(old.manifest.platform, (), (*channels, *configured_channels()), pinned=own)
+
+
+def write(
+    old: Archive,
+    layout: Layout,
+    kept: dict[str, int],
+    change: Change,
+    output: Path,
+    python: CarriedPython | None,
+) -> Manifest:
     """Write the archive; return its manifest."""
 
     def describe(payload: Payload, index: IndexDraft) -> Manifest:
@@ -168,13 +192,18 @@ def write(old: Archive, layout: Layout, kept: dict[str, int], change: Change, ou
         describe,
         library,
         lambda payload: copy(old, layout, kept, payload),
-        python_of(old),
+        python,
     )
 
 
-def outcome(output: Path, points: list[EntryPoint], layout: Layout, platform: str) -> Repacked:
+def outcome(options: ArchiveOptions, points: list[EntryPoint], layout: Layout, old: Archive) -> Repacked:
     """Return the outcome of a dry run."""
+    platform, carried = old.manifest.platform, old.manifest.python
     notes = [*notes_on_app_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
     names = tuple(entry["name"] for entry in points)
     count = sum(path.startswith("app/") for path in layout.entries)
-    return Repacked(output, platform, names, count, tuple(notes))
+    if options.carry_python:
+        carry.check(platform)
+        notes.append("a Python of the channels is added")
+    version = carried["version"] if carried and options.carry_python is None else None
+    return Repacked(options.output, platform, names, count, version, tuple(notes))

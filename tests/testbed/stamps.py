@@ -1,4 +1,4 @@
-"""Find out whether something that was built before is up to date with its inputs."""
+"""Tell whether something built before is still what its inputs make."""
 
 from __future__ import annotations
 

@@ -50,7 +50,6 @@ if TYPE_CHECKING:  # rows of the manifest
     )
     Variable = TypedDict("Variable", {"name": str, "value": str, "default": bool})
     PostLink = TypedDict("PostLink", {"name": str, "version": str, "build_number": int})
-    CarriedPython = TypedDict("CarriedPython", {"id": str, "version": str, "size": int})  # bytes, unpacked
     Sources = TypedDict("Sources", {"python": str, "sources": List[str]})
     # Sizes are in bytes. Beside these, a package has its build_number and size as in its record.
     Package = TypedDict("Package", {
@@ -58,6 +57,10 @@ if TYPE_CHECKING:  # rows of the manifest
         "url": Optional[str], "md5": Optional[str], "sha256": Optional[str], "license": Optional[str],
         "compressed": int, "unpacked": int, "files": int,
     }, total=False)
+    # `size` is that of all files, unpacked; `packages` are those that they come from, as conda's records name them.
+    CarriedPython = TypedDict(
+        "CarriedPython", {"id": str, "version": str, "size": int, "packages": List[Package]}, total=False
+    )
     PipPackage = TypedDict("PipPackage", {
         "name": str, "version": str, "requested": object, "url": Optional[str], "file": Optional[str],
         "sha256": Optional[str], "commit": Optional[str], "vcs": Optional[str], "subdirectory": Optional[str],

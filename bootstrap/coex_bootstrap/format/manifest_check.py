@@ -65,8 +65,10 @@ def _is_digest(value):
 
 def _is_python(value):
     # type: (object) -> bool
-    """Return whether a value is {id, version, size} of a carried Python."""
+    """Return whether a value is {id, version, size, packages} of a carried Python."""
     if not isinstance(value, dict) or not _is_line(value.get("version")) or not _is_size(value.get("size")):
+        return False
+    if not _is_list_of(_is_named_package)(value.get("packages", [])):
         return False
     return _is_text(value.get("id")) and PYTHON_ID.match(value["id"]) is not None
 
@@ -145,11 +147,16 @@ def _is_described(row):
     return True
 
 
-def _is_package(row):
-    # type: (object) -> bool
+def _is_named_package(row):
+    # type: (object) -> TypeGuard[Dict[object, object]]
     if not isinstance(row, dict) or not all(_is_line(row.get(name)) for name in ("name", "version", "build")):
         return False
-    return _is_described(row) and all(_is_size(row.get(name)) for name in ("compressed", "unpacked", "files"))
+    return _is_described(row)
+
+
+def _is_package(row):
+    # type: (object) -> bool
+    return _is_named_package(row) and all(_is_size(row.get(name)) for name in ("compressed", "unpacked", "files"))
 
 
 def _is_pip_package(row):

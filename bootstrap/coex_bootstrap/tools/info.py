@@ -6,7 +6,7 @@ from contextlib import closing
 
 from ..base.compat import text, visible
 from ..format.archive import Archive
-from ..format.manifest import LIBZSTD
+from ..format.manifest import LIBZSTD, PYTHON
 from .output import Outcome, counted, human, quoted, table
 from .verb import Verb
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         "AppFile", {"path": str, "size": int, "executable": bool, "target": str, "sha256": str}, total=False
     )
     Library = TypedDict("Library", {"from": object, "size": int})
+    Carried = TypedDict("Carried", {"id": str, "version": str, "size": int, "packed": int})
     # The fields of the manifest but `prelude` and `payload`, and those that `describe` adds; older manifests have not all.
     Described = TypedDict("Described", {
         "digest": str, "name": str, "platform": str, "date": int, "format": int, "builder": Optional[str],
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         "packages": List[Package], "pip": Optional[List[PipPackage]], "requires": Dict[str, List[str]],
         "prefix_limit": Optional[int], "post_link": List[PostLink], "compile": Optional[Sources],
         "unpacked": Dict[str, int], "size": int, "app": List[AppFile], "libzstd": Library, "setuid": List[str],
+        "python": Optional[Carried],
     }, total=False)
 
 ABOUT = """\
@@ -51,7 +53,7 @@ def execute(path, options, environ):
 
 def describe(archive):
     # type: (Archive) -> Described
-    """Return the fields of the manifest, and size, app, libzstd {from, size}, setuid and unpacked from the file."""
+    """Return the fields of the manifest, and size, app, libzstd, python, setuid and unpacked from the file."""
     manifest = archive.manifest
     fields = dict(manifest.fields)
     for name in ("prelude", "payload"):
@@ -64,6 +66,8 @@ def describe(archive):
         setuid=list(_setuid_files(archive)),
         unpacked=dict(manifest.unpacked, content=sum(archive.index.files.sizes)),  # older manifests do not have it
     )
+    if manifest.python is not None:
+        fields["python"] = dict(manifest.python, packed=len(archive.members[PYTHON]))
     return fields  # type: ignore[return-value] # those of the manifest are checked
 
 
@@ -111,6 +115,7 @@ def render(path, found):
         ("host needs", ", ".join(_needs(found))),
         ("post-link", ", ".join(package["name"] for package in found["post_link"]) or "none"),
         ("libzstd", "%s (%s)" % (found["libzstd"]["from"], human(found["libzstd"]["size"]))),
+    ] + _carried_python(found) + [
         ("made by", "%s, contents of %s" % (found.get("builder") or "?", made)),
         ("format", str(found["format"])),
         ("digest", found["digest"]),
@@ -151,6 +156,17 @@ def _entry_points(found):
     return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
 
 
+def _carried_python(found):
+    # type: (Described) -> List[Tuple[str, str]]
+    """Return the row of the Python that the archive carries."""
+    carried = found.get("python")
+    if not carried:
+        return []
+    return [("carries", "Python %s (%s, unpacked %s)" % (
+        carried["version"], human(carried["packed"]), human(carried["size"])
+    ))]
+
+
 def _packages(packages):
     # type: (List[Package]) -> Iterator[str]
     rows = [
@@ -166,7 +182,10 @@ def _packages(packages):
 
 def _needs(found):
     # type: (Described) -> Iterator[str]
-    yield "a POSIX shell and any Python from 2.7 on"
+    if found.get("python"):
+        yield "a POSIX shell with gzip and tar, or with any Python from 2.7 on"
+    else:
+        yield "a POSIX shell and any Python from 2.7 on"
     for name, constraints in sorted(found["requires"].items()):
         yield " ".join([name] + [" and ".join(c for c in constraints if c)]).strip()
     if found["prefix_limit"]:

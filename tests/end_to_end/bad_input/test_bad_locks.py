@@ -1,4 +1,4 @@
-"""Lock files that contradict themselves, are of another platform or version, or pin missing packages."""
+"""Lock files that contradict themselves, are of another platform or version, or pin what is not there."""
 
 from __future__ import annotations
 

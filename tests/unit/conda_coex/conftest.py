@@ -1,4 +1,4 @@
-"""Fixtures of the builder's unit tests: these leave conda's settings as they were."""
+"""What the builder's unit tests share: they leave conda's settings as they were."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The differences of two archives, from their descriptions: every subject, and the lines for a person."""
+"""What two archives differ in, from their descriptions: every subject, and the lines that a person reads."""
 
 from __future__ import annotations
 

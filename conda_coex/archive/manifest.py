@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest import FORMAT_VERSION, Manifest
+from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.relocation import BINARY, kind_of, parse
 
 from .. import __version__
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from coex_bootstrap.format.index import IndexDraft
-    from coex_bootstrap.format.manifest import EntryPoint, Variable
 
     from ..inputs.environment import Environment
     from ..root.layout import Layout
@@ -33,8 +32,8 @@ class Description:
     """The values of a manifest that do not follow from the root."""
 
     name: str
-    entry_points: list[EntryPoint]  # the default one first
-    env: list[Variable]
+    entry_points: list[form.EntryPoint]  # the default one first
+    env: list[form.Variable]
     keep_env: list[str]
     level: int
     date: int  # seconds since 1970
@@ -46,10 +45,10 @@ class Description:
     pip: Sequence[Mapping[str, object]]
 
 
-def make_manifest(of: Description, layout: Layout, payload: Payload, index: IndexDraft) -> Manifest:
+def make_manifest(of: Description, layout: Layout, payload: Payload, index: IndexDraft) -> form.Manifest:
     """Return the manifest of a new archive without its digest, which comes last."""
     check_variables(layout)
-    return Manifest({
+    return form.Manifest({
         **_measured(of.environment.platform, payload, index),
         "name": of.name,
         "platform": of.environment.platform,
@@ -75,15 +74,16 @@ class Change:
     """The new values of an archive around the packages of another one."""
 
     name: str | None  # None: as it was
-    entry_points: list[EntryPoint]
-    env: list[Variable]
+    entry_points: list[form.EntryPoint]
+    env: list[form.Variable]
     keep_env: list[str]
     level: int
 
 
-def change_manifest(old: Manifest, change: Change, payload: Payload, index: IndexDraft) -> Manifest:
-    """Return the manifest of a repacked archive; its digest is still the old one."""
-    return old.replace(
+def change_manifest(old: form.Manifest, change: Change, payload: Payload, index: IndexDraft) -> form.Manifest:
+    """Return the manifest of a repacked archive; its digest is still the old one, and no Python is in it yet."""
+    fields = {name: value for name, value in old.fields.items() if name != "python"}
+    return form.Manifest(fields).replace(
         **_measured(old.platform, payload, index),
         name=old.name if change.name is None else change.name,
         entry_points=change.entry_points,
@@ -96,7 +96,7 @@ def change_manifest(old: Manifest, change: Change, payload: Payload, index: Inde
 def _measured(platform: str, payload: Payload, index: IndexDraft) -> dict[str, object]:
     """Return the fields that every build, and `repack`, sets."""
     return {
-        "format": FORMAT_VERSION,
+        "format": form.FORMAT_VERSION,
         "builder": f"conda-coex {__version__}",
         "prelude": prelude_size(platform),
         "payload": payload.size,
@@ -125,10 +125,14 @@ def _identity(package: Package) -> dict[str, object]:
     return {key: package.record[key] for key in ("name", "version", "build_number")}
 
 
-def _package(package: Package, compressed: int, unpacked: int, files: int) -> dict[str, object]:
+def described(package: Package) -> dict[str, object]:
+    """Return the fields of a package's record that an archive keeps."""
     kept = ("name", "version", "build", "build_number", "channel", "subdir", "url", "md5", "sha256", "size", "license")
-    fields = {key: package.record[key] for key in kept if package.record.get(key) is not None}
-    return {**fields, "compressed": compressed, "unpacked": unpacked, "files": files}
+    return {key: package.record[key] for key in kept if package.record.get(key) is not None}
+
+
+def _package(package: Package, compressed: int, unpacked: int, files: int) -> dict[str, object]:
+    return {**described(package), "compressed": compressed, "unpacked": unpacked, "files": files}
 
 
 def _has_post_link(plan: PackagePlan) -> bool:

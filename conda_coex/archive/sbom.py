@@ -34,7 +34,8 @@ def make_sbom(manifest: Manifest) -> bytes:
         metadata=BomMetaData(component=whole, timestamp=made),
     )
     bom.metadata.tools.components.add(tool)
-    components = [*map(_component, manifest.packages), *map(_wheel, manifest.pip)]
+    carried = manifest.python.get("packages") if manifest.python else None
+    components = [*map(_component, carried or ()), *map(_component, manifest.packages), *map(_wheel, manifest.pip)]
     for component in {str(each.bom_ref.value): each for each in components}.values():
         bom.components.add(component)
     bom.register_dependency(whole, sorted(bom.components, key=lambda each: str(each.bom_ref.value)))

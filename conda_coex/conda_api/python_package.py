@@ -1,0 +1,57 @@
+"""Fetch the package python for an archive that is to carry one and has none in its environment."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .downloads import fetch
+from .solve import solve_records
+from .zstd_package import solve_quietly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..root.package import Package
+
+SPEC = "python >=3.9"
+
+
+def fetch_python(channels: Sequence[str], platform: str, pinned: str | None = None) -> tuple[Package, ...]:
+    """Return the package python and its dependencies, for a platform; nothing if none of the channels has it.
+
+    The package of the spec `pinned` is preferred.
+    """
+    with _solving_for(platform):
+        for spec in (pinned, SPEC):
+            packages = solve_quietly(channels, partial(_fetch_from, spec)) if spec else ()
+            if packages:
+                return packages
+    return ()
+
+
+def configured_channels() -> tuple[str, ...]:
+    """Return the channels of conda's configuration and of the command line."""
+    from conda.base.context import context
+
+    return tuple(map(str, context.channels))
+
+
+def _fetch_from(spec: str, channels: Sequence[str]) -> tuple[Package, ...]:
+    return fetch(solve_records((spec,), channels), ())
+
+
+@contextlib.contextmanager
+def _solving_for(platform: str) -> Iterator[None]:
+    """Have conda solve for another platform than that of the command line."""
+    from conda.base.context import context
+
+    before = vars(context).get("_subdir")
+    vars(context)["_subdir"] = platform
+    try:
+        yield
+    finally:
+        del vars(context)["_subdir"]  # the setting itself belongs to the class
+        if before is not None:
+            vars(context)["_subdir"] = before
