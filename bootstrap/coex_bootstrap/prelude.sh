@@ -11,33 +11,33 @@ case $0 in
   */*) _coex_file=$PWD/${0#./} ;;
   *) if [ -f "./$0" ]; then _coex_file=$PWD/$0; else _coex_file=$(command -v -- "$0"); fi ;;
 esac
-_coex_store= _coex_base= _coex_kept=
+_coex_first= _coex_above= _coex_kept= _coex_begun=
 case ${COEX_ROOT:+set}${COEX_ROOT-} in
-  set/*) _coex_store=$COEX_ROOT ;;
-  set*) _coex_store=$PWD/$COEX_ROOT ;;
+  set/*) _coex_first=$COEX_ROOT ;;
+  set*) _coex_first=$PWD/$COEX_ROOT ;;
   *) case ${XDG_CACHE_HOME-} in
-       /*) _coex_base=$XDG_CACHE_HOME _coex_store=$XDG_CACHE_HOME/coex ;;
-       *) case ${HOME-} in /?*) _coex_base=$HOME _coex_store=$HOME/@CACHES@/coex ;; esac ;;
+       /*) _coex_above=$XDG_CACHE_HOME _coex_first=$XDG_CACHE_HOME/coex ;;
+       *) case ${HOME-} in /?*) _coex_above=$HOME _coex_first=$HOME/@CACHES@/coex ;; esac ;;
      esac ;;
 esac
-_coex_store=${_coex_store%"${_coex_store##*[!/]}"}
-_coex_start=$_coex_store/@ROOT@/start
+_coex_first=${_coex_first%"${_coex_first##*[!/]}"}
 # Sets _coex_safe unless another user could replace the file $2 in the directory $1 of the store. Builtins show whether a
 # directory is this user's, and whether this user may write to it. If that is not enough, Python decides, by owners and
 # modes. Python makes roots only in directories that nobody else may write to. The tests look at names, which are opened
 # after them. A user who can write to a directory on the way (after a chmod by this user, or as a member of its group)
-# can act in between.
+# can act in between. From the directory $_coex_base on everything has to belong to this user; it is empty for a store that
+# somebody has named.
 _coex_trust() {
   _coex_safe= _coex_dir=$1 _coex_top=$_coex_base
   if [ -L "$2" ] || [ -L "$1" ]; then :
-  elif [ -n "${COEX_ROOT:+set}" ]; then
+  elif [ -z "$_coex_base" ]; then
     # A user who names a store trusts its owner. Nobody else may write to it, or replace it in the directory above.
     if [ -O "$_coex_store" ]; then [ -O "$1" ] && [ -O "$2" ] && _coex_safe=1
     elif [ ! -w "$_coex_store" ] && [ ! -k "$_coex_store" ]; then _coex_safe=1; fi
     _coex_dir=${_coex_store%/*}/
     [ -O "$_coex_dir" ] || [ ! -w "$_coex_dir" ] || [ -k "$_coex_dir" ] || _coex_safe=
   elif [ -O "$2" ] && [ ! -L "$_coex_store" ]; then
-    # The home and everything below it has to belong to this user. This user may not write to the directories above it,
+    # The base and everything below it has to belong to this user. This user may not write to the directories above it,
     # unless they are sticky. `sudo -E` leaves root with the home of another user. So for root, every directory from /
     # on has to belong to root, and must not be a link.
     _coex_safe=1 _coex_super=
@@ -56,12 +56,41 @@ _coex_trust() {
 # In a user namespace all users without a number look like one user, and that may be this user.
 _coex_knows_users() {
   [ ! -O /proc/sys/kernel/overflowuid ] ||
-    { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null
+    { [ -r /proc/self/uid_map ] && read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; }
 }
-if [ "${COEX_TOOLS:-0}" = 0 ] && [ -r "$_coex_start" ] && [ -n "$_coex_store" ]; then
-  _coex_trust "$_coex_store/@ROOT@" "$_coex_start"
-  # If files of the root are missing, `start` returns, and Python unpacks the root again.
-  if [ -n "$_coex_safe" ]; then . "$_coex_start"; fi
+# Succeeds if the store $1 has a root that can start, whose file is $_coex_start; $2 is its base.
+_coex_ready() {
+  _coex_store=$1 _coex_base=$2 _coex_start=$1/@ROOT@/start
+  [ -r "$_coex_start" ] && [ -n "$1" ] || return 1
+  _coex_trust "$1/@ROOT@" "$_coex_start"
+  [ -n "$_coex_safe" ]
+}
+# Looks at the first choice, and then at the private stores in temporary directories. dash does not know its user, and no
+# program is started for that.
+_coex_search() {
+  _coex_ready "$_coex_first" "$_coex_above" && return
+  [ -z "${COEX_ROOT-}" ] || return 1
+  _coex_user=${EUID-}
+  if [ -r /proc/self/status ]; then
+    while read -r _coex_word _coex_ids _coex_user _coex_ids; do
+      [ "$_coex_word" != Uid: ] || break
+    done </proc/self/status
+  fi
+  [ -n "$_coex_user" ] || return 1
+  for _coex_word in "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm; do
+    case $_coex_word in
+      /*) _coex_ready "${_coex_word%/}/coex-$_coex_user" "${_coex_word%/}/coex-$_coex_user" && return ;;
+    esac
+  done
+  return 1
+}
+if [ "${COEX_TOOLS:-0}" = 0 ] && _coex_search; then
+  # If files of the root are missing, `start` returns, and Python unpacks the root again. The client of a server may know
+  # a file that another host has removed. `command` keeps a shell from ending when it cannot open that.
+  if [ -n "${ZSH_VERSION-}" ]; then setopt posixbuiltins; command . "$_coex_start"
+  elif { true <"$_coex_start"; } 2>&-; then command . "$_coex_start"; fi
+  _coex_status=$?
+  [ -z "$_coex_begun" ] || exit "$_coex_status"
 fi
 _coex_code='
 import sys
@@ -113,10 +142,10 @@ _coex_id=${_coex_carried%% *}
 _coex_carry='
 # Finds the Python that an earlier start has kept, or unpacks it. The latter may be interrupted.
 _coex_find() {
-  _coex_user=$(id -u 2>/dev/null) _coex_own=$_coex_store _coex_lacks=
+  _coex_user=$(id -u 2>/dev/null) _coex_own=$_coex_first _coex_base=$_coex_above _coex_lacks=
   _coex_kept_python "$_coex_own" && return
   for _coex_dir in "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm; do
-    case ${COEX_ROOT:+set}$_coex_dir in /*) _coex_base=; _coex_kept_python "$_coex_dir/coex-$_coex_user" && return ;; esac
+    case ${COEX_ROOT:+set}$_coex_dir in /*) _coex_base=$_coex_dir/coex-$_coex_user; _coex_kept_python "$_coex_base" && return ;; esac
   done
   for _coex_dir in dd gzip head id ls mkdir rm tail tar; do
     command -v "$_coex_dir" >/dev/null 2>&1 || _coex_lacks="$_coex_lacks $_coex_dir"
@@ -238,7 +267,8 @@ do
     mac:developer-tools) /usr/bin/xcode-select -p >/dev/null 2>&1 || continue; _coex_python=/usr/bin/python3 ;;
   esac
   # The interpreter itself is started, not a shim on PATH that changes the environment.
-  _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
+  if [ -c /dev/null ]; then _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
+  else _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" <&- 2>&-) || continue; fi
   case $_coex_found in
     '?'*) [ -n "$_coex_last" ] || _coex_last=${_coex_found#?} ;;
     ?*) exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@" ;;

@@ -12,8 +12,13 @@ COMMANDS = {
     "cc": "gcc",
     "chromium": "chromium",
     "dash": "dash",
+    "ksh": "ksh",
+    "mksh": "mksh",
     "pypy3": "pypy3",
+    "sshfs": "sshfs",
     "strip": "binutils",
+    "yash": "yash",
+    "zsh": "zsh",
 }
 """Commands the tests use, and Debian's packages that have them."""
 

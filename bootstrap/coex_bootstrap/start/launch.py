@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TEMPLATE = b"""\
 # Start of a coex root, sourced with $_coex_file and the caller's arguments set.
 [ -f %(start)s ] || return 0
-%(boot)s%(checks)s%(shell)s{ true >|%(used)s; } 2>/dev/null
+%(boot)s%(checks)s%(shell)s[ ! -c /dev/null ] || { true >|%(used)s; } 2>/dev/null
+_coex_begun=1
 export COEX_FILE="$_coex_file"
 %(no_imports)sif [ -z "${COEX_ENTRYPOINT-}" ]; then
 %(called)s
@@ -50,7 +51,9 @@ LOST = b"""
 echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
 exit 125"""
 HAND_OVER = OPTIONS + b'; _coex_kept=1'
-HAND_OVER += b'; _coex_file=$1; _coex_start=$2; shift 2; if [ -r "$_coex_start" ]; then . "$_coex_start"; fi' + LOST
+HAND_OVER += b'; _coex_begun=; _coex_file=$1; _coex_start=$2; shift 2'
+HAND_OVER += b'; [ -r "$_coex_start" ] && command . "$_coex_start"; _coex_status=$?'
+HAND_OVER += b'; [ -z "$_coex_begun" ] || exit "$_coex_status"' + LOST
 
 
 def write_start(manifest, root, activation, shell, write=write_file):

@@ -25,7 +25,7 @@ UNORDERED = (b"exfat", b"ext2", b"jfs", b"vfat")  # a file may have its size bef
 # $_coex_kept is set if the root was checked a moment ago, and the result could not be written.
 LINE = b"""\
 [ -n "${_coex_kept-}" ] || [ %(start)s -nt %(kept)s ] || [ %(used)s -nt %(kept)s ] || [ ! -w %(root)s ] \\
-  || { read -r _coex_boot <%(boot)s && %(is_this)s; } 2>/dev/null || return 0
+  || { [ -r %(boot)s ] && read -r _coex_boot <%(boot)s && %(is_this)s; } || return 0
 """
 
 

@@ -260,3 +260,10 @@ def test_shared_store_that_is_read_only(survivor: Survivor, home: Path, store: P
 
 def test_no_proc(survivor: Survivor, home: Path) -> None:
     works(survivor, home / ".cache/coex", "mount -t tmpfs none /proc", HOME=home)
+
+
+@pytest.mark.parametrize("dev", ["mount -t tmpfs none /dev", "mount -t tmpfs -o ro none /dev"])
+def test_no_dev_null(survivor: Survivor, with_placeholders: Path, home: Path, dev: str) -> None:
+    """Chroots and sandboxes may have an empty /dev; scripts of packages may need more than the start does."""
+    survivor.archive, survivor.expected = with_placeholders, "good day\n"
+    works(survivor, home / ".cache/coex", dev, HOME=home)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 USER, OTHER, TEAM = 54331, 54332, 54333  # two users, and a group that both are in
 NOBODY = 65534  # whom the kernel shows for those who have no number in a user namespace
 NAME = "0" * 24
-SHELLS = (["dash"], ["bash"], ["busybox", "sh"], ["zsh", "--emulate", "sh"])
+SHELLS = (["dash"], ["bash"], ["busybox", "sh"], ["zsh", "--emulate", "sh"], ["zsh"], ["ksh"], ["mksh"], ["yash"])
 PRELUDE, PYTHON = "prelude", "python"  # who decides
 UNSHARE = shutil.which("unshare") or "unshare"
 
@@ -125,6 +125,22 @@ NAMED = {
     "of another, above: all may write": ("chown -R $OTHER $STORE; chown 0 $CACHE; chmod 777 $CACHE", PYTHON),
     "above: my group may write": ("chown 0:$TEAM $CACHE; chmod 775 $CACHE", PYTHON),
 }
+# A private store in a directory of root, as SLURM_TMPDIR or TMPDIR names it.
+TEMPORARY = {
+    "all mine": (":", PRELUDE),
+    "sticky": ("chmod 1777 $CACHE", PRELUDE),
+    "in a directory of mine": ("chown $USER $CACHE", PRELUDE),
+    "in a directory that is a link": ("put_link $CACHE 0", PRELUDE),
+    "store of another": ("chown $OTHER $OWN", PYTHON),
+    "store of another, for me to write": ("chown $OTHER:$TEAM $OWN; chmod 775 $OWN", PYTHON),
+    "store that is a link": ("put_link $OWN $USER", PYTHON),
+    "root of another": ("chown $OTHER $OWN/*", PYTHON),
+    "start of another": ("chown $OTHER $OWN/*/start", PYTHON),
+    "start that is a link": ("put_link $OWN/*/start $USER", PYTHON),
+    "all may write": ("chmod 777 $CACHE", PYTHON),
+    "my group may write": ("chgrp $TEAM $CACHE; chmod 775 $CACHE", PYTHON),
+    "further up: all may write": ("chmod 777 $UP", PYTHON),
+}
 PUT_LINK = 'put_link() { mv "$1" "$1.aside"; ln -s "$1.aside" "$1"; chown -h "$2" "$1"; }'
 
 
@@ -200,6 +216,36 @@ def test_prelude_of_a_place_that_is_named(shell: list[str], place: Path, what: s
     change, expected = NAMED[what]
     case = Case(place, change)
     assert who_decides(shell, write_prelude(place), USER, case.expand("COEX_ROOT=$STORE")) == expected
+
+
+@pytest.mark.parametrize("name", ["SLURM_TMPDIR", "TMPDIR"])
+@pytest.mark.parametrize("what", TEMPORARY)
+def test_prelude_of_a_temporary_directory(shell: list[str], place: Path, what: str, name: str) -> None:
+    change, expected = TEMPORARY[what]
+    prepare = f"OWN=$CACHE/coex-$USER; mv $STORE $OWN; chown 0 $HOME $CACHE; {change}"
+    case = Case(place, prepare)
+    found = case.expand(f"{name}=$CACHE")
+    assert who_decides(shell, write_prelude(place), USER, found) == expected
+    assert who_decides(shell, write_prelude(place), USER, {**found, **case.expand("HOME=$HOME")}) == expected
+    assert who_decides(shell, write_prelude(place), 0, found) == PYTHON  # it is not root's
+
+
+@pytest.mark.parametrize("above", ["/tmp", "/var/tmp", "/dev/shm"])
+@pytest.mark.parametrize("user", [0, USER])
+def test_prelude_without_a_home(shell: list[str], place: Path, above: str, user: int) -> None:
+    """A start with an empty environment finds the root of the first one; a directory of another user is passed over."""
+    own = Path(above) / f"coex-{user}"
+    was_there = own.exists()
+    make(own, user, 0o700)
+    try:
+        plant(own, NAME, user, "started")
+        file = write_prelude(place)
+        for env in ({}, {"HOME": "/"}, {"HOME": "/nonexistent", "EUID": "1", "UID": "1"}):
+            assert who_decides(shell, file, user, env) == PRELUDE
+        os.chown(own / NAME, OTHER, OTHER)
+        assert who_decides(shell, file, user, {}) == PYTHON
+    finally:
+        shutil.rmtree(own / NAME if was_there else own)
 
 
 def test_prelude_of_a_user_without_a_number(shell: list[str], place: Path) -> None:

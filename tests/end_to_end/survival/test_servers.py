@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -131,3 +132,43 @@ def on_terminal(node: Node, **env: str) -> str:
     os.close(ours)
     assert process.communicate()[0].decode() == node.survivor.expected
     return said.decode()
+
+
+SHELLS = (["dash"], ["bash", "--posix"], ["zsh", "--emulate", "sh"], ["ksh"], ["mksh"])
+ERRORS = {name: str(getattr(errno, name)) for name in ("ENOENT", "ESTALE", "EIO", "EACCES")}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_start_that_another_host_has_removed(
+    survivor: Survivor, tmp_path: Path, library: str, error: str, shell: list[str]
+) -> None:
+    """A shell sees it and cannot open it, and the first Python that looks cannot either: the root starts."""
+    if not shutil.which(shell[0]):
+        pytest.skip("this machine has no " + shell[0])
+    node = Node(survivor, tmp_path, library)
+    node.works()
+    (root,) = ready_roots(node.cache)
+    command = [*shell, str(survivor.archive), "x"]
+    for times in (1, 2):
+        left = tmp_path / "left"
+        left.write_text("x" * times)
+        odd = {"ODD_OPEN": f"{root.name}/start", "ODD_ERROR": ERRORS[error], "ODD_TIMES": str(left)}
+        done = subprocess.run(command, env={**node.environment, **odd}, capture_output=True, text=True, check=False)
+        assert left.read_text() == ""
+        assert (done.returncode, done.stdout) == (0, survivor.expected), done.stderr
+        assert done.stderr == "" or shell[0] == "zsh"  # which says why it could not
+
+
+def test_no_python_any_more(survivor: Survivor, tmp_path: Path, library: str) -> None:
+    """A root that is ready in a temporary directory starts without a home, and without a Python."""
+    node = Node(survivor, tmp_path, library, home="nfs4")
+    node.works()
+    programs = make(tmp_path / "bin")
+    for name in ("sh", "bash", "cat", "cksum"):
+        if shutil.which(name):
+            (programs / name).symlink_to(str(shutil.which(name)))
+    for env in ({}, {"HOME": "/"}, {"HOME": str(tmp_path / "none")}):
+        bare = {"PATH": str(programs), "SLURM_TMPDIR": str(node.job), "COEX_PYTHON": "/nonexistent", **env}
+        done = subprocess.run([survivor.archive, "x"], env=bare, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, survivor.expected, "")

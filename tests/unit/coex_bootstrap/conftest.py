@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 forget_caller()
 
-SHELLS = (["sh"], ["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"], ["zsh", "--emulate", "sh"])
+SHELLS = (["sh"], ["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"], ["zsh", "--emulate", "sh"], ["mksh"])
 
 
 @pytest.fixture
