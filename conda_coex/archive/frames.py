@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.relocation import Edits
 
     from ..root.content import Content
-    from ..root.source import Buffer
+    from ..root.source import Searched
 
 SAMPLE = 1 << 16
 HARDLY = 0.97  # of its size is left: a longer search is not worth the time
@@ -167,11 +167,11 @@ def check_source(content: Content) -> None:
 
 def _examine_large(content: Content) -> Edits | None:
     assert content.source is not None
-    with content.source.opened() as data:
+    with content.source.searched() as data:
         return _examine(content, data)
 
 
-def _examine(content: Content, data: Buffer) -> Edits | None:
+def _examine(content: Content, data: Searched) -> Edits | None:
     """Return the edits of a file, after refusing one of conda's cache that was edited there, as through a link."""
     if content.sha256 is not None and sha256_of(data) != content.sha256:
         if content.package_path is None or not isinstance(content.source, OnDisk):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import ENCODINGS
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from coex_bootstrap.format.relocation import Edits
 
-    from ..root.source import Buffer
+    from ..root.source import Searched
 
-    Accept = Callable[[Buffer, int, int, str], bool]
+    Accept = Callable[[Searched, int, int, str], bool]
 
 
-def every(data: Buffer, start: int, end: int, encoding: str) -> bool:  # noqa: ARG001
+def every(data: Searched, start: int, end: int, encoding: str) -> bool:  # noqa: ARG001
     """Accept every occurrence, as conda does: a package's placeholder is never part of another path."""
     return True
 
 
-def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = every) -> Edits:
+def find_edits(data: Searched, placeholder: str, file_mode: str, accept: Accept = every) -> Edits:
     """Return the edits of a relocation: none if `data` has no placeholder that conda would replace.
 
     The result is right for any prefix: conda searches encoding by encoding, so bytes that an earlier one takes are out
@@ -30,22 +30,23 @@ def find_edits(data: Buffer, placeholder: str, file_mode: str, accept: Accept = 
     The mode "paths" is for a binary in which nothing after a path may move.
     """
     find = FINDERS[file_mode]
-    taken: list[tuple[int, int]] = []
+    taken: list[tuple[int, int]] = []  # in order, and apart from each other
     edits = []
     for number, encoding in enumerate(ENCODINGS):
         searched = placeholder.encode(encoding)
         items = []
         for item, start, end in find(data, searched, encoding, accept):
-            if not any(start < stop and begin < end for begin, stop in taken):
+            before = bisect_left(taken, (end, 0)) - 1  # the last that begins before this one ends
+            if before < 0 or taken[before][1] <= start:
                 items.append((item, start, end))
-        taken += [(start, end) for _, start, end in items]
+        taken = sorted([*taken, *((start, end) for _, start, end in items)])
         if items:
             edits.append((number, tuple(item for item, _, _ in items)))
     return tuple(edits)
 
 
 def _text_items(
-    data: Buffer, searched: bytes, encoding: str, accept: Accept
+    data: Searched, searched: bytes, encoding: str, accept: Accept
 ) -> Iterator[tuple[tuple[int, ...], int, int]]:
     """Accept every occurrence. Blanks are escaped if `#!` is right before it and there is a second line."""
     first_line = data.find(b"\n")
@@ -60,25 +61,29 @@ def _text_items(
 
 
 def _binary_items(
-    data: Buffer, searched: bytes, encoding: str, accept: Accept
+    data: Searched, searched: bytes, encoding: str, accept: Accept
 ) -> Iterator[tuple[tuple[int, ...], int, int]]:
     """Every NUL-terminated string from its first occurrence on (the pattern of conda's `binary_replace`)."""
     zeros = "\0".encode(encoding)
-    pattern = re.compile(re.escape(searched) + b"(?:(?!(?:" + zeros + b")).)*" + zeros, re.DOTALL)
-    for found in pattern.finditer(data):
+    start = data.find(searched)
+    while start >= 0:
+        stop = data.find(zeros, start + len(searched))
+        if stop < 0:
+            return
         offsets = []
-        offset = found.start()
+        offset = start
         while offset >= 0:
             if accept(data, offset, offset + len(searched), encoding):
                 offsets.append(offset)
-            offset = data.find(searched, offset + len(searched), found.end())
+            offset = data.find(searched, offset + len(searched), stop + len(zeros))
         if offsets:
             # The NUL at the end stays one, and may be the first byte of a string in another encoding.
-            yield (*offsets, found.end()), offsets[0], found.end() - len(zeros)
+            yield (*offsets, stop + len(zeros)), offsets[0], stop
+        start = data.find(searched, stop + len(zeros))
 
 
 def _path_items(
-    data: Buffer, searched: bytes, encoding: str, accept: Accept
+    data: Searched, searched: bytes, encoding: str, accept: Accept
 ) -> Iterator[tuple[tuple[int, ...], int, int]]:
     """Every occurrence, before any bytes."""
     start = data.find(searched)

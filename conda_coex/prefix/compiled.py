@@ -10,14 +10,13 @@ import os
 import posixpath
 import re
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import in_binary
 
 from ..archive.placeholders import find_edits
 from ..root.content import Content
-from ..root.source import InMemory, OnDisk, Rewritten, sha256_of
+from ..root.source import Patched, PatchedData, sha256_of
 from . import elf
 from .elf_references import references
 from .files import opened
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..root.content import Link
-    from ..root.source import Buffer
+    from ..root.source import Buffer, Searched
 
 ROOMY = 100  # bytes: longer than a prefix in the usual stores
 SHORTEST = len("/c/0123456789abcdef01234567/prefix")  # bytes of the shortest possible prefix in a store
@@ -70,7 +69,8 @@ def _limit_item(item: Content, names: Sequence[str], unreplaced: UnreplacedPaths
         return item
     with opened(item.source) as data:
         if is_object(data):
-            return limit_object(item, data, names, unreplaced)
+            whole = data[:] if isinstance(data, PatchedData) else data
+            return limit_object(item, whole, names, unreplaced)
     is_data = item.file_mode == "binary" and item.placeholder is not None and item.placeholder in names
     if is_data and len(os.fsencode(item.placeholder or "")) < SHORTEST:
         unreplaced.fixed[item.path.removeprefix("prefix/")] = 1  # a data file sets no limit to the root's path
@@ -88,14 +88,15 @@ def limit_object(item: Content, data: Buffer, names: Sequence[str], unreplaced: 
     if prefix is None or prefix not in names:  # there is none, or it is the placeholder of a package
         return item
     is_short = len(prefix.encode()) < ROOMY
-    if is_short and sections:
-        change = partial(_relative_search_paths, prefix=prefix, directory=posixpath.dirname(item.path))
-        changed = change(data[:])
-        if changed != data[:]:
-            source = Rewritten(item.source.path, change) if isinstance(item.source, OnDisk) else InMemory(changed)
-            item, data = replace(item, source=source, sha256=sha256_of(changed)), changed
-    accept = _Chooser(data, sections, prefix, is_short=is_short)
-    edits = find_edits(data, prefix, "paths", accept)
+    searched: Searched = data
+    if is_short and sections and item.source is not None:
+        directory = posixpath.dirname(item.path)
+        changed = Patched(item.source, tuple(elf.relative_search_paths(data, sections, prefix, directory)))
+        if changed.spans:
+            searched = changed.over(data)
+            item = replace(item, source=changed, sha256=sha256_of(searched))
+    accept = _Chooser(data, searched, sections, prefix, is_short=is_short)
+    edits = find_edits(searched, prefix, "paths", accept)
     if accept.fixed:
         unreplaced.fixed[path] = accept.fixed
     if accept.read and path not in unreplaced.pieces:
@@ -105,21 +106,19 @@ def limit_object(item: Content, data: Buffer, names: Sequence[str], unreplaced: 
     return replace(item, relocation=in_binary(prefix, edits) if edits else None)
 
 
-def _relative_search_paths(data: bytes, prefix: str, directory: str) -> bytes:
-    """Return a program that searches libraries of the prefix relative to its own directory."""
-    return elf.with_relative_search_paths(data, elf.read_sections(data), prefix, directory)
-
-
 class _Chooser:
     """Decide for each path in a compiled file whether a host replaces it, and count those that it cannot replace."""
 
-    def __init__(self, data: Buffer, sections: list[elf.Section], prefix: str, *, is_short: bool) -> None:
+    def __init__(
+        self, data: Buffer, searched: Searched, sections: list[elf.Section], prefix: str, *, is_short: bool
+    ) -> None:
+        """Take the content of a file, and `searched`, in which some search paths may be others."""
         self.fixed = self.read = self.sources = 0
         self.sections, self.is_short = sections, is_short
         self.is_input = data[:2] == b"!<" or (bool(sections) and elf.linked_for(data)[0] == elf.OBJECT)
         self.is_linked = bool(sections) and elf.linked_for(data)[0] in (elf.EXECUTABLE, elf.SHARED)
         self.side_by_side = self.is_linked and any(data.find(mark) >= 0 for mark in OWN_LENGTHS)
-        places = offsets(find_edits(data, prefix, "paths")) if self.is_linked else []
+        places = offsets(find_edits(searched, prefix, "paths")) if self.is_linked else []
         self.names = set().union(*(elf.names_in(data, sections, each) for each in sections)) if places else set()
         addresses = {place: address for place in places if (address := self._address(place)) is not None}
         size = 4 * len(prefix)
@@ -130,7 +129,7 @@ class _Chooser:
         section = elf.holding(self.sections, offset)
         return section.address + offset - section.offset if section and section.flags & elf.ALLOC else None
 
-    def __call__(self, data: Buffer, start: int, end: int, encoding: str) -> bool:
+    def __call__(self, data: Searched, start: int, end: int, encoding: str) -> bool:
         is_whole = is_path(data, start, end, encoding)
         if not self.is_linked:  # the linker reads objects and archives of them: no program starts from these
             self.sources += is_whole and self.is_short and self.is_input
@@ -153,7 +152,7 @@ class _Chooser:
             return False
         return not (self.is_short and self._is_source(data, end, encoding))
 
-    def _begins(self, data: Buffer, start: int, end: int, address: int, encoding: str) -> bool:
+    def _begins(self, data: Searched, start: int, end: int, address: int, encoding: str) -> bool:
         """Return whether a string begins here that follows a string without a NUL."""
         if address not in self.taken:
             return False
@@ -163,7 +162,7 @@ class _Chooser:
         self.fixed += ends or self.side_by_side
         return False
 
-    def _is_source(self, data: Buffer, end: int, encoding: str) -> bool:
+    def _is_source(self, data: Searched, end: int, encoding: str) -> bool:
         rest = data[end : end + LONGEST] if encoding == "utf-8" else b""
         found = (CRATE if self.side_by_side else SOURCE).match(rest) is not None
         self.sources += found

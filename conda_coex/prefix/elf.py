@@ -11,12 +11,15 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..root.source import Span
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-    from ..root.source import Buffer
+    from ..root.source import Searched
 
 MAGIC = b"\x7fELF"
+WIDE, LITTLE = b"\2", b"\1"  # the byte of the class that has 64 bits, and of the order of bytes
 DYNAMIC, NOBITS, SYMBOLS = 6, 8, 11  # types of sections
 VERSIONS = (0x6FFFFFFD, 0x6FFFFFFE)  # defined and needed
 ALLOC, CODE = 2, 4  # flags: the section is loaded, has instructions
@@ -39,16 +42,17 @@ class Section:
     link: int
 
 
-def read_sections(data: Buffer) -> list[Section]:
+def read_sections(data: Searched) -> list[Section]:
     """Return the sections of an ELF file; none if it is another or a truncated file."""
     if data[:4] != MAGIC or not {data[4:5], data[5:6]} <= {b"\1", b"\2"}:
         return []
-    order, wide = "<" if data[5] == 1 else ">", data[4] == 2
+    order, wide = "<" if data[5:6] == LITTLE else ">", data[4:5] == WIDE
     row = struct.Struct(order + ("IIQQQQIIQQ" if wide else "IIIIIIIIII"))
     try:
-        header = struct.unpack_from(order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"), data, 16)
+        shape = struct.Struct(order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"))
+        header = shape.unpack(data[16 : 16 + shape.size])
         start, size, count = header[5], header[10], header[11]
-        rows = [row.unpack_from(data, start + number * size) for number in range(count)]
+        rows = [row.unpack(data[at : at + row.size]) for at in range(start, start + size * count, size or 1)]
     except struct.error:
         return []
     sections = [Section(*each[1:7]) for each in rows]
@@ -56,9 +60,9 @@ def read_sections(data: Buffer) -> list[Section]:
     return sections if whole else []
 
 
-def linked_for(data: Buffer) -> tuple[int, int]:
+def linked_for(data: Searched) -> tuple[int, int]:
     """Return type and machine of an ELF file."""
-    kind, machine = struct.unpack_from("<HH" if data[5] == 1 else ">HH", data, 16)
+    kind, machine = struct.unpack("<HH" if data[5:6] == LITTLE else ">HH", data[16:20])
     return kind, machine
 
 
@@ -68,20 +72,19 @@ def holding(sections: list[Section], offset: int) -> Section | None:
     return next((each for each in inside if each.offset <= offset < each.offset + each.size), None)
 
 
-def with_relative_search_paths(data: bytes, sections: list[Section], prefix: str, directory: str) -> bytes:
-    """Return the file with search paths of the prefix that begin with `$ORIGIN`, if these are not longer.
+def relative_search_paths(data: Searched, sections: list[Section], prefix: str, directory: str) -> Iterator[Span]:
+    """Yield the changes to search paths of the prefix so that they begin with `$ORIGIN`, if these are not longer.
 
     `directory` is that of the file, relative to the root.
     """
-    for start, end in _search_paths(data, sections):
+    for start, end in sorted(set(_search_paths(data, sections))):
         old = os.fsdecode(data[start:end])
         new = ":".join(dict.fromkeys(_relative(entry, prefix, directory) for entry in old.split(":")))
         if new != old and len(os.fsencode(new)) <= end - start:
-            data = data[:start] + os.fsencode(new).ljust(end - start, b"\0") + data[end:]
-    return data
+            yield Span(start, end, os.fsencode(new).ljust(end - start, b"\0"))
 
 
-def needed(data: Buffer, sections: list[Section]) -> list[str]:
+def needed(data: Searched, sections: list[Section]) -> list[str]:
     """Return the names of the libraries that the file needs."""
     return list(_texts(data, sections, (NEEDED,)))
 
@@ -102,13 +105,13 @@ def _texts(data: Buffer, sections: list[Section], tags: Container[int]) -> Itera
                     yield os.fsdecode(table[value : table.find(b"\0", value)])
 
 
-def _dynamic(data: Buffer) -> struct.Struct:
-    return struct.Struct(("<" if data[5] == 1 else ">") + ("qQ" if data[4] == 2 else "iI"))
+def _dynamic(data: Searched) -> struct.Struct:
+    return struct.Struct(("<" if data[5:6] == LITTLE else ">") + ("qQ" if data[4:5] == WIDE else "iI"))
 
 
-def names_in(data: Buffer, sections: list[Section], strings: Section) -> set[int]:
+def names_in(data: Searched, sections: list[Section], strings: Section) -> set[int]:
     """Return the offsets of names in a section of strings that symbols, versions and dynamic tags refer to."""
-    order, wide = "<" if data[5] == 1 else ">", data[4] == 2
+    order, wide = "<" if data[5:6] == LITTLE else ">", data[4:5] == WIDE
     word = struct.Struct(order + "I")  # any word of a section of versions may be the offset of a name
     shapes = {SYMBOLS: struct.Struct(order + ("I20x" if wide else "I12x")), **dict.fromkeys(VERSIONS, word)}
     named: set[int] = set()
@@ -122,7 +125,7 @@ def names_in(data: Buffer, sections: list[Section], strings: Section) -> set[int
     return {strings.offset + number for number in named}
 
 
-def _search_paths(data: bytes, sections: list[Section]) -> list[tuple[int, int]]:
+def _search_paths(data: Searched, sections: list[Section]) -> list[tuple[int, int]]:
     """Return start and end of the search paths for libraries in the file.
 
     A path is left out if its end is also another name: linkers store such strings once.
@@ -143,7 +146,7 @@ def _search_paths(data: bytes, sections: list[Section]) -> list[tuple[int, int]]
     return found
 
 
-def _rows(data: Buffer, section: Section, row: struct.Struct) -> Iterator[tuple[int, ...]]:
+def _rows(data: Searched, section: Section, row: struct.Struct) -> Iterator[tuple[int, ...]]:
     return row.iter_unpack(data[section.offset : section.offset + section.size // row.size * row.size])
 
 

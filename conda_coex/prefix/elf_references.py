@@ -8,7 +8,8 @@ import sys
 from array import array
 from typing import TYPE_CHECKING
 
-from .elf import CODE, EXECUTABLE, NOBITS, X86_64, linked_for
+from ..root.source import blocks
+from .elf import CODE, EXECUTABLE, LITTLE, NOBITS, WIDE, X86_64, linked_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,20 +43,23 @@ def references(data: Buffer, sections: list[Section], addresses: set[int]) -> tu
 
 def _words(data: Buffer, addresses: set[int]) -> set[int]:
     """Return the addresses that some word of the file has as its value."""
-    width = 8 if data[4] == 2 else 4
-    words = array("Q" if width == 8 else "I", data[: len(data) // width * width])
-    if (data[5] == 1) != (sys.byteorder == "little"):
-        words.byteswap()
-    return addresses.intersection(words)
+    width = 8 if data[4:5] == WIDE else 4
+    found: set[int] = set()
+    for block in blocks(data):
+        words = array("Q" if width == 8 else "I", block[: len(block) // width * width])
+        if (data[5:6] == LITTLE) != (sys.byteorder == "little"):
+            words.byteswap()
+        found |= addresses.intersection(words)
+    return found
 
 
 def _named(data: Buffer, section: Section, *, absolute: bool) -> Iterator[tuple[int, bool]]:
     """Yield the addresses in instructions, and whether the instruction takes the address instead of reading there."""
-    code = data[section.offset : section.offset + section.size]
+    start, stop = section.offset, section.offset + section.size
     distance = struct.Struct("<i")
-    for found in DISTANCE.finditer(code):
+    for found in DISTANCE.finditer(data, start, stop):
         (step,) = distance.unpack(found[1])
-        yield section.address + found.end() + 4 + step, code[found.start() - 1] == TAKES
+        yield section.address + found.end() - start + 4 + step, data[found.start() - 1] == TAKES
     if absolute:
-        for found in NUMBER.finditer(code):
+        for found in NUMBER.finditer(data, start, stop):
             yield int.from_bytes(found[1], "little"), True

@@ -7,19 +7,18 @@ import os
 import re
 import stat
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import FileChanged
 from ..root.content import Content, relocation_of, script_of
-from ..root.source import InMemory, OnDisk, Rewritten, mapped, sha256_of
-from .mentions import find_prefix, respell
+from ..root.source import InMemory, OnDisk, Patched, mapped, sha256_of
+from .mentions import find_prefix, respelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ..root.source import Buffer, Source
+    from ..root.source import Searched, Source
 
 SCRIPT = 64 << 10  # bytes: console scripts are smaller
 # The first lines of a console script of Python as conda, pip, setuptools and uv write them; the long form is for paths
@@ -49,7 +48,7 @@ def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
         with path.open("rb") as stream:
             state = os.fstat(stream.fileno())
             with mapped(stream.fileno()) as data:
-                return examine(data, path, target, state, names)
+                return examine(data, OnDisk(path), target, state, names)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -57,27 +56,28 @@ def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
 
 
 @contextlib.contextmanager
-def opened(source: Source) -> Iterator[Buffer]:
+def opened(source: Source) -> Iterator[Searched]:
     """Yield the bytes of a file of a live prefix; raises FileChanged if it cannot be read."""
     try:
-        with source.opened() as data:
+        with source.searched() as data:
             yield data
     except OSError as error:
         raise FileChanged(f"cannot be read: {error.strerror or error}", source.name) from error
 
 
-def examine(data: Buffer, source: Path, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
-    """Return `data` of a live file as the content of `target`, a path of the root."""
-    plain = Content(target, safe_mode(state), state.st_mtime_ns, OnDisk(source), len(data), sha256_of(data))
+def examine(data: Searched, source: Source, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
+    """Return `data` of a live file, which are those of `source`, as the content of `target`, a path of the root."""
+    plain = Content(target, safe_mode(state), state.st_mtime_ns, source, len(data), sha256_of(data))
     named = {name: found for name in names if (found := find_prefix(data, name)) is not None}
     if not named:
         return Reading(plain)
     if len(named) > 1 and all(found.file_mode == "text" for found in named.values()):
-        spell = partial(respell, names=tuple(named), name=names[0])  # a file has one placeholder
-        return _with_source(examine(spell(bytes(data)), source, target, state, names[:1]), Rewritten(source, spell))
+        spelled = Patched(source, tuple(respelled(data, named, names[0])))  # a file has one placeholder
+        with spelled.searched() as patched:
+            return examine(patched, spelled, target, state, names[:1])
     name, found = max(named.items(), key=lambda each: each[1].places - each[1].fixed)
     fixed = found.fixed + sum(other.places for other in named.values() if other is not found)
-    script = _console_script(bytes(data), plain, name) if _is_command(plain) else None
+    script = _console_script(data[:], plain, name) if _is_command(plain) else None
     if script is not None:
         return Reading(script)
     if not found.edits:
@@ -85,16 +85,9 @@ def examine(data: Buffer, source: Path, target: str, state: os.stat_result, name
     return Reading(replace(plain, relocation=relocation_of(name, found.file_mode, found.edits)), fixed)
 
 
-def _with_source(reading: Reading, source: Source) -> Reading:
-    content = reading.content
-    if isinstance(content.source, InMemory):
-        return reading
-    return replace(reading, content=replace(content, source=source))
-
-
 def with_data(path: Path, data: bytes, target: str, names: Sequence[str]) -> Content:
     """Return `data` as the content of `target`, with the mode and time of the file at `path`."""
-    return _with_source(examine(data, path, target, path.stat(), names), InMemory(data)).content
+    return examine(data, InMemory(data), target, path.stat(), names).content
 
 
 def _is_command(content: Content) -> bool:

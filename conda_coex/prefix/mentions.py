@@ -6,6 +6,7 @@ or in a place where the format of the file has stored its length: those are repo
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Literal
 from coex_bootstrap.format.relocation import ENCODINGS
 
 from ..archive.placeholders import find_edits
+from ..root.source import Span, blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from coex_bootstrap.format.relocation import Edits
 
-    from ..root.source import Buffer
+    from ..root.source import Searched
 
 OBJECTS = (  # ELF, Mach-O (thin and fat; a Java class has the same mark), ar
     b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"!<arch>\n",
@@ -30,6 +32,7 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
 LONGER = re.compile(r"[\w~+%-]|\.\w")  # after a path: its last name goes on
 BEFORE = re.compile(r"[\w.~+%-]*\Z")  # before a path: the end of a name
 ESCAPE = re.compile(r"\\[abfnrtv0]\Z")  # escape sequences of sources, as for the end of a line
+PRINTABLE = bytes(byte for byte in range(256) if not UNPRINTABLE.match(chr(byte)))
 SHORT = (b"z", b"Z", b"x", b"U")  # marks of marshal, CBOR and pickle: the next byte is the length of a string
 NEAR = 80  # characters before a path that are examined
 LONGEST = 64 << 10  # bytes of a string in a binary that is not an object
@@ -45,7 +48,7 @@ class Mentions:
     places: int  # of all kinds
 
 
-def find_prefix(data: Buffer, prefix: str) -> Mentions | None:
+def find_prefix(data: Searched, prefix: str) -> Mentions | None:
     """Return the places where `data` names `prefix`; None if there are none."""
     named = _places(data, prefix)
     if not named:
@@ -55,12 +58,12 @@ def find_prefix(data: Buffer, prefix: str) -> Mentions | None:
     if is_object(data):
         edits = find_edits(data, prefix, "paths", is_path)
         return Mentions("binary", edits, len(named.keys() - set(offsets(edits))), len(named))
-    edits = find_edits(data, prefix, "binary", _is_string)
+    edits = find_edits(data, prefix, "binary", Strings(data))
     changed = {offset for _, items in edits for item in items for offset in item[:-1]}
     return Mentions("binary", edits, len(named.keys() - changed), len(named))
 
 
-def is_object(data: Buffer) -> bool:
+def is_object(data: Searched) -> bool:
     """Return whether a file was compiled: other bytes may refer to the position and the length of its strings."""
     return data[:8].startswith(OBJECTS)
 
@@ -70,18 +73,22 @@ def offsets(edits: Edits) -> list[int]:
     return [item[0] for _, items in edits for item in items]
 
 
-def respell(data: bytes, names: Iterable[str], name: str) -> bytes:
-    """Return a text with `name` in place of all `names` of the prefix."""
-    for other in names:
-        parts, end = [], 0
-        for start, encoding in sorted(_places(data, other).items()):
-            parts += [data[end:start], name.encode(encoding)]
-            end = start + len(other.encode(encoding))
-        data = b"".join([*parts, data[end:]])
-    return data
+def respelled(data: Searched, names: Iterable[str], name: str) -> Iterator[Span]:
+    """Yield the changes to a text that put `name` in place of all `names` of the prefix."""
+    found = [
+        (start, -len(other.encode(encoding)), other, encoding)
+        for other in names
+        for start, encoding in _places(data, other).items()
+    ]
+    end = 0
+    for start, size, other, encoding in sorted(found):  # of names that begin at one place, the longest first
+        if start >= end:
+            end = start - size
+            if other != name:
+                yield Span(start, end, name.encode(encoding))
 
 
-def _places(data: Buffer, prefix: str) -> dict[int, str]:
+def _places(data: Searched, prefix: str) -> dict[int, str]:
     """Return the offsets at which the data name the prefix, and the encoding at each."""
     places: dict[int, str] = {}
     for encoding in ENCODINGS:
@@ -96,24 +103,32 @@ def _places(data: Buffer, prefix: str) -> dict[int, str]:
     return places
 
 
-def _is_text(data: Buffer, prefix: str, named: dict[int, str]) -> bool:
+def _is_text(data: Searched, prefix: str, named: dict[int, str]) -> bool:
     """Return whether a file is text: the length of a path in it may change."""
-    if data[:4].startswith(BYTE_ORDER_MARKS) or not CONTROL.search(data):
+    if data[:4].startswith(BYTE_ORDER_MARKS) or not any(map(CONTROL.search, blocks(data))):
         return True
     if "utf-8" in named.values():
         return False
-    return any(_decodes(bytes(data[:]), prefix, encoding) for encoding in ENCODINGS[1:])
+    return any(_decodes(data, prefix, encoding) for encoding in ENCODINGS[1:])
 
 
-def _decodes(data: bytes, prefix: str, encoding: str) -> bool:
+def _decodes(data: Searched, prefix: str, encoding: str) -> bool:
+    """Return whether all bytes are a printable text in an encoding, and the prefix is in it."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    is_named, text = False, ""
     try:
-        text = data.decode(encoding)
+        for block in blocks(data):
+            text = text[-len(prefix) :] + decoder.decode(block)
+            if UNPRINTABLE.search(text):
+                return False
+            is_named = is_named or prefix in text
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
-    return prefix in text and not UNPRINTABLE.search(text)
+    return is_named
 
 
-def is_path(data: Buffer, start: int, end: int, encoding: str) -> bool:
+def is_path(data: Searched, start: int, end: int, encoding: str) -> bool:
     """Return whether the prefix at this place is a whole path, or the first part of one.
 
     With a prefix /opt/e, `-L/opt/e/lib` and `file:///opt/e` name it; `/opt/extra`, `/opt/e.old`, `/mnt/opt/e` do not.
@@ -131,39 +146,76 @@ def is_path(data: Buffer, start: int, end: int, encoding: str) -> bool:
     return not word or word.startswith("-") or before.removesuffix(word).endswith("//")
 
 
-def _is_string(data: Buffer, start: int, end: int, encoding: str) -> bool:
-    """Return whether a path in a binary of an unknown format is a C string: printable, with a NUL at its end.
+class Strings:
+    """Decide whether a path in a binary of an unknown format is a C string: printable, with a NUL at its end.
 
-    It is not if a number before it could be its length, as in pickles and databases.
+    It is not if a number before it could be its length, as in pickles and databases. Paths are asked for in the order
+    of the data. A string with many paths is read once.
     """
-    if not is_path(data, start, end, encoding):
-        return False
-    if data[2:4] == b"\r\n":  # compiled Python stores the lengths of strings
-        return False
-    width = len("/".encode(encoding))
-    first = start
-    while width == 1 and first > max(0, start - LONGEST) and not UNPRINTABLE.search(chr(data[first - 1])):
-        first -= 1
-    text = bytes(data[first : start + LONGEST]).decode(encoding, "replace")
-    string, ended, _ = text.partition("\0")
-    if not ended or UNPRINTABLE.search(string):
-        return False
-    shortest, longest = (end - first) // width, len(string.encode(encoding)) + width
-    own = _numbers(data, start, (2, 4, 8)) | _short(data, start) if width == 1 else _numbers(data, start, (2, 4, 8))
-    if any((end - start) // width <= number <= longest for number in own):
-        return False
-    # the string may begin before the path, and the last byte of its length may be printable
-    around = _numbers(data, first, (2, 4, 8)) | _short(data, first) | _numbers(data, first + 1, (4, 8))
-    return first == start or not any(shortest <= number <= longest for number in around)
+
+    def __init__(self, data: Searched) -> None:
+        self.stores_lengths = data[2:4] == b"\r\n"  # compiled Python
+        self.run = self.seen = 0  # the printable bytes before `seen` begin at `run`
+        self.ends: dict[tuple[str, int], tuple[int, int | None]] = {}  # end, and where its printable bytes begin
+
+    def __call__(self, data: Searched, start: int, end: int, encoding: str) -> bool:
+        """Return whether the prefix from `start` to `end` is a path in such a string."""
+        if self.stores_lengths or not is_path(data, start, end, encoding):
+            return False
+        width = len("/".encode(encoding))
+        first = self._first(data, start) if width == 1 else start
+        stop = self._stop(data, first, start, encoding)
+        if stop is None:
+            return False
+        shortest, longest = (end - first) // width, stop - first + width
+        own = _numbers(data, start, (2, 4, 8)) | _short(data, start) if width == 1 else _numbers(data, start, (2, 4, 8))
+        if any((end - start) // width <= number <= longest for number in own):
+            return False
+        # the string may begin before the path, and the last byte of its length may be printable
+        around = _numbers(data, first, (2, 4, 8)) | _short(data, first) | _numbers(data, first + 1, (4, 8))
+        return first == start or not any(shortest <= number <= longest for number in around)
+
+    def _first(self, data: Searched, start: int) -> int:
+        """Return where the printable bytes before a path begin."""
+        low = max(self.seen, start - LONGEST)
+        rest = data[low:start].rstrip(PRINTABLE)
+        if rest or low > self.seen:
+            self.run = low + len(rest)
+        self.seen = start
+        return max(self.run, start - LONGEST)
+
+    def _stop(self, data: Searched, first: int, start: int, encoding: str) -> int | None:
+        """Return the end of the string; None if it has none, or if its bytes from `first` on are not printable."""
+        key = encoding, start % len("/".encode(encoding))
+        stop, printable = self.ends.get(key, (-1, None))
+        if stop < start:
+            stop, printable = _end(data, start, encoding), None
+        if stop < start + LONGEST and printable is None:
+            last = UNPRINTABLE.split(data[first:stop].decode(encoding, "replace"))[-1]
+            printable = stop - len(last.encode(encoding))
+        self.ends[key] = stop, printable
+        if stop >= start + LONGEST or printable is None or first < printable:
+            return None
+        is_inside = encoding == "utf-8" and b"\x80" <= data[first : first + 1] < b"\xc0"  # of a character
+        return None if is_inside else stop
 
 
-def _numbers(data: Buffer, start: int, sizes: Sequence[int]) -> set[int]:
+def _end(data: Searched, start: int, encoding: str) -> int:
+    """Return the place of the next NUL that is a character of a string; a place out of reach if there is none."""
+    zeros = "\0".encode(encoding)
+    found = data.find(zeros, start)
+    while found >= 0 and (found - start) % len(zeros):
+        found = data.find(zeros, found + 1)
+    return found if found >= 0 else len(data) + LONGEST
+
+
+def _numbers(data: Searched, start: int, sizes: Sequence[int]) -> set[int]:
     """Return the numbers of these sizes that end before a place, in both byte orders."""
     orders: tuple[Literal["little", "big"], ...] = ("little", "big")
     return {int.from_bytes(data[start - size : start], order) for size in sizes if size <= start for order in orders}
 
 
-def _short(data: Buffer, start: int) -> set[int]:
+def _short(data: Searched, start: int) -> set[int]:
     """Return the byte before a place if a mark before it says that it is a length."""
-    is_marked = start > 1 and (data[start - 2] >= 0x80 or data[start - 2 : start - 1] in SHORT)
-    return {data[start - 1]} if is_marked else set()
+    mark = data[start - 2 : start - 1] if start > 1 else b""
+    return set(data[start - 1 : start]) if mark >= b"\x80" or mark in SHORT else set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,11 @@ from ..conda_api.settings import package_caches
 from ..root.content import Content, Link, relocation_of
 from ..root.link_rules import NOARCH_SOURCE, PackagePlan, compiled_path
 from ..root.package import Package, PackagePath
-from ..root.source import OnDisk, Patched, Span, sha256_of, sha256_of_pieces
+from ..root.source import OnDisk, Patched, Span, sha256_of
 from .files import opened
 
 LONGEST = 255  # bytes by which a placeholder may be longer than the prefix
+NULS = 512  # bytes that are read at once to count NULs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..conda_api.installed_records import InstalledRecord
     from ..root.link_rules import Python
     from ..root.package import PathRow
-    from ..root.source import Buffer, Source
+    from ..root.source import Searched, Source
 
     Live = Mapping[str, Content | Link]  # the files and links of the prefix, by path relative to it
     Names = tuple[str, ...]  # paths by which files name the prefix
@@ -121,8 +121,8 @@ def _is_missing(target: str, row: PathRow, live: Live, prefix: Path) -> bool:
 
 
 def _live_digest(path: Path) -> str | None:
-    with contextlib.suppress(OSError):
-        return sha256_of(path.read_bytes())
+    with contextlib.suppress(OSError), OnDisk(path).opened() as data:
+        return sha256_of(data)
     return None
 
 
@@ -168,13 +168,14 @@ def _pristine(item: Content, package: Package, target: str, row: PathRow, names:
 
 
 def _originals(
-    path: Path, data: Buffer, names: Names, placeholder: str, mode: str, known: str
+    path: Path, data: Searched, names: Names, placeholder: str, mode: str, known: str
 ) -> Iterator[tuple[Source, int, str]]:
     """Yield the file with the placeholder, its size and its sha256, if that is the one that the package recorded."""
     for name in names:
-        source = Patched(path, tuple(unrelocated(data, name.encode(), placeholder.encode(), mode)))
-        if source.spans and sha256_of_pieces(source.pieces(data)) == known:
-            yield source, len(data) + sum(len(span.data) - (span.end - span.start) for span in source.spans), known
+        source = Patched(OnDisk(path), tuple(unrelocated(data, name.encode(), placeholder.encode(), mode)))
+        patched = source.over(data)
+        if source.spans and sha256_of(patched) == known:
+            yield source, len(patched), known
 
 
 def _with_room(item: Content, path: Path) -> Content:
@@ -187,16 +188,14 @@ def _with_room(item: Content, path: Path) -> Content:
         return item
     name = prefix.encode()
     with opened(OnDisk(path)) as data:
-        room = min(
-            ((zeros - 1) // data[start:end].count(name) for start, end, zeros in _strings(data, name)), default=0
-        )
+        room = min(((zeros - 1) // len(places) for places, _, zeros in _strings(data, name)), default=0)
         if room == 0:
             return item
         longer = prefix + "_" * min(room, LONGEST)
-        source = Patched(path, tuple(unrelocated(data, name, longer.encode(), "binary")))
-    original = source.read()
-    edits = find_edits(original, longer, "binary")
-    return replace(item, source=source, sha256=sha256_of(original), relocation=in_binary(longer, edits))
+        source = Patched(OnDisk(path), tuple(unrelocated(data, name, longer.encode(), "binary")))
+        original = source.over(data)
+        edits = find_edits(original, longer, "binary")
+        return replace(item, source=source, sha256=sha256_of(original), relocation=in_binary(longer, edits))
 
 
 def _cached(dist: str, path: str) -> Iterator[tuple[Source, int, str]]:
@@ -207,7 +206,7 @@ def _cached(dist: str, path: str) -> Iterator[tuple[Source, int, str]]:
             yield source, len(data), sha256_of(data)
 
 
-def unrelocated(data: Buffer, prefix: bytes, placeholder: bytes, file_mode: str) -> Iterator[Span]:
+def unrelocated(data: Searched, prefix: bytes, placeholder: bytes, file_mode: str) -> Iterator[Span]:
     """Yield the changes that replace the prefix by the placeholder again: the reverse of conda's when it linked."""
     if file_mode == "text":
         start = data.find(prefix)
@@ -216,14 +215,26 @@ def unrelocated(data: Buffer, prefix: bytes, placeholder: bytes, file_mode: str)
             start = data.find(prefix, start + len(prefix))
         return
     longer = len(placeholder) - len(prefix)
-    for start, end, zeros in _strings(data, prefix):
-        string = data[start:end]
-        padding = longer * string.count(prefix)
+    for places, end, zeros in _strings(data, prefix):
+        padding = longer * len(places)
         if 0 <= padding < zeros:
-            yield Span(start, end + padding, string.replace(prefix, placeholder))
+            yield from (Span(place, place + len(prefix), placeholder) for place in places)
+            yield Span(end, end + padding, b"")
 
 
-def _strings(data: Buffer, prefix: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield start and end of each C string, beginning at the prefix in it, and the number of NULs after it."""
-    for match in re.finditer(rb"(" + re.escape(prefix) + rb"[^\0]*)(\0+)", data):
-        yield match.start(), match.end(1), match.end() - match.end(1)
+def _strings(data: Searched, prefix: bytes) -> Iterator[tuple[list[int], int, int]]:
+    """Yield for each C string the places of the prefix in it, its end, and the number of NULs there."""
+    start = data.find(prefix)
+    while start >= 0:
+        end = data.find(b"\0", start)
+        if end < 0:
+            return
+        places = []
+        while start >= 0:
+            places.append(start)
+            start = data.find(prefix, start + len(prefix), end)
+        stop = end
+        while zeros := NULS - len(data[stop : stop + NULS].ljust(NULS).lstrip(b"\0")):
+            stop += zeros
+        yield places, end, stop - end
+        start = data.find(prefix, stop)

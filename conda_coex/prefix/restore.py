@@ -17,7 +17,7 @@ from ..inputs.suffixes import PACKAGE_SUFFIXES
 from ..root.content import Content
 from ..root.link_rules import plan_package
 from ..root.package import PackagePath
-from ..root.source import sha256_of
+from ..root.source import OnDisk, sha256_of
 
 if TYPE_CHECKING:
     import contextlib
@@ -132,7 +132,7 @@ def _read(extracted: ExtractedPackage, name: str, row: PathRow) -> PackagePath |
             return None
         is_file = stat.S_ISREG(state.st_mode)
         known = row.get("sha256") if is_file else None
-        sha256 = sha256_of(file.read_bytes()) if is_file else None
+        sha256 = _digest(file) if is_file else None
     except OSError:
         return None
     if not (is_file or stat.S_ISLNK(state.st_mode)) or (sha256 != known if known else not extracted.proved):
@@ -142,6 +142,11 @@ def _read(extracted: ExtractedPackage, name: str, row: PathRow) -> PackagePath |
         row.get("file_mode"), sha256, state.st_size if is_file else 0, stat.S_IMODE(state.st_mode) & ~0o022,
         state.st_mtime_ns, row,
     )  # fmt: skip
+
+
+def _digest(file: Path) -> str:
+    with OnDisk(file).opened() as data:
+        return sha256_of(data)
 
 
 def _script(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections import Counter
@@ -10,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..root.source import sha256_of
+from ..root.source import OnDisk, Patched, read_part, sha256_of
+from .package_plans import unrelocated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,8 +46,9 @@ def find_aliases(prefix: Path, records: Sequence[InstalledRecord]) -> Aliases:
     known = {os.path.abspath(prefix), os.path.realpath(prefix)}  # noqa: PTH100  # links are kept
     written = [(name, False) for name in _of_history(prefix)]
     for path, row in islice(_of_conda(records), FILES):
-        data = _data(prefix / path)
-        written += [(name, _is_proved(name, data, row)) for name in _heads(prefix, os.fsdecode(data[:START]))]
+        start = _start(prefix / path)
+        written_there = _heads(prefix, os.fsdecode(start))
+        written += [(name, _is_proved(name, prefix / path, start, row)) for name in written_there]
     commands = _commands(prefix)
     written += [(name, True) for name in _of_many(prefix, commands, records)]
     for line in commands.values():
@@ -96,17 +99,20 @@ def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[Installed
     return [name for name, count in found.items() if count >= MANY]
 
 
-def _is_proved(name: str, data: bytes, row: PathRow) -> bool:
+def _is_proved(name: str, path: Path, start: bytes, row: PathRow) -> bool:
     """Return whether conda wrote a path: with the placeholder in its place, the file has the package's checksum."""
     placeholder = row.get("prefix_placeholder")
     if not placeholder:
-        return data.startswith(f"#!{name}/bin/python".encode())
-    return sha256_of(data.replace(name.encode(), str(placeholder).encode())) == row.get("sha256")
+        return start.startswith(f"#!{name}/bin/python".encode())
+    with contextlib.suppress(OSError), OnDisk(path).opened() as data:
+        original = Patched(OnDisk(path), tuple(unrelocated(data, name.encode(), str(placeholder).encode(), "text")))
+        return sha256_of(original.over(data)) == row.get("sha256")
+    return False
 
 
-def _data(path: Path) -> bytes:
+def _start(path: Path) -> bytes:
     try:
-        return path.read_bytes() if path.is_file() else b""
+        return read_part(path, 0, START) if path.is_file() else b""
     except OSError:
         return b""
 

@@ -7,14 +7,18 @@ import contextlib
 import hashlib
 import mmap
 import os
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import TypeAlias
 
-    Buffer = bytes | mmap.mmap
+    Buffer: TypeAlias = bytes | mmap.mmap
+    Searched: TypeAlias = "Buffer | PatchedData"  # to find and to slice
 
 MAPPED = 1 << 20  # bytes from which a file is mapped, not read
 BLOCK = 1 << 20
@@ -35,6 +39,12 @@ class Source(abc.ABC):
     def opened(self) -> Iterator[Buffer]:
         """Yield all bytes, of a large file without reading it."""
         yield self.read()
+
+    @contextlib.contextmanager
+    def searched(self) -> Iterator[Searched]:
+        """Yield all bytes to find and to slice, of a large file without reading it."""
+        with self.opened() as data:
+            yield data
 
     @property
     def name(self) -> bytes:
@@ -79,23 +89,6 @@ class OnDisk(Source):
         return os.fsencode(self.path)
 
 
-@dataclass(frozen=True)
-class Rewritten(Source):
-    """A file that is rewritten each time it is read, so that the result is not kept in memory."""
-
-    path: Path
-    make: Callable[[bytes], bytes]
-
-    def read(self) -> bytes:
-        """Return all bytes."""
-        return self.make(self.path.read_bytes())
-
-    @property
-    def name(self) -> bytes:
-        """The path of the file, for messages."""
-        return os.fsencode(self.path)
-
-
 class Span(NamedTuple):
     """A part of a file, from `start` to `end`, and the bytes that replace it."""
 
@@ -106,51 +99,87 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Patched(Source):
-    """A file with other bytes in some spans, which are in order; only these are kept in memory."""
+    """Another source with other bytes in some spans, which are in order; only these are kept in memory."""
 
-    path: Path
+    source: Source
     spans: tuple[Span, ...]
 
     def read(self) -> bytes:
         """Return all bytes."""
-        with OnDisk(self.path).opened() as data:
-            return b"".join(self.pieces(data))
-
-    def pieces(self, data: Buffer) -> Iterator[bytes]:
-        """Yield the bytes, block by block; `data` is the content of the file."""
-        end = 0
-        for span in (*self.spans, Span(len(data), len(data), b"")):
-            yield from (data[at : min(at + BLOCK, span.start)] for at in range(end, span.start, BLOCK))
-            yield span.data
-            end = span.end
+        with self.searched() as data:
+            return data[:]
 
     def part(self, start: int, size: int) -> bytes:
         """Return up to `size` bytes from `start` on."""
-        stop, at, end = start + size, 0, 0  # `at` is where `end` of the file is in the result
-        found: list[bytes] = []
+        with self.searched() as data:
+            return data[start : start + size]
+
+    @contextlib.contextmanager
+    def searched(self) -> Iterator[Searched]:
+        """Yield all bytes to find and to slice, of a large file without reading it."""
+        with self.source.searched() as data:
+            yield self.over(data)
+
+    def over(self, data: Searched) -> PatchedData:
+        """Return the bytes; `data` is the content of the other source."""
+        return PatchedData(data, self)
+
+    @cached_property
+    def places(self) -> list[int]:
+        """Where the bytes of each span begin."""
+        found, moved = [], 0
         for span in self.spans:
-            at = self._copy(found, start, stop, at, end, span.start)
-            found.append(span.data[max(0, start - at) : max(0, stop - at)])
-            at, end = at + len(span.data), span.end
-            if at >= stop:
-                return b"".join(found)
-        found.append(read_part(self.path, end + max(0, start - at), stop - max(start, at)))
-        return b"".join(found)
-
-    def _copy(self, found: list[bytes], start: int, stop: int, at: int, begin: int, end: int) -> int:
-        """Add the bytes of `start` to `stop` that are between `begin` and `end` of the file; return the end of these.
-
-        `begin` of the file is `at` in the result.
-        """
-        first, last = max(begin, begin + start - at), min(end, begin + stop - at)
-        if first < last:
-            found.append(read_part(self.path, first, last - first))
-        return at + end - begin
+            found.append(span.start + moved)
+            moved += len(span.data) - (span.end - span.start)
+        return found
 
     @property
     def name(self) -> bytes:
         """The path of the file, for messages."""
-        return os.fsencode(self.path)
+        return self.source.name
+
+
+class PatchedData:
+    """The bytes of a patched source, to find and to slice as in bytes; they are joined when a slice is read."""
+
+    def __init__(self, data: Searched, patched: Patched) -> None:
+        """Take the content of the other source."""
+        self._data, self._spans, self._places = data, patched.spans, patched.places
+        span, place = self._span(len(patched.spans) - 1)
+        self._size = place + len(span.data) + len(data) - span.end
+        self._window, self._first = b"", 0  # the bytes that were searched last, and where they begin
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, key: slice) -> bytes:
+        start, stop, _ = key.indices(self._size)
+        parts = []
+        for number in range(bisect_right(self._places, start) - 1, bisect_left(self._places, stop)):
+            span, place = self._span(number)
+            parts.append(span.data[max(0, start - place) : max(0, stop - place)])
+            end = place + len(span.data)
+            following = self._places[number + 1] if number + 1 < len(self._places) else self._size
+            first, last = max(start, end), min(stop, following)
+            if first < last:
+                parts.append(self._data[first + span.end - end : last + span.end - end])
+        return b"".join(parts)
+
+    def _span(self, number: int) -> tuple[Span, int]:
+        """Return a span and its place; before the first are the bytes from the beginning on."""
+        return (self._spans[number], self._places[number]) if number >= 0 else (Span(0, 0, b""), 0)
+
+    def find(self, searched: bytes, start: int = 0, stop: int | None = None) -> int:
+        """Return the first place of some bytes, -1 if there is none, as `bytes.find` does."""
+        stop = self._size if stop is None else min(stop, self._size)
+        while start + len(searched) <= stop:
+            if not self._first <= start <= self._first + len(self._window) - len(searched):
+                self._window, self._first = self[start : start + BLOCK + len(searched)], start
+            found = self._window.find(searched, start - self._first, stop - self._first)
+            if found >= 0:
+                return self._first + found
+            start = self._first + len(self._window) - len(searched) + 1
+        return -1
 
 
 @contextlib.contextmanager
@@ -178,14 +207,17 @@ def read_part(path: Path, start: int, size: int) -> bytes:
         os.close(descriptor)
 
 
-def sha256_of(data: Buffer) -> str:
+def blocks(data: Searched) -> Iterator[bytes]:
+    """Yield bytes in blocks."""
+    for start in range(0, len(data), BLOCK):
+        yield data[start : start + BLOCK]
+
+
+def sha256_of(data: Searched) -> str:
     """Return the sha256 of bytes, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def sha256_of_pieces(pieces: Iterable[bytes]) -> str:
-    """Return the sha256 of bytes that come in pieces."""
+    if not isinstance(data, PatchedData):
+        return hashlib.sha256(data).hexdigest()
     total = hashlib.sha256()
-    for piece in pieces:
-        total.update(piece)
+    for block in blocks(data):
+        total.update(block)
     return total.hexdigest()

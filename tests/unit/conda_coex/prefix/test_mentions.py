@@ -6,7 +6,9 @@ import pytest
 from coex_bootstrap.format.relocation import parse, write_edits
 from coex_bootstrap.unpack.relocate import apply
 
-from conda_coex.prefix.mentions import find_prefix, respell
+from conda_coex.prefix.mentions import find_prefix, respelled
+from conda_coex.root.source import InMemory, Patched
+from unit.conda_coex.counted import Counted
 
 PREFIX = "/opt/e"
 ELSEWHERE = "/home/me/env"
@@ -20,6 +22,11 @@ def moved(data: bytes, prefix: str = ELSEWHERE) -> bytes:
     kind = found.file_mode[:1].encode()
     relocation = kind + b":0:" + write_edits(kind, found.edits)
     return apply(parse(relocation, [PREFIX.encode()]), data, prefix.encode())
+
+
+def respell(data: bytes, names: list[str], name: str = PREFIX) -> bytes:
+    """Return a text in which all names are one."""
+    return Patched(InMemory(data), tuple(respelled(data, names, name))).read()
 
 
 @pytest.mark.parametrize(
@@ -83,5 +90,30 @@ def test_one_spelling_for_a_text() -> None:
     other = "/opt/é"
     text = "{0}/x {1} {0}xtra {1}\n"
     data = text.format(PREFIX, other).encode("utf-16-le")
-    assert respell(data, [PREFIX, other], PREFIX) == text.format(PREFIX, PREFIX).encode("utf-16-le")
+    assert respell(data, [PREFIX, other]) == text.format(PREFIX, PREFIX).encode("utf-16-le")
     assert respell(b"/opt/%C3%A9/x", ["/opt/%C3%A9"], other) == "/opt/é/x".encode()
+    assert respell(b"/opt/e/x /opt/x", [PREFIX, "/opt"]) == b"/opt/e/x /opt/e/x"  # one name is a part of the other
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a text", b"/e/lib:" * 5_000),
+        ("strings without an end", b"\x01" + b"/e/lib:" * 5_000),
+        ("a string with an end", b"\x01" + b"/e/lib:" * 5_000 + b"\0"),
+        ("many strings", b"\x01" + b"/e/lib\0" * 5_000),
+        ("long strings", b"\x01" + (b"/e/lib:" * 1_000 + b"\0") * 5),
+        ("bytes that are not printable before each", b"\x01/e/lib" * 5_000 + b"\0"),
+        ("wide text", ("/e/lib:" * 5_000).encode("utf-16-le")),
+        ("wide strings without an end", b"\x01/e\0" + ("/e/lib:" * 5_000).encode("utf-16-le")),
+        ("wide strings", b"\x01/e\0" + ("/e/lib:" * 5_000 + "\0").encode("utf-16-be")),
+        ("an object", b"\x7fELF\0" + b"/e/lib:" * 5_000),
+    ],
+)
+def test_many_mentions_cost_no_more_than_few(name: str, data: bytes) -> None:
+    """The bytes that are looked at for each mention do not grow with their number."""
+    counted = Counted(data)
+    found = find_prefix(counted, SHORTER)
+    assert found is not None, name
+    assert found.places >= 5_000
+    assert counted.looked_at < 100 * len(data) + 1000 * found.places
