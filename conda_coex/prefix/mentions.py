@@ -30,8 +30,8 @@ BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # of UTF-16 and 
 CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
 LONGER = re.compile(r"[\w~+%-]|\.\w")  # after a path: its last name goes on
-BEFORE = re.compile(r"[\w.~+%-]*\Z")  # before a path: the end of a name
-ESCAPE = re.compile(r"\\[abfnrtv0]\Z")  # escape sequences of sources, as for the end of a line
+BEFORE = re.compile(r"[\w.~+%-]*")  # before a path, read backwards: the end of a name
+ESCAPE = re.compile(r"\\[abfnrtv0]")  # escape sequences of sources, as for the end of a line
 PRINTABLE = bytes(byte for byte in range(256) if not UNPRINTABLE.match(chr(byte)))
 SHORT = (b"z", b"Z", b"x", b"U")  # marks of marshal, CBOR and pickle: the next byte is the length of a string
 NEAR = 80  # characters before a path that are examined
@@ -139,10 +139,10 @@ def is_path(data: Searched, start: int, end: int, encoding: str) -> bool:
         return False
     near = data[max(0, start - NEAR * width) : start]
     before = near[len(near) % width :].decode(encoding, "replace")
-    if ESCAPE.search(before):
+    if ESCAPE.fullmatch(before[-2:]):
         return True
-    found = BEFORE.search(before)
-    word = found.group() if found else ""
+    found = BEFORE.match(before[::-1])
+    word = before[len(before) - found.end() :] if found else ""
     return not word or word.startswith("-") or before.removesuffix(word).endswith("//")
 
 

@@ -152,7 +152,7 @@ class PatchedData:
     def __len__(self) -> int:
         return self._size
 
-    def __getitem__(self, key: slice) -> bytes:
+    def __getitem__(self, key: slice[int | None, int | None, None]) -> bytes:
         start, stop, _ = key.indices(self._size)
         parts = []
         for number in range(bisect_right(self._places, start) - 1, bisect_left(self._places, stop)):
