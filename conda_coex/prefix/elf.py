@@ -89,12 +89,12 @@ def needed(data: Searched, sections: list[Section]) -> list[str]:
     return list(_texts(data, sections, (NEEDED,)))
 
 
-def search_paths(data: Buffer, sections: list[Section]) -> list[str]:
+def search_paths(data: Searched, sections: list[Section]) -> list[str]:
     """Return the directories that the file names, in which a loader looks for its libraries."""
     return [entry for text in _texts(data, sections, (RPATH, RUNPATH)) for entry in text.split(":")]
 
 
-def _texts(data: Buffer, sections: list[Section], tags: Container[int]) -> Iterator[str]:
+def _texts(data: Searched, sections: list[Section], tags: Container[int]) -> Iterator[str]:
     """Yield the texts of the dynamic section with these tags."""
     for section in sections:
         if section.kind == DYNAMIC and section.link < len(sections):
