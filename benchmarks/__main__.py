@@ -28,14 +28,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--highest", action="store_true", help="level 19 of the big environment too: half an hour")
     parser.add_argument("--rounds", type=int, help="runs of each command (default: 5, quick: 3)")
     parser.add_argument("--place", type=Path, help="a directory on the file system to measure on")
-    parser.add_argument("--render", action="store_true", help="measure nothing: write the page from what is kept")
+    parser.add_argument("--render", action="store_true", help="measure nothing: write the page from the kept results")
     return parser.parse_args()
 
 
 def main() -> int:
     """Measure, keep and write."""
     arguments = parse()
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what was made to measure is removed
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # to remove temporary files
     layout = Layout.default()
     home = layout.root / "bench"
     if not arguments.render:

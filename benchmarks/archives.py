@@ -77,7 +77,7 @@ def archive(bench: Bench, environment: str, entry: str = f"./{ENTRY}") -> Path:
 
 
 def sources_digest() -> str:
-    """Return a hash over what makes archives."""
+    """Return a hash over the programs that make archives."""
     directories = (REPOSITORY / "conda_coex", REPOSITORY / "bootstrap" / "coex_bootstrap")
     return digest(*sorted(path for directory in directories for path in directory.glob("*.*")))
 
@@ -89,7 +89,7 @@ def newest_python() -> Path:
 
 
 def host_environment(store: Path, python: Path | None = None, **more: str) -> dict[str, str]:
-    """Return what a plain machine's environment has."""
+    """Return the environment of a plain machine."""
     variables = {"PATH": "/usr/bin:/bin", "HOME": str(store), "COEX_ROOT": str(store), "LANG": "C.UTF-8", **more}
     if python is not None:
         variables["COEX_PYTHON"] = str(python)

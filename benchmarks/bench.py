@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from testbed.layout import Layout
 
 SOURCES = Path(__file__).resolve().parent / "sources"
-LEVEL = 9  # at which what is no question of levels is packed
+LEVEL = 9  # the level of all archives that do not compare levels
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What every family of measures is given."""
+    """The input of every family of measures."""
 
     layout: Layout
     place: Path
@@ -25,11 +25,11 @@ class Bench:
     quick: bool
     rounds: int
     notes: list[str] = field(default_factory=list)
-    """What was left out, and why."""
+    """The measures that were left out, each with the reason."""
 
     @property
     def home(self) -> Path:
-        """What is made once and kept."""
+        """The directory of things that are made once and kept."""
         return self.layout.root / "bench"
 
     @property
@@ -65,6 +65,6 @@ class Bench:
         }
 
     def note(self, text: str) -> None:
-        """Remember what a reader of the results has to know."""
+        """Remember facts that a reader of the results has to know."""
         if text not in self.notes:
             self.notes.append(text)

@@ -22,7 +22,7 @@ The packages are in conda's cache, extracted. A first build has nothing compress
 before it); it solves, verifies every file against its package's record, compiles noarch modules and compresses.
 `tar | zstd -T0` compresses the same tree at the same level and does none of that. A rebuild has one file of the
 application changed. In ".pyc known" only the frames of packages are missing, not the .pyc files of noarch packages,
-which conda makes while it installs. Copying the archive twice is what reading and writing its bytes costs anyway."""
+which conda makes while it installs. Copying the archive twice is the least cost: to read and to write its bytes."""
 TARGET_FIRST, TARGET_AGAIN = 1.2, 0.10
 
 
@@ -74,7 +74,7 @@ def first_build(bench: Bench, command: Command) -> Command:
 
 
 def forget_packages(bench: Bench) -> None:
-    """Remove the compressed frames of all packages, but what the environment's Python compiled for them stays."""
+    """Remove the compressed frames of all packages. Their .pyc files, compiled by the environment's Python, stay."""
     for path in (bench.home / "pkgs" / DIRECTORY).glob("*.frames"):
         entry = open_entry(path)
         if entry is not None:

@@ -30,7 +30,7 @@ class Environment:
     name: str
     spec: str
     tree: Path
-    """What conda installed: the tree that the others pack."""
+    """The tree that conda installed, and that the others pack."""
     files: int
     size: int
     packages: int

@@ -76,7 +76,7 @@ def _outcomes(name: str, runs: Mapping[str, Sequence[Run]]) -> list[Outcome]:
 
 
 def _tidy(bench: Bench, name: str) -> None:
-    """Make room: what the next environment does not need."""
+    """Make room: remove files that the next environment does not need."""
     for path in (*bench.place.glob(f"{name}-*"), bench.place / "store", bench.place / "out"):
         remove(path)
 
@@ -130,7 +130,7 @@ def _second(bench: Bench) -> tuple[list[Outcome], Table]:
             first_start(name, second, store, python, arguments, **more), outputs=(), prepare=only_neighbour
         )
 
-    shared, copied = "packages shared", "written anew"
+    shared, copied = "packages shared", "all files written"
     runs = interleave([command(shared), command(copied, COEX_COPY="1")], bench.rounds)
     remove(store)
     outcome = ratio("first start of a second archive / without sharing", None, runs[shared], runs[copied])

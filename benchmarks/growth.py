@@ -126,7 +126,7 @@ def _build_and_start(
     make = archives.create_command(
         bench, "small", output, level=level, app=app, specs=specs, directory=directory, channel=channel
     )
-    measure_undisturbed(make)  # conda extracts what is new
+    measure_undisturbed(make)  # conda extracts new packages
     build = measure_undisturbed(first_build(bench, make))
     start_command = archives.first_start("growth", output, store, archives.newest_python())
     start = measure_undisturbed(start_command)

@@ -1,4 +1,4 @@
-"""Measure what the plugin adds to every run of conda."""
+"""Measure the time that the plugin adds to every run of conda."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 TEXT = """\
-Import of the plugin and the making of its command line, which conda does on every run, in a process that has what
-conda has loaded by then. Beside it, whole runs of `conda info --base` against the same with all plugins switched off
-(`CONDA_NO_PLUGINS`), which leaves out conda's search for plugins too."""
+Import of the plugin and the making of its command line, which conda does on every run, in a process that has loaded the
+same modules as conda by then. Beside it, whole runs of `conda info --base` against the same with all plugins switched
+off (`CONDA_NO_PLUGINS`), which leaves out conda's search for plugins too."""
 TARGET_MS = 3.0
 _CODE = """\
 import argparse, time

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 TEXT = """\
-Sizes of archives built at each level, against the same packages as `.conda` files at level 19, which is what
-channels serve: once the whole archive, and once the frames of the packages alone, without the .pyc files of noarch
-packages, which conda makes while it installs, and the bootstrap. An archive at a lower level is larger and its build
-shorter; the first start hardly changes. Builds are from nothing compressed, one run each; where none is told, frames
-that were there served."""
+Sizes of archives built at each level, against the same packages as `.conda` files at level 19, as channels serve them:
+once the whole archive, and once the frames of the packages alone, without the .pyc files of noarch packages, which
+conda makes while it installs, and the bootstrap. An archive at a lower level is larger and its build shorter; the first
+start hardly changes. Builds are from nothing compressed, one run each; if none is given, existing frames were used."""
 HIGHEST = 19
 QUICK = ("small",)  # environments whose highest level does not take long
 LEVELS = {"small": (3, 9, 19), "pandas": (3, 9), "big": (3, 9)}
@@ -37,7 +36,7 @@ def measure(bench: Bench, *, highest: bool = False) -> Section:
     outcomes: list[Outcome] = []
     tables: list[Table] = []
     charts: list[Chart] = []
-    for name in reversed(bench.environments):  # the largest first: what is kept of its highest level serves
+    for name in reversed(bench.environments):  # the largest first: its kept frames of the highest level are used
         levels = (*LEVELS[name], HIGHEST) if highest and HIGHEST not in LEVELS[name] else LEVELS[name]
         more, table, chart = _environment(bench, name, levels)
         outcomes += more
@@ -53,7 +52,7 @@ def _environment(bench: Bench, name: str, levels: tuple[int, ...]) -> tuple[list
         bench.note(f"sizes of {name} at level 19 were not measured: they take long (--highest)")
     files = {level: bench.place / f"level-{level}.coex" for level in levels}
     builds = {}
-    for level in reversed(levels):  # the highest first: what an earlier run kept of it is not measured, but used
+    for level in reversed(levels):  # the highest first: kept frames of an earlier run are used, not measured
         make = archives.create_command(bench, name, files[level], level=level)
         if level == HIGHEST and name not in QUICK:
             run_quietly(make.words, env=dict(make.environment or {}), cwd=make.directory)
@@ -111,7 +110,7 @@ def _conda_file_size(bench: Bench, record: dict[str, str]) -> int:
 
 
 def _recompressed(file: Path) -> int:
-    """Return what a ``.conda`` file would take with both its parts at level 19."""
+    """Return the size of a ``.conda`` file with both its parts at level 19."""
     import zipfile
 
     import zstandard

@@ -16,7 +16,7 @@ IMPATIENCE = 0.5  # seconds to wait where the last wait was in vain
 
 @dataclass(frozen=True)
 class Load:
-    """What all processors did since the machine was started, in seconds."""
+    """The seconds that all processors spent, by activity, since the start of the machine."""
 
     busy: float
     stolen: float
@@ -55,7 +55,7 @@ def wait_until_quiet() -> bool:
 
 
 def describe() -> dict[str, str]:
-    """Return what a reader needs to know of the machine."""
+    """Return the facts about the machine that a reader needs."""
     return {
         "processor": f"{os.cpu_count()} x {_processor()}",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TEXT = """\
 Sampled from /proc/*/smaps_rollup every few milliseconds over the whole process tree, restricted to two cores.
-Private is what no other process has; PSS counts shared pages in equal parts."""
+Private memory is not shared with other processes; PSS counts shared pages in equal parts."""
 TARGET = 96.0
 CORES = 2
 

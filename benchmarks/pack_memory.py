@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 TEXT = """\
 An environment of one package with 0.3 GB of binaries that conda has relocated, in files of several sizes. To prove
-that they are the package's own, `pack` replaces the path of the environment by the placeholder of each. Private is
-what no other process has, sampled as for a first start."""
+that they are the package's own, `pack` replaces the path of the environment by the placeholder of each. Private memory
+is not shared with other processes. It is sampled as for a first start."""
 TARGET = 200.0
 PLACEHOLDER = "/opt/conda/conda-bld/relocated_1700000000000/_h_env" + "_placehold" * 20
 SIZES = [8_000_000] * 20 + [3_000_000] * 40 + [200_000] * 100  # bytes

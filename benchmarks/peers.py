@@ -1,4 +1,4 @@
-"""Install the programs that archives are compared with, and make what they start from."""
+"""Install the programs that archives are compared with, and make their inputs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def copy_command(bench: Bench, environment: Environment, output: Path) -> Comman
 
 
 def conda_pack_command(bench: Bench, environment: Environment, output: Path) -> Command:
-    """Unpack what conda-pack made, and let it rewrite the prefixes."""
+    """Unpack an archive of conda-pack, and let it rewrite the prefixes."""
     file = bench.place / f"{environment.name}-conda-pack.tar.zst"
     if not file.exists():
         program = str(install(bench) / "conda-pack")

@@ -1,4 +1,4 @@
-"""Keep what was measured, and write the page and the charts that a person reads."""
+"""Keep the results, and write the page and the charts for readers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ INTRODUCTION = """\
 
 Written by `./dev bench`{variant}; do not edit. Every comparison is of commands that took turns on one machine, so
 read the ratios: absolute times are of that machine and that day. Numbers are medians, with the least and the greatest
-in parentheses. A run during which others used the machine is repeated; what stayed disturbed is counted. The file
+in parentheses. A run during which others used the machine is repeated; runs that stayed disturbed are counted. The file
 system is synced, and the outputs of the run before are gone, before each run.
 """
 
 
 def save(directory: Path, family: str, section: Section, machine: Mapping[str, str], notes: Sequence[str]) -> None:
-    """Keep what a family found, with the machine it was found on."""
+    """Keep the results of a family, with the machine that they are from."""
     directory.mkdir(parents=True, exist_ok=True)
     content = {"section": asdict(section), "machine": dict(machine), "notes": list(notes)}
     (directory / f"{family}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Install the system's programs that benchmarks run, where this machine lets us."""
+"""Install the system's programs that benchmarks run, if this machine lets us."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONAL = ("busybox", "unzip")
 
 
 def require() -> None:
-    """Install what is missing; stop where something stays missing that nothing can be measured without."""
+    """Install missing programs; stop if a program stays missing that all measures need."""
     missing = [command for command in COMMANDS if shutil.which(command) is None]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -1,4 +1,4 @@
-"""Run commands in interleaved rounds, and say what each run took and whether others disturbed it."""
+"""Run commands in interleaved rounds, and report the cost of each run, and whether others disturbed it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3  # of a run that is disturbed
 LONG = 15.0  # seconds after which a run is not repeated, but flagged
-FOREIGN_SHARE, FOREIGN_SECONDS = 0.10, 0.05  # what others may take of a run's processor time and wall time
+FOREIGN_SHARE, FOREIGN_SECONDS = 0.10, 0.05  # the share of a run's processor time and wall time that others may take
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Command:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: seconds, KiB of its largest process, and what it wrote to standard error.
+    """One run: seconds, KiB of its largest process, and its output on standard error.
 
-    The kernel counts this process's memory, too, as its child's: a ``peak`` that is no larger is 0.
+    The kernel counts this process's memory, too, as its child's: a ``peak`` that is not larger is 0.
     """
 
     wall: float
@@ -115,7 +115,7 @@ def interleave(commands: Sequence[Command], rounds: int) -> dict[str, list[Run]]
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a tree; what is not there is no error."""
+    """Remove a file or a tree; a missing one is not an error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -123,7 +123,7 @@ def remove(path: Path) -> None:
 
 
 def run_quietly(words: Iterable[str], **options: object) -> None:
-    """Run something that is not measured; its output is shown only where it fails."""
+    """Run something that is not measured; its output is shown only if it fails."""
     done = subprocess.run(list(words), capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
     if done.returncode:
         raise CommandFailedError(f"{' '.join(done.args)}: status {done.returncode}: {done.stderr[:3000]}")

@@ -1,4 +1,4 @@
-"""Tell where the time of a first start goes, stage by stage, from what an archive says itself."""
+"""Measure the stages of a first start by the times that the archive prints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.runner import Run
 
 TEXT = """\
-With COEX_TRACE set an archive says how long each stage took. What it does not see is the rest of the whole run: the
+With COEX_TRACE set an archive says how long each stage took. It does not see the rest of the whole run: the
 shell's search for a Python, that Python's start and its imports. Medians."""
 _LINE = re.compile(r"coex: (.+?) ([\d.]+) ms")
 OUTSIDE = "before: sh, Python's start and imports"
@@ -44,7 +44,7 @@ def measure(bench: Bench) -> Section:
 
 
 def medians(runs: Sequence[Run]) -> list[tuple[str, float]]:
-    """Return the stages in their order, with their medians, and what lies outside of them."""
+    """Return the stages in their order, with their medians, and the time outside of them."""
     found: dict[str, list[float]] = {OUTSIDE: []}
     for run in runs:
         inside = 0.0

@@ -1,4 +1,4 @@
-"""Measure a warm start: what an archive adds to its entry point once it is unpacked."""
+"""Measure a warm start: the time that an unpacked archive adds to its entry point."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ TEXT = """\
 The time of posix_spawn and wait, in microseconds, of an unpacked archive whose entry point is a C program that
 does nothing, over that program started directly. Commands take turns, one start each. The archive is started
 through each shell (`dash FILE`), and with activate.d scripts in its environment; "sourced in plain sh" is a
-script that sources the same scripts and becomes the same program: what activation costs anybody."""
+script that sources the same scripts and becomes the same program: the cost of activation in any case."""
 TARGET_US, TARGET_ACTIVATION = 3000.0, 1.2
 SCRIPTS = (0, 5, 20)
-BATCH = 20  # turns between two looks at what others do
+BATCH = 20  # turns between two looks at the work of others
 
 
 def measure(bench: Bench) -> Section:

@@ -1,4 +1,4 @@
-"""Turn what pip resolves for a list of distributions into conda packages of a local channel."""
+"""Turn the distributions that pip resolves for a list into conda packages of a local channel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REST = ("test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip")
 # How many files of a package for one platform hold the placeholder, so that an environment of some 25 such
 # packages has as many as a real one: about 255 texts and 66 binaries.
 TEXTS, BINARIES = 17, 4
-RECIPE = 1  # to be counted up where packages are to be made anew
+RECIPE = 1  # to be counted up when packages have to be made again
 _TEXT_SUFFIXES = (".h", ".hpp", ".pyi", ".pxd", ".pyx", ".txt", ".cmake", ".pc", ".cfg", ".toml", ".md")
 
 
@@ -86,7 +86,7 @@ def _build_wheel(home: Path, wheel: Path) -> Made:
 
 
 def _build_rest(home: Path) -> Made:
-    """Return a package of what the test bed's Python leaves out of the standard library, its tests above all."""
+    """Return a package of modules of the standard library that the test bed's Python leaves out, mainly tests."""
     directory, name = home / "built" / "bench-stdlib", f"python{sys.version_info[0]}.{sys.version_info[1]}"
     stamp = directory / "stamp"
     if not is_fresh(stamp, digest(sys.version, *REST)):

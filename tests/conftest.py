@@ -1,4 +1,4 @@
-"""What all tests share: the test bed's conda and channels, host Pythons, shells and a store.
+"""Fixtures of all tests: the test bed's conda and channels, host Pythons, shells and a store.
 
 Nothing here imports conda: it runs as a command, in the base environment.
 """
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 forget_caller()
-# A Python that starts in an environment compiles what it imports, at times before conda does; .pyc files are compared.
+# A Python that starts in an environment compiles modules that it imports, at times before conda does; .pyc files are
+# compared.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 

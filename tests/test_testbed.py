@@ -1,4 +1,4 @@
-"""The test bed's packages are real: conda installs all of them, and what is in them runs."""
+"""The test bed's packages are real: conda installs all of them, and their programs run."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_bad_packages_are_bad(conda: Conda, testbed: Layout, tmp_path: Path, nam
     assert message in done.stdout + done.stderr
 
 
-def test_hosts_are_what_they_say() -> None:
+def test_hosts_have_the_versions_that_they_report() -> None:
     found, missing = hosts.find_pythons()
     assert [host.name for host in found] + missing != []
     for host in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import PYTHON, python_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class CarriedPython:
 
     def fields(self) -> dict[str, object]:
         """Return the manifest's field `python`."""
-        name = form.python_id(self.data)
+        name = python_id(self.data)
         return {"id": name, "version": self.version, "size": self.size, "packages": list(self.packages)}
 
 
@@ -34,4 +34,4 @@ def python_of(archive: Archive) -> CarriedPython | None:
     if described is None:
         return None
     packages = described.get("packages") or ()
-    return CarriedPython(archive.members[form.PYTHON], described["version"], described["size"], packages)
+    return CarriedPython(archive.members[PYTHON], described["version"], described["size"], packages)

@@ -10,13 +10,28 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.archive import OLD_START, Archive, is_start
 from coex_bootstrap.format.index import dump_index
+from coex_bootstrap.format.manifest import (
+    ID_LENGTH,
+    INDEX,
+    LIBZSTD,
+    MAIN,
+    MANIFEST,
+    PACKAGE,
+    PRELUDE,
+    PYTHON,
+    SBOM,
+    Manifest,
+    digest,
+    fill_prelude,
+    python_mark,
+    seal,
+)
 
 from . import new_file
 from .new_file import DESCRIPTORS, check_place
-from .sbom import make_sbom
+from .new_sbom import make_sbom
 
 if TYPE_CHECKING:
     import contextlib
@@ -27,14 +42,14 @@ if TYPE_CHECKING:
 
     from .carried_python import CarriedPython
 
-DEFLATED = (form.INDEX, form.LIBZSTD, form.MANIFEST, form.SBOM)  # the code is stored: it starts faster, and can be read
+DEFLATED = (INDEX, LIBZSTD, MANIFEST, SBOM)  # the code is stored: it starts faster, and can be read
 ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
 
 
 def bootstrap_members() -> dict[str, bytes]:
     """Return the bootstrap, byte for byte, by its names in the tail, with the root's `__main__.py`."""
-    members = dict(_sources(files(form.PACKAGE), form.PACKAGE))
-    members[form.MAIN] = members[f"{form.PACKAGE}/{form.MAIN}"]
+    members = dict(_sources(files(PACKAGE), PACKAGE))
+    members[MAIN] = members[f"{PACKAGE}/{MAIN}"]
     return members
 
 
@@ -69,34 +84,34 @@ def _is_archive(path: Path) -> bool:
 
 def prelude_size(platform: str) -> int:
     """Return the size of the prelude, which does not depend on the digest in it."""
-    text = bootstrap_members()[f"{form.PACKAGE}/{form.PRELUDE}"]
-    return len(form.fill_prelude(text, b"0" * form.ID_LENGTH, platform))
+    text = bootstrap_members()[f"{PACKAGE}/{PRELUDE}"]
+    return len(fill_prelude(text, b"0" * ID_LENGTH, platform))
 
 
 def finish(
     stream: IO[bytes],
-    manifest: form.Manifest,
+    manifest: Manifest,
     index: IndexDraft,
     libzstd: bytes,
     python: CarriedPython | None = None,
-) -> form.Manifest:
+) -> Manifest:
     """Seal an archive whose payload stands in `stream` after room for the prelude; return the manifest with digest.
 
     `python` is for hosts that have none.
     """
-    members = {**bootstrap_members(), form.INDEX: dump_index(index)}
+    members = {**bootstrap_members(), INDEX: dump_index(index)}
     if python is not None:
-        members[form.PYTHON] = python.data
+        members[PYTHON] = python.data
         manifest = manifest.replace(python=python.fields())
-    members |= {form.LIBZSTD: libzstd, form.SBOM: make_sbom(manifest)}
-    manifest = manifest.replace(digest=form.digest(manifest, members))
-    members[form.MANIFEST] = manifest.dumps()
-    text = members[f"{form.PACKAGE}/{form.PRELUDE}"]
-    mark = form.python_mark(manifest, members)
-    prelude = form.fill_prelude(text, manifest.root_name, manifest.platform, mark)
+    members |= {LIBZSTD: libzstd, SBOM: make_sbom(manifest)}
+    manifest = manifest.replace(digest=digest(manifest, members))
+    members[MANIFEST] = manifest.dumps()
+    text = members[f"{PACKAGE}/{PRELUDE}"]
+    mark = python_mark(manifest, members)
+    prelude = fill_prelude(text, manifest.root_name, manifest.platform, mark)
     tail = zip_bytes(members, manifest.date)
     stream.seek(0, os.SEEK_END)
-    stream.write(form.seal(prelude, tail) + tail)
+    stream.write(seal(prelude, tail) + tail)
     stream.seek(0)
     stream.write(prelude)
     return manifest

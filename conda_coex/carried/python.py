@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..archive.carried_python import CarriedPython
-from ..archive.manifest import described
+from ..archive.new_manifest import described
 from ..errors import PythonNotCarried
 from ..prefix.elf import MAGIC
 from .libraries import with_libraries

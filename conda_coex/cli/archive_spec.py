@@ -119,7 +119,7 @@ def _variables(archive: Archive) -> dict[str, str]:
     """Return the environment's variables, which conda keeps in `conda-meta/state`."""
     from coex_bootstrap.start.activate import UNSET, parse_variables, state_variables
 
-    from ..archive.carry_over import checked_frame
+    from ..archive.kept_part import checked_frame
     from ..archive.sizes import decode
 
     row = next((row for row in archive.index.files if row.path == STATE), None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..root.content import Content
 from . import elf
-from .files import opened
+from .live_file import opened
 from .mentions import is_object
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ..root.content import Content
 from ..root.source import Patched, PatchedData, sha256_of
 from . import elf
 from .elf_references import references
-from .files import opened
+from .live_file import opened
 from .mentions import is_object, is_path, offsets
 
 if TYPE_CHECKING:

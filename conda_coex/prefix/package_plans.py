@@ -16,7 +16,7 @@ from ..root.content import Content, Link, relocation_of
 from ..root.link_rules import NOARCH_SOURCE, PackagePlan, compiled_path
 from ..root.package import Package, PackagePath
 from ..root.source import OnDisk, Patched, Span, sha256_of
-from .files import opened
+from .live_file import opened
 
 LONGEST = 255  # bytes by which a placeholder may be longer than the prefix
 NULS = 512  # bytes that are read at once to count NULs

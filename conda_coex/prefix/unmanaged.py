@@ -15,7 +15,7 @@ from urllib.parse import quote
 from coex_bootstrap.base.cpu_count import usable_cores
 
 from ..root.content import Content, Link
-from .files import read_live, safe_mode
+from .live_file import read_live, safe_mode
 from .walk import Tree, walk
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from coex_bootstrap.base.urls import without_credentials
 
-from ..prefix.files import with_data
+from ..prefix.live_file import with_data
 from ..root.content import Content
 from .direct_url_json import parse_direct_url
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.tools.output import human
 
 from ..errors import InputError
-from ..prefix.files import with_data
+from ..prefix.live_file import with_data
 from ..prefix.unmanaged import directory_mode, emptied_directories, read_files
 from ..prefix.walk import CACHES, TRASH, VERSION_CONTROL, walk
 from ..root.content import Content, Link

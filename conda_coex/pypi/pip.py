@@ -101,7 +101,7 @@ class Pip:
         items = as_table(json.loads(report.read_text("utf-8"))).get("install") if self.reports else []
         return [as_table(item) for item in items] if isinstance(items, list) else []
 
-    def settle(self, source: str) -> None:
+    def install_copy(self, source: str) -> None:
         """Install an editable package for good: the archive cannot point at the builder's sources."""
         self._run([*OPTIONS, "--no-deps", "--force-reinstall", source], source)
 

@@ -74,7 +74,7 @@ def install(prefix: Path, environment: Environment, python: Python, pip: Pip | T
     site_packages = prefix / python.site_packages
     if isinstance(pip, Pip):
         for source in sorted(set(editable_sources(site_packages))):
-            pip.settle(source)
+            pip.install_copy(source)
     if "src" not in before.directories:
         shutil.rmtree(prefix / "src", ignore_errors=True)  # pip clones editable packages of repositories there
     lock = list(_lock(site_packages, before, prefix, reported))

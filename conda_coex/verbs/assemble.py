@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..archive import writer
-from ..archive.carry_over import CARRIED_OVER
+from ..archive.kept_part import KEPT
 from ..archive.payload import Payload, make_index
 from ..archive.read_back import read_back
 from ..conda_api import versions
@@ -30,22 +30,22 @@ def assemble(
     cache: FrameCache,
     describe: Callable[[Payload, IndexDraft], Manifest],
     libzstd: bytes,
-    carry_over: Callable[[Payload], None] | None = None,
+    copy_kept: Callable[[Payload], None] | None = None,
     python: CarriedPython | None = None,
 ) -> Manifest:
     """Write the archive of a root at `output`, and return its manifest with the digest.
 
     Contents are compressed package by package, then the files that only this environment has, then the app.
-    `carry_over` first copies the frames of another archive for the files that are kept; `describe` makes the manifest,
+    `copy_kept` first copies the frames of another archive for the files that are kept; `describe` makes the manifest,
     without digest. `python` is for hosts that have none.
     """
     with writer.output_file(output) as stream:
         stream.seek(writer.prelude_size(platform))
-        with versions.progress_bar("Repacking" if carry_over else "Compressing") as update:
+        with versions.progress_bar("Repacking" if copy_kept else "Compressing") as update:
             payload = Payload(stream, cache, _fraction(layout, update))
-            if carry_over is not None:
-                carry_over(payload)
-            payload.add(group for group in layout.groups() if group.owner != CARRIED_OVER)
+            if copy_kept is not None:
+                copy_kept(payload)
+            payload.add(group for group in layout.groups() if group.owner != KEPT)
         cache.sweep()
         index = make_index(payload, layout)
         manifest = writer.finish(stream, describe(payload, index), index, libzstd, python)

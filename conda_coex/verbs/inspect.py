@@ -11,8 +11,7 @@ from coex_bootstrap.tools.info import describe, render
 from coex_bootstrap.tools.output import Outcome
 
 from ..archive import sizes
-from ..inspect import compare
-from ..inspect import files as file_differences
+from ..inspect import compare, file_differences
 from ..inspect.page import write_page
 
 if TYPE_CHECKING:

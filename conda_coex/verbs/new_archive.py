@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..archive import writer
 from ..archive.compression_level import DEFAULT_LEVEL
-from ..archive.manifest import Description, make_manifest
+from ..archive.new_manifest import Description, make_manifest
 from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
 from ..conda_api.zstd_package import fetch_zstd

@@ -13,10 +13,10 @@ from coex_bootstrap.format.manifest_check import FUNCTION
 
 from ..archive import writer
 from ..archive.carried_python import python_of
-from ..archive.carry_over import copy, give_sources, keep
 from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
-from ..archive.manifest import Change, change_manifest
+from ..archive.kept_part import copy, give_sources, keep
+from ..archive.new_manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
 from ..conda_api import settings
 from ..conda_api.python_package import configured_channels

@@ -1,4 +1,4 @@
-"""What the pages run in: a home directory, conda as a user has it, and the test bed's channel as conda-forge."""
+"""Fixtures for the pages: a home directory, conda as for a user, and the test bed's channel as conda-forge."""
 
 from __future__ import annotations
 

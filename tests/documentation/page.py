@@ -1,6 +1,6 @@
 """A page of the documentation: its console blocks, the files it shows, and its hidden set-up, as steps of one shell.
 
-    ```console                    commands begin with `$ `, go on with `> `; below them stands what they print
+    ```console                    commands begin with `$ `, go on with `> `; their output stands below them
     ```{code-block} yaml          with `:caption: NAME` the block is the file NAME
     <!-- setup ... -->            a script that readers do not see, of which no command may fail
 
@@ -24,7 +24,7 @@ PARTS = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 CAPTION = re.compile(r"\A:caption: (\S+)\n+")
-BEGIN, END = "\x1e", "\x1f"  # never in what a command prints
+BEGIN, END = "\x1e", "\x1f"  # never in the output of a command
 FRAME = "printf '\\036%d\\n' {number}; (exit ${{_status-0}})\n{script}_status=$?; printf '\\037%d\\n' $_status\n"
 RESULT = re.compile(f"{BEGIN}(\\d+)\n(.*?){END}(\\d+)\n", re.DOTALL)
 
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """What a step has printed, and its exit status."""
+    """The output of a step, and its exit status."""
 
     printed: str
     status: int
@@ -81,9 +81,9 @@ def run_steps(steps: list[Step], directory: Path, environment: Mapping[str, str]
     return [Result(printed.rstrip("\n"), int(status)) for _, printed, status in RESULT.findall(text)]
 
 
-# What conda says of its progress, which some versions say with --quiet, too.
+# Lines on conda's progress; some versions print them with --quiet, too.
 PROGRESS = re.compile(r"^.*: \.\.\.working\.\.\. done\n|^done\n", re.MULTILINE)
-# What differs from machine to machine and from day to day, and what stands for it: sizes, dates, sums, room in tables.
+# Parts that differ by machine and by day, each with its replacement: sizes, dates, sums, room in tables.
 VARIABLE = (
     (re.compile(r"[+-]?\b\d+(\.\d+)? ?(B|kB|MB|GB)\b"), "SIZE"),
     (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), "TIME"),
@@ -96,7 +96,7 @@ VARIABLE = (
 
 
 def plain(text: str) -> str:
-    """Return a text without what may differ."""
+    """Return a text without the parts that may differ."""
     text = PROGRESS.sub("", text + "\n").strip("\n")
     for pattern, word in VARIABLE:
         text = pattern.sub(word, text)

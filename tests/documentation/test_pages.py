@@ -1,4 +1,4 @@
-"""The console blocks of README, tutorial and how-to pages print what the pages say."""
+"""The console blocks of README, tutorial and how-to pages print the output that the pages show."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MADE_AGAIN = "docs/how-to/lock-and-sbom.md"  # whose packages are fetched again 
 
 
 def as_on_the_page(printed: str, user: dict[str, str], testbed: Layout, served: str = LOCAL_CHANNEL) -> str:
-    """Return what was printed with the names that the pages have for places of the test."""
+    """Return output with the names that the pages have for places of the test."""
     places = {
         served: "https://conda.anaconda.org/conda-forge",
         testbed.channel.as_uri(): "https://conda.anaconda.org/conda-forge",
@@ -54,7 +54,7 @@ def test_page_of_locks(testbed: Layout, served_channel: str, tmp_path: Path) -> 
 
 
 def check_page(page: Path, user: dict[str, str], rename: Callable[[str], str]) -> None:
-    """Run the blocks of a page and compare what they print, which `rename` puts into the words of the page."""
+    """Run the blocks of a page and compare their output, in which `rename` puts the names of the page."""
     steps = read_page(page)
     results = run_steps(steps, Path(user["HOME"]), user)
     wrong = []

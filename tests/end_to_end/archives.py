@@ -1,4 +1,4 @@
-"""An archive as its user has it: a file that is started in an environment of the caller's choice."""
+"""An archive for its user: a file that is started in an environment of the caller's choice."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# What a shell counts in every program that it starts, the environment of which nobody made.
+# Variables that a shell sets for every program that it starts; the environment does not name them.
 OF_THE_SHELL = ("_", "SHLVL", "PWD", "OLDPWD")
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One archive file, and what `create` said on stderr."""
+    """One archive file, and the output of `create` on stderr."""
 
     path: Path
     said: str = ""
@@ -26,12 +26,12 @@ class Archive:
     def run(
         self, *arguments: str, store: Path, env: Mapping[str, str] | None = None, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Start the archive with nothing but PATH, HOME and COEX_ROOT, and what `env` adds."""
+        """Start the archive with only PATH, HOME, COEX_ROOT, and the variables of `env`."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(store), "COEX_ROOT": str(store), **(env or {})}
         return subprocess.run([self.path, *arguments], env=environment, capture_output=True, text=True, **options)
 
     def start(self, *arguments: str, store: Path, env: Mapping[str, str] | None = None, **options: Any) -> str:
-        """Start the archive, which must succeed; return what it printed."""
+        """Start the archive, which must succeed; return its output."""
         done = self.run(*arguments, store=store, env=env, **options)
         assert done.returncode == 0, f"{self.path} {arguments}\n{done.stdout}\n{done.stderr}"
         return done.stdout

@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: archives, made by the base environment's conda from the test bed's channel."""
+"""Fixtures of the end-to-end tests: archives, made by the base environment's conda from the test bed's channel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def channel(testbed: Layout) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def rows(testbed: Layout) -> dict[str, dict[str, Any]]:
-    """Return what the channel's repodata says of each package, with its URL and subdir."""
+    """Return the rows of the channel's repodata, each with its URL and subdir."""
     found = {}
     for subdir in (native_subdir(), "noarch"):
         for fn, row in json.loads((testbed.channel / subdir / "repodata.json").read_text())["packages.conda"].items():

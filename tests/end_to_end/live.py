@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     "python", "hello-noarch", "cprog", "data-generic", "shebangs", "clobber-a", "clobber-b", "pip", "setuptools",
 )  # fmt: skip
-LONG = 100  # bytes of its path: what is compiled in it has no room for a longer one, and a #! line none for more
+LONG = 100  # bytes of its path: compiled files and #! lines in it have no room for a longer one
 BUILT = '[build-system]\nrequires = []\nbuild-backend = "setuptools.build_meta"\n'
 PROJECTS = {
     "flat": {  # setuptools: a finder with a mapping of a package and of a single module
@@ -45,7 +45,7 @@ PROJECTS = {
         "pyproject.toml": f'[project]\nname = "fixed"\nversion = "1"\n{BUILT}',
         "fixed/__init__.py": "",
     },
-    "exact": {  # hatchling's dev-mode-exact, as the library `editables` has it
+    "exact": {  # hatchling's dev-mode-exact, as the library `editables` writes it
         "exact/__init__.py": "from exact.deep import Z\n",
         "exact/deep.py": "Z = 'exact'\n",
     },

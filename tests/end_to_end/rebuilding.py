@@ -6,8 +6,8 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.manifest import LIBZSTD
 
 from conda_coex.archive.writer import finish, prelude_size
 
@@ -29,12 +29,12 @@ def rebuild(
     """Write at `target` the archive at `source` with another libzstd or other fields of its manifest.
 
     `change_index` may move frames in the payload, which keep their bytes and their order; it returns the
-    payload's size. Where frames leave a hole, the file has one.
+    payload's size. If frames leave a hole, the file has one.
     """
     with closing(Archive(os.fsencode(source))) as archive:
         index, manifest = archive.index, archive.manifest
         frames = [archive.frame(number) for number in range(len(index.frames))]
-        carried = archive.members[form.LIBZSTD] if libzstd is None else libzstd
+        carried = archive.members[LIBZSTD] if libzstd is None else libzstd
     if change_index is not None:
         manifest.fields["payload"] = change_index(index)
     manifest.fields.update(fields)

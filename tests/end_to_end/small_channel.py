@@ -35,7 +35,7 @@ def make_package(channel: Path, name: str, files: dict[str, str], depends: tuple
 
 
 def copy_without(channel: Path, source: Path, *names: str) -> None:
-    """Make a channel that has the packages of another one, but for these."""
+    """Make a channel that has the packages of another one, except for these."""
     for repodata in source.glob("*/repodata.json"):
         found: dict[str, Any] = json.loads(repodata.read_text())
         kept = {

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     Environ = dict[str, str]
     Activate = Callable[..., Environ]
 
-# Prints what the kernel was given for this process: a shell would add its own to what it hands on.
+# Prints the environment that the kernel has for this process: a shell would add its own variables.
 DUMP = "#!/bin/sh\nexec cat /proc/$$/environ\n"
 
 # Where the base conda is: an archive has none to name.
 OF_CONDA = ("CONDA_EXE", "CONDA_PYTHON_EXE", "_CE_M", "_CE_CONDA", "_CONDA_EXE", "_CONDA_ROOT")
-# What an archive says of itself, and its own rule on the caller's Python.
+# Variables that describe an archive, and its own rule on the caller's Python.
 OF_COEX = ("COEX_FILE", "COEX_PREFIX", "COEX_APP", "PYTHONNOUSERSITE")
 
 
@@ -34,7 +34,7 @@ def parse(block: str) -> Environ:
 
 
 def visible(environ: Mapping[str, str]) -> Environ:
-    """Return what both sides answer for."""
+    """Return the variables that both sides set."""
     left_out = {*OF_CONDA, *OF_COEX, *OF_THE_SHELL}
     found = {name: value for name, value in environ.items() if name not in left_out}
     found["PATH"] = ":".join(part for part in found["PATH"].split(":") if not part.endswith("/condabin"))
@@ -139,7 +139,7 @@ def test_started_by_itself(archive: Archive, caller: Environ) -> None:
 
 @pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C"}, {"LC_CTYPE": "C", "LANG": "C"}], ids=["none", "all", "some"])
 def test_first_start_is_like_any_other(archive: Archive, caller: Environ, locale: Environ) -> None:
-    """Nothing of the Python that unpacks is left: Python 3 sets LC_CTYPE in the C locale."""
+    """No variable of the Python that unpacks is left: Python 3 sets LC_CTYPE in the C locale."""
     first, _ = started(archive, {**caller, **locale})
     second, _ = started(archive, {**caller, **locale})
     assert first == second
@@ -158,7 +158,7 @@ def test_first_start_by_another_python(
 
 
 def test_python_variables_of_the_caller(archive: Archive, caller: Environ, activate: Activate, tmp_path: Path) -> None:
-    """What the caller set for a Python of theirs misleads neither the bootstrap nor the entry point."""
+    """Variables of the caller for another Python mislead neither the bootstrap nor the entry point."""
     (tmp_path / "zipfile.py").write_text("raise SystemExit('the caller has a zipfile of their own')\n")
     mine = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": "/nowhere", "PYTHONSTARTUP": "/nowhere/rc.py"}
     first, prefix = started(archive, {**caller, **mine})
@@ -186,7 +186,7 @@ def test_shell_variables_of_the_caller(
 def test_shell_is_chosen_by_the_scripts(
     archive: Archive, bash_only: Archive, caller: Environ, tmp_path: Path
 ) -> None:
-    """bash starts what needs it, whatever the first caller's own settings do in a bash."""
+    """bash starts archives that need it, even if settings of the first caller break a bash."""
     profile = tmp_path / "profile"
     profile.write_text("export FROM_PROFILE=1\n")
     _, prefix = started(archive, {**caller, "BASH_ENV": str(profile), "SHELLOPTS": "braceexpand:noclobber"})
@@ -234,7 +234,7 @@ def test_variables_of_an_environment_file(
 def test_variables_of_the_archive_under_each_shell(
     caller: Environ, shells: dict[str, list[str]], tmp_path: Path, make_archive: MakeArchive
 ) -> None:
-    """--env over what the environment file sets, over what the caller has, in any sh; of one name the last counts."""
+    """--env wins over the environment file and the caller, in any sh; the last value of a name counts."""
     (tmp_path / "environment.yml").write_text(json.dumps({"dependencies": ["data-generic"], "variables": {"A": "1"}}))
     values = {
         "A": "it's \"mine\" $HOME `id` \\n", "EMPTY": "", "ODD": "\none\n\n", "L": "\u017c \u2603", "P": "-n %s * #",
@@ -260,7 +260,7 @@ def test_variables_of_an_existing_environment(
     tmp_path: Path,
     make_archive: MakeArchive,
 ) -> None:
-    """What `conda env config vars set` and `unset` leave, over what packages set."""
+    """Values of `conda env config vars set` and `unset` win over those of packages."""
     existing = tmp_path / "existing"
     conda("create", "-q", "-y", "--offline", *channel, "-p", existing, "activate-demo")
     variables = ("OF_STATE=it's $5", "DEMO_DOLLAR=mine", "DEMO_QUOTES=x", "GONE=x")

@@ -79,7 +79,7 @@ def start(archive: Path, store: Path, caller: dict[str, str], shell: tuple[str, 
 
 
 def by_bash(path: Path, caller: dict[str, str], prefix: Path) -> dict[str, str]:
-    """Return the variables that bash makes of a script, as conda has it sourced."""
+    """Return the variables that bash makes of a script, sourced as by conda."""
     known = {"PATH": "/usr/bin:/bin", **caller, "CONDA_PREFIX": str(prefix)}
     command = ["bash", "-c", '. "$0"; exec env -0', path]
     done = subprocess.run(command, env=known, capture_output=True, text=True, check=True)
@@ -90,7 +90,7 @@ def by_bash(path: Path, caller: dict[str, str], prefix: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("text", [NOT_POSIX, GDAL, POSIX], ids=["not-posix", "gdal", "posix"])
 @pytest.mark.parametrize("callers", [CALLERS, CALLERS[::-1]], ids=["empty-first", "empty-last"])
-def test_as_bash_has_it_whoever_comes_first(
+def test_same_as_in_bash_for_any_first_caller(
     pack: Pack, tmp_path: Path, shells: dict[str, list[str]], text: str, callers: list[dict[str, str]]
 ) -> None:
     archive = pack(script(text))
@@ -145,7 +145,10 @@ def test_locale_that_the_host_does_not_have(pack: Pack, tmp_path: Path, locale: 
 
 
 def test_names_with_a_leading_dot(pack: Pack, conda: Conda, tmp_path: Path) -> None:
-    """What a Mac leaves beside each file is neither a script nor variables: in no start, no verb, no environment."""
+    """Files that a Mac leaves beside each file are neither scripts nor variables.
+
+    For starts, verbs and environments.
+    """
     other = "\0\5\26\7\0\2\0\0Mac OS X"
     names = ("activate.d/._a.sh", "deactivate.d/._a.sh", "env_vars.d/._a.json")
     archive = pack({**{f"etc/conda/{name}": other for name in names}, **script("export OK=1\n")})
@@ -175,7 +178,7 @@ def test_variables_that_no_start_can_read(pack: Pack, path: str, text: str, why:
 
 
 def test_host_without_bash(pack: Pack, tmp_path: Path) -> None:
-    """It is said once, and sh does what it can."""
+    """A message says it once, and sh sources the scripts."""
     if os.geteuid():
         pytest.skip("only root may mount")
     archive = pack(script("export A=1; [[ -n 1 ]]\n"))

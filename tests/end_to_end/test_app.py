@@ -1,4 +1,4 @@
-"""The app: the user's files under the names they were given by, and what of them, or of the environment, is run."""
+"""The app: the user's files under their given names, and the programs of the app or the environment that run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was put in comes out, byte for byte: equal files, empty files, long records, and packages that were replaced."""
+"""All files come out byte for byte: equal files, empty files, long records, and packages that were replaced."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def twins(testbed: Layout, work: Path) -> tuple[Path, tuple[str, ...]]:
 def test_equal_files_of_several_frames(
     coex: Coex, conda: Conda, channel: tuple[str, ...], twins: tuple[Path, tuple[str, ...]], work: Path
 ) -> None:
-    """conda's own installation at the same place is what comes out; every verb reads the archive."""
+    """The result equals conda's own installation at the same place; every verb reads the archive."""
     source, more = twins
     for name in ("first", "again"):  # the second from the frames that the first has kept
         coex(work, "-q", *RUN, "-o", f"{name}.coex", *more, packages=("twin", "zstd"))
@@ -120,7 +120,10 @@ def test_equal_files_of_a_live_environment(
 
 
 def test_packages_of_empty_files(coex: Coex, testbed: Layout, work: Path) -> None:
-    """Of empty files alone, of links alone, of nothing: as the first, between others, as the last, and together."""
+    """Packages of only empty files, only links, or no files.
+
+    As the first, between others, as the last, and together.
+    """
     made = []
     for name in ("aaa", "bbb", "ccc", "ddd", "zzz"):
         package = workshop(testbed, work).noarch(name)
@@ -211,7 +214,7 @@ def say_that_all_are_relocated(root: Path) -> None:
 
 
 def sums_in_prefix(prefix: Path, name: str) -> dict[str, str | None]:
-    """Return what the record of a package has as the sha256 of each of its files there."""
+    """Return the sha256 of each file of a package, by its record."""
     (record,) = prefix.glob(f"conda-meta/{name}-*.json")
     rows = json.loads(record.read_text())["paths_data"]["paths"]
     return {row["_path"]: row.get("sha256_in_prefix") for row in rows}
@@ -221,7 +224,7 @@ def sums_in_prefix(prefix: Path, name: str) -> dict[str, str | None]:
 def test_replaced_package_of_a_channel_that_says_otherwise(
     coex: Coex, testbed: Layout, work: Path, content: str
 ) -> None:
-    """conda does not compare the sums of a file:// channel; what is packed is what it extracted."""
+    """conda does not compare the sums of a file:// channel; the packed files are the extracted ones."""
     env = {"CONDA_PKGS_DIRS": str(work / "pkgs")}
     for number, text in enumerate(("A" * 10, content)):
         package = workshop(testbed, work / str(number)).noarch("demo")
@@ -264,7 +267,7 @@ def test_package_that_was_edited_through_a_hard_link(
         file.write_text("A" * 10)
 
 
-def test_roots_share_what_begins_with_a_large_relocated_file(testbed: Layout, coex: Coex, work: Path) -> None:
+def test_roots_share_frames_that_begin_with_a_large_relocated_file(testbed: Layout, coex: Coex, work: Path) -> None:
     """An empty file begins in the frame of the large one: a second root links the first file, and writes the other."""
     made = workshop(testbed, work).noarch("edge")
     text = PLACEHOLDER.encode() + b"/lib\0"

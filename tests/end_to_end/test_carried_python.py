@@ -1,4 +1,4 @@
-"""The Python that an archive carries has all modules that the archive's code imports, and nothing of the builder."""
+"""The Python that an archive carries has all modules that the archive's code imports, and no module of the builder."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_damaged_archive(made: Archive, store: Path, tmp_path: Path, place: str)
     assert (done.returncode, done.stderr) == (other.returncode, other.stderr)
 
 
-def test_nothing_of_the_builder(carried: Path) -> None:
+def test_no_trace_of_the_builder(carried: Path) -> None:
     for path in sorted(path for path in carried.rglob("*") if path.is_file()):
         assert os.fsencode(REPOSITORY) not in path.read_bytes(), path
 

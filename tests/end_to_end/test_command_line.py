@@ -1,4 +1,4 @@
-"""What every verb has in common: its status, and what it writes to which stream."""
+"""Properties of every verb: its status, and its output on each stream."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def run(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    """Run `conda coex` in this process; return its status, and what it wrote."""
+    """Run `conda coex` in this process; return its status and its output."""
     status = main("coex", *words)
     said = capfd.readouterr()
     return status, said.out, said.err

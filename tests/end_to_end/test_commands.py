@@ -29,7 +29,7 @@ FILES = {
     "dir/__main__.py": SHOW,
 }
 HERE = "/ours"
-# name: command, and what is printed when `arg` follows it; the caller's own app.py and pkg are not used.
+# name: command, and the output when `arg` follows it; the caller's own app.py and pkg are not used.
 COMMANDS = {
     "script": ("python app.py", f"['APP/app.py', 'arg'] __main__ {HERE}"),
     "config": ("python -u app.py --c conf/a.yml", f"['APP/app.py', '--c', 'APP/conf/a.yml', 'arg'] __main__ {HERE}"),
@@ -55,7 +55,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def made(coex: Coex, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
-    """Return an archive of all the commands, a store, and what was said when it was made."""
+    """Return an archive of all the commands, a store, and the messages of its build."""
     work = tmp_path_factory.mktemp("words")
     for name, text in FILES.items():
         (work / name).parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def test_nothing_is_noted(made: tuple[Path, Path, str]) -> None:
     assert [line for line in made[2].splitlines() if "note" in line] == []
 
 
-def test_inspect_shows_what_a_person_would_type(made: tuple[Path, Path, str], conda: Conda) -> None:
+def test_inspect_shows_commands_as_typed(made: tuple[Path, Path, str], conda: Conda) -> None:
     shown = conda("coex", "inspect", made[0]).stdout
     for line in (
         "config = prefix/bin/python -u app/app.py --c '${COEX_APP}/conf/a.yml'",

@@ -92,7 +92,7 @@ def test_install_and_remove(archive: Archive, conda: Conda, channel: tuple[str, 
 
 
 def _files(prefix: Path) -> set[str]:
-    """Return the files of a prefix, without what running Python adds to it."""
+    """Return the files of a prefix, without those that running Python adds."""
     paths = (Path(top, name) for top, _, names in os.walk(prefix) for name in names)
     found = {str(path.relative_to(prefix)) for path in paths}
     return {path for path in found if not path.endswith(".pyc") or "hello_noarch" in path}

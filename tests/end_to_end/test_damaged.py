@@ -159,7 +159,7 @@ def test_byte_flipped_in_the_prelude(
 ) -> None:
     for place in range(20, marks["payload"], 127):
         done = start(write(tmp_path / "flipped.coex", flipped(data, place)), "./file", store, host_pythons)
-        assert "greeting" not in done.stdout + done.stderr  # nobody knows what an altered line does, but not this
+        assert "greeting" not in done.stdout + done.stderr  # an altered line may do anything, except this
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -186,7 +186,7 @@ def foreign(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["program", "text", "zip", "tar", "empty", "half"])
-def test_inspect_of_what_is_no_archive(conda: Conda, data: bytes, kind: str, tmp_path: Path) -> None:
+def test_inspect_of_another_file(conda: Conda, data: bytes, kind: str, tmp_path: Path) -> None:
     path = write(tmp_path / "foreign", data[: len(data) // 2] if kind == "half" else foreign(kind))
     done = conda("coex", "inspect", path, check=False)
     assert (done.returncode, done.stdout) == (1, "")
@@ -196,7 +196,7 @@ def test_inspect_of_what_is_no_archive(conda: Conda, data: bytes, kind: str, tmp
 
 @pytest.mark.parametrize("kind", ["zip", "text"])
 @pytest.mark.parametrize("way", WAYS)
-def test_prelude_before_what_is_no_archive(
+def test_prelude_before_other_bytes(
     data: bytes, marks: dict[str, int], kind: str, way: str, store: Path, host_pythons: list[HostPython], tmp_path: Path
 ) -> None:
     path = write(tmp_path / "foreign", data[: marks["payload"]] + foreign(kind))

@@ -1,4 +1,4 @@
-"""What an archive unpacks is what `conda create --copy` makes at the same place, file for file."""
+"""An archive unpacks the same files as `conda create --copy` makes at the same place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LONGEST = 255  # bytes of the placeholder of the test bed's packages, and so of a prefix
 ROOT = len("/") + 24 + len("/prefix")
 
-# These meet in the same paths, or are what conda and an archive treat differently on purpose.
+# These meet in the same paths, or conda and an archive treat them differently on purpose.
 TOGETHER = ("clobber-a", "clobber-b", "symlink-dir-a", "symlink-dir-b", "absolute-links")
 # This one writes down how it was run: test_post_link.py looks at that.
 RUNS = ("post-link-demo",)
@@ -43,7 +43,7 @@ def since() -> int:
 
 @pytest.fixture(scope="module")
 def conda_tree(conda: Conda, channel: tuple[str, ...], since: int) -> Oracle:
-    """Return a function that gives what conda makes of packages at a prefix, where nothing may be yet."""
+    """Return a function that installs packages with conda at a prefix, which must not exist yet."""
 
     def make(prefix: Path, packages: tuple[str, ...]) -> dict[str, Entry]:
         conda("create", "-q", "-y", "--copy", "--offline", *channel, "-p", prefix, *packages)

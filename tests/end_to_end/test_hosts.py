@@ -43,7 +43,7 @@ def host(request: pytest.FixtureRequest, host_pythons: list[HostPython]) -> Host
 
 @pytest.fixture
 def python(host_pythons: list[HostPython]) -> HostPython:
-    """Return the oldest host Python, where one is enough."""
+    """Return the oldest host Python, for tests that need only one."""
     return host_pythons[0]
 
 
@@ -69,7 +69,7 @@ def command(way: str, path: Word, host: HostPython, shells: dict[str, list[str]]
 def start(
     words: Sequence[Any], store: Path, path: object, status: int = 0, env: dict[str, str] | None = None, **options: Any
 ) -> tuple[str, str]:
-    """Start an archive where PATH is one directory; return what it says on stdout and stderr."""
+    """Start an archive with a PATH of one directory; return its stdout and stderr."""
     environ = {"PATH": str(path), "HOME": str(store), "COEX_ROOT": str(store), "COEX_TRACE": "1", **(env or {})}
     done = subprocess.run(words, env=environ, capture_output=True, check=False, **options)
     assert done.returncode == status, done.stderr
@@ -138,7 +138,7 @@ def incomplete(host_pythons: list[HostPython], tmp_path: Path) -> Path:
 def test_incomplete_python(
     archive: Path, incomplete: Path, host_pythons: list[HostPython], store: Path, empty_path: Path
 ) -> None:
-    """Another Python is taken if there is one; if this one is named explicitly, one line says what it lacks."""
+    """Another Python is taken if there is one; if this one is named explicitly, one line names the missing module."""
     (empty_path / "python3").symlink_to(incomplete)
     (empty_path / "python2.7").symlink_to(host_pythons[0].executable)
     start([archive], store, empty_path)
@@ -267,7 +267,7 @@ def test_carried_libzstd_that_cannot_be_loaded(
     assert list(store.iterdir()) == []
 
 
-# A Python that cannot load libraries: what it is told to run is run without these modules.
+# A Python that cannot load libraries: it runs its code without these modules.
 WITHOUT_CTYPES = """#!/bin/sh
 code=$5
 shift 5
@@ -281,7 +281,7 @@ $code" "$@"
 def test_a_python_without_ctypes_is_passed_over(
     archive: Path, host: HostPython, store: Path, empty_path: Path
 ) -> None:
-    """If there is no other Python, it is started, and says what it lacks."""
+    """If there is no other Python, it is started, and names the missing module."""
     if host.name.startswith("pypy"):
         pytest.skip("PyPy has ctypes of its own")
     fake = empty_path / "python-in-parts"

@@ -1,4 +1,4 @@
-"""What `create` takes: environments by name, path, file and spec, channels, and conda's own options."""
+"""The inputs of `create`: environments by name, path, file and spec, channels, and conda's own options."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def names(directory: Path) -> set[str]:
 
 @pytest.fixture
 def packages_of(conda: Conda) -> Any:
-    """Return a function that gives the packages of an archive by name, as `inspect` has them."""
+    """Return a function that gives the packages of an archive by name, as in `inspect`."""
 
     def run(archive: Path) -> dict[str, str]:
         found = json.loads(conda("coex", "inspect", "--json", archive).stdout)
@@ -65,7 +65,7 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 def test_existing_environment(
     option: str, conda: Conda, existing: Path, nothing: tuple[str, ...], work: Path, packages_of: Any, store: Path
 ) -> None:
-    """The very packages, without a solve, also where the cache has none of them any more."""
+    """The same packages, without a solve, also if the cache no longer has them."""
     options = (option, "mine" if option == "-n" else existing, *SH, "-o", "app.coex")
     env = {"CONDA_ENVS_DIRS": str(existing.parent), "CONDA_PKGS_DIRS": str(work / "cache")}
     conda("coex", "create", "-q", "-y", *nothing, *options, cwd=work, env=env)
@@ -113,8 +113,8 @@ def test_dry_run_writes_nothing(options: tuple[str, ...], coex: Coex, work: Path
         assert json.loads(done.stdout)["dry_run"] is True
 
 
-def test_says_what_it_did_unless_quiet(coex: Coex, work: Path, existing: Path) -> None:
-    """A build from packages that the cache has, as it has them after the first of these."""
+def test_reports_its_work_unless_quiet(coex: Coex, work: Path, existing: Path) -> None:
+    """A build from packages in the cache, as after the first of these tests."""
     loud = coex(work, "-p", existing, *SH)
     line = loud.stdout.splitlines()[-1]
     assert line.startswith("run.coex: ")

@@ -1,4 +1,4 @@
-"""What inspect says of sizes and of the difference between two archives; the page as a real browser shows it."""
+"""The output of inspect on sizes and on two archives; the page as a real browser shows it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_same_packages_with_other_content(
     source = "prefix/lib/python3.11/site-packages/hello_noarch/__init__.py"
     assert source in found["files"]["hello-noarch"]["changed"]
     assert "prefix/lib/python3.11/antigravity.py" in found["files"]["python"]["removed"]
-    # what Python compiled anew when pip ran: the source of the package's .pyc was rewritten for the prefix
+    # Python compiled this again when pip ran: the source of the package's .pyc was rewritten for the prefix
     assert [path for path in found["files"]["python"]["changed"] if not path.endswith(".pyc")] == []
     assert any("/mine/" in path for path in found["files"]["environment"]["added"])
     shown = conda("coex", "inspect", "slow.coex", packed.path, cwd=work).stdout
@@ -133,7 +133,7 @@ def test_page_in_a_browser(conda: Conda, made: Path, tmp_path: Path) -> None:
 
 
 def opened(page: Path, scratch: Path, size: str, script: str = "") -> str:
-    """Return the page as a browser has it in a window of a size, after a script of the test; skips without one."""
+    """Return the page in a browser's window of a size, after a script of the test; skips without a browser."""
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("this machine has no chromium")

@@ -76,7 +76,7 @@ def test_pinned_packages(
     work: Path,
     store: Path,
 ) -> None:
-    """The records are those that conda makes of an explicit list, whatever the kind; but for a local channel's name."""
+    """For each kind, the records are those that conda makes of an explicit list, except a local channel's name."""
     write(work, kind, rows)
     conda("coex", "create", "-q", "-y", "--fast", "-f", kind, *SH, cwd=work, env=nothing)
     assert Archive(work / "app.coex").start(store=store).startswith("from b, which is longer\n")

@@ -75,7 +75,7 @@ def test_compiled_as_for_this_platform(foreign: Archive, coex: Coex, conda: Cond
     assert any("hello" in path for path in made["native"])
 
 
-def test_what_was_assumed_is_said(foreign: Archive) -> None:
+def test_assumptions_are_reported(foreign: Archive) -> None:
     hosts = f"note: hosts of {OTHER} are assumed to have __linux 5.10, __glibc 2.28; CONDA_OVERRIDE_LINUX and "
     assert hosts in foreign.said
     assert "compiled by the first start" not in foreign.said

@@ -40,7 +40,7 @@ def note(said: str, of: str) -> list[str]:
     return line.partition(f"{of}: ")[2].split(", ")
 
 
-def test_says_what_differs(packed: Archive) -> None:
+def test_reports_differences(packed: Archive) -> None:
     modified = note(packed.said, "kept as they are now")
     assert modified == ["lib/python3.11/site-packages/hello_noarch/__init__.py"]  # none that another package has won
     missing = note(packed.said, "missing from packages, and so from the archive")
@@ -50,7 +50,7 @@ def test_says_what_differs(packed: Archive) -> None:
 
 
 def test_unpacks_as_it_was(root: Path, live: Live) -> None:
-    """conda's own replacing is what says what becomes of the prefix in a file, in each encoding."""
+    """conda's own replacement is the oracle for the prefix in a file, in each encoding."""
     old, new = str(live.prefix), str(root)
     compared, different = 0, []
     for top, _, names in os.walk(live.prefix):
@@ -85,7 +85,7 @@ def test_unpacks_as_it_was(root: Path, live: Live) -> None:
 
 
 @pytest.mark.parametrize("name", ["mine/module", "mine/named", "bin/tool", "share/coex/editable/flat/flat/__init__"])
-def test_compiled_files_are_made_anew(root: Path, name: str) -> None:
+def test_compiled_files_are_made_again(root: Path, name: str) -> None:
     source, directory = root / f"{name}.py", (root / name).parent / "__pycache__"
     compiled = directory / f"{source.stem}.cpython-311.pyc"
     data, state = compiled.read_bytes(), source.stat()
@@ -143,7 +143,7 @@ def test_missing_refused(conda: Conda, live: Live, tmp_path: Path) -> None:
 
 
 def test_repacked(packed: Archive, conda: Conda, tmp_path: Path) -> None:
-    """Another app around what was packed, and back: the same bytes, and every frame of the prefix as it was."""
+    """Another app around a packed prefix, and back: the same bytes, and every frame of the prefix as it was."""
     (tmp_path / "more.txt").write_text("more")
     new = tmp_path / "new.coex"
     conda("coex", "repack", packed.path, "--keep-app", "more.txt", "--env", "NEW=1", "-o", new, cwd=tmp_path)

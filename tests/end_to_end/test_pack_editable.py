@@ -1,4 +1,4 @@
-"""What a live prefix imports from outside is refused by name, or brought along."""
+"""Sources that a live prefix imports from outside are refused by name, or brought along."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_refused_by_name(conda: Conda, live: Live, tmp_path: Path) -> None:
         ("mine.txt", "", "mine.pth leads to {home}, which is more than the sources of a project"),
     ],
 )
-def test_what_cannot_be_brought(
+def test_sources_that_cannot_be_brought(
     conda: Conda, conda_home: Path, live: Live, tmp_path: Path, name: str, text: str, said: str
 ) -> None:
     line = f"import {name[:-3]}\n" if name.endswith(".py") else f"{conda_home}\n"
@@ -66,7 +66,7 @@ def test_what_cannot_be_brought(
     assert not list(tmp_path.iterdir())
 
 
-def test_says_what_was_brought(packed: Archive, live: Live) -> None:
+def test_reports_brought_sources(packed: Archive, live: Live) -> None:
     assert f"brought along: {live.projects}/exact/exact, 2 files, " in packed.said
     tree = f"share/coex/editable/laid/src/laid/tree -> {live.projects}/shared/tree"
     assert f"its target is not in the archive: mine/hosts -> /etc/hosts, {tree}\n" in packed.said
@@ -99,7 +99,7 @@ def test_keeps_modes_directories_and_links(root: Path) -> None:
 def test_names_the_new_place_alone(root: Path, live: Live) -> None:
     builder = str(live.projects).encode()
     files = [path for path in (root / "prefix").rglob("*") if path.is_file()]
-    binaries = (".so", ".pyc")  # debugging information, and what setuptools compiled in the project
+    binaries = (".so", ".pyc")  # debugging information, and files that setuptools compiled in the project
     assert [path for path in files if path.suffix not in binaries and builder in path.read_bytes()] == []
     site_packages = root / "prefix/lib/python3.11/site-packages"
     home = root / "prefix/share/coex/editable"

@@ -39,7 +39,7 @@ def change(prefix: Path, name: str, how: Callable[[dict[str, Any]], None]) -> No
 
 
 def start(conda: Conda, prefix: Path, place: Path, entry_point: str = "hello-noarch") -> tuple[str, Path]:
-    """Return what is said of an environment that is packed, and its root on a host that has it nowhere."""
+    """Return the messages for an environment that is packed, and its root on a host without that environment."""
     said = pack(conda, prefix, place / "x.coex", entry_point=entry_point).stderr
     away = prefix.rename(prefix.with_name("away"))
     try:
@@ -57,7 +57,7 @@ def test_made_by_the_name_of_a_link(conda: Conda, linked: Path, tmp_path: Path) 
 
 
 def test_moved_since_it_was_made(conda: Conda, linked: Path, tmp_path: Path) -> None:
-    """What conda wrote names the old path, which leads nowhere."""
+    """Files that conda wrote name the old path, which leads nowhere."""
     former = linked.parent.parent / "link/env"
     moved = linked.rename(linked.with_name("moved"))
     try:
@@ -87,7 +87,7 @@ def test_a_command_of_another_environment(conda: Conda, linked: Path, tmp_path: 
 
 
 def test_records_as_others_leave_them(conda: Conda, linked: Path, tmp_path: Path) -> None:
-    """conda lists what was unpacked, whatever the records lack that it does not need."""
+    """conda lists the unpacked packages, even if their records lack fields that it does not need."""
     kept = {path: path.read_bytes() for path in (linked / "conda-meta").iterdir()}
 
     def without_origin(fields: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ def test_no_environment(conda: Conda, tmp_path: Path) -> None:
 
 
 def test_packages_of_the_user(conda: Conda, linked: Path, conda_home: Path, tmp_path: Path) -> None:
-    """The environment's Python sees what `pip install --user` made, the archive's does not."""
+    """The environment's Python sees packages of `pip install --user`, the archive's does not."""
     for version in ("3.11", "3.9"):
         (conda_home / f".local/lib/python{version}/site-packages/mine{version[-1]}-1.0.dist-info").mkdir(parents=True)
     try:
@@ -153,7 +153,7 @@ def test_packages_of_the_user(conda: Conda, linked: Path, conda_home: Path, tmp_
 
 
 def test_links_into_caches(conda: Conda, channel: tuple[str, ...], tmp_path: Path) -> None:
-    """What is a file for those who use the environment is a file in the archive: of conda's cache, or of another."""
+    """A link to a file of a cache, conda's or another, becomes a file in the archive."""
     prefix, cache = tmp_path / "env", tmp_path / "cache"
     always = {"CONDA_ALWAYS_SOFTLINK": "1"}
     conda("create", "-q", "-y", "--offline", *channel, "-p", prefix, "python", "hello-noarch", "zstd", env=always)

@@ -53,7 +53,7 @@ CREATE = ("coex", "create", "-q", "-y", "--offline", "--fast", "-o", "app.coex")
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with an environment file, what its pip section names, and wheels to be found."""
+    """Return a directory with an environment file, the packages of its pip section, and wheels to be found."""
     work = tmp_path_factory.mktemp("secret-home") / "work"
     wheels = work / "wheels"
     make_wheel(wheels, "pip_lib", "1.5", {"pip_lib.py": "def greeting():\n    return 'greetings'\n"})
@@ -128,7 +128,7 @@ def test_compiled_and_dated(prefix: Path) -> None:
 
 
 def test_records_of_pip_hold(prefix: Path) -> None:
-    """RECORD lists what is there; nothing names a directory of the builder, not even inside the environment."""
+    """RECORD lists the existing files; no file names a directory of the builder, not even inside the environment."""
     for info in ("pip_tool-2.0.dist-info", "native_demo-0.3.dist-info"):
         rows = [line.split(",") for line in (site_packages(prefix) / info / "RECORD").read_text().splitlines()]
         assert rows
@@ -139,7 +139,7 @@ def test_records_of_pip_hold(prefix: Path) -> None:
         assert not (site_packages(prefix) / info / "direct_url.json").exists()
 
 
-def test_nothing_of_the_builder(prefix: Path) -> None:
+def test_no_trace_of_the_builder(prefix: Path) -> None:
     command = ["grep", "-rlE", "secret-home|coex-staging|/opt/coex_placehold", prefix]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.stdout == ""
@@ -174,7 +174,7 @@ def test_same_bytes(archive: Archive, work: Path, conda: Conda, channel: tuple[s
 
 
 def test_repacked(archive: Archive, conda: Conda, tmp_path: Path, store: Path) -> None:
-    """There and back gives the same bytes; what pip installed goes along."""
+    """There and back gives the same bytes; pip packages go along."""
     (tmp_path / "more.txt").write_text("more")
     conda("coex", "repack", archive.path, "more.txt", "--entrypoint", "python", "-o", "new.coex", cwd=tmp_path)
     new = Archive(tmp_path / "new.coex")
@@ -206,7 +206,7 @@ def pip_case(conda: Conda, channel: tuple[str, ...], work: Path, lines: str, *op
     return done.stdout + done.stderr
 
 
-def test_what_pip_refuses(tmp_path: Path, conda: Conda, channel: tuple[str, ...]) -> None:
+def test_requirements_that_pip_refuses(tmp_path: Path, conda: Conda, channel: tuple[str, ...]) -> None:
     """Its words are shown, on stderr or in the JSON document, and no credentials."""
     line = '--index-url http://me:hunter2@127.0.0.1:1/simple, "no-such-package-at-all==3"'
     said = pip_case(conda, channel, tmp_path, line)
@@ -380,10 +380,10 @@ def test_activation_that_ends_the_shell(
 
 
 def test_channels_without_pip(work: Path, tmp_path: Path, conda: Conda, testbed: Layout, store: Path) -> None:
-    """conda adds pip to what a section asks for; if no channel has it, the one that Python carries serves."""
+    """conda adds pip to the packages of a section; if no channel has it, the one that Python carries serves."""
     copy_without(tmp_path / "channel", testbed.channel, "pip")
     wheel = str(work / "wheels/pip_lib-1.5-py3-none-any.whl")
-    create = [word for word in CREATE if word != "--offline"]  # with which conda takes what its cache has, too
+    create = [word for word in CREATE if word != "--offline"]  # with which conda takes packages of its cache, too
     for asked, status in ((["python", "zstd"], 0), (["python", "zstd", "pip"], 1)):
         (tmp_path / "environment.yml").write_text(json.dumps({"dependencies": [*asked, {"pip": [wheel]}]}))
         options = ("--override-channels", "-c", tmp_path / "channel", "-f", "environment.yml", "--entrypoint", "python")
@@ -400,7 +400,7 @@ def test_channels_without_pip(work: Path, tmp_path: Path, conda: Conda, testbed:
 def test_lock_of_an_archive_makes_it_again(
     work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...], store: Path
 ) -> None:
-    """What pip installed from a URL is pinned by the archive's own list; what came from a path is named."""
+    """A pip package from a URL is pinned by the archive's own list; one from a path is named."""
     for name in ("pip_tool-2.0", "pip_lib-1.5"):
         wheel = work / f"wheels/{name}-py3-none-any.whl"
         directory = tmp_path / "index" / name.partition("-")[0].replace("_", "-")
@@ -445,7 +445,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 def test_as_conda_makes_it(
     archive: Archive, work: Path, conda: Conda, channel: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """The files are those of `conda env create` at the same path, but for what is said to differ."""
+    """The files are those of `conda env create` at the same path, except for the documented differences."""
     tmp_path.chmod(0o700)
     archive.run(store=tmp_path)
     prefix = only_root(tmp_path) / "prefix"
@@ -453,7 +453,7 @@ def test_as_conda_makes_it(
     create = ("env", "create", "-q", "-y", "-p", prefix, "-f", work / "environment.yml")
     channels = {"CONDA_CHANNELS": channel[-1], "CONDA_OFFLINE": "true", "PIP_NO_INDEX": "1"}
     conda(*create, env={**ENV, **channels})
-    # the editable package is installed for good; pip's RECORD lists .pyc, and hashes of what names the prefix
+    # the editable package is installed for good; pip's RECORD lists .pyc, and hashes of files that name the prefix
     differ = re.compile(r"conda-meta/|.*(\.pyc|/RECORD|/direct_url\.json)\Z|.*native_demo")
     made = {path: data for path, data in contents(prefix).items() if not differ.match(path)}
     found = {path: data for path, data in contents(ours).items() if not differ.match(path)}

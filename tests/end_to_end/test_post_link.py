@@ -60,10 +60,10 @@ trap; ulimit -a; echo "name $PKG_NAME $PKG_VERSION $PKG_BUILDNUM"; echo "source 
 """
 
 
-def test_sees_what_conda_shows(
+def test_sees_the_same_as_under_conda(
     coex: Coex, conda: Conda, channel: tuple[str, ...], testbed: TestbedLayout, store: Path, tmp_path: Path
 ) -> None:
-    """Arguments, options, directories, input, limits, signals: as conda's, but for the place."""
+    """Arguments, options, directories, input, limits, signals: as conda's, except for the place."""
     package = workshop(testbed, tmp_path).noarch("seer")
     package.script("bin/.seer-post-link.sh", SEEN)
     extra = put(tmp_path / "channel", [package])
@@ -82,7 +82,7 @@ def test_sees_what_conda_shows(
 
 
 def test_download_is_named_by_the_build(coex: Coex, testbed: TestbedLayout, store: Path, tmp_path: Path) -> None:
-    """And the start that fails says which package it was, and what to do."""
+    """And the start that fails names the package, and the remedy."""
     package = workshop(testbed, tmp_path).noarch("loader")
     package.script("bin/.loader-post-link.sh", "curl -fsL file:///nonexistent/data -o x 2>/dev/null || exit 1\n")
     extra = put(tmp_path / "channel", [package])

@@ -64,7 +64,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Started:
-    """What a start of the probe was given, and what it said."""
+    """The input of a start of the probe, and its output."""
 
     process: subprocess.Popen[bytes]
     store: Path

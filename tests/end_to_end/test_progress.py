@@ -1,4 +1,4 @@
-"""The line that a first start shows on a terminal: it moves, nothing of it stays, and nobody else sees it."""
+"""The line that a first start shows on a terminal: it moves, is erased, and nobody else sees it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def archive(make_archive: MakeArchive) -> Archive:
 
 
 def start(archive: Archive, store: Path, python: Path | str | None = None, **env: str) -> bytes:
-    """Return what a first start, and its entry point, write to the terminal that is their standard error."""
+    """Return the output of a first start and its entry point to the terminal that is their standard error."""
     words = [*([python] if python else []), archive.path, "-c", "import sys; sys.stderr.write('<mine>')"]
     return on_terminal(words, store, 80, **env)
 
 
 def on_terminal(words: list[Path | str], store: Path, columns: int, **env: str) -> bytes:
-    """Return what a command writes to the terminal of so many columns that is its standard error."""
+    """Return the output of a command to the terminal of so many columns that is its standard error."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
     environ = {"PATH": os.environ["PATH"], "HOME": str(store), "COEX_ROOT": str(store), **env}
@@ -57,7 +57,7 @@ def on_terminal(words: list[Path | str], store: Path, columns: int, **env: str) 
 
 
 def test_line_on_a_terminal(archive: Archive, host_pythons: list[HostPython], tmp_path: Path) -> None:
-    """Under each Python; what stays is what the entry point wrote: every line before it is overwritten with blanks."""
+    """Under each Python; only the entry point's output stays: every line before it is overwritten with blanks."""
     for host in host_pythons:
         said = start(archive, tmp_path / host.name, host.executable)
         lines = LINE.findall(said)

@@ -61,8 +61,8 @@ def package_frames(path: Path) -> list[bytes]:
     return frames
 
 
-def test_equals_what_create_makes(conda: Conda, work: Path) -> None:
-    """In both directions, in place and beside; and repacking to what it is changes nothing."""
+def test_equals_the_result_of_create(conda: Conda, work: Path) -> None:
+    """In both directions, in place and beside; and repacking with the same parts changes nothing."""
     first, second = sha256(work / "first.coex"), sha256(work / "second.coex")
     conda("coex", "repack", "first.coex", "-o", "new.coex", *SECOND, "--unset", "A", cwd=work)
     assert (sha256(work / "new.coex"), sha256(work / "first.coex")) == (second, first)
@@ -126,7 +126,7 @@ def variables_of(conda: Conda, path: Path) -> dict[str, str]:
 
 
 def test_variables_are_added_replaced_and_left_out(conda: Conda, work: Path) -> None:
-    """And a dry run says what would be, and writes nothing."""
+    """And a dry run shows the result, and writes nothing."""
     archive = work / "first.coex"
     before = sha256(archive)
     done = conda("coex", "repack", archive, "--env", "C=3", "--dry-run", "--json", cwd=work)
@@ -138,7 +138,7 @@ def test_variables_are_added_replaced_and_left_out(conda: Conda, work: Path) -> 
 
 
 def test_links_of_the_app(conda: Conda, work: Path, store: Path) -> None:
-    """What leads out is named; nothing is put behind a link, wherever that leads."""
+    """Links that lead out are named; no file is put behind any link."""
     (work / "data/out").symlink_to("/etc")
     (work / "data/back").symlink_to("../../prefix/bin")
     done = conda("coex", "repack", "first.coex", "--keep-app", "data", cwd=work)

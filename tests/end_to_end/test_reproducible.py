@@ -1,4 +1,4 @@
-"""The same input gives the same bytes for every user, place and time; and nothing of the builder is in them."""
+"""The same input gives the same bytes for every user, place and time; and no trace of the builder is in them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_other_circumstances(coex: Coex, first: Path, tmp_path: Path) -> None:
 
 
 def test_other_order_and_spelling(coex: Coex, tmp_path: Path) -> None:
-    """Of specs, variables, and files of the app, which ask for the same."""
+    """Other orders of specs, variables, and files of the app, which ask for the same."""
     asked = [
         (("cprog", "zstd=1.5", "legacy-pkg"), ("A=1", "B=2"), ("data",)),
         (("legacy-pkg ", "zstd 1.5.*", "cprog", "Legacy-Pkg"), ("B=2", "A=1"), ("main.sh", "data/c", "./data/")),
@@ -84,7 +84,7 @@ def test_other_order_and_spelling(coex: Coex, tmp_path: Path) -> None:
 
 
 def test_caches_filled_under_any_umask(conda: Conda, uncached_channel: tuple[str, ...], tmp_path: Path) -> None:
-    """conda extracts packages through the umask: what that took comes from the package files."""
+    """conda extracts packages through the umask: the removed permissions come from the package files."""
     wanted = [word for name in ("awkward-files", "cprog", "legacy-pkg", "zstd") for word in ("--package", name)]
     modes = {}
     for mask in (0o022, 0o002, 0o077):
@@ -105,7 +105,7 @@ def test_date_of_the_source(coex: Coex, first: Path, tmp_path: Path) -> None:
         assert {member.date_time for member in tail.infolist()} == {(2020, 9, 13, 12, 26, 40)}
 
 
-def test_nothing_of_the_builder(coex: Coex, first: Path, testbed: Layout, conda_home: Path, tmp_path: Path) -> None:
+def test_no_trace_of_the_builder(coex: Coex, first: Path, testbed: Layout, conda_home: Path, tmp_path: Path) -> None:
     """Neither in the tail, nor in anything that is unpacked."""
     secrets = [os.fsencode(path) for path in (first, conda_home, testbed.pkgs)]
     with zipfile.ZipFile(first / "main.coex") as tail:

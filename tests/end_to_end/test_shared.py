@@ -1,4 +1,7 @@
-"""Two archives with the same packages: the second links what the first has unpacked, and neither harms the other."""
+"""Two archives with the same packages.
+
+The second links files that the first has unpacked, and neither harms the other.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ def one_file(first: Path, second: Path) -> bool:
     return (first.stat().st_dev, first.stat().st_ino) == (second.stat().st_dev, second.stat().st_ino)
 
 
-def test_second_root_has_what_the_first_has(made: tuple[Archive, Archive], tmp_path: Path) -> None:
+def test_second_root_has_the_files_of_the_first(made: tuple[Archive, Archive], tmp_path: Path) -> None:
     first, second = made
     assert start(first, tmp_path)[0] == 0
     linked, frames = start(second, tmp_path)

@@ -51,7 +51,7 @@ def archive(coex: Coex, testbed: Layout, tmp_path_factory: pytest.TempPathFactor
 
 
 def outputs(archive: Archive, store: Path) -> dict[str, str]:
-    """Return what each script prints, without the place."""
+    """Return the output of each script, without the place."""
     names = [f"py-{name}" for name in (*PYTHONS, "two")] + [f"run-{name}" for name in OTHERS] + ["hello-noarch"]
     found = {}
     for name in names:
@@ -73,7 +73,7 @@ def test_options_at_every_place(archive: Archive, tmp_path: Path) -> None:
 
 
 def test_everybody_reads_the_same(archive: Archive, tmp_path: Path) -> None:
-    """The verbs know what a start writes, and the records have its sha256."""
+    """The verbs know the lines that a start writes, and the records have the sha256 of the files."""
     store = tmp_path / "a b"
     store.mkdir(mode=0o700)
     archive.start("-c", "", store=store)

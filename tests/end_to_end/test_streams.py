@@ -1,4 +1,4 @@
-"""Results go to standard output, whatever that is: a pipe that nobody reads any more, a full disk, nothing at all."""
+"""Results go to any standard output: a pipe that nobody reads any more, a full disk, nothing at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a real archive: by itself with COEX_TOOLS, and by `conda coex`, with the same answers."""
+"""Questions to a real archive: by itself with COEX_TOOLS, and by `conda coex`, with the same answers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_conda_says_the_same(archive: Archive, conda: Conda, verb: str, tmp_path
 
 
 @pytest.mark.parametrize("verb", sorted(TOOLS))
-def test_conda_refuses_what_is_no_archive(conda: Conda, verb: str, tmp_path: Path) -> None:
+def test_conda_refuses_other_files(conda: Conda, verb: str, tmp_path: Path) -> None:
     path = tmp_path / "x.coex"
     path.write_text("text", encoding="utf-8")
     done = conda("coex", verb, path, *(["-p", tmp_path / "env"] if verb == "unpack" else []), check=False)
@@ -108,7 +108,7 @@ def test_unpacked_environment_is_condas(
 def test_variables_become_the_environments(
     make_archive: MakeArchive, conda: Conda, channel: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """`conda activate` of an unpacked environment sets what --env says, and conda's own commands work on it."""
+    """`conda activate` of an unpacked environment sets the variables of --env, and conda's own commands work on it."""
     options = ("--env", "GREETING=hé $HOME `x`", "--env", "DATA=${COEX_APP}/data", "--env", "MODE?=fast")
     archive = make_archive("cprog", *options, packages=("cprog",), data="x")
     prefix, app = tmp_path / "an énv", tmp_path / "app"
@@ -145,7 +145,7 @@ def shown(make_archive: MakeArchive) -> Archive:
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_env_is_what_a_start_sees(
+def test_env_is_the_environment_of_a_start(
     shown: Archive, caller: str, shells: dict[str, list[str]], host_pythons: list[HostPython], tmp_path: Path
 ) -> None:
     """Evaluated by each shell, printed under the oldest and the newest Python."""
@@ -161,7 +161,7 @@ def test_env_is_what_a_start_sees(
 
 
 def variables(printed: str) -> dict[str, str]:
-    """Return an environment as `env -0` prints it, without what shells count for themselves."""
+    """Return an environment as `env -0` prints it, without variables that shells set for themselves."""
     found = dict(line.split("=", 1) for line in printed.split("\0") if line)
     return {name: value for name, value in found.items() if name not in OF_THE_SHELL}
 
@@ -190,7 +190,7 @@ def test_dockerfile(archive: Archive, tmp_path: Path) -> None:
     source, target = json.loads(steps[2][1])
     assert parser.envs == {"COEX_ROOT": "/opt/coex/store"}
     (start,) = json.loads(steps[-1][1])
-    # the second stage: what was unpacked, no file of the caller, and no Python
+    # the second stage: the unpacked files, no file of the caller, and no Python
     script = f"""set -e
 mount -t tmpfs none /opt
 mkdir /opt/coex

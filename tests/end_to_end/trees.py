@@ -1,4 +1,4 @@
-"""Record what is in a prefix, and say how two recordings differ: one of an archive's, one of conda's."""
+"""Record the files of a prefix, and compare two recordings: one of an archive's, one of conda's."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 PYC_HEADER = 16  # magic, flags, source's time, source's size
 
-# What conda writes of itself, and no other installer can write: where its cache on the builder was.
+# Fields that conda writes about itself: the place of its cache on the builder. Other installers cannot write these.
 CACHE_FIELDS = ("extracted_package_dir", "package_tarball_full_path", "link")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One path of a tree; `time` is None for what was written since the recording's `since`."""
+    """One path of a tree; `time` is None for files that were written since the recording's `since`."""
 
     kind: str  # file, link or directory
     mode: int
@@ -93,13 +93,13 @@ def _differences(path: str, ours: Entry, condas: Entry) -> Iterator[str]:
     else:
         if ours.content != condas.content:
             yield f"content {ours.content!r:.80}, conda's: {condas.content!r:.80}"
-        # What conda copies keeps its time, to the nanosecond; what it rewrites is new, and so is ours.
+        # A copy by conda keeps its time, to the nanosecond; a rewritten file is new, and so is ours.
         if ours.time != condas.time:
             yield f"time {ours.time}, conda's: {condas.time}"
 
 
 def _elsewhere(content: bytes) -> bytes:
-    """Return what conda wrote with the one difference that is meant: no directory of the builder's is a channel."""
+    """Return a file of conda's with the one intended difference: directories of the builder are not channels."""
     return re.sub(rb"file:/[^\s\":]*?(?=/(?:noarch|linux-[a-z0-9]+)\b|::)", b"file:///local-channel", content)
 
 
@@ -110,7 +110,7 @@ def _values(ours: Mapping[str, Any], condas: Mapping[str, Any]) -> Iterator[str]
 
 
 def _meta(content: bytes) -> dict[str, Any]:
-    """Return what is the environment's own of a record: not its time, which is the archive's, nor its layout."""
+    """Return the environment's own fields of a record: not its time, which is the archive's, and not its layout."""
     fields: dict[str, Any] = json.loads(content)
     return {name: value for name, value in fields.items() if name not in CACHE_FIELDS}
 

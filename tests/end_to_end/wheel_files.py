@@ -30,7 +30,7 @@ def make_wheel(
     directory: Path, name: str, version: str, files: dict[str, str], *, script: str = "", requires: str = "",
     tag: str = "py3-none-any",
 ) -> Path:  # fmt: skip
-    """Write a wheel of pure Python, whatever its tag says; `script` is `command = module:function`."""
+    """Write a wheel of pure Python, with any tag; `script` is `command = module:function`."""
     about = f"{name}-{version}.dist-info"
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
@@ -82,7 +82,7 @@ def make_project(directory: Path, name: str) -> Path:
 
 
 def committed(directory: Path) -> str:
-    """Make a directory a git repository with what is in it; return the commit."""
+    """Make a directory a git repository with its files; return the commit."""
     git = ("git", "-C", directory, "-c", "user.name=me", "-c", "user.email=me@example.com")
     for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "first")):
         subprocess.run([*git, *words], check=True)

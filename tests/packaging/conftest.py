@@ -1,4 +1,4 @@
-"""What the tests of distributions share: the tools that build them, a wheel and a source archive."""
+"""Fixtures for distributions: the tools that build them, a wheel and a source archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel and the source archive: what is in them, that they install, and that indexes show them right."""
+"""The wheel and the source archive: their files, their installation, and their pages on an index."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_wheel_has_the_packages_byte_for_byte(wheel: Path) -> None:
     assert {f"{package}/py.typed" for package in PACKAGES} <= found.keys()
 
 
-def test_source_archive_has_what_the_wheel_is_made_of_and_no_more(distributions: Path) -> None:
+def test_source_archive_has_only_the_sources_of_the_wheel(distributions: Path) -> None:
     (file,) = distributions.glob("*.tar.gz")
     with tarfile.open(file) as archive:
         found = {member.name.partition("/")[2] for member in archive if member.isfile()}
@@ -101,13 +101,13 @@ def test_links_of_the_description_lead_somewhere(wheel: Path) -> None:
 
 
 def test_wheel_installs_with_its_dependencies(wheel: Path, testbed: Layout, tmp_path: Path) -> None:
-    """The bootstrap, and what needs no conda, can be imported then."""
+    """The bootstrap, and modules that need no conda, can be imported then."""
     environment = tmp_path / "environment"
     subprocess.run([testbed.python, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / "bin/python"
     install = [testbed.python, "-m", "pip", "--python", python, "install", "-qq", "--disable-pip-version-check", wheel]
     subprocess.run(install, check=True, env=clean_environment())
-    modules = ("archive.writer", "inputs.yaml_text", "archive.sbom")
+    modules = ("archive.writer", "inputs.yaml_text", "archive.new_sbom")
     code = "; ".join(["import conda_coex, coex_bootstrap", *(f"import conda_coex.{name}" for name in modules)])
     for command in ([python, "-c", code], [testbed.python, "-m", "pip", "--python", python, "check"]):
         env = clean_environment()

@@ -1,4 +1,4 @@
-"""What is written is read back; what is not an index or a manifest is refused in words, whatever it is."""
+"""A written file is read back; any other bytes, as index or manifest, are refused with an error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ frame_places = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 20))
 
 @st.composite
 def indexes(draw: st.DrawFn) -> IndexDraft:
-    """Return an index that can be: paths once, files in the order of their frames, no hash of what is not there."""
+    """Return a possible index: paths once, files in the order of their frames, only hashes of existing files."""
     index = IndexDraft()
     index.placeholders = draw(st.lists(prefixes, max_size=3))
     sizes = draw(st.lists(st.integers(0, FRAME_LIMIT), min_size=1, max_size=4))
@@ -109,7 +109,7 @@ def places(value: object) -> list[list[object]]:
 
 @given(st.data(), st.sampled_from([place for place in places(FIELDS) if place]))
 def test_manifest_with_one_value_altered(data: st.DataObject, place: list[object]) -> None:
-    """Whatever is taken is safe to use: nothing but an error of ours comes of it."""
+    """An accepted index is safe to use: only errors of ours are raised."""
     fields = copy.deepcopy(FIELDS)
     *way, last = place
     inner: Any = fields

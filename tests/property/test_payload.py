@@ -1,4 +1,4 @@
-"""Whatever files an archive is made of, a host reads, unpacks, verifies and repairs them as they were."""
+"""A host reads, unpacks, verifies and repairs an archive of any files: they are as they were."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.relocation import of_hashes
 from coex_bootstrap.tools.check_root import RootCheck
 from coex_bootstrap.unpack.expected import Expected
-from coex_bootstrap.unpack.writer import unpack
+from coex_bootstrap.unpack.write_root import unpack
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from unit.coex_bootstrap.building import make_manifest
 
 from conda_coex.archive import payload, writer
-from conda_coex.archive.carry_over import copy, keep
 from conda_coex.archive.frame_cache import FrameCache
-from conda_coex.archive.manifest import unpacked_size
+from conda_coex.archive.kept_part import copy, keep
+from conda_coex.archive.new_manifest import unpacked_size
 from conda_coex.archive.payload import Payload, make_index
 from conda_coex.archive.read_back import read_back
 from conda_coex.archive.sizes import decode
@@ -39,7 +39,7 @@ SIZES = (0, 1, FRAME - 1, FRAME, FRAME + 1, 2 * FRAME, 2 * FRAME + 1, 3 * FRAME)
 
 @dataclass(frozen=True)
 class Made:
-    """A file as it is drawn: which of a few contents it has, and what is special about it."""
+    """A file as it is drawn: the number of its content, and its special properties."""
 
     size: int
     seed: int
@@ -75,7 +75,7 @@ def content(made: Made, path: str) -> Content:
 
 
 def lay_out(drawn: list[list[Made]]) -> tuple[Layout, dict[bytes, tuple[int, bytes]]]:
-    """Return a layout of these groups, and what each path of the root has to be: mode and content."""
+    """Return a layout of these groups, and the right mode and content for each path of the root."""
     layout, expected, moved = Layout(), {}, []
     for number, group in enumerate(drawn):
         items: list[Content | Link] = []

@@ -1,4 +1,4 @@
-"""Relocation at offsets found by the builder equals what conda's own search and replacement makes of the same bytes."""
+"""Relocation at offsets found by the builder equals conda's own search and replacement in the same bytes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ binary_files = st.lists(strings("\0") | noise, max_size=10).map(b"".join)
 
 
 def relocated(data: bytes, mode: str, prefix: str) -> bytes:
-    """Return what an archive makes of a file: edits found at build time, applied where it unpacks."""
+    """Return a file after its way through an archive: edits found at build time, applied at the place of the root."""
     edits = find_edits(data, PLACEHOLDER, mode)
     kind = mode[:1].encode()
     return apply(parse(kind + b":0:" + write_edits(kind, edits), [HOLDER]), data, prefix.encode())

@@ -1,9 +1,8 @@
 """Build the test bed: a base environment with a real conda, and local channels of real packages.
 
-``python3 tests/testbed`` makes ``.testbed/`` or brings it up to date; ``layout`` names what is in
-it.  The base environment (``base``) is made by whatever Python runs this; all packages are then
-built in it (``channel``), one module ``*_package(s)`` for each group of packages, and kept until
-their sources change.
+``python3 tests/testbed`` makes ``.testbed/`` or brings it up to date; ``layout`` names its parts.  The base environment
+(``base``) is made by the Python that runs this; all packages are then built in it (``channel``), one module
+``*_package(s)`` for each group of packages, and kept until their sources change.
 
 To look at it by hand::
 

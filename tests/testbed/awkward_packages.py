@@ -43,7 +43,7 @@ def build(workshop: Workshop) -> Iterator[Package]:
     yield _files(workshop)
     yield _shebangs(workshop)
 
-    # conda replaces absolute links with what they point to.
+    # conda replaces absolute links by the files that they point to.
     absolute = workshop.noarch("absolute-links")
     absolute.link("share/absolute/passwd", "/etc/passwd")
     absolute.text("share/absolute/plain.txt", "plain\n")

@@ -43,7 +43,7 @@ envs_dirs: [{envs}]
 
 
 def prepare_base(layout: Layout, interpreter: Path) -> None:
-    """Make the base environment, unless it is what would be made."""
+    """Make the base environment, unless it is up to date."""
     stamp = layout.base / "testbed-stamp"
     requirements = SOURCES / "requirements.txt"
     value = digest(requirements, Path(__file__), str(interpreter), str(layout.root))
@@ -102,7 +102,7 @@ def _install_conda(layout: Layout) -> None:
     shutil.rmtree(vendored)
     for source in package.rglob("*.py"):
         _restore_names(source)
-    # pip compiles what it installs; conda starts in a third of the time with this
+    # pip compiles the packages; conda starts in a third of the time with this
     subprocess.run([str(layout.python), "-m", "compileall", "-q", str(package)], check=False)
 
 

@@ -42,6 +42,6 @@ def prepare_plugin_channel(layout: Layout) -> Path:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """Return the environment without what leads Python and conda elsewhere."""
+    """Return the environment without variables that lead Python and conda elsewhere."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA", "PYTHON", "_CE_"))}
     return {**kept, **more}

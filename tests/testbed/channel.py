@@ -38,7 +38,7 @@ _COMPRESSION_LEVEL = 3
 
 
 def build_group(layout: Layout, group: str) -> bool:
-    """Build the packages of one module, unless they are what would be built."""
+    """Build the packages of one module, unless they are up to date."""
     directory = layout.built / group
     value = _stamp(group)
     if is_fresh(directory / "stamp", value):
@@ -71,7 +71,7 @@ def _archive(package: Package, directory: Path) -> None:
 
 
 def _forget(layout: Layout, dist: str) -> None:
-    """Drop what conda has cached of a package's former build."""
+    """Remove a package's former build from conda's cache."""
     for path in layout.pkgs.glob(f"{dist}*"):
         if path.is_dir():
             shutil.rmtree(path)
@@ -104,7 +104,7 @@ def truncate(file: Path) -> None:
 
 
 def build_channels(layout: Layout) -> None:
-    """Build what changed, then index both channels."""
+    """Build changed packages, then index both channels."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         results = [pool.submit(build_group, layout, group) for group in (*GOOD, *BAD)]
         for result in results:

@@ -30,7 +30,7 @@ def demonstrate(layout: Layout, directory: Path) -> None:
     _run([*create, "--entrypoint", "python", "-o", "python.coex"], directory, conda)
     _run(["ls", "-lh", "report.coex", "python.coex"], directory, conda)
 
-    # Nothing of the build: an empty store, and only the system's own programs.
+    # An environment without the build: an empty store, and only the system's own programs.
     host = {"PATH": "/usr/bin:/bin", "HOME": str(directory), "COEX_ROOT": str(directory / "store")}
     print("# the first start unpacks, the second does not", flush=True)
     for _ in range(2):

@@ -1,6 +1,6 @@
 """Starts of an archive with a flipped bit, or cut short: each runs as ever, or says in one line why it does not.
 
-Most are starts in a process that has the bootstrap loaded already, which is forked: what they read is the file. The
+Most are starts in a process that has the bootstrap loaded already, which is forked: they read only the file. The
 others are real ones, by the shell and by Pythons, which run the altered code too.
 """
 
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ERROR = 125  # of a start that ended before the entry point ran
-SHELL = "its shell"  # what reads the first lines
-# What a Python reads of a file that it is given before any code of ours can look at it.
+SHELL = "its shell"  # programs that read the first lines
+# The parts of a file that a Python reads before any code of ours can check it.
 BY_PYTHON = (SHELL, "__main__.py", "directory", "end", "middle")
 REAL = 40  # of so many starts one is not in a copy of this process
 
 
 @dataclass(frozen=True)
 class Damage:
-    """One altered copy of an archive: what was done, and in which part of the file."""
+    """One altered copy of an archive: the change, and the part of the file."""
 
     what: str
     part: str
@@ -50,7 +50,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a start came to."""
+    """The outcome of a start."""
 
     status: int
     out: str
@@ -58,7 +58,7 @@ class Outcome:
 
 
 class Flipper:
-    """Alters one archive and starts what comes of it in a store of its own; everything is counted in `counts`."""
+    """Alters one archive and starts the result in a store of its own; everything is counted in `counts`."""
 
     def __init__(self, archive: Path, directory: Path, seed: int) -> None:
         self.data, self.parts = archive.read_bytes(), parts(archive)
@@ -117,13 +117,13 @@ class Flipper:
             status = run.main(os.fsencode(self.file), [])
             sys.stderr.flush()
             os._exit(status)
-        except BaseException:  # whatever it is, its text is the outcome
+        except BaseException:  # of any class: its text is the outcome
             os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(1)
 
     def verify(self, damage: Damage) -> None:
-        """Look at it as `verify` does: whatever is altered is reported."""
+        """Check it as `verify` does: every change is reported."""
         self.file.write_bytes(damage.data)
         try:
             with closing(Examined(os.fsencode(self.file))) as archive:
@@ -155,7 +155,7 @@ class Flipper:
             shutil.rmtree(path)
 
     def judge(self, damage: Damage, outcome: Outcome, *, ours: bool = True) -> None:
-        """Count a start; `ours` whether the code that is to notice is not what was altered."""
+        """Count a start; `ours` whether the changed bytes are not in the code that has to notice."""
         self.counts.starts += 1
         self.counts.faults += 1
         right = (outcome.status, outcome.out, outcome.said) == (0, self.expected, "")
@@ -171,7 +171,10 @@ class Flipper:
 
 
 def parts(archive: Path) -> dict[str, tuple[int, int]]:
-    """Return where the parts of an archive begin and end: prelude, frames, members of the tail, what is about them."""
+    """Return the beginnings and ends of the parts of an archive.
+
+    Prelude, frames, members of the tail, and their surroundings.
+    """
     with closing(Archive(os.fsencode(archive))) as opened:
         prelude, payload = opened.manifest.prelude, opened.manifest.payload
         frames = {

@@ -47,7 +47,7 @@ def install_pytest(layout: Layout, host: hosts.HostPython) -> Path:
 
 
 def run_tests(layout: Layout, host: hosts.HostPython, arguments: list[str]) -> bool:
-    """Run the bootstrap's tests under this Python, show what they print, and say whether they passed."""
+    """Run the bootstrap's tests under this Python, show their output, and return whether they passed."""
     modules = install_pytest(layout, host)
     # Only the bootstrap's own configuration: the repository's is not for old Pythons.
     command = [str(host.executable), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 LOGS = REPOSITORY / "build" / "lanes"
 TYPED = ("conda_coex", "bootstrap", "tests/testbed", "benchmarks", "noxfile.py")
-NICE = ("nice", "-n", "5")  # the first lane is the longest: the others take what it leaves of the machine
+NICE = ("nice", "-n", "5")  # the first lane is the longest: the others take the rest of the machine
 
 PYTHON = (sys.executable, "-m")
 PYTEST = (*PYTHON, "pytest")
 # Each run of pytest keeps the directories of the last three alone: those that go on beside others have their own.
 SCRATCH = "--basetemp=SCRATCH/t"
-# Of the unit tests alone: it makes each build of the others take half as long again.
+# Only of the unit tests: it makes each build of the others take half as long again.
 MEASURED = (*PYTHON, "coverage", "run", "-m", "pytest", "-q", SCRATCH)
 BUILDER_TESTS, BOOTSTRAP_TESTS = "tests/unit/conda_coex", "tests/unit/coex_bootstrap"
 BUILDER = ("unit tests of the builder", (*MEASURED, BUILDER_TESTS))
@@ -38,7 +38,7 @@ TYPES = ("types", (*PYTHON, "mypy", "--strict", "--exclude=/demo/", *TYPED))
 
 @dataclass
 class Lane:
-    """Commands that run one after another, whatever becomes of those before."""
+    """Commands that run one after another, also if earlier ones fail."""
 
     name: str
     steps: Sequence[tuple[str, Sequence[str]]]
@@ -76,7 +76,7 @@ def fast() -> list[Lane]:
 
 
 def run_lanes(lanes: Sequence[Lane], show: Callable[[str], object] = print) -> list[str]:
-    """Run lanes at the same time, show the first at once and the others when it is done; return what failed."""
+    """Run lanes at the same time, show the first at once and the others when it is done; return the failed commands."""
     LOGS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(len(lanes)) as pool:
         running = [pool.submit(lane.run, shown=not number) for number, lane in enumerate(lanes)]
@@ -89,7 +89,7 @@ def run_lanes(lanes: Sequence[Lane], show: Callable[[str], object] = print) -> l
 
 def run_measured(lanes: Sequence[Lane]) -> list[str]:
     """Run lanes, and report how much of the code their unit tests reach, which may not sink (see pyproject.toml)."""
-    subprocess.run([*COVERAGE, "erase"], cwd=REPOSITORY, check=True)  # what a run that was ended has left
+    subprocess.run([*COVERAGE, "erase"], cwd=REPOSITORY, check=True)  # the leftovers of a run that was ended
     failed = run_lanes(lanes)
     report = Lane("coverage", [("combine", (*COVERAGE, "combine", "-q")), ("coverage", (*COVERAGE, "report"))])
     report.run(shown=True)

@@ -56,7 +56,7 @@ class Layout:
 
     @property
     def plugin_channel(self) -> Path:
-        """The channel in which the recipe of this project finds what it asks for."""
+        """The channel in which the recipe of this project finds its packages."""
         return self.root / "plugin-channel"
 
     @property
@@ -91,5 +91,5 @@ class Layout:
 
     @property
     def hosts(self) -> Path:
-        """What the bootstrap's tests need, by host Python."""
+        """The packages that the bootstrap's tests need, by host Python."""
         return self.root / "hosts"

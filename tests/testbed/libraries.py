@@ -22,7 +22,7 @@ _LDD_LINE = re.compile(r"\s*(\S+) => (/\S+)")
 
 
 def bundle(package: Package, binaries: list[Path]) -> None:
-    """Copy what the binaries are linked with into lib/, and make them all look there."""
+    """Copy the libraries of the binaries into lib/, and make them all look there."""
     directory = package.root / "lib"
     bundled = []
     for soname, source in sorted(_needed(binaries).items()):

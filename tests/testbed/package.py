@@ -24,7 +24,7 @@ ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 
 
 class Package:
-    """One package: files are added to it, then ``seal`` writes what conda wants to know."""
+    """One package: files are added to it, then ``seal`` writes the metadata for conda."""
 
     extension = ".conda"
 
@@ -52,7 +52,7 @@ class Package:
 
     @property
     def filename(self) -> str:
-        """What the package's archive is called."""
+        """The file name of the package's archive."""
         return f"{self.root.name}{self.extension}"
 
     def data(self, path: str, content: bytes, mode: int = 0o644) -> Path:

@@ -1,6 +1,6 @@
 """Make a channel in which this project's recipe finds all that it asks for: runs in the base environment.
 
-conda itself is packaged as the base environment has it, and the distributions that it, the recipe and the
+conda itself is packaged from the base environment, and the distributions that it, the recipe and the
 recipe's tests need as pip resolves them.
 """
 
@@ -23,13 +23,13 @@ from testbed.stamps import digest, is_fresh
 from testbed.wheel_package import CONSOLE_SCRIPT, conda_name, finish, lay_out
 from testbed.workshop import Workshop
 
-# What the recipe needs beside what conda needs; hatchling is for the build.
+# Packages that the recipe needs and conda does not; hatchling is for the build.
 WANTED = ("hatchling", "pip", "setuptools")
 OTHERS = ("python_package", "zstd_package")  # groups of the test bed's own channel
 
 
 def build(layout: Layout) -> None:
-    """Make the channel, unless it is what would be made."""
+    """Make the channel, unless it is up to date."""
     requirements = SOURCES / "requirements.txt"
     stamp = layout.plugin_channel / "stamp"
     sources = [Path(__file__), SOURCES / "wheel_package.py", requirements, REPOSITORY / "pyproject.toml"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def prepare(
     directory: Path | None = None, python: str | None = None, *, channels: bool = True
 ) -> Layout:
-    """Make what is missing or outdated, and return where everything is."""
+    """Make missing and outdated parts, and return the places of all parts."""
     layout = Layout(directory.resolve()) if directory else Layout.default()
     with locked(layout.root / "lock"):
         base.prepare_base(layout, interpreter.choose(python))

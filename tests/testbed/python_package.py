@@ -124,7 +124,7 @@ def _add_placeholders(package: Package, stdlib: Path) -> None:
     version = sysconfig.get_config_var("py_version_short")
     content = _PKGCONFIG.format(prefix=PLACEHOLDER, version=version, name=stdlib.name)
     package.text(f"lib/pkgconfig/python-{version}.pc", content)
-    # Where time zones come from stays: the system's, not the prefix.
+    # The directory of time zones stays the system's, not the prefix.
     prefix = re.compile(
         rf"((?<=-[LI])|(?<![\w./-])){re.escape(sys.base_prefix)}(?![\w.-])(?!/(share/)?(lib/)?zoneinfo)"
     )

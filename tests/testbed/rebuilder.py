@@ -27,7 +27,7 @@ FORGOTTEN = ("CONDA", "PYTHON", "_CE_", "XDG_")  # settings of the caller
 
 
 class Rebuilder:
-    """Builds `out.coex` in a directory, again and again; what happens is counted in `counts`."""
+    """Builds `out.coex` in a directory, again and again; the outcomes are counted in `counts`."""
 
     def __init__(self, layout: Layout, directory: Path, seed: int) -> None:
         self.layout, self.directory, self.channel = layout, directory, layout.channel
@@ -58,7 +58,7 @@ class Rebuilder:
         subprocess.run(command, env=usual, check=True, capture_output=True)
 
     def measure(self) -> None:
-        """Build once undisturbed, with no frames kept: what it makes is right, and how long that takes is known."""
+        """Build once undisturbed, with no frames kept: the archive is right, and the time that it takes is known."""
         began = time.monotonic()
         process = self.popen()
         said, _ = process.communicate(timeout=HANG)

@@ -29,7 +29,7 @@ def prepare_sphinx(layout: Layout) -> Path:
 
 
 def build(layout: Layout, output: Path) -> bool:
-    """Build the site anew, every warning an error, and return whether that went well."""
+    """Build the site from nothing, every warning an error, and return whether that went well."""
     paths = [prepare_sphinx(layout), REPOSITORY, REPOSITORY / "bootstrap"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     command = [str(layout.python), "-m", "sphinx", "-W", "--keep-going", "-E", "-q", "-b", "html"]

@@ -1,4 +1,4 @@
-"""Tell whether something built before is still what its inputs make."""
+"""Find out whether something that was built before is up to date with its inputs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Disturb starts and builds for as long as a person wants: ``python -m testbed.stress --seed 1 --seconds 600``.
 
-Disturbances are followed by a start that must succeed, kills at times by another kill. The last line
-counts what happened.
+Disturbances are followed by a start that must succeed, kills at times by another kill. The last line counts the
+outcomes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def make_archive(directory: Path) -> Path:
 
 def kill(survivor: Survivor) -> None:
     """Kill a first start, or part of it."""
-    survivor.clear()  # of what is ready, not of what killed ones left
+    survivor.clear()  # of ready roots, not of leftovers of killed starts
     survivor.kill()
 
 
@@ -133,7 +133,7 @@ def disturb(survivor: Survivor, enough: Callable[[], bool], faults: tuple[Callab
     while not enough() and not survivor.counts.wrong and not survivor.counts.hangs:
         fault = survivor.random.choice(faults)
         fault(survivor)
-        if fault is not kill or survivor.random.random() < 0.5:  # some are killed on what the killed have left
+        if fault is not kill or survivor.random.random() < 0.5:  # some are killed at the leftovers of killed ones
             survivor.start()
 
 
@@ -182,9 +182,9 @@ def others(survivor: Survivor, directory: Path, seed: int) -> tuple[Callable[[Su
 
 
 def finish(survivor: Survivor, owner: str) -> None:
-    """Look at what is left after all that: nothing in the store but a root, and no process."""
+    """Check the leftovers after all faults: only a root in the store, and no process."""
     for path in survivor.store.glob("*.gone-*"):
-        os.utime(path, (1, 1))  # what was ready stays a day
+        os.utime(path, (1, 1))  # a root that was ready stays a day
     left = survivor.left()
     if left:
         survivor.counts.wrong.append(f"left behind: {', '.join(left)}")

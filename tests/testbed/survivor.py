@@ -21,7 +21,7 @@ HANG = 120  # seconds after which a start counts as hanging: far more than it ta
 FILES = 40
 BIG = 5 << 20  # bytes of a file that several frames hold, so that workers share
 
-# Reads every byte of the app and what the post-link script made last, and is told by activation that it ran.
+# Reads every byte of the app and the last file of the post-link script, and a variable that activation sets.
 WHOLE = """\
 #!/bin/sh
 cd "$COEX_APP/data" || exit 9
@@ -45,7 +45,7 @@ def write_app(directory: Path, seed: int = 0) -> tuple[str, ...]:
 
 @dataclass
 class Counts:
-    """What happened in a run of faults."""
+    """The outcomes of a run of faults."""
 
     starts: int = 0
     builds: int = 0
@@ -76,7 +76,7 @@ class Survivor:
         self.duration = 0.0
 
     def measure(self) -> None:
-        """Start it once undisturbed: what it prints is right, and how long that takes is known."""
+        """Start it once undisturbed: its output is right, and the time that it takes is known."""
         began = time.monotonic()
         process = self.popen()
         self.expected, said = process.communicate(timeout=HANG)
@@ -199,7 +199,7 @@ class Survivor:
             self.counts.wrong.append(f"{what}: printed {out!r}, said {said!r}")
 
     def left(self) -> list[str]:
-        """Return what is in the store besides a root, after a first start that could clean up."""
+        """Return the names in the store besides a root, after a first start that could clean up."""
         self.clear()
         self.start()
         return sorted(path.name for path in self.store.iterdir() if path not in self.roots())

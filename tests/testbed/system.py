@@ -1,4 +1,4 @@
-"""Install what only the system's package manager has, on a CI machine."""
+"""Install programs that only the system's package manager has, on a CI machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 def install_missing() -> list[str]:
-    """Return the commands that are missing, after installing what may be installed."""
+    """Return the commands that are missing, after installing those that may be installed."""
     missing = _missing()
     allowed = os.environ.get("CI") == "true" and os.geteuid() == 0 and shutil.which("apt-get")
     if missing and allowed:

@@ -30,7 +30,7 @@ _SCHEMES = {"purelib": None, "platlib": None, "data": ".", "headers": "include",
 
 
 def lay_out(workshop: Workshop, wheel: Path) -> tuple[Package, Message]:
-    """Return a package of a wheel's files as conda would have them installed, and the wheel's metadata."""
+    """Return a package of a wheel's files, at the paths that conda wants, and the wheel's metadata."""
     unpacked = workshop.directory / "wheel"
     wheels.unpack(wheel, unpacked)
     (dist_info,) = unpacked.glob("*.dist-info")
@@ -65,7 +65,7 @@ def finish(package: Package, directory: Path) -> Path:
 
 
 def conda_name(name: str) -> str:
-    """Return what conda-forge calls a distribution."""
+    """Return the name that conda-forge has for a distribution."""
     return name.lower().replace("_", "-")
 
 

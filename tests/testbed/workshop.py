@@ -1,4 +1,4 @@
-"""Where the packages of one group are built, and for what."""
+"""The directory and the tools with which the packages of one group are built."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Workshop:
-    """Makes empty packages, and what goes into them."""
+    """Makes empty packages, and files for them."""
 
     directory: Path
     downloads: Path
@@ -32,7 +32,7 @@ class Workshop:
 
     @property
     def python_name(self) -> str:
-        """What the packaged Python's executable and library directory are called."""
+        """The names of the packaged Python's executable and library directory."""
         return f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
     @property

@@ -7,7 +7,9 @@ from stat import S_ISDIR, S_ISREG
 
 from ..base import compat
 from ..base.errors import ArchiveDamaged, ArchiveUnreadable, CoexError
-from . import manifest as form
+from .manifest import (
+    INDEX, MAIN, MANIFEST, PACKAGE, PRELUDE, PYTHON, SEAL_SIZE, digest, fill_prelude, load_manifest, python_id, python_mark,
+)
 from .index import load_index
 from .index_check import check_sizes
 from .tail import read_tail
@@ -60,12 +62,12 @@ class Archive(object):
         # type: () -> None
         self._check_beginning()
         self.members, self.tail_size = read_tail(self.stream)
-        for name in (form.MANIFEST, form.INDEX, form.PACKAGE + "/" + form.PRELUDE):
+        for name in (MANIFEST, INDEX, PACKAGE + "/" + PRELUDE):
             if name not in self.members:
                 raise ArchiveDamaged("it has no member %s" % name)
-        self.manifest = form.load_manifest(self.members[form.MANIFEST])
-        others = dict((n, data) for n, data in self.members.items() if n != form.MANIFEST)
-        if form.digest(self.manifest, others) != self.manifest.digest:
+        self.manifest = load_manifest(self.members[MANIFEST])
+        others = dict((n, data) for n, data in self.members.items() if n != MANIFEST)
+        if digest(self.manifest, others) != self.manifest.digest:
             raise ArchiveDamaged("its content differs from its digest")
         self._check_python()
         self._index = None  # type: Optional[Index]
@@ -81,25 +83,25 @@ class Archive(object):
         # type: () -> None
         """Compare the sum of the sizes: a byte more or less in the payload moves every frame."""
         size = os.fstat(self.stream.fileno()).st_size
-        if self.manifest.prelude + self.manifest.payload + form.SEAL_SIZE + self.tail_size != size:
+        if self.manifest.prelude + self.manifest.payload + SEAL_SIZE + self.tail_size != size:
             raise ArchiveDamaged("it has another size than it says")
 
     def _check_python(self):
         # type: () -> None
         """Compare the manifest with the Python that the archive carries, if it does."""
-        described, data = self.manifest.python, self.members.get(form.PYTHON)
+        described, data = self.manifest.python, self.members.get(PYTHON)
         if described is None and data is None:
             return
-        if described is None or data is None or described["id"] != form.python_id(data):
+        if described is None or data is None or described["id"] != python_id(data):
             raise ArchiveDamaged("its Python is not the one that its manifest names")
-        if form.MAIN not in self.members:
-            raise ArchiveDamaged("it has no member %s" % form.MAIN)
+        if MAIN not in self.members:
+            raise ArchiveDamaged("it has no member %s" % MAIN)
 
     def _check_prelude(self):
         # type: () -> None
-        text = self.members[form.PACKAGE + "/" + form.PRELUDE]
-        mark = form.python_mark(self.manifest, self.members)
-        prelude = form.fill_prelude(text, self.manifest.root_name, self.manifest.platform, mark)
+        text = self.members[PACKAGE + "/" + PRELUDE]
+        mark = python_mark(self.manifest, self.members)
+        prelude = fill_prelude(text, self.manifest.root_name, self.manifest.platform, mark)
         if compat.read_at(self.stream, 0, self.manifest.prelude) != prelude:
             raise ArchiveDamaged("its first lines were altered")
 
@@ -109,7 +111,7 @@ class Archive(object):
         """The index, read and checked at the first use; raises ArchiveDamaged and FormatUnknown."""
         if self._index is None:
             try:
-                index = load_index(self.members[form.INDEX])
+                index = load_index(self.members[INDEX])
                 check_sizes(index, self.manifest.payload, self.manifest.unpacked)
             except CoexError as error:
                 error.path = self.path

@@ -18,9 +18,9 @@ from ..store.claim import Claim
 from ..store.directory import Directory
 from ..store.ladder import find_ready, passed_over, reason, stores
 from ..unpack.decoder import load_decoder
-from ..unpack.link import LIST, Neighbours
+from ..unpack.link import FRAME_LIST, Neighbours
 from ..unpack.progress import Progress, is_wanted
-from ..unpack.writer import unpack
+from ..unpack.write_root import unpack
 from .finish import Finish
 from .host import check_host
 from .launch import start
@@ -200,7 +200,7 @@ def prepare(archive, root, claim, environ, trace):
         finally:
             progress.stop()
         directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # `cache` reads it
-        directory.write(LIST, neighbours.list())
+        directory.write(FRAME_LIST, neighbours.list())
         if not root.publish(work, claim):
             return False
         trace.done("unpack %d files" % len(archive.index.files))

@@ -7,7 +7,7 @@ from ..base import workers
 from ..base.compat import read_at
 from ..base.errors import ArchiveDamaged, ArchiveUnreadable, CoexError
 from ..base.pipes import nothing
-from ..format import manifest as form
+from ..format.manifest import PYTHON, SEAL_SIZE, python_offset, seal
 from ..format.archive import PRELUDE_START, Archive, unreadable
 
 TYPE_CHECKING = False
@@ -129,10 +129,10 @@ def _check_gaps(archive):
 def _check_python(archive):
     # type: (Archive) -> List[Damage]
     """Return the damage if the carried Python is not at its place for the prelude, which does not read the zip."""
-    if form.PYTHON not in archive.members:
+    if PYTHON not in archive.members:
         return []
-    data = archive.members[form.PYTHON]
-    offset = form.python_offset(archive.manifest, archive.members)
+    data = archive.members[PYTHON]
+    offset = python_offset(archive.manifest, archive.members)
     try:
         if read_at(archive.stream, offset, len(data)) == data:
             return []
@@ -146,11 +146,11 @@ def _check_seal(archive):
     start = archive.manifest.prelude + archive.manifest.payload
     try:
         prelude = read_at(archive.stream, 0, archive.manifest.prelude)
-        sealed = read_at(archive.stream, start, form.SEAL_SIZE)
-        tail = read_at(archive.stream, start + form.SEAL_SIZE, archive.tail_size)
+        sealed = read_at(archive.stream, start, SEAL_SIZE)
+        tail = read_at(archive.stream, start + SEAL_SIZE, archive.tail_size)
     except EnvironmentError as error:
         raise unreadable(error, archive.path)
-    if form.seal(prelude, tail) == sealed:
+    if seal(prelude, tail) == sealed:
         return []
     size = os.fstat(archive.stream.fileno()).st_size - start
     return [damage("tail", "the seal, or a byte that the seal vouches for, was altered", start, size)]

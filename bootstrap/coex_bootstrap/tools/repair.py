@@ -6,7 +6,7 @@ from contextlib import closing
 
 from ..base.compat import one_line, text, utf8, visible
 from ..base.errors import CoexError
-from ..format import manifest as form
+from ..format.manifest import APP, PREFIX, Manifest
 from ..format.archive import Archive
 from ..start.finish import Finish
 from ..store.boot import keep
@@ -108,7 +108,7 @@ def _find(archive, environ):
 def _repair(expected, root, steps, claim):
     # type: (Expected, Root, Finish, Claim) -> Tuple[List[bytes], bool]
     """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
-    places = {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
+    places = {PREFIX: root.path + b"/prefix", APP: root.path + b"/app"}
     found = verify.by_cause(expected, root.path, places, RootCheck(expected, places).differences())[0]
     if not found and root.ready() and _is_current(steps, root):
         return [], False
@@ -149,7 +149,7 @@ def _run_scripts(expected, steps, paths):
 
 
 def _compile(manifest, root, steps, changed):
-    # type: (form.Manifest, Root, Finish, bool) -> List[bytes]
+    # type: (Manifest, Root, Finish, bool) -> List[bytes]
     """Compile the sources that the first start compiled, if the .pyc is missing or the source is in `changed`; return those."""
     before = _uncompiled(manifest, root.path + b"/prefix")
     if not before and not changed:
@@ -159,7 +159,7 @@ def _compile(manifest, root, steps, changed):
 
 
 def _uncompiled(manifest, prefix):
-    # type: (form.Manifest, bytes) -> Set[bytes]
+    # type: (Manifest, bytes) -> Set[bytes]
     """Return the sources that the first start compiled and that have no .pyc file, as Python 2 or 3 names those."""
     found, caches = set(), {}  # type: Set[bytes], Dict[bytes, Set[bytes]]
     for source in map(utf8, manifest.compile["sources"] if manifest.compile else ()):

@@ -21,7 +21,7 @@ from ..store.store import TAG, Store, make_store
 from ..store.trust import distrust
 from ..unpack.decoder import load_decoder
 from ..unpack.progress import Progress
-from ..unpack.writer import unpack
+from ..unpack.write_root import unpack
 from .conda_state import set_variables
 from .output import Outcome, counted, quoted
 from .verb import Verb

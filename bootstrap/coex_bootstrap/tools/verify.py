@@ -7,7 +7,7 @@ from ..base.compat import path_bytes, text, visible
 from ..base.errors import ArchiveDamaged, CoexError, DecoderMissing
 from ..base.pipes import nothing
 from ..base.working_directory import absolute
-from ..format import manifest as form
+from ..format.manifest import APP, PREFIX
 from ..store.refused import looked_at
 from ..store.ladder import find_ready, stores
 from ..unpack.decoder import load_decoder
@@ -87,7 +87,7 @@ def execute(path, options, environ):
         place = None if options.archive and not alone else _places(archive.manifest, options, environ)
         check = None
         if place is not None and decoder is not None:
-            check = RootCheck(Expected(archive, place[1][form.PREFIX], decoder), place[1])
+            check = RootCheck(Expected(archive, place[1][PREFIX], decoder), place[1])
         try:
             beat = progress.beating(nothing) if decoder is not None else nothing
             damages, differences = _check(archive, decoder, check, not alone, beat)
@@ -133,14 +133,14 @@ def _places(manifest, options, environ):
         prefix = absolute(path_bytes(options.prefix))
         if not os.path.isdir(prefix + b"/conda-meta"):
             raise CoexError("no environment is there", prefix)
-        return prefix, {form.PREFIX: prefix}
+        return prefix, {PREFIX: prefix}
     root = find_ready(stores(environ), manifest)
     if root is None and options.root:
         looked = looked_at(stores(environ))
         raise CoexError("it has no root that is ready in " + looked, remedy="start it, or name its store in COEX_ROOT")
     if root is None:
         return None
-    return root.path, {form.PREFIX: root.path + b"/prefix", form.APP: root.path + b"/app"}
+    return root.path, {PREFIX: root.path + b"/prefix", APP: root.path + b"/app"}
 
 
 def check_root(check, path, found):
@@ -175,9 +175,9 @@ def _is_set_by_unpack(expected, difference, places):
     # type: (Expected, Difference, Dict[bytes, bytes]) -> bool
     """Return whether a file differs only in the archive's own variables, which `unpack -p` put there for conda."""
     baked = expected.archive.manifest.env
-    if difference != (ALTERED, b"prefix/" + STATE) or not baked or form.APP in places:
+    if difference != (ALTERED, b"prefix/" + STATE) or not baked or APP in places:
         return False
-    with open(places[form.PREFIX] + b"/" + STATE, "rb") as stream:
+    with open(places[PREFIX] + b"/" + STATE, "rb") as stream:
         return differ_only_in(baked, expected.content_of(b"prefix/" + STATE), stream.read())
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..format.archive import Archive
     from ..format.index import Files, Index
 
-LIST = b"frames"
+FRAME_LIST = b"frames"
 MARK_SIZE = 32  # bytes
 MOST = 1 << 19  # marks of a list that is read
 COPY = b"COEX_COPY"  # the variable with which every file is written
@@ -214,7 +214,7 @@ def _ready_roots(path):
 def _read_list(root):
     # type: (bytes) -> Set[bytes]
     try:
-        with open(root + b"/" + LIST, "rb") as stream:
+        with open(root + b"/" + FRAME_LIST, "rb") as stream:
             data = stream.read(MARK_SIZE * MOST)
     except EnvironmentError:
         return set()

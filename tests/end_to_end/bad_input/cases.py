@@ -1,4 +1,4 @@
-"""Commands that must be refused, and what every refusal has in common."""
+"""Commands that must be refused, and the properties that all refusals share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CREATE = ("create", "-y", "-q", "-o", OUTPUT, "--override-channels")
 GOOD = (*CREATE, "-c", "{channel}")
 CPROG = (*GOOD, "--package", "cprog")
 RUN = ("--entrypoint", "cprog")
-# Root without the right to read and write what its mode forbids: a user like any other.
+# Root without the right to ignore modes: a user like any other.
 POWERLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.getuid() == 0 else ()
 FORGOTTEN = ("CONDA", "PYTHON", "_CE_", "XDG_")  # settings of the caller
 REPORTS = ("Traceback", "ERROR REPORT", "unexpected error")
@@ -30,7 +30,7 @@ REPORTS = ("Traceback", "ERROR REPORT", "unexpected error")
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A command after `conda coex` and what its error says; `prepare` fills the directory in which it runs."""
+    """A command after `conda coex` and the text of its error; `prepare` fills the directory in which it runs."""
 
     id: str
     arguments: tuple[str, ...]
@@ -47,7 +47,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command printed, and the files before and after."""
+    """The output of a command, and the files before and after."""
 
     done: subprocess.CompletedProcess[str]
     before: dict[str, object]
@@ -71,7 +71,7 @@ class Bench:
     archive: Path
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return what conda runs in: its own settings, and a package cache that is filled by these tests alone."""
+        """Return the environment of conda: its own settings, and a package cache that only these tests fill."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(FORGOTTEN)}
         own = {
             "HOME": str(self.scratch),
@@ -88,7 +88,7 @@ class Bench:
         return [str(self.testbed.conda), "coex", *(argument.format(**places) for argument in arguments)]
 
     def inspect(self, archive: Path) -> dict[str, Any]:
-        """Return what `inspect` says of an archive, which it must find complete."""
+        """Return the output of `inspect` on an archive, which it must find complete."""
         command = self.command(("inspect", str(archive), "--json"), archive.parent)
         done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
@@ -117,7 +117,7 @@ class Bench:
 
 
 def snapshot(directory: Path) -> dict[str, object]:
-    """Return what is below a directory: mode and time, and content or target, by name."""
+    """Return the entries below a directory: mode and time, and content or target, by name."""
     found: dict[str, object] = {}
     for path in sorted(directory.rglob("*")):
         state = path.lstat()
@@ -136,7 +136,7 @@ def words(text: str) -> str:
 
 
 def assert_refused(case: Case, outcome: Outcome) -> None:
-    """The error says what it should, conda calls it no defect, and no file came, went or changed."""
+    """The error has the expected text, conda does not report a defect, and no file came, went or changed."""
     done = outcome.done
     said = f"{done.args}\n{done.stdout}\n{done.stderr}"
     assert done.returncode == case.status, said

@@ -1,4 +1,4 @@
-"""What the tests of bad input share: a bench to run commands on, and their outcomes, made on all cores at once."""
+"""Fixtures for bad input: a bench to run commands on, and their outcomes, made on all cores at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def bench(testbed: Layout, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def outcomes(
     request: pytest.FixtureRequest, bench: Bench, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[Case, Future[Outcome]]]:
-    """Return what came of every chosen case of the module, or will."""
+    """Return the outcomes of all chosen cases of the module, which may be to come."""
     chosen = [
         item.callspec.params["case"]
         for item in request.session.items

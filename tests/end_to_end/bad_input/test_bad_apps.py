@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def files(**contents: str) -> Callable[[Path], None]:
-    """Return what writes files, the names of which have `_` for a dot."""
+    """Return a function that writes files; their names have `_` for a dot."""
 
     def prepare(work: Path) -> None:
         for name, content in contents.items():
@@ -226,8 +226,8 @@ def test_app_is_refused(case: Case, outcomes: dict[Case, Future[Outcome]]) -> No
     assert_refused(case, outcomes[case].result())
 
 
-def test_repetition_is_no_fault(bench: Bench, work: Path) -> None:
-    """The same file under one name, however often and by whatever path it is given; an older output is left out."""
+def test_repetition_is_allowed(bench: Bench, work: Path) -> None:
+    """The same file under one name, given several times and by several paths; an older output is left out."""
     names = ("notes", "./notes", "data/../notes", "{work}/notes", "data", "data/deep", ".")
     done = bench.run(Case("", (*CPROG, *RUN, *names), "", _fill), work).done
     assert done.returncode == 0, done.stderr

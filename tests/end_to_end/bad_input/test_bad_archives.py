@@ -23,7 +23,7 @@ COPY = "get a fresh copy of the file"
 
 
 def changed(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
-    """Return what makes `x` of the good archive."""
+    """Return a function that makes `x` of the good archive."""
     return lambda work: (work / "x").write_bytes(change((work / OUTPUT).read_bytes()))
 
 

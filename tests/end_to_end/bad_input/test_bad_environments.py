@@ -123,7 +123,7 @@ SPECS = [
 ]
 
 
-UNPRINTED = "invalid name"  # conda itself prints nothing of it with --json
+UNPRINTED = "invalid name"  # conda itself does not print it with --json
 
 
 @pytest.mark.parametrize("case", with_json([*FILES, *SPECS], but=[UNPRINTED]), ids=str)

@@ -1,4 +1,4 @@
-"""Lock files that contradict themselves, are of another platform or version, or pin what is not there."""
+"""Lock files that contradict themselves, are of another platform or version, or pin missing packages."""
 
 from __future__ import annotations
 

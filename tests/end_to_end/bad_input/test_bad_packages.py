@@ -1,4 +1,4 @@
-"""Packages that are not what their records say, or ask for what no package may."""
+"""Packages that differ from their records, or ask for things that no package may have."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def shorten(package: Path) -> None:
 def test_damage_in_the_cache(
     bench: Bench, work: Path, damaged: Path, damage: Callable[[Path], object], says: str
 ) -> None:
-    """What the error advises mends it, done literally, even where an environment has the same files by hard links."""
+    """The advice of the error, done literally, repairs it, also if an environment has the same files by hard links."""
     package = damaged / "cprog-1.0-0"
     os.link(package / "bin/cprog", damaged.parent / "linked")
     damage(package)
@@ -167,7 +167,7 @@ def index_without_name(root: Path) -> None:
 
 
 def make_package(scratch: Path, tamper: Callable[[Path], None] | None = None, extension: str = ".conda") -> Path:
-    """Return a package file that holds what its name says, or not."""
+    """Return a package file with the content of its name, or with another one."""
     from conda_package_handling import api
 
     package = Package(scratch, "noarch", "odd")
@@ -265,7 +265,7 @@ def lead_out(package: Path) -> None:
         pytest.param(lead_out, "bin leads out of the package, and a file lies behind it", id="link"),
     ],
 )
-def test_what_a_package_may_not_hold(
+def test_contents_that_a_package_may_not_hold(
     bench: Bench, work: Path, damaged: Path, harm: Callable[[Path], object], says: str
 ) -> None:
     """Nothing is waited for, and no file of the builder gets in."""

@@ -1,4 +1,4 @@
-"""A build that a signal ends leaves what was there, or a whole archive, and has the status of an interruption."""
+"""A build that a signal ends leaves the old file, or a whole archive, and has the status of an interruption."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOMENTS = 12
 
 @dataclass(frozen=True)
 class Stopped:
-    """A build that was sent a signal: its status, what it printed, and the files that it left."""
+    """A build that was sent a signal: its status, its output, and the files that it left."""
 
     number: int
     status: int

@@ -1,4 +1,4 @@
-"""What the tests of survival share: an archive that tells whether it was whole, in a place that any user can reach."""
+"""Fixtures for survival: an archive that reports whether it is whole, in a place that any user can reach."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def check(builder: Rebuilder) -> None:
 
 
 def test_killed_at_any_moment(measured: Rebuilder, tmp_path: Path) -> None:
-    """Nothing is half-written: of killed builds stays no output, and what they kept makes the same archive."""
+    """Nothing is half-written: killed builds leave no output, and their kept frames make the same archive."""
 
     def kills(seed: int) -> Rebuilder:
         builder = another(measured, tmp_path / str(seed), seed)
@@ -81,7 +81,7 @@ def fetching(testbed: Layout, tmp_path: Path) -> Rebuilder:
 
 @pytest.mark.parametrize("left", ["info/index.json", ""], ids=["index only", "nothing"])
 def test_killed_while_conda_extracts(fetching: Rebuilder, left: str) -> None:
-    """conda extracts in place, and takes for the package what has its index: half of one is never packed."""
+    """conda extracts in place, and takes a directory with the index for the package: half of one is never packed."""
     packages = [path.with_suffix("") for path in fetching.pkgs.glob("*-*.conda")]
     assert len(packages) == 4
     for directory in packages:
@@ -93,7 +93,7 @@ def test_killed_while_conda_extracts(fetching: Rebuilder, left: str) -> None:
 
 
 def test_builds_that_fetch_at_once(fetching: Rebuilder) -> None:
-    """One fetches, the others wait: none sees what another has half extracted."""
+    """One fetches, the others wait: none sees the half-extracted packages of another."""
     for path in fetching.pkgs.iterdir():
         subprocess.run(["rm", "-rf", path], check=True)
     for process in [fetching.popen() for _ in range(4)]:
@@ -113,7 +113,7 @@ def test_two_builds_at_once(builder: Rebuilder) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_frames_that_were_altered(measured: Rebuilder, tmp_path: Path, seed: int) -> None:
-    """A flipped bit of what an earlier build kept is never packed."""
+    """A flipped bit in a kept frame is never packed."""
     builder = another(measured, tmp_path, seed)
     builder.poison()
     builder.build()

@@ -1,4 +1,4 @@
-"""What a caller may leave of a process: closed streams, ignored signals, few descriptors, no more processes."""
+"""Unusual states of the caller's process: closed streams, ignored signals, few descriptors, no processes left."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_standard_input_closed(survivor: Survivor) -> None:
 
 @pytest.mark.parametrize("closed", [(1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)], ids=str)
 def test_streams_closed(survivor: Survivor, closed: tuple[int, ...], tmp_path: Path) -> None:
-    """Nothing else is opened in their place: no file of the root has what was to be printed."""
+    """Nothing else is opened in their place: no file of the root gets the output."""
     environ = {**survivor.environment, "BASH_ENV": "", "COEX_TRACE": "1"}
     seen = []
     for name in ("cold", "warm"):

@@ -1,4 +1,4 @@
-"""A place whose file system does not tell upper from lower case, as macOS and many file servers have it."""
+"""A place whose file system ignores case in names, as on macOS and many file servers."""
 
 from __future__ import annotations
 

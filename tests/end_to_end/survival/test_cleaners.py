@@ -46,13 +46,13 @@ def verify(survivor: Survivor) -> set[str]:
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_what_was_harmed_is_found_and_repaired(survivor: Survivor, harm: str) -> None:
+def test_harmed_files_are_found_and_repaired(survivor: Survivor, harm: str) -> None:
     survivor.start()
     root = only_root(survivor.store)
     assert verify(survivor) == set()
     files = [path for top in ("prefix", "app") for path in (root / top).rglob("*") if path.is_file()]
     files = [path for path in files if not path.is_symlink() and path.stat().st_size]
-    own = {"post-link-count/done.txt"}  # what the post-link script made is not of the archive
+    own = {"post-link-count/done.txt"}  # files of the post-link script are not of the archive
     files = [path for path in files if not str(path).endswith(tuple(own))]
     harmed = random.Random(harm).sample(sorted(files), 6)
     for path in harmed:
@@ -86,7 +86,7 @@ def harm(survivor: Survivor, generator: random.Random) -> None:
 
 
 def test_repair_that_is_killed(survivor: Survivor) -> None:
-    """Whatever it had done by then: the next start, which may make the root anew, runs from a whole one."""
+    """At any moment of the kill: the next start, which may make the root again, runs from a whole one."""
     generator = random.Random(0)
     survivor.start()
     began = time.monotonic()

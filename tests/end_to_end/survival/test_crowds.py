@@ -1,4 +1,4 @@
-"""Many first starts at once: one unpacks, all run; also where locks lie, and on several hosts."""
+"""Many first starts at once: one unpacks, all run; also if locks lie, and on several hosts."""
 
 from __future__ import annotations
 

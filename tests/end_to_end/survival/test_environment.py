@@ -1,4 +1,4 @@
-"""The environment of the entry point, as the reference has it, row by row: the names are read from its table."""
+"""The environment of the entry point, row by row as in the reference: the names are read from its table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import Conda
     from end_to_end.archives import Archive, MakeArchive
 
-SHOW = "#!/bin/sh\ncat /proc/$$/environ\n"  # what the kernel was given for it
+SHOW = "#!/bin/sh\ncat /proc/$$/environ\n"  # the environment that the kernel has for it
 
 
 def row(first: str) -> list[str]:
@@ -56,7 +56,7 @@ def test_removed(show: Archive, store: Path) -> None:
 
 
 def test_removed_with_a_language() -> None:
-    """The rows of the languages name what the activation does (`test_activate.py` has each of them removed)."""
+    """The rows of the languages name the work of the activation (`test_activate.py` has each of them removed)."""
     rows = [row(f"removed, if it has {name}") for name in ("Perl", "Ruby", "node", "Julia", "Lua", "Tcl", "Java")]
     told = {*row("removed, if the environment has R"), *(name for names in rows for name in names)}
     known = {name for _, names in LANGUAGES for name in names.split()}
@@ -64,7 +64,7 @@ def test_removed_with_a_language() -> None:
 
 
 def test_kept_by_the_caller(show: Archive, store: Path, conda: Conda) -> None:
-    """For every start, and for the shell that evaluates what `env` prints."""
+    """For every start, and for the shell that evaluates the output of `env`."""
     mine = {"PYTHONPATH": "/mine", "PYTHONSTARTUP": "/mine", "COEX_KEEP": "R_LIBS,PYTHONPATH"}
     for found in seen(show, store, mine):
         assert (found["PYTHONPATH"], found["COEX_KEEP"]) == ("/mine", mine["COEX_KEEP"])
@@ -122,7 +122,7 @@ def test_kept(show: Archive, store: Path) -> None:
     for found in seen(show, store, mine):
         assert {name: found[name] for name in mine} == mine
         known = {*mine, *row("set"), *row("set, as `conda activate` does"), "HOME", "COEX_ROOT"}
-        demo = {name for name in found if name.startswith("DEMO_")}  # what the package's scripts set
+        demo = {name for name in found if name.startswith("DEMO_")}  # variables of the package's scripts
         assert set(found) == known | demo
 
 

@@ -1,4 +1,4 @@
-"""Any bit flipped, and any part cut away: a start prints what it should, or one line, and never anything else."""
+"""Any bit flipped, and any part cut away: a start prints the right output, or one line, and never anything else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def small(make_archive: MakeArchive) -> Path:
 
 
 def test_2000_damaged_copies(small: Path) -> None:
-    """And each verified: what was altered is always found.
+    """Each is verified: the alteration is always found.
 
     Two processes, as there are hardly fewer cores; the session `stress` does more.
     """

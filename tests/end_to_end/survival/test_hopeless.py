@@ -1,6 +1,7 @@
-"""Places where nothing can be unpacked: the next one serves, or one message says why each was refused and what to set.
+"""Places where nothing can be unpacked.
 
-File systems are mounted in a namespace of each start's own; other users are real.
+The next one serves, or one message has the reason for each refusal and the variable to set. File systems are mounted in
+a namespace of each start's own; other users are real.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from end_to_end.archives import Coex
     from testbed.survivor import Survivor
 
-USER = 54321  # who has no name on this machine
+USER = 54321  # a user id without a name on this machine
 OTHER = 54322
 
 
 @pytest.fixture
 def home(reachable: Path, as_root: None) -> Iterator[Path]:
-    """Return the empty home of a user, which others can read; what the user leaves elsewhere is removed."""
+    """Return the empty home of a user, which others can read; files of the user elsewhere are removed."""
     directory = Path(tempfile.mkdtemp(dir=reachable))
     os.chown(directory, USER, USER)
     directory.chmod(0o755)
@@ -54,7 +55,7 @@ def start(
 
 
 def works(survivor: Survivor, place: Path, *arguments: Any, **env: Any) -> None:
-    """Start twice: it runs, and what it unpacked is in `place`."""
+    """Start twice: it runs, and its unpacked files are in `place`."""
     for _ in range(2):
         done = start(survivor, *arguments, **env)
         assert (done.returncode, done.stdout, done.stderr) == (0, survivor.expected, "")
@@ -63,7 +64,7 @@ def works(survivor: Survivor, place: Path, *arguments: Any, **env: Any) -> None:
 
 
 def refused(survivor: Survivor, *arguments: Any, **env: Any) -> str:
-    """Start where nothing works: one line, which says what to set."""
+    """Start where nothing works: one line, which names the variable to set."""
     done = start(survivor, *arguments, **env)
     assert (done.returncode, done.stdout) == (125, ""), done.stderr
     assert done.stderr.startswith("coex: no place to unpack: "), done.stderr
@@ -102,7 +103,7 @@ def test_umask(survivor: Survivor, home: Path, umask: str) -> None:
     assert [path for path in writable if path.name != "used"] == []
 
 
-# Commands of root that make $STORE hopeless, and what is said of it.
+# Commands of root that make $STORE hopeless, and the message for each.
 HOPELESS = {
     "read-only": ("mount -t tmpfs -o mode=755,ro none $STORE", "on a read-only file system"),
     "noexec": ("mount -t tmpfs -o mode=700,uid=54321,noexec none $STORE", "mounted noexec"),
@@ -168,7 +169,7 @@ def needed(survivor: Survivor) -> int:
 
 
 def test_full_while_unpacking(survivor: Survivor, home: Path, store: Path) -> None:
-    """There is room by the sum of all sizes, but not for what blocks round up: the next place serves."""
+    """There is room by the sum of all sizes, but not by whole blocks: the next place serves."""
     cache = home / ".cache/coex"
     exact = f"mkdir -p {cache} && mount -t tmpfs -o mode=700,uid={USER},size={needed(survivor)} none {cache}"
     works(survivor, temporary()[0], exact, HOME=home)

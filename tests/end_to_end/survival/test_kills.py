@@ -159,7 +159,7 @@ def replace(archive: Path) -> None:
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["removed", "emptied"])
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damaged_root_is_made_again(survivor: Survivor, name: str, harm: Callable[[Path], object]) -> None:
-    """What a cleaner of temporary files takes: a start notices, also many at once."""
+    """A start notices files that a cleaner of temporary files has removed; so do many at once."""
     survivor.start()
     (root,) = survivor.store.iterdir()
     harm(root / name)

@@ -1,4 +1,4 @@
-"""A root in a lower layer of an overlay, as images have them: its directories cannot be renamed."""
+"""A root in a lower layer of an overlay, as in images: its directories cannot be renamed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay;
 
 
 def test_overlay_of_a_user_namespace(layered: Survivor) -> None:
-    """Without `userxattr` no directory beside those of a lower layer can be renamed: the words say what serves."""
+    """Without `userxattr` no directory beside those of a lower layer can be renamed.
+
+    The message names a place that works.
+    """
 
     def run_there(script: str) -> subprocess.CompletedProcess[str]:
         return run(layered, script, "-Urm")

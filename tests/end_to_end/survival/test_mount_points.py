@@ -1,4 +1,7 @@
-"""`unpack -p` into directories that are there: mount points, and below what this user may not write."""
+"""`unpack -p` into directories that are there.
+
+Mount points, and directories below one that this user may not write to.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     from testbed.survivor import Survivor
 
-USER = 54321  # who has no name on this machine
+USER = 54321  # a user id without a name on this machine
 
 
 @pytest.fixture

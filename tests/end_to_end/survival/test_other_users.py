@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import fill_prelude
 from testbed.layout import REPOSITORY
 from unit.coex_bootstrap.building import wait_until
 
@@ -28,7 +28,7 @@ USER, OTHER, TEAM = 54331, 54332, 54333  # two users, and a group that both are 
 NOBODY = 65534  # whom the kernel shows for those who have no number in a user namespace
 NAME = "0" * 24
 SHELLS = (["dash"], ["bash"], ["busybox", "sh"], ["zsh", "--emulate", "sh"], ["zsh"], ["ksh"], ["mksh"], ["yash"])
-PRELUDE, PYTHON = "prelude", "python"  # who decides
+PRELUDE, PYTHON = "prelude", "python"  # the program that decides
 UNSHARE = shutil.which("unshare") or "unshare"
 
 pytestmark = pytest.mark.usefixtures("as_root")
@@ -58,7 +58,7 @@ def become(user: int) -> list[str]:
 
 
 def make(path: Path, owner: int = USER, mode: int = 0o755, group: int | None = None) -> Path:
-    """Make a directory, and what leads to it below root's alone."""
+    """Make a directory; the directories above it belong to root alone."""
     path.mkdir(parents=True, exist_ok=True)
     os.chown(path, owner, owner if group is None else group)
     path.chmod(mode)
@@ -72,7 +72,7 @@ def plant(store: Path, name: str, owner: int = OTHER, says: str = "planted") -> 
     os.chown(root / "start", owner, owner)
 
 
-# What root does before a start, where $HOME and all that is in it belong to USER, and who decides on it.
+# Commands of root before a start, if $HOME and everything in it belong to USER, and the program that decides.
 DEFAULT = {
     "all mine": (":", PRELUDE),
     "cache that is a link": ("put_link $CACHE $USER", PRELUDE),
@@ -167,10 +167,10 @@ class Case:
 
 
 def write_prelude(place: Path) -> Path:
-    """Write a prelude alone: what it does not start it gives to a Python, which finds no archive."""
+    """Write only a prelude: if it does not start the root, it calls a Python, which finds no archive."""
     text = (REPOSITORY / "bootstrap/coex_bootstrap/prelude.sh").read_bytes()
     file = place / "prelude.coex"
-    file.write_bytes(form.fill_prelude(text, NAME.encode(), "linux-64"))
+    file.write_bytes(fill_prelude(text, NAME.encode(), "linux-64"))
     return file
 
 
@@ -288,7 +288,7 @@ def test_prelude_while_a_user_flips_the_store_of_root(shell: list[str], place: P
 def start(
     survivor: Survivor, *prefix: str, user: int = USER, mounts: str = ":", **env: str | Path
 ) -> subprocess.CompletedProcess[str]:
-    """Start the archive as a user, through a `prefix`, below what `mounts`, a command of root, mounts before."""
+    """Start the archive as a user, through a `prefix`, after root has run the command `mounts`."""
     environment = {"PATH": "/usr/bin:/bin", **{name: str(value) for name, value in env.items()}}
     script = f"{mounts} || exit 99\nexec \"$@\""
     command = [UNSHARE, "-m", "sh", "-c", script, "sh", *become(user), *prefix, str(survivor.archive), "x"]
@@ -332,7 +332,7 @@ def test_root_with_the_home_of_a_user(survivor: Survivor, place: Path, home: Pat
     works(survivor, user=0, HOME=home)
     assert len(roots("/tmp/coex-0")) == 1
     for path in (root, root.parent):
-        os.chown(path, 0, 0)  # all of it is root's now, but for the home
+        os.chown(path, 0, 0)  # all of it is root's now, except the home
     os.chown(root / "start", 0, 0)
     works(survivor, user=0, HOME=home)
     empty = make(place / "home" / "empty")
@@ -347,7 +347,7 @@ def test_planted_start(survivor: Survivor, place: Path, home: Path) -> None:
     mend = f"chmod go-w {store} and remove files of others in it"
     assert f"{store}: writable by others (uid 0, gid 0, mode 1777; {mend}); name another" in said
     store.chmod(0o755)
-    works(survivor, user=0, COEX_ROOT=store)  # root does not start what was planted, and puts it aside
+    works(survivor, user=0, COEX_ROOT=store)  # root does not start a planted root, and puts it aside
     works(survivor, COEX_ROOT=store)
 
 
@@ -376,7 +376,7 @@ def test_directories_above(survivor: Survivor, place: Path, home: Path, mode: in
 
 
 def test_a_group_further_up(survivor: Survivor, place: Path, home: Path) -> None:
-    """Who names a directory of one's own in that of a group trusts the group; a default place is for one user alone."""
+    """A user who names an own directory inside a group's trusts the group; a default place is for one user alone."""
     make(place / "x", 0, 0o775, TEAM)
     mine = make(place / "x/mine")
     works(survivor, COEX_ROOT=mine / "store")
@@ -406,7 +406,7 @@ def test_links_on_the_way(survivor: Survivor, place: Path, home: Path) -> None:
     (home / ".cache").symlink_to(elsewhere)
     works(survivor, HOME=home)
     assert len(roots(elsewhere / "coex")) == 1
-    make(place / "disk", 0, 0o777)  # where others can replace what the link leads to
+    make(place / "disk", 0, 0o777)  # others can replace the target of the link there
     shutil.rmtree(elsewhere / "coex")
     works(survivor, HOME=home)
     assert list(elsewhere.iterdir()) == []
@@ -420,7 +420,7 @@ def test_links_on_the_way(survivor: Survivor, place: Path, home: Path) -> None:
 
 
 def test_store_of_another_user(survivor: Survivor, place: Path, home: Path) -> None:
-    """Whoever names it trusts its owner: it serves once that has started the archive; until then, one line."""
+    """A user who names it trusts its owner: it serves after the owner has started the archive; until then, one line."""
     store = make(place / "x/store", OTHER)
     said = refused(survivor, COEX_ROOT=store)
     name = name_of_root(survivor, place)
@@ -433,7 +433,7 @@ def test_store_of_another_user(survivor: Survivor, place: Path, home: Path) -> N
 
 @pytest.mark.parametrize(("maker", "mender"), [(0, USER), (USER, 0)])
 def test_half_made_root_of_another_user(survivor: Survivor, place: Path, home: Path, maker: int, mender: int) -> None:
-    """The owner of a store, and root, make anew what the other one left half-made there."""
+    """The owner of a store, and root, make a root again that the other one left half-made there."""
     store = make(place / "x/store", USER)
     works(survivor, user=maker, COEX_ROOT=store)
     (root,) = roots(store)
@@ -448,7 +448,7 @@ def test_half_made_root_of_another_user(survivor: Survivor, place: Path, home: P
 
 
 def test_in_a_user_namespace(survivor: Survivor, place: Path, home: Path) -> None:
-    """What leads to a home is of nobody there, as in a container of an ordinary user."""
+    """The directories above a home belong to nobody there, as in a container of an ordinary user."""
     probe = subprocess.run([*become(USER), UNSHARE, "-U", "-r", "true"], capture_output=True, check=False)
     if probe.returncode:
         pytest.skip("this machine lets no user make a namespace")
@@ -456,7 +456,7 @@ def test_in_a_user_namespace(survivor: Survivor, place: Path, home: Path) -> Non
     for options in ("-r", "--"):  # as root there, and as nobody
         works(survivor, UNSHARE, "-U", options, mounts=mounts, HOME="/mnt/home/me")
         assert len(roots(home / ".cache/coex")) == 1
-    plant(make(Path(f"/tmp/coex-{NOBODY}"), OTHER), name_of_root(survivor, place))  # of another, who is nobody as well
+    plant(make(Path(f"/tmp/coex-{NOBODY}"), OTHER), name_of_root(survivor, place))  # also seen as nobody
     said = refused(survivor, UNSHARE, "-U", "--")
     assert said.count(f"owned by another user (uid {NOBODY})") == 2
 

@@ -1,4 +1,4 @@
-"""Package caches that others may write: what they put there in the place of kept frames gets into no archive."""
+"""Package caches that others may write to: frames that they put there do not get into an archive."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Build:
         self.cache = work / "pkgs"
 
     def payload(self, caches: str | None = None) -> bytes:
-        """Build, and return what all frames decode to."""
+        """Build, and return the content of all frames."""
         output = self.work / "x.coex"
         command = ("coex", "create", "-q", "-y", "--offline", "--override-channels", *self.channel, "--package", "own")
         env = {"CONDA_PKGS_DIRS": caches or str(self.cache)}
@@ -71,7 +71,7 @@ def build(conda: Conda, testbed: Layout, tmp_path: Path) -> Build:
     return build
 
 
-def test_what_the_user_has_kept_is_used(build: Build) -> None:
+def test_frames_that_the_user_kept_are_used(build: Build) -> None:
     """The adversary's entry is one that a build takes, if nothing says that somebody else has written it."""
     build.poison()
     assert BAD in build.payload()
@@ -99,7 +99,7 @@ def test_a_cache_of_ones_own_beside_a_shared_one(build: Build) -> None:
 
 @pytest.mark.parametrize("change", ["mode", "owner"])
 def test_an_entry_of_others(build: Build, change: str) -> None:
-    """One that somebody left while the directory was open to all is made anew, and used then."""
+    """A file that somebody left while the directory was open to all is made again, and used then."""
     entry = build.poison()
     if change == "mode":
         entry.chmod(0o666)

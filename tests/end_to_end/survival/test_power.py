@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from end_to_end.archives import Coex
 
 MODES = ("data=ordered", "data=writeback")
-# Starts in a file system on a loop device, and takes what has reached the device: a journal of names, without contents.
+# Starts in a file system on a loop device, and takes the content of the device: a journal of names, without contents.
 CRASH = """
 image=$1/image mounted=$1/mounted mode=$2 then=$3
 mount -o "loop,commit=1,$mode" "$image" "$mounted" || exit 99
@@ -71,7 +71,7 @@ def place(tmp_path: Path, as_root: None) -> Path:
     return tmp_path
 
 
-# What a start reads, the scripts, the program, and what it is made of: written before all else, as by chance.
+# The files that a start reads, the scripts, the program and its modules: written before all others, as by chance.
 STARTS = 'cd "$mounted/store"/*; sync start activate.sh prefix/etc/conda/*/* app/whole.sh; cd /; sleep 3'
 
 
@@ -79,7 +79,7 @@ STARTS = 'cd "$mounted/store"/*; sync start activate.sh prefix/etc/conda/*/* app
 @pytest.mark.parametrize("then", ["sleep 3", STARTS], ids=["nothing", "start"])
 @pytest.mark.parametrize("name", ["scripts", "plain"])
 def test_next_boot(archives: dict[str, Path], place: Path, name: str, then: str, mode: str) -> None:
-    """The names are there and the contents are not: the root is made anew, and then is a root as any."""
+    """The names are there and the contents are not: the root is made again, and is then like any other."""
     expected = run(CRASH, archives[name], place, mode, then).stdout
     done = run(BOOT, archives[name], place, mode, TWICE)
     empty, rest = done.stdout.split("\n", 1)
@@ -89,7 +89,7 @@ def test_next_boot(archives: dict[str, Path], place: Path, name: str, then: str,
 
 
 def test_all_was_written(archives: dict[str, Path], place: Path) -> None:
-    """It is looked at once, and stays; where that cannot be written down, it is looked at again."""
+    """It is checked once, and stays; if the result cannot be written, it is checked again."""
     expected = run(CRASH, archives["plain"], place, "data=ordered", 'sync -f "$mounted"').stdout
     full = 'chattr +i "$COEX_ROOT"/*/kept && COEX_TRACE=1 "$0" x; chattr -i "$COEX_ROOT"/*/kept; '
     done = run(BOOT, archives["plain"], place, "data=ordered", full + 'COEX_TRACE=1 "$0" x && ' + TWICE)
@@ -100,14 +100,14 @@ def test_all_was_written(archives: dict[str, Path], place: Path) -> None:
 
 @pytest.mark.parametrize("later", ['touch -d "20 minutes" "$COEX_ROOT"/*/used', 'mount -o remount,ro "$mounted"'])
 def test_nobody_looks(archives: dict[str, Path], place: Path, later: str) -> None:
-    """A root that was used a while after it was made is on the disk; what is read-only cannot be made anew."""
+    """A root that was used a while after it was made is on the disk; a read-only root cannot be made again."""
     expected = run(CRASH, archives["plain"], place, "data=ordered", 'sync -f "$mounted"').stdout
     done = run(BOOT, archives["plain"], place, "data=ordered", f'{later}; COEX_TRACE=1 "$0" x')
     assert (done.stdout, done.stderr) == ("0\n" + expected, "")
 
 
 def test_unpack_to_stay(archives: dict[str, Path], place: Path) -> None:
-    """What `unpack --store` says is ready is on the disk when it says so; so is an environment."""
+    """When `unpack --store` reports success, the root is on the disk; so is an environment."""
     again = 'rm -r "$mounted/store"; export COEX_TOOLS=1; '
     again += '"$0" unpack -p "$mounted/env"; "$0" unpack --store "$mounted/store"'
     expected = run(CRASH, archives["scripts"], place, "data=ordered", f"{{ {again}; }} >&2").stdout

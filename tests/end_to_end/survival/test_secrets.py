@@ -40,7 +40,7 @@ SECRETS = {TOKEN, PASSWORD, HOME, SIGNATURE, *ENVIRONMENT.values()}
 
 
 class Guarded(SimpleHTTPRequestHandler):
-    """Serves a channel below /t/TOKEN/ to who has the password."""
+    """Serves a channel below /t/TOKEN/ to clients with the password."""
 
     def do_GET(self) -> None:
         known = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -76,7 +76,7 @@ def secret_channel(testbed: Layout, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def everything(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the file, its members and what its frames decode to, by name."""
+    """Yield the file, its members and the content of its frames, by name."""
     yield "the file", path.read_bytes()
     with closing(Archive(os.fsencode(path))) as archive:
         yield from archive.members.items()
@@ -85,7 +85,7 @@ def everything(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def configured(home: Path, channel: str, way: str) -> list[str]:
-    """Return the options that name the channel, after writing what of it stands in files of the home directory."""
+    """Return the options that name the channel, after writing its settings in files of the home directory."""
     base, _, name = channel.rpartition("/")
     settings = {
         "alias": {"channel_alias": base},
@@ -103,7 +103,7 @@ def configured(home: Path, channel: str, way: str) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["option", "file", "explicit", "environment", "alias", "custom", "several", "netrc"])
-def test_nothing_of_a_channel_with_a_token(
+def test_no_trace_of_a_channel_with_a_token(
     conda: Conda, secret_channel: str, testbed: Layout, tmp_path: Path, way: str
 ) -> None:
     home = tmp_path / HOME
@@ -139,10 +139,10 @@ def secrets_in(found: dict[str, bytes]) -> list[tuple[str, str]]:
     return [(name, secret) for name, content in found.items() for secret in SECRETS if secret.encode() in content]
 
 
-def test_nothing_of_what_pip_was_given(
+def test_no_trace_of_the_credentials_of_pip(
     conda: Conda, secret_channel: str, channel: tuple[str, ...], tmp_path: Path, store: Path
 ) -> None:
-    """Indexes, links, signed URLs and repositories: names, commits and sums of packages stay, what opens them goes."""
+    """Indexes, links, signed URLs and repositories: names, commits and sums of packages stay, credentials go."""
     home = tmp_path / HOME
     make_project(home / "gamma", "gamma")
     commit = committed(home / "gamma")
@@ -188,8 +188,8 @@ def local(home: Path, way: str) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["URL", "path", "file", "explicit", "environment", "live"])
-def test_nothing_of_a_directory(conda: Conda, testbed: Layout, tmp_path: Path, store: Path, way: str) -> None:
-    """Of channels in the builder's home, only names and sums are in the file: enough to lock and make it again."""
+def test_no_trace_of_a_directory(conda: Conda, testbed: Layout, tmp_path: Path, store: Path, way: str) -> None:
+    """Only names and sums of channels in the builder's home are in the file: enough to lock and make it again."""
     home = tmp_path / HOME
     home.mkdir()
     (home / "chan").symlink_to(testbed.channel)

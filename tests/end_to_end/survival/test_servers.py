@@ -51,7 +51,7 @@ class Node:
         return subprocess.run(command, env={**self.environment, **env}, capture_output=True, text=True, check=False)
 
     def works(self, **env: str) -> str:
-        """Start it, check its result, and return what was said."""
+        """Start it, check its result, and return its messages."""
         done = self.start(**env)
         assert (done.returncode, done.stdout) == (0, self.survivor.expected), done.stderr
         return done.stderr
@@ -116,7 +116,7 @@ def make(path: Path) -> Path:
 
 
 def on_terminal(node: Node, **env: str) -> str:
-    """Return what a first start writes to the terminal that is its standard error."""
+    """Return the output of a first start to the terminal that is its standard error."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [node.survivor.archive, "x"], env={**node.environment, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -43,7 +43,7 @@ def host(request: pytest.FixtureRequest, host_pythons: list[HostPython]) -> Host
 
 
 def places(archive: Path) -> dict[str, tuple[int, int]]:
-    """Return what a start reads of an archive, by its stages: from which byte to which."""
+    """Return the parts of an archive that a start reads, by its stages: the first byte and the last."""
     opened = Archive(os.fsencode(archive))
     start, payload = opened.manifest.prelude, opened.manifest.payload
     size, frames = archive.stat().st_size, opened.index.frames
@@ -70,7 +70,7 @@ def start(
 
 
 def left(store: Path) -> list[str]:
-    """Return what is in the places where a start may unpack, but for a store's own mark."""
+    """Return the files in the places where a start may unpack, without a store's own mark."""
     return [str(path) for path in store.rglob("*") if path.is_file() and path.name != "CACHEDIR.TAG"]
 
 
@@ -125,18 +125,18 @@ CHANGE = """if True:
     sys.path.insert(0, sys.argv[1])
     from coex_bootstrap.base import compat
     from coex_bootstrap.start import run
-    from coex_bootstrap.unpack import writer as unpack
-    prepare = unpack.Writer.prepare
+    from coex_bootstrap.unpack import write_root
+    prepare = write_root.Writer.prepare
     def and_change(self):
         prepare(self)
         exec(os.environ["THEN"])
-    unpack.Writer.prepare = and_change
+    write_root.Writer.prepare = and_change
     sys.exit(run.main(compat.path_bytes(sys.argv[1]), [b"x"]))
 """
 
 
 def test_changed_while_it_is_unpacked(survivor: Survivor, host: HostPython, tmp_path: Path) -> None:
-    """`cp` of a new version writes into the file that is there; who only touches it does no harm."""
+    """`cp` of a new version writes into the existing file; touching it does no harm."""
     archive = tmp_path / "app.coex"
     shutil.copy(survivor.archive, archive)
     stat = archive.stat()
@@ -172,7 +172,7 @@ def test_archive_that_a_mount_hides(survivor: Survivor, host: HostPython, tmp_pa
     assert (done.returncode, done.stderr) == (125, said)
 
 
-# Says where in the device the middle of a file is, and has the pages around it read anew.
+# Says where in the device the middle of a file is, and has the pages around it read again.
 DROP = """if True:
     import fcntl, os, struct, sys
     stream = os.open(sys.argv[1], os.O_RDONLY)

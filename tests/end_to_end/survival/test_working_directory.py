@@ -40,7 +40,10 @@ def place(reachable: Path) -> Iterator[Path]:
 
 
 def run(words: list[str | Path], here: Path, harm: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a directory that `harm`, a shell command, harms first; what shells say of it is left out."""
+    """Run a command in a directory that `harm`, a shell command, harms first.
+
+    Messages of shells about it are left out.
+    """
     command = ["sh", "-c", f'cd "$0" && {harm} && exec "$@"', str(here), *map(str, words)]
     environ = {"PATH": os.environ["PATH"], "HOME": "/", **env}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)

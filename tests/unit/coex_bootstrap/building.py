@@ -8,8 +8,11 @@ import time
 import zipfile
 
 import coex_bootstrap
-from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.index import Directory, File, Frame, IndexDraft, dump_index
+from coex_bootstrap.format.manifest import (
+    FORMAT_VERSION, ID_LENGTH, INDEX, MAIN, MANIFEST, PACKAGE, PRELUDE, PYTHON, Manifest, digest, fill_prelude,
+    python_id, python_mark, seal,
+)
 from coex_bootstrap.start.host import host_platform
 
 TYPE_CHECKING = False
@@ -36,7 +39,7 @@ def raw_frame(content):
 
 def decode_raw(frame, size):
     # type: (bytes, int) -> bytes
-    """Decode what `raw_frame` makes: the decoder of tests that are not about decoders."""
+    """Decode a frame of `raw_frame`: the decoder for tests of other modules."""
     pieces, offset, last = [], len(MAGIC) + 5, 0
     while not last:
         header = struct.unpack("<I", frame[offset : offset + 3] + b"\0")[0]
@@ -89,16 +92,16 @@ def add_frames(index, contents):
 
 
 def make_manifest(**fields):
-    # type: (**Any) -> form.Manifest
+    # type: (**Any) -> Manifest
     """Return a manifest that fits this host, with `fields` replaced."""
     known = {
-        "format": form.FORMAT_VERSION, "digest": "0" * 64, "builder": "tests", "name": "demo", "platform": host_platform(),
+        "format": FORMAT_VERSION, "digest": "0" * 64, "builder": "tests", "name": "demo", "platform": host_platform(),
         "date": 1000000000, "entry_points": [{"name": "demo", "command": [["prefix", "bin/demo"]]}], "packages": [], "env": [],
         "requires": {}, "prefix_limit": None, "libzstd": None, "post_link": [], "compile": None, "prelude": 0,
         "payload": 0, "unpacked": {"files": 0, "bytes": 0}, "reported": [],
     }  # type: Dict[str, Any]
     known.update(fields)
-    return form.Manifest(known)
+    return Manifest(known)
 
 
 def read_bootstrap():
@@ -111,12 +114,12 @@ def read_bootstrap():
             if name.endswith((".py", ".sh")):
                 path = os.path.join(directory, name)
                 with open(path, "rb") as stream:
-                    members[form.PACKAGE + path[len(folder) :]] = stream.read()
-    members[form.MAIN] = members[form.PACKAGE + "/" + form.MAIN]
+                    members[PACKAGE + path[len(folder) :]] = stream.read()
+    members[MAIN] = members[PACKAGE + "/" + MAIN]
     return members
 
 
-CARRIED = read_bootstrap()  # once: tests change what `os` does
+CARRIED = read_bootstrap()  # once: tests replace functions of `os`
 
 
 def bootstrap_members():
@@ -135,7 +138,7 @@ def zip_bytes(members):
 
 
 def write_archive(path, index, contents=(), members=None, **fields):
-    # type: (bytes, IndexDraft, Sequence[bytes], Optional[Dict[str, bytes]], **Any) -> form.Manifest
+    # type: (bytes, IndexDraft, Sequence[bytes], Optional[Dict[str, bytes]], **Any) -> Manifest
     """Write an archive of `index`, whose frames hold `contents`, and return its manifest."""
     payload = b"".join(add_frames(index, contents))
     unpacked = {"files": len(index.files), "bytes": sum(row.size for row in index.files)}
@@ -145,21 +148,21 @@ def write_archive(path, index, contents=(), members=None, **fields):
 
 
 def sign(path, manifest, payload, index, members=None):
-    # type: (bytes, form.Manifest, bytes, bytes, Optional[Dict[str, bytes]]) -> None
-    """Write an archive of these parts, whatever is in them, with the digest that fits."""
+    # type: (bytes, Manifest, bytes, bytes, Optional[Dict[str, bytes]]) -> None
+    """Write an archive of these parts, with any content, and the digest that fits."""
     carried = dict(bootstrap_members(), **(members or {}))
-    carried[form.INDEX] = index
-    text = carried[form.PACKAGE + "/" + form.PRELUDE]
-    manifest.fields["prelude"] = len(form.fill_prelude(text, b"0" * form.ID_LENGTH, manifest.platform))
-    if form.PYTHON in carried:
-        about = {"id": form.python_id(carried[form.PYTHON]), "version": "3.12.0", "size": 1}
+    carried[INDEX] = index
+    text = carried[PACKAGE + "/" + PRELUDE]
+    manifest.fields["prelude"] = len(fill_prelude(text, b"0" * ID_LENGTH, manifest.platform))
+    if PYTHON in carried:
+        about = {"id": python_id(carried[PYTHON]), "version": "3.12.0", "size": 1}
         manifest.fields["python"] = dict(about, **manifest.fields.get("python") or {})
-    manifest.fields["digest"] = form.digest(manifest, carried)
-    carried[form.MANIFEST] = manifest.dumps()
+    manifest.fields["digest"] = digest(manifest, carried)
+    carried[MANIFEST] = manifest.dumps()
     with open(path, "wb") as stream:
-        mark = form.python_mark(manifest, carried)
-        prelude, tail = form.fill_prelude(text, manifest.root_name, manifest.platform, mark), zip_bytes(carried)
-        stream.write(prelude + payload + form.seal(prelude, tail) + tail)
+        mark = python_mark(manifest, carried)
+        prelude, tail = fill_prelude(text, manifest.root_name, manifest.platform, mark), zip_bytes(carried)
+        stream.write(prelude + payload + seal(prelude, tail) + tail)
 
 
 def read(path):

@@ -1,4 +1,4 @@
-"""Give the tests the process of a fresh login shell, whoever started them and however."""
+"""Give the tests the process of a fresh login shell, for any caller."""
 
 import os
 import pwd
@@ -21,7 +21,7 @@ IGNORED = (signal.SIGPIPE, getattr(signal, "SIGXFSZ", None), getattr(signal, "SI
 
 def forget_caller():
     # type: () -> None
-    """Take back what this process has inherited: ignored and blocked signals, its umask, variables."""
+    """Reset the inherited state of this process: ignored and blocked signals, its umask, variables."""
     for number in ignored_signals():
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):

@@ -1,4 +1,4 @@
-"""What the bootstrap's tests share: a directory as the bytes that the bootstrap takes, shells, a clean environment."""
+"""Fixtures of the bootstrap's tests: a directory as bytes, which the bootstrap takes, shells, a clean environment."""
 
 import os
 import subprocess

@@ -34,7 +34,7 @@ def run_copy(environ, work):
 
 def _become(environ, streams, work):
     # type: (Dict[bytes, bytes], Tuple[Any, Any], Callable[[], int]) -> None
-    """Run `work` and end this process, whatever happens: pytest would go on in the copy."""
+    """Run `work` and end this process in any case: pytest would go on in the copy."""
     status = 70
     try:
         os.environ.clear()

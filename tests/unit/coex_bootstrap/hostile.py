@@ -1,4 +1,4 @@
-"""Make hostile archives by a seed: what is in one is altered, and signed again, so that every digest fits."""
+"""Make hostile archives by a seed: parts are altered, and signed again, so that every digest fits."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import random
 import struct
 from collections import OrderedDict, namedtuple
 
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format import manifest as format_manifest
 from coex_bootstrap.format.index import COLUMNS, HEAD, TEXT, Frame, Link, make_columns
 
 from unit.coex_bootstrap.building import PLACEHOLDER, bootstrap_members, file_row, make_index, make_manifest, raw_frame, zip_bytes
@@ -52,7 +52,7 @@ MANIFEST = {
 }  # type: Dict[str, Any]
 
 PYTHON = {"id": u"0" * 24, "version": u"3.12.0", "size": 1}
-# Values for any place in a document; what is between @@ stands for text that no builder writes.
+# Values for any place in a document; a name between @@ stands for text that no builder writes.
 DEEP, LONG = u"@@deep@@", u"@@long@@"
 RAW = {
     DEEP: "[" * 100000, LONG: "9" * 5000, u"@@open@@": '{"a":' * 5000, u"@@bytes@@": "\\ud800",
@@ -178,7 +178,7 @@ def altered_document(generator, document):
 
 def alike(value):
     # type: (Any) -> List[Any]
-    """Return the values that are of the kind of this one: what looks right goes further."""
+    """Return the values of the kind of this one: a value that looks right gets further."""
     if isinstance(value, type(u"")):
         return [value + odd for odd in ODD] + [each for each in VALUES if isinstance(each, type(u""))]
     kinds = [each for each in VALUES if isinstance(each, type(value))]
@@ -232,7 +232,7 @@ def of_rows(name):
 
 def dump(columns):
     # type: (Columns) -> bytes
-    """Return the bytes of an index with these columns, whatever is in them."""
+    """Return the bytes of an index with these columns and any content."""
     pieces = [HEAD + b"1\n"]
     for name, kind in COLUMNS:
         if kind == TEXT:
@@ -244,7 +244,7 @@ def dump(columns):
 
 
 class Hostile(object):
-    """An archive in parts, each of which can be altered: `write` signs what there is."""
+    """An archive in parts, each of which can be altered: `write` signs all parts."""
 
     def __init__(self, seed):
         # type: (int) -> None
@@ -340,35 +340,35 @@ class Hostile(object):
         """Write the archive."""
         index, payload = self._make_index()
         carried = dict(bootstrap_members(), **self.members)
-        carried.update({form.INDEX: index, form.SBOM: self.sbom})
-        fields, text = self.manifest, carried[form.PACKAGE + "/" + form.PRELUDE]
+        carried.update({format_manifest.INDEX: index, format_manifest.SBOM: self.sbom})
+        fields, text = self.manifest, carried[format_manifest.PACKAGE + "/" + format_manifest.PRELUDE]
         platform = fields.get("platform")
         platform = platform if isinstance(platform, type(u"")) else u""
         fields.setdefault("prelude", 0)
         if fields["prelude"] == 0:
-            fields["prelude"] = len(form.fill_prelude(text, b"0" * form.ID_LENGTH, platform))
+            fields["prelude"] = len(format_manifest.fill_prelude(text, b"0" * format_manifest.ID_LENGTH, platform))
         if fields.get("payload") == 0:
             fields["payload"] = len(payload)
         if self.carries_python:
-            carried[form.PYTHON] = b"no Python"
+            carried[format_manifest.PYTHON] = b"no Python"
             if fields.get("python") == PYTHON:
-                fields["python"] = dict(PYTHON, id=form.python_id(carried[form.PYTHON]))
-        fields["digest"] = form.digest(form.Manifest(fields), carried)
-        carried[form.MANIFEST] = render(fields)
+                fields["python"] = dict(PYTHON, id=format_manifest.python_id(carried[format_manifest.PYTHON]))
+        fields["digest"] = format_manifest.digest(format_manifest.Manifest(fields), carried)
+        carried[format_manifest.MANIFEST] = render(fields)
         tail = zip_bytes(carried)
-        root = fields["digest"][: form.ID_LENGTH].encode("ascii")
-        prelude = form.fill_prelude(text, root, platform, self._mark(carried))
+        root = fields["digest"][: format_manifest.ID_LENGTH].encode("ascii")
+        prelude = format_manifest.fill_prelude(text, root, platform, self._mark(carried))
         with open(path, "wb") as stream:
-            stream.write(prelude + payload + form.seal(prelude, tail) + tail)
+            stream.write(prelude + payload + format_manifest.seal(prelude, tail) + tail)
         os.chmod(path, 0o755)
 
     def _mark(self, carried):
         # type: (Dict[str, bytes]) -> bytes
         """Return the place of the carried Python; none if the sizes before it are not numbers."""
         try:
-            return form.python_mark(form.Manifest(self.manifest), carried)
+            return format_manifest.python_mark(format_manifest.Manifest(self.manifest), carried)
         except TypeError:
-            return form.NO_PYTHON
+            return format_manifest.NO_PYTHON
 
     def _make_index(self):
         # type: () -> Tuple[bytes, bytes]
@@ -396,7 +396,7 @@ class Hostile(object):
         made = make_index(rows, links=self.links, directories=[b"app/lib"], placeholders=[HOLDER])
         frames, offset = [raw_frame(content) for content in contents], 0
         for content, frame in zip(contents, frames):
-            sha256 = form.hashlib.sha256(frame).hexdigest().encode("ascii")
+            sha256 = format_manifest.hashlib.sha256(frame).hexdigest().encode("ascii")
             made.frames.append(Frame(offset, len(frame), len(content), sha256))
             offset += len(frame)
         if self.manifest.get("unpacked") == {"files": 0, "bytes": 0}:
@@ -414,7 +414,7 @@ class Hostile(object):
 
 def make(path, seed):
     # type: (bytes, int) -> List[str]
-    """Write the archive of a seed; return what was done to it, nothing for 0."""
+    """Write the archive of a seed; return the changes, none for 0."""
     archive = Hostile(seed)
     if seed:
         archive.alter()

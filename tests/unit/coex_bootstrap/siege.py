@@ -31,7 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
-    Asked = Tuple[str, int, str, str]  # what was asked, status, stdout, stderr
+    Asked = Tuple[str, int, str, str]  # question, status, stdout, stderr
 
 HANG = 10  # seconds
 MEMORY = 300 << 20  # bytes
@@ -41,7 +41,7 @@ VERBS = [
     ["dockerfile"], ["verify"], ["unpack", "-p", "made/env", "--app", "made/app"], ["verify", "-p", "made/env"], ["unpack",
     "--store", "shared"],
 ]
-LATER = [["verify", "--json"], ["env"], ["repair"], ["cache", "list"], ["cache", "clean", "--all", "-y"]]  # of what was started
+LATER = [["verify", "--json"], ["env"], ["repair"], ["cache", "list"], ["cache", "clean", "--all", "-y"]]  # after a start
 LOCKED = re.compile(u"(#.*|@EXPLICIT|https://[^ ]*)?\\Z")
 NOTE = u"coex: note: "
 
@@ -89,7 +89,7 @@ def _become(works, place, told):
             sys.stderr.flush()
             os.write(told, bytes(bytearray([status])))
         os._exit(0)
-    except BaseException:  # whatever it is, its text is the outcome
+    except BaseException:  # of any class: its text is the outcome
         said = traceback.format_exc()
         os.write(2, said if isinstance(said, bytes) else said.encode("utf-8", "replace"))
     finally:
@@ -110,7 +110,7 @@ def _redirect(place, number):
 
 
 class Siege(object):
-    """Looks at archives in a directory; `wrong` says what went wrong, `counts` how starts and verbs ended."""
+    """Looks at archives in a directory; `wrong` lists the faults, `counts` how starts and verbs ended."""
 
     def __init__(self, place):
         # type: (str) -> None
@@ -124,7 +124,7 @@ class Siege(object):
 
     def look(self, seed):
         # type: (int) -> None
-        """Make the archive of a seed, ask everything, and judge what came of it."""
+        """Make the archive of a seed, ask everything, and judge the outcomes."""
         for name in ("here", "home", "store", "tmp", "made", "outside", "out"):
             os.mkdir("%s/%s" % (self.place, name), 0o700)
         saved = dict(os.environ)
@@ -151,7 +151,7 @@ class Siege(object):
 
     def _ask(self, seed):
         # type: (int) -> List[Asked]
-        """Return what was asked, and how each ended."""
+        """Return the questions, and the end of each."""
         found = self._asked([(" ".join(words), self._verb(words)) for words in VERBS] + [("start", self._start)])
         started = found[-1][1] == 0
         for root in os.listdir("store") if started else ():
@@ -178,7 +178,7 @@ class Siege(object):
 
     def _judge(self, what, status, out, said):
         # type: (str, int, str, str) -> List[str]
-        """Return what is wrong with an outcome."""
+        """Return the fault of an outcome."""
         is_start = "start" in what
         self.counts["%s %s" % ("start" if is_start else what.split()[0], status)] = (
             self.counts.get("%s %s" % ("start" if is_start else what.split()[0], status), 0) + 1
@@ -204,7 +204,7 @@ class Siege(object):
 
     def _others(self):
         # type: () -> Dict[str, List[str]]
-        """Return what stands where no verb should write."""
+        """Return the files in places to which no verb may write."""
         found = {".": sorted(set(os.listdir(self.place)) - set(["made", "shared", "store"]))}
         for name in ("outside", "here", "home", "tmp"):
             found[name] = sorted(os.listdir("%s/%s" % (self.place, name)))
@@ -240,7 +240,7 @@ def _judge_lines(what, out):
 
 def remove(path):
     # type: (str) -> None
-    """Remove whatever stands at a path, whatever its modes."""
+    """Remove a file or directory of any modes."""
     if not os.path.lexists(path):
         return
     if not stat.S_ISDIR(os.lstat(path).st_mode):

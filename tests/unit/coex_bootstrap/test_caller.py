@@ -27,7 +27,7 @@ def test_forgets_who_called(tmp_path):
     # type: (object) -> None
     directory = os.path.dirname(os.path.abspath(caller.__file__))
     environ = dict(os.environ, TZ="Asia/Tokyo", LC_ALL="C", LANG="C", COEX_ROOT="/x", PYTHONOPTIMIZE="1", XDG_CACHE_HOME="/x")
-    # Nothing of Python is trapped in a shell of its own: this process keeps the handlers that it has.
+    # Signals are not trapped in a shell of its own: this process keeps the handlers that it has.
     said = subprocess.check_output(["sh", "-c", LAUNCH, sys.executable, "-c", CODE, directory], env=environ)
     assert json.loads(said.decode("ascii")) == [[True] * 3, True, 0o022, [], True, []]
 

@@ -14,7 +14,7 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Frame, Link, make_columns
 from coex_bootstrap.format.manifest import load_manifest
 from coex_bootstrap.tools import command_line
-from coex_bootstrap.unpack.writer import unpack
+from coex_bootstrap.unpack.write_root import unpack
 
 from unit.coex_bootstrap.building import (
     PLACEHOLDER,
@@ -73,7 +73,7 @@ def path(place):
 
 def attempt(path, root):
     # type: (bytes, bytes) -> bool
-    """Open and unpack an archive as far as it goes; return whether it was whole, raise what is no error of ours."""
+    """Open and unpack an archive as far as it goes; return whether it was whole; raise errors that are not ours."""
     os.mkdir(root)
     try:
         with closing(Archive(path)) as archive:
@@ -100,7 +100,7 @@ def remove(root):
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch):
     # type: (Any) -> None
-    """Let what a worker raises be seen as it is."""
+    """Let the error of a worker be raised unchanged."""
     monkeypatch.setattr(workers, "usable_cores", lambda: 1)
 
 
@@ -188,7 +188,7 @@ OF_A_FILE = ("directory", "mode", "seconds", "nanoseconds", "frame", "offset", "
 
 def second_large(**more):
     # type: (**Any) -> bytes
-    """Return an index with one more large file, at the frames of the one that it has, but for `more` of its columns."""
+    """Return an index with one more large file, at the frames of its one, except for `more` of its columns."""
     changes = dict(("file_" + name, lambda old: old + old[-1:]) for name in OF_A_FILE)
     changes.update(file_name=lambda old: old + [b"again"], large_file=lambda old: old + [4])
     changes.update(more)
@@ -232,7 +232,7 @@ BAD_INDEXES = {
 BAD_INDEXES.update(("the hash of what is not there: " + str(words), holding(words)) for words in BAD_HASHES)
 
 
-def test_the_hash_of_what_is_there(path, place):
+def test_the_hash_of_an_existing_file(path, place):
     # type: (bytes, bytes) -> None
     signed(path, holding(b"h:0@0"))
     assert attempt(path, place + b"/root")
@@ -299,13 +299,13 @@ VERBS = {
     "unpack": ["unpack", "-p", "PLACE/made"], "unpack with the app": ["unpack", "-p", "PLACE/made", "--app", "PLACE/app"],
     "unpack into a store": ["unpack", "--store", "PLACE/made"],
 }
-LISTING = ("files", "info", "lock", "sbom")  # which may show what they looked at
+LISTING = ("files", "info", "lock", "sbom")  # which may show the damaged part
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_no_verb_takes_them(path, place, verb):
     # type: (bytes, bytes, str) -> None
-    """What a start refuses, every verb that writes or judges does, and none leaves anything where it should have."""
+    """Every verb that writes or judges refuses the same archives as a start, and leaves nothing at its target."""
     words = [word.replace("PLACE", compat.native(place)) for word in VERBS[verb]]
     options = command_line.make_parser("x").parse_args(words)
     environ = {b"PATH": os.environ["PATH"].encode("ascii"), b"HOME": place, b"COEX_ROOT": place + b"/own"}

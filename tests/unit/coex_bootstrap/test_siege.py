@@ -48,7 +48,7 @@ def test_hostile_archives(place):
         assert siege.counts[ended]
 
 
-def test_siege_sees_what_is_wrong(place, monkeypatch):
+def test_siege_sees_faults(place, monkeypatch):
     # type: (bytes, Any) -> None
     """Errors that are not in words, lines for the terminal, files elsewhere, and no end are found, each in its archive."""
 
@@ -82,14 +82,14 @@ def test_visible(number):
     assert is_plain(shown)
 
 
-def test_bytes_that_are_no_text():
+def test_bytes_that_are_not_text():
     # type: () -> None
     assert compat.visible(b"a\xffb") == (u"a\ufffdb" if compat.PY2 else u"a\\xffb")
 
 
 def test_errors_with_any_text():
     # type: () -> None
-    """On 2.7 a path is bytes, and what a manifest says is text."""
+    """On 2.7 a path is bytes, and texts of a manifest are unicode."""
     error = StoreUnusable(u"needs \xe9\n\x1b", b"/\xc3\xa9", u"write \u202e")
     said = str(error) if not compat.PY2 else str(error).decode("utf-8")  # type: ignore[attr-defined,unused-ignore]
     assert said == u"/\xe9: needs \xe9\\x0a\\x1b; write \\u202e"
@@ -170,7 +170,7 @@ SPOKEN = [u"\x1b[2J", u"\u202e", u"\u2028x", u"\xe9"]
 @pytest.mark.parametrize("odd", SPOKEN, ids=repr)
 def test_nothing_speaks_to_the_terminal(archive, environ, odd):
     # type: (bytes, Dict[bytes, bytes], Any) -> None
-    """What is refused as a name may be in words, values, targets and documents; each line stays the line that it is."""
+    """Characters that are refused in names may be in words, values, targets and documents; each line stays one line."""
     shown_odd = u"" if u"\x1b" in odd else odd
     index = demo_index()
     index.links.append(hostile.Link(b"prefix/l" + odd.encode("utf-8"), odd.encode("utf-8")))
@@ -198,7 +198,7 @@ def test_nothing_speaks_to_the_terminal(archive, environ, odd):
 
 def test_many_constraints(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
-    """Refused where no environment has so many; as many as may be are no work."""
+    """Refused above the number of any environment; the allowed number is quick."""
     for count, status in ((1000, 1), (200, 0)):
         write_archive(archive, demo_index(), [CONTENT], requires={"__cuda": [u">=%d.%d" % (n, n) for n in range(count)]})
         found = ask(archive, environ, b"dockerfile")
@@ -253,7 +253,7 @@ def test_variables_that_no_shell_can_have(value):
         parse_variables((u'{"A": %s}' % value).encode("ascii"), b"state")
 
 
-def test_placeholder_that_is_no_text(archive):
+def test_placeholder_that_is_not_text(archive):
     # type: (bytes) -> None
     for placeholder in (b"\xff", b""):
         index = make_index([file_row(b"prefix/x")], placeholders=[placeholder])

@@ -1,4 +1,4 @@
-"""What the builder's unit tests share: they leave conda's settings as they were."""
+"""Fixtures of the builder's unit tests: these leave conda's settings as they were."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tree imports is what its metadata and its recipe ask for."""
+"""The metadata and the recipe ask for the libraries that the tree imports."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def recipe() -> dict[str, dict[str, object]]:
 
 
 def run_dependencies() -> dict[str, str]:
-    """Return what the recipe's package asks for, by name, with the condition."""
+    """Return the dependencies of the recipe's package, by name, with the condition."""
     listed = recipe()["requirements"]["run"]
     assert isinstance(listed, list)
     return {name: condition for name, _, condition in (str(each).partition(" ") for each in listed)}
@@ -73,7 +73,7 @@ def test_every_import_is_a_dependency() -> None:
     assert required().keys() == set(DISTRIBUTIONS.values()) - {"conda"}
 
 
-def test_recipe_asks_for_what_the_metadata_does() -> None:
+def test_recipe_asks_for_the_dependencies_of_the_metadata() -> None:
     found = run_dependencies()
     assert {found.pop("__unix"), found.pop("conda"), found.pop("python")} == {"", ">=24.7", ">=${{ python_min }}"}
     assert found == {name: str(each.specifier) for name, each in required().items()}

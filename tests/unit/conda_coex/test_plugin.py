@@ -37,7 +37,7 @@ class EnvironmentSpecBase:
 
 @dataclass
 class OldSpecifier:
-    """Of conda 25.9."""
+    """The class of conda 25.9."""
 
     name: str
     environment_spec: type
@@ -45,7 +45,7 @@ class OldSpecifier:
 
 @dataclass
 class Specifier(OldSpecifier):
-    """Of conda 26."""
+    """The class of conda 26."""
 
     default_filenames: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Specifier(OldSpecifier):
 
 @dataclass
 class OldEnvironment:
-    """Of conda 25.9."""
+    """The class of conda 25.9."""
 
     prefix: str
     platform: str
@@ -65,7 +65,7 @@ class OldEnvironment:
 
 @dataclass
 class Environment:
-    """Of conda 26."""
+    """The class of conda 26."""
 
     platform: str
     prefix: str | None = None
@@ -76,7 +76,7 @@ class Environment:
 
 @pytest.fixture(params=[(OldSpecifier, OldEnvironment), (Specifier, Environment)], ids=["25.9", "26"])
 def newer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type:
-    """Have conda's modules as newer condas have them; records are the lines that they would be made of."""
+    """Let conda's modules be as in newer condas; records are the lines that they would be made of."""
     specifier, environment = request.param
     monkeypatch.setattr(types, "EnvironmentSpecBase", EnvironmentSpecBase, raising=False)
     monkeypatch.setattr(types, "CondaEnvironmentSpecifier", specifier, raising=False)
@@ -129,7 +129,7 @@ def test_archive_is_an_environment(
 
 
 @pytest.mark.usefixtures("newer")
-def test_what_is_not_an_archive_for_here(archive: Path, tmp_path: Path) -> None:
+def test_archives_of_other_platforms_and_other_files(archive: Path, tmp_path: Path) -> None:
     (specifier,) = plugin.conda_environment_specifiers()
     for content in (b"", b"#!/bin/sh\necho\n", b"@EXPLICIT\n"):
         (tmp_path / "other").write_bytes(content)

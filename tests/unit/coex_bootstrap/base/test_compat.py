@@ -19,7 +19,7 @@ SHOW = "import sys; sys.dont_write_bytecode = True; from coex_bootstrap.base imp
 
 def output(code, environ):
     # type: (str, Dict[bytes, bytes]) -> bytes
-    """Run code in a Python of its own, in an environment of its own, and return what it prints."""
+    """Run code in a Python of its own, in an environment of its own, and return its output."""
     clean = dict(environ)
     clean[b"PYTHONPATH"] = compat.path_bytes(os.path.dirname(os.path.dirname(os.path.dirname(compat.__file__))))
     return subprocess.check_output([sys.executable, "-c", SHOW + code], env=clean)
@@ -48,7 +48,7 @@ def test_readable():
 
 
 @pytest.mark.parametrize("locale", [b"C", b"POSIX", b"C.UTF-8"])
-def test_environ_bytes_is_what_was_handed_over(environ, locale):
+def test_environ_bytes_is_the_original_environment(environ, locale):
     # type: (Dict[bytes, bytes], bytes) -> None
     environ.update({b"LC_ALL": locale, b"WEIRD": ALL_BYTES, b"EMPTY": b""})
     code = "import os; sorted(compat.environ_bytes().items()); os.write(1, compat.environ_bytes()[b'WEIRD'])"
@@ -76,7 +76,7 @@ def test_set_times(place, by_descriptor):
         assert os.stat(path).st_mtime == -5
         compat.set_times(path, number, 1000000000, 123456789)
         assert abs(os.stat(path).st_mtime - 1000000000.123456) < 2e-6
-        assert abs(os.stat(path).st_atime - time.time()) < 3600  # or a cleaner takes it for what nobody uses
+        assert abs(os.stat(path).st_atime - time.time()) < 3600  # or a cleaner takes it for an unused file
     if not compat.PY2:
         assert os.stat(path).st_mtime_ns == 1000000000123456789
 

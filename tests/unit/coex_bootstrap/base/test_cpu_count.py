@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def system(tmp_path, groups, files):
     # type: (Any, str, Dict[str, str]) -> int
-    """Return what is allowed of 16 cores where /proc/self/cgroup and the mounted cgroups are these."""
+    """Return the allowed number of 16 cores with this /proc/self/cgroup and these mounted cgroups."""
     listing = tmp_path / "cgroup"
     listing.write_text(type(u"")(groups))
     for name, content in files.items():

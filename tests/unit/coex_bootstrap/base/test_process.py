@@ -1,4 +1,4 @@
-"""What the caller may have left of a process, and what the entry point gets of it."""
+"""States in which a caller may leave a process, and the state that the entry point gets."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(coex_bootstrap.__file__
 
 def run(code, prepare=None):
     # type: (str, Any) -> Tuple[int, bytes]
-    """Run code in a Python of its own, whose process `prepare` changes first; return its status and what it reports."""
+    """Run code in a Python of its own, whose process `prepare` changes first; return its status and its report."""
     reading, writing = os.pipe()
     os.set_inheritable(writing, True) if hasattr(os, "set_inheritable") else None
 

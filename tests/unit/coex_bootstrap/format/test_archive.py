@@ -1,4 +1,4 @@
-"""Opening an archive: what is whole is read, what is truncated, altered or foreign is refused with a reason."""
+"""Opening an archive: a whole file is read; a truncated, altered or foreign file is refused with a reason."""
 
 import os
 from contextlib import closing
@@ -6,9 +6,11 @@ from contextlib import closing
 import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, FormatUnknown
-from coex_bootstrap.format import manifest as form
 from coex_bootstrap.format.archive import OLD_START, PRELUDE_START, Archive
 from coex_bootstrap.format.index import Frame
+from coex_bootstrap.format.manifest import (
+    INDEX, MANIFEST, PACKAGE, PRELUDE, PYTHON, Manifest, digest, fill_prelude, python_id, python_mark, seal,
+)
 
 from unit.coex_bootstrap.building import (
     bootstrap_members,
@@ -37,7 +39,7 @@ def path(place):
 
 
 def whole(path):
-    # type: (bytes) -> Tuple[Dict[str, bytes], form.Manifest]
+    # type: (bytes) -> Tuple[Dict[str, bytes], Manifest]
     """Return the members and the manifest of an archive that opens."""
     with closing(Archive(path)) as archive:
         return archive.members, archive.manifest
@@ -133,13 +135,13 @@ def test_foreign(place, content):
     assert "get a fresh copy" in refusal(write(place + b"/f", content))
 
 
-def test_a_prelude_alone_is_no_archive(path):
+def test_a_prelude_alone_is_not_an_archive(path):
     # type: (bytes) -> None
     write(path, read(path)[: whole(path)[1].prelude])
     assert "its last bytes are not a zip" in refusal(path)
 
 
-@pytest.mark.parametrize("missing", [form.MANIFEST, form.INDEX, form.PACKAGE + "/" + form.PRELUDE])
+@pytest.mark.parametrize("missing", [MANIFEST, INDEX, PACKAGE + "/" + PRELUDE])
 def test_without_a_member(path, missing):
     # type: (bytes, str) -> None
     members, manifest = whole(path)
@@ -200,7 +202,7 @@ def test_manifest_keeps_the_name_of_its_root(path):
 def test_start_of_archives_made_before(place):
     # type: (bytes) -> None
     """Their first lines were in another order; they are read as any."""
-    name = form.PACKAGE + "/" + form.PRELUDE
+    name = PACKAGE + "/" + PRELUDE
     now = bootstrap_members()[name]
     assert now.startswith(PRELUDE_START)
     before = OLD_START + b"\n: coex ]\n{\n" + now[now.index(b"\n#") :]
@@ -214,12 +216,12 @@ def test_start_of_archives_made_before(place):
             Archive(place + b"/old.coex")
 
 
-PYTHON = b"\x1f\x8b a Python"
+CARRIED = b"\x1f\x8b a Python"
 
 
 def write_with_python(path, **fields):
-    # type: (bytes, **Any) -> form.Manifest
-    return write_archive(path, make_index([file_row(b"prefix/file", 0, 0, 5)]), [b"hello"], {form.PYTHON: PYTHON}, **fields)
+    # type: (bytes, **Any) -> Manifest
+    return write_archive(path, make_index([file_row(b"prefix/file", 0, 0, 5)]), [b"hello"], {PYTHON: CARRIED}, **fields)
 
 
 def test_carried_python(path):
@@ -228,13 +230,13 @@ def test_carried_python(path):
     before = whole(path)[1]
     write_with_python(path)
     members, manifest = whole(path)
-    assert members[form.PYTHON] == PYTHON
+    assert members[PYTHON] == CARRIED
     assert manifest.prelude == before.prelude
-    words = form.python_mark(manifest, members)
+    words = python_mark(manifest, members)
     assert words in read(path)[: manifest.prelude]
     name, offset, size = words.split()
-    assert name.decode("ascii") == manifest.python["id"] == form.python_id(PYTHON)
-    assert read(path)[int(offset) :][: int(size)] == PYTHON
+    assert name.decode("ascii") == manifest.python["id"] == python_id(CARRIED)
+    assert read(path)[int(offset) :][: int(size)] == CARRIED
     assert before.python is None
 
 
@@ -247,12 +249,12 @@ def test_python_that_the_manifest_does_not_name(path, wrong):
     if wrong is None:
         del manifest.fields["python"]
     payload = read(path)[manifest.prelude :][: manifest.payload]
-    del members[form.MANIFEST]
-    manifest.fields["digest"] = form.digest(manifest, members)
-    members[form.MANIFEST] = manifest.dumps()
-    text, mark = members[form.PACKAGE + "/" + form.PRELUDE], form.python_mark(manifest, members)
-    prelude, tail = form.fill_prelude(text, manifest.root_name, manifest.platform, mark), zip_bytes(members)
-    write(path, prelude + payload + form.seal(prelude, tail) + tail)
+    del members[MANIFEST]
+    manifest.fields["digest"] = digest(manifest, members)
+    members[MANIFEST] = manifest.dumps()
+    text, mark = members[PACKAGE + "/" + PRELUDE], python_mark(manifest, members)
+    prelude, tail = fill_prelude(text, manifest.root_name, manifest.platform, mark), zip_bytes(members)
+    write(path, prelude + payload + seal(prelude, tail) + tail)
     assert "its Python is not the one that its manifest names" in refusal(path)
 
 

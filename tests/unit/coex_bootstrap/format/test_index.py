@@ -1,4 +1,4 @@
-"""The index: what is written is read, and a table that could write outside a root, or twice, is refused."""
+"""The index: a written one is read; a table that could write outside a root, or twice, is refused."""
 
 import struct
 
@@ -169,7 +169,7 @@ def test_takes_a_file_of_whole_frames():
 
 def test_takes_equal_files_of_the_same_frames():
     # type: () -> None
-    """However many they are, whatever their modes, and relocated alike."""
+    """Any number of them, with any modes, and relocated alike."""
     three = dict(files(b"a", b"b", b"c", file_size=[20] * 3, large_file=[0, 1, 2]), file_mode=[0o644, 0o755, 0o400])
     assert [row.size for row in load_index(encode(**three)).files] == [20] * 3
     relocated = dict(three, relocated_file=[0, 1, 2], relocated_relocation=[b"t:0:0=1"] * 3)
@@ -207,7 +207,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", sorted(BAD))
-def test_bytes_that_are_no_index(what):
+def test_bytes_that_are_not_an_index(what):
     # type: (str) -> None
     assert BAD[what] != encode()
     with pytest.raises(ArchiveDamaged):

@@ -1,10 +1,10 @@
-"""The manifest and the digest: what is written is read, and nothing else."""
+"""The manifest and the digest: a written one is read, and nothing else."""
 
 import json
 
 import pytest
 from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import NEEDED, Manifest, digest, fill_prelude, load_manifest
 
 from unit.coex_bootstrap.building import make_manifest
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_manifest_round_trip():
     # type: () -> None
     manifest = make_manifest(name=u"d\xe9mo")
-    loaded = form.load_manifest(manifest.dumps())
+    loaded = load_manifest(manifest.dumps())
     assert loaded.fields == manifest.fields
     assert loaded.dumps() == manifest.dumps()
     assert loaded.name == u"d\xe9mo"
@@ -31,16 +31,16 @@ BAD_JSON = [b"", b"{", b"[]", b"1", b"{}", b"\xff", b"null", b'{"format": 1}', b
 def test_manifest_damaged(data):
     # type: (bytes) -> None
     with pytest.raises(ArchiveDamaged):
-        form.load_manifest(data)
+        load_manifest(data)
 
 
-@pytest.mark.parametrize("name", sorted(form.NEEDED))
+@pytest.mark.parametrize("name", sorted(NEEDED))
 def test_manifest_without_a_field(name):
     # type: (str) -> None
     fields = make_manifest().fields
     del fields[name]
     with pytest.raises(ArchiveDamaged, match=name):
-        form.load_manifest(form.Manifest(fields).dumps())
+        load_manifest(Manifest(fields).dumps())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_manifest_without_a_field(name):
 def test_manifest_with_another_kind_of_field(wrong):
     # type: (Dict[str, Any]) -> None
     with pytest.raises(ArchiveDamaged):
-        form.load_manifest(make_manifest(**wrong).dumps())
+        load_manifest(make_manifest(**wrong).dumps())
 
 
 POINTS = [
@@ -80,10 +80,10 @@ WRONG = [{"entry_points": []}] + [{"entry_points": [x]} for x in POINTS] + [{"en
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=[str(number) for number in range(len(WRONG))])
-def test_manifest_with_what_cannot_be_started(wrong):
+def test_manifest_with_commands_that_cannot_start(wrong):
     # type: (Dict[str, Any]) -> None
     with pytest.raises(ArchiveDamaged):
-        form.load_manifest(make_manifest(**wrong).dumps())
+        load_manifest(make_manifest(**wrong).dumps())
 
 
 PYTHON = {"id": "0" * 24, "version": "3.12.0", "size": 1}
@@ -100,32 +100,32 @@ PYTHON = {"id": "0" * 24, "version": "3.12.0", "size": 1}
 def test_manifest_with_an_impossible_python(wrong):
     # type: (Dict[str, Any]) -> None
     """Its id is a part of paths that the prelude and `cache` handle."""
-    assert form.load_manifest(make_manifest(python=PYTHON).dumps()).python == PYTHON
+    assert load_manifest(make_manifest(python=PYTHON).dumps()).python == PYTHON
     for python in (dict(PYTHON, **wrong), [], None):
         with pytest.raises(ArchiveDamaged, match="impossible Python"):
-            form.load_manifest(make_manifest(python=python).dumps())
+            load_manifest(make_manifest(python=python).dumps())
 
 
 @pytest.mark.parametrize("version", [0, 2, 99, "1", None])
 def test_manifest_of_another_version(version):
     # type: (object) -> None
     with pytest.raises(FormatUnknown) as caught:
-        form.load_manifest(make_manifest(format=version).dumps())
+        load_manifest(make_manifest(format=version).dumps())
     assert "use a newer conda-coex" in str(caught.value)
 
 
 def test_digest_covers_everything_but_itself():
     # type: () -> None
     members = {"index": b"i", "libzstd": b"z"}
-    known = form.digest(make_manifest(), members)
-    assert form.digest(make_manifest(digest="f" * 64), members) == known
-    assert form.digest(make_manifest(name="other"), members) != known
-    assert form.digest(make_manifest(), dict(members, index=b"j")) != known
-    assert form.digest(make_manifest(), dict(members, more=b"")) != known
-    assert form.digest(make_manifest(), {"index": b"i"}) != known
+    known = digest(make_manifest(), members)
+    assert digest(make_manifest(digest="f" * 64), members) == known
+    assert digest(make_manifest(name="other"), members) != known
+    assert digest(make_manifest(), dict(members, index=b"j")) != known
+    assert digest(make_manifest(), dict(members, more=b"")) != known
+    assert digest(make_manifest(), {"index": b"i"}) != known
 
 
 @pytest.mark.parametrize(("platform", "caches"), [("linux-64", b".cache"), ("osx-arm64", b"Library/Caches")])
 def test_fill_prelude(platform, caches):
     # type: (str, bytes) -> None
-    assert form.fill_prelude(b"@CACHES@/@ROOT@/start", b"abc", platform) == caches + b"/abc/start"
+    assert fill_prelude(b"@CACHES@/@ROOT@/start", b"abc", platform) == caches + b"/abc/start"

@@ -1,4 +1,4 @@
-"""The reader of the zip at the end: what zipfile writes is read, and anything unusual is refused."""
+"""The reader of the zip at the end: a file of zipfile is read, and anything unusual is refused."""
 
 import io
 import struct

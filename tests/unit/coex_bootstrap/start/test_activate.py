@@ -1,4 +1,4 @@
-"""The activation text: what each shell makes of it, whatever stands in names and values."""
+"""The activation text: its result in each shell, with any names and values."""
 
 import os
 import subprocess
@@ -74,7 +74,7 @@ def test_activated_again(shell, root, environ):
 
 
 @pytest.mark.parametrize("level", [b"", b"x", b"-1", b"1; id", b"$(id)"])
-def test_level_that_is_no_number(shell, root, environ, level):
+def test_level_that_is_not_a_number(shell, root, environ, level):
     # type: (List[str], bytes, Dict[bytes, bytes], bytes) -> None
     environ[b"CONDA_SHLVL"] = level
     assert after(shell, root, environ)[b"CONDA_SHLVL"] == b"1"
@@ -150,7 +150,7 @@ def test_scripts_in_order(shell, root, environ):
 
 def test_shell_that_the_scripts_need(root, place):
     # type: (bytes, bytes) -> None
-    """bash, unless the builder found all scripts to be the same to every sh; who asks makes no difference."""
+    """bash, unless the builder found all scripts to be the same to every sh; the caller makes no difference."""
     prefix, folder = root + b"/prefix", root + b"/prefix/etc/conda/activate.d/"
     assert needed_shell({}, prefix, {}) is None
     write(folder + b"a.sh", b"export A=1\n")
@@ -158,7 +158,7 @@ def test_shell_that_the_scripts_need(root, place):
     mine = write(place + b"/mine/bash", b"#!/bin/sh\n", 0o755)
     here = find_bash(prefix, {}) or b""
     if here:
-        assert needed_shell({"a.sh": 10}, prefix, {}) == here  # a post-link script wrote it anew
+        assert needed_shell({"a.sh": 10}, prefix, {}) == here  # a post-link script wrote it again
         assert needed_shell({}, prefix, {b"PATH": place + b"/mine"}) == here
     write(folder + b"b.sh", b"export B=1\n")
     assert needed_shell({"a.sh": 11}, prefix, {}) == here
@@ -171,7 +171,7 @@ def test_shell_that_the_scripts_need(root, place):
 
 def test_names_with_a_leading_dot(shell, root, environ):
     # type: (List[str], bytes, Dict[bytes, bytes]) -> None
-    """What another system leaves beside scripts and variables is neither."""
+    """Files that another system leaves beside scripts and variables are neither."""
     write(root + b"/prefix/etc/conda/activate.d/._a.sh", b"\0\5\026\7Mac OS X")
     write(root + b"/prefix/etc/conda/activate.d/.b.sh", b"export B=1\n")
     write(root + b"/prefix/etc/conda/env_vars.d/._a.json", b"\0\5\026\7Mac OS X")
@@ -208,7 +208,7 @@ LAST = b"""exec /bin/sh -c 'read -r line; printf "%s|" "$line" "$#" "$1" "$PWD"'
 )  # fmt: skip
 def test_script_leaves_the_entry_points_own_alone(shell, root, environ, text):
     # type: (List[str], bytes, Dict[bytes, bytes], bytes) -> None
-    """Standard input and output, arguments and directory; whatever its status."""
+    """Standard input and output, arguments and directory; with any status."""
     status, out, said = run(shell, root, environ, text, after=LAST)
     here = compat.path_bytes(os.getcwd())
     assert (status, out) == (0, b"|".join([b"first", b"1", b"argument", here, b""]))
@@ -266,7 +266,7 @@ def test_activation_under_options(shell, root, environ, options):
 )
 def test_level_of_the_caller(shell, root, environ, level, found):
     # type: (List[str], bytes, Dict[bytes, bytes], bytes, bytes) -> None
-    """Digits only, in tens: what stands in an arithmetic expression of bash may run a command."""
+    """Digits only, in tens: text in an arithmetic expression of bash may run a command."""
     for prefix, expected in ((b"/other", found), (root + b"/prefix", str(max(1, int(found) - 1)).encode("ascii"))):
         environ.update({b"CONDA_SHLVL": level, b"CONDA_PREFIX": prefix})
         assert run(shell, root, environ, after=b'printf %s "$CONDA_SHLVL"') == (0, expected, b"")
@@ -325,7 +325,7 @@ def test_find_program(place):
 
 def test_variables_of_the_archive(root, shell, environ):
     # type: (bytes, List[str], Dict[bytes, bytes]) -> None
-    """Set over everyone's, as the scripts see too; a default is only for who has none."""
+    """Set over everyone's, as the scripts see too; a default is only for callers who have none."""
     write(root + b"/prefix/etc/conda/env_vars.d/a.json", b'{"PACKAGE": "package", "BOTH": "package"}')
     write(root + b"/prefix/etc/conda/activate.d/a.sh", b'export SEEN="$BOTH/$DEFAULT" SCRIPT=script BOTH=script\n')
     own = [

@@ -1,4 +1,4 @@
-"""Whether a host fits: its platform, the virtual packages, conda's version constraints, what overrides them."""
+"""Whether a host fits: its platform, the virtual packages, conda's version constraints, and overrides."""
 
 import os
 import platform
@@ -248,7 +248,7 @@ def test_archspec_of_macos(monkeypatch, said, wanted, found):
     assert microarchitecture.unmet_by("1 " + wanted) == found
 
 
-def test_what_no_host_of_ours_has():
+def test_version_that_our_hosts_do_not_have():
     # type: () -> None
     for name in ("__win", "__freebsd"):
         if not sys.platform.startswith("freebsd"):

@@ -1,4 +1,4 @@
-"""The start of a root: what each shell execs when it sources it, and how Python hands over."""
+"""The start of a root: the program that each shell execs when it sources it, and the change from Python."""
 
 import os
 import signal
@@ -72,7 +72,7 @@ def test_sourced(shell, root, environ):
 
 def test_places_in_words(shell, root, environ):
     # type: (List[str], bytes, Dict[bytes, bytes]) -> None
-    """The root's and the caller's directory, in words that ask for it alone, whatever these paths have in them."""
+    """The root's and the caller's directory, in words that ask for it alone, for any characters in these paths."""
     marks = "--x=${COEX_APP}/a'b:${COEX_PREFIX}:${PWD}/y:$PWD:${HOME}"
     start = finish(root, [["prefix", "bin/show"], ["expanded", marks], ["text", marks]])
     here = os.path.dirname(root)
@@ -114,7 +114,7 @@ def test_modules_of_the_app(shell, root, environ, baked):
 
 def test_module_as_python_runs_it(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
-    """It is `__main__`, with its path as the program's name, and nothing of the caller's directory is imported."""
+    """It is `__main__`, with its path as the program's name, and no module of the caller's directory is imported."""
     code = b"import sys, os, json, pkg.other\nprint((sys.argv[1:], __name__, os.path.basename(sys.argv[0]), __package__))\n"
     code += b"print((sys.path[0] == os.environ['COEX_APP'] + '/my src', sorted(n for n in globals() if n[0] != '_')))\n"
     for name, text in ((b"__init__", b""), (b"other", b""), (b"__main__", code)):
@@ -168,7 +168,7 @@ def test_entry_point_by_the_name_of_the_file(shell, root, environ, name, words):
 
 LINES = [
     (b"the 2nd", [b"2", b""]), (b"first", [b"1"]),
-    (b"show", []),  # its name is that of the command, which is what is meant
+    (b"show", []),  # its name is that of the command, which is intended
     (b" show  a\tb\nc ", [b"a", b"b", b"c"]),
     (b"show 'a b' \"c d\"e f\\ g ''", [b"a b", b"c de", b"f g", b""]),
     (b"show \"a\\\"b\\\\c\\d\\$e'f\" 'g\"\\h' i'j'\"k\"", [b"a\"b\\c\\d$e'f", b"g\"\\h", b"ijk"]),
@@ -212,7 +212,7 @@ def test_entry_point_is_not_handed_to_children(shell, root, environ):
 @pytest.mark.parametrize("lost", [b"prefix/bin/show", b"app/other"])
 def test_file_of_any_entry_point_that_is_gone(shell, root, environ, lost):
     # type: (List[str], bytes, Dict[bytes, bytes], bytes) -> None
-    """Python makes the root again, whichever entry point the file was of."""
+    """Python makes the root again, for a file of any entry point."""
     write(root + b"/app/other", SHOW, 0o755)
     points = TWO + [{"name": "other", "named": True, "command": [["app", "other"]]}]
     write_start(make_manifest(entry_points=points), root, write_activation(root), None)

@@ -1,4 +1,4 @@
-"""Post-link scripts: their environment, what they say, how they fail; and the sources that the host compiles."""
+"""Post-link scripts: their environment, messages and failures; and the sources that the host compiles."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ def test_options_of_the_caller_are_not_for_it(root, environ, options):
     assert not os.path.exists(root + b"/read")
 
 
-def test_order_and_what_an_earlier_one_leaves(root, environ):
+def test_order_and_files_of_an_earlier_one(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     first = b'mkdir -p "$PREFIX/etc/conda/activate.d"; echo export FIRST=1 > "$PREFIX/etc/conda/activate.d/x.sh"\n'
     write(root + b"/prefix/bin/.first-post-link.sh", first)
@@ -127,7 +127,7 @@ def test_an_activation_that_ends_false(root, environ):
 @pytest.mark.parametrize("end", [b"exit 0", b"exit 3", b"trap - EXIT; exit 0", b"exec true", b"set -n"])
 def test_an_activation_that_ends_the_shell(root, environ, end):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
-    """A script that did not run is a failure, whatever the status."""
+    """A script that did not run is a failure, with any status."""
     os.makedirs(root + b"/prefix/etc/conda/activate.d")
     write(root + b"/prefix/etc/conda/activate.d/end.sh", end + b"\n")
     with pytest.raises(ScriptFailed) as raised:
@@ -136,7 +136,7 @@ def test_an_activation_that_ends_the_shell(root, environ, end):
     assert not os.path.exists(root + b"/prefix/seen")
 
 
-def test_a_broken_pipe_is_no_error_that_is_shown(root, environ):
+def test_a_broken_pipe_is_not_reported(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """Python ignores the signal, and 2.7 has its children ignore it too."""
     run(root, environ, b'(while :; do echo y; done) 2>"$PREFIX/said" | head -n 1 >"$PREFIX/seen"\n')

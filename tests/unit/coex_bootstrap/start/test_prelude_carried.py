@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
-# A Python that says where it is when the prelude asks, and else what it was started with.
+# A Python that prints its path if the prelude asks, and otherwise its arguments.
 PYTHON = b"""\
 #!/bin/sh
 case " $*" in *"import posix"*) printf %s "$0"; exit ;; esac
@@ -139,7 +139,7 @@ def test_without_a_program(start, name):
 
 def test_damaged(start):
     # type: (Start) -> None
-    """gzip compares a checksum: nothing of it runs."""
+    """gzip compares a checksum: the damaged Python does not run."""
     python = packed()
     start.write(python)
     data = bytearray(read(start.archive))

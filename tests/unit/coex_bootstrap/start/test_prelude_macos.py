@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import ID_LENGTH, fill_prelude
 
 from unit.coex_bootstrap.building import CARRIED, read, write
 
@@ -47,7 +47,7 @@ class Start(object):
     def __call__(self, platform="osx-arm64"):
         # type: (str) -> bytes
         """Return the path of the Python that started the archive; empty if none did."""
-        text = form.fill_prelude(CARRIED["coex_bootstrap/prelude.sh"], b"0" * form.ID_LENGTH, platform)
+        text = fill_prelude(CARRIED["coex_bootstrap/prelude.sh"], b"0" * ID_LENGTH, platform)
         for path in SYSTEM:
             text = text.replace(path, self.place + path)
         write(self.place + b"/demo.coex", text, 0o755)
@@ -104,7 +104,7 @@ def test_python_of_conda(start):
 
 def test_named_python(start):
     # type: (Start) -> None
-    """Whoever names it in COEX_PYTHON knows that it runs."""
+    """A user who names it in COEX_PYTHON knows that it runs."""
     start.add(b"/usr/bin/python3")
     start.add(b"/bin/python3")
     start.environ[b"COEX_PYTHON"] = start.place + b"/usr/bin/python3"

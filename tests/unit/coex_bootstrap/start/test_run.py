@@ -65,7 +65,7 @@ def refused(command, environ, status=125):
 
 def left(environ):
     # type: (Dict[bytes, bytes]) -> List[bytes]
-    """Return what stands in the store, but its mark."""
+    """Return the names in the store, without its mark."""
     return [name for name in os.listdir(environ[b"COEX_ROOT"]) if name != TAG]
 
 

@@ -1,4 +1,4 @@
-"""The Python that the prelude unpacked: a store gets it once, whole; what cannot be kept is removed."""
+"""The Python that the prelude unpacked: a store gets it once, whole; a copy that cannot be kept is removed."""
 
 import errno
 import os
@@ -87,7 +87,7 @@ def test_one_that_is_not_whole_is_replaced(place, store, monkeypatch, damage):
 
 def test_on_another_file_system(place, store, monkeypatch):
     # type: (bytes, Store, Any) -> None
-    """The store gets a copy, last of all; what ran is removed."""
+    """The store gets a copy, last of all; the Python that ran is removed."""
     python = unpacked(place, monkeypatch)
     rename = os.rename
 
@@ -121,7 +121,7 @@ def test_store_that_cannot_have_it(place, store, monkeypatch, mode):
 
 def test_leftovers(place):
     # type: (bytes) -> None
-    """What other starts are unpacking stays, and what is not this user's."""
+    """Files that other starts are unpacking stay, and files of other users."""
     names = [ID + b".python-" + identity + b"-0" for identity in (dead_process(), this_host() + b"-%d-0" % os.getpid())]
     names += [b"other", ID + b".python-0123456789abcdef-1-0-0"]
     for name in names:
@@ -144,7 +144,7 @@ def test_another_python():
 
 def test_follow(monkeypatch):
     # type: (Any) -> None
-    """What is imported after the rename comes from the new place."""
+    """Modules that are imported after the rename come from the new place."""
     module = type(sys)("pkg")
     module.__path__ = ["/old/lib/pkg", "/older"]
     monkeypatch.setitem(sys.modules, "pkg", module)

@@ -109,7 +109,7 @@ def test_is_kept(root):
     assert claim.held()
 
 
-def test_release_of_who_waited_leaves_the_claim(place, root):
+def test_release_by_a_waiting_process_leaves_the_claim(place, root):
     # type: (bytes, bytes) -> None
     first, second = taken(root), Claim(root)
     assert waits(second)
@@ -201,14 +201,14 @@ def test_is_refreshed_now_and_then(root):
     assert (last_change(claim.mark) or 0) > 1000000000
 
 
-def test_what_is_taken_over_is_fresh(root):
+def test_a_claim_that_is_taken_over_is_fresh(root):
     # type: (bytes) -> None
     write(root + b".claim/0123456789abcdef-1-5-00", b"")
     os.utime(root + b".claim/0123456789abcdef-1-5-00", (1000000000, 1000000000))
     assert (last_change(taken(root).mark) or 0) > 1000000000
 
 
-def test_what_a_cleaner_took(root):
+def test_claim_that_a_cleaner_took(root):
     # type: (bytes) -> None
     first, second = taken(root), Claim(root)
     second._prepare()

@@ -1,4 +1,4 @@
-"""What a killed process left of a directory is removed, and nothing that another user puts in its place."""
+"""The leftovers of a killed process are removed, and nothing that another user puts in their place."""
 
 import os
 
@@ -41,7 +41,7 @@ def env(place):
 
 
 @KINDS
-def test_what_was_begun(place, env, how):
+def test_names_of_begun_directories(place, env, how):
     # type: (bytes, bytes, bytes) -> None
     leave(place, identity(env) + how)
     write(env + b"/sub/file", b"", 0o400)
@@ -94,7 +94,7 @@ def test_a_leftover_that_is_swapped_for_that_of_another_user(place, env, monkeyp
 
 
 @pytest.mark.parametrize("filled", [True, False])
-def test_withdrawn_is_what_was_placed(place, filled):
+def test_withdraws_only_the_placed_directory(place, filled):
     # type: (bytes, bool) -> None
     if filled:
         os.mkdir(place + b"/env")

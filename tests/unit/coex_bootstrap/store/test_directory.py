@@ -1,4 +1,4 @@
-"""A directory by its descriptor: what is written goes into it, wherever it is, whatever stands at its old path."""
+"""A directory by its descriptor: files go into it, even if it was moved and its old path leads elsewhere."""
 
 import errno
 import os
@@ -47,7 +47,7 @@ def test_write(place, directory, umask):
     assert os.getcwd() == here
 
 
-def test_never_into_what_took_its_place(place, directory):
+def test_never_into_its_replacement(place, directory):
     # type: (bytes, Directory) -> None
     assert directory.is_at(place + b"/one")
     os.rename(place + b"/one", place + b"/aside")

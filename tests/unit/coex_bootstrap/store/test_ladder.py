@@ -1,4 +1,4 @@
-"""The order of the places to unpack in: what the caller names, what is near, and what a server has."""
+"""The order of the places to unpack in: the one that the caller names, those of this host, those of a server."""
 
 import os
 import sys
@@ -84,7 +84,7 @@ def put_on_servers(monkeypatch, **kinds):
     monkeypatch.setattr(ladder, "IN_MEMORY", b"/nonexistent")
 
 
-def test_what_a_server_has_comes_last(monkeypatch):
+def test_places_of_a_server_come_last(monkeypatch):
     # type: (Any) -> None
     put_on_servers(monkeypatch, h=b"nfs4", scratch=b"lustre")
     environ = {b"HOME": b"/h", b"SLURM_TMPDIR": b"/job", b"TMPDIR": b"/scratch/me"}

@@ -1,4 +1,4 @@
-"""What the dead left is removed, what the living have is not."""
+"""Leftovers of dead processes are removed, directories of running ones are not."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def claim(place):
 
 def left_by(process, place, old=False):
     # type: (bytes, bytes, bool) -> List[bytes]
-    """Make what a process leaves; return the names."""
+    """Make the leftovers of a process; return the names."""
     names = []
     for root in (NAME, OTHER):
         for kind in (b"work", b"claim", b"gone"):
@@ -84,7 +84,7 @@ def test_claims_of_other_roots(place, claim):
     assert kept(place, names, claim) == [names[0], names[2]]
 
 
-def test_what_is_none_of_ours(place, claim):
+def test_other_directories_stay(place, claim):
     # type: (bytes, Claim) -> None
     names = [b"other", NAME + b".else-" + dead_process() + b"-00", OTHER, NAME + b"-work-x"]
     for name in names:
@@ -125,7 +125,7 @@ def test_a_root_in_use_stays(place, claim, how):
     assert kept(place, [name], claim) == []
 
 
-def test_discard_takes_it_away_from_who_writes(place, claim):
+def test_discard_takes_it_away_from_a_writer(place, claim):
     # type: (bytes, Claim) -> None
     path = os.path.dirname(write(place + b"/half/file", b""))
     os.chmod(path, 0o500)
@@ -171,7 +171,7 @@ def give_away(path, how):
 
 
 @pytest.mark.parametrize("how", ["owner", "mode", "link"])
-def test_what_another_user_left_is_not_swept(place, claim, how):
+def test_leftovers_of_another_user_are_not_swept(place, claim, how):
     # type: (bytes, Claim, str) -> None
     """It may be a trap: a removal by its path goes where that user leads it."""
     names = left_by(dead_process(), place)

@@ -1,4 +1,4 @@
-"""What is removed is what the caller means, whatever another process puts in its place meanwhile."""
+"""The right files are removed, even if another process puts others in their place meanwhile."""
 
 import os
 
@@ -62,7 +62,7 @@ def test_a_directory_is_emptied(place):
     assert os.listdir(tree + b"/lost+found") == [b"file"]
 
 
-def test_what_others_put_there_stays(place):
+def test_files_of_others_stay(place):
     # type: (bytes) -> None
     if os.geteuid():
         pytest.skip("only root can give a file away")
@@ -75,7 +75,7 @@ def test_what_others_put_there_stays(place):
     assert sorted(os.listdir(tree + b"/a")) == [b"b", b"closed", b"link"]
 
 
-def test_in_place_takes_first_what_starts(place, monkeypatch):
+def test_in_place_removes_the_start_first(place, monkeypatch):
     # type: (bytes, Any) -> None
     for name in (b"/start", b"/used", b"/a/file"):
         write(place + b"/root" + name, b"")
@@ -116,7 +116,7 @@ def test_a_directory_that_is_swapped_for_a_link(place, monkeypatch, name, functi
 @pytest.mark.parametrize("name", [b"a", b"b"])
 def test_a_directory_that_is_moved_while_it_is_emptied(place, monkeypatch, name):
     # type: (bytes, Any, bytes) -> None
-    """What is removed is in the directory that was opened, wherever that is; what is in its place stays."""
+    """Files are removed from the directory that was opened, even if it was moved; files in its old place stay."""
     tree = make_tree(place)
     for path in (b"/a", b"/a/b", b"/a/closed"):
         os.chmod(tree + path, 0o755)

@@ -1,4 +1,4 @@
-"""Where an archive unpacks: the ladder of places, why each is refused, and the life of a root."""
+"""The places in which an archive unpacks: the reason to refuse each, and the life of a root."""
 
 import collections
 import errno
@@ -69,7 +69,7 @@ def test_refuses_a_link_unless_named(place):
 
 @pytest.mark.parametrize("explicit", [False, True])
 @pytest.mark.parametrize("mode", [0o772, 0o702, 0o1777])
-def test_refuses_what_others_can_write_to(place, mode, explicit):
+def test_refuses_a_place_that_others_can_write_to(place, mode, explicit):
     # type: (bytes, int, bool) -> None
     path = place + b"/s"
     os.mkdir(path)
@@ -81,7 +81,7 @@ def test_refuses_what_others_can_write_to(place, mode, explicit):
     assert os.listdir(path) == []
 
 
-def test_refuses_what_others_own_unless_named(place):
+def test_refuses_a_place_of_others_unless_named(place):
     # type: (bytes) -> None
     if os.geteuid():
         pytest.skip("only root can give a directory away")
@@ -91,7 +91,7 @@ def test_refuses_what_others_own_unless_named(place):
     assert Store(place + b"/s", explicit=True).refusal(make_manifest()) is None
 
 
-def test_refuses_what_is_read_only(place):
+def test_refuses_a_read_only_place(place):
     # type: (bytes) -> None
     if not os.geteuid():
         pytest.skip("root can write everywhere")
@@ -137,13 +137,13 @@ def test_prefix_limit(place, more):
 
 
 @pytest.mark.parametrize("name", [b"a:b", b"a\nb"])
-def test_refuses_what_path_cannot_hold(place, name):
+def test_refuses_a_place_with_a_long_path(place, name):
     # type: (bytes, bytes) -> None
     assert "which PATH cannot hold" in refusal(place + b"/" + name, explicit=True)
 
 
 @pytest.mark.parametrize("explicit", [False, True])
-def test_refuses_what_others_can_replace(place, explicit):
+def test_refuses_a_place_that_others_can_replace(place, explicit):
     # type: (bytes, bool) -> None
     os.chmod(place, 0o777)
     who = (compat.native(place), os.geteuid(), os.stat(place).st_gid, compat.native(place))
@@ -154,7 +154,7 @@ def test_refuses_what_others_can_replace(place, explicit):
     assert Store(place + b"/s", explicit).refusal(make_manifest()) is None
 
 
-def test_no_umask_opens_what_is_made(place):
+def test_no_umask_opens_new_directories(place):
     # type: (bytes) -> None
     umask = os.umask(0)
     try:
@@ -164,7 +164,7 @@ def test_no_umask_opens_what_is_made(place):
     assert [stat.S_IMODE(os.stat(place + path).st_mode) for path in (b"/a", b"/a/b")] == [0o700, 0o700]
 
 
-def test_the_tag_is_in_what_this_process_made(place):
+def test_the_tag_is_in_the_directory_that_this_process_made(place):
     # type: (bytes) -> None
     assert Store(place + b"/mine").refusal(make_manifest()) is None
     assert read(place + b"/mine/CACHEDIR.TAG").startswith(b"Signature: ")
@@ -196,9 +196,9 @@ def test_no_tag_through_a_link(place, monkeypatch, moment):
 
 
 @pytest.mark.parametrize("there", ["link", "file"])
-def test_a_file_is_written_anew(place, there):
+def test_a_file_is_replaced(place, there):
     # type: (bytes, str) -> None
-    """Neither a link that somebody left, nor a file of somebody who still has it open, gets what is written."""
+    """A link that somebody left, or a file that somebody still has open, does not get the text."""
     write(place + b"/other", b"other", 0o666)
     if there == "link":
         os.symlink(b"other", place + b"/file.new")
@@ -321,7 +321,7 @@ def test_a_ready_root_is_not_replaced(place, claimed):
     assert not os.path.exists(root.path + b"/prefix/file")
 
 
-def test_who_lost_the_claim_does_not_publish(place, claimed):
+def test_a_process_that_lost_the_claim_does_not_publish(place, claimed):
     # type: (bytes, Tuple[Root, Claim]) -> None
     root, claim = claimed
     os.rename(claim.mark, claim.mark + b"x")
@@ -330,7 +330,7 @@ def test_who_lost_the_claim_does_not_publish(place, claimed):
 
 
 @pytest.mark.parametrize("there", [b"/prefix/half", b""], ids=["half made", "a file"])
-def test_what_is_in_the_way_of_a_root_is_removed(place, claimed, there):
+def test_a_file_in_the_way_of_a_root_is_removed(place, claimed, there):
     # type: (bytes, Tuple[Root, Claim], bytes) -> None
     root, claim = claimed
     write(root.path + there, b"half")
@@ -354,12 +354,12 @@ def test_a_damaged_root_is_set_aside(place, claimed):
     assert os.path.exists(place + b"/" + aside + b"/used-by-a-process")
 
 
-ODD = [errno.EPERM, errno.EACCES, errno.EBUSY, errno.EIO]  # what servers say of a directory that is not empty
+ODD = [errno.EPERM, errno.EACCES, errno.EBUSY, errno.EIO]  # the errors of servers for a directory that is not empty
 
 
 def refuse(monkeypatch, odd):
     # type: (Any, int) -> None
-    """Have rename(2) fail over a directory that is not empty as some server has it, and never otherwise."""
+    """Let rename(2) fail over a directory that is not empty with the error of some server, and never otherwise."""
     real = os.rename
 
     def rename(old, new):
@@ -387,7 +387,7 @@ def test_a_server_with_errors_of_its_own(place, claimed, monkeypatch, odd):
 
 
 @pytest.mark.parametrize("there", [b"/prefix/half", b"/start", None])
-def test_what_can_neither_be_replaced_nor_moved_ends_it(claimed, monkeypatch, there):
+def test_a_file_that_can_neither_be_replaced_nor_moved_ends_it(claimed, monkeypatch, there):
     # type: (Tuple[Root, Claim], Any, Optional[bytes]) -> None
     root, claim = claimed
     if there:
@@ -405,7 +405,7 @@ def test_what_can_neither_be_replaced_nor_moved_ends_it(claimed, monkeypatch, th
 
 def below(monkeypatch, path):
     # type: (Any, bytes) -> None
-    """Have a directory be of a lower layer of an overlay, where none can be renamed."""
+    """Let a directory be of a lower layer of an overlay, in which no directory can be renamed."""
     real = os.rename
 
     def rename(old, new):

@@ -1,4 +1,4 @@
-"""Who else may choose what a path leads to: owners and modes of every directory and link on the way."""
+"""Users who can change the target of a path: owners and modes of every directory and link on the way."""
 
 import errno
 import grp
@@ -51,7 +51,7 @@ def test_way(tree):
     assert [step.path for step in way(b"/")] == [b"/"]
     last = list(way(real + b"/m"))
     assert [step.path for step in last if step.is_last] == [real + b"/a/b"]
-    assert [step.path for step in last].count(b"/") == 2  # what a link names from / on begins there
+    assert [step.path for step in last].count(b"/") == 2  # the absolute target of a link begins at /
 
 
 def test_way_through_a_loop(place):
@@ -80,7 +80,7 @@ def test_every_directory_on_the_way_counts(tree, path, mode):
 @pytest.mark.parametrize("path", [b"/a/b/c", b"/l/b/c", b"/m/c"])
 def test_groups(tree, monkeypatch, path):
     # type: (bytes, Any, bytes) -> None
-    """Of a place that was named only itself and the directory that it is in may not be of a group."""
+    """If a place was named, only the place and its directory may not belong to a group."""
     monkeypatch.setattr(trust.Step, "_is_private", lambda step: False)
     for name, both in (("a", False), ("b", True), ("c", True)):
         directory = tree + b"/a/b/c".partition(compat.utf8(name))[0] + compat.utf8(name)
@@ -103,7 +103,7 @@ def test_the_directory_of_a_link_counts_as_that_of_its_place(tree, monkeypatch):
 @pytest.mark.parametrize("path", [b"/a/b/c", b"/l/b/c", b"/m/c"])
 def test_owners(tree, path):
     # type: (bytes, bytes) -> None
-    """A named place may be of anybody, and so may be what leads there."""
+    """A named place may belong to anybody, and so may the directories that lead there."""
     if ME:
         pytest.skip("only root can give a directory away")
     for name in (b"/a", b"/a/b", b"/a/b/c"):
@@ -186,7 +186,7 @@ def test_an_access_list_behind_a_private_group(tree, monkeypatch):
     assert refused(tree + b"/a/b/c") == "b"
 
 
-def test_who_has_no_number_here_counts_as_root(tree, monkeypatch):
+def test_a_user_without_a_number_counts_as_root(tree, monkeypatch):
     # type: (bytes, Any) -> None
     """So are the host's directories seen in most containers; but not the place itself."""
     if ME:
@@ -199,7 +199,7 @@ def test_who_has_no_number_here_counts_as_root(tree, monkeypatch):
     os.chown(tree + b"/a", ME, -1)
     assert refused(tree + b"/a/b/c") == ""
     monkeypatch.setattr(trust, "is_unmapped", lambda owner: owner == ME)
-    assert refused(tree + b"/a/b/c") != ""  # nor if this user has no number
+    assert refused(tree + b"/a/b/c") != ""  # also if this user has no number
     os.chmod(tree, 0o755)
     monkeypatch.setattr(trust, "is_unmapped", lambda owner: owner == OTHER)
     os.chmod(tree + b"/a", 0o777)

@@ -1,4 +1,4 @@
-"""The roots of a host: listed with who uses them, cleaned by age, size and name, never one in use."""
+"""The roots of a host: listed with their processes, cleaned by age, size and name, never one in use."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ def test_store_is_marked_as_a_cache(archive, environ, roots):
 
 
 @pytest.mark.parametrize("how", ["owner", "mode", "link"])
-def test_what_another_user_has_put_there_is_not_read(archive, environ, roots, how):
+def test_roots_of_another_user_are_not_read(archive, environ, roots, how):
     # type: (bytes, Dict[bytes, bytes], List[bytes], str) -> None
     """A reader of such a pipe would wait for ever."""
     planted = environ[b"COEX_ROOT"] + b"/" + b"f" * 24
@@ -157,7 +157,7 @@ def sharing(place, environ):
     return found
 
 
-def test_what_is_shared_counts_once(archive, environ, sharing):
+def test_shared_files_count_once(archive, environ, sharing):
     # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
     environ[b"COEX_ROOT"] = os.path.dirname(sharing[0])
     rows = dict((row["name"], row) for row in ask(archive, environ, b"cache", b"list")[1]["roots"])
@@ -174,7 +174,7 @@ def test_what_is_shared_counts_once(archive, environ, sharing):
 
 
 @pytest.mark.parametrize(("less", "left"), [(0, 3), (1, 2), (500000, 1), (1500000, 0)])
-def test_removes_until_what_is_shared_fits(archive, environ, sharing, less, left):
+def test_removes_until_shared_files_fit(archive, environ, sharing, less, left):
     # type: (bytes, Dict[bytes, bytes], List[bytes], int, int) -> None
     environ[b"COEX_ROOT"] = os.path.dirname(sharing[0])
     limit = cache.total_size(cache.find_roots(cache.stores(environ))) - less

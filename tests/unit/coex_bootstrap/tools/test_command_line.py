@@ -1,4 +1,4 @@
-"""What an archive answers with COEX_TOOLS: its own verbs, in the Python of the host."""
+"""The answers of an archive with COEX_TOOLS: its own verbs, in the Python of the host."""
 
 import json
 import os
@@ -230,7 +230,7 @@ def test_repair(archive, environ, what, name):
 
 def tree(root):
     # type: (bytes) -> Dict[bytes, Any]
-    """Return kind, mode and content of what is in a root, by path; what says when it was started is left out."""
+    """Return kind, mode and content of the files in a root, by path; without the file whose time is that of the last start."""
     found = {}
     for directory, below, names in os.walk(root):
         for name in below + names:
@@ -243,7 +243,7 @@ def tree(root):
 
 @pytest.mark.parametrize("name", [b"start", b"activate.sh"])
 @pytest.mark.parametrize("empty", [True, False])
-def test_repair_what_starts(archive, environ, name, empty):
+def test_repair_the_start(archive, environ, name, empty):
     # type: (bytes, Dict[bytes, bytes], bytes, bool) -> None
     root = start(archive, environ)
     before = tree(root)
@@ -261,7 +261,7 @@ def test_repair_without_a_root(archive, environ):
     assert (status, "it has no root that was ready in " in found["error"]) == (1, True)
 
 
-def test_what_post_link_scripts_change_is_no_damage(archive, environ):
+def test_changes_by_post_link_scripts_are_not_damage(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     script = b'echo changed >"$PREFIX/share/plain"\n'
     index = demo_index()
@@ -281,7 +281,7 @@ def test_what_post_link_scripts_change_is_no_damage(archive, environ):
 @pytest.mark.parametrize("harm", ["script", "prefix", "activate.sh"])
 def test_repair_under_any_umask(archive, environ, harm, umask):
     # type: (bytes, Dict[bytes, bytes], str, int) -> None
-    """What decides which program runs is for all to read, and for nobody else to write."""
+    """All may read the files that choose the program, and only their owner may write them."""
     index, script = demo_index(), b"true\n"
     index.files.append(file_row(b"prefix/bin/.demo-post-link.sh", 1, 0, len(script), mode=0o755))
     index = make_index(index.files)
@@ -303,7 +303,7 @@ def test_repair_under_any_umask(archive, environ, harm, umask):
     assert tree(root) == before
 
 
-def test_nobody_else_may_write_whatever_the_index_says(archive, environ):
+def test_nobody_else_may_write_for_any_modes_in_the_index(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """An archive comes from anyone: a start, `unpack`, `verify` and `repair` see the same modes, and `info` names setuid."""
     index = demo_index()
@@ -347,7 +347,7 @@ def test_json_without_a_bottom(archive, environ):
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), RuntimeError("a\nb"), ValueError(u"\xe9"), ValueError("long" * 1000)], ids=repr)
-def test_what_nobody_thought_of_is_one_line(archive, monkeypatch, capfd, error):
+def test_an_unexpected_error_is_one_line(archive, monkeypatch, capfd, error):
     # type: (bytes, Any, Any, Exception) -> None
     def execute(*words):
         # type: (*Any) -> None

@@ -1,4 +1,4 @@
-"""What a root has beside small files of the archive, verified and repaired: large files, and what a start compiled."""
+"""Large files of a root, and files that a start compiled: verified and repaired."""
 
 import hashlib
 import os
@@ -38,7 +38,7 @@ def archive(place, environ):
     frames += [b"2" * SIZE, b"3" * 10]
     long_record = b'{"files": ["lib/binary"], "sums": "' + b"0" * SIZE + b'"}'
     frames += [long_record[:SIZE], long_record[SIZE:]]
-    slots = [b"0@100", b"2@" + number(SIZE - 30)]  # and of contents that are no files: one is relocated, one is not
+    slots = [b"0@100", b"2@" + number(SIZE - 30)]  # and of contents that are not files: one is relocated, one is not
     slots += [b"0.0.%s;b:0:0=%s@200" % (number(4 * SIZE), words), b"6.192.%s;-@300" % number(len(MAIN))]
     index = make_index([
         file_row(b"prefix/lib/binary", 0, 0, 4 * SIZE, b"b:0:0=" + words, mode=0o755),
@@ -111,7 +111,7 @@ def test_large_relocated_files(archive, environ):
         assert tree(root) == before
 
 
-def test_what_a_start_compiled(place, environ):
+def test_files_that_a_start_compiled(place, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """It is made again if it is missing or its source was repaired; a source that does not compile is passed over."""
     environ[b"COEX_ROOT"] = place + b"/store"

@@ -49,7 +49,7 @@ def test_lock_has_no_credentials(archive, environ):
     assert (status, lines) == (0, [url + "#" + MD5, url + "#sha256:" + SHA256])
 
 
-def test_lock_says_what_came_from_a_directory(archive, environ):
+def test_lock_names_packages_from_a_directory(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     local = package(name="own", url=LOCAL_CHANNEL + "/noarch/own-1-0.conda")
     write_archive(archive, demo_index(), [CONTENT], packages=[package(), local])
@@ -61,7 +61,7 @@ def test_lock_says_what_came_from_a_directory(archive, environ):
     assert [line for line in out.partition("@EXPLICIT\n")[0].splitlines() if line in said] == said
 
 
-def test_lock_names_what_pip_installed(archive, environ):
+def test_lock_names_pip_packages(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     pip = [{"name": "p", "version": "2", "url": "https://u:secret@host/p.whl"}, {"name": "q", "version": "1", "file": "lib/q"}]
     write_archive(archive, demo_index(), [CONTENT], packages=[package()], pip=pip)
@@ -72,7 +72,7 @@ def test_lock_names_what_pip_installed(archive, environ):
     assert len(listed.splitlines()) == 1
 
 
-def test_what_pip_installed_from_nowhere(archive, environ):
+def test_pip_packages_without_a_source(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """A null means the same as a missing field."""
     pip = [{"name": "p", "version": "2", "url": None, "file": None}, {"name": "q", "version": "1", "url": None, "file": "q.whl"}]
@@ -83,7 +83,7 @@ def test_what_pip_installed_from_nowhere(archive, environ):
     assert [line.split() for line in out.splitlines() if line[:2] in ("p ", "q ")] == [["p", "2"], ["q", "1", "q.whl"]]
 
 
-def test_lock_pins_what_pip_installed(archive, environ):
+def test_lock_pins_pip_packages(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """By URL and sha256, or by a commit, where no word of the line could be another one."""
     url, commit = "https://u:secret@host/p.whl", "0123456789" * 4
@@ -126,7 +126,7 @@ def test_lock_pins_wheels_as_pip_does(archive, environ):
 
 
 @pytest.mark.parametrize("url", [None, "https://host/x.conda#evil", "/etc/x.conda", "https://host/a b.conda"])
-def test_lock_of_what_has_no_url(archive, environ, url):
+def test_lock_of_a_package_without_a_url(archive, environ, url):
     # type: (bytes, Dict[bytes, bytes], Any) -> None
     write_archive(archive, demo_index(), [CONTENT], packages=[package(url=url)])
     status, found, _ = ask(archive, environ, b"lock")
@@ -202,7 +202,7 @@ def test_unpack_hands_variables_to_conda(archive, environ, place):
     assert ask(archive, environ, b"verify", b"-p", target)[0] == 0
 
 
-def test_what_names_the_app_needs_one(archive, environ, place):
+def test_a_variable_that_names_the_app_needs_one(archive, environ, place):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
     variables_archive(archive, baked("WHERE", "${COEX_APP}/x"), baked("AT", "${COEX_PREFIX}/x"))
     _, found, _ = ask(archive, environ, b"unpack", b"-p", place + b"/env")
@@ -247,7 +247,7 @@ def test_unpack_writes_through_no_link(archive, environ, place):
 
 def test_unpack_into_an_empty_directory(archive, environ, place):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
-    """It stays the directory that it is: it may be a mount point, with what a new file system has in it."""
+    """It stays the directory that it is: it may be a mount point, with the files of a new file system."""
     os.makedirs(place + b"/empty/lost+found")
     os.chmod(place + b"/empty", 0o751)
     os.mkdir(place + b"/app")
@@ -275,7 +275,7 @@ def unpack_and_die(archive, environ, place):
 
 @pytest.mark.parametrize("there", [(), (b"/env",), (b"/app",), (b"/env", b"/app")], ids=repr)
 @pytest.mark.parametrize("function", ["unpack", "mark_unfinished", "run_scripts", "compile"])
-def test_unpack_that_was_killed_is_begun_anew(archive, environ, place, monkeypatch, there, function):
+def test_unpack_that_was_killed_starts_again(archive, environ, place, monkeypatch, there, function):
     # type: (bytes, Dict[bytes, bytes], bytes, Any, Sequence[bytes], str) -> None
     for name in there:
         os.makedirs(place + name + b"/lost+found")
@@ -446,7 +446,7 @@ def test_dockerfile_needs_no_graphics_card(archive, environ, constraints, versio
 @pytest.mark.parametrize("words, what", [
     ([b"--no-such"], "unrecognized arguments: --no-such"), ([b"more", b"x y"], "unrecognized arguments: more"),
 ], ids=repr)
-def test_verbs_refuse_what_they_do_not_know(archive, environ, verb, words, what):
+def test_verbs_refuse_unknown_options(archive, environ, verb, words, what):
     # type: (bytes, Dict[bytes, bytes], str, List[bytes], str) -> None
     """In one line, with the help of that verb named, and before anything is done."""
     needed = {"unpack": [b"-p", b"env"], "cache": [b"list"]}.get(verb, [])  # type: List[bytes]

@@ -129,7 +129,7 @@ def test_other_platforms_sign_nothing(place, environ):
     assert prefix + b"/lib\0" in data and wrong_hashes(data)
 
 
-def test_codesign_signs_what_has_no_ad_hoc_signature(mac, place, environ):
+def test_codesign_signs_files_without_ad_hoc_signature(mac, place, environ):
     # type: (bytes, bytes, Dict[bytes, bytes]) -> None
     write(mac, SIGNS, 0o755)
     names = [b"thin.dylib", b"unsigned", b"certified.so", b"many", b"unreadable"]
@@ -179,9 +179,9 @@ def test_error_of_codesign_names_the_file(mac, place, environ, name):
 
 
 @pytest.mark.parametrize("present", [True, False])
-def test_what_no_system_loads_may_stay_unsigned(mac, place, environ, present):
+def test_files_that_no_system_loads_may_stay_unsigned(mac, place, environ, present):
     # type: (bytes, bytes, Dict[bytes, bytes], bool) -> None
-    """A signature that cannot be read was not valid in the package: conda installs such a file, whatever codesign says."""
+    """A signature that cannot be read was not valid in the package: conda installs such a file, with any result of codesign."""
     if present:
         write(mac, FAILS, 0o755)
     path = make_archive(place, [(b"unreadable", UNREADABLE), (b"thin", THIN)])

@@ -1,4 +1,4 @@
-"""Roots share what packages brought: linked where nothing was changed, written anew everywhere else."""
+"""Roots share files of packages: linked if nothing was changed, written otherwise."""
 
 import errno
 import fcntl
@@ -14,7 +14,7 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.start.run import obtain
 from coex_bootstrap.store.store import Store
 from coex_bootstrap.unpack import link
-from coex_bootstrap.unpack.link import LIST, MARK_SIZE, Neighbours
+from coex_bootstrap.unpack.link import FRAME_LIST, MARK_SIZE, Neighbours
 
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
 
@@ -108,21 +108,21 @@ def test_second_archive_links(started):
     assert first != second
     assert shared(first, second) == PLAIN
     assert states(first) == states(second)
-    third = started(*package(b"third"))  # who was linked from is a neighbour like any
+    third = started(*package(b"third"))  # a source of links is a neighbour like any other
     assert shared(second, third) == PLAIN
 
 
 def test_list(started):
     # type: (Started) -> None
     first, second = started(*package()), started(*package(b"other", packaged=(1,)))
-    marks = read(first + b"/" + LIST)
+    marks = read(first + b"/" + FRAME_LIST)
     assert len(marks) == 2 * MARK_SIZE
-    assert read(second + b"/" + LIST) == marks[MARK_SIZE:]
+    assert read(second + b"/" + FRAME_LIST) == marks[MARK_SIZE:]
     assert shared(first, second) == [b"prefix/lib/second"]
 
 
 @pytest.mark.parametrize("what", ["path", "mode", "time", "offset", "content"])
-def test_what_differs_is_written(started, what):
+def test_files_that_differ_are_written(started, what):
     # type: (Started, str) -> None
     first = started(*package())
     index, contents = package(b"other")
@@ -157,7 +157,7 @@ def test_a_file_that_was_not_used_for_long_counts_as_used(started):
 
 
 @pytest.mark.parametrize("what", ["content", "time", "mode", "gone", "link", "directory"])
-def test_what_was_changed_is_not_taken(started, place, what):
+def test_changed_files_are_not_taken(started, place, what):
     # type: (Started, bytes, str) -> None
     first = started(*package())
     path = first + b"/prefix/lib/second"
@@ -188,7 +188,7 @@ def test_other_neighbour_is_asked_where_one_was_changed(started):
     assert shared(second, third) == PLAIN
 
 
-@pytest.mark.parametrize("what", ["start", LIST])
+@pytest.mark.parametrize("what", ["start", FRAME_LIST])
 def test_neighbour_without(started, what):
     # type: (Started, Any) -> None
     first = started(*package())
@@ -213,7 +213,7 @@ def test_neighbour_that_another_user_may_change(started, how):
 def test_damaged_list(started, damage):
     # type: (Started, bytes) -> None
     first = started(*package())
-    write(first + b"/" + LIST, damage)
+    write(first + b"/" + FRAME_LIST, damage)
     assert shared(first, started(*package(b"other"))) == []
 
 
@@ -272,7 +272,7 @@ def test_scripts_get_files_of_their_own(started, monkeypatch):
 
 def copy_for_clone(new, request, stream):
     # type: (int, int, int) -> int
-    """Do what ioctl_ficlone(2) does, on a file system that cannot."""
+    """Do the work of ioctl_ficlone(2), on a file system that cannot."""
     assert request == CLONE
     data = os.read(stream, 1 << 20)
     os.write(new, data)
@@ -305,7 +305,7 @@ def test_clones(started, monkeypatch, scripts):
     assert (shared(first, second), states(second)) == ([], states(first))
 
 
-def test_clone_of_what_was_changed(started, monkeypatch):
+def test_clone_of_a_changed_file(started, monkeypatch):
     # type: (Started, Any) -> None
     monkeypatch.setattr(link.sys, "platform", "linux")
     monkeypatch.setattr(link, "CLONE", CLONE)
@@ -358,7 +358,7 @@ def test_large_file(started):
 
 def test_room(place, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
-    """What is linked needs no room; without neighbours everything does."""
+    """Linked files need no room; without neighbours all files need room."""
     index, contents = package()
     write_archive(place + b"/a.coex", index, contents)
     with closing(Archive(place + b"/a.coex")) as archive:

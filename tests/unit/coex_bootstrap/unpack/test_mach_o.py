@@ -190,7 +190,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
-def test_what_cannot_be_renewed(name):
+def test_signatures_that_cannot_be_renewed(name):
     # type: (str) -> None
     data, words, needed = BROKEN[name]
     with pytest.raises(Unrenewable) as caught:
@@ -200,7 +200,7 @@ def test_what_cannot_be_renewed(name):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_damaged_headers_and_signatures_are_errors_and_no_more(seed):
+def test_damaged_headers_and_signatures_are_only_errors(seed):
     # type: (int) -> None
     """Any number in a header or a signature may be any other: each place is checked before it is read or written."""
     source = random.Random(seed)

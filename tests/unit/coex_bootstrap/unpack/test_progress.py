@@ -1,4 +1,4 @@
-"""The line of a first start: on a terminal alone, it counts what other processes decode, and is erased."""
+"""The line of a first start: on a terminal alone, it counts the work of other processes, and is erased."""
 
 import os
 import time
@@ -38,7 +38,7 @@ class Frames(object):
 @pytest.fixture
 def written(monkeypatch):
     # type: (Any) -> List[str]
-    """Return what is written, on a terminal."""
+    """Return the output, on a terminal."""
     written = []  # type: List[str]
     monkeypatch.setattr(progress, "_write", written.append)
     monkeypatch.setattr(progress, "DELAY", 0)
@@ -47,7 +47,7 @@ def written(monkeypatch):
     return written
 
 
-def test_counts_what_a_child_decodes(written):
+def test_counts_the_work_of_a_child(written):
     # type: (List[str]) -> None
     shown = Progress(Frames(), {})  # type: ignore[arg-type]
     decode = shown.counted(lambda frame, size: frame)

@@ -60,7 +60,7 @@ def test_wide_encodings_need_a_place_in_utf8(encoding):
         relocate(item, OLD.decode("ascii").encode(ENCODINGS[encoding]) + b"\0" * 4, b"/\xff")
 
 
-def test_a_place_that_is_no_utf8():
+def test_a_place_that_is_not_utf8():
     # type: () -> None
     assert relocate(b"t:1:0=1", b"x" + OLD, b"/\xff") == b"x/\xff"
 
@@ -84,7 +84,7 @@ def test_binary_string_with_two_occurrences():
 @pytest.mark.parametrize("prefix", FITTING)
 def test_path_of_a_binary_keeps_its_length(prefix, encoding):
     # type: (bytes, int) -> None
-    """What is read by its length, or from its middle on, is as it was; the path is the same to every system."""
+    """Bytes that are read by their length, or from the middle on, are as they were; the path means the same."""
     def encode(text):
         # type: (bytes) -> bytes
         return text.decode("utf-8").encode(ENCODINGS[encoding])
@@ -235,7 +235,7 @@ MISPLACED = [
 
 
 @pytest.mark.parametrize("text", MISPLACED, ids=repr)
-def test_relocation_of_what_is_not_there(text):
+def test_relocation_of_a_missing_file(text):
     # type: (bytes) -> None
     with pytest.raises(ArchiveDamaged):
         relocate(text, OLD + b"/bin\0\0", b"/p")
@@ -250,7 +250,7 @@ def test_slots_that_are_none(text):
         parse_slots(text)
 
 
-def test_hash_of_a_content_that_is_no_file():
+def test_hash_of_a_content_that_is_not_a_file():
     # type: () -> None
     frames = [b"ab/old/lib", b"cd", b""]
 

@@ -164,7 +164,7 @@ def shebang_in_pieces(pieces):
 
 def test_the_beginning_of_a_long_text_is_enough():
     # type: () -> None
-    """Only the first lines wait for each other; what follows is handed on at once."""
+    """Only the first lines wait for each other; later bytes are handed on at once."""
     for line in LINES[:6]:
         shebang = ShebangInPieces()
         first = shebang.feed(line + b"code\n" * 1000)

@@ -1,4 +1,4 @@
-"""The ladder of zstd decoders: each way that exists here, what each refuses, and what is said when there is none."""
+"""The ladder of zstd decoders: each way that exists here, the frames that each refuses, and the message if there is none."""
 
 import ctypes
 import os

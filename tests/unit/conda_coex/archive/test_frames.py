@@ -1,4 +1,4 @@
-"""Frames: what is cut, and that every byte of every file is in them once."""
+"""Frames: the cuts, and every byte of every file is in them once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def content(path: str, data: bytes | Path, size: int) -> Content:
 
 
 def decoded(contents: list[Content], limit: int) -> dict[str, bytes]:
-    """Cut and pack contents, and put them together again from what the frames hold."""
+    """Cut and pack contents, and put them together again from the frames."""
     found: dict[str, bytes] = {}
     for pieces in cut(ordered(contents), limit):
         packed = pack(pieces, 3)
@@ -49,13 +49,13 @@ def test_files_of_every_size(tmp_path: Path, in_memory: bool) -> None:
     assert decoded(contents, LIMIT) == expected
 
 
-def test_a_frame_holds_what_a_reader_takes() -> None:
+def test_a_frame_has_the_size_that_a_reader_takes() -> None:
     assert all(frame_size(level) <= FRAME_LIMIT for level in range(1, 20))
     assert frame_size(19) > frame_size(9)
 
 
 @pytest.mark.parametrize("level", [9, 19])
-def test_what_does_not_get_smaller_is_stored(level: int) -> None:
+def test_content_that_does_not_get_smaller_is_stored(level: int) -> None:
     """It is tried on samples of the beginning, the middle and the end; where only one of them gets smaller, all is."""
     random = Random(1)
     noise = random.randbytes(12 * SAMPLE)

@@ -1,4 +1,4 @@
-"""What the payload makes of groups of files: frames, rows and the places in them, and what is left after a failure."""
+"""The payload of groups of files: frames, rows and the places in them, and the leftovers of a failure."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_directories_and_links_are_sorted() -> None:
 
 
 def test_damaged_package_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
-    """Nor does a package that was whole before it in the same build stay half."""
+    """A package that was whole before it in the same build is not kept half either."""
     path = tmp_path / "file"
     path.write_bytes(b"damaged")
     wrong = Content("prefix/b", 0o644, 0, OnDisk(path), 7, hashlib.sha256(b"as made").hexdigest(), None, "b")
@@ -132,7 +132,7 @@ def test_second_build_takes_the_frames_of_the_first(tmp_path: Path, monkeypatch:
     cache = FrameCache(tmp_path / "frames", 1)
     package = ("one", [file("a", b"aa"), file("b", b"bb", "text"), file("c", HOLDER.encode(), "text")])
     first, index, data = made(package, cache=cache)
-    monkeypatch.setattr(payload, "pack", None)  # what compresses
+    monkeypatch.setattr(payload, "pack", None)  # with matches
     second, other, again = made(package, cache=cache)
     assert (again, second.compressed, second.placeholders) == (data, first.compressed, first.placeholders)
     assert (other.files, other.frames) == (index.files, index.frames)

@@ -1,4 +1,4 @@
-"""An archive is read as a host reads it before it has its name; what a host would refuse is never there."""
+"""An archive is read as a host reads it before it has its name; an archive that a host would refuse is never there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from coex_bootstrap.start.host import host_platform
 
 from conda_coex.archive import writer
 from conda_coex.archive.frame_cache import FrameCache
-from conda_coex.archive.manifest import unpacked_size
+from conda_coex.archive.new_manifest import unpacked_size
 from conda_coex.archive.payload import Payload, make_index
 from conda_coex.archive.read_back import read_back
 from conda_coex.errors import FramesDamaged, ReadBackFailed

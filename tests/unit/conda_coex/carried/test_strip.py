@@ -29,7 +29,7 @@ def program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def segments(path: Path) -> str:
-    """Return what readelf says of the segments."""
+    """Return the output of readelf on the segments."""
     shown = subprocess.run(["readelf", "-lW", path], env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True)
     return re.sub(r"(?s)\n Section to Segment mapping.*|There are \d+ section headers.*?\n", "", shown.stdout)
 

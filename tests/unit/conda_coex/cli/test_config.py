@@ -95,7 +95,7 @@ def test_pack_has_its_own_options() -> None:
     assert not hasattr(found, "file")
 
 
-def test_repack_changes_what_it_is_asked_for() -> None:
+def test_repack_changes_only_the_named_parts() -> None:
     assert filled("repack", "x.coex").sources == ["data", "*.csv"]
     found = filled("repack", "x.coex", "--env", "A=b")
     assert (found.sources, found.entrypoint, found.env, found.output) == ([], [], ["A=b"], None)

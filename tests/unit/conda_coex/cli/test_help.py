@@ -1,4 +1,4 @@
-"""The help of every verb: what a manual page has, for a terminal of 80 columns."""
+"""The help of every verb: the parts of a manual page, for a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def help_of(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 
 def options(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the options of a help text, each with what it says of them."""
+    """Yield the options of a help text, each with its description."""
     body = text.partition("options:")[2].partition("\nexamples:")[0]
     for found in re.finditer(r"^  (-\S.*?)(?:\s{2,}|\n {10,})(\S.*(?:\n {10,}.*)*)", body, re.MULTILINE):
         yield found[1], " ".join(found[2].split())

@@ -1,4 +1,7 @@
-"""Hostile archives for what only `conda coex` reads: inspect, comparisons, repack, and `create -f` of an archive."""
+"""Hostile archives for the verbs that only `conda coex` has.
+
+Inspect, comparisons, repack, and `create -f` of an archive.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def repacked(path: str, output: str, entry_points: tuple[str, ...] = (), *, no_a
 
 
 def ways(path: str, place: Path) -> list[Callable[[], None]]:
-    """Return what reads an archive."""
+    """Return the functions that read an archive."""
     whole = str(place / "whole.coex")
     (place / "x").write_text("#!/bin/sh\n", "utf-8")
     return [
@@ -61,7 +64,7 @@ def ways(path: str, place: Path) -> list[Callable[[], None]]:
 
 
 def ended(work: Callable[[], None], place: Path) -> str:
-    """Return what is wrong with the end of some work, done in a copy of this process."""
+    """Return the fault in the end of some work, done in a copy of this process."""
     out, err = place / "out", place / "err"
     pid = os.fork()
     if not pid:
@@ -80,7 +83,7 @@ def ended(work: Callable[[], None], place: Path) -> str:
             except (CondaError, CoexError) as error:
                 print(f"coex: {error}", file=sys.stderr)
             status = 0
-        except BaseException:  # whatever it is, its text is the outcome
+        except BaseException:  # of any class: its text is the outcome
             os.write(2, traceback.format_exc().encode())
         finally:
             sys.stdout.flush()
@@ -112,8 +115,8 @@ def test_hostile_archives(tmp_path: Path) -> None:
     assert wrong == []
 
 
-def test_what_nobody_thought_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is one line of the archive, and with -v what conda makes of a fault of ours."""
+def test_an_unexpected_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one line about the archive, and with -v conda's report of a fault of ours."""
     path = str(tmp_path / "x.coex")
     hostile.make(os.fsencode(path), 0)
     monkeypatch.setattr("conda_coex.verbs.inspect.describe", lambda archive: archive.nothing)

@@ -1,4 +1,4 @@
-"""The verbs as conda's own parser has them: all at once, each filled when somebody looks into it."""
+"""The verbs in conda's own parser: all at once, each filled when somebody looks into it."""
 
 from __future__ import annotations
 

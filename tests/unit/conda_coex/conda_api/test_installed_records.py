@@ -1,4 +1,4 @@
-"""Records of installed packages: which files are records, and what is refused in them."""
+"""Records of installed packages: the files that are records, and the values that are refused in them."""
 
 from __future__ import annotations
 

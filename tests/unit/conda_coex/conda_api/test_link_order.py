@@ -1,4 +1,4 @@
-"""The order in which packages are linked, also where conda's graph fails."""
+"""The order in which packages are linked, also if conda's graph fails."""
 
 from __future__ import annotations
 

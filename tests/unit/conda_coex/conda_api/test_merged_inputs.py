@@ -39,7 +39,7 @@ def merged(directory: Path, texts: list[str], *specs: str) -> MergedInputs:
 
 @pytest.fixture(autouse=True)
 def configured(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """Have a channel of the configuration, and return what the command line says of channels."""
+    """Have a channel of the configuration, and return the options of the command line for channels."""
     given: dict[str, object] = {}
     monkeypatch.setattr(type(context), "channels", ("mine", "one"))
     monkeypatch.setattr(context, "_argparse_args", given)

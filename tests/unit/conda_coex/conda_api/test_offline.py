@@ -44,7 +44,7 @@ def test_channel_that_was_never_read(failing: Exception) -> None:
 
 
 @pytest.mark.parametrize("channel", [UNREAD, "file:///somewhere"])
-def test_what_is_not_of_offline_stays_what_it_is(failing: Exception, channel: str) -> None:
+def test_other_errors_stay_the_same(failing: Exception, channel: str) -> None:
     with context._override("offline", channel != UNREAD), pytest.raises(type(failing)):
         solve.solve_transaction(["cprog"], [channel])
 

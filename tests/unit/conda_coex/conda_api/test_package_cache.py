@@ -1,4 +1,4 @@
-"""What another conda is extracting is waited for, or extracted again elsewhere, and never read half."""
+"""Packages that another conda is extracting are waited for, or extracted again elsewhere, and never read half."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def extracted() -> list[PackageRecord]:
-    """Return what conda would take for a whole package."""
+    """Return the parts that conda takes for a whole package."""
     return [record for record in PackageCacheData.query_all("half") if record.is_extracted]
 
 
@@ -67,7 +67,7 @@ def test_extraction_is_waited_for(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("old", [True, False])
-def test_what_nobody_extracts_any_more_is_not_used(cache: Path, old: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_extractions_are_not_used(cache: Path, old: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package_cache, "RECENT" if old else "QUIET", 0.0)
     package_cache.read_caches()
     assert extracted() == []
@@ -75,7 +75,7 @@ def test_what_nobody_extracts_any_more_is_not_used(cache: Path, old: bool, monke
 
 
 @pytest.mark.parametrize("cache", [READ_ONLY], indirect=True)
-def test_package_file_of_another_user_is_extracted_anew(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_package_file_of_another_user_is_extracted_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """conda takes the file from a cache that it may not write to, into one that it may."""
     monkeypatch.setattr(package_cache, "RECENT", 0.0)
     package_cache.read_caches()

@@ -1,4 +1,4 @@
-"""Whether a file is a package of conda, and what of a damaged package removing it from the cache would mend."""
+"""Tests of package files: whether one is a package of conda, and whether removing it from the cache repairs it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def advice(path: Path, cache: Path) -> str:
     return str(with_advice(error, [str(cache)])).partition("; ")[2]
 
 
-def test_what_is_damaged_in_the_cache_alone_is_removed_there(file: Path) -> None:
+def test_damage_in_the_cache_alone_is_removed_there(file: Path) -> None:
     directory = damaged(file)
     command = f"rm -r {directory}"
     assert advice(directory / "share/some.txt", file.parent) == f"run `{command}` and try again"
@@ -104,7 +104,7 @@ def test_what_is_damaged_in_the_cache_alone_is_removed_there(file: Path) -> None
     assert advice(directory / "share/some.txt", file.parent) == f"run `{command}` and try again"
 
 
-def test_what_the_package_itself_has_is_not_mended_by_removing_it(file: Path) -> None:
+def test_damage_in_the_package_itself_is_not_repaired_by_removing_it(file: Path) -> None:
     directory = damaged(file)
     shutil.rmtree(directory)
     api.extract(str(file), str(directory))
@@ -119,5 +119,5 @@ def test_place_with_blanks(file: Path, tmp_path: Path) -> None:
     assert advice(cache / directory.name / "share/some.txt", cache) == f"run `rm -r '{cache}/some-1.0-0'` and try again"
 
 
-def test_what_is_not_in_a_cache_is_reinstalled(tmp_path: Path) -> None:
+def test_packages_outside_of_a_cache_are_reinstalled(tmp_path: Path) -> None:
     assert advice(tmp_path / "env/bin/x", tmp_path / "pkgs") == "reinstall the package"

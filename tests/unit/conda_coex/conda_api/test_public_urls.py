@@ -1,4 +1,4 @@
-"""What an archive says of where its packages came from: the public part of URLs, specs and records."""
+"""The sources of packages in an archive: the public part of URLs, specs and records."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_credentials(text: str, shown: str) -> None:
     assert without_credentials(shown) == shown
 
 
-def test_what_is_printed_has_none(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_has_none(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines, notes, documents and errors: each has one place where it is printed."""
     url = "https://me:5ecret@host/t/5ecret/x?token=5ecret"
     outcome = Outcome({"rows": [{"url": url}], "number": 1}, [url], 0)

@@ -1,4 +1,4 @@
-"""What a host of another platform is assumed to offer gives way to what the user has said."""
+"""The assumed virtual packages of another platform give way to those that the user sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a conda plugin that reads lock files does in a dry run: it ends there, and conda has nothing to print."""
+"""A conda plugin that reads lock files, in a dry run: it ends there, and conda has nothing to print."""
 
 from __future__ import annotations
 

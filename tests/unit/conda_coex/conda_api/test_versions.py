@@ -58,7 +58,7 @@ class Single26(Spec26):
 
 
 class Plugin:
-    """What a plugin registers: a name, a class, and since 26.3 names of files, aliases, a description."""
+    """The values that a plugin registers: a name, a class, and since 26.3 names of files, aliases, a description."""
 
     def __init__(self, spec: type) -> None:
         self.spec = spec
@@ -69,7 +69,10 @@ class Plugin:
 
 
 class Manager:
-    """conda's manager of plugins, from 25.7 to 26.9: a source and a name, and an error for what no plugin reads."""
+    """conda's manager of plugins, from 25.7 to 26.9.
+
+    A source and a name, and an error for files that no plugin reads.
+    """
 
     def __init__(self, spec: type | None) -> None:
         self.spec = spec
@@ -144,7 +147,7 @@ def test_records_through_a_metaclass(keyword: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_record_that_a_newer_conda_has_written() -> None:
-    """26.3 writes `requested_specs`, 24.9 `python_site_packages_path`; null is what others write for nothing."""
+    """26.3 writes `requested_specs`, 24.9 `python_site_packages_path`; others write null for nothing."""
     fields = {
         "name": "x", "version": "1", "build": "0", "channel": "defaults", "subdir": "noarch", "fn": "x-1-0.conda",
         "requested_specs": ["x >=1"], "requested_spec": "x >=1", "python_site_packages_path": "lib/x", "license": None,

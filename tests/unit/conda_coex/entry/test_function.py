@@ -58,7 +58,7 @@ def notes(source: bytes | None, word: str = "mod:main", path: str = "app/mod.py"
 )
 def test_there(source: bytes) -> None:
     assert notes(source) == []
-    assert notes(source, "mod:main.run") == []  # what the function has is not looked at
+    assert notes(source, "mod:main.run") == []  # attributes of the function are not checked
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_modules_of_one_directory_of_the_app() -> None:
         find_module("mod:main", layout_of(("app/a/mod.py", source), ("app/b/mod.py", source)))
 
 
-def test_what_python_runs_as_a_module() -> None:
+def test_modules_that_python_runs() -> None:
     names = ("a.py", "b/__init__.py", "c/__init__.py", "c/__main__.py", "d/__main__.py", "b/sub.py", "c.py")
     packages = layout_of(*((f"app/{name}", b"") for name in names))
     assert find_runnable("a", packages) == "app/a.py"

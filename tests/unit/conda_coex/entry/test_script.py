@@ -1,4 +1,4 @@
-"""What runs a file of the app: the #! lines that hosts can and cannot follow, as the kernel of this machine shows."""
+"""The programs that run a file of the app: #! lines that hosts can and cannot follow, as this kernel shows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("line", [*RUN, *BROKEN], ids=repr)
 def test_as_the_kernel_reads_it(line: bytes, tmp_path: Path) -> None:
-    """A file is executed, with a directory as the environment's `bin`; what is refused does not run."""
+    """A file is executed, with a directory as the environment's `bin`; a refused file does not run."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/tool").write_text("#!/bin/sh\necho ran\n")
     (tmp_path / "bin/tool").chmod(0o755)
@@ -93,7 +93,7 @@ def test_the_hosts_own_program() -> None:
 
 
 def test_other_files() -> None:
-    """By suffix if there is no #! line, whatever else they begin with; a host has a shell."""
+    """By suffix if there is no #! line, with any other first bytes; a host has a shell."""
     files = {"a.py": b"\xef\xbb\xbf#!/usr/bin/env python\r\n", "b.sh": b"echo\n", "c.pyz": b"PK", "d.R": b""}
     layout = layout_of(**files)
     assert run_app_file("app/a.py", layout) == [["prefix", "bin/python"], ["app", "a.py"]]

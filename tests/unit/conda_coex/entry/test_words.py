@@ -1,4 +1,4 @@
-"""The words of a command: their roles, as the interpreters themselves take them, and what they name."""
+"""The words of a command: their roles, as the interpreters themselves take them, and the files that they name."""
 
 from __future__ import annotations
 
@@ -105,7 +105,10 @@ CODE = "code looks for app.py where the caller is; in it, COEX_APP is the variab
     ],
 )  # fmt: skip
 def test_files(layout: Layout, tmp_path: Path, value: str, words: list[str] | None) -> None:
-    """What is in the app is named there, in whatever way; nothing is refused or noted that only looks like a file."""
+    """Files of the app are found by every way to name them.
+
+    Words that only look like files are not refused or noted.
+    """
     value = value.replace("{here}", str(tmp_path / "here"))
     found = resolve(value, Names(layout, None))
     assert [word for _, word in found["command"][1:]] == (words if words is not None else shlex.split(value)[1:])
@@ -193,7 +196,7 @@ def test_modules(layout: Layout, value: str, words: list[list[str]], imports: li
 
 
 def test_added_by_itself(layout: Layout) -> None:
-    """The work of a program, not its data, nor what it writes, nor what is in the app by another name."""
+    """The work of a program, not its data, not its output, and not files that the app has by another name."""
     values = ["python local.py other.yml", "tool --file=local.py", "python -m notin x", "tool -o app.py"]
     values.append("python two.sh")
     assert own_files(["two.sh=bin/two"], values, layout) == ["local.py", "notin"]
@@ -213,7 +216,7 @@ def test_directories_that_run(layout: Layout, tmp_path: Path) -> None:
 
 
 def test_imports_of_a_script(layout: Layout, tmp_path: Path) -> None:
-    """What is beside it here, in neither the app nor the environment, and imported whenever it runs, is named."""
+    """Modules beside it here, in neither the app nor the environment, are named if it always imports them."""
     layout.place("all", [Content("prefix/lib/python3.11/lone2.py", 0o644, 0, InMemory(b""), 0)])
     source = "import os, local, lone2.x, nothing\nfrom notin.sub import x\nfrom . import run\nimport pkg.main\n"
     (tmp_path / "here/app.py").write_text(source + "def f():\n    import other\n")

@@ -1,4 +1,4 @@
-"""The options of a project's file: which file counts, what it may say, and that it takes nothing else along."""
+"""The options of a project's file: the file that counts, its keys, and the paths that it may not take."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_file_that_others_may_write(project: Path) -> None:
 
 
 def test_file_of_another_size(project: Path) -> None:
-    """Neither is it read into memory, nor what others could have written parsed before they are known."""
+    """It is not read into memory, and a file that others could have written is not parsed before its owner is known."""
     write(project, 'output = "x.coex"\n')
     os.truncate(project / "coex.toml", 1 << 40)
     with pytest.raises(InputError, match=r"coex\.toml: is larger than 1 MiB"):

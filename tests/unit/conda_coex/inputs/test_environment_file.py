@@ -1,4 +1,4 @@
-"""What an environment.yml asks for: as conda's own reader has it, and what is wrong with it, with the line."""
+"""The content of an environment.yml, as from conda's own reader; its faults, each with the line."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_other_files_by_mistake(tmp_path: Path, name: str, says: str) -> None:
 
 
 def test_list_of_specs(tmp_path: Path) -> None:
-    """As `conda create --file` and `conda list --export` have it."""
+    """As read by `conda create --file` and written by `conda list --export`."""
     content = "# platform: linux-64\r\nx=1.10=0\r\n\r\n  y >=2 # why\n"
     found = taken(tmp_path, content, "spec.txt")
     assert found is not None

@@ -1,4 +1,4 @@
-"""What lock files of every kind come to: read alone, without conda, packages or an archive."""
+"""The content of lock files of every kind, read without conda, packages or an archive."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def lines(lock: Lock | None, directory: Path) -> list[str]:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("lock", [conda_lock(locked("tool")), pixi(TOOL), pixi(TOOL, version=7)])
 def test_style(tmp_path: Path, lock: dict[str, Any], style: str) -> None:
-    """A lock is told by what it holds: neither the name, nor the style of its YAML, nor the order of keys count."""
+    """A lock is recognised by content: its name, the style of its YAML and the order of keys do not count."""
     found = read(tmp_path, STYLES[style](lock))
     assert found is not None
     (package,) = found.packages
@@ -294,7 +294,7 @@ package:
 
 
 def test_text_stays_text(tmp_path: Path) -> None:
-    """What YAML takes for numbers, dates and truth values, in this version of it or that, is text in a lock."""
+    """Numbers, dates and truth values of any version of YAML are text in a lock."""
     text = UNQUOTED.replace("012345678901234567890123456701", "01234567890123456789012345670123")
     found = read(tmp_path, text, choice=Choice(HERE, None, ("2020-01-01",)))
     assert names(found) == ["on-2023e1-0.conda", "1.10-2.1-0.conda"]
@@ -315,7 +315,7 @@ def test_numbers_of_a_record(tmp_path: Path) -> None:
 
 
 def test_repeated_keys(tmp_path: Path) -> None:
-    """They are refused in what is used, and passed over elsewhere."""
+    """They are refused in parts that are used, and passed over elsewhere."""
     lock = conda_lock(locked("tool"), locked("other", THERE))
     text = in_yaml(lock, flow=False).replace("package:\n", "package: []\npackage:\n")
     with pytest.raises(InputError, match="the lock file has `package` twice in the file, again in line"):
@@ -342,7 +342,7 @@ def test_package_beside_a_pixi_lock(tmp_path: Path, place: str) -> None:
 
 
 def test_pip_lines_of_a_list(tmp_path: Path) -> None:
-    """As conda-lock and archives write them; what a person remarks is named, not refused."""
+    """As conda-lock and archives write them; comments of a person are named, not refused."""
     wheel = tmp_path / "pure tool-1.2.whl"
     wheel.touch()
     text = "\n".join([

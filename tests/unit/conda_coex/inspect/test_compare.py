@@ -1,4 +1,4 @@
-"""What two archives differ in, from their descriptions: every subject, and the lines that a person reads."""
+"""The differences of two archives, from their descriptions: every subject, and the lines for a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files of nobody need of the machine that they were made on is found, and nothing that every host has."""
+"""Needs of unmanaged files that only the builder's machine meets are found; things that every host has are not."""
 
 from __future__ import annotations
 

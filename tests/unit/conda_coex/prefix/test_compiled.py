@@ -14,7 +14,7 @@ from coex_bootstrap.unpack.relocate import apply
 
 from conda_coex.prefix.compiled import UnreplacedPaths, limit_edits
 from conda_coex.prefix.elf import read_sections
-from conda_coex.prefix.files import read_live
+from conda_coex.prefix.live_file import read_live
 from conda_coex.root.content import Content
 from conda_coex.root.source import InMemory
 
@@ -63,7 +63,7 @@ def test_finds_its_library_from_another_place(tmp_path: Path) -> None:
     assert ctypes.CDLL(str(there / "deep/asked.so")).asked() == 63
 
 
-def test_what_the_code_names_is_still_relocated(tmp_path: Path) -> None:
+def test_strings_that_the_code_names_are_still_relocated(tmp_path: Path) -> None:
     prefix = tmp_path / "env"
     content = compiled(prefix, f"{prefix}/share")
     limited = limit(content, prefix)
@@ -90,7 +90,7 @@ def test_name_of_a_symbol_that_is_the_end_of_the_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 4, 5, 20, 63, 64, 1000, -1])
-def test_what_is_no_whole_elf_file(tmp_path: Path, size: int) -> None:
+def test_truncated_elf_files(tmp_path: Path, size: int) -> None:
     data = Path("/bin/sh").read_bytes()[:size]
     assert read_sections(data) == []
     edits = ((0, ((1, 2),)),)
@@ -151,7 +151,7 @@ def printed(program: Path) -> str:
 def test_no_program_is_wrong_in_silence(
     tmp_path_factory: pytest.TempPathFactory, compiler: str, text: str, length: int, *, may_stay: bool
 ) -> None:
-    """A program prints what it printed, for the other path; or the file is named."""
+    """A program prints the same for the other path; or the file is named."""
     place = tmp_path_factory.mktemp("x")
     prefix = place / ("_" * max(1, length - len(f"{place}//env"))) / "env"
     prefix.mkdir(parents=True)
@@ -181,7 +181,7 @@ def test_paths_of_sources_need_no_room(tmp_path: Path) -> None:
     assert printed(program) == f"{prefix}/include/h.h\n"
 
 
-def test_what_is_behind_a_program_stays(tmp_path: Path) -> None:
+def test_data_after_a_program_stay(tmp_path: Path) -> None:
     """An archive behind it has sums of its bytes."""
     (tmp_path / "x").write_bytes(Path("/bin/true").read_bytes() + f"PK\x01{tmp_path}/y\0".encode())
     program, unreplaced = moved(tmp_path / "x", tmp_path, "/p")

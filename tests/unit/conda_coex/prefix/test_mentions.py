@@ -1,4 +1,4 @@
-"""Where a file names the prefix that it lies in, and what of it can take another path."""
+"""The places in which a file names its own prefix, and those that can take another path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTER = "/e"
 
 
 def moved(data: bytes, prefix: str = ELSEWHERE) -> bytes:
-    """Return what a host makes of a file."""
+    """Return a file as it is on a host."""
     found = find_prefix(data, PREFIX)
     assert found is not None
     kind = found.file_mode[:1].encode()
@@ -62,7 +62,7 @@ def test_c_strings_keep_their_length(encoding: str) -> None:
 
 @pytest.mark.parametrize("start", [b"\x7fELF\x02", b"!<arch>\n", b"\xca\xfe\xba\xbe\0"])
 def test_no_byte_of_an_object_moves(start: bytes) -> None:
-    """Not even where no NUL ends a string: its length may stand elsewhere, as in a Java class."""
+    """Also if no NUL ends a string: its length may stand elsewhere, as in a Java class."""
     data = start + b"\0\0\0/opt/extra:/opt/e/lib:/opt/e\x12\0"
     assert moved(data, SHORTER) == start + b"\0\0\0/opt/extra://///e/lib://///e\x12\0"
 
@@ -80,7 +80,7 @@ def test_no_byte_of_an_object_moves(start: bytes) -> None:
         b"\1\0\0\0\x0c\0\0\0-L/opt/e/lib\x0a\0\0\0",  # the string begins before the path
     ],
 )
-def test_what_knows_its_length_stays(data: bytes) -> None:
+def test_strings_with_a_length_stay(data: bytes) -> None:
     found = find_prefix(data, PREFIX)
     assert found is not None
     assert (found.edits, found.fixed) == ((), 1)

@@ -1,4 +1,4 @@
-"""Files of packages come from conda's cache, extracted or not, where they are proved to be what was installed."""
+"""Files of packages come from conda's cache, extracted or not, if they are proved to be the installed ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CGREET, LEGACY, HELLO = "libcgreet-1.0-0.conda", "legacy-pkg-1.0-0.tar.bz2", "he
 
 
 class Cache:
-    """A package cache of conda's, and what is restored from it alone."""
+    """A package cache of conda's, and the files that are restored from it alone."""
 
     def __init__(self, channel: Path, directory: Path, scratch: contextlib.ExitStack) -> None:
         self.channel, self.directory, self.scratch = channel, directory, scratch
@@ -65,7 +65,7 @@ def cache(testbed: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def row(cache: Cache, fn: str, path: str) -> dict[str, Any]:
-    """Return what conda recorded of a file: what the package says of it."""
+    """Return conda's row for a file: the row of its package."""
     with contextlib.ExitStack() as scratch:
         other = Cache(cache.channel, cache.directory.with_name("rows"), scratch)
         text = (other.extracted(fn) / "info/paths.json").read_text()

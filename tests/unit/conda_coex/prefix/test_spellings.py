@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conda_coex.conda_api.installed_records import record_of
-from conda_coex.prefix.files import sha256_of
+from conda_coex.prefix.live_file import sha256_of
 from conda_coex.prefix.spellings import find_aliases
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What pip recorded of where a distribution came from: no credentials, no place of the builder, a RECORD that holds."""
+"""The sources of distributions that pip recorded: no credentials, no place of the builder, a true RECORD."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECORD = "x.py,sha256=a,1\nx-1.dist-info/direct_url.json,sha256=b,2\nx-1.dist-in
 
 
 def packed(directory: Path, url: str) -> dict[str, str]:
-    """Return what becomes of the two files in a prefix, by name."""
+    """Return the two files of a prefix after the change, by name."""
     texts = {"direct_url.json": json.dumps({"url": url, "vcs_info": {}}), "RECORD": RECORD}
     items = []
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""What leads Python out of a live prefix is found, rewritten, and what cannot be is refused."""
+"""Files that lead Python out of a live prefix are found, rewritten, and refused if they cannot be."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class Prefix:
     path: Path
 
     def read(self, **files: str) -> Unmanaged:
-        """Return what is in the prefix, with these files in site-packages; `{}` is the project, `_` before a suffix."""
+        """Return the files of the prefix, with these files in site-packages.
+
+        `{}` is the project, `_` before a suffix.
+        """
         for name, text in files.items():
             stem, _, suffix = name.rpartition("_")
             place = self.path / SITE / f"{stem}.{suffix}"
@@ -101,7 +104,7 @@ def test_module_named_without_suffix(prefix: Prefix) -> None:
     assert prefix.text(found, "__editable__m.py") == text.replace("{}", f"@/{editable.HOME}/project")
 
 
-def test_what_stands_in_several_lines_is_refused(prefix: Prefix) -> None:
+def test_code_in_several_lines_is_refused(prefix: Prefix) -> None:
     found = prefix.read(a_pth="import m", m_py="A = ('{}/'\n     'one')\n")
     with pytest.raises(InputError, match=r"cannot be brought along.*a\.pth -> .*/one"):
         prefix.bring(found)

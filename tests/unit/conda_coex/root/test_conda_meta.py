@@ -1,4 +1,4 @@
-"""What is written below conda-meta: records, history and state are what conda writes, and what conda reads again."""
+"""Files below conda-meta: records, history and state are as conda writes them, and conda reads them again."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ ODD = ["a", 'with "quotes" and \\', '"_path": "a"', SLOT, "letters \u017c"]
 
 @pytest.mark.parametrize("gone", [(), ("prefix/a",)])
 def test_sums_go_where_their_files_are_named(gone: tuple[str, ...]) -> None:
-    """Whatever the names of files are: each slot that a host fills is that of the row with the file's name."""
+    """For any names of files: each slot that a host fills is that of the row with the file's name."""
     (content,) = plan_records([plan(*(row(path, "/holder") for path in ODD), row("plain"))], DATE, gone)
     assert content.relocation is not None
     assert content.relocation.kind == HASHES

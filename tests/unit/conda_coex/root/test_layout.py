@@ -1,4 +1,4 @@
-"""What stands in the root after packages that have the same paths, as conda's own linking leaves a prefix."""
+"""The files of a root after packages with the same paths: as in a prefix after conda's own linking."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ packages = st.lists(st.lists(st.builds(Made, paths, st.none() | targets), max_si
 
 
 def write_package(directory: Path, drawn: list[Made]) -> list[Made]:
-    """Write a package's directory, and return what of the drawn one directory can have at once."""
+    """Write a package's directory, and return the drawn files that one directory can have at once."""
     found = []
     for made in drawn:
         path = directory / made.path
@@ -54,7 +54,7 @@ def write_package(directory: Path, drawn: list[Made]) -> list[Made]:
 
 
 def link_as_conda_does(directory: Path, package: list[Made], prefix: Path) -> None:
-    """Do what conda's transaction does for a package: its leaf directories, then its files, in the package's order."""
+    """Link a package as conda's transaction does: its leaf directories, then its files, in the package's order."""
     for short in get_leaf_directories([made.path for made in package]):
         create_link(None, str(prefix / short), LinkType.directory)
     for made in package:
@@ -62,7 +62,7 @@ def link_as_conda_does(directory: Path, package: list[Made], prefix: Path) -> No
 
 
 def tree(prefix: Path) -> dict[str, str]:
-    """Return what is at each path below a prefix: content, target, or neither."""
+    """Return the content or the target at each path below a prefix, or neither."""
     found = {}
     for top, directories, names in os.walk(prefix):
         for name in (*directories, *names):
@@ -104,7 +104,7 @@ def file(path: str, text: str = "", placeholder: str | None = None) -> Content:
 @example([[Made("a")], [Made("a/b")]])  # and a directory that of a file
 @example([[Made("a", "b"), Made("b/c")], [Made("a/x")]])  # through a link to a directory
 @example([[Made("a", "b")], [Made("a/x")]])  # a link to nothing makes way for a directory
-@example([[Made("a", "b"), Made("b/c")], [Made("a", "c")]])  # a link is itself what is overwritten
+@example([[Made("a", "b"), Made("b/c")], [Made("a", "c")]])  # the link itself is overwritten
 @example([[Made("a", "b"), Made("b", "a")], [Made("a/x")]])  # a circle
 @example([[Made("a", "b"), Made("b", "c"), Made("c/x")], [Made("a/y")]])  # through a link to a link to a directory
 @example([[Made("a", "b/c"), Made("b/c/x"), Made("c", "a/..")], [Made("c/y")]])  # `..` behind a link

@@ -50,7 +50,7 @@ def test_written_as_conda_does(text: str, tmp_path: Path) -> None:
 
 
 def test_a_conda_that_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes quotation marks away. What it refuses comes as an older conda writes it."""
+    """It takes quotation marks away. A text that it refuses comes as an older conda writes it."""
     old = {text: planned(text, tmp_path) for text in GOOD + BROKEN}
     monkeypatch.setattr(conda_path, "parse_entry_point_def", today)
     assert planned(BROKEN[0], tmp_path) == planned("bad = modq:main", tmp_path)
@@ -69,6 +69,6 @@ def test_paths_are_refused(text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "x = m", "m:f", "x = m:\ud800"])
-def test_what_no_conda_reads_is_refused(text: str, tmp_path: Path) -> None:
+def test_text_that_no_conda_reads_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(PackageRefused, match="cannot be read"):
         parse_entry_point(text, tmp_path)

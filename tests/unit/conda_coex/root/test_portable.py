@@ -1,4 +1,4 @@
-"""Scripts that mean the same to every shell: what is called so is shown to be so by the shells themselves."""
+"""Scripts that mean the same to every shell: the shells themselves prove it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ FOR_BASH = [
     "! return 3", "! if true; then return 3; fi", "! { return; }",  # busybox returns the opposite
     "case 2>/dev/null x in a) :; esac", ">/dev/null if true; then :; fi", "for 2>&1 x in a; do :; done",
     "POSIXLY_CORRECT=1", "export _coex_level=1", "_coex_shell=1",
-    # what no shell reads
+    # text that no shell reads
     "if true; then fi", "true ; ; true", ";true", "true;;", "true &&", "if true; then :", "fi", "then", "true)",
     "[ a ", "}", "case x in a) ;; b", "case x in esac x", "case x in a) : b) : ;; esac", "case x in a|) :;; esac",
     "! if", "{true; }", "case x in a b) :;; esac", "case x in a) : ;; ;; esac", "if true; then true; fi true", 'A="x',
@@ -95,6 +95,6 @@ def test_scripts_for_bash(script: str) -> None:
     assert not is_portable(f"export A=1\n{script}\n".encode("latin-1"))
 
 
-def test_bytes_that_are_no_script() -> None:
+def test_bytes_that_are_not_a_script() -> None:
     for script in (b"\0", b"export A=1\0", bytes(range(256)), b"{" * 100000, b'"${A-' * 100000, b"if " * 100000):
         assert not is_portable(script)

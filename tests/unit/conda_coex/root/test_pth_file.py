@@ -13,7 +13,8 @@ import pytest
 
 from conda_coex.root.pth_file import parse
 
-# Reads directories as JSON; prints what `site` adds to sys.path for each, and what the code there appends to sys.argv.
+# Reads directories as JSON; prints for each the paths that `site` adds to sys.path, and the words that code there adds
+# to sys.argv.
 SITE = """
 import json, site, sys, traceback
 usual, found = list(sys.path), []
@@ -56,7 +57,7 @@ def pythons() -> list[str]:
 
 
 def as_parsed(place: Path, text: str) -> list[list[str]]:
-    """Return what `site` has to do with a file: the existing directories it adds, the codes it runs."""
+    """Return the work of `site` for a file: the existing directories that it adds, the code that it runs."""
     paths: dict[str, None] = {str(place): None}
     codes: list[str] = []
     for line in parse(text):

@@ -1,4 +1,4 @@
-"""What is said of a live prefix that was packed: where its binaries let it unpack, and which links lead out of it."""
+"""Notes on a packed live prefix: the places in which its binaries let it unpack, and links that lead out of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_shortest_comes_first() -> None:
     assert said.startswith("the archive unpacks only if its prefix has at most 34 bytes, because of b, a:")
 
 
-def test_what_starts_nowhere_is_refused() -> None:
+def test_an_archive_that_starts_nowhere_is_refused() -> None:
     with pytest.raises(InputError, match=r"b has room for 32 bytes.*takes 34") as refused:
         list(limits(layout(a="/home/me/miniconda3/envs/some-project", b="/home/me/miniconda3/envs/project")))
     assert "--exclude" in str(refused.value)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..root.layout import Layout
     from .payload import Payload
 
-CARRIED_OVER = "kept"  # the owner of files and frames of the old archive
+KEPT = "kept"  # the owner of files and frames of the old archive
 
 
 def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
@@ -44,7 +44,7 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
         if app_stays or not directory.path.startswith(b"app/"):
             layout.directories.add(os.fsdecode(directory.path))
         layout.modes[os.fsdecode(directory.path)] = directory.mode
-    layout.place(CARRIED_OVER, items)
+    layout.place(KEPT, items)
     return rows
 
 
@@ -90,7 +90,7 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
     numbers = sorted(wanted)
     for number in numbers:
         frame = old.index.frames[number]._replace(offset=payload.size)
-        payload.append(CARRIED_OVER, old.frame(number), frame)
+        payload.append(KEPT, old.frame(number), frame)
         payload.frame_checks.append((len(payload.frames) - 1, partial(checked_frame, old, number)))
     frames = {number: new for new, number in enumerate(numbers)}
     payload.package_frames += [frames[number] for number in old.index.package_frames if number in frames]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import FORMAT_VERSION, Manifest
 from coex_bootstrap.format.relocation import BINARY, kind_of, parse
 
 from .. import __version__
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from coex_bootstrap.format.index import IndexDraft
+    from coex_bootstrap.format.manifest import EntryPoint, Variable
 
     from ..inputs.environment import Environment
     from ..root.layout import Layout
@@ -32,8 +33,8 @@ class Description:
     """The values of a manifest that do not follow from the root."""
 
     name: str
-    entry_points: list[form.EntryPoint]  # the default one first
-    env: list[form.Variable]
+    entry_points: list[EntryPoint]  # the default one first
+    env: list[Variable]
     keep_env: list[str]
     level: int
     date: int  # seconds since 1970
@@ -45,10 +46,10 @@ class Description:
     pip: Sequence[Mapping[str, object]]
 
 
-def make_manifest(of: Description, layout: Layout, payload: Payload, index: IndexDraft) -> form.Manifest:
+def make_manifest(of: Description, layout: Layout, payload: Payload, index: IndexDraft) -> Manifest:
     """Return the manifest of a new archive without its digest, which comes last."""
     check_variables(layout)
-    return form.Manifest({
+    return Manifest({
         **_measured(of.environment.platform, payload, index),
         "name": of.name,
         "platform": of.environment.platform,
@@ -74,16 +75,16 @@ class Change:
     """The new values of an archive around the packages of another one."""
 
     name: str | None  # None: as it was
-    entry_points: list[form.EntryPoint]
-    env: list[form.Variable]
+    entry_points: list[EntryPoint]
+    env: list[Variable]
     keep_env: list[str]
     level: int
 
 
-def change_manifest(old: form.Manifest, change: Change, payload: Payload, index: IndexDraft) -> form.Manifest:
+def change_manifest(old: Manifest, change: Change, payload: Payload, index: IndexDraft) -> Manifest:
     """Return the manifest of a repacked archive; its digest is still the old one, and no Python is in it yet."""
     fields = {name: value for name, value in old.fields.items() if name != "python"}
-    return form.Manifest(fields).replace(
+    return Manifest(fields).replace(
         **_measured(old.platform, payload, index),
         name=old.name if change.name is None else change.name,
         entry_points=change.entry_points,
@@ -96,7 +97,7 @@ def change_manifest(old: form.Manifest, change: Change, payload: Payload, index:
 def _measured(platform: str, payload: Payload, index: IndexDraft) -> dict[str, object]:
     """Return the fields that every build, and `repack`, sets."""
     return {
-        "format": form.FORMAT_VERSION,
+        "format": FORMAT_VERSION,
         "builder": f"conda-coex {__version__}",
         "prelude": prelude_size(platform),
         "payload": payload.size,

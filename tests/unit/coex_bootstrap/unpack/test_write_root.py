@@ -13,7 +13,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, StoreUnusable
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Directory, Link
 from coex_bootstrap.store.refused import alike, unusable
-from coex_bootstrap.unpack.writer import unpack
+from coex_bootstrap.unpack.write_root import unpack
 
 from unit.coex_bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, read, write, write_archive
 
@@ -62,7 +62,7 @@ def test_contents(unpacked):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
-def test_modes_whatever_the_umask(unpacked, umask):
+def test_modes_under_any_umask(unpacked, umask):
     # type: (Unpacked, int) -> None
     if umask == 0o777 and os.geteuid():
         pytest.skip("only root can read the archive that is written under this umask")
@@ -107,7 +107,7 @@ def test_times(unpacked):
     assert os.stat(work + b"/app/before").st_mtime == -12
     assert os.stat(work + b"/app/relocated").st_mtime > 1500000000
     used = [os.stat(work + b"/app/" + name).st_atime for name in os.listdir(work + b"/app")]
-    assert min(used) > time.time() - 3600  # cleaners remove what was not used for long
+    assert min(used) > time.time() - 3600  # cleaners remove files that were not used for long
 
 
 def test_links(unpacked):
@@ -197,7 +197,7 @@ def test_a_damaged_frame_of_a_worker(unpacked):
 @pytest.fixture
 def no_case(monkeypatch):
     # type: (Any) -> None
-    """Have the file system not tell upper from lower case below a directory `work`."""
+    """Let the file system ignore case below a directory `work`."""
 
     def blind(function):
         # type: (Any) -> Any
@@ -243,7 +243,7 @@ def test_alike():
     assert found == set(map(frozenset, [(b"app/One", b"app/one"), (b"app/d", b"app/D"), accents]))
 
 
-def test_what_is_in_the_way(unpacked, place):
+def test_files_in_the_way(unpacked, place):
     # type: (Unpacked, bytes) -> None
     write(place + b"/work/prefix/x", b"")
     with pytest.raises((CoexError, OSError)):
@@ -270,7 +270,7 @@ def test_nothing_is_written_through_a_link(place):
     ("number", "words"),
     [(errno.ENOSPC, "no space is left"), (errno.EDQUOT, "quota"), (errno.EACCES, os.strerror(errno.EACCES))],
 )
-def test_what_the_system_refuses(number, words):
+def test_errors_of_the_system(number, words):
     # type: (int, str) -> None
     text = str(unusable(OSError(number, os.strerror(number)), b"/store"))
     assert text.startswith("/store: ")

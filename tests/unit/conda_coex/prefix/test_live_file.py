@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.prefix.files import read_live
+from conda_coex.prefix.live_file import read_live
 from conda_coex.prefix.unmanaged import names_of
 
 if TYPE_CHECKING:
