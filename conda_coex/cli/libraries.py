@@ -7,23 +7,25 @@ from importlib.util import find_spec
 
 from ..errors import LibraryMissing
 
-# Modules, and the names by which both conda-forge and PyPI have them.
+# Modules, and the names of their packages on conda-forge.
 NEEDED = {
     "cyclonedx": "cyclonedx-python-lib",
+    "installer": "python-installer",
     "packageurl": "packageurl-python",
     "zstandard": "zstandard",
     **({} if sys.version_info >= (3, 11) else {"tomli": "tomli"}),
 }
+ON_PYPI = {"python-installer": "installer"}  # other names
 
 
 def check_libraries() -> None:
     """Raise LibraryMissing, with the command that installs the missing libraries."""
     missing = [name for module, name in NEEDED.items() if not _is_there(module)]
     if missing:
-        names = " ".join(missing)
+        names, on_pypi = " ".join(missing), " ".join(ON_PYPI.get(name, name) for name in missing)
         raise LibraryMissing(
             f"conda-coex needs {', '.join(missing)}, which {sys.executable} does not have",
-            remedy=f"run `conda install -n base -c conda-forge {names}`, or `{sys.executable} -m pip install {names}`",
+            remedy=f"run `conda install -n base -c conda-forge {names}`, or `{sys.executable} -m pip install {on_pypi}`",
         )
 
 

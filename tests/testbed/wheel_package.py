@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from testbed.package import Package
     from testbed.workshop import Workshop
 
+RENAMED = {"installer": "python-installer"}  # distributions with another name on conda-forge
 CONSOLE_SCRIPT = """\
 #!{prefix}/bin/{python}
 import sys
@@ -66,7 +67,7 @@ def finish(package: Package, directory: Path) -> Path:
 
 def conda_name(name: str) -> str:
     """Return the name that conda-forge has for a distribution."""
-    return name.lower().replace("_", "-")
+    return RENAMED.get(name.lower(), name.lower().replace("_", "-"))
 
 
 def _spread(unpacked: Path, root: Path, site_packages: str, scripts: str) -> None:

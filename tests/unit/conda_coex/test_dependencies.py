@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 from testbed.layout import REPOSITORY
+from testbed.wheel_package import conda_name
 
 import conda_coex
 
@@ -22,6 +23,7 @@ DISTRIBUTIONS = {
     "conda": "conda",
     "conda_package_streaming": "conda-package-streaming",
     "cyclonedx": "cyclonedx-python-lib",
+    "installer": "installer",
     "packageurl": "packageurl-python",
     "packaging": "packaging",
     "ruamel": "ruamel.yaml",
@@ -76,7 +78,7 @@ def test_every_import_is_a_dependency() -> None:
 def test_recipe_asks_for_the_dependencies_of_the_metadata() -> None:
     found = run_dependencies()
     assert {found.pop("__unix"), found.pop("conda"), found.pop("python")} == {"", ">=24.7", ">=${{ python_min }}"}
-    assert found == {name: str(each.specifier) for name, each in required().items()}
+    assert found == {conda_name(name): str(each.specifier) for name, each in required().items()}
 
 
 def test_recipe_is_of_this_version_and_of_the_oldest_python() -> None:

@@ -1,4 +1,4 @@
-"""A library that is missing is said before any work."""
+"""A missing library is reported before any work."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def test_all_are_there() -> None:
 def test_missing(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libraries, "NEEDED", {"sys": "python", module: "its-name", "also_no_module": "another"})
     with pytest.raises(LibraryMissing, match=r"needs its-name, another, which .* -m pip install its-name another"):
+        libraries.check_libraries()
+
+
+def test_other_name_on_pypi(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "installer", None)
+    with pytest.raises(LibraryMissing, match=r"conda-forge python-installer`, .* pip install installer`"):
         libraries.check_libraries()
 
 
