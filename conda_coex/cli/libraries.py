@@ -22,10 +22,10 @@ def check_libraries() -> None:
     """Raise LibraryMissing, with the command that installs the missing libraries."""
     missing = [name for module, name in NEEDED.items() if not _is_there(module)]
     if missing:
-        names, on_pypi = " ".join(missing), " ".join(ON_PYPI.get(name, name) for name in missing)
+        names, pypi = " ".join(missing), " ".join(ON_PYPI.get(name, name) for name in missing)
         raise LibraryMissing(
             f"conda-coex needs {', '.join(missing)}, which {sys.executable} does not have",
-            remedy=f"run `conda install -n base -c conda-forge {names}`, or `{sys.executable} -m pip install {on_pypi}`",
+            remedy=f"run `conda install -n base -c conda-forge {names}`, or `{sys.executable} -m pip install {pypi}`",
         )
 
 

@@ -1,4 +1,4 @@
-"""Patched sources: they find and slice as the bytes that they stand for, and read only what is asked for."""
+"""Patched sources: they find and slice as the bytes that they stand for, and read only the requested parts."""
 
 from __future__ import annotations
 
