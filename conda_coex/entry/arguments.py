@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest_check import MODULE
+from coex_bootstrap.format.manifest_check import is_module
 
 from ..errors import EntryPointNotFound
 from .function import directory_of, find_runnable, module_of
@@ -68,7 +68,7 @@ class Arguments:
             yield _text(before + (value if word.role == "option" and not before else self._value(word, value)))
 
     def _module(self, name: str) -> Iterator[list[str]]:
-        if not MODULE.match(name):
+        if not is_module(name):
             raise EntryPointNotFound(f"the entry point runs the module {name!r}, which is not the name of a module")
         path = find_runnable(name, self.names.layout)
         directory = directory_of(name, path)

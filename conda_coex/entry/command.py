@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest_check import FUNCTION, MODULE
+from coex_bootstrap.format.manifest_check import is_function, is_module
 
 from ..errors import EntryPointNotFound
 from .script import INTERPRETERS
@@ -44,11 +44,11 @@ class EntryCommand:
         """The given name, or that of the script, module, function or program, without a suffix."""
         if self.given_name is not None:
             return self.given_name
-        if FUNCTION.match(self.program):
+        if is_function(self.program):
             return self.program.split(":")[0].split(".")[0]
         name = posixpath.basename(self.program.rstrip("/"))
         for word in words_of(self.program, self.words[1:]):
-            if word.role == "module" and MODULE.match(word.text):
+            if word.role == "module" and is_module(word.text):
                 return word.text.split(".")[0]
             if word.role == "script" and posixpath.basename(word.text).strip(".").isprintable():
                 name = posixpath.basename(word.text).strip(".") or name

@@ -7,7 +7,7 @@ import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest_check import MODULE
+from coex_bootstrap.format.manifest_check import is_module
 
 from ..errors import EntryPointNotFound
 from .function import module_of
@@ -31,7 +31,7 @@ def own_files(program: str, arguments: Sequence[str], names: Names) -> Iterator[
         if names.in_prefix(value) is not None:
             continue
         if word.role == "module":
-            found = local_module(value) if MODULE.match(value) and module_of(value, names.layout) is None else None
+            found = local_module(value) if is_module(value) and module_of(value, names.layout) is None else None
             yield from [found] if found is not None else []
         elif (word.role == "script" and is_program(value)) or (
             word.role in ("word", "option") and is_source(value) and not word.is_output

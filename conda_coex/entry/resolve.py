@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest_check import FUNCTION
+from coex_bootstrap.format.manifest_check import is_function
 
 from ..errors import EntryPointNotFound
 from ..root.app import app_name, version_control
@@ -152,7 +152,7 @@ def _program(word: str, rest: list[str], names: Names) -> list[list[str]]:
     if shell is not None:
         return [["host", shell]]
     function = EXTRAS.sub("", word)
-    if FUNCTION.match(function):
+    if is_function(function):
         check_function(function, layout)
         if function == word and rest and EXTRAS.fullmatch(rest[0]):
             rest.pop(0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.manifest import LIBZSTD
-from coex_bootstrap.format.manifest_check import FUNCTION
+from coex_bootstrap.format.manifest_check import is_function
 
 from ..archive import writer
 from ..archive.carried_python import python_of
@@ -115,7 +115,7 @@ def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout)
     """Read the kept files whose content matters for an entry point; .pth files name the directories of modules."""
     words = [command.without_extras for command in commands]
     own = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
-    functions = [word for word in (words or own) if FUNCTION.match(word)]
+    functions = [word for word in (words or own) if is_function(word)]
     give_sources(old, layout, pth_files(layout) if functions else ())
     modules = {path for path in (module_of(word, layout) for word in functions) if path is not None}
     give_sources(old, layout, modules | {f"app/{app_name(word)}" for word in words})

@@ -1,13 +1,19 @@
 """Hide the differences between Python 2 and 3 from the rest of the bootstrap."""
 
 import os
-import re
 import sys
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
+    import signal as signal
     from typing import BinaryIO, Dict, Optional, Union
+else:
+    try:  # the module below, whose numbers have no names: those are made by enum, which loads many others
+        import _signal as signal
+    except ImportError:
+        import signal
 
 PY2 = sys.version_info[0] == 2
 UNPACKED_TO = getattr(sys, "_xoptions", {}).get("coex")  # the directory of this Python, if the prelude unpacked it
@@ -18,6 +24,7 @@ UNSEEN = (
     u"[\\x00-\\x1f\\x7f-\\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
     u"|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
 )
+PLAIN = frozenset(bytes(bytearray(range(0x20, 0x7F))).decode("ascii"))
 
 
 def path_bytes(path):
@@ -53,6 +60,10 @@ def visible(found):
     Everything that is printed and comes from a file, a path or a caller goes through here.
     """
     shown = text(found) if isinstance(found, bytes) else found
+    if PLAIN.issuperset(shown):
+        return shown
+    import re
+
     return re.sub(UNSEEN, _escape, shown)
 
 

@@ -2,8 +2,9 @@
 
 import fcntl
 import os
-import signal
 import sys
+
+from .compat import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,14 +1,13 @@
 """Words and lines for a POSIX shell, and programs of the host."""
 
 import os
-import re
 
 # The first line of every script: options of the caller, from `sh -e` or SHELLOPTS, must not change the script.
 OPTIONS = b"set +o allexport +o errexit +o noclobber +o noglob +o nounset"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Sequence
+    from typing import Dict, List, Optional, Sequence
 
 
 def find_program(name, environ):
@@ -41,7 +40,13 @@ def quote(value):
 def fill(template, fields):
     # type: (bytes, Dict[bytes, bytes]) -> bytes
     """Return `template` with a field for each %(name)s; the text of a field is not replaced again."""
-    return re.sub(br"%\((\w+)\)s", lambda mark: fields[mark.group(1)], template)
+    first, filled = True, []  # type: bool, List[bytes]
+    for piece in template.split(b"%("):
+        name, mark, rest = piece.partition(b")s")
+        is_field = not first and mark and name.replace(b"_", b"").isalnum()
+        filled.append(fields[name] + rest if is_field else piece if first else b"%(" + piece)
+        first = False
+    return b"".join(filled)
 
 
 def check_line(path):

@@ -1,11 +1,10 @@
 """Read JSON that anyone may have written, with limits of its size, its items and its depth."""
 
-import json
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List, Optional, Tuple
+    from typing import Callable, List, Optional, Text, Tuple
 
 LARGEST = 1 << 25  # bytes: the record of 200,000 files has that
 ITEMS = 1 << 21  # of one document: some Pythons take 300 bytes for each
@@ -24,11 +23,39 @@ def parse_json(data, pairs=None):
     if len(data) > LARGEST or data.count(b",") + data.count(b"[") + data.count(b"{") > ITEMS:
         raise ValueError("it is too large")
     try:
-        value = json.loads(data.decode("utf-8"), parse_int=None if BOUNDED else _whole, object_pairs_hook=pairs)
+        value = _load(data.decode("utf-8"), pairs)
     except (RuntimeError, MemoryError):  # which Pythons raise for deep nesting
         raise ValueError("it is nested too deep")
     _check_depth(value)
     return value
+
+
+class _Settings(object):
+    """The settings of a scanner, by the names of `json.JSONDecoder`."""
+
+    strict, encoding, object_hook, parse_float = True, None, None, float
+    parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
+
+    def __init__(self, pairs):
+        # type: (Optional[Callable[[List[Tuple[str, object]]], object]]) -> None
+        self.object_pairs_hook = pairs
+        self.parse_int = int if BOUNDED else _whole  # type: Callable[[str], int]
+
+
+def _load(text, pairs):
+    # type: (Text, Optional[Callable[[List[Tuple[str, object]]], object]]) -> object
+    """Return the value of a JSON text, by the scanner of `json` alone if it can: `json` loads many modules."""
+    try:
+        from _json import make_scanner  # type: ignore[import-not-found,unused-ignore]
+
+        value, end = make_scanner(_Settings(pairs))(text, 0)  # type: ignore[arg-type,unused-ignore]
+        if not text[end:].strip(u" \t\n\r"):
+            return value
+    except (ImportError, AttributeError, StopIteration, ValueError):  # json has the error for that
+        pass
+    import json
+
+    return json.loads(text, parse_int=None if BOUNDED else _whole, object_pairs_hook=pairs)
 
 
 def _whole(digits):

@@ -3,11 +3,11 @@
 import errno
 import marshal
 import os
-import signal
 import struct
 import sys
 
 from . import errors
+from .compat import signal
 from .cpu_count import usable_cores
 from .errors import CoexError, unforeseen
 from .pipes import nothing, read_all

@@ -8,7 +8,8 @@ from stat import S_ISDIR, S_ISREG
 from ..base import compat
 from ..base.errors import ArchiveDamaged, ArchiveUnreadable, CoexError
 from .manifest import (
-    INDEX, MAIN, MANIFEST, PACKAGE, PRELUDE, PYTHON, SEAL_SIZE, digest, fill_prelude, load_manifest, python_id, python_mark,
+    INDEX, MAIN, MANIFEST, PACKAGE, PRELUDE, PYTHON, SEAL_SIZE, digest, fill_prelude, found_digest, load_manifest, python_id,
+    python_mark,
 )
 from .index import load_index
 from .index_check import check_sizes
@@ -66,13 +67,20 @@ class Archive(object):
             if name not in self.members:
                 raise ArchiveDamaged("it has no member %s" % name)
         self.manifest = load_manifest(self.members[MANIFEST])
-        others = dict((n, data) for n, data in self.members.items() if n != MANIFEST)
-        if digest(self.manifest, others) != self.manifest.digest:
+        if not self._has_digest():
             raise ArchiveDamaged("its content differs from its digest")
         self._check_python()
         self._index = None  # type: Optional[Index]
         self._check_size()
         self._check_prelude()
+
+    def _has_digest(self):
+        # type: () -> bool
+        """Return whether the members have the digest of the manifest, whose spelling may be other than that of a builder."""
+        if found_digest(self.manifest, self.members) == self.manifest.digest:
+            return True
+        others = dict((name, data) for name, data in self.members.items() if name != MANIFEST)
+        return digest(self.manifest, others) == self.manifest.digest
 
     def _check_beginning(self):
         # type: () -> None

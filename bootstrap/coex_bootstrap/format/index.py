@@ -20,9 +20,9 @@ of the kinds of struct(3). The columns of one kind of row have one item for each
 
 import struct
 from bisect import bisect_left
-from collections import namedtuple
 
 from ..base.errors import ArchiveDamaged, FormatUnknown
+from ..base.record import record
 from .index_check import (
     check_directories,
     check_hashes,
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     ])
     Link = NamedTuple("Link", [("path", bytes), ("target", bytes)])
 else:
-    Frame = namedtuple("Frame", "offset size content sha256")
-    Directory = namedtuple("Directory", "mode path")
-    File = namedtuple("File", "mode mtime_ns frame offset size relocation path")
-    Link = namedtuple("Link", "path target")
+    Frame = record("Frame", "offset size content sha256")
+    Directory = record("Directory", "mode path")
+    File = record("File", "mode mtime_ns frame offset size relocation path")
+    Link = record("Link", "path target")
 
 HEAD = b"coex-index "
 TEXT = "text"

@@ -9,7 +9,6 @@
 """
 
 import hashlib
-import json
 
 from ..base.compat import utf8
 from ..base.errors import ArchiveDamaged, FormatUnknown
@@ -125,6 +124,8 @@ class Manifest(object):
     def dumps(self):
         # type: () -> bytes
         """Return the member `coex.json`."""
+        import json
+
         return json.dumps(self.fields, indent=1, sort_keys=True, separators=(",", ": ")).encode("ascii") + b"\n"
 
 
@@ -175,8 +176,19 @@ def digest(manifest, members):
     the sha256 of every frame, the bootstrap with the prelude's text, libzstd.
     """
     fields = dict((name, value) for name, value in manifest.fields.items() if name != "digest")
-    content = dict(members)
-    content[MANIFEST] = Manifest(fields).dumps()
+    return digest_of(dict(members, **{MANIFEST: Manifest(fields).dumps()}))
+
+
+def found_digest(manifest, members):
+    # type: (Manifest, Dict[str, bytes]) -> str
+    """Return that digest of the members of a tail, whose manifest is as `dumps` has written it: with a line for each field."""
+    line = utf8(u'\n "digest": "%s",' % manifest.digest)
+    return digest_of(dict(members, **{MANIFEST: members[MANIFEST].replace(line, b"", 1)}))
+
+
+def digest_of(content):
+    # type: (Dict[str, bytes]) -> str
+    """Return the sha256 of members of a tail, which `digest` describes."""
     total = hashlib.sha256()
     for name in sorted(content):
         line = "%s %d %s\n" % (name, len(content[name]), hashlib.sha256(content[name]).hexdigest())

@@ -5,10 +5,7 @@ CONDA_*, `etc/conda/env_vars.d`, `conda-meta/state`, `activate.d`. If the caller
 stacked on that one, as by `conda activate --stack`.
 """
 
-import json
 import os
-import re
-from collections import OrderedDict
 
 from ..base import compat
 from ..base.errors import CoexError
@@ -183,6 +180,10 @@ def environment_variables(prefix):
     state = prefix + b"/conda-meta/state"
     if os.path.exists(state):
         found.update(state_variables(load_json(state), state))
+    if not found:
+        return {}
+    import re
+
     return dict(
         (compat.utf8(name), None if value is None else _text(value))
         for name, value in found.items()
@@ -209,6 +210,9 @@ def load_json(path):
 def parse_variables(data, path):
     # type: (bytes, bytes) -> Dict[str, object]
     """Return the JSON object in `data`, in its order; raises CoexError, which names the file at `path`."""
+    import json
+    from collections import OrderedDict
+
     try:
         found = parse_json(data, pairs=OrderedDict)
         if not isinstance(found, OrderedDict):

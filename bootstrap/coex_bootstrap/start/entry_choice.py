@@ -4,8 +4,6 @@ The text uses builtins of sh only. The lines for `COEX_ENTRYPOINT` come after th
 that variable does not even parse them.
 """
 
-import json
-
 from ..base import compat
 from ..base.shell import fill, quote
 from ..format.manifest import APP, PREFIX
@@ -179,6 +177,8 @@ def command_words(command, root):
             words.append(b"-c")
             word = compat.utf8(FUNCTION % (module, function.split(".")[0], function))
         elif kind == "module":
+            import json
+
             place, _, module = text.rpartition(":")
             words.append(b"-c")
             word = compat.utf8(MODULE % ("u" + json.dumps(place) if place else "''", module))

@@ -1,7 +1,6 @@
 """Say whether this host fits an archive: its platform, and the virtual packages that its packages need."""
 
 import os
-import re
 import sys
 
 from ..base.errors import HostUnfit
@@ -20,6 +19,7 @@ MACHINES = {
 ROSETTA = ("osx-arm64", "osx-64")  # an archive; and the machine that a Python for Intel reports on any Mac
 ARCHSPEC = "__archspec"
 DIGITS = 100
+OPERATORS = (">=", "<=", "==", "!=", "~=", ">", "<", "=")
 
 
 def check_host(manifest):
@@ -36,7 +36,7 @@ def check_host(manifest):
         for constraint in manifest.requires[name]:
             found = unfit(name, constraint)
             if found is not None:
-                override = re.split("[ =]", constraint)[-1] if name == ARCHSPEC else "VERSION"
+                override = constraint.replace("=", " ").split(" ")[-1] if name == ARCHSPEC else "VERSION"
                 raise HostUnfit(
                     "this archive needs %s%s, this host has %s"
                     % (name, " " + constraint if constraint else "", found),
@@ -105,14 +105,12 @@ def _glibc_by_name():
 
 def _linux():
     # type: () -> Optional[str]
-    found = re.match(r"\d+(\.\d+)*", os.uname()[2])
-    return found.group() if found and sys.platform.startswith("linux") else None
+    return (".".join(_leading(os.uname()[2])) or None) if sys.platform.startswith("linux") else None
 
 
 def _freebsd():
     # type: () -> Optional[str]
-    found = re.match(r"\d+(\.\d+)*", os.uname()[2])
-    return found.group() if found and sys.platform.startswith("freebsd") else None
+    return (".".join(_leading(os.uname()[2])) or None) if sys.platform.startswith("freebsd") else None
 
 
 def _osx():
@@ -174,8 +172,9 @@ def matches(version, constraint):
 
 def _meets(version, part):
     # type: (str, str) -> bool
-    found = re.match(r"(>=|<=|==|!=|~=|>|<|=)?(.*)$", part.strip())
-    operator, wanted = found.groups() if found else (None, "*")
+    part = part.strip()
+    operator = ([each for each in OPERATORS if part.startswith(each)] + [""])[0]
+    wanted = part[len(operator) :]
     if wanted in ("", "*"):
         return True
     if wanted.endswith("*"):
@@ -195,8 +194,20 @@ def _meets(version, part):
 def _numbers(version):
     # type: (str) -> List[int]
     """Return the leading numeric parts of a version: virtual packages have no others that matter."""
-    found = re.match(r"\d+(?:\.\d+)*", version)
-    return [_number(part) for part in found.group().split(".")] if found else []
+    return [_number(part) for part in _leading(version)]
+
+
+def _leading(version):
+    # type: (str) -> List[str]
+    """Return the numbers with which a version begins, as they are written."""
+    numbers = []
+    for part in version.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if digits:
+            numbers.append(digits)
+        if digits != part or not digits:
+            break
+    return numbers
 
 
 def _number(digits):

@@ -1,7 +1,6 @@
 """Write the start of a root, and hand this process over to it."""
 
 import os
-import signal
 
 from ..base import compat
 from ..base.shell import OPTIONS, check_line, fill, is_filled, quote
@@ -95,7 +94,7 @@ def start(root, path, arguments, environ):
     # type: (bytes, bytes, List[bytes], Dict[bytes, bytes]) -> None
     """Replace this process by the entry point: same pid, arguments, standard streams; does not return."""
     for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # Python ignores these; a program expects the default
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        if hasattr(compat.signal, name):
+            compat.signal.signal(getattr(compat.signal, name), compat.signal.SIG_DFL)
     words = [b"sh", b"-c", HAND_OVER, b"sh", from_root(path), root + b"/start"]
     os.execve(b"/bin/sh", words + arguments, environ)

@@ -1,7 +1,6 @@
 """Find the types of the file systems that paths are on, and recognise those of servers."""
 
 import os
-import re
 import sys
 
 TYPE_CHECKING = False
@@ -55,9 +54,19 @@ def _mounts():
     for line in lines:
         before, _, after = line.partition(b" - ")
         words = after.split(b" ")
-        place = re.sub(br"\\([0-7]{3})", lambda mark: bytes(bytearray([int(mark.group(1), 8)])), before.split(b" ")[4])
+        place = _unescaped(before.split(b" ")[4])
         found.append((place.rstrip(b"/") + b"/", words[0], words[-1].split(b",")))
     return found
+
+
+def _unescaped(place):
+    # type: (bytes) -> bytes
+    """Return a path of that list, in which blanks and backslashes are numbers of three octal digits."""
+    if b"\\" not in place:
+        return place
+    import re
+
+    return re.sub(br"\\([0-7]{3})", lambda mark: bytes(bytearray([int(mark.group(1), 8)])), place)
 
 
 def _mount_of(path, mounts):

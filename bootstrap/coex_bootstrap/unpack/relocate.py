@@ -6,7 +6,6 @@ from bisect import bisect_right
 
 from ..base.errors import HostUnfit
 from ..format.relocation import BINARY, ENCODINGS, NOTHING, SCRIPT, TEXT, invalid_relocation, parse
-from .shebang import ShebangInPieces, console_shebang, shorten_shebang
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,9 +13,12 @@ if TYPE_CHECKING:
 
     from ..format.relocation import Relocation
     from .codesign import Signer
+    from .shebang import ShebangInPieces
 
     Frame = Union[bytes, memoryview]
     Splice = Tuple[int, int, bytes, bytes]
+
+SHORT = 127  # bytes of a #! line that every system takes
 
 
 class Relocating(object):
@@ -28,7 +30,11 @@ class Relocating(object):
         self._splices = splices(relocation, size, prefix)
         self._next = 0  # of the splices
         self._offset, self._rest = 0, b""  # bytes that wait for the next piece, and their offset
-        self._shebang = ShebangInPieces() if relocation.kind == TEXT else None
+        self._shebang = None  # type: Optional[ShebangInPieces]
+        if relocation.kind == TEXT:
+            from .shebang import ShebangInPieces
+
+            self._shebang = ShebangInPieces()
 
     def feed(self, piece):
         # type: (Frame) -> bytes
@@ -74,7 +80,7 @@ def apply(relocation, data, prefix, signer=None, path=b""):
         done = stop
     relocated = b"".join(pieces) + data[done:]
     if relocation.kind == TEXT:
-        return shorten_shebang(relocated)
+        return _with_short_line(relocated)
     return signer.sign(relocated, path) if signer and relocation.kind == BINARY else relocated
 
 
@@ -85,7 +91,7 @@ def splices(relocation, size, prefix):
     Raises HostUnfit if the prefix is too long, and ArchiveDamaged if changes overlap or lie outside the file.
     """
     if relocation.kind == SCRIPT:
-        return [(0, 0, b"", console_shebang(prefix + b"/" + relocation.python))]
+        return [(0, 0, b"", _script_line(prefix + b"/" + relocation.python))]
     if relocation.kind not in (TEXT, BINARY):
         raise invalid_relocation()
     found = _in_text(relocation, prefix) if relocation.kind == TEXT else _in_binary(relocation, size, prefix)
@@ -98,11 +104,32 @@ def splices(relocation, size, prefix):
     return found
 
 
+def _with_short_line(text):
+    # type: (bytes) -> bytes
+    """Return a relocated text, whose #! line is changed if it has become too long, or has an escaped blank."""
+    end = text.find(b"\n", 0, SHORT + 1)
+    if not text.startswith(b"#!") or end >= 0 and b"\\ " not in text[:end]:
+        return text
+    from .shebang import shorten_shebang  # with regular expressions, which take longer to load than all scripts to write
+
+    return shorten_shebang(text)
+
+
+def _script_line(executable):
+    # type: (bytes) -> bytes
+    """Return the first lines of a console script for this Python."""
+    if len(executable) < SHORT - len(b"#!\n") and b" " not in executable:
+        return b"#!" + executable + b"\n"
+    from .shebang import console_shebang
+
+    return console_shebang(executable)
+
+
 def size_at(relocation, size, prefix):
     # type: (Relocation, int, bytes) -> Optional[int]
     """Return the size of a file of `size` as it is in `prefix`; None if that depends on its content, as a #! line's does."""
     if relocation.kind == SCRIPT:
-        return size + len(console_shebang(prefix + b"/" + relocation.python))
+        return size + len(_script_line(prefix + b"/" + relocation.python))
     for encoding, items in (relocation.edits or ()) if relocation.kind == TEXT else ():
         old, new = _pair(relocation, encoding, prefix)
         if any(is_escaped for _, is_escaped in items):

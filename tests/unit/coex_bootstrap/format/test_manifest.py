@@ -4,7 +4,7 @@ import json
 
 import pytest
 from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown
-from coex_bootstrap.format.manifest import NEEDED, Manifest, digest, fill_prelude, load_manifest
+from coex_bootstrap.format.manifest import MANIFEST, NEEDED, Manifest, digest, fill_prelude, found_digest, load_manifest
 
 from unit.coex_bootstrap.building import make_manifest
 
@@ -123,6 +123,16 @@ def test_digest_covers_everything_but_itself():
     assert digest(make_manifest(), dict(members, index=b"j")) != known
     assert digest(make_manifest(), dict(members, more=b"")) != known
     assert digest(make_manifest(), {"index": b"i"}) != known
+
+
+@pytest.mark.parametrize("fields", [{}, {"digest": "0" * 64}, {"name": u'\n "digest": "%s",' % ("0" * 64), "digest": "0" * 64}])
+def test_digest_is_found_in_the_document(fields):
+    # type: (Dict[str, Any]) -> None
+    members, manifest = {"index": b"i", "libzstd": b"z"}, make_manifest(**fields)
+    whole = dict(members, **{MANIFEST: manifest.dumps()})
+    assert found_digest(manifest, whole) == digest(manifest, members)
+    more = manifest.dumps().replace(b'"digest": "', b'"date": 1, "digest": "')
+    assert found_digest(manifest, dict(whole, **{MANIFEST: more})) != digest(manifest, members)
 
 
 @pytest.mark.parametrize(("platform", "caches"), [("linux-64", b".cache"), ("osx-arm64", b"Library/Caches")])
