@@ -24,14 +24,14 @@ NUMBER = struct.Struct("<I")
 LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # of fork(2) and pipe(2)
 
 
-def share(count, work, beat=nothing):
-    # type: (int, Work[Result], Callable[[], None]) -> List[Result]
+def share(count, work, beat=nothing, alone=False):
+    # type: (int, Work[Result], Callable[[], None], bool) -> List[Result]
     """Return the results of `work`, one for each process; each gets a part of the numbers below `count`.
 
     A result has only types that marshal writes. `beat` is called every few seconds. There is one process, this one, if
-    it may use only one core or cannot fork. Raises the CoexError that one of them raised.
+    it does the work `alone`, may use only one core or cannot fork. Raises the CoexError that one of them raised.
     """
-    processes = min(usable_cores(), count)
+    processes = 1 if alone else min(usable_cores(), count)
     if processes < 2 or not hasattr(os, "fork"):
         return [work(_beating(count, beat))]
     numbers, feed = os.pipe()

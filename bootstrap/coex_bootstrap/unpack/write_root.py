@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from typing import Callable, Container, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
     from ..format.archive import Archive
+    from ..format.index import Index
     from .zstd import Decoder
 
     Link = Callable[[bytes], Container[int]]
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+SMALL = 4 << 20  # bytes of content that are written before other processes would have started
+FILE = 16 << 10  # bytes of content that take as long as one more file
 EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 
 
@@ -41,7 +44,7 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
         expected = Expected(archive, prefix or root + b"/prefix", decoder)
         writer = Writer(expected, work, link(work) if link else ())
         writer.prepare()
-        for hashes in workers.share(len(writer.units), writer.write_units, beat):
+        for hashes in workers.share(len(writer.units), writer.write_units, beat, alone=work_of(index) < SMALL):
             writer.hashes.update(hashes)
         writer.finish(beat)
         for symlink in index.links:
@@ -56,6 +59,12 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
         raise refusal(index, work, error)
     finally:
         os.umask(umask)
+
+
+def work_of(index):
+    # type: (Index) -> int
+    """Return the bytes of content that take as long to decode and write as the files of an index, about."""
+    return sum(frame.content for frame in index.frames) + FILE * len(index.files)
 
 
 def make_directory(path):

@@ -13,6 +13,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, StoreUnusable
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Directory, Link
 from coex_bootstrap.store.refused import alike, unusable
+from coex_bootstrap.unpack import write_root
 from coex_bootstrap.unpack.write_root import unpack
 
 from unit.coex_bootstrap.building import PLACEHOLDER, decode_raw, file_row, make_index, read, write, write_archive
@@ -35,6 +36,7 @@ def unpacked(request, place, monkeypatch):
     if request.param == "no fork":
         monkeypatch.delattr(os, "fork")
     monkeypatch.setattr(workers, "usable_cores", lambda: 1 if request.param == "one core" else 3)
+    monkeypatch.setattr(write_root, "SMALL", 0)
 
     def run(index, contents=(), decoder=decode_raw, **fields):
         # type: (IndexDraft, Sequence[bytes], Callable[[bytes, int], bytes], **Any) -> bytes
@@ -51,6 +53,23 @@ def unpacked(request, place, monkeypatch):
 def mode_of(path):
     # type: (bytes) -> int
     return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+@pytest.mark.parametrize("size", [10, write_root.SMALL])
+def test_few_files_are_written_by_this_process_alone(place, monkeypatch, size):
+    # type: (bytes, Any, int) -> None
+    forks = []
+    fork = os.fork
+    monkeypatch.setattr(workers, "usable_cores", lambda: 2)
+    monkeypatch.setattr(os, "fork", lambda: forks.append(1) or fork())
+    contents = [b"x" * (size // 2)] * 2
+    index = make_index([file_row(b"app/a", frame=0, size=size // 2), file_row(b"app/b", frame=1, size=size // 2)])
+    write_archive(place + b"/a.coex", index, contents)
+    os.mkdir(place + b"/work")
+    with closing(Archive(place + b"/a.coex")) as archive:
+        unpack(archive, place + b"/work", place + b"/root", decode_raw)
+    assert len(forks) == (2 if size > 10 else 0)
+    assert read(place + b"/work/app/b") == contents[1]
 
 
 def test_contents(unpacked):
