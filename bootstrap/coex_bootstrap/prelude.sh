@@ -266,6 +266,20 @@ do
     mac:mac | mac:/usr/bin/python3) continue ;;
     mac:developer-tools) /usr/bin/xcode-select -p >/dev/null 2>&1 || continue; _coex_python=/usr/bin/python3 ;;
   esac
+  # The system's own python3 is not probed if its library is whole: a probe takes as long as a Python that starts. With
+  # libraries of the caller it may not run. zsh ends if a pattern has no match.
+  case $_coex_mac:$_coex_python:${LD_LIBRARY_PATH-}${LD_PRELOAD-}${ZSH_VERSION-} in
+    :python3: | :/usr/bin/python3: | :/usr/local/bin/python3:) _coex_found=$(command -v "$_coex_python") ;;
+    *) _coex_found= ;;
+  esac
+  case $_coex_found in
+    /usr/bin/python3 | /usr/local/bin/python3)
+      for _coex_dir in "${_coex_found%/bin/python3}"/lib*/python3.*/lib-dynload/_ctypes.*.so; do
+        _coex_dir=${_coex_dir%/lib-dynload/*}
+        { [ "$_coex_found" -ef "${_coex_found%python3}${_coex_dir##*/}" ] && [ -f "$_coex_dir/json/__init__.py" ]; } 2>/dev/null &&
+          exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
+      done ;;
+  esac
   # The interpreter itself is started, not a shim on PATH that changes the environment.
   if [ -c /dev/null ]; then _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
   else _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" <&- 2>&-) || continue; fi

@@ -155,6 +155,20 @@ def test_coex_python_comes_first(archive: Path, host_pythons: list[HostPython], 
     assert STARTED_BY.findall(trace) == ["{}.{}".format(*host_pythons[1].version)]
 
 
+def test_system_python_is_not_probed(archive: Path, shells: dict[str, list[str]], tmp_path: Path) -> None:
+    """It is started at once if its library is there, unless libraries of the caller may keep it from running."""
+    python = Path("/usr/bin/python3")
+    library = Path("/usr/lib", python.resolve().name)
+    if not (library / "json" / "__init__.py").exists() or not list(library.glob("lib-dynload/_ctypes.*.so")):
+        pytest.skip("this system has no whole Python of its own")
+    for way, words in shells.items():
+        for number, variables in enumerate(({}, {"LD_LIBRARY_PATH": "/nowhere"}, {"COEX_PYTHON": str(python)})):
+            environ = {"PATH": "/usr/bin:/bin", "COEX_ROOT": str(tmp_path / f"{way}-{number}"), **variables}
+            command = [str(shutil.which(words[0])), *words[1:], "-x", archive]
+            done = subprocess.run(command, env=environ, capture_output=True, check=True, text=True)
+            assert done.stderr.count("import posix, sys, zipimport") == (2 if number == 1 else 1), done.stderr
+
+
 @pytest.mark.parametrize("way", WAYS[:-1])
 def test_no_python_at_all(
     archive: Path, way: str, python: HostPython, shells: dict[str, list[str]], store: Path, empty_path: Path
