@@ -137,6 +137,7 @@ if whole and sys.version_info >= (2, 7):
 unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # some Pythons read their own path from these, even with -E
 # An archive may carry a Python for hosts that have none: a gzipped tar in this file, ID OFFSET SIZE. A start keeps it in
 # its store. This is a text for eval, because a shell reads a text faster than code. It has no single quotes.
+# That Python runs in UTF-8 mode: it has no codecs for the other encodings of locales.
 _coex_carried='@PYTHON@' _coex_found= _coex_made= _coex_why=
 _coex_id=${_coex_carried%% *}
 _coex_carry='
@@ -176,7 +177,7 @@ _coex_kept_python() {
   _coex_trust "$_coex_at" "$_coex_at/used"
   [ -n "$_coex_safe" ] || return 1
   { true >|"$_coex_at/used"; } 2>/dev/null
-  _coex_found=$("$_coex_at/bin/python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) && [ -n "$_coex_found" ]
+  _coex_found=$("$_coex_at/bin/python" -E -s -S -X utf8 -c "$_coex_probe" </dev/null 2>/dev/null) && [ -n "$_coex_found" ]
 }
 # Unpacks into the first place that can serve, and says why the others cannot.
 _coex_unpack() {
@@ -215,7 +216,7 @@ _coex_take() {
   )
   _coex_fault=$(set -f; echo $_coex_fault)
   case $_coex_fault in *failed*) return 1 ;; esac
-  _coex_found=$("$_coex_made/bin/python" -E -s -S -c "$_coex_probe" </dev/null 2>&1) && [ -n "$_coex_found" ] && return
+  _coex_found=$("$_coex_made/bin/python" -E -s -S -X utf8 -c "$_coex_probe" </dev/null 2>&1) && [ -n "$_coex_found" ] && return
   _coex_fault="it does not run: $(set -f; echo $_coex_found)" _coex_found=
   return 1
 }
@@ -243,7 +244,7 @@ _coex_alone() {
 }'
 if [ "${COEX_PYTHON-}" = carried ] && [ -n "$_coex_id" ]; then
   eval "$_coex_carry"
-  _coex_find && exec "$_coex_found" -E -s -S ${_coex_made:+-X "coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
+  _coex_find && exec "$_coex_found" -E -s -S -X utf8 ${_coex_made:+-X "coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
   echo "coex: $_coex_file: the Python that it carries cannot be used: $_coex_why" >&2
   exit 127
 fi
@@ -290,7 +291,7 @@ do
 done
 if [ -n "$_coex_id" ]; then
   eval "$_coex_carry"
-  _coex_find && exec "$_coex_found" -E -s -S ${_coex_made:+-X "coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
+  _coex_find && exec "$_coex_found" -E -s -S -X utf8 ${_coex_made:+-X "coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
 fi
 [ -z "$_coex_last" ] || exec "$_coex_last" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
 if [ -n "$_coex_id" ]; then

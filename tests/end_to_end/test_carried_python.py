@@ -140,6 +140,24 @@ def files_of(store: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.rglob("*")}
 
 
+@pytest.mark.skipif(shutil.which("localedef") is None, reason="no localedef")
+@pytest.mark.parametrize(("locale", "encoding"), [("ja_JP", "EUC-JP"), ("ru_RU", "KOI8-R")])
+def test_locale_of_another_encoding(made: Archive, store: Path, tmp_path: Path, locale: str, encoding: str) -> None:
+    """The carried Python has no codec for it; file names and arguments stay the bytes that they are."""
+    command = ["localedef", "-i", locale, "-f", encoding, tmp_path / f"{locale}.{encoding}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (tmp_path / f"{locale}.{encoding}").is_dir(), done.stderr
+    own = Archive(tmp_path / os.fsdecode("\u043f".encode("koi8-r")) / "app.coex")
+    own.path.parent.mkdir()
+    shutil.copy2(made.path, own.path)
+    env = {"COEX_PYTHON": "carried", "LC_ALL": f"{locale}.{encoding}", "LOCPATH": str(tmp_path)}
+    argument = os.fsdecode(b"\xcf\xf0")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(store), "COEX_ROOT": str(store), **env}
+    started = subprocess.run([own.path, argument], env=environment, capture_output=True)
+    assert (started.returncode, started.stderr) == (0, b"post-link-demo was set up\n")
+    assert b"argument 1=" + os.fsencode(argument) in started.stdout
+
+
 @pytest.mark.parametrize("place", ["payload", "tail"])
 def test_damaged_archive(made: Archive, store: Path, tmp_path: Path, place: str) -> None:
     data = bytearray(made.path.read_bytes())
