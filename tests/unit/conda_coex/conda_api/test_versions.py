@@ -197,8 +197,8 @@ def reporters(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     module.get_progress_bar_context_manager = holder  # type: ignore[attr-defined]
     module.get_progress_bar = lambda *_, **options: Bar() if options["enabled"] else None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "conda.reporters", module)
-    monkeypatch.delattr("conda.common.io.ProgressBar")
-    monkeypatch.delattr("conda.cli.common.confirm_yn")
+    monkeypatch.delattr("conda.common.io.ProgressBar", raising=False)
+    monkeypatch.delattr("conda.cli.common.confirm_yn", raising=False)
     return seen
 
 

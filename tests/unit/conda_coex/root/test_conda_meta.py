@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from coex_bootstrap.format.relocation import HASHES
-from conda.common.serialize import json_dump
 from conda.core.prefix_data import PrefixData
+from conda.gateways.disk.create import write_as_json_to_file
 from conda.history import History
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -41,9 +41,11 @@ records = st.fixed_dictionaries(
 @given(records)
 @example({"files": [], "paths_data": {"paths": [], "paths_version": 1}})
 @example({"files": ["a\nb", '"'], "paths_data": {"paths": [{}, {"a": []}, {"a": {}}], "paths_version": 1}})
-def test_dumped_as_conda_does(fields: dict[str, Any]) -> None:
-    # conda's json_dump differs in nothing but letters beyond ASCII, as do its versions
-    assert json.loads(dump_record(fields)) == json.loads(json_dump(fields)) == fields
+def test_dumped_as_conda_does(tmp_path_factory: pytest.TempPathFactory, fields: dict[str, Any]) -> None:
+    # conda's versions differ in indentation and in letters beyond ASCII
+    path = tmp_path_factory.getbasetemp() / "record.json"
+    write_as_json_to_file(str(path), fields)
+    assert json.loads(dump_record(fields)) == json.loads(path.read_text("utf-8")) == fields
     assert dump_record(fields) == json.dumps(fields, indent=2, sort_keys=True)
 
 
