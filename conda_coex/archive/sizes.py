@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import zstandard
 from coex_bootstrap.base.compat import visible
 from coex_bootstrap.base.errors import ArchiveDamaged
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import PYTHON
 from coex_bootstrap.tools.output import human
 from coex_bootstrap.tools.owners import Owners
 from coex_bootstrap.unpack.expected import Expected
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.archive import Archive
 
 REST = "coex itself"  # owner of prelude, code, index and libzstd
-PYTHON = "carried Python"
+CARRIED = "carried Python"
 WIDTH, ROWS, LARGEST = 30, 20, 10
 
 
@@ -74,7 +74,7 @@ def measure(archive: Archive) -> list[Owned]:
     whole = [_owned(name, files) for name, files in found.items()]
     size = os.stat(archive.path).st_size  # noqa: PTH116 - the path is bytes
     if archive.manifest.python is not None:
-        whole.append(Owned(PYTHON, archive.manifest.python["size"], len(archive.members[form.PYTHON]), ()))
+        whole.append(Owned(CARRIED, archive.manifest.python["size"], len(archive.members[PYTHON]), ()))
     rest = size - sum(each.packed for each in whole)
     whole.append(Owned(REST, 0, rest, ()))
     return sorted(whole, key=lambda each: (-each.packed, each.name))

@@ -7,7 +7,7 @@ import tarfile
 import zlib
 
 import pytest
-from coex_bootstrap.format import manifest as form
+from coex_bootstrap.format.manifest import PYTHON, python_id
 
 from unit.coex_bootstrap.building import make_index, read, write, write_archive
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
 # A Python that prints its path if the prelude asks, and otherwise its arguments.
-PYTHON = b"""\
+FAKE = b"""\
 #!/bin/sh
 case " $*" in *"import posix"*) printf %s "$0"; exit ;; esac
 printf '%s|' "$0" "$@"
@@ -25,7 +25,7 @@ NEEDED = ("dd", "gzip", "head", "id", "ls", "mkdir", "rm", "tail", "tar", "chmod
 SIZE = 300000  # bytes: more than a pipe holds
 
 
-def packed(text=PYTHON, size=SIZE):
+def packed(text=FAKE, size=SIZE):
     # type: (bytes, int) -> bytes
     """Return a gzipped tar with a program `bin/python` and a file that is not compressible."""
     buffer = io.BytesIO()
@@ -63,8 +63,8 @@ class Start(object):
     def write(self, python, payload=b""):
         # type: (bytes, bytes) -> None
         """Write the archive, with so much in front of its Python."""
-        self.id = form.python_id(python).encode("ascii")
-        write_archive(self.archive, make_index(), [payload], {form.PYTHON: python})
+        self.id = python_id(python).encode("ascii")
+        write_archive(self.archive, make_index(), [payload], {PYTHON: python})
 
     def __call__(self, *words):
         # type: (*bytes) -> Tuple[int, bytes, bytes]
@@ -123,7 +123,7 @@ def test_unpacked(start, size):
 def test_with_a_python_on_the_host(start):
     # type: (Start) -> None
     """It serves when there is no other, or when it is asked for."""
-    write(start.place + b"/bin/python3", PYTHON, 0o755)
+    write(start.place + b"/bin/python3", FAKE, 0o755)
     assert start.ran().startswith(start.place + b"/tmp/")
     del start.environ[b"COEX_PYTHON"]
     assert start.ran() == start.place + b"/bin/python3"
@@ -204,7 +204,7 @@ def kept(start):
     # type: (Start) -> bytes
     """Return a Python that an earlier start has kept in the store."""
     path = start.place + b"/home/.cache/coex/python-" + start.id
-    write(path + b"/bin/python", PYTHON, 0o755)
+    write(path + b"/bin/python", FAKE, 0o755)
     write(path + b"/used", b"")
     os.utime(path + b"/used", (1000000000, 1000000000))
     return path
