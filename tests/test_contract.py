@@ -26,6 +26,19 @@ PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="
 
 TEST_FOLDERS = {"unit", "end_to_end", "property", "documentation", "packaging", "testbed"}
 
+LARGE = 10  # functions: unit tests of a larger module import it
+# Larger modules whose behaviour is that of another one, which unit tests import.
+TESTED_THROUGH = {
+    "conda_coex": {
+        "entry.arguments": "entry.resolve", "inputs.yaml_text": "inputs.document", "root.shell_words": "root.portable",
+    },
+    "coex_bootstrap": {
+        "format.manifest_check": "format.manifest", "tools.check_archive": "tools.command_line",
+        "tools.check_root": "tools.command_line", "tools.info": "tools.command_line",
+        "tools.rewrite": "tools.command_line", "tools.roots": "tools.command_line",
+    },
+}  # fmt: skip
+
 GUARDED = {"_json", "_signal", "compression"}  # modules that an import may miss: there is another way then
 
 # Trees and files whose words are read; old lines of the changelog stay.
@@ -106,6 +119,40 @@ def test_unit_tests_mirror_the_packages(package: Path) -> None:
     tests = REPOSITORY / "tests" / "unit" / package.name
     folders = {path.parent.name for path in package.rglob("*/__init__.py")} - {package.name}
     assert {path.parent.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")} == {".", *folders}
+
+
+def functions(package: Path, module: str) -> int:
+    source = (package / module.replace(".", "/")).with_suffix(".py")
+    return sum(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))))
+
+
+def imported_by_unit_tests(package: Path) -> set[str]:
+    """Return the modules of a package that its unit tests import, by dotted names below the package."""
+    tests = sorted((REPOSITORY / "tests" / "unit" / package.name).rglob("*.py"))
+    pairs = [(module, name) for test in tests for module, name in imported(test)]
+    names = {part for module, name in pairs for part in (module, f"{module}.{name}")}
+    return {name.removeprefix(f"{package.name}.") for name in names if name.startswith(f"{package.name}.")}
+
+
+def reached(modules: dict[str, set[str]], start: str) -> set[str]:
+    """Return the modules that are loaded with one."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = modules[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_large_modules_have_unit_tests(package: Path) -> None:
+    modules, tested, through = graph(package), imported_by_unit_tests(package), TESTED_THROUGH[package.name]
+    assert tested & modules.keys()
+    assert {each for each in modules if functions(package, each) > LARGE} - tested == through.keys()
+    for module, other in through.items():
+        assert other in tested, module
+        assert module in reached(modules, other), module
 
 
 def test_folders_of_tests() -> None:
