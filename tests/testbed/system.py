@@ -14,6 +14,7 @@ COMMANDS = {
     "dash": "dash",
     "ksh": "ksh",
     "mksh": "mksh",
+    "mmdebstrap": "mmdebstrap",
     "pypy3": "pypy3",
     "sshfs": "sshfs",
     "strip": "binutils",

@@ -85,9 +85,10 @@ class CarriedPython(object):
     def _move_to(self, place):
         # type: (bytes) -> None
         if self.path is not None:
-            follow(self.path, place)
-            remove(self.path)  # if another one has the place
-            self.path = None
+            path, self.path = self.path, None
+            follow(path, place)
+            remove(path)  # if another one has the place
+            sweep(os.path.dirname(path))
 
     def _copy(self, store, path):
         # type: (Store, bytes) -> None
