@@ -148,15 +148,15 @@ _coex_find() {
   for _coex_dir in "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm; do
     case ${COEX_ROOT:+set}$_coex_dir in /*) _coex_base=$_coex_dir/coex-$_coex_user; _coex_kept_python "$_coex_base" && return ;; esac
   done
-  for _coex_dir in dd gzip head id ls mkdir rm tail tar; do
+  for _coex_dir in chmod dd gzip head id ls mkdir rm tail tar; do
     command -v "$_coex_dir" >/dev/null 2>&1 || _coex_lacks="$_coex_lacks $_coex_dir"
   done
   if [ -n "$_coex_lacks" ]; then _coex_why="this host lacks$_coex_lacks; install that, or python3"; return 1; fi
   { _coex_dir=$(tail -c 22 "$_coex_file" | head -c 4); } 2>/dev/null
-  if [ "$_coex_dir" != "$(printf "PK\005\006")" ]; then
-    _coex_why="the archive is not complete; get a fresh copy of the file"
-    return 1
-  fi
+  case $_coex_dir in
+    PK??) ;;
+    *) _coex_why="the archive is not complete; get a fresh copy of the file"; return 1 ;;
+  esac
   trap "_coex_end INT" INT
   trap "_coex_end TERM" TERM
   trap "_coex_end HUP" HUP
@@ -183,7 +183,7 @@ _coex_kept_python() {
 _coex_unpack() {
   { read -r _coex_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || _coex_boot=
   _coex_host=$({ printf "%s\n%s\n%s" "$(uname -n)" "$_coex_boot" "$(readlink /proc/self/ns/pid)" | sha256sum; } 2>/dev/null)
-  _coex_host=$(printf %.16s "${_coex_host:-0}")
+  _coex_host=${_coex_host%"${_coex_host#????????????????}"}
   _coex_at=${_coex_carried#* } _coex_size=${_coex_carried#* * }
   _coex_at=${_coex_at%% *} _coex_size=${_coex_size%% *}
   for _coex_place in "$_coex_own" "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm "${HOME-}"; do
@@ -202,11 +202,11 @@ _coex_take() {
   _coex_up=$(cd -P -- "$_coex_place" 2>/dev/null && pwd -P) && [ -w "$_coex_up" ] || return 1
   _coex_alone "$_coex_up" || { _coex_fault="others may write to it, or replace it"; return 1; }
   for _coex_dir in 0 1 2 3 4 5 6 7 8 9; do
-    _coex_dir=${_coex_up%/}/$_coex_id.python-$_coex_host-$$-0-$_coex_dir
+    _coex_dir=${_coex_up%/}/$_coex_id.python-${_coex_host:-0}-$$-0-$_coex_dir
     mkdir -m 700 "$_coex_dir" 2>/dev/null && _coex_made=$_coex_dir && break
   done
   [ -n "$_coex_made" ] || { _coex_fault="no directory can be made in it"; return 1; }
-  { printf "#!/bin/sh\n" >"$_coex_made/try" && chmod 700 "$_coex_made/try" && "$_coex_made/try"; } 2>/dev/null ||
+  { echo "#!/bin/sh" >"$_coex_made/try" && chmod 700 "$_coex_made/try" && "$_coex_made/try"; } 2>/dev/null ||
     { _coex_fault="no program can be started from it"; return 1; }
   _coex_fault=$(
     exec 3>&1
