@@ -238,5 +238,6 @@ def test_interrupted(start):
     command = [b"sh", b"-c", b'echo $$ >"$0/pid"; exec "$@"', start.place] + start.shell + [start.archive]
     process = subprocess.Popen(command, env=start.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, error = process.communicate()
-    assert (process.returncode, out, error) == (-15, b"", b"")
+    assert (out, error) == (b"", b"")
+    assert process.returncode in (-15, 128 + 15)  # mksh exits
     assert start.left() == []
