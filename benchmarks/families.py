@@ -5,7 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks import build, first_start, growth, import_time, levels, memory, pack_memory, stages, warm_start
+from benchmarks import (
+    build,
+    first_start,
+    growth,
+    import_time,
+    least_start,
+    levels,
+    memory,
+    pack_memory,
+    stages,
+    warm_start,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,14 +24,17 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from benchmarks.summary import Section
 
-NAMES = ("warm-start", "first-start", "stages", "memory", "pack-memory", "build", "levels", "plugin", "growth")
+NAMES = (
+    "warm-start", "first-start", "least-start", "stages", "memory", "pack-memory", "build", "levels", "plugin",
+    "growth",
+)  # fmt: skip
 
 
 def families(*, highest: bool = False) -> dict[str, Callable[[Bench], Section]]:
     """Return the function that measures each family; ``highest`` includes level 19 of large environments."""
     functions = (
-        warm_start.measure, first_start.measure, stages.measure, memory.measure, pack_memory.measure,
-        build.measure,
+        warm_start.measure, first_start.measure, least_start.measure, stages.measure, memory.measure,
+        pack_memory.measure, build.measure,
         partial(levels.measure, highest=highest), import_time.measure, growth.measure,
     )  # fmt: skip
     return dict(zip(NAMES, functions, strict=True))
