@@ -26,7 +26,7 @@ _coex_first=${_coex_first%"${_coex_first##*[!/]}"}
 # modes. Python makes roots only in directories that nobody else may write to. The tests look at names, which are opened
 # after them. A user who can write to a directory on the way (after a chmod by this user, or as a member of its group)
 # can act in between. From the directory $_coex_base on everything has to belong to this user; it is empty for a store that
-# somebody has named.
+# the caller has named, and "site" for one that the file of the site names and that may be of root.
 _coex_trust() {
   _coex_safe= _coex_dir=$1 _coex_top=$_coex_base
   if [ -L "$2" ] || [ -L "$1" ]; then :
@@ -36,6 +36,14 @@ _coex_trust() {
     elif [ ! -w "$_coex_store" ] && [ ! -k "$_coex_store" ]; then _coex_safe=1; fi
     _coex_dir=${_coex_store%/*}/
     [ -O "$_coex_dir" ] || [ ! -w "$_coex_dir" ] || [ -k "$_coex_dir" ] || _coex_safe=
+  elif [ "$_coex_base" = site ]; then
+    # Root may have filled it. This user may write to nothing on the way, and no other user may have made it.
+    if [ -w "$2" ] || [ -w / ]; then return; fi
+    _coex_safe=1
+    while [ -n "$_coex_dir" ]; do
+      if [ -w "$_coex_dir" ] || [ -k "$_coex_dir" ]; then _coex_safe=; fi
+      _coex_dir=${_coex_dir%/*}
+    done
   elif [ -O "$2" ] && [ ! -L "$_coex_store" ]; then
     # The base and everything below it has to belong to this user. This user may not write to the directories above it,
     # unless they are sticky. `sudo -E` leaves root with the home of another user. So for root, every directory from /
@@ -65,11 +73,8 @@ _coex_ready() {
   _coex_trust "$1/@ROOT@" "$_coex_start"
   [ -n "$_coex_safe" ]
 }
-# Looks at the first choice, and then at the private stores in temporary directories. dash does not know its user, and no
-# program is started for that.
-_coex_search() {
-  _coex_ready "$_coex_first" "$_coex_above" && return
-  [ -z "${COEX_ROOT-}" ] || return 1
+# Looks at this user's own stores in the directories "$@". dash does not know its user, and no program is started for that.
+_coex_temporary() {
   _coex_user=${EUID-}
   if [ -r /proc/self/status ]; then
     while read -r _coex_word _coex_ids _coex_user _coex_ids; do
@@ -77,12 +82,69 @@ _coex_search() {
     done </proc/self/status
   fi
   [ -n "$_coex_user" ] || return 1
-  for _coex_word in "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm; do
+  for _coex_word in "$@"; do
     case $_coex_word in
       /*) _coex_ready "${_coex_word%/}/coex-$_coex_user" "${_coex_word%/}/coex-$_coex_user" && return ;;
     esac
   done
   return 1
+}
+# Looks at the places that the file of the site names, in its order. Python decides on all that is odd in it. This is a
+# text for eval, because a shell reads a text faster than code. It has no single quotes.
+_coex_site='
+_coex_expand() {
+  _coex_left=$1 _coex_value=
+  while :; do
+    _coex_value=$_coex_value${_coex_left%%"\$"*}
+    case $_coex_left in *"\$"*) _coex_left=${_coex_left#*"\$"} ;; *) return 0 ;; esac
+    case $_coex_left in
+      "\$"*) _coex_value="$_coex_value\$" _coex_left=${_coex_left#?}; continue ;;
+      "{"*"}"*) _coex_name=${_coex_left%%"}"*} _coex_left=${_coex_left#*"}"} _coex_name=${_coex_name#?} ;;
+      *) _coex_name=${_coex_left%%[!$_coex_letters]*} _coex_left=${_coex_left#"$_coex_name"} ;;
+    esac
+    case $_coex_name in "" | [0123456789]* | *[!$_coex_letters]*) return 1 ;; esac
+    eval "_coex_name=\${$_coex_name-}"
+    [ -n "$_coex_name" ] || return 2
+    _coex_value=$_coex_value$_coex_name
+  done
+}
+_coex_letters=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789
+_coex_order="store cache temporary memory" _coex_stores= _coex_line="
+" _coex_file_of_site=${COEX_CONFIG:-/etc/coex.conf}
+[ -O "$_coex_file_of_site" ] || { [ -z "${COEX_CONFIG-}" ] && [ ! -w "$_coex_file_of_site" ]; } || return 1
+[ -f "$_coex_file_of_site" ] && [ -r "$_coex_file_of_site" ] || return 1
+while IFS="$IFS=" read -r _coex_word _coex_value || [ -n "$_coex_word" ]; do
+  case $_coex_word in
+    "" | "#"*) ;;
+    order) _coex_order=$_coex_value ;;
+    store)
+      _coex_expand "$_coex_value"
+      case $? in 0) _coex_stores=$_coex_stores$_coex_value$_coex_line ;; 1) return 1 ;; esac ;;
+    *) return 1 ;;
+  esac
+done <"$_coex_file_of_site"
+for _coex_kind in $_coex_order; do
+  case $_coex_kind in
+    store)
+      while [ -n "$_coex_stores" ]; do
+        _coex_word=${_coex_stores%%"$_coex_line"*} _coex_stores=${_coex_stores#*"$_coex_line"}
+        case $_coex_word in /*) ;; *) return 1 ;; esac
+        _coex_word=${_coex_word%"${_coex_word##*[!/]}"}
+        _coex_ready "$_coex_word" "$_coex_word" && return
+        _coex_ready "$_coex_word" site && return
+      done ;;
+    cache) _coex_ready "$_coex_first" "$_coex_above" && return ;;
+    temporary) _coex_temporary "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp && return ;;
+    memory) _coex_temporary /dev/shm && return ;;
+    *) return 1 ;;
+  esac
+done
+return 1
+'
+_coex_search() {
+  if [ -n "${COEX_ROOT-}" ]; then _coex_ready "$_coex_first" ""; return; fi
+  if [ -n "${COEX_CONFIG-}" ] || [ -e /etc/coex.conf ]; then eval "$_coex_site"; fi
+  _coex_ready "$_coex_first" "$_coex_above" || _coex_temporary "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm
 }
 if [ "${COEX_TOOLS:-0}" = 0 ] && _coex_search; then
   # If files of the root are missing, `start` returns, and Python unpacks the root again. The client of a server may know

@@ -10,11 +10,12 @@ import sys
 from ..base import cgroups, compat
 from ..base.working_directory import absolute
 from .file_system import file_systems, is_of_server
+from .site import SettingWrong, read_setting
 from .store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
     from ..format.manifest import Manifest
     from .store import Root
@@ -41,29 +42,69 @@ class MemoryStore(Store):
 
 def stores(environ):
     # type: (Dict[bytes, bytes]) -> List[Store]
-    """Return the places to try, best first: COEX_ROOT alone, or the user's cache and then temporary directories.
+    """Return the places to try, best first: COEX_ROOT alone, or those of the site, the user's cache, temporary directories.
 
-    Those on a server are the last ones, after the memory of this host. Raises WorkingDirectoryGone.
+    Those on a server are the last ones, after the memory of this host. A site may name stores, which come first, and
+    another order, which holds as it is. Raises CoexError.
     """
     explicit = environ.get(EXPLICIT)
     if explicit:
-        return [Store(absolute(explicit), explicit=True)]
+        return [_named(Store(absolute(explicit), explicit=True), "COEX_ROOT")]
+    setting = read_setting(environ)
+    if setting is None:
+        return by_distance(_each(list(_caches(environ)) + list(_temporary(environ))))
+    named = [_named(Store(path, of_site=True), compat.one_line(setting.path)) for path in setting.stores]
+    if setting.order is None:
+        return named + by_distance(_each(list(_caches(environ)) + list(_temporary(environ))), len(named))
+    places = in_order(setting.order, named, environ)
+    if not places:
+        raise SettingWrong("none of its places is there: variables in its stores are not set", setting.path)
+    return places
+
+
+def in_order(order, named, environ):
+    # type: (Iterable[bytes], List[Store], Dict[bytes, bytes]) -> List[Store]
+    """Return the places of each kind, in the order of the site: its own stores and those that are named by their kind."""
+    kinds = {
+        b"store": lambda: named,
+        b"cache": lambda: _each(_caches(environ)),
+        b"temporary": lambda: _each(_temporary(environ)),
+        b"memory": lambda: [MemoryStore(_private(IN_MEMORY))] if os.path.isdir(IN_MEMORY) else [],
+    }  # type: Dict[bytes, Callable[[], Sequence[Store]]]
+    places = [store for kind in order for store in kinds[kind]()]
+    for rank, store in enumerate(places):
+        store.rank = rank
+    return places
+
+
+def _named(store, name):
+    # type: (Store, str) -> Store
+    store.named_by = name
+    return store
+
+
+def _each(paths):
+    # type: (Iterable[bytes]) -> List[Store]
+    """Return a store for each path, each once."""
     found = []  # type: List[Store]
-    for path in list(_caches(environ)) + list(_temporary(environ)):
+    for path in paths:
         if path not in [store.path for store in found]:
             found.append(Store(path))
-    return by_distance(found)
+    return found
 
 
-def by_distance(places):
-    # type: (List[Store]) -> List[Store]
-    """Return places in their order, those on a server last; if there are such, the memory of this host comes before them."""
-    for rank, (store, (kind, _)) in enumerate(zip(places, file_systems([store.path for store in places]))):
+def by_distance(places, first=0):
+    # type: (List[Store], int) -> List[Store]
+    """Return places in their order, those on a server last; if there are such, the memory of this host comes before them.
+
+    `first` is the rank of the first one.
+    """
+    for rank, (store, (kind, _)) in enumerate(zip(places, file_systems([store.path for store in places])), first):
         store.rank, store.server = rank, kind if is_of_server(kind) else b""
     near, far = [store for store in places if not store.server], [store for store in places if store.server]
     if far and os.path.isdir(IN_MEMORY):
         near.append(MemoryStore(_private(IN_MEMORY)))
-        near[-1].rank = len(places)
+        near[-1].rank = first + len(places)
     return near + far
 
 
@@ -112,8 +153,8 @@ def passed_over(places, taken, refused=()):
 def reason(places, taken, refused=()):
     # type: (Sequence[Store], Store, Sequence[str]) -> str
     """Return the reason to take a place, for a person."""
-    if taken.explicit:
-        return "named by COEX_ROOT"
+    if taken.named_by:
+        return "; ".join(["named by " + taken.named_by] + list(refused))
     return "; ".join(passed_over(places, taken, refused)) or "the first choice"
 
 

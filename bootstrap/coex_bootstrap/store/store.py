@@ -30,14 +30,17 @@ Signature: 8a477f597d28d172789f06886806bc55
 class Store(object):
     """One candidate directory; `explicit`: the caller has named it, and trusts its owner.
 
+    `of_site`: the file of the site names it; it belongs to this user or to root. A name with a variable in a directory
+    where all users may make others does not say whose it is.
+
     `rank` is its place in the order that would hold if no place were on a server, `server` the type of its file system
-    if it is on one.
+    if it is on one, `named_by` the variable or file that names it.
     """
 
-    def __init__(self, path, explicit=False):
-        # type: (bytes, bool) -> None
-        self.path, self.explicit = path, explicit
-        self.rank, self.server = 0, b""
+    def __init__(self, path, explicit=False, of_site=False):
+        # type: (bytes, bool, bool) -> None
+        self.path, self.explicit, self.of_site = path, explicit, of_site
+        self.rank, self.server, self.named_by = 0, b"", ""
 
     def root(self, manifest):
         # type: (Manifest) -> Root
@@ -54,7 +57,7 @@ class Store(object):
         if b"\n" in prefix or b":" in prefix:
             return "its path has a newline or a colon, which PATH cannot hold"
         try:
-            why = distrust(self.path, self.explicit)  # before anything is made on the way
+            why = distrust(self.path, self.explicit, self.of_site)  # before anything is made on the way
             if why is None:
                 make_store(self.path)
                 why = self.distrust() or self._unusable(manifest)
@@ -68,19 +71,21 @@ class Store(object):
         state = os.stat(self.path) if self.explicit else os.lstat(self.path)
         if not stat.S_ISDIR(state.st_mode):
             return "not a directory"
-        return distrust(self.path, self.explicit)
+        return distrust(self.path, self.explicit, self.of_site)
 
     def owners(self):
         # type: () -> Tuple[int, ...]
         """Return the user ids that may have made the roots: this user, and for a named store root and its owner."""
-        return (os.geteuid(), 0, os.stat(self.path).st_uid) if self.explicit else (os.geteuid(),)
+        if self.explicit:
+            return (os.geteuid(), 0, os.stat(self.path).st_uid)
+        return (os.geteuid(), 0) if self.of_site else (os.geteuid(),)
 
     def _unusable(self, manifest):
         # type: (Manifest) -> Optional[str]
         if not os.access(self.path, os.W_OK | os.X_OK):
             if os.statvfs(self.path).f_flag & 1:  # ST_RDONLY
                 return "on a read-only file system"
-            return "not writable" + (", and " + self.root(manifest).lack() if self.explicit else "")
+            return "not writable" + (", and " + self.root(manifest).lack() if self.explicit or self.of_site else "")
         if sys.platform.startswith("linux") and os.statvfs(self.path).f_flag & NOEXEC:
             return "mounted noexec"
         return None

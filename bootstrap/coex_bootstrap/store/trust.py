@@ -81,15 +81,15 @@ class Step(object):
         return alone and not has_access_list(self.path)
 
 
-def distrust(path, named=False):
-    # type: (bytes, bool) -> Optional[str]
+def distrust(path, named=False, of_site=False):
+    # type: (bytes, bool, bool) -> Optional[str]
     """Return why others could change a path or anything below it; None if they could not.
 
     Directories that do not exist yet are left out; the others are checked from / on. `named`: the caller has named the
-    place. Raises EnvironmentError.
+    place. `of_site`: the file of the site has, and the place may be root's. Raises EnvironmentError.
     """
     steps = list(way(path))
-    return _distrust_named(steps) if named else _distrust_default(steps)
+    return _distrust_named(steps) if named else _distrust_default(steps, of_site)
 
 
 def leads_safely(path):
@@ -129,12 +129,13 @@ def is_of_user_alone(state):
     return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
 
 
-def _distrust_default(steps):
-    # type: (List[Step]) -> Optional[str]
+def _distrust_default(steps, may_be_of_root=False):
+    # type: (List[Step], bool) -> Optional[str]
     user = os.geteuid()
     loose = False  # below a sticky directory, where anybody may make the next entry
     for step in steps:
-        if step.owner != user and (step.is_last or step.owner != ROOT and (loose or not is_unmapped(step.owner))):
+        is_wrong_end = step.is_last and not (may_be_of_root and step.owner == ROOT)
+        if step.owner != user and (is_wrong_end or step.owner != ROOT and (loose or not is_unmapped(step.owner))):
             return step.owned()
         if loose and step.owner == user and is_unmapped(user):
             return step.owned()

@@ -46,6 +46,15 @@ def place() -> Iterator[Path]:
             shutil.rmtree(f"{above}/coex-{user}", ignore_errors=True)
 
 
+@pytest.fixture
+def no_sticky() -> Iterator[Path]:
+    """Return a directory of root that is below no sticky one."""
+    directory = Path(tempfile.mkdtemp(prefix="coex-", dir="/var/lib"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
 @pytest.fixture(params=SHELLS, ids=" ".join)
 def shell(request: pytest.FixtureRequest) -> list[str]:
     if not shutil.which(request.param[0]):
@@ -246,6 +255,72 @@ def test_prelude_without_a_home(shell: list[str], place: Path, above: str, user:
         assert who_decides(shell, file, user, {}) == PYTHON
     finally:
         shutil.rmtree(own / NAME if was_there else own)
+
+
+# Lines of a site, and the program that decides. JOB is not set.
+SITES = {
+    "store = $STORE": PRELUDE,
+    "# a comment\n\n  store=$STORE/": PRELUDE,
+    "store = $JOB/coex\nstore = ${CACHE}/c$WORD": PRELUDE,
+    "order = cache store\nstore = $STORE\n": PRELUDE,
+    "order = temporary\nstore = $STORE": PYTHON,
+    "order = memory cache": PYTHON,
+    "store = /nonexistent\norder = store": PYTHON,
+    "stores = $STORE\nstore = $STORE": PYTHON,
+    "store = $STORE$(true)": PYTHON,
+    "store = $STORE\nstore = $": PYTHON,
+    "store = $STORE/.": PYTHON,
+    "": PYTHON,
+}
+
+
+@pytest.mark.parametrize("text", SITES)
+def test_prelude_of_a_site(shell: list[str], place: Path, text: str) -> None:
+    case = Case(place)
+    site = place / "coex.conf"
+    site.write_text(text, encoding="utf-8")
+    os.chown(site, USER, USER)
+    env = {"COEX_CONFIG": str(site), "STORE": str(case.store), "CACHE": str(case.cache), "WORD": "oex"}
+    expected = PYTHON if shell == ["zsh"] else SITES[text]  # which does not split words, unless it is called sh
+    assert who_decides(shell, write_prelude(place), USER, env) == expected
+    os.chown(site, OTHER, OTHER)
+    assert who_decides(shell, write_prelude(place), USER, env) == PYTHON
+    chosen = {**env, "COEX_ROOT": str(case.store)}
+    assert who_decides(shell, write_prelude(place), USER, chosen) == PRELUDE
+
+
+# Changes that root makes before a start with a store that the file of the site names, and the program that decides.
+OF_SITES = {
+    "of root": ("chown -R 0 $HOME", PRELUDE),
+    "of root, further up sticky": ("chown -R 0 $HOME; chmod 1777 $UP", PYTHON),
+    "of another, in a sticky directory": ("chown -R $OTHER $HOME; chmod 1777 $UP", PYTHON),
+    "of root, for my group to write": ("chown -R 0 $HOME; chgrp $TEAM $STORE; chmod 775 $STORE", PYTHON),
+    "root that is a link": ("chown -R 0 $HOME; put_link $ROOT 0", PYTHON),
+    "start of another, in a store of mine": ("chown $OTHER $ROOT/start", PYTHON),
+    "start of mine, in a store of root": ("chown -R 0 $HOME; chown $USER $ROOT/start", PYTHON),
+}
+
+
+@pytest.mark.parametrize("what", OF_SITES)
+def test_prelude_of_a_store_of_a_site(shell: list[str], place: Path, no_sticky: Path, what: str) -> None:
+    change, expected = OF_SITES[what]
+    case = Case(no_sticky, change)
+    site = place / "coex.conf"
+    site.write_text(f"store = {case.store}\n", encoding="utf-8")
+    os.chown(site, USER, USER)
+    expected = PYTHON if shell == ["zsh"] else expected
+    assert who_decides(shell, write_prelude(place), USER, {"COEX_CONFIG": str(site)}) == expected
+
+
+def test_prelude_with_the_file_of_the_site(shell: list[str], place: Path) -> None:
+    """It is in /etc, for everybody."""
+    case = Case(place)
+    make(place / "etc", 0)
+    (place / "etc/coex.conf").write_text(f"store = {case.store}\n", encoding="utf-8")
+    mount = f"mount -t overlay -o lowerdir={place}/etc:/etc none /etc || exit 99; exec \"$@\""
+    inside = [UNSHARE, "-m", "sh", "-c", mount, "sh", *become(USER), *shell]
+    expected = PYTHON if shell == ["zsh"] else PRELUDE
+    assert who_decides(inside, write_prelude(place), 0, {}) == expected
 
 
 def test_prelude_of_a_user_without_a_number(shell: list[str], place: Path) -> None:
