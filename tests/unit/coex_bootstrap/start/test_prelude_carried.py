@@ -114,7 +114,7 @@ def test_unpacked(start, size):
     assert name.startswith(start.id + b".python-")
     made = start.place + b"/tmp/" + name
     assert status == 0
-    assert out.startswith(made + b"/bin/python|-E|-s|-S|-X|coex=" + made + b"|-c|")
+    assert out.startswith(made + b"/bin/python|-E|-s|-S|-X|utf8|-X|coex=" + made + b"|-c|")
     assert out.endswith(b"|" + start.archive + b"|a b||*|")
     assert len(read(made + b"/lib/large")) == SIZE
     assert os.stat(made).st_mode & 0o7777 == 0o700
@@ -213,7 +213,7 @@ def kept(start):
 def test_kept(start, kept):
     # type: (Start, bytes) -> None
     assert start.ran(b"x") == kept + b"/bin/python"
-    assert b"|-X|" not in start()[1]
+    assert b"|-X|coex=" not in start()[1]
     assert os.stat(kept + b"/used").st_mtime > 1000000000
     assert start.left() == []
 
