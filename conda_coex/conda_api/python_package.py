@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
+from . import settings
 from .downloads import fetch
 from .solve import solve_records
 from .zstd_package import solve_quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ..root.package import Package
 
@@ -23,7 +23,7 @@ def fetch_python(channels: Sequence[str], platform: str, pinned: str | None = No
 
     The package of the spec `pinned` is preferred.
     """
-    with _solving_for(platform):
+    with settings.target(platform):
         for spec in (pinned, SPEC):
             packages = solve_quietly(channels, partial(_fetch_from, spec)) if spec else ()
             if packages:
@@ -40,18 +40,3 @@ def configured_channels() -> tuple[str, ...]:
 
 def _fetch_from(spec: str, channels: Sequence[str]) -> tuple[Package, ...]:
     return fetch(solve_records((spec,), channels), ())
-
-
-@contextlib.contextmanager
-def _solving_for(platform: str) -> Iterator[None]:
-    """Have conda solve for another platform than that of the command line."""
-    from conda.base.context import context
-
-    before = vars(context).get("_subdir")
-    vars(context)["_subdir"] = platform
-    try:
-        yield
-    finally:
-        del vars(context)["_subdir"]  # the setting itself belongs to the class
-        if before is not None:
-            vars(context)["_subdir"] = before

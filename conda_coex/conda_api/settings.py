@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def target_platform() -> str:
@@ -10,6 +15,21 @@ def target_platform() -> str:
     from conda.base.context import context
 
     return str(context.subdir)
+
+
+@contextlib.contextmanager
+def target(platform: str) -> Iterator[None]:
+    """Have conda solve and fetch for a platform: a lock file, or an archive, may be for another than the command is."""
+    from conda.base.context import context
+
+    before = vars(context).get("_subdir")
+    vars(context)["_subdir"] = platform
+    try:
+        yield
+    finally:
+        del vars(context)["_subdir"]  # the setting itself belongs to the class
+        if before is not None:
+            vars(context)["_subdir"] = before
 
 
 def builder_platform() -> str:

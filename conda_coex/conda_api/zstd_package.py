@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from ..errors import RepodataMissing
+from . import settings
 from .downloads import fetch
 from .solve import solve_records
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from ..root.package import Package
 
 
-def fetch_zstd(channels: Sequence[str]) -> tuple[Package, ...]:
-    """Return the package zstd of the target platform, or nothing if none of the channels has it."""
-    return solve_quietly(channels, _fetch_from)
+def fetch_zstd(channels: Sequence[str], platform: str) -> tuple[Package, ...]:
+    """Return the package zstd for a platform, or nothing if none of the channels has it."""
+    with settings.target(platform):
+        return solve_quietly(channels, _fetch_from)
 
 
 def _fetch_from(channels: Sequence[str]) -> tuple[Package, ...]:

@@ -22,19 +22,20 @@ NAMES = {"linux": "lib/libzstd.so.1", "osx": "lib/libzstd.1.dylib"}
 def find_libzstd(
     environment: Environment,
     packages: Sequence[Package],
-    fetch_zstd: Callable[[Sequence[str]], Sequence[Package]],
+    fetch_zstd: Callable[[Sequence[str], str], Sequence[Package]],
     base: Path | None,
 ) -> tuple[bytes, str]:
     """Return the library and the name of its package: of the environment, else of its channels, else `base`.
 
-    `fetch_zstd` returns packages with zstd from channels; `base` is the prefix of a conda for the same platform.
+    `fetch_zstd` returns packages with zstd from channels, for a platform; `base` is the prefix of a conda for the same
+    one.
     Raises DecoderNotFound.
     """
     platform = environment.platform
     name = NAMES.get(platform.partition("-")[0])
     if name is None:
         raise DecoderNotFound(f"the platform {platform} is not supported", remedy="use linux-* or osx-*")
-    package = _first_with(packages, name) or _first_with(fetch_zstd(environment.channels), name)
+    package = _first_with(packages, name) or _first_with(fetch_zstd(environment.channels, platform), name)
     if package is not None:
         return _read_inside(package.directory, name), package.dist
     if base is not None and (base / name).exists():

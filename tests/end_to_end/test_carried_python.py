@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("cprog", "post-link-demo", "activate-demo", "shebangs")
 # Imports for other Pythons, other systems and type checkers.
-ELSEWHERE = {"unicodedata", "compression", "compression.zstd", "typing", "__future__"}
+ELSEWHERE = {"unicodedata", "compression", "compression.zstd", "typing", "importlib.machinery", "__future__"}
 VERBS = (
     "info", "info --json", "files", "verify", "repair", "env", "lock", "sbom", "dockerfile", "cache", "cache clean",
     "unpack -p {there}", "unpack -p {there}", "info --help", "nothing", "files --nothing",

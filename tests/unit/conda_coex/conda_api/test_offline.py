@@ -62,4 +62,4 @@ def test_channel_that_was_read() -> None:
 @pytest.mark.usefixtures("failing")
 def test_library_for_hosts_is_looked_for_without_an_error() -> None:
     with context._override("offline", True):
-        assert fetch_zstd([UNREAD]) == ()
+        assert fetch_zstd([UNREAD], "linux-64") == ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from conda import CondaError
 
-from conda_coex.conda_api import zstd_package
+from conda_coex.conda_api import settings, zstd_package
 from conda_coex.conda_api.zstd_package import fetch_zstd, solve_quietly
 
 if TYPE_CHECKING:
@@ -54,5 +54,23 @@ def test_downloads_are_silent(capsys: pytest.CaptureFixture[str], monkeypatch: p
     monkeypatch.setattr(
         zstd_package, "solve_records", lambda _, channels: [SimpleNamespace(name="zstd", channel=channels[-1])]
     )
-    assert fetch_zstd(["good", "bad"]) == ("package",)
+    assert fetch_zstd(["good", "bad"], "linux-64") == ("package",)
     assert capsys.readouterr().out == ""
+
+
+def test_platform_of_a_lock_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be another one than that of the command line, and of the builder."""
+    seen = []
+
+    def solve(_: Any, channels: Sequence[str]) -> list[Any]:
+        seen.append(settings.target_platform())
+        return [RECORD]
+
+    monkeypatch.setattr(zstd_package, "fetch", lambda records, _: tuple(records))
+    monkeypatch.setattr(zstd_package, "solve_records", solve)
+    before = settings.target_platform()
+    assert fetch_zstd(["good"], "linux-ppc64le") == (RECORD,)
+    with settings.target("linux-s390x"):
+        assert fetch_zstd(["good"], "linux-ppc64le") == (RECORD,)
+        assert settings.target_platform() == "linux-s390x"
+    assert (seen, settings.target_platform()) == (["linux-ppc64le", "linux-ppc64le"], before)
