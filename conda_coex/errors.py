@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AppError",
+    "BaseRefused",
     "CoexError",
     "DecoderNotFound",
     "EntryPointNotFound",
     "FetchFailed",
     "FileChanged",
     "FramesDamaged",
+    "ImageError",
     "InputError",
     "Interrupted",
     "LibraryMissing",
@@ -135,3 +137,13 @@ class Interrupted(CoexError):
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.status = 128 + number
+
+
+class ImageError(CoexError):
+    """No container image can be made of an archive, or of a file in it."""
+
+
+class BaseRefused(CoexError):
+    """A base image differs from its own description, or is not for the archive's platform."""
+
+    wording = "cannot be the base of the image: %s"

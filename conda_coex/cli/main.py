@@ -9,6 +9,7 @@ from coex_bootstrap.base.urls import without_credentials
 from coex_bootstrap.tools.output import write_text
 
 from .create import configure_create, execute_create
+from .image import configure_image, execute_image
 from .inspect import configure_inspect, execute_inspect
 from .libraries import check_libraries
 from .options import add_output, describe
@@ -58,6 +59,8 @@ def configure(parser: ArgumentParser, verb: str) -> None:
         BUILDERS[verb](parser)
     elif verb == "inspect":
         configure_inspect(parser)
+    elif verb == "image":
+        configure_image(parser)
     elif verb == "cache":
         _configure_cache(parser)
     else:
@@ -191,5 +194,8 @@ def _run(arguments: Namespace) -> Outcome:
         from .config import fill
 
         arguments = fill(arguments, BUILDERS[arguments.coex_verb])
-    verbs = {"create": execute_create, "inspect": execute_inspect, "pack": execute_pack, "repack": execute_repack}
+    verbs = {
+        "create": execute_create, "image": execute_image, "inspect": execute_inspect, "pack": execute_pack,
+        "repack": execute_repack,
+    }  # fmt: skip
     return verbs[arguments.coex_verb](arguments)

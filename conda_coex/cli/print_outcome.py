@@ -12,7 +12,7 @@ from coex_bootstrap.tools.output import counted, human, quoted, write_lines
 
 from ..conda_api import versions
 from ..inputs.environment import DryRun
-from ..verbs.outcome import Created, Repacked
+from ..verbs.outcome import Created, ImageMade, Repacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,6 +76,8 @@ def _in_words(outcome: Outcome) -> Shown:
             return _created(outcome)
         case Repacked():
             return _repacked(outcome)
+        case ImageMade():
+            return _image(outcome)
         case DryRun():
             return _planned(outcome)
         case _:
@@ -110,6 +112,17 @@ def _repacked(made: Repacked) -> Shown:
 
 def _carries(python: str | None) -> str:
     return f", carries Python {python}" if python else ""
+
+
+def _image(made: ImageMade) -> Shown:
+    layers = [{"content": content, "size": size, "digest": digest} for content, size, digest in made.layers]
+    fields = {
+        "image": str(made.output), "name": made.name, "platform": made.platform, "digest": made.digest,
+        "size": made.size, "layers": layers, "warnings": list(made.notes),
+    }  # fmt: skip
+    lines = [f"{made.output}: {made.name}, {human(made.size)} for {made.platform}"]
+    lines += [f"  {content:<11}  {human(size):>9}  {digest}" for content, size, digest in made.layers]
+    return Shown(fields, lines, made.notes)
 
 
 def _planned(planned: DryRun) -> Shown:

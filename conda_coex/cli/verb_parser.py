@@ -16,6 +16,7 @@ VERBS = {
     "pack": "Pack a live environment as it is: packages, changes to them, pip's packages, and all other files.",
     "repack": "Replace the app, the entry points or the variables of an archive; its packages stay, byte for byte.",
     "inspect": "Show the contents of an archive, the sizes of its packages, or the differences of two.",
+    "image": "Write a container image of an archive, without an engine: an OCI layout, or a file for `docker load`.",
     "info": "Show the contents of an archive, and its needs of a host.",
     "files": "List the files of an archive.",
     "verify": "Verify every byte of an archive and of its unpacked files.",

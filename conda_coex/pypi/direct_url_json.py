@@ -7,15 +7,7 @@ import os
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-
-def as_table(value: object) -> dict[str, object]:
-    """Return a JSON object, or an empty one for any other value."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_text(value: object) -> str:
-    """Return a JSON string, or an empty one for any other value."""
-    return value if isinstance(value, str) else ""
+from ..inputs.json_values import as_table, as_text
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from email.parser import HeaderParser
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from coex_bootstrap.base.urls import without_credentials
 
-from .direct_url_json import DirectUrl, as_table, as_text
+from ..inputs.json_values import as_table, as_text
+
+if TYPE_CHECKING:
+    from .direct_url_json import DirectUrl
 
 
 class Origin(TypedDict, total=False):

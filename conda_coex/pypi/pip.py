@@ -17,7 +17,8 @@ from coex_bootstrap.base.urls import without_credentials
 from coex_bootstrap.start.activate import needed_shell, write_activation
 
 from ..errors import PipFailed
-from .direct_url_json import as_table, parse_direct_url
+from ..inputs.json_values import as_table
+from .direct_url_json import parse_direct_url
 from .requirements import gather
 
 if TYPE_CHECKING:

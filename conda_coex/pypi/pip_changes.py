@@ -15,11 +15,12 @@ from packaging.utils import canonicalize_name
 
 from ..conda_api.staging import stand_in
 from ..errors import InputError
+from ..inputs.json_values import as_table, as_text
 from ..prefix.unmanaged import collect_unmanaged
 from ..prefix.walk import Tree, walk
 from ..root.content import SECOND, Content, Link
 from ..root.source import OnDisk
-from .direct_url_json import DirectUrl, as_table, as_text, parse_direct_url
+from .direct_url_json import DirectUrl, parse_direct_url
 from .metadata import Distribution, describe, origin
 from .pip import Pip, Program, editable_sources
 from .record import blank_hashes

@@ -23,8 +23,8 @@ from installer.sources import WheelFile
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from ..errors import InputError, PipFailed
+from ..inputs.json_values import as_table, as_text
 from ..root.link_rules import compiled_path, target_path
-from .direct_url_json import as_table, as_text
 from .pip import REPORT_SINCE, pip_environ
 from .requirements import gather
 

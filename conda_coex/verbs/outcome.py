@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..inputs.environment import DryRun
 
-    Outcome: TypeAlias = "Created | Repacked | DryRun | Answer"
+    Outcome: TypeAlias = "Created | Repacked | ImageMade | DryRun | Answer"
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,16 @@ class Repacked:
     notes: tuple[str, ...]
     digest: str | None = None
     size: int | None = None  # bytes of the file
+
+
+@dataclass(frozen=True)
+class ImageMade:
+    """A new container image."""
+
+    output: Path
+    name: str
+    platform: str  # of containers
+    digest: str  # of its manifest
+    size: int  # bytes of all layers
+    layers: tuple[tuple[str, int, str], ...]  # of the archive: (content, bytes, digest)
+    notes: tuple[str, ...]

@@ -186,23 +186,28 @@ def test_dockerfile(archive: Archive, tmp_path: Path) -> None:
     parser.content = ask(archive, "dockerfile", "--base", "some/base@sha256:0", store=tmp_path)
     assert parser.parent_images == ["python:3-slim", "some/base@sha256:0"]
     steps = [(step["instruction"], step["value"]) for step in parser.structure]
-    assert [name for name, _ in steps] == ["COMMENT", "FROM", "COPY", "RUN", "FROM", "COPY", "ENV", "ENTRYPOINT"]
+    assert [name for name, _ in steps] == ["COMMENT", "FROM", "COPY", "RUN", "FROM", "COPY", "COPY", "ENTRYPOINT"]
     source, target = json.loads(steps[2][1])
-    assert parser.envs == {"COEX_ROOT": "/opt/coex/store"}
+    copies = [value.removeprefix("--from=unpack ").split() for name, value in steps[5:7]]
     (start,) = json.loads(steps[-1][1])
-    # the second stage: the unpacked files, no file of the caller, and no Python
+    # the second stage: the two directories that are copied, no archive, no file of the caller, and no Python
     script = f"""set -e
 mount -t tmpfs none /opt
-mkdir /opt/coex
 cp {source} {target}
 {steps[3][1]}
-mount -o remount,ro /opt
-exec env -i PATH=/nowhere COEX_ROOT={parser.envs["COEX_ROOT"]} {start}
+mkdir {tmp_path}/second
+mount -t tmpfs none {tmp_path}/second
+{"".join(f"mkdir -p {tmp_path}/second{to}; cp -a {this}/. {tmp_path}/second{to}{chr(10)}" for this, to in copies)}
+mount --bind {tmp_path}/second/opt /opt
+mount -o remount,ro,bind /opt
+ls /opt
+exec env -i PATH=/nowhere {start}
 """
     command = ["unshare", "-m", "sh", "-c", script]
     done = subprocess.run(command, cwd=archive.path.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "prefix=/opt/coex/store/" in done.stdout
+    assert "\ncoex\n" in done.stdout
+    assert "prefix=/opt/coex/prefix" in done.stdout
     assert "greeting" in done.stdout
 
 

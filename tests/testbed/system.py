@@ -8,6 +8,7 @@ import subprocess
 
 COMMANDS = {
     "bash": "bash",
+    "buildah": "buildah",
     "busybox": "busybox-static",
     "cc": "gcc",
     "chromium": "chromium",
@@ -16,8 +17,10 @@ COMMANDS = {
     "mksh": "mksh",
     "mmdebstrap": "mmdebstrap",
     "pypy3": "pypy3",
+    "skopeo": "skopeo",
     "sshfs": "sshfs",
     "strip": "binutils",
+    "umoci": "umoci",
     "yash": "yash",
     "zsh": "zsh",
 }

@@ -99,26 +99,34 @@ def write_activation(root, write=write_file, variables=(), prefix=None, keep=())
     `variables` are the archive's own (--env), and `keep` names that are not removed, as in its manifest; a `prefix` is
     where the environment is, if elsewhere.
     """
-    prefix, path = prefix or root + b"/prefix", root + b"/activate.sh"
+    path = root + b"/activate.sh"
+    write(path, activation_text(root, variables, prefix, keep))
+    return path
+
+
+def activation_text(root, variables=(), prefix=None, keep=(), seen=None):
+    # type: (bytes, Sequence[Variable], Optional[bytes], Sequence[str], Optional[bytes]) -> bytes
+    """Return the content of `activate.sh`: as `write_activation`, with the files of the prefix `seen` elsewhere now."""
+    prefix = prefix or root + b"/prefix"
+    seen = seen or prefix
     name = _default_env(prefix)
-    sourced = b"\n".join(b". " + quote(script) for script in scripts(prefix))
+    sourced = b"\n".join(b". " + quote(prefix + script[len(seen):]) for script in scripts(seen))
     fields = {
-        b"file": quote(path),
+        b"file": quote(root + b"/activate.sh"),
         b"prefix": quote(prefix),
         b"app": quote(root + b"/app"),
         b"name": quote(name),
         b"prompt": quote(b"(" + name + b") "),
-        b"removed": compat.utf8(" ".join(each for each in removed(prefix) if each not in keep)),
+        b"removed": compat.utf8(" ".join(each for each in removed(seen) if each not in keep)),
         b"fixed": compat.utf8("\n".join("export %s=%s" % pair for pair in sorted(FIXED.items()))),
         b"variables": b"\n".join(
-            [_assignment(n, v) for n, v in sorted(environment_variables(prefix).items())]
+            [_assignment(n, v) for n, v in sorted(environment_variables(seen).items())]
             + [_variable_line(variable, root) for variable in variables]
         ),
         b"after": b"\n".join(_variable_line(variable, root) for variable in variables if not variable["default"]),
         b"scripts": fill(SCRIPTS, {b"sourced": sourced}) if sourced else b"",
     }
-    write(path, fill(TEMPLATE, fields))
-    return path
+    return fill(TEMPLATE, fields)
 
 
 def removed(prefix):
@@ -250,10 +258,15 @@ def needed_shell(portable, prefix, environ):
     # type: (Dict[str, int], bytes, Dict[bytes, bytes]) -> Optional[bytes]
     """Return the path of bash if it has to source the activate.d scripts, None if any sh can do it, b"" without bash.
 
-    People write these scripts in the language of bash. `portable` are those that the builder found to mean the
-    same to every shell: sizes by name. It does not depend on the caller.
+    It does not depend on the caller.
     """
-    for path in scripts(prefix):
-        if portable.get(compat.text(os.path.basename(path))) != os.path.getsize(path):
-            return find_bash(prefix, environ) or b""
-    return None
+    return None if any_shell_serves(portable, prefix) else find_bash(prefix, environ) or b""
+
+
+def any_shell_serves(portable, prefix):
+    # type: (Dict[str, int], bytes) -> bool
+    """Return whether any sh may source the activate.d scripts: people write these in the language of bash.
+
+    `portable` are those that the builder found to mean the same to every shell: sizes by name.
+    """
+    return all(portable.get(compat.text(os.path.basename(path))) == os.path.getsize(path) for path in scripts(prefix))

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 TEMPLATE = b"""\
 # Start of a coex root, sourced with $_coex_file and the caller's arguments set.
 [ -f %(start)s ] || return 0
-%(boot)s%(checks)s%(shell)s[ ! -c /dev/null ] || { true >|%(used)s; } 2>/dev/null
-_coex_begun=1
+%(checks)s%(shell)s%(used)s_coex_begun=1
 export COEX_FILE="$_coex_file"
 %(no_imports)sif [ -z "${COEX_ENTRYPOINT-}" ]; then
 %(called)s
@@ -49,10 +48,9 @@ AGAIN = b"set +p; _coex_shell=$$; _coex_kept=1; _coex_file=$0; . "
 LOST = b"""
 echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
 exit 125"""
-HAND_OVER = OPTIONS + b'; _coex_kept=1'
-HAND_OVER += b'; _coex_begun=; _coex_file=$1; _coex_start=$2; shift 2'
-HAND_OVER += b'; [ -r "$_coex_start" ] && command . "$_coex_start"; _coex_status=$?'
-HAND_OVER += b'; [ -z "$_coex_begun" ] || exit "$_coex_status"' + LOST
+BEGIN = b'[ -r "$_coex_start" ] && command . "$_coex_start"; _coex_status=$?'
+BEGIN += b'; [ -z "$_coex_begun" ] || exit "$_coex_status"' + LOST
+HAND_OVER = OPTIONS + b'; _coex_kept=1; _coex_begun=; _coex_file=$1; _coex_start=$2; shift 2; ' + BEGIN
 
 
 def write_start(manifest, root, activation, shell, write=write_file):
@@ -61,22 +59,30 @@ def write_start(manifest, root, activation, shell, write=write_file):
 
     `shell` has to source the activation, if the prelude's shell would read it in another way.
     """
+    needs = [activation] + scripts(root + b"/prefix") + [root + b"/" + name for name in entry_files(manifest)]
+    checks = boot_line(root, write) + b"".join(check_line(path) for path in needs if is_filled(path))
+    # The time of `used` is that of the last start.
+    used = b"[ ! -c /dev/null ] || { true >|" + quote(root + b"/used") + b"; } 2>/dev/null\n"
+    write(root + b"/start", start_text(manifest, root, activation, shell, checks, used))
+
+
+def start_text(manifest, root, activation, shell, checks=b"", used=b""):
+    # type: (Manifest, bytes, bytes, Optional[bytes], bytes, bytes) -> bytes
+    """Return the content of `start`, with lines that look whether all is there, and one that notes the time."""
     start = root + b"/start"
     again = AGAIN + quote(start) + LOST
     other = {b"shell": quote(shell), b"again": quote(again), b"quiet": quote(QUIET + again)} if shell else None
-    needs = [activation] + scripts(root + b"/prefix") + [root + b"/" + name for name in entry_files(manifest)]
     fields = {
         b"start": quote(start),
-        b"boot": boot_line(root, write),
-        b"checks": b"".join(check_line(path) for path in needs if is_filled(path)),
-        b"used": quote(root + b"/used"),  # its time is that of the last start
+        b"checks": checks,
+        b"used": used,
         b"shell": fill(OTHER_SHELL, other) if other else b"",
         b"activation": quote(activation),
         b"called": called(manifest, root),
         b"asked": asked(manifest, root),
     }
     fields.update(imports(manifest))
-    write(start, fill(TEMPLATE, fields))
+    return fill(TEMPLATE, fields)
 
 
 def from_root(path):

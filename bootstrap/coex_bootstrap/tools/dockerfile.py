@@ -10,6 +10,7 @@ from ..base.compat import text, visible
 from ..base.errors import CoexError
 from ..format.archive import Archive
 from ..start.host import matches
+from ..start.placed import placed_links
 from ..unpack.expected import sha256_of
 from .output import Outcome
 from .verb import Verb
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from ..format.manifest import Manifest
 
 ABOUT = """\
-The recipe copies the file from the directory in which the image is built, compares its sha256, unpacks it in a first
-stage, and keeps the unpacked files. The image starts them at once, and needs no Python. Name the base images by digest
-(`IMAGE@sha256:...`) to get the same files again next year; the times of files are those of the image's build, unless
-the engine has an option for them, and so the digest of the image changes with each build. Base images for Linux need
-the GNU C library.
+The recipe copies the file from the directory in which the image is built, compares its sha256, and unpacks it in a first
+stage. The image keeps the environment and the application, in a layer each, and not the archive. It starts at once, and
+needs no Python. The layer of the environment stays in the engine's cache when only the application changes.
+
+Name the base images by digest (`IMAGE@sha256:...`) to get the same files again next year; the times of files are those
+of the image's build, unless the engine has an option for them, and so the digest of the image changes with each build.
+Base images for Linux need the GNU C library. `conda coex image` makes an image without an engine.
 
 examples:
   CALL > Dockerfile && docker build -t app .
@@ -34,17 +37,18 @@ examples:
 """
 # The first line begins with a fixed word: `# name=value` there would be a directive to the engine.
 RECIPE = """\
-# An image of %(name)s: unpacked while the image is built, started without a Python.
+# An image of %(name)s: unpacked while the image is built, started without a Python and without the archive.
 FROM --platform=%(platform)s %(unpack)s AS unpack
 COPY %(copy)s
-RUN echo "%(sha256)s  /opt/coex/app.coex" | sha256sum -c - \\
- && chmod 755 /opt/coex/app.coex \\
- && %(override)sCOEX_TOOLS=1 python3 /opt/coex/app.coex unpack --store /opt/coex/store
+RUN echo "%(sha256)s  /opt/app.coex" | sha256sum -c - \\
+ && %(override)sCOEX_TOOLS=1 python3 /opt/app.coex unpack --root %(root)s \\
+ && mv %(root)s/prefix /opt/prefix
 
 FROM --platform=%(platform)s %(base)s
-COPY --from=unpack /opt/coex /opt/coex
-ENV COEX_ROOT=/opt/coex/store
-ENTRYPOINT ["/opt/coex/app.coex"]"""
+COPY --from=unpack /opt/prefix %(root)s/prefix
+COPY --from=unpack %(root)s %(root)s
+ENTRYPOINT %(start)s"""
+ROOT = b"/opt/coex"  # in an image
 TRIED = 20  # versions that constraints name
 PLATFORMS = {
     "linux-64": "linux/amd64", "linux-32": "linux/386", "linux-aarch64": "linux/arm64", "linux-ppc64le": "linux/ppc64le",
@@ -73,8 +77,9 @@ def execute(path, options, environ):
         raise CoexError("containers cannot run an archive for %s" % manifest.platform, path)
     fields = {
         "name": visible(manifest.name), "platform": PLATFORMS[manifest.platform], "sha256": _sha256(path),
-        "copy": json.dumps([_pattern(os.path.basename(path)), "/opt/coex/app.coex"]), "override": _override(manifest),
-        "base": options.base, "unpack": options.unpack_image,
+        "copy": json.dumps([_pattern(os.path.basename(path)), "/opt/app.coex"]), "override": _override(manifest),
+        "base": options.base, "unpack": options.unpack_image, "root": text(ROOT),
+        "start": json.dumps([text(ROOT + b"/" + placed_links(manifest)[0][0])]),
     }
     recipe = RECIPE % fields
     return Outcome({"archive": text(path), "dockerfile": recipe + "\n", "sha256": fields["sha256"]}, recipe.split("\n"), 0)

@@ -6,30 +6,28 @@ from contextlib import closing
 
 from ..base.compat import native, path_bytes, text, visible
 from ..base.errors import CoexError, Misuse, StoreUnusable
-from ..base.pipes import nothing
 from ..base.trace import Trace
 from ..base.working_directory import absolute
 from ..format.archive import Archive
 from ..start import run
 from ..start.finish import Finish
 from ..start.host import check_host, host_platform, is_foreign
+from ..start.placed import placed_links
 from ..store.boot import keep, sync
 from ..store.destination import Destination, mark_unfinished, remove_unfinished
 from ..store.leftovers import cannot_be_moved
 from ..store.removal import remove
 from ..store.store import TAG, Store, make_store
 from ..store.trust import distrust
-from ..unpack.decoder import load_decoder
-from ..unpack.progress import Progress
-from ..unpack.write_root import unpack
 from .conda_state import set_variables
 from .output import Outcome, counted, quoted
+from .placed_root import PlacedRoot, unpack_shown
 from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Dict, Iterator, List, Optional
+    from typing import Any, Dict, Iterator, List, Optional, Union
 
     from ..format.manifest import Manifest
     from .conda_state import Pairs
@@ -45,11 +43,16 @@ archive's own variables (--env) become variables of the environment, as `conda e
 With --store, a root as a start makes it, in a store that may be read-only from then on. Users with COEX_ROOT=DIR in the
 environment start the archive from there.
 
+With --root, a root that stays in one place and no longer needs the archive, as in a container image. DIR/bin has a
+program for each entry point, DIR/prefix the environment, DIR/app the application. DIR must not be there yet, as PREFIX.
+
 examples:
   CALL -p ~/envs/tool
   CALL -p /opt/tool/env --app /opt/tool/app
   CALL --store /shared/coex
+  CALL --root /opt/tool
 """
+
 
 def configure(parser):
     # type: (ArgumentParser) -> None
@@ -57,32 +60,27 @@ def configure(parser):
     parser.add_argument("-p", "--prefix", metavar="PREFIX", help="where the environment is to be")
     parser.add_argument("--app", metavar="DIR", help="where the files of the application are to be, with --prefix")
     parser.add_argument("--store", metavar="DIR", help="the store that is to have the root of this archive")
+    parser.add_argument("--root", metavar="DIR", help="where a root is to be that starts without the archive")
 
 
 def execute(path, options, environ):
     # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Unpack the archive at `path`; if that fails, nothing is left."""
-    if bool(options.prefix) == bool(options.store):
-        raise Misuse("say where to unpack: -p PREFIX or --store DIR")
+    if len([place for place in (options.prefix, options.store, options.root) if place]) != 1:
+        raise Misuse("say where to unpack: -p PREFIX, --store DIR or --root DIR")
     if options.app and not options.prefix:
         raise Misuse("--app goes with -p PREFIX")
     with closing(Archive(path)) as archive:
-        if options.store or not is_foreign(archive.manifest):
+        if options.store or options.root or not is_foreign(archive.manifest):
             check_host(archive.manifest)
         if options.store:
             return _into_store(archive, absolute(path_bytes(options.store)), environ)
+        if options.root:
+            return _as_root(archive, absolute(path_bytes(options.root)), environ)
         prefix = absolute(path_bytes(options.prefix))
         app = absolute(path_bytes(options.app)) if options.app else None
-        try:
-            remove_unfinished([prefix] + ([app] if app else []))
-            _check_targets(archive, prefix, app)
-            environment = Environment(archive, prefix, app, environ)
-            environment.make()
-        except StoreUnusable as error:
-            raise CoexError(error.what, prefix)
-        except EnvironmentError as error:
-            remedy = "make empty directories there first, which are filled" if cannot_be_moved(error) else None
-            raise CoexError("cannot be made: %s" % (error.strerror or error), prefix, remedy)
+        environment = Environment(archive, prefix, app, environ)
+        _make(environment, prefix, app)
         count = counted(len(archive.index.files), "file")
         how = "" if is_foreign(archive.manifest) else "; conda activate " + quoted(visible(prefix))
     lines = ["%s: an environment of %s%s" % (visible(prefix), count, how)]
@@ -91,6 +89,29 @@ def execute(path, options, environ):
         "env": dict(environment.variables), "notes": environment.notes,
     }
     return Outcome(fields, lines + ["  note: " + note for note in environment.notes], 0)
+
+
+def _make(made, target, app=None):
+    # type: (Union[Environment, PlacedRoot], bytes, Optional[bytes]) -> None
+    """Make an environment or a root; raises CoexError."""
+    try:
+        remove_unfinished([target] + ([app] if app else []))
+        _check_targets(made.archive, target, made.prefix, app)
+        made.make()
+    except StoreUnusable as error:
+        raise CoexError(error.what, target)
+    except EnvironmentError as error:
+        remedy = "make empty directories there first, which are filled" if cannot_be_moved(error) else None
+        raise CoexError("cannot be made: %s" % (error.strerror or error), target, remedy)
+
+
+def _as_root(archive, path, environ):
+    # type: (Archive, bytes, Dict[bytes, bytes]) -> Outcome
+    _make(PlacedRoot(archive, path, environ), path)
+    programs = [path + b"/" + link for link, _ in placed_links(archive.manifest)]
+    lines = ["%s: ready; %s starts it" % (visible(path), quoted(visible(programs[0])))]
+    fields = {"archive": text(archive.path), "root": text(path), "programs": [text(program) for program in programs]}
+    return Outcome(fields, lines, 0)
 
 
 def _into_store(archive, path, environ):
@@ -114,22 +135,22 @@ def _into_store(archive, path, environ):
     return Outcome({"archive": text(archive.path), "store": text(path), "root": text(root.path)}, lines, 0)
 
 
-def _check_targets(archive, prefix, app):
-    # type: (Archive, bytes, Optional[bytes]) -> None
+def _check_targets(archive, target, prefix, app):
+    # type: (Archive, bytes, bytes, Optional[bytes]) -> None
     """Refuse a wrong destination before any work."""
     limit = archive.manifest.prefix_limit
     if limit is not None and len(prefix) > limit:
         raise CoexError("its path has %d bytes, the packages allow %d" % (len(prefix), limit), prefix)
     if b"\n" in prefix or b":" in prefix:
         raise CoexError("its path has a newline or a colon, which PATH cannot hold", prefix)
-    for target in [prefix] + ([app] if app else []):
-        if not Destination(target).is_free():
-            raise CoexError("is there already, and not an empty directory", target, "name another place")
-        if not os.path.isdir(os.path.dirname(target)):
-            raise CoexError("the directory that it is to be in does not exist", target)
+    for place in [target] + ([app] if app else []):
+        if not Destination(place).is_free():
+            raise CoexError("is there already, and not an empty directory", place, "name another place")
+        if not os.path.isdir(os.path.dirname(place)):
+            raise CoexError("the directory that it is to be in does not exist", place)
     if app and (app + b"/").startswith(prefix + b"/") or app and (prefix + b"/").startswith(app + b"/"):
         raise CoexError("the application and the environment cannot be in each other", app)
-    why = Store(Destination(prefix).space()).lack(archive.manifest)
+    why = Store(Destination(target).space()).lack(archive.manifest)
     if why:
         raise CoexError(why, prefix)
 
@@ -140,31 +161,31 @@ class Environment(object):
     def __init__(self, archive, prefix, app, environ):
         # type: (Archive, bytes, Optional[bytes], Dict[bytes, bytes]) -> None
         self.archive, self.prefix, self.app, self.environ = archive, prefix, app, environ
-        self.at, self.app_at = Destination(prefix), Destination(app) if app else None
         self.variables, self.notes = [], []  # type: Pairs, List[str]
 
     def make(self):
         # type: () -> None
         """Unpack, rename to the destination, and run the post-link scripts there."""
-        work, manifest, done = self.at.new_work(), self.archive.manifest, False
-        destinations = [self.at] + ([self.app_at] if self.app_at else [])
+        at, app_at = Destination(self.prefix), Destination(self.app) if self.app else None
+        work, manifest, done = at.new_work(), self.archive.manifest, False
+        destinations = [at] + ([app_at] if app_at else [])
         try:
             os.mkdir(work, 0o700)
-            self._unpack(work)
+            unpack_shown(self.archive, work, work, self.environ, self.prefix)
             self.variables, self.notes = set_variables(work + b"/prefix", manifest.env, self.prefix, self.app)
-            identity = self.at.identity(work + b"/prefix")
+            identity = at.identity(work + b"/prefix")
             mark_unfinished(work, [identity])
-            self.at.place(work + b"/prefix")
+            at.place(work + b"/prefix")
             steps = Finish(manifest, work, self.environ, prefix=self.prefix)
             if is_foreign(manifest):
                 self.notes += notes_on_platform(manifest)
             else:
                 steps.run_scripts()
                 steps.compile()
-            if self.app_at:
-                source = self._near(work + b"/app", self.app_at)
-                mark_unfinished(work, [identity, self.app_at.identity(source)])
-                self.app_at.place(source)
+            if app_at:
+                source = self._near(work + b"/app", app_at)
+                mark_unfinished(work, [identity, app_at.identity(source)])
+                app_at.place(source)
             for destination in destinations:
                 sync(destination.path)
             done = True
@@ -174,15 +195,6 @@ class Environment(object):
                     destination.withdraw()
             for destination in reversed(destinations):  # the mark of an unfinished environment is removed last
                 destination.remove_works()
-
-    def _unpack(self, work):
-        # type: (bytes) -> None
-        decoder, progress = load_decoder(self.archive), Progress(self.archive, self.environ)
-        try:
-            beat = progress.beating(nothing)
-            unpack(self.archive, work, work, progress.counted(decoder), beat, prefix=self.prefix)
-        finally:
-            progress.stop()
 
     def _near(self, path, destination):
         # type: (bytes, Destination) -> bytes

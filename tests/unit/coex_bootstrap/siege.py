@@ -39,7 +39,7 @@ REAL = 25  # of so many archives one is started by an interpreter and by a shell
 VERBS = [
     ["info"], ["info", "--json"], ["files"], ["lock"], ["lock", "--sha256", "--json"], ["sbom"], ["sbom", "--json"],
     ["dockerfile"], ["verify"], ["unpack", "-p", "made/env", "--app", "made/app"], ["verify", "-p", "made/env"], ["unpack",
-    "--store", "shared"],
+    "--store", "shared"], ["unpack", "--root", "made/root"],
 ]
 LATER = [["verify", "--json"], ["env"], ["repair"], ["cache", "list"], ["cache", "clean", "--all", "-y"]]  # after a start
 LOCKED = re.compile(u"(#.*|@EXPLICIT|https://[^ ]*)?\\Z")

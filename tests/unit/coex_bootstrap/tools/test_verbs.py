@@ -13,8 +13,7 @@ from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Link
 from coex_bootstrap.start.finish import Finish
-from coex_bootstrap.tools import cache, output, unpack
-from coex_bootstrap.tools import command_line
+from coex_bootstrap.tools import cache, command_line, output, placed_root, unpack
 from coex_bootstrap.unpack import decoder
 
 from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Sequence
 
 __all__ = ["archive"]  # a fixture
+WAYS = ("prefix", "app", "store", "root")  # to say where to unpack
 MD5, SHA256 = "d" * 32, "e" * 64
 
 
@@ -260,14 +260,14 @@ def test_unpack_into_an_empty_directory(archive, environ, place):
     assert ask(archive, environ, b"verify", b"-p", place + b"/empty")[0] == 0
 
 
-def unpack_and_die(archive, environ, place):
+def unpack_and_die(archive, environ, **places):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
     """Unpack in another process, where something that was patched ends it with status 9."""
     child = os.fork()
     if not child:
-        prefix, app = compat.native(place + b"/env"), compat.native(place + b"/app")
+        words = dict((name, compat.native(places[name]) if name in places else None) for name in WAYS)
         try:
-            unpack.execute(archive, argparse.Namespace(prefix=prefix, app=app, store=None), environ)
+            unpack.execute(archive, argparse.Namespace(**words), environ)
         finally:
             os._exit(1)
     assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 9
@@ -280,8 +280,9 @@ def test_unpack_that_was_killed_starts_again(archive, environ, place, monkeypatc
     for name in there:
         os.makedirs(place + name + b"/lost+found")
     with monkeypatch.context() as patched:
-        patched.setattr(Finish if hasattr(Finish, function) else unpack, function, lambda *words, **named: os._exit(9))
-        unpack_and_die(archive, environ, place)
+        where = next(place for place in (Finish, unpack, placed_root) if hasattr(place, function))
+        patched.setattr(where, function, lambda *words, **named: os._exit(9))
+        unpack_and_die(archive, environ, prefix=place + b"/env", app=place + b"/app")
     words = (b"unpack", b"-p", place + b"/env", b"--app", place + b"/app")
     status, found, _ = ask(archive, environ, *words)
     assert status == 0, found
@@ -291,6 +292,52 @@ def test_unpack_that_was_killed_starts_again(archive, environ, place, monkeypatc
     assert [name for name in names if b".coex-" in name] == []
     assert all(os.path.isdir(place + name + b"/lost+found") for name in there)
     assert ask(archive, environ, *words)[0] == 1
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("function", ["unpack", "mark_unfinished", "run_scripts", "compile", "write_placed"])
+def test_root_that_was_killed_starts_again(archive, environ, place, monkeypatch, there, function):
+    # type: (bytes, Dict[bytes, bytes], bytes, Any, bool, str) -> None
+    if there:
+        os.mkdir(place + b"/root")
+    with monkeypatch.context() as patched:
+        where = Finish if hasattr(Finish, function) else placed_root
+        patched.setattr(where, function, lambda *words, **named: os._exit(9))
+        unpack_and_die(archive, environ, root=place + b"/root")
+    status, found, _ = ask(archive, environ, b"unpack", b"--root", place + b"/root")
+    assert status == 0, found
+    assert sorted(os.listdir(place)) == [b"demo.coex", b"root"]
+    assert [name for name in os.listdir(place + b"/root") if b".coex-" in name] == []
+    assert ask(archive, environ, b"unpack", b"--root", place + b"/root")[0] == 1
+
+
+def test_root_starts_without_the_archive(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """Each of its programs, as the archive and links to it would: under their name, and with all arguments."""
+    script = b"#!/bin/sh\nprintf '%s|' \"$COEX_FILE\" \"$CONDA_PREFIX\" \"$0\" \"$A\" \"$@\"\n"
+    index = make_index([file_row(b"app/" + name, 0, 0, len(script), mode=0o755) for name in (b"first", b"other")])
+    points = [{"name": name, "command": [["app", name]]} for name in ("first", "other")]
+    write_archive(archive, index, [script], entry_points=points, env=[baked("A", "it's ${COEX_APP}")])
+    root = place + b"/it's a root"
+    umask = os.umask(0o077)
+    try:
+        status, found, _ = ask(archive, environ, b"unpack", b"--root", root)
+    finally:
+        os.umask(umask)
+    assert (status, found["programs"]) == (0, [compat.text(root) + "/bin/first", compat.text(root) + "/bin/other"])
+    os.unlink(archive)
+    for name in (b"first", b"other"):
+        program = root + b"/bin/" + name
+        out = subprocess.check_output([program, b"a b", b""], env=environ)
+        wanted = [program, root + b"/prefix", root + b"/app/" + name, b"it's " + root + b"/app", b"a b", b""]
+        assert out == b"".join(word + b"|" for word in wanted)
+    environ[b"COEX_ENTRYPOINT"] = b"other"
+    assert b"|" + root + b"/app/other|" in subprocess.check_output([root + b"/bin/first"], env=environ)
+    assert os.stat(root).st_mode & os.stat(root + b"/bin").st_mode & 0o777 == 0o755
+    os.unlink(root + b"/start")
+    process = subprocess.Popen([root + b"/bin/first"], env=environ, stderr=subprocess.PIPE)
+    assert b"unpacked files were removed" in process.communicate()[1]
+    assert process.returncode == 125
 
 
 @pytest.mark.parametrize("how", ["owner", "mode", "link"])
@@ -324,7 +371,7 @@ def test_unpack_that_was_killed_while_it_placed_the_app(archive, environ, place,
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "rename", rename)
-        unpack_and_die(archive, environ, place)
+        unpack_and_die(archive, environ, prefix=place + b"/env", app=place + b"/app")
     assert os.path.isdir(place + b"/env/conda-meta")
     assert ask(archive, environ, b"unpack", b"-p", place + b"/env", b"--app", place + b"/app")[0] == 0
     assert ask(archive, environ, b"verify", b"-p", place + b"/env")[0] == 0
@@ -345,7 +392,8 @@ def test_unpack_that_fails_leaves_the_directory_that_was_there(archive, environ,
 
 
 @pytest.mark.parametrize("words", [
-    [], [b"-p", b"a", b"--store", b"b"], [b"--store", b"b", b"--app", b"c"], [b"-p", b"full"], [b"-p", b"file"],
+    [], [b"-p", b"a", b"--store", b"b"], [b"-p", b"a", b"--root", b"b"], [b"--root", b"full"], [b"--root", b"no/where"],
+    [b"--store", b"b", b"--app", b"c"], [b"-p", b"full"], [b"-p", b"file"],
     [b"-p", b"link"], [b"-p", b"no/where"], [b"-p", b"a:b"], [b"-p", b"a", b"--app", b"a/b"], [b"--store", b"file"],
     [b"-p", b"a", b"--app", b"full"],
 ], ids=repr)
@@ -356,7 +404,7 @@ def test_unpack_to_where_it_cannot(archive, environ, place, words):
     os.symlink(b"full", place + b"/link")
     before = sorted(os.listdir(place))
     status, found, _ = ask(archive, environ, b"unpack", *[w if w[:1] == b"-" else place + b"/" + w for w in words])
-    is_wrong_usage = not words or (b"--store" in words and len(words) > 2)
+    is_wrong_usage = not words or (len(words) > 2 and {b"--store", b"--root"}.intersection(words))
     assert (status, found["success"]) == (2 if is_wrong_usage else 1, False)
     assert "\n" not in found["error"]
     assert sorted(os.listdir(place)) == before
@@ -429,7 +477,7 @@ def test_dockerfile_of_any_name(archive, environ, place, name, pattern):
     environ[b"LC_ALL"] = b"C.UTF-8"  # PyPy opens no file of another name than ASCII in the C locale
     status, found, _ = ask(place + b"/" + name, environ, b"dockerfile")
     copied = [line for line in found["dockerfile"].splitlines() if line.startswith("COPY [")]
-    assert (status, [json.loads(line[5:]) for line in copied]) == (0, [[pattern, "/opt/coex/app.coex"]])
+    assert (status, [json.loads(line[5:]) for line in copied]) == (0, [[pattern, "/opt/app.coex"]])
 
 
 @pytest.mark.parametrize("constraints, version", [

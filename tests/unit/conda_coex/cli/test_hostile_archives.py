@@ -21,7 +21,7 @@ from conda.plugins import types
 from conda_coex.archive import sizes
 from conda_coex.cli import main, print_outcome
 from conda_coex.errors import CoexError
-from conda_coex.verbs import repack
+from conda_coex.verbs import image, repack
 from conda_coex.verbs.archive_options import parse_options
 from unit.coex_bootstrap import hostile
 from unit.coex_bootstrap.siege import is_plain
@@ -48,6 +48,11 @@ def repacked(path: str, output: str, entry_points: tuple[str, ...] = (), *, no_a
     print_outcome.show(repack.repack(repack.RepackRequest(path, options, no_app=no_app)), as_json=False)
 
 
+def imaged(path: str, place: Path) -> None:
+    request = image.ImageRequest(path, place / "image.tar", None, None, (), "gzip", attach_sbom=True)
+    print_outcome.show(image.image(request), as_json=False)
+
+
 def ways(path: str, place: Path) -> list[Callable[[], None]]:
     """Return the functions that read an archive."""
     whole = str(place / "whole.coex")
@@ -59,6 +64,7 @@ def ways(path: str, place: Path) -> list[Callable[[], None]]:
         lambda: inspect(archive=whole, other=path),
         lambda: repacked(path, str(place / "again.coex")),
         lambda: repacked(path, str(place / "again.coex"), no_app=True, entry_points=("tool",)),
+        lambda: imaged(path, place),
         lambda: archive_spec.ArchiveSpec(path)._read() and None,
     ]
 
