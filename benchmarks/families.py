@@ -14,6 +14,7 @@ from benchmarks import (
     levels,
     memory,
     pack_memory,
+    shares,
     stages,
     warm_start,
 )
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     "warm-start", "first-start", "least-start", "stages", "memory", "pack-memory", "build", "levels", "plugin",
-    "growth",
+    "growth", "shares",
 )  # fmt: skip
 
 
@@ -35,6 +36,6 @@ def families(*, highest: bool = False) -> dict[str, Callable[[Bench], Section]]:
     functions = (
         warm_start.measure, first_start.measure, least_start.measure, stages.measure, memory.measure,
         pack_memory.measure, build.measure,
-        partial(levels.measure, highest=highest), import_time.measure, growth.measure,
+        partial(levels.measure, highest=highest), import_time.measure, growth.measure, shares.measure,
     )  # fmt: skip
     return dict(zip(NAMES, functions, strict=True))
