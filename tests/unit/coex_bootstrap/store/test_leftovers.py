@@ -34,7 +34,7 @@ def left_by(process, place, old=False):
     """Make the leftovers of a process; return the names."""
     names = []
     for root in (NAME, OTHER):
-        for kind in (b"work", b"claim", b"gone"):
+        for kind in (b"work", b"claim", b"gone", b"python"):
             names.append(root + b"." + kind + b"-" + process + b"-00")
             write(place + b"/" + names[-1] + b"/below/file", b"")
             if old:

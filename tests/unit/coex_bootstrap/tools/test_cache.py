@@ -120,6 +120,48 @@ def test_leftovers_go(archive, environ, roots):
     assert names(environ) == sorted(roots)
 
 
+@pytest.fixture
+def python(environ, roots):
+    # type: (Dict[bytes, bytes], List[bytes]) -> bytes
+    """Return a Python that a start has kept beside the roots, a month ago: its program is one that waits."""
+    path = environ[b"COEX_ROOT"] + b"/python-" + b"a" * 24
+    write(path + b"/coex.json", b'{"name": "Python 3.12.4"}')
+    with open("/bin/sleep", "rb") as stream:
+        write(path + b"/bin/python", stream.read(), 0o755)
+    write(path + b"/used", b"")
+    os.utime(path + b"/used", (time.time() - MONTH,) * 2)
+    return path
+
+
+def test_carried_python(archive, environ, roots, python):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], bytes) -> None
+    """It is listed and cleaned like a root, but not while a start runs on it."""
+    rows = dict((row["path"].encode("ascii"), row) for row in ask(archive, environ, b"cache", b"list")[1]["roots"])
+    assert sorted(rows) == sorted(roots + [python])
+    assert (rows[python]["name"], rows[python]["ready"], rows[python]["pids"]) == ("Python 3.12.4", True, [])
+    process = subprocess.Popen([python + b"/bin/python", b"60"])
+    wait_until(lambda: os.readlink("/proc/%d/exe" % process.pid).endswith("/bin/python"), "its program runs")
+    try:
+        listed = ask(archive, environ, b"cache", b"list")[1]["roots"]
+        assert [row["pids"] for row in listed if row["name"] == "Python 3.12.4"] == [[process.pid]]
+        assert ask(archive, environ, b"cache", b"clean", b"-y", b"--older-than", b"2d")[0] == 0
+        assert names(environ) == sorted([python, roots[1]])
+    finally:
+        process.kill()
+        process.wait()
+    assert ask(archive, environ, b"cache", b"clean", b"-y", b"--name", b"Python*")[0] == 0
+    assert names(environ) == roots[1:]
+
+
+def test_python_that_is_about_to_start_stays(archive, environ, roots, python):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], bytes) -> None
+    """The prelude marks it before it starts it: no process shows it yet."""
+    os.utime(python + b"/used", None)
+    assert ask(archive, environ, b"cache", b"clean", b"-y", b"--name", b"Python*")[0] == 0
+    assert os.path.exists(python + b"/bin/python")
+    assert [name for name in names(environ) if b"." in os.path.basename(name)] == []
+
+
 @pytest.mark.parametrize("words", [
     [b"clean", b"--all"], [b"clean", b"--older-than", b"soon"], [b"clean", b"--max-size", b"big"], [b"list", b"--all"],
     [b"burn"], [],
