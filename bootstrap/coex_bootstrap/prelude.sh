@@ -210,7 +210,7 @@ _coex_find() {
   for _coex_dir in "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm; do
     case ${COEX_ROOT:+set}$_coex_dir in /*) _coex_base=$_coex_dir/coex-$_coex_user; _coex_kept_python "$_coex_base" && return ;; esac
   done
-  for _coex_dir in chmod dd gzip head id ls mkdir rm tail tar; do
+  for _coex_dir in cat chmod dd gzip head id ls mkdir rm tail tar; do
     command -v "$_coex_dir" >/dev/null 2>&1 || _coex_lacks="$_coex_lacks $_coex_dir"
   done
   if [ -n "$_coex_lacks" ]; then _coex_why="this host lacks$_coex_lacks; install that, or python3"; return 1; fi
@@ -287,7 +287,7 @@ _coex_take() {
 _coex_alone() {
   _coex_dir=$1 _coex_unknown= _coex_odd=
   { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null ||
-    { read -r _coex_unknown </proc/sys/kernel/overflowuid; } 2>/dev/null
+    _coex_unknown=$(cat /proc/sys/kernel/overflowuid 2>/dev/null)
   while :; do
     set -- $(LC_ALL=C ls -ldn "${_coex_dir:-/}" 2>/dev/null)
     case ${1-} in

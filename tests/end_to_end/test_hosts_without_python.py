@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from bare_system import BareSystem
+from bare_system import USER, BareSystem
 from testbed import bare_systems
 
 if TYPE_CHECKING:
@@ -223,3 +225,19 @@ def test_on_a_host_that_has_one(archive: Path, store: Path, shells: dict[str, li
         assert f"/{kept.name[-24:]}.python-" in done.stderr  # in a temporary directory, from which it was copied
         assert not list(Path("/tmp").glob(f"{kept.name[-24:]}.python-*"))
         assert len(list(place.iterdir())) == 3
+
+
+def test_in_a_user_namespace(archive: Path) -> None:
+    """The owner of /tmp has no number there, and counts as root; the shell reads who has none."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        file = shutil.copy2(archive, place)
+        os.chown(place, USER, USER)
+        env = {"PATH": "/usr/bin:/bin", "HOME": place, "COEX_PYTHON": "carried"}
+        command = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "unshare", "-r", "sh", file, "x"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("argument 1=x\n")
+        assert len(list(Path(place).glob(".cache/coex/python-*"))) == 1
