@@ -19,7 +19,7 @@ def target_platform() -> str:
 
 @contextlib.contextmanager
 def target(platform: str) -> Iterator[None]:
-    """Have conda solve and fetch for a platform: a lock file, or an archive, may be for another than the command is."""
+    """Have conda solve and fetch for a platform: an existing environment or an archive may be for another one."""
     from conda.base.context import context
 
     before = vars(context).get("_subdir")

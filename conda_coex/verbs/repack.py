@@ -204,6 +204,6 @@ def outcome(options: ArchiveOptions, points: list[EntryPoint], layout: Layout, o
     count = sum(path.startswith("app/") for path in layout.entries)
     if options.carry_python:
         carry.check(platform)
-        notes.append("a Python of the channels is added")
+        notes += ["a Python of the channels would be added"] if settings.is_dry_run() else []
     version = carried["version"] if carried and options.carry_python is None else None
     return Repacked(options.output, platform, names, count, version, tuple(notes))

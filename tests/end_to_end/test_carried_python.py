@@ -208,7 +208,7 @@ def test_repack(conda: Conda, channel: tuple[str, ...], made: Archive, tmp_path:
     shown = conda("coex", "inspect", without, made.path).stdout
     assert "+ carried Python  3." in shown
     dry = conda("coex", "repack", without, "--carry-python", "--dry-run", "--json", *channel)
-    assert json.loads(dry.stdout)["warnings"] == ["a Python of the channels is added"]
+    assert json.loads(dry.stdout)["warnings"] == ["a Python of the channels would be added"]
     conda("coex", "repack", without, "--carry-python", "-o", again, *channel)
     assert again.read_bytes() == made.path.read_bytes()
 

@@ -51,7 +51,10 @@ MANIFEST = {
     "requires": {"__glibc": [u">=2.1"], "__unix": [u""], "__linux": [u">=2|1"]}, "portable": {u"demo.sh": 5},
 }  # type: Dict[str, Any]
 
-PYTHON = {"id": u"0" * 24, "version": u"3.12.0", "size": 1}
+PYTHON = {
+    "id": u"0" * 24, "version": u"3.12.0", "size": 1,
+    "packages": [{"name": u"python", "version": u"3.12.0", "build": u"0", "size": 1, "license": u"x"}],
+}
 # Values for any place in a document; a name between @@ stands for text that no builder writes.
 DEEP, LONG = u"@@deep@@", u"@@long@@"
 RAW = {

@@ -93,7 +93,9 @@ PYTHON = {"id": "0" * 24, "version": "3.12.0", "size": 1}
     "wrong",
     [
         {"id": "0" * 23}, {"id": "../" + "0" * 21}, {"id": "0" * 24 + "\n"}, {"id": None}, {"version": "3\n"}, {"size": -1},
-        {"size": "1"},
+        {"size": "1"}, {"packages": {}}, {"packages": [{"name": "python"}]}, {"packages": ["python"]},
+        {"packages": [{"name": "python", "version": "3", "build": "0", "url": ["x"]}]},
+        {"packages": [{"name": "python", "version": "3", "build": "0\n"}]},
     ],
     ids=json.dumps,
 )

@@ -58,7 +58,7 @@ def test_downloads_are_silent(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert capsys.readouterr().out == ""
 
 
-def test_platform_of_a_lock_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_platform_of_an_existing_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be another one than that of the command line, and of the builder."""
     seen = []
 
