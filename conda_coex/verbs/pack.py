@@ -101,6 +101,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     plans = [replace(plan, files=tuple(compiled.limit_edits(plan.files, names, unreplaced))) for plan in planned.plans]
     if selection.leaves_out("x.pyc") is not None:
         plans = [replace(plan, compiled={}) for plan in plans]
+    limits = list(pack_notes.limits([*unmanaged.items, *(item for plan in plans for item in plan.files)]))
     # From here on as `create`
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
     layout, left_to_host = _lay_out(live.environment, plans, unmanaged, cache, date)
@@ -110,6 +111,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
         *pack_notes.of_names(live.aliases),
         *pack_notes.kept_paths(unreplaced),
         *_notes_on_host(live, find_python(packages), unmanaged, layout),
+        *limits,
     ]
     build = Build(
         live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, names=live.names
@@ -155,13 +157,12 @@ def _missing(request: PackRequest, prefix: Path, planned: Planned) -> list[str]:
 
 
 def _notes_on_host(live: LivePrefix, python: Python | None, unmanaged: Unmanaged, layout: Layout) -> Iterator[str]:
-    """Yield notes on files of the builder that a host does not have, and on places where the archive cannot unpack."""
+    """Yield notes on files of the builder that a host does not have."""
     outside = builder_paths.files_outside(unmanaged.items, [*live.names, *live.aliases.foreign.values()])
     outside |= builder_paths.variables_outside(live.environment.variables, live.names)
     users = builder_paths.user_distributions(python)
     yield from pack_notes.of_builder(outside, builder_paths.missing_libraries(layout.entries.values()), users)
     yield from pack_notes.leaving(layout.links())
-    yield from pack_notes.limits(layout)
 
 
 def _lay_out(

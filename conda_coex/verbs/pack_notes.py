@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..prefix.spellings import Aliases
     from ..prefix.unmanaged import Unmanaged
     from ..root.content import Link
-    from ..root.layout import Layout
 
 LISTED = 5  # paths that a note names
 
@@ -90,14 +89,14 @@ def kept_paths(kept: UnreplacedPaths) -> Iterator[str]:
         yield f"keeps the builder's path, for which it has no room, as that of its sources: {shown(kept.sources)}"
 
 
-def limits(layout: Layout) -> Iterator[str]:
+def limits(items: Iterable[Content | Link]) -> Iterator[str]:
     """Yield the binaries that have no room for a longer path than the prefix's, if that is a short one.
 
     Raises InputError if that is so short that the archive could start nowhere.
     """
     rooms = {
-        path.removeprefix("prefix/"): len(item.placeholder.encode())
-        for path, item in layout.entries.items()
+        item.path.removeprefix("prefix/"): len(item.placeholder.encode())
+        for item in items
         if isinstance(item, Content) and item.edits and item.placeholder and item.file_mode == "binary"
     }
     short = sorted((path for path, room in rooms.items() if room < ROOMY), key=lambda path: (rooms[path], path))

@@ -7,33 +7,31 @@ from coex_bootstrap.format.relocation import in_binary
 
 from conda_coex.errors import InputError
 from conda_coex.root.content import Content, Link
-from conda_coex.root.layout import Layout
 from conda_coex.root.source import InMemory
 from conda_coex.verbs.pack_notes import LISTED, leaving, limits, shown
 
 
-def layout(**prefixes: str) -> Layout:
-    """Return a root with binaries of live prefixes, by name."""
-    made = Layout()
-    for name, prefix in prefixes.items():
-        item = Content(f"prefix/{name}", 0o644, 0, InMemory(b""), 0, None, in_binary(prefix, ((0, ((0, 9),)),)))
-        made.place("not of conda", [item])
-    return made
+def binaries(**prefixes: str) -> list[Content]:
+    """Return binaries of live prefixes, by name."""
+    return [
+        Content(f"prefix/{name}", 0o644, 0, InMemory(b""), 0, None, in_binary(prefix, ((0, ((0, 9),)),)))
+        for name, prefix in prefixes.items()
+    ]
 
 
 def test_long_prefix_limits_nothing() -> None:
-    assert list(limits(layout(a="/" + "x" * 99))) == []
+    assert list(limits(binaries(a="/" + "x" * 99))) == []
 
 
 def test_shortest_comes_first() -> None:
     envs = "/home/me/miniconda3/envs"
-    (said,) = limits(layout(a=f"{envs}/some-project", b=f"{envs}/a-project", c="/x" * 70))
+    (said,) = limits(binaries(a=f"{envs}/some-project", b=f"{envs}/a-project", c="/x" * 70))
     assert said.startswith("the archive unpacks only if its prefix has at most 34 bytes, because of b, a:")
 
 
 def test_an_archive_that_starts_nowhere_is_refused() -> None:
     with pytest.raises(InputError, match=r"b has room for 32 bytes.*takes 34") as refused:
-        list(limits(layout(a="/home/me/miniconda3/envs/some-project", b="/home/me/miniconda3/envs/project")))
+        list(limits(binaries(a="/home/me/miniconda3/envs/some-project", b="/home/me/miniconda3/envs/project")))
     assert "--exclude" in str(refused.value)
 
 
