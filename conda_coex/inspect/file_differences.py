@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import HASHES, NOTHING, kind_of, parse
 from coex_bootstrap.tools.owners import APP, META, Owners
-from coex_bootstrap.unpack.expected import Expected
-from coex_bootstrap.unpack.relocate import apply
+from coex_bootstrap.unpack.expected import Expected, sha256_of
 
 from ..archive.sizes import decode
 
@@ -32,7 +31,9 @@ class Side:
         self.archive = archive
         self.rows: dict[bytes, File] = {row.path: row for row in archive.index.files}
         self.links: dict[bytes, bytes] = {link.path: link.target for link in archive.index.links}
-        self.owners = Owners(Expected(archive, b"/", decode))
+        self.numbers = {path: number for number, path in enumerate(self.rows)}
+        self.expected = Expected(archive, ANYWHERE, decode)
+        self.owners = Owners(self.expected)
         self.names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
 
     def owner(self, path: bytes) -> str:
@@ -52,24 +53,12 @@ class Side:
         return row.size, row.offset if row.size else 0, tuple(found), kind, relocation
 
     def hashes(self, paths: Iterable[bytes]) -> dict[bytes, str]:
-        """Return the sha256 of files as they are at one prefix, each frame decoded once."""
-        found: dict[bytes, str] = {}
-        last: tuple[int, bytes] = (-1, b"")
-        for path in sorted(paths, key=lambda path: (self.rows[path].frame, self.rows[path].offset)):
-            row, total = self.rows[path], hashlib.sha256()
-            moved: list[bytes] | None = [] if kind_of(row.relocation) not in UNMOVED else None
-            left, number, offset = row.size, row.frame, row.offset
-            while left > 0:
-                if number != last[0]:
-                    last = number, decode(self.archive.frame(number), self.archive.index.frames[number].content)
-                part = last[1][offset : offset + left]
-                left, number, offset = left - len(part), number + 1, 0
-                total.update(part) if moved is None else moved.append(part)
-            if moved is not None:
-                relocation = parse(row.relocation, self.archive.index.placeholders)
-                total.update(apply(relocation, b"".join(moved), ANYWHERE))
-            found[path] = total.hexdigest()
-        return found
+        """Return the sha256 of files as they are at one prefix, without hashes in them; small ones by frame."""
+        expected, files = self.expected, self.archive.index.files
+        rows = {self.numbers[path] for path in paths}
+        found = {row: sha256_of(expected.pieces(row)).decode() for row in rows & expected.large}
+        found |= {row: hashlib.sha256(content).hexdigest() for row, content in expected.contents(rows - expected.large)}
+        return {files.path(row): sha256 for row, sha256 in found.items()}
 
 
 def differ(old: Archive, new: Archive) -> Differences:
