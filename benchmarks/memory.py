@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import archives
-from benchmarks.runner import remove
+from benchmarks.runner import CommandFailedError, remove
 from benchmarks.summary import Outcome, Section, Spread, Table
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Sampled from /proc/*/smaps_rollup every few milliseconds over the whole process 
 Private memory is not shared with other processes; PSS counts shared pages in equal parts."""
 TARGET = 96.0
 CORES = 2
+KINDS = ("Private", "Pss", "Anonymous")  # the first two as in the text, the last without pages of files
 
 
 def measure(bench: Bench) -> Section:
@@ -43,15 +44,18 @@ def peak_of(command: Command) -> dict[str, int]:
     for output in command.outputs:
         remove(output)
     cores = sorted(os.sched_getaffinity(0))[:CORES]
-    process = subprocess.Popen(["taskset", "-c", ",".join(map(str, cores)), *command.words], env=command.environment)
-    peak = {"Private": 0, "Pss": 0}
+    words = ["taskset", "-c", ",".join(map(str, cores)), *command.words]
+    process = subprocess.Popen(words, env=command.environment, cwd=command.directory)
+    peak = dict.fromkeys(KINDS, 0)
     while process.poll() is None:
-        sums = {"Private": 0, "Pss": 0}
+        sums = dict.fromkeys(KINDS, 0)
         for pid in _tree(process.pid):
             for kind, size in _rollup(pid).items():
                 sums[kind] += size
         peak = {kind: max(peak[kind], sums[kind]) for kind in peak}
         time.sleep(0.004)
+    if process.returncode:
+        raise CommandFailedError(f"{command.name}: status {process.returncode}")
     command.check()
     return peak
 
@@ -69,7 +73,7 @@ def _tree(pid: int) -> list[int]:
 
 
 def _rollup(pid: int) -> dict[str, int]:
-    sums = {"Private": 0, "Pss": 0}
+    sums = dict.fromkeys(KINDS, 0)
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:  # it has ended
@@ -78,6 +82,6 @@ def _rollup(pid: int) -> dict[str, int]:
         name, _, rest = line.partition(":")
         if name in ("Private_Clean", "Private_Dirty"):
             sums["Private"] += int(rest.split()[0])
-        elif name == "Pss":
-            sums["Pss"] = int(rest.split()[0])
+        elif name in sums:
+            sums[name] = int(rest.split()[0])
     return sums
