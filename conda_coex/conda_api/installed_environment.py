@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..inputs.environment import DryRun, Environment, plan_of
 from . import versions
-from .installed_records import NOT_ARCHIVED, damaged, read_records
+from .installed_records import NOT_ARCHIVED, damaged, other_distributions, read_records
 from .paths_json import json_value
 from .public_urls import public_spec
 
@@ -49,7 +49,7 @@ def read_installed(
         specs=tuple(sorted(map(public_spec, specs))),
         channels=tuple(dict.fromkeys(filter(None, map(_channel, records)))),
         variables=_read_state(Path(prefix, "conda-meta", "state")),
-        foreign=tuple(sorted(_foreign(prefix))) if pip else (),
+        foreign=tuple(other_distributions(Path(prefix), installed.values())) if pip else (),
     )
 
 
@@ -70,17 +70,6 @@ def _channel(record: CondaRecord) -> str | None:
 
     name = record.channel.base_url or record.channel.canonical_name
     return None if name == UNKNOWN_CHANNEL else str(name)
-
-
-def _foreign(prefix: str) -> list[str]:
-    """Return name and version of packages of other installers; conda 25.5 and newer fail on a wrong RECORD."""
-    from conda import CondaError
-
-    try:
-        records: list[CondaRecord] = list(versions.prefix_data(prefix, pip=True).iter_records())
-    except (ValueError, CondaError) as error:
-        return [f"every package of pip (conda cannot read the records: {error})"]
-    return [f"{record.name} {record.version}" for record in records if not _is_conda(record)]
 
 
 def _read_state(path: Path) -> dict[str, str | None]:

@@ -6,8 +6,11 @@ import json
 import os
 import re
 from dataclasses import dataclass, replace
+from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
+
+from packaging.utils import canonicalize_name
 
 from ..errors import PackageDamaged
 from ..root.package import Package
@@ -15,13 +18,15 @@ from .paths_json import checked_row
 from .public_urls import public_record
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from ..root.content import Content, Link
     from ..root.package import PathRow
 
 MADE_BY_CONDA = ("pyc_file", "unix_python_entry_point")  # path types of files that are not in the package
 OPTIONAL = ("pyc_file", "directory")  # path types whose paths a prefix may lack
+METADATA = ("*.dist-info", "*.egg-info", "*.egg/EGG-INFO")  # directories of distributions, or a file
+DESCRIBED = ("METADATA", "PKG-INFO")  # the file in such a directory that has the name
 IN_SITE_PACKAGES = re.compile(r"lib/python[^/]+/(site-packages/.*)")
 # Fields of a record about the builder's machine and its files: an archive writes its own.
 NOT_ARCHIVED = ("paths_data", "files", "link", "extracted_package_dir", "package_tarball_full_path")
@@ -63,6 +68,30 @@ def _read_fields(path: Path) -> dict[str, object]:
     if isinstance(fields, dict) and all(isinstance(fields.get(key), str) for key in ("name", "version", "build")):
         return fields
     raise ValueError("it is not a record")
+
+
+def other_distributions(prefix: Path, records: Iterable[InstalledRecord]) -> list[str]:
+    """Return name and version of the Python distributions in a prefix that no package of conda has.
+
+    That of `setup.py develop` is in the directory that its `.egg-link` names.
+    """
+    owned = {path for record in records for path, _ in record.rows}
+    found = set()
+    for metadata in _metadata_in(prefix):
+        files = {str(path.relative_to(prefix)) for path in (metadata, *(metadata / name for name in DESCRIBED))
+                 if path.is_relative_to(prefix)}  # fmt: skip
+        distribution = Distribution.at(metadata)
+        name = distribution.metadata["Name"]
+        if name and owned.isdisjoint(files):
+            found.add(f"{canonicalize_name(name)} {distribution.version}")
+    return sorted(found)
+
+
+def _metadata_in(prefix: Path) -> Iterator[Path]:
+    for directory in sorted(prefix.glob("lib/python*/site-packages")):
+        links = [file.read_text("utf-8", "replace") for file in sorted(directory.glob("*.egg-link"))]
+        for place in (directory, *(Path(link.partition("\n")[0]) for link in links)):
+            yield from (path for pattern in METADATA for path in sorted(place.glob(pattern)))
 
 
 def damaged(path: Path, error: Exception) -> PackageDamaged:

@@ -12,8 +12,6 @@ from coex_bootstrap.tools.output import write_lines, write_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
-    from conda.core.prefix_data import PrefixData
-
     from ..inputs.conda_record import CondaRecord
 
 
@@ -22,17 +20,6 @@ def version() -> str:
     from conda import __version__
 
     return str(__version__)
-
-
-def prefix_data(prefix: str, *, pip: bool) -> PrefixData:
-    """Return conda's `PrefixData`, with or without the packages of pip; conda 25.5 renamed the keyword."""
-    from inspect import signature
-
-    from conda.core.prefix_data import PrefixData
-
-    names = signature(PrefixData.__init__).parameters
-    keyword = "interoperability" if "interoperability" in names else "pip_interop_enabled"
-    return PrefixData(prefix, **{keyword: pip})
 
 
 def prefix_record(fields: Mapping[str, object]) -> CondaRecord:

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from conda.core.prefix_data import PrefixData
 
-from conda_coex.conda_api.installed_records import read_records, record_of
+from conda_coex.conda_api.installed_records import other_distributions, read_records, record_of
 from conda_coex.errors import PackageDamaged
 
 if TYPE_CHECKING:
@@ -60,3 +61,38 @@ def test_compiled_files_that_only_the_list_has() -> None:
     assert [(target, row["path_type"]) for target, row in rows.items()] == [
         (files[0], "hardlink"), (files[1], "pyc_file"),
     ]  # fmt: skip
+
+
+SITE_PACKAGES = "lib/python3.11/site-packages"
+
+
+def describe(file: Path, name: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
+
+
+def test_distributions_of_other_installers(tmp_path: Path) -> None:
+    """They are those that conda itself lists as packages of PyPI."""
+    prefix = tmp_path / "prefix"
+    place = prefix / SITE_PACKAGES
+    python = {"name": "python", "version": "3.11.1", "build": "0", "files": ["bin/python"]}
+    owned = [f"{SITE_PACKAGES}/of_conda-1.5.dist-info/METADATA", f"{SITE_PACKAGES}/old_conda-1.5.egg-info"]
+    of_conda = {"name": "of-conda", "version": "1.5", "build": "0", "files": owned}
+    of_records = ("python", "of-conda", "old-conda")
+    prefix.mkdir()
+    for record in (python, of_conda):
+        fields = {"channel": "defaults", "subdir": "noarch", "build_number": 0, "fn": "x.conda", "depends": []}
+        write(prefix, json.dumps({**fields, **record}), f"{record['name']}-{record['version']}-0.json")
+    (prefix / "conda-meta/history").touch()
+    for file in ("of_conda-1.5.dist-info/METADATA", "Pip_Made-1.5.dist-info/METADATA", "old-1.5.egg-info/PKG-INFO"):
+        describe(place / file, file.split("-")[0])
+    for file in ("old_conda-1.5.egg-info", "single-1.5.egg-info"):
+        describe(place / file, file.split("-")[0])
+    describe(tmp_path / "sources/linked.egg-info/PKG-INFO", "linked")
+    (place / "linked.egg-link").write_text(f"{tmp_path}/sources\n.")
+    (place / "Pip_Made-1.5.dist-info/RECORD").write_text("Pip_Made-1.5.dist-info/METADATA,,\n")
+    (place / "broken-1.0.dist-info").mkdir()
+    listed = [record for record in PrefixData(str(prefix), True).iter_records() if record.name not in of_records]
+    found = other_distributions(prefix, read_records(prefix).values())
+    assert found == sorted(f"{record.name} {record.version}" for record in listed)
+    assert len(found) == 4

@@ -131,21 +131,6 @@ def test_environment_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (read.pinned, read.channels, read.specs, read.pip) == (tuple(records), (), (), ("demo",))
 
 
-@pytest.mark.parametrize("keyword", ["pip_interop_enabled", "interoperability"])
-def test_records_through_a_metaclass(keyword: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """conda keeps one object of each environment: its metaclass takes the same keyword and hands it on by place."""
-    known: dict[str, Any] = {"type": type}
-    exec(
-        f"class Meta(type):\n    def __call__(cls, prefix_path, {keyword}=None):\n"
-        f"        return super().__call__(prefix_path, {keyword})\n"
-        f"class PrefixData(metaclass=Meta):\n    def __init__(self, prefix_path, {keyword}=None):\n"
-        f"        self.given = prefix_path, {keyword}\n",
-        known,
-    )
-    monkeypatch.setattr("conda.core.prefix_data.PrefixData", known["PrefixData"])
-    assert versions.prefix_data("/p", pip=False).given == ("/p", False)
-
-
 def test_record_that_a_newer_conda_has_written() -> None:
     """26.3 writes `requested_specs`, 24.9 `python_site_packages_path`; others write null for nothing."""
     fields = {
@@ -157,14 +142,6 @@ def test_record_that_a_newer_conda_has_written() -> None:
     assert (record.name, record.build_number, record.requested_spec) == ("x", 0, "x >=1")
     with pytest.raises(ValueError, match="version"):
         versions.prefix_record({**fields, "version": ["1"]})
-
-
-@pytest.mark.parametrize("keyword", ["pip_interop_enabled", "interoperability"])
-def test_records_of_an_environment(keyword: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known: dict[str, Any] = {}
-    exec(f"def __init__(self, prefix, {keyword}=None): self.given = prefix, {keyword}", known)
-    monkeypatch.setattr("conda.core.prefix_data.PrefixData", type("PrefixData", (), known))
-    assert versions.prefix_data("/p", pip=True).given == ("/p", True)
 
 
 @pytest.mark.parametrize("spec", ["python=3.12", None])
