@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 OCI, OCI_ARCHIVE, DOCKER_ARCHIVE, ROOTFS = "oci", "oci-archive", "docker-archive", "rootfs"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+MOST_LAYERS = 500  # which overlayfs can put on each other
 MAGIC = {b"\x1f\x8b": GZIP, b"\x28\xb5\x2f\xfd": ZSTD}
 
 
@@ -98,6 +99,8 @@ def check_config(config: dict[str, object], platform: Platform, layers: int, pat
     found = as_table(config.get("rootfs")).get("diff_ids")
     if not isinstance(found, list) or not all(isinstance(each, str) and DIGEST.match(each) for each in found):
         raise BaseRefused("its configuration lists no layers", path)
+    if layers > MOST_LAYERS:
+        raise BaseRefused(f"it has {layers} layers, and engines take at most {MOST_LAYERS}", path)
     if len(found) != layers:
         raise BaseRefused(f"it has {layers} layers, and its configuration says {len(found)}", path)
     own = platform_in(config)
@@ -129,6 +132,11 @@ def compression_of(stream: IO[bytes]) -> str:
     """Return how a stream is compressed, by its first bytes; it is at its beginning after that."""
     start = stream.read(4)
     stream.seek(0)
+    return compression_by(start)
+
+
+def compression_by(start: bytes) -> str:
+    """Return how a stream with these first bytes is compressed."""
     return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), NOT)
 
 

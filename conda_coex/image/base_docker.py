@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BaseRefused
 from ..inputs.json_values import as_list, as_table
-from .base import Base, Platform, add_layer, check_config, compression_of, digest_of, platform_in
+from .base import Base, Platform, add_layer, check_config, compression_by, digest_of, platform_in
 from .blobs import read_document
 from .compress import DAMAGED
 from .layer import Layer
@@ -32,7 +32,8 @@ def read_docker(files: Files, platform: Platform, reference: str | None) -> Base
     listed, _ = read_document(files, "manifest.json")
     if not isinstance(listed, list):
         raise BaseRefused("its manifest.json is not a list of images", files.path)
-    images = [_image(files, each) for each in listed]
+    configs: dict[str, dict[str, object]] = {}
+    images = [_image(files, each, configs) for each in listed]
     if reference is not None:
         images = [each for each in images if reference in each.names]
     if len(images) > 1:
@@ -47,7 +48,7 @@ def read_docker(files: Files, platform: Platform, reference: str | None) -> Base
         opened = partial(files.open, name)
         try:
             with opened() as stream:
-                kind = compression_of(stream)
+                kind = compression_by(stream.read(4))
             digest, size = digest_of(opened)
         except DAMAGED as error:
             raise BaseRefused(f"its {name} cannot be read: {error}", files.path) from error
@@ -55,10 +56,12 @@ def read_docker(files: Files, platform: Platform, reference: str | None) -> Base
     return base
 
 
-def _image(files: Files, value: object) -> _Image:
-    """Return an image of manifest.json; raises BaseRefused."""
+def _image(files: Files, value: object, configs: dict[str, dict[str, object]]) -> _Image:
+    """Return an image of manifest.json; `configs` has the configurations that were read. Raises BaseRefused."""
     found = as_table(value)
     config, layers = found.get("Config"), [each for each in as_list(found.get("Layers")) if isinstance(each, str)]
     if not isinstance(config, str) or layers != found.get("Layers"):
         raise BaseRefused("its manifest.json has an image without Config or Layers", files.path)
-    return _Image(layers, as_list(found.get("RepoTags")), as_table(read_document(files, config)[0]))
+    if config not in configs:
+        configs[config] = as_table(read_document(files, config)[0])
+    return _Image(layers, as_list(found.get("RepoTags")), configs[config])

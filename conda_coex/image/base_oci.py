@@ -38,7 +38,7 @@ def read_oci(files: Files, platform: Platform, reference: str | None) -> Base:
 
 def _choose(files: Files, descriptors: list[dict[str, object]], platform: Platform) -> dict[str, object]:
     """Return the descriptor of the only image for a platform; raises BaseRefused."""
-    images = list(_images(files, descriptors, 0))
+    images = list(_images(files, descriptors, set()))
     fitting = [descriptor for descriptor, own in images if own in (None, str(platform))]
     if len({each["digest"] for each in fitting}) == 1:
         return fitting[0]
@@ -51,15 +51,16 @@ def _choose(files: Files, descriptors: list[dict[str, object]], platform: Platfo
 
 
 def _images(
-    files: Files, descriptors: list[dict[str, object]], depth: int
+    files: Files, descriptors: list[dict[str, object]], seen: set[object], depth: int = 0
 ) -> Iterator[tuple[dict[str, object], str | None]]:
-    """Yield (descriptor, platform if it says one) of all images, also of those in indexes in an index."""
+    """Yield (descriptor, platform if it says one) of all images, also those in indexes in an index, each index once."""
     if depth > DEEPEST:
         raise BaseRefused("it has indexes in indexes without an end", files.path)
     for descriptor in descriptors:
         kind = descriptor.get("mediaType")
-        if kind in INDEXES:
-            yield from _images(files, _manifests_in(files, read_blob(files, descriptor)), depth + 1)
+        if kind in INDEXES and descriptor["digest"] not in seen:
+            seen.add(descriptor["digest"])
+            yield from _images(files, _manifests_in(files, read_blob(files, descriptor)), seen, depth + 1)
         elif kind in MANIFESTS and "artifactType" not in descriptor:
             own = descriptor.get("platform")
             yield descriptor, platform_in(own) if isinstance(own, dict) else None

@@ -14,14 +14,17 @@ from coex_bootstrap.base.untrusted import parse_json
 
 from ..errors import BaseRefused
 from ..inputs.json_values import as_table
-from .base import DIGEST, Hashing
+from .base import DIGEST, Hashing, compression_of
 from .compress import DAMAGED
 from .documents import blob_path
+from .layer import reread
+from .tree import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST = 8 << 20  # bytes of a document
+MOST_FILES = 100_000  # of an archive: layers, documents and directories
 
 
 class Files(Protocol):
@@ -53,12 +56,19 @@ class TarFiles:
     """The files in a tar, which is not compressed."""
 
     def __init__(self, stream: IO[bytes], path: str) -> None:
-        self.path = os.fsencode(path)
+        self.path, self._stream = os.fsencode(path), stream
+        self._members: dict[str, tarfile.TarInfo] = {}
         try:
-            self._tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - the stream is the caller's
-            self._members = {posixpath.normpath(member.name): member for member in self._tar}
-        except (tarfile.TarError, *DAMAGED) as error:
-            raise BaseRefused(f"it is not a tar that can be read: {error}", self.path, "decompress it first") from error
+            is_compressed = bool(compression_of(stream))
+            for member in entries(stream, self.path) if not is_compressed else ():
+                member.offset_data = stream.tell() - member.size - -member.size % tarfile.BLOCKSIZE
+                self._members[posixpath.normpath(member.name)] = member
+                if len(self._members) > MOST_FILES:
+                    raise BaseRefused(f"it has more than {MOST_FILES} files", self.path)
+        except DAMAGED as error:
+            raise BaseRefused(f"it cannot be read: {error}", self.path) from error
+        if is_compressed or not self._members:
+            raise BaseRefused("it is not a tar that can be read", self.path, "decompress it first")
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file; a link to another file of the tar is followed, as old versions of `docker save` write them."""
@@ -66,10 +76,9 @@ class TarFiles:
         if member is not None and (member.issym() or member.islnk()):
             above = posixpath.dirname(member.name) if member.issym() else ""
             member = self._members.get(posixpath.normpath(posixpath.join(above, member.linkname)))
-        found = self._tar.extractfile(member) if member is not None and member.isreg() else None
-        if found is None:
+        if member is None or member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
             raise BaseRefused(f"it has no {name}", self.path)
-        return found
+        return reread(self._stream, member.offset_data, member.size)()
 
 
 @contextmanager

@@ -117,12 +117,12 @@ class _ZstdReader:
     """Reads zstd frames; a stream that ends within one raises EOFError, which the library's reader does not tell."""
 
     def __init__(self, stream: Readable) -> None:
-        self._stream, self._left = stream, b""
+        self._stream, self._left, self._at = stream, b"", 0
         self._frame: zstandard.ZstdDecompressionObj | None = None
 
     def read(self, size: int = -1) -> bytes:
         """Return some bytes, that many at most, or none at the end."""
-        while not self._left:
+        while self._at == len(self._left):
             data = (self._frame.unused_data if self._frame and self._frame.eof else b"") or self._stream.read(SMALL)
             if not data:
                 if self._frame is not None and not self._frame.eof:
@@ -130,9 +130,9 @@ class _ZstdReader:
                 return b""
             if self._frame is None or self._frame.eof:
                 self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._left = self._frame.decompress(data)
-        size = len(self._left) if size < 0 else size
-        data, self._left = self._left[:size], self._left[size:]
+            self._left, self._at = self._frame.decompress(data), 0
+        data = self._left[self._at : len(self._left) if size < 0 else self._at + size]
+        self._at += len(data)
         return data
 
 

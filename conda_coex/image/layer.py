@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import sys
 import tarfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -104,24 +105,25 @@ def _decoded(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-def reread(stream: IO[bytes]) -> Callable[[], IO[bytes]]:
-    """Return a function that opens the content of a written file again, from its beginning: it may have no name."""
+def reread(stream: IO[bytes], start: int = 0, size: int = sys.maxsize) -> Callable[[], IO[bytes]]:
+    """Return a function that opens a part of a file again, by default all of it: it may have no name."""
     stream.flush()
-    return lambda: io.BufferedReader(_Reading(stream))
+    return lambda: io.BufferedReader(_Reading(stream, start, size))
 
 
 class _Reading(io.RawIOBase):
     """Reads a file that is open elsewhere, at a position of its own."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._at = stream, 0
+    def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
+        self._stream, self._at, self._left = stream, start, size
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: object) -> int:
         into = memoryview(buffer)  # type: ignore[arg-type]
-        data = os.pread(self._stream.fileno(), len(into), self._at)
+        data = os.pread(self._stream.fileno(), min(len(into), self._left), self._at)
         into[: len(data)] = data
         self._at += len(data)
+        self._left -= len(data)
         return len(data)

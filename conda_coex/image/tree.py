@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from .compress import Readable
 
 MOST_NAMES = 4_000_000  # an image of all of Debian's desktops has a tenth
+MOST_CHARACTERS = 1 << 28  # of all names
+MOST_HEADERS = 4 * MOST_NAMES  # of one tar: an entry with long names has several
 MOST_HEADER = 1 << 20  # bytes of a long name, or of the extended headers of one entry
+LONGEST = 4096  # characters of a path (PATH_MAX of Linux)
+DIGITS = 20  # of a size
+RECORDS = (b"path", b"linkpath", b"size")  # of extended headers, that say where an entry is, and its end
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
 LONG_NAME, LONG_LINK, EXTENDED, GLOBAL = tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, b"x", b"g"
 DIRECTORY, LINK, OTHER = "directory", "link", "other"
@@ -26,6 +31,7 @@ class Tree:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[str, str]] = {"": (DIRECTORY, "")}
+        self._names, self._characters = 0, 0  # of all layers
 
     def add(self, stream: Readable, path: bytes) -> None:
         """Add a layer, whose decompressed tar is read to its end; `path` is named in errors. Raises BaseRefused."""
@@ -33,6 +39,7 @@ class Tree:
         removed, emptied = set(), set()
         for entry in entries(stream, path):
             name = posixpath.normpath("/" + entry.name).lstrip("/")
+            self._count(name + entry.linkname, path)
             place, last = posixpath.split(name)
             if last == OPAQUE:
                 emptied.add(place)
@@ -41,8 +48,6 @@ class Tree:
             elif name:
                 kind = DIRECTORY if entry.isdir() else LINK if entry.issym() else OTHER
                 above[name] = kind, entry.linkname
-            if len(self._found) + len(above) + len(removed) + len(emptied) > MOST_NAMES:
-                raise BaseRefused(f"has more than {MOST_NAMES} files", path)
         if removed or emptied:
             self._found = {
                 name: found for name, found in self._found.items() if not name or not _is_gone(name, removed, emptied)
@@ -50,7 +55,15 @@ class Tree:
         self._found.update(above)
         for name in above:  # directories that have no entry of their own
             while (name := posixpath.dirname(name)) and name not in self._found:
+                self._count(name, path)
                 self._found[name] = DIRECTORY, ""
+
+    def _count(self, name: str, path: bytes) -> None:
+        """Count a name; raises BaseRefused if there are too many for the memory."""
+        self._names += 1
+        self._characters += len(name)
+        if self._names > MOST_NAMES or self._characters > MOST_CHARACTERS:
+            raise BaseRefused(f"has more than {MOST_NAMES} files, or too long names", path)
 
     def has(self, path: str) -> bool:
         """Return whether a path leads to something, its links followed as in a root of their own."""
@@ -95,9 +108,12 @@ def _is_gone(name: str, removed: set[str], emptied: set[str]) -> bool:
 
 
 def entries(stream: Readable, path: bytes) -> Iterator[tarfile.TarInfo]:
-    """Yield the entries of a tar that anyone may have made, in constant memory; raises BaseRefused."""
+    """Yield the entries of a tar that anyone may have made, in constant memory; raises BaseRefused.
+
+    An entry is yielded when its content has been read.
+    """
     more: dict[str, str] = {}
-    while True:
+    for _ in range(MOST_HEADERS):
         block = stream.read(tarfile.BLOCKSIZE)
         entry = _entry(block, path)
         if entry is None:
@@ -107,15 +123,17 @@ def entries(stream: Readable, path: bytes) -> Iterator[tarfile.TarInfo]:
             more.update(_named(entry.type, data))
             continue
         entry.name, entry.linkname = more.get("path", entry.name), more.get("linkpath", entry.linkname)
-        size = more.get("size", str(entry.size))
+        entry.size = _size(more.get("size", str(entry.size)), path)
         more = {}
-        if not size.isdigit():
-            raise BaseRefused("is not a whole tar: an entry has an impossible size", path)
+        if max(len(entry.name), len(entry.linkname)) > LONGEST:
+            raise BaseRefused("has a name that is too long", path)
         if entry.type == tarfile.GNUTYPE_SPARSE:
             _skip_sparse(stream, block)
         if entry.isreg() or entry.type not in tarfile.SUPPORTED_TYPES:
-            _skip(stream, int(size), path)
+            _skip(stream, entry.size, path)
         yield entry
+    else:
+        raise BaseRefused(f"has more than {MOST_HEADERS} headers", path)
     while stream.read(1 << 20):
         pass
 
@@ -126,6 +144,12 @@ def _entry(block: bytes, path: bytes) -> tarfile.TarInfo | None:
         return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape") if block.strip(b"\0") else None
     except tarfile.HeaderError as error:
         raise BaseRefused(f"is not a whole tar: {error}", path) from None
+
+
+def _size(text: str, path: bytes) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
+        raise BaseRefused("is not a whole tar: an entry has an impossible size", path)
+    return int(text)
 
 
 def _read_header(stream: Readable, size: int, path: bytes) -> bytes:
@@ -162,10 +186,12 @@ def _named(kind: bytes, data: bytes) -> Iterable[tuple[str, str]]:
 
 def _extended(data: bytes) -> Iterable[tuple[str, str]]:
     """Return the records of a pax header (POSIX.1-2001, pax): lines of `LENGTH NAME=VALUE`."""
-    while data:
-        length, _, _ = data.partition(b" ")
-        if not length.isdigit() or not 0 < int(length) <= len(data):
+    at = 0
+    while at < len(data):
+        length, blank, _ = data[at : at + DIGITS].partition(b" ")
+        if not blank or not length.isdigit() or not 0 < int(length) <= len(data) - at:
             return
-        name, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
-        yield name.decode("utf-8", "replace"), value.decode("utf-8", "surrogateescape")
-        data = data[int(length) :]
+        name, _, value = data[at + len(length) + 1 : at + int(length) - 1].partition(b"=")
+        if name in RECORDS:
+            yield name.decode("ascii"), value.decode("utf-8", "surrogateescape")
+        at += int(length)

@@ -20,7 +20,7 @@ from conda_coex.image.base import Base, Platform, parse_base
 from conda_coex.image.base_docker import read_docker
 from conda_coex.image.base_oci import read_oci
 from conda_coex.image.base_rootfs import read_rootfs
-from conda_coex.image.blobs import open_files
+from conda_coex.image.blobs import TarFiles, open_files
 from unit.conda_coex.image.bases import NAMES, Layout, digest, tar_of
 
 if TYPE_CHECKING:
@@ -175,13 +175,27 @@ def endless(layout: Layout) -> None:
     layout.index["manifests"] = [index]
 
 
+def endless_at_each_level(layout: Layout) -> None:
+    """Reading each index as often as it is named would take 100 million readings."""
+    index = layout.add("index", {"manifests": []})
+    for _ in range(3):
+        index = layout.add("index", {"manifests": [index] * 100})
+    layout.index["manifests"] = [index] * 100
+
+
+def many_layers(layout: Layout) -> None:
+    for listed in (layout.manifest["layers"], layout.config["rootfs"]["diff_ids"]):
+        listed *= 501
+
+
 def no_manifests(layout: Layout) -> None:
     layout.index["manifests"] = [[]]
 
 
 @pytest.mark.parametrize("change", [
     no_size, other_size, other_digest, other_content, other_config, other_manifest, no_sha256, no_blob, foreign,
-    elsewhere, no_gzip, one_too_many, other_platform, of_no_type, of_strange_labels, endless, no_manifests,
+    elsewhere, no_gzip, one_too_many, other_platform, of_no_type, of_strange_labels, endless,
+    endless_at_each_level, many_layers, no_manifests,
 ])  # fmt: skip
 def test_layouts_that_are_refused(tmp_path: Path, change: Callable[[Layout], None]) -> None:
     layout = Layout(BELOW)
@@ -246,6 +260,33 @@ def test_files_of_another_kind(tmp_path: Path, kind: str, data: bytes) -> None:
     (tmp_path / "x").write_bytes(data)
     with pytest.raises(BaseRefused):
         read(f"{kind}:{tmp_path}/x")
+
+
+def header(name: str, size: int) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+def test_tars_with_odd_sizes(tmp_path: Path) -> None:
+    """A size below zero leads back to an entry before; one of a terabyte goes far beyond the end."""
+    begin = header("a", 0)
+    for size in (-1024, 1 << 40):
+        (tmp_path / "x").write_bytes(begin + header("b", size) + tar_of({}))
+        with pytest.raises(BaseRefused, match="not a whole tar"):
+            read(f"docker-archive:{tmp_path}/x")
+
+
+def test_a_configuration_that_is_named_often_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = json.dumps(Layout(BELOW).config).encode()
+    images = json.dumps([{"Config": "c.json", "Layers": ["x"]}] * 100).encode()
+    (tmp_path / "x").write_bytes(tar_of({"manifest.json": images, "c.json": config}))
+    opened: list[str] = []
+    original = TarFiles.open
+    monkeypatch.setattr(TarFiles, "open", lambda files, name: opened.append(name) or original(files, name))
+    with pytest.raises(BaseRefused, match="it has 100 such images"):
+        read(f"docker-archive:{tmp_path}/x")
+    assert opened == ["manifest.json", "c.json"]
 
 
 PACKED = {"gzip": gzip.compress(BELOW), "zstd": zstandard.compress(BELOW), "xz": lzma.compress(BELOW)}

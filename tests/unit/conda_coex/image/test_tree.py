@@ -75,14 +75,38 @@ def long_header(_: bytes) -> bytes:
     return entry.tobuf() + b"x" * (2 << 20)
 
 
-def bad_size(_: bytes) -> bytes:
-    record = b"12 size=-12\n"
+def with_record(name: bytes, value: bytes) -> bytes:
+    record = b" " + name + b"=" + value + b"\n"
+    size = next(size for size in range(len(record), len(record) + 9) if len(str(size)) + len(record) == size)
     entry = tarfile.TarInfo("x")
-    entry.type, entry.size = b"x", len(record)
-    return entry.tobuf() + record.ljust(512, b"\0") + tarfile.TarInfo("y").tobuf()
+    entry.type, entry.size = b"x", size
+    return entry.tobuf() + str(size).encode() + record + b"\0" * (-size % 512) + tarfile.TarInfo("y").tobuf()
 
 
-@pytest.mark.parametrize("change", [cut, altered, long_header, bad_size])
+def bad_size(_: bytes) -> bytes:
+    return with_record(b"size", b"-12")
+
+
+def size_of_no_digits(_: bytes) -> bytes:
+    return with_record(b"size", "\N{SUPERSCRIPT TWO}".encode())
+
+
+def size_of_many_digits(_: bytes) -> bytes:
+    return with_record(b"size", b"1" * 5000)
+
+
+def deep(_: bytes) -> bytes:
+    """Each of its directories would be remembered, with its whole path."""
+    return with_record(b"path", b"a/" * 100_000)
+
+
+def long_target(_: bytes) -> bytes:
+    return with_record(b"linkpath", b"a" * 5000)
+
+
+@pytest.mark.parametrize("change", [
+    cut, altered, long_header, bad_size, size_of_no_digits, size_of_many_digits, deep, long_target,
+])  # fmt: skip
 def test_no_tars(change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(BaseRefused, match="cannot be the base of the image"):
         tree_of(change(tar_of({"x": b"y" * 1000})))
@@ -92,6 +116,36 @@ def test_too_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trees, "MOST_NAMES", 5)
     with pytest.raises(BaseRefused, match="more than 5 files"):
         tree_of(tar_of({str(number): b"" for number in range(6)}))
+
+
+def test_too_many_directories(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "MOST_NAMES", 5)
+    with pytest.raises(BaseRefused, match="more than 5 files"):
+        tree_of(tar_of({"a/b/c/d/e/f": b""}))
+
+
+def test_too_long_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "MOST_CHARACTERS", 100)
+    with pytest.raises(BaseRefused, match="too long names"):
+        tree_of(tar_of({"a" * 60: b"", "b" * 60: b""}))
+
+
+def test_headers_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "MOST_HEADERS", 5)
+    with pytest.raises(BaseRefused, match="more than 5 headers"):
+        tree_of(with_record(b"path", b"z")[:1024] * 5 + tar_of({}))
+    assert tree_of(with_record(b"path", b"z")[:1024] * 4 + tar_of({})).has("") is True
+
+
+def test_records_of_odd_lengths() -> None:
+    """A wrong length ends the list; the records before it count."""
+    for odd in (b"1" * 5000 + b" x=y\n", b"0 x=y\n", b"999 x=y\n", b"x"):
+        record = b"10 path=z\n" + odd
+        entry = tarfile.TarInfo("x")
+        entry.type, entry.size = b"x", len(record)
+        tree = tree_of(entry.tobuf() + record + b"\0" * (-len(record) % 512) + tarfile.TarInfo("y").tobuf())
+        assert tree.has("z")
+        assert not tree.has("y")
 
 
 def test_names_that_leave_the_root_stay_in_the_tree() -> None:
