@@ -37,13 +37,16 @@ _coex_trust() {
     _coex_dir=${_coex_store%/*}/
     [ -O "$_coex_dir" ] || [ ! -w "$_coex_dir" ] || [ -k "$_coex_dir" ] || _coex_safe=
   elif [ "$_coex_base" = site ]; then
-    # Root may have filled it. This user may write to nothing on the way, and no other user may have made it.
+    # Root may have filled it: everything on the way has to belong to root, and nobody else may write to it.
     if [ -w "$2" ] || [ -w / ]; then return; fi
     _coex_safe=1
+    set -- "$2"
     while [ -n "$_coex_dir" ]; do
       if [ -w "$_coex_dir" ] || [ -k "$_coex_dir" ]; then _coex_safe=; fi
+      set -- "$_coex_dir" "$@"
       _coex_dir=${_coex_dir%/*}
     done
+    [ -z "$_coex_safe" ] || _coex_of_root / "$@" || _coex_safe=
   elif [ -O "$2" ] && [ ! -L "$_coex_store" ]; then
     # The base and everything below it has to belong to this user. This user may not write to the directories above it,
     # unless they are sticky. `sudo -E` leaves root with the home of another user. So for root, every directory from /
@@ -106,6 +109,15 @@ _coex_expand() {
     eval "_coex_name=\${$_coex_name-}"
     [ -n "$_coex_name" ] || return 2
     _coex_value=$_coex_value$_coex_name
+  done
+}
+# Builtins do not show whether a file belongs to root. A name with a newline only adds lines, which have to be right, too.
+_coex_of_root() {
+  _coex_left=$(unset TIME_STYLE; LC_ALL=C ls -ldn "$@" 2>/dev/null)$_coex_line
+  while [ -n "$_coex_left" ]; do
+    set -- ${_coex_left%%"$_coex_line"*}
+    case ${1-}:${3-} in [d-]????-??-?*:0) ;; *) return 1 ;; esac
+    _coex_left=${_coex_left#*"$_coex_line"}
   done
 }
 _coex_letters=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789
@@ -272,14 +284,18 @@ _coex_take() {
     { _coex_fault="no program can be started from it"; return 1; }
   _coex_fault=$(
     exec 3>&1
+    unset TAR_OPTIONS GZIP
     { dd if="$_coex_file" bs=65536 skip=$((_coex_at / 65536)) | tail -c +$((_coex_at % 65536 + 1)) | head -c "$_coex_size"; } \
       2>/dev/null | { gzip -dc 2>&3 || echo "gzip failed" >&3; } |
       { (umask 022 && cd "$_coex_made" && tar -xf -) 2>&3 || echo "tar failed" >&3; }
   )
   _coex_fault=$(set -f; echo $_coex_fault)
-  case $_coex_fault in *failed*) return 1 ;; esac
-  _coex_found=$("$_coex_made/bin/python" -E -s -S -X utf8 -c "$_coex_probe" </dev/null 2>&1) && [ -n "$_coex_found" ] && return
-  _coex_fault="it does not run: $(set -f; echo $_coex_found)" _coex_found=
+  case $_coex_fault in *"gzip failed"* | *"tar failed"*) return 1 ;; esac
+  _coex_found=$_coex_made/bin/python
+  if _coex_fault=$("$_coex_found" -E -s -S -X utf8 -c "$_coex_probe" </dev/null 2>&1); then
+    case $_coex_fault in *"$_coex_found") return 0 ;; esac  # a loader may warn before that
+  fi
+  _coex_fault="it does not run: $(set -f; echo $_coex_fault)" _coex_found=
   return 1
 }
 # Succeeds if nobody but this user and root may write to the directory $1, or replace it. A sticky directory protects the
@@ -289,7 +305,7 @@ _coex_alone() {
   { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null ||
     _coex_unknown=$(cat /proc/sys/kernel/overflowuid 2>/dev/null)
   while :; do
-    set -- $(LC_ALL=C ls -ldn "${_coex_dir:-/}" 2>/dev/null)
+    set -- $(unset TIME_STYLE; LC_ALL=C ls -ldn "${_coex_dir:-/}" 2>/dev/null)
     case ${1-} in
       d????-??-?*) ;;
       d????????[tT]*) [ -z "$_coex_odd" ] || return 1 ;;
@@ -306,7 +322,7 @@ _coex_alone() {
 }'
 if [ "${COEX_PYTHON-}" = carried ] && [ -n "$_coex_id" ]; then
   eval "$_coex_carry"
-  _coex_find && exec "$_coex_found" -E -s -S -X utf8 ${_coex_made:+-X "coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
+  _coex_find && exec "$_coex_found" -E -s -S -X utf8 ${_coex_made:+-X} ${_coex_made:+"coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
   echo "coex: $_coex_file: the Python that it carries cannot be used: $_coex_why" >&2
   exit 127
 fi
@@ -353,7 +369,7 @@ do
 done
 if [ -n "$_coex_id" ]; then
   eval "$_coex_carry"
-  _coex_find && exec "$_coex_found" -E -s -S -X utf8 ${_coex_made:+-X "coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
+  _coex_find && exec "$_coex_found" -E -s -S -X utf8 ${_coex_made:+-X} ${_coex_made:+"coex=$_coex_made"} -c "$_coex_code" "$_coex_file" "$@"
 fi
 [ -z "$_coex_last" ] || exec "$_coex_last" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
 if [ -n "$_coex_id" ]; then

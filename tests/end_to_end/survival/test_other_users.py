@@ -293,7 +293,11 @@ def test_prelude_of_a_site(shell: list[str], place: Path, text: str) -> None:
 OF_SITES = {
     "of root": ("chown -R 0 $HOME", PRELUDE),
     "of root, further up sticky": ("chown -R 0 $HOME; chmod 1777 $UP", PYTHON),
+    "of another": ("chown -R $OTHER $HOME", PYTHON),
     "of another, in a sticky directory": ("chown -R $OTHER $HOME; chmod 1777 $UP", PYTHON),
+    "of root, in a directory of another": ("chown -R 0 $HOME; chown $OTHER $HOME", PYTHON),
+    "of root, for a group of others to write": ("chown -R 0 $HOME; chgrp $OTHER $STORE; chmod 775 $STORE", PYTHON),
+    "of root, start of another": ("chown -R 0 $HOME; chown $OTHER $ROOT/start", PYTHON),
     "of root, for my group to write": ("chown -R 0 $HOME; chgrp $TEAM $STORE; chmod 775 $STORE", PYTHON),
     "root that is a link": ("chown -R 0 $HOME; put_link $ROOT 0", PYTHON),
     "start of another, in a store of mine": ("chown $OTHER $ROOT/start", PYTHON),

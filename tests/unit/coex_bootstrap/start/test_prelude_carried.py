@@ -129,6 +129,33 @@ def test_with_a_python_on_the_host(start):
     assert start.ran() == start.place + b"/bin/python3"
 
 
+@pytest.mark.parametrize("variable", [b"TAR_OPTIONS=--strip-components=1", b"GZIP=--list", b"TIME_STYLE=none"])
+def test_variables_of_its_programs(start, variable):
+    # type: (Start, bytes) -> None
+    """GNU's tar, gzip and ls read options of the caller from these."""
+    name, _, value = variable.partition(b"=")
+    start.environ[name] = value
+    assert start.ran().startswith(start.place + b"/tmp/")
+
+
+def test_zsh_under_its_own_name(start):
+    # type: (Start) -> None
+    """It does not split words then."""
+    if not start.shell[0].endswith(b"zsh"):
+        pytest.skip("not zsh")
+    start.shell = start.shell[:1]
+    _, out, _ = start()
+    (name,) = start.left()
+    assert b"|-X|coex=" + start.place + b"/tmp/" + name + b"|" in out
+
+
+def test_loader_that_warns(start):
+    # type: (Start) -> None
+    """As the one of glibc does if LD_PRELOAD names a library that does not exist, or is damaged: something failed."""
+    start.write(packed(FAKE.replace(b"printf %s", b"echo warning: failed to load >&2; printf %s")))
+    assert start.ran().startswith(start.place + b"/tmp/")
+
+
 @pytest.mark.parametrize("name", ["dd", "gzip", "head", "tail", "tar"])
 def test_without_a_program(start, name):
     # type: (Start, str) -> None
