@@ -5,20 +5,25 @@ The pip is run by the Python of this process: it is plain Python, and the enviro
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
+import posixpath
 import re
 import subprocess
 import sys
 import warnings
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
+from zipfile import BadZipFile
 
 from coex_bootstrap.base.urls import without_credentials
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
+from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
@@ -31,6 +36,9 @@ from .requirements import gather
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from installer.records import RecordEntry
+    from installer.utils import Scheme
 
     from ..inputs.environment import PipSection
     from ..root.link_rules import Python
@@ -129,33 +137,41 @@ class TargetPip:
 
     def _install(self, wheel: Path, item: Chosen) -> None:
         """Install a wheel as pip does: the same schemes, the same files in `.dist-info`."""
-        with WheelFile.open(wheel) as source:
-            scheme = {
-                "purelib": self.site_packages, "platlib": self.site_packages, "scripts": self.prefix / "bin",
-                "headers": self.prefix / f"include/python{self.python.version}" / source.distribution,
-                "data": self.prefix,
-            }  # fmt: skip
-            places = {name: str(path) for name, path in scheme.items()}
-            program = f"{self.prefix}/bin/python"
-            destination = SchemeDictionaryDestination(places, program, "posix", overwrite_existing=True)
-            with warnings.catch_warnings():
+        try:
+            with WheelFile.open(wheel) as source, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # .pyc of wheels are left out: the sources are compiled anyway
-                install(source, destination, item.metadata())
+                install(source, self._destination(source.distribution), item.metadata())
+        except (InstallerError, BadZipFile, ValueError, KeyError, FileExistsError, NotADirectoryError) as error:
+            raise PipFailed(f"{wheel.name} cannot be installed: {error}") from error
+
+    def _destination(self, distribution: str) -> SchemeDictionaryDestination:
+        """Return the places of the files of a wheel, which it cannot leave."""
+        scheme = {
+            "purelib": self.site_packages, "platlib": self.site_packages, "scripts": self.prefix / "bin",
+            "headers": self.prefix / f"include/python{self.python.version}" / distribution, "data": self.prefix,
+        }  # fmt: skip
+        places = {name: str(path) for name, path in scheme.items()}
+        return Inside(places, f"{self.prefix}/bin/python", "posix", overwrite_existing=True)
 
     def _uninstall(self, name: str) -> None:
         """Remove an installed distribution: the files here, and those of a conda package by its RECORD."""
         for directory in sorted(self.site_packages.glob("*-info")):
             distribution = Distribution.at(directory)
             if canonicalize_name(distribution.metadata["Name"] or "") == name:
-                self._remove(distribution)
+                self._remove(name, directory)
 
-    def _remove(self, distribution: Distribution) -> None:
-        if distribution.files is None:
-            what = f"pip would replace {distribution.metadata['Name']}, whose package of conda has no list of its files"
+    def _remove(self, name: str, metadata: Path) -> None:
+        """Remove the files in a list; like pip, leave those that are outside of the prefix."""
+        listed = listed_files(metadata)
+        if listed is None:
+            what = f"pip would replace {name}, whose package of conda has no list of its files"
             raise PipFailed(f"{what}; {REMEDY}")
-        for file in distribution.files:
+        for file in listed:
             path = os.path.relpath(self.site_packages / file, self.prefix)
-            (self.prefix / path).unlink(missing_ok=True)
+            if path.split("/")[0] in (os.curdir, os.pardir):
+                continue
+            if (self.prefix / path).is_file():
+                (self.prefix / path).unlink()
             self.removed.add(path)
             if path.endswith(".py"):
                 self.removed.add(compiled_path(path, self.python.version))
@@ -187,6 +203,33 @@ class TargetPip:
             return str(package.directory / self.program.wheel)
         (module,) = (path.path for path in package.paths if path.path.endswith("site-packages/pip/__init__.py"))
         return str((package.directory / module).parents[1])
+
+
+class Inside(SchemeDictionaryDestination):
+    """Places of files that a wheel cannot leave, with versions of `installer` that do not look, too."""
+
+    def write_to_fs(self, scheme: Scheme, path: str, stream: BinaryIO, is_executable: bool) -> RecordEntry:
+        """Write a file; raises ValueError if its path leads out of its place."""
+        if posixpath.isabs(path) or posixpath.normpath(path).split("/")[0] == posixpath.pardir:
+            raise ValueError(f"it has a file {path!r}, which leads out of the environment")
+        return super().write_to_fs(scheme, path, stream, is_executable)
+
+
+def listed_files(metadata: Path) -> list[str] | None:
+    """Return the paths of a distribution's files, relative to site-packages, from its metadata; None without a list.
+
+    `importlib.metadata` leaves out files that do not exist, since Python 3.12.
+    """
+    if (metadata / "RECORD").is_file():
+        text = (metadata / "RECORD").read_text("utf-8", "surrogateescape")
+        try:
+            return [row[0] for row in csv.reader(io.StringIO(text, newline="")) if row]
+        except csv.Error:
+            return None
+    if (metadata / "installed-files.txt").is_file():  # of setuptools, relative to itself
+        lines = (metadata / "installed-files.txt").read_text("utf-8", "surrogateescape").splitlines()
+        return [posixpath.join(metadata.name, line) for line in lines if line]
+    return None
 
 
 @dataclass(frozen=True)

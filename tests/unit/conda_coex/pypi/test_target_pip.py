@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
 
-from conda_coex.errors import InputError
+from conda_coex.errors import InputError, PipFailed
+from conda_coex.pypi.pip import Program
 from conda_coex.pypi.target import Target
-from conda_coex.pypi.target_pip import Chosen, check_wheels
+from conda_coex.pypi.target_pip import Chosen, TargetPip, check_wheels
+from conda_coex.root.link_rules import Python
+from conda_coex.root.package import Package
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TARGET = Target("linux-aarch64", "3.12.1", "2.28")
 WHEEL = "https://user:secret@host/Demo_Pkg-1.5-py3-none-any.whl"
@@ -67,3 +75,93 @@ def test_lines_that_build_nothing(line: str) -> None:
 def test_lines_that_name_sources(line: str) -> None:
     with pytest.raises(InputError, match="pip would have to build"):
         check_wheels(["demo", line], TARGET)
+
+
+SITE = "lib/python3.12/site-packages"
+
+
+@pytest.fixture
+def pip(tmp_path: Path) -> TargetPip:
+    """Return the pip of an environment that has the metadata of a package `demo`."""
+    prefix = tmp_path / "up" / "prefix"
+    metadata = prefix / SITE / "demo-1.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: demo\nVersion: 1\n")
+    python = Python("3.12", SITE, Package.__new__(Package))
+    return TargetPip(prefix, python, [], Program("24.0"), TARGET, 0, offline=True)
+
+
+def test_files_of_a_package_of_conda_that_pip_replaces(pip: TargetPip) -> None:
+    """They are not laid out here; those outside of the environment stay, as for pip."""
+    outside = pip.prefix.parent / "precious"
+    outside.write_text("x")
+    listed = ["demo/a.py", "../../../bin/demo", "demo-1.dist-info/METADATA", "demo", "../../..", "../../../../precious"]
+    record = pip.site_packages / "demo-1.dist-info/RECORD"
+    record.write_text("".join(f"{path},,\n" for path in [*listed, str(outside)]))
+    pip._uninstall("demo")
+    assert outside.exists()
+    metadata = f"{SITE}/demo-1.dist-info/METADATA"
+    assert not (pip.prefix / metadata).exists()
+    compiled = f"{SITE}/demo/__pycache__/a.cpython-312.pyc"
+    assert pip.removed == {f"{SITE}/demo/a.py", compiled, "bin/demo", metadata, f"{SITE}/demo"}
+
+
+def test_files_of_an_egg(pip: TargetPip) -> None:
+    metadata = pip.site_packages / "demo-1.dist-info"
+    (metadata / "installed-files.txt").write_text("../demo.so\nPKG-INFO\n")
+    pip._uninstall("demo")
+    assert pip.removed == {f"{SITE}/demo.so", f"{SITE}/demo-1.dist-info/PKG-INFO"}
+
+
+@pytest.mark.parametrize("text", [None, "x" * 200_000])
+def test_package_without_a_list_of_its_files(pip: TargetPip, text: str | None) -> None:
+    if text is not None:
+        (pip.site_packages / "demo-1.dist-info/RECORD").write_text(text)
+    with pytest.raises(PipFailed, match="pip would replace demo, whose package of conda has no list of its files"):
+        pip._uninstall("demo")
+
+
+def make_wheel(path: Path, *names: str, points: str = "") -> Path:
+    info = "demo_pkg-1.5.dist-info"
+    with zipfile.ZipFile(path / "demo_pkg-1.5-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: demo-pkg\nVersion: 1.5\n")
+        wheel.writestr(f"{info}/entry_points.txt", points)
+        for name in names:
+            wheel.writestr(name, "x")
+        wheel.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in names))
+    return path / "demo_pkg-1.5-py3-none-any.whl"
+
+
+def test_wheel(pip: TargetPip, tmp_path: Path) -> None:
+    data = "demo_pkg-1.5.data"
+    names = ("demo.py", f"{data}/data/etc/x", f"{data}/scripts/s")
+    wheel = make_wheel(tmp_path, *names, points="[console_scripts]\nd=d:f\n")
+    pip._install(wheel, chosen())
+    for path in (f"{SITE}/demo.py", "etc/x", "bin/s", "bin/d", f"{SITE}/demo_pkg-1.5.dist-info/INSTALLER"):
+        assert (pip.prefix / path).is_file()
+
+
+@pytest.mark.parametrize("name", [
+    "../../../../evil", "/{}/evil", "demo_pkg-1.5.data/data/../evil", "demo_pkg-1.5.data/scripts/../../evil",
+    "demo_pkg-1.5.data/nothing/evil", "demo_pkg-1.5.dist-info/METADATA/evil",
+])  # fmt: skip
+def test_wheels_that_lead_out(pip: TargetPip, tmp_path: Path, name: str) -> None:
+    wheel = make_wheel(tmp_path, name.format(tmp_path))
+    with pytest.raises(PipFailed, match=r"demo_pkg-1\.5-py3-none-any\.whl cannot be installed"):
+        pip._install(wheel, chosen())
+    assert list(tmp_path.rglob("evil")) == []
+
+
+def test_script_that_leads_out(pip: TargetPip, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, points="[console_scripts]\n../../evil=d:f\n")
+    with pytest.raises(PipFailed, match="leads out of the environment"):
+        pip._install(wheel, chosen())
+    assert list(tmp_path.rglob("evil")) == []
+
+
+def test_wheel_that_is_not_a_zip(pip: TargetPip, tmp_path: Path) -> None:
+    wheel = tmp_path / "demo_pkg-1.5-py3-none-any.whl"
+    wheel.write_bytes(b"PK")
+    with pytest.raises(PipFailed, match="cannot be installed"):
+        pip._install(wheel, chosen())
