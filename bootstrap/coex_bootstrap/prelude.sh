@@ -247,7 +247,7 @@ _coex_end() {
 # Takes the Python in the store $1.
 _coex_kept_python() {
   _coex_store=$1 _coex_at=$1/python-$_coex_id
-  [ -n "$1" ] && [ -r "$_coex_at/used" ] || return 1
+  [ -n "$1" ] && [ -f "$_coex_at/used" ] && [ -r "$_coex_at/used" ] || return 1
   _coex_trust "$_coex_at" "$_coex_at/used"
   [ -n "$_coex_safe" ] || return 1
   { true >|"$_coex_at/used"; } 2>/dev/null

@@ -100,4 +100,8 @@ def parse_label(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise InputError(f"--label {text!r} is not NAME=VALUE")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"--label {text!r} is not UTF-8 text") from error
     return name, value

@@ -64,6 +64,8 @@ class Spelled:
 
 def parse_base(text: str) -> Spelled:
     """Return the kind, path and reference in `KIND:PATH[:REF]`, or in the path of a root file system."""
+    if not text:
+        raise InputError("--base is empty", remedy="name an image, or leave --base out")
     kind, colon, rest = text.partition(":")
     if not colon or kind not in (OCI, OCI_ARCHIVE, DOCKER_ARCHIVE):
         if colon and kind in ("docker", "containers-storage", "docker-daemon", "dir"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from coex_bootstrap.tools.dockerfile import PLATFORMS, ROOT
 from coex_bootstrap.tools.output import counted
 
 from ..conda_api import versions
-from ..errors import BaseRefused, ImageError
+from ..errors import BaseRefused, ImageError, OutputError
 from ..image import base as bases
 from ..image import layout
 from ..image.base import Base, Platform
@@ -35,9 +36,10 @@ from ..image.tree import DIRECTORY
 from .outcome import ImageMade
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from _typeshed import ReadableBuffer
     from coex_bootstrap.format.manifest import Manifest
 
     from ..image.layer import Layer
@@ -74,7 +76,7 @@ def image(request: ImageRequest) -> ImageMade:
         platform = Platform(*PLATFORMS[manifest.platform].split("/"))
         new_file = new_files(request.output, stack)
         # 1. The base, which is read to its end
-        base = read_base(request, platform, new_file, stack) if request.base else None
+        base = read_base(request, platform, new_file, stack) if request.base is not None else None
         # 2. The layers
         root = RootLayers(archive, ROOT)
         sbom = archive.members.get(SBOM)
@@ -118,11 +120,36 @@ def new_files(output: Path, stack: ExitStack) -> Callable[[], IO[bytes]]:
     """Return a function that makes files without a name, beside the output, until the stack is closed."""
 
     def make() -> IO[bytes]:
-        made = tempfile.TemporaryFile(dir=output.resolve().parent, prefix=".coex-")  # noqa: SIM115 - of the stack
-        stream: IO[bytes] = stack.enter_context(made)
-        return stream
+        made = tempfile.TemporaryFile(dir=output.resolve().parent, prefix=".coex-", buffering=0)  # noqa: SIM115
+        return stack.enter_context(BesideOutput(made, output))
 
     return make
+
+
+class BesideOutput(io.BufferedRandom):
+    """A file beside the output, which raises OutputError if it cannot be written: the disk may be full."""
+
+    def __init__(self, stream: io.FileIO, output: Path) -> None:
+        super().__init__(stream)
+        self._output = output
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write bytes."""
+        with self._naming():
+            return super().write(data)
+
+    def flush(self) -> None:
+        """Write the bytes that are in memory."""
+        with self._naming():
+            super().flush()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            what = f"a layer cannot be written beside it: {error.strerror}"
+            raise OutputError(what, os.fsencode(self._output)) from error
 
 
 def read_base(

@@ -245,7 +245,7 @@ def test_kept(start, kept):
     assert start.left() == []
 
 
-@pytest.mark.parametrize("how", ["no mark", "does not run", "link"])
+@pytest.mark.parametrize("how", ["no mark", "does not run", "link", "a pipe"])
 def test_kept_one_that_is_not_whole(start, kept, how):
     # type: (Start, bytes, str) -> None
     if how == "no mark":
@@ -253,6 +253,9 @@ def test_kept_one_that_is_not_whole(start, kept, how):
     elif how == "link":
         os.rename(kept, start.place + b"/other")
         os.symlink(start.place + b"/other", kept)
+    elif how == "a pipe":
+        os.unlink(kept + b"/used")
+        os.mkfifo(kept + b"/used")
     else:
         os.unlink(kept + b"/bin/python")
     assert start.ran().startswith(start.place + b"/home/.cache/coex/" + start.id + b".python-")

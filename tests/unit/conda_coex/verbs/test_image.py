@@ -16,9 +16,11 @@ from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.index import Directory, Link
 from coex_bootstrap.format.manifest import SBOM
 
-from conda_coex.errors import BaseRefused, ImageError, OutputError
+from conda_coex.cli.image import parse_label
+from conda_coex.errors import BaseRefused, ImageError, InputError, OutputError
 from conda_coex.image import compress, documents
-from conda_coex.verbs.image import ImageRequest, image
+from conda_coex.image.base_rootfs import read_rootfs
+from conda_coex.verbs.image import BesideOutput, ImageRequest, image
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, write_archive
 from unit.conda_coex.image.bases import NAMES, Layout, digest, tar_of
 
@@ -435,6 +437,35 @@ def test_outputs(make: Make) -> None:
     with pytest.raises(OutputError, match="is there already"):
         make.image("empty", path=path)
     assert names_in(make.directory) == ["demo.coex", "demo.tar", "empty", "full", "mine.tar"]
+
+
+def test_a_full_disk(make: Make) -> None:
+    """The error names the output, also while the base is compressed."""
+    full = io.FileIO("/dev/full", "r+")
+    stream = BesideOutput(full, make.directory / "x.tar")
+    with pytest.raises(OutputError, match=r"x\.tar: a layer cannot be written beside it: No space left"):
+        stream.write(b"x" * (1 << 20))
+    with pytest.raises(OutputError, match=r"x\.tar"):
+        read_rootfs(write_tar(make), "gzip", lambda: stream)
+    full.close()
+
+
+def write_tar(make: Make) -> str:
+    path = make.directory / "base.tar"
+    path.write_bytes(tar_of({"bin/sh": os.urandom(1 << 20)}))
+    return str(path)
+
+
+def test_an_empty_base(make: Make) -> None:
+    with pytest.raises(InputError, match="--base is empty"):
+        make.image(base="")
+
+
+def test_labels() -> None:
+    assert parse_label("a=b=c") == ("a", "b=c")
+    for text in ("a", "=b", os.fsdecode(b"a=\xff")):
+        with pytest.raises(InputError, match="--label"):
+            parse_label(text)
 
 
 def test_a_base_that_changes_meanwhile(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
