@@ -355,7 +355,7 @@ do
     /usr/bin/python3 | /usr/local/bin/python3)
       for _coex_dir in "${_coex_found%/bin/python3}"/lib*/python3.*/lib-dynload/_ctypes.*.so; do
         _coex_dir=${_coex_dir%/lib-dynload/*}
-        { [ "$_coex_found" -ef "${_coex_found%python3}${_coex_dir##*/}" ] && [ -f "$_coex_dir/json/__init__.py" ]; } 2>/dev/null &&
+        { [ "$_coex_found" -ef "${_coex_found%python3}${_coex_dir##*/}" ] && [ -f "$_coex_dir/json/__init__.py" ]; } 2>&- &&
           exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
       done ;;
   esac
