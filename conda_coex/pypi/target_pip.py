@@ -30,7 +30,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from ..errors import InputError, PipFailed
 from ..inputs.json_values import as_table, as_text
 from ..root.link_rules import compiled_path, target_path
-from .pip import REPORT_SINCE, pip_environ
+from .pip import pip_environ
 from .requirements import gather
 
 if TYPE_CHECKING:
@@ -47,19 +47,24 @@ if TYPE_CHECKING:
     from .target import Target
 
 # pip evaluates markers for the Python that runs it, and ignores its options for that. It also thinks that the packages
-# of that Python are installed, unless their directories are removed from sys.path.
+# of that Python are installed, unless their directories are removed from sys.path. Before 25.1 it also compares
+# `Requires-Python` with that Python.
 DRIVER = """
 import json, sys
 pip_is_in, installed, markers = json.loads(sys.argv[1])
 sys.path.insert(0, pip_is_in)
 from pip._internal.cli.main import main
 from pip._vendor.packaging import markers as module
+from pip._internal.resolution.resolvelib import factory
 module.default_environment = lambda: dict(markers)
+candidate, version = factory.RequiresPythonCandidate, tuple(map(int, markers["python_full_version"].split(".")[:3]))
+factory.RequiresPythonCandidate = lambda given: candidate(given or version)
 sys.path[0] = installed
 sys.exit(main(sys.argv[2:]))
 """
 METADATA = re.compile(r"[^/]+\.(dist-info|egg-info)(/.+)?\Z")
 EDITABLE = re.compile(r"(-e|--editable)")
+SINCE = (23, 3)  # a dry run takes the options of a target
 QUIET = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
 REMEDY = "take such packages from conda, or build on a machine of that platform"
 
@@ -82,9 +87,9 @@ class TargetPip:
 
     def __post_init__(self) -> None:
         version = tuple(map(int, re.findall(r"\d+", self.program.version)[:2]))
-        if version < REPORT_SINCE:
+        if version < SINCE:
             what = f"pip {self.program.version} cannot choose packages for another platform"
-            raise InputError(what, remedy="add `pip >=22.2` to the packages of the environment")
+            raise InputError(what, remedy="add `pip >=23.3` to the packages of the environment")
         self.environ = pip_environ(self.date, self.offline)
         self.scratch = self.prefix.parent
 

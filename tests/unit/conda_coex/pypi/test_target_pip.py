@@ -10,6 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from conda_coex.errors import InputError, PipFailed
+from conda_coex.inputs.environment import PipSection
 from conda_coex.pypi.pip import Program
 from conda_coex.pypi.target import Target
 from conda_coex.pypi.target_pip import Chosen, TargetPip, check_wheels
@@ -18,6 +19,8 @@ from conda_coex.root.package import Package
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from testbed.layout import Layout
 
 TARGET = Target("linux-aarch64", "3.12.1", "2.28")
 WHEEL = "https://user:secret@host/Demo_Pkg-1.5-py3-none-any.whl"
@@ -78,6 +81,7 @@ def test_lines_that_name_sources(line: str) -> None:
 
 
 SITE = "lib/python3.12/site-packages"
+HEAD = "Metadata-Version: 2.1\nName: demo-pkg\nVersion: 1.5\n"
 
 
 @pytest.fixture
@@ -121,11 +125,11 @@ def test_package_without_a_list_of_its_files(pip: TargetPip, text: str | None) -
         pip._uninstall("demo")
 
 
-def make_wheel(path: Path, *names: str, points: str = "") -> Path:
+def make_wheel(path: Path, *names: str, points: str = "", requires_python: str = ">=2") -> Path:
     info = "demo_pkg-1.5.dist-info"
     with zipfile.ZipFile(path / "demo_pkg-1.5-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: demo-pkg\nVersion: 1.5\n")
+        wheel.writestr(f"{info}/METADATA", f"{HEAD}Requires-Python: {requires_python}\n")
         wheel.writestr(f"{info}/entry_points.txt", points)
         for name in names:
             wheel.writestr(name, "x")
@@ -165,3 +169,25 @@ def test_wheel_that_is_not_a_zip(pip: TargetPip, tmp_path: Path) -> None:
     wheel.write_bytes(b"PK")
     with pytest.raises(PipFailed, match="cannot be installed"):
         pip._install(wheel, chosen())
+
+
+@pytest.mark.parametrize(("version", "fits"), [("==3.12.1", True), (">=3.13", False), ("<3.12", False)])
+def test_python_that_a_wheel_requires(
+    pip: TargetPip, testbed: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, fits: bool
+) -> None:
+    """It is compared with the Python of the target, not with the one that runs pip."""
+    (program,) = testbed.downloads.glob("pip-*/pip-*.whl")
+    monkeypatch.setattr(TargetPip, "_pip_directory", lambda _: str(program))
+    make_wheel(tmp_path, "demo.py", requires_python=version)
+    section = PipSection(str(tmp_path), ("--no-index", f"--find-links {tmp_path}", "demo-pkg"))
+    if fits:
+        assert [item["requested"] for item in pip.install([section])] == [True]
+        assert (pip.site_packages / "demo.py").is_file()
+    else:
+        with pytest.raises(PipFailed, match=r"requires a different Python: 3\.12\.1 not in"):
+            pip.install([section])
+
+
+def test_pip_that_is_too_old(pip: TargetPip) -> None:
+    with pytest.raises(InputError, match=r"pip 23\.2\.1 cannot choose packages for another platform"):
+        TargetPip(pip.prefix, pip.python, [], Program("23.2.1"), TARGET, 0, offline=True)
