@@ -64,6 +64,7 @@ sys.exit(main(sys.argv[2:]))
 """
 METADATA = re.compile(r"[^/]+\.(dist-info|egg-info)(/.+)?\Z")
 EDITABLE = re.compile(r"(-e|--editable)")
+SOURCES_WANTED = re.compile(r"--no-b|--o.*:none:")  # options that undo --only-binary; pip takes shortened ones, too
 SINCE = (23, 3)  # a dry run takes the options of a target
 QUIET = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
 REMEDY = "take such packages from conda, or build on a machine of that platform"
@@ -288,7 +289,7 @@ def check_wheels(lines: Sequence[str], target: Target) -> None:
         place = line.partition(" @ ")[2] or line
         place = re.split(r"\[| ;| --", place, maxsplit=1)[0].strip()
         is_place = place.startswith("/") or ("://" in place and not place.startswith("-"))
-        if EDITABLE.match(line) or (is_place and not is_wheel(place)):
+        if EDITABLE.match(line) or SOURCES_WANTED.match(line) or (is_place and not is_wheel(place)):
             raise _to_be_built(line, target)
 
 

@@ -73,6 +73,7 @@ def test_lines_that_build_nothing(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     ["-e .", "--editable /src", "/src/project", "/src/project[extra] ; python_version > '3'",
+     "--no-binary :all:", "--no-bin=demo", "--only-binary :none:",
      "demo @ git+https://host/demo", "https://host/demo-1.tar.gz --hash=sha256:00"],
 )  # fmt: skip
 def test_lines_that_name_sources(line: str) -> None:
