@@ -120,10 +120,16 @@ def _caches(environ):
 
 def _temporary(environ):
     # type: (Dict[bytes, bytes]) -> Iterator[bytes]
-    """Yield the private stores in temporary directories: of the job, of the caller, of the host."""
+    """Yield the private stores in temporary directories."""
+    return (_private(directory) for directory in temporary_directories(environ))
+
+
+def temporary_directories(environ):
+    # type: (Dict[bytes, bytes]) -> Iterator[bytes]
+    """Yield the temporary directories: of the job, of the caller, of the host."""
     for directory in (environ.get(b"SLURM_TMPDIR", b""), environ.get(b"TMPDIR", b"")) + TEMPORARY:
         if directory.startswith(b"/"):
-            yield _private(directory)
+            yield directory
 
 
 def _private(directory):

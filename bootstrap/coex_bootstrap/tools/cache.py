@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 
 from ..base.compat import one_line, path_bytes, text, visible
 from ..base.errors import Misuse
-from ..store.ladder import passed_over, reason, stores
+from ..store.carried_python import sweep
+from ..store.ladder import IN_MEMORY, passed_over, reason, stores, temporary_directories
 from .output import Outcome, counted, human, table
 from .roots import Freed, find_roots, may_be_used_elsewhere, remove_leftovers, remove_root, total_size
 from .verb import Verb
@@ -103,6 +104,8 @@ def execute(path, options, environ):
         _ask(chosen)
     if options.dry_run:
         return would_remove(chosen)
+    for directory in list(temporary_directories(environ)) + [IN_MEMORY, environ.get(b"HOME", b"/")]:
+        sweep(directory)  # the prelude unpacks a carried Python there if it cannot do that in a store
     return clean(roots, chosen)
 
 

@@ -120,6 +120,20 @@ def test_leftovers_go(archive, environ, roots):
     assert names(environ) == sorted(roots)
 
 
+def test_pythons_of_killed_starts_go(archive, environ, roots, place):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], bytes) -> None
+    """The prelude had unpacked them into a temporary directory; one of a living process stays."""
+    from coex_bootstrap.store.claim import this_host
+
+    start = place + b"/tmp/" + b"a" * 24 + b".python-" + this_host()
+    killed, living = start + b"-4194303-0-0", start + b"-%d-0-0" % os.getpid()
+    for path in (killed, living):
+        write(path + b"/bin/python", b"")
+    environ[b"TMPDIR"] = place + b"/tmp"
+    assert ask(archive, environ, b"cache", b"clean")[0] == 0
+    assert [os.path.exists(killed), os.path.exists(living)] == [False, True]
+
+
 @pytest.fixture
 def python(environ, roots):
     # type: (Dict[bytes, bytes], List[bytes]) -> bytes
