@@ -222,7 +222,7 @@ def test_on_a_host_that_has_one(archive: Path, store: Path, shells: dict[str, li
         done = subprocess.run([*words, archive, "x"], env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         (kept,) = place.glob("python-*")
-        assert f"/{kept.name[-24:]}.python-" in done.stderr  # in a temporary directory, from which it was copied
+        assert kept.name[-24:] in done.stderr  # the trace names the Python that ran
         assert not list(Path("/tmp").glob(f"{kept.name[-24:]}.python-*"))
         assert len(list(place.iterdir())) == 3
 

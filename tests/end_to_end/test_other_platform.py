@@ -48,13 +48,26 @@ def other_channel(testbed: Layout, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def foreign(conda: Conda, other_channel: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Archive:
+def conda_apart(conda: Conda, tmp_path_factory: pytest.TempPathFactory) -> Conda:
+    """Return conda with a package cache of its own: the packages have the names of others with other contents."""
+    cache = {"CONDA_PKGS_DIRS": str(tmp_path_factory.mktemp("pkgs"))}
+
+    def run(
+        *arguments: str | Path, check: bool = True, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return conda(*arguments, check=check, env={**cache, **(env or {})}, cwd=cwd)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def foreign(conda_apart: Conda, other_channel: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """Return an archive for the other platform, and the notes of its build."""
     directory = tmp_path_factory.mktemp("foreign")
     (directory / "run.sh").write_text("#!/bin/sh\necho it runs\n")
     words = [word for name in PACKAGES for word in ("--package", name)]
     options = ("--compression-level", "1", "--platform", OTHER, "--entrypoint", "./run.sh", "-o", "foreign.coex")
-    done = conda("coex", "create", "-y", *options, *other_channel, *words, cwd=directory)
+    done = conda_apart("coex", "create", "-y", *options, *other_channel, *words, cwd=directory)
     return Archive(directory / "foreign.coex", done.stderr)
 
 
@@ -142,10 +155,10 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def with_pip(conda: Conda, other_channel: tuple[str, ...], wheels: Path) -> Archive:
+def with_pip(conda_apart: Conda, other_channel: tuple[str, ...], wheels: Path) -> Archive:
     """Return an archive for the other platform, with packages of pip."""
     options = ("--compression-level", "1", "--platform", OTHER, "--entrypoint", "./run.sh", "-o", "pip.coex")
-    done = conda("coex", "create", "-y", *options, *other_channel, "-f", "environment.yml", cwd=wheels)
+    done = conda_apart("coex", "create", "-y", *options, *other_channel, "-f", "environment.yml", cwd=wheels)
     return Archive(wheels / "pip.coex", done.stderr)
 
 
@@ -196,7 +209,7 @@ def test_records_and_bytecode_of_wheels(with_pip: Archive, conda: Conda, tmp_pat
     ],
 )
 def test_not_a_wheel_that_fits(
-    line: str, expected: str, conda: Conda, other_channel: tuple[str, ...], wheels: Path, tmp_path: Path
+    line: str, expected: str, conda_apart: Conda, other_channel: tuple[str, ...], wheels: Path, tmp_path: Path
 ) -> None:
     pack_sdist(make_project(wheels / "wheels/sdist-1.0", "sdist"), "sdist-1.0")
     make_project(tmp_path / "project", "project")
@@ -204,7 +217,7 @@ def test_not_a_wheel_that_fits(
     (tmp_path / "environment.yml").write_text(lines)
     options = ("--platform", OTHER, "--entrypoint", "python", "-o", "x.coex")
     words = ("coex", "create", "-y", *options, *other_channel, "-f", "environment.yml")
-    done = conda(*words, cwd=tmp_path, check=False)
+    done = conda_apart(*words, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert expected in done.stderr
     assert "take such packages from conda, or build on a machine of that platform" in done.stderr
