@@ -127,5 +127,5 @@ def _variables(archive: Archive) -> dict[str, str]:
         return {}
     frame = decode(checked_frame(archive, row.frame), archive.index.frames[row.frame].content)
     data = frame[row.offset :][: row.size]
-    found = state_variables(parse_variables(data, STATE), STATE)
-    return {str(name): str(value) for name, value in found.items() if value not in (None, UNSET)}
+    variables = state_variables(parse_variables(data, STATE), STATE)
+    return {str(name): str(value) for name, value in variables.items() if value not in (None, UNSET)}

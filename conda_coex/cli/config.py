@@ -65,8 +65,8 @@ def _given(parser: ArgumentParser, words: tuple[str, ...]) -> set[str]:
     """Return the names of the options that the command line has."""
     names = [action.dest for action in parser._actions]
     end = words.index("--") if "--" in words else len(words)
-    found, paths = parser.parse_known_args(words[:end], Namespace(**dict.fromkeys(names)))
-    given = {name for name in names if getattr(found, name) not in (None, [])}
+    options, paths = parser.parse_known_args(words[:end], Namespace(**dict.fromkeys(names)))
+    given = {name for name in names if getattr(options, name) not in (None, [])}
     return given | {"sources"} if paths or words[end + 1 :] else given
 
 
@@ -93,15 +93,15 @@ def _apply(parser: ArgumentParser, config: Config, used: list[str], arguments: N
     words = [word for key in used if key != "app" for word in config.words(key)]
     places = ["x" for action in parser._actions if not action.option_strings and action.nargs is None]
     try:
-        found, _ = parser.parse_known_args([*words, *places])
+        options, _ = parser.parse_known_args([*words, *places])
     except InputError as error:
         raise InputError(error.what, os.fsencode(config.path)) from error
     for key in used:
         name = _dest(parser, key)
         if key == "env":
-            arguments.env = [*found.env, *arguments.env]
+            arguments.env = [*options.env, *arguments.env]
         else:
-            setattr(arguments, name, config.values[key] if key == "app" else getattr(found, name))
+            setattr(arguments, name, config.values[key] if key == "app" else getattr(options, name))
 
 
 def _go_to(directory: str, arguments: Namespace, given: set[str]) -> None:

@@ -120,16 +120,16 @@ def _paths(word: str) -> tuple[str, str]:
 
 def refuse_packages(arguments: Namespace) -> None:
     """Raise AppError for words that are not files and look like packages, with the command that was meant."""
-    found = [word for word in arguments.sources if SPEC.fullmatch(word) and not any(map(os.path.lexists, _paths(word)))]
-    if not found:
+    specs = [word for word in arguments.sources if SPEC.fullmatch(word) and not any(map(os.path.lexists, _paths(word)))]
+    if not specs:
         return
     values = _values_of_options(arguments.coex_words)
     words: list[str] = []
     for number, word in enumerate(arguments.coex_words):
-        words += ["--package", word] if word in found and number not in values else [word]
+        words += ["--package", word] if word in specs and number not in values else [word]
     command = shlex.join(["conda", "coex", "create", *words])
     what = "no such file or directory for the app"
-    raise AppError(what, os.fsencode(", ".join(found)), f"if packages were meant: {command}")
+    raise AppError(what, os.fsencode(", ".join(specs)), f"if packages were meant: {command}")
 
 
 def _values_of_options(words: Sequence[str]) -> set[int]:

@@ -35,9 +35,9 @@ def with_advice(error: PackageDamaged, caches: Iterable[str]) -> PackageDamaged:
 
 def _advice(directory: Path, inner: str) -> str:
     files = [file for suffix in PACKAGE_SUFFIXES if (file := directory.with_name(directory.name + suffix)).is_file()]
-    wanted = (inner,) if inner else METADATA
+    paths = (inner,) if inner else METADATA
     for file in files:
-        if _holds(file, wanted, directory):
+        if _holds(file, paths, directory):
             return f"{file} has it like this: get another copy of it, or use another build of the package"
     command = f"rm -r {shlex.quote(str(directory))}"
     if not os.access(directory.parent, os.W_OK):

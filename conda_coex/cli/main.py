@@ -109,8 +109,8 @@ def execute(arguments: Namespace) -> int:
         if archive is None:
             raise  # conda says how to report a fault of ours
         let_conda_say(error)
-        found = unforeseen(error, archive)
-        raise _for_conda(found, str(found)) from error
+        coex_error = unforeseen(error, archive)
+        raise _for_conda(coex_error, str(coex_error)) from error
 
 
 def _read_archive(arguments: Namespace) -> bytes | None:

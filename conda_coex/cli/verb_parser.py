@@ -62,15 +62,15 @@ class VerbParser(argparse.ArgumentParser):
         takes_paths = any(action.dest == "sources" for action in self._actions)
         if takes_paths and "--" in words:
             words, paths = words[: words.index("--")], words[words.index("--") + 1 :]
-        found, left = super().parse_known_args(words, namespace)
+        arguments, left = super().parse_known_args(words, namespace)
         if takes_paths:  # argparse takes a list of arguments in one piece
-            found.sources += [*(word for word in left if not word.startswith("-")), *paths]
-            found.coex_words = tuple(given)
+            arguments.sources += [*(word for word in left if not word.startswith("-")), *paths]
+            arguments.coex_words = tuple(given)
             left = [word for word in left if word.startswith("-")]
         if left:
             options = [option for option in self._option_string_actions if option.startswith("--")]
             self.error(f"unrecognized arguments: {' '.join(left)}{did_you_mean(left[0].partition('=')[0], options)}")
-        return found, []
+        return arguments, []
 
     def error(self, message: str) -> NoReturn:
         """Raise conda's error for a command line that is wrong: one line, or its document with --json."""
@@ -92,10 +92,10 @@ class CoexParser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse; words that are left over are an error."""
-        found, left = super().parse_known_args(args, namespace)
+        arguments, left = super().parse_known_args(args, namespace)
         if left:
             _refuse(f"unrecognized arguments: {' '.join(left)}; see `conda coex --help`")
-        return found, left
+        return arguments, left
 
 
 def add_verbs(parser: argparse.ArgumentParser, configure: Callable[[argparse.ArgumentParser, str], None]) -> None:

@@ -107,7 +107,7 @@ def _refuse_bad(fetcher: ProgressiveFetchExtract) -> None:
 
     conda would fail, or warn, each time it reads a cache with such a file.
     """
-    bad = {}
+    faults = {}
     for _, extraction in fetcher.paired_actions.values():
         if extraction is None or Path(extraction.target_full_path, RECORD).is_file():
             continue
@@ -118,12 +118,12 @@ def _refuse_bad(fetcher: ProgressiveFetchExtract) -> None:
             fault = fault_of(file)
             if fault is not None:
                 url = _public_url(extraction.record_or_spec)
-                bad[url] = fault
+                faults[url] = fault
                 if url != file.as_uri():
                     file.unlink()
                 shutil.rmtree(extraction.target_full_path, ignore_errors=True)
-    if bad:
-        (first, fault), others = next(iter(bad.items())), [*bad][1:]
+    if faults:
+        (first, fault), others = next(iter(faults.items())), [*faults][1:]
         what = f"not a conda package: {fault}" + (f" (like {', '.join(others)})" if others else "")
         raise FetchFailed(what, os.fsencode(first), "get another copy of it, or use another build of the package")
 

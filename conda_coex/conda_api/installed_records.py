@@ -76,15 +76,15 @@ def other_distributions(prefix: Path, records: Iterable[InstalledRecord]) -> lis
     That of `setup.py develop` is in the directory that its `.egg-link` names.
     """
     owned = {path for record in records for path, _ in record.rows}
-    found = set()
+    distributions = set()
     for metadata in _metadata_in(prefix):
         files = {str(path.relative_to(prefix)) for path in (metadata, *(metadata / name for name in DESCRIBED))
                  if path.is_relative_to(prefix)}  # fmt: skip
         distribution = Distribution.at(metadata)
         name = distribution.metadata["Name"]
         if name and owned.isdisjoint(files):
-            found.add(f"{canonicalize_name(name)} {distribution.version}")
-    return sorted(found)
+            distributions.add(f"{canonicalize_name(name)} {distribution.version}")
+    return sorted(distributions)
 
 
 def _metadata_in(prefix: Path) -> Iterator[Path]:
@@ -151,8 +151,8 @@ def _common_part(path: str) -> str:
     """Return the part that the path of a noarch package's file and its path in the prefix have in common."""
     if path.startswith(("site-packages/", "python-scripts/")):
         return path
-    found = IN_SITE_PACKAGES.match(path)
-    return found[1] if found else re.sub(r"\Abin/", "python-scripts/", path)
+    match = IN_SITE_PACKAGES.match(path)
+    return match[1] if match else re.sub(r"\Abin/", "python-scripts/", path)
 
 
 def installed_package(prefix: Path, record: InstalledRecord) -> Package:
@@ -189,7 +189,7 @@ def behind_links(
 
     By their path, these are the real path and the file.
     """
-    found = {}
+    files = {}
     top = os.path.realpath(prefix)
     for path in paths:
         parent, _, name = path.rpartition("/")
@@ -197,5 +197,5 @@ def behind_links(
             real = os.path.relpath(os.path.realpath(f"{top}/{parent}"), top)
             item = live.get(f"{real}/{name}")
             if item is not None:
-                found[path] = f"{real}/{name}", replace(item, path=f"prefix/{path}")
-    return found
+                files[path] = f"{real}/{name}", replace(item, path=f"prefix/{path}")
+    return files

@@ -61,8 +61,8 @@ def read_caches() -> None:
         for directory in _left_unfinished(Path(cache.pkgs_dir)):
             shutil.rmtree(directory, ignore_errors=True)
     unfinished = {cache.pkgs_dir: _left_unfinished(Path(cache.pkgs_dir)) for cache in read_only}
-    now = {cache.pkgs_dir: _time(cache) for cache in (*writable, *read_only)}
-    if now != _times_read:
+    times = {cache.pkgs_dir: _time(cache) for cache in (*writable, *read_only)}
+    if times != _times_read:
         PackageCacheData.clear()
         for cache in PackageCacheData.writable_caches():
             _load(cache, writable=True)
@@ -70,7 +70,7 @@ def read_caches() -> None:
             _load(cache, writable=False)
             _hide(cache, unfinished.get(cache.pkgs_dir, ()))
         _times_read.clear()
-        _times_read.update((path, _time(PackageCacheData(path))) for path in now)
+        _times_read.update((path, _time(PackageCacheData(path))) for path in times)
 
 
 def _time(cache: PackageCacheData) -> int:
@@ -85,12 +85,12 @@ def _left_unfinished(cache: Path) -> tuple[Path, ...]:
     before: dict[Path, float] | None = None
     since = time.monotonic()
     while True:
-        changed = {directory: _newest(directory) for directory in _unfinished(cache)}
-        if changed != before:
-            before, since = changed, time.monotonic()
-        is_recent = any(time.time() - when < RECENT for when in changed.values())
+        times = {directory: _newest(directory) for directory in _unfinished(cache)}
+        if times != before:
+            before, since = times, time.monotonic()
+        is_recent = any(time.time() - when < RECENT for when in times.values())
         if not is_recent or time.monotonic() - since >= QUIET:
-            return tuple(changed)
+            return tuple(times)
         time.sleep(0.05)
 
 
@@ -129,10 +129,10 @@ def _load(cache: PackageCacheData, *, writable: bool) -> None:
     try:
         cache.load()
     except Exception:
-        bad = _bad_files(Path(cache.pkgs_dir))
-        if not bad:
+        faults = _bad_files(Path(cache.pkgs_dir))
+        if not faults:
             raise
-        for file, fault in bad.items():
+        for file, fault in faults.items():
             if not writable:
                 raise FetchFailed(f"not a conda package: {fault}", os.fsencode(file), "remove the file") from None
             file.unlink()

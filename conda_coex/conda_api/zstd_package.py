@@ -38,7 +38,7 @@ def solve_quietly(
     """
     from conda import CondaError
 
-    for some in dict.fromkeys([tuple(channels), *((channel,) for channel in channels)]):
+    for subset in dict.fromkeys([tuple(channels), *((channel,) for channel in channels)]):
         with contextlib.suppress(CondaError, RepodataMissing, SystemExit), contextlib.redirect_stdout(io.StringIO()):
-            return solve(some)
+            return solve(subset)
     return ()

@@ -106,17 +106,17 @@ def _table(path: str) -> dict[str, object] | None:
         text = data.decode()
         if any(len(DOTTED.findall(words[0])) >= PARTS for words in WORDS.finditer(QUOTED.sub("x", text))):
             raise InputError(f"has a key of more than {PARTS} parts", os.fsencode(path))  # too slow for tomllib
-        found = tomllib.loads(text)
+        table = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", os.fsencode(path)) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"is not TOML: {error}", os.fsencode(path)) from error
     if is_shared:
-        tools = found.get("tool", {})
-        found = tools.get("coex") if isinstance(tools, dict) else None
-    if found is not None and not isinstance(found, dict):
+        tools = table.get("tool", {})
+        table = tools.get("coex") if isinstance(tools, dict) else None
+    if table is not None and not isinstance(table, dict):
         raise InputError("`tool.coex` is not a table", os.fsencode(path), "write [tool.coex]")
-    return found
+    return table
 
 
 def _refuse_others(path: str) -> None:
@@ -133,14 +133,14 @@ def _checked(path: str, table: dict[str, object]) -> dict[str, Value]:
             guess = _guess(key)
             remedy = None if guess else f"known are: {', '.join(KEYS)}"
             raise InputError(f"unknown key `{key}`{guess}", os.fsencode(path), remedy)
-        found = _value(key, value)
-        if found is None:
+        option = _value(key, value)
+        if option is None:
             also = ", or a table of names" if key in TABLES else ""
             raise InputError(f"`{key}` has to be {KEYS[key]}{also}", os.fsencode(path))
-        if any("\0" in word for word in (found if isinstance(found, list) else [found]) if isinstance(word, str)):
+        if any("\0" in word for word in (option if isinstance(option, list) else [option]) if isinstance(word, str)):
             raise InputError(f"`{key}` has a NUL, which no command line could have", os.fsencode(path))
-        if found is not False and found != []:
-            values[key] = found
+        if option is not False and option != []:
+            values[key] = option
     _refuse_outside(Config(path, values))
     return values
 

@@ -114,8 +114,8 @@ class _Reader:
         """Return an item of a list that is text, of one line, which a program can be given."""
         remedy = "put it in quotes, or remove it"
         if not isinstance(item, Text) or not item.strip() or not is_value(item):
-            found = "an empty item" if item is None or item == "" else shown(item)
-            raise self.wrong(f"has {found} in `{where}`, which is not text", remedy, item)
+            description = "an empty item" if item is None or item == "" else shown(item)
+            raise self.wrong(f"has {description} in `{where}`, which is not text", remedy, item)
         if TEMPLATE.search(item):
             raise self.wrong(f"is a template, as {str(item)!r} shows", "give the file that is made of it", item)
         return item
@@ -136,12 +136,12 @@ class _Reader:
 
     def variables(self) -> dict[str, Text | None]:
         """Return the variables as they are written; null unsets one. conda takes names as they come."""
-        found = self.found.get("variables")
-        if found is not None and not isinstance(found, Mapping):
-            raise self.wrong("has `variables` that are not a mapping", "write them as `NAME: value`", found)
-        self.check_once(found or self.found)
+        mapping = self.found.get("variables")
+        if mapping is not None and not isinstance(mapping, Mapping):
+            raise self.wrong("has `variables` that are not a mapping", "write them as `NAME: value`", mapping)
+        self.check_once(mapping or self.found)
         variables: dict[str, Text | None] = {}
-        for name, value in (found or {}).items():
+        for name, value in (mapping or {}).items():
             if not NAME.fullmatch(name):
                 what = f"has the variable {name!r}, and no shell can set one of that name"
                 raise self.wrong(what, "rename it", value)

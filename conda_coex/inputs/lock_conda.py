@@ -58,22 +58,22 @@ def read_conda_lock(file: LockFile, choice: Choice) -> Lock:
 
 
 def _checked(file: LockFile, entry: object) -> _Entry:
-    found: dict[str, object] = entry if isinstance(entry, dict) else {}
-    given = found.get("name")
+    fields: dict[str, object] = entry if isinstance(entry, dict) else {}
+    given = fields.get("name")
     where = f"the package {given!r}" if isinstance(given, str) else "a package"
     name, _, manager, platform, url = (
-        file.value(key, str, found, where) for key in ("name", "version", "manager", "platform", "url")
+        file.value(key, str, fields, where) for key in ("name", "version", "manager", "platform", "url")
     )
     if manager not in ("conda", "pip"):
         raise file.wrong(f"has {manager!r} as manager of {where}, which is neither conda nor pip")
-    category = found.get("category") or MAIN
+    category = fields.get("category") or MAIN
     if not isinstance(category, str):
         raise file.wrong(f"has a category of {where} that is not text")
-    hashes = found.get("hash") or {}
+    hashes = fields.get("hash") or {}
     if not isinstance(hashes, dict):
         raise file.wrong(f"has no mapping `hash` in {where}")
-    optional = str(found.get("optional")).lower() in TRUE
-    return _Entry(name, manager, platform, url, category, optional, hashes, found)
+    optional = str(fields.get("optional")).lower() in TRUE
+    return _Entry(name, manager, platform, url, category, optional, hashes, fields)
 
 
 def _is_chosen(entry: _Entry, choice: Choice) -> bool:

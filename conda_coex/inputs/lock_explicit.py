@@ -51,36 +51,36 @@ def read_explicit_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> 
         platforms = {header.group(1)}
     for platform in platforms:  # even one package of another platform is refused
         check_platform(file.path, choice.platform, {platform})
-    pip = [line for found in map(PIP.fullmatch, lines) if found for line in _requirement(file, found["rest"])]
+    pip = [line for match in map(PIP.fullmatch, lines) if match for line in _requirement(file, match["rest"])]
     return file.lock(choice.platform, packages, pip=pip, notes=list(_notes(file, lines)))
 
 
 def _requirement(file: LockFile, rest: str) -> Iterator[str]:
     """Yield the line of a requirements file for a pip package; nothing for another comment that begins with `# pip`."""
-    found = AT_URL.fullmatch(rest)
-    if found:
-        location, mark, fragment = found["location"].partition("#")
+    match = AT_URL.fullmatch(rest)
+    if match:
+        location, mark, fragment = match["location"].partition("#")
         fields = dict(parse_qsl(fragment))
-        sha256 = (found["hash"] or "").rpartition(":")[2] or fields.pop("sha256", None)
-        kept = "&".join(f"{key}={value}" for key, value in fields.items())
-        yield file.requirement(found["name"], f"{location}#{kept}" if mark and kept else location, sha256)
+        sha256 = (match["hash"] or "").rpartition(":")[2] or fields.pop("sha256", None)
+        pairs = "&".join(f"{key}={value}" for key, value in fields.items())
+        yield file.requirement(match["name"], f"{location}#{pairs}" if mark and pairs else location, sha256)
     elif VERSION.fullmatch(rest):
         yield rest
 
 
 def _notes(file: LockFile, lines: Sequence[str]) -> Iterator[str]:
     """Yield notes on pip packages that the list names and does not pin."""
-    missing = [found[1] for found in map(NOT_LISTED.fullmatch, lines) if found]
+    missing = [match[1] for match in map(NOT_LISTED.fullmatch, lines) if match]
     if missing:
         yield f"pip installed these, and {file.path} does not pin them: {', '.join(missing)}"
-    for found in map(PIP.fullmatch, lines):
-        if found and not (AT_URL.fullmatch(found["rest"]) or VERSION.fullmatch(found["rest"])):
-            yield f"not read as a pip package, it is not pinned: {found[0]}"
+    for match in map(PIP.fullmatch, lines):
+        if match and not (AT_URL.fullmatch(match["rest"]) or VERSION.fullmatch(match["rest"])):
+            yield f"not read as a pip package, it is not pinned: {match[0]}"
 
 
 def _package(file: LockFile, line: str, rules: ExplicitRules) -> LockedPackage:
     url, mark, rest = line.partition("#")
-    found = HASHES.fullmatch(rest.strip())
-    if mark and not found:
+    match = HASHES.fullmatch(rest.strip())
+    if mark and not match:
         raise file.wrong(f"has {rest!r} for {url.rpartition('/')[2]}, which is neither an md5 nor a sha256")
-    return file.package(rules.package_url(url).strip(), found.groupdict() if found else {})
+    return file.package(rules.package_url(url).strip(), match.groupdict() if match else {})

@@ -144,7 +144,7 @@ class LockFile:
         """Return a package after a check of its URL and hashes; hashes may be missing."""
         if not isinstance(url, str) or not url.endswith(PACKAGE_SUFFIXES) or "://" not in url:
             raise self.wrong(f"has {shown(url)}, which is not the URL of a conda package")
-        found: dict[str, str] = {}
+        sums: dict[str, str] = {}
         for kind, pattern in HEXADECIMAL.items():
             value = hashes.get(kind)
             if value is None or value == "":
@@ -152,8 +152,8 @@ class LockFile:
             if not isinstance(value, str) or not pattern.match(value.lower()):
                 file_name = url.rpartition("/")[2]
                 raise self.wrong(f"has {shown(value)} for {file_name}, which is not {A[kind]} {kind}")
-            found[kind] = value.lower()
-        return LockedPackage(url, found.get("md5"), found.get("sha256"), fields or {})
+            sums[kind] = value.lower()
+        return LockedPackage(url, sums.get("md5"), sums.get("sha256"), fields or {})
 
     def requirement(self, name: str, location: str, sha256: object) -> str:
         """Return the line of a requirements file for a pinned package: a URL, a path beside the lock, or a repository.
@@ -196,8 +196,8 @@ class LockFile:
         plain = tuple(line for line in pip if "--hash=" not in line)
         directory = str(Path(self.path).absolute().parent)
         sections = tuple(PipSection(directory, part, pinned=True) for part in (hashed, plain) if part)
-        once = {package.url: package for package in packages}
-        return Lock(self.path, platform, tuple(once.values()), tuple(channels), sections, tuple(notes))
+        by_url = {package.url: package for package in packages}
+        return Lock(self.path, platform, tuple(by_url.values()), tuple(channels), sections, tuple(notes))
 
 
 def _repository(location: str) -> str:
@@ -208,21 +208,21 @@ def _repository(location: str) -> str:
     parts = urlsplit(location)
     query = parse_qs(parts.query)
     commit = parts.fragment if COMMIT.match(parts.fragment) else None
-    wanted = commit or next((query[key][0] for key in ("rev", "tag", "branch") if key in query), None)
-    if wanted is None:
+    revision = commit or next((query[key][0] for key in ("rev", "tag", "branch") if key in query), None)
+    if revision is None:
         return location
     directory = query.get("subdirectory", [""])[0]
     base = location.partition("#")[0].partition("?")[0]  # geturl() of parts would lose slashes of git+file:///
-    return f"{base}@{wanted}" + (f"#subdirectory={directory}" if directory else "")
+    return f"{base}@{revision}" + (f"#subdirectory={directory}" if directory else "")
 
 
 def check_platform(path: str, wanted: str, available: Iterable[str]) -> None:
     """Raise InputError, naming the platforms that a lock has, if the wanted one is not among them."""
-    found = sorted(set(available))
-    if wanted not in found:
-        listed = ", ".join(found) or "no platform"
-        usable = [platform for platform in found if platform.startswith(SUPPORTED)]
-        if usable or not found:
+    platforms = sorted(set(available))
+    if wanted not in platforms:
+        listed = ", ".join(platforms) or "no platform"
+        usable = [platform for platform in platforms if platform.startswith(SUPPORTED)]
+        if usable or not platforms:
             remedy = f"choose with --platform {usable[0]}" if usable else None
             raise wrong(path, f"is for {listed}, not for {wanted}", remedy)
         raise wrong(path, f"is for {listed} alone, and archives are for Linux and macOS", f"lock for {wanted}, too")

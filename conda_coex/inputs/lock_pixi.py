@@ -51,9 +51,9 @@ def _platform(file: LockFile, wanted: str, by_platform: dict[str, object]) -> st
     """Return the name under which the lock has the packages of a platform: one of its own, since format 7."""
     rows = file.rows(file.found.get("platforms"), "`platforms`")
     subdirs = {str(row.get("name")): str(row.get("subdir") or row.get("name")) for row in rows}
-    found = {str(name): subdirs.get(str(name), str(name)) for name in by_platform}
-    check_platform(file.path, wanted, found.values())
-    names = [name for name, subdir in found.items() if subdir == wanted]
+    subdir_by_name = {str(name): subdirs.get(str(name), str(name)) for name in by_platform}
+    check_platform(file.path, wanted, subdir_by_name.values())
+    names = [name for name, subdir in subdir_by_name.items() if subdir == wanted]
     if wanted in names or len(names) == 1:
         return wanted if wanted in names else names[0]
     raise file.wrong(f"has {', '.join(names)}, which are all {wanted}", f"name one of them {wanted} in pixi's manifest")
@@ -61,11 +61,11 @@ def _platform(file: LockFile, wanted: str, by_platform: dict[str, object]) -> st
 
 def _described(file: LockFile, entry: object) -> tuple[tuple[str, str], dict[str, object]]:
     """Return the manager and the location of a package, and its other fields."""
-    found: dict[str, object] = entry if isinstance(entry, dict) else {}
+    fields: dict[str, object] = entry if isinstance(entry, dict) else {}
     for manager in MANAGERS:
-        location = found.get(manager)
+        location = fields.get(manager)
         if isinstance(location, str):
-            return (manager, location), found
+            return (manager, location), fields
     raise file.wrong(f"has {shown(entry)} in `packages`, which is neither a conda nor a pypi package")
 
 

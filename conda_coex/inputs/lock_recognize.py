@@ -48,8 +48,8 @@ def recognize(document: Document) -> LockFile | None:
     path = document.path
     if EXPLICIT.search(document.data):
         return LockFile(path, "explicit", document.data)
-    for kind, wanted in KEYS.items():
-        if wanted <= document.keys and isinstance(document.found, Mapping):
+    for kind, keys in KEYS.items():
+        if keys <= document.keys and isinstance(document.found, Mapping):
             return LockFile(path, kind, document.data, document.found)
     if Path(path).name.endswith(NAMES):
         if document.problem is not None:
@@ -76,8 +76,8 @@ def read_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> Lock:
 
 
 def _refuse_twins(file: LockFile, lock: Lock) -> None:
-    seen: dict[str, str] = {}
+    urls: dict[str, str] = {}
     for package in lock.packages:
         name = package.file_name.rsplit("-", 2)[0]
-        if seen.setdefault(name, package.url) != package.url:
+        if urls.setdefault(name, package.url) != package.url:
             raise file.wrong(f"pins two packages named {name}", "keep one")

@@ -88,10 +88,10 @@ class _Refused(Exception):
 def _of_json(text: str) -> object:
     """Return the value of JSON, which may have escapes that parsers of YAML do not know. Other data may be YAML."""
     try:
-        found: object = json.loads(text, object_pairs_hook=_pairs, parse_int=_number, parse_float=_number)
+        value: object = json.loads(text, object_pairs_hook=_pairs, parse_int=_number, parse_float=_number)
     except ValueError:
         return _composed(text)
-    return _as_text(found)
+    return _as_text(value)
 
 
 def _number(written: str) -> Text:
@@ -112,19 +112,19 @@ def _as_text(value: object) -> object:
 
 def text(value: str, line: int, *, plain: bool) -> Text:
     """Return a text of a line."""
-    found = Text(value)
-    found.line, found.plain = line, plain
-    return found
+    scalar = Text(value)
+    scalar.line, scalar.plain = line, plain
+    return scalar
 
 
 def _mapping(pairs: Iterable[tuple[str, int, object]], line: int) -> Mapping:
-    found = Mapping()
-    found.line, found.repeated = line, {}
+    mapping = Mapping()
+    mapping.line, mapping.repeated = line, {}
     for key, place, value in pairs:
-        if key in found:
-            found.repeated.setdefault(key, place)
-        found[key] = value
-    return found
+        if key in mapping:
+            mapping.repeated.setdefault(key, place)
+        mapping[key] = value
+    return mapping
 
 
 class _Mark(Protocol):
@@ -145,12 +145,12 @@ def _composed(text: str) -> object:
     next(event for event in events if type(event).__name__ == "StreamStartEvent")
     if type(next(events)).__name__ == "StreamEndEvent":
         return None
-    found = _Composer(events).node(next(events))
+    value = _Composer(events).node(next(events))
     next(events)  # the end of the document
     after = next(events)
     if type(after).__name__ != "StreamEndEvent":
         raise _Refused("a second document begins there", after.start_mark.line + 1)
-    return found
+    return value
 
 
 def _events(text: str) -> Iterator[_Event]:
@@ -197,16 +197,16 @@ class _Composer:
         tag = getattr(event, "tag", None)
         if tag is not None and not str(tag).startswith(OF_YAML) and str(tag) != "!":
             raise _Refused(f"the tag {str(tag)!r} is unknown", event.start_mark.line + 1)
-        found: object
+        value: object
         if kind == "ScalarEvent":
-            found = _scalar(event, plain=event.implicit[0] and tag is None)
+            value = _scalar(event, plain=event.implicit[0] and tag is None)
         elif kind == "SequenceStartEvent":
-            found = [self.node(item) for item in self.until("SequenceEndEvent")]
+            value = [self.node(item) for item in self.until("SequenceEndEvent")]
         else:
-            found = self.mapping(event.start_mark.line + 1)
+            value = self.mapping(event.start_mark.line + 1)
         if event.anchor is not None:
-            self.anchors[event.anchor] = found
-        return found
+            self.anchors[event.anchor] = value
+        return value
 
     def until(self, end: str) -> Iterator[_Event]:
         """Yield the events that begin a value, up to the end of the enclosing list or mapping."""
@@ -229,13 +229,13 @@ class _Composer:
                 merged += value if isinstance(value, list) else [value]
             else:
                 pairs.append((key, place, value))
-        found = _mapping(pairs, line)
+        mapping = _mapping(pairs, line)
         for other in merged:
             if not isinstance(other, Mapping):
                 raise _Refused("`<<` merges mappings alone", line)
             for key, value in other.items():
-                found.setdefault(key, value)
-        return found
+                mapping.setdefault(key, value)
+        return mapping
 
 
 def as_yaml_reads(text: Text) -> str:
@@ -246,7 +246,7 @@ def as_yaml_reads(text: Text) -> str:
     if not text.plain or (text.isidentifier() and text.lower() not in ("true", "false")):
         return str(text)
     try:
-        found = YAML(typ="safe", pure=True).load(text)
+        value = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError):
         return str(text)
-    return str(text) if isinstance(found, (dict, list)) or found is None else str(found)
+    return str(text) if isinstance(value, (dict, list)) or value is None else str(value)

@@ -81,15 +81,15 @@ def compare(old: Described, new: Described, files: Mapping[str, Mapping[str, lis
             for each in (old, new)
         ],
     }  # fmt: skip
-    found = {name: _differ(*pair) for name, pair in subjects.items()}
-    packages, (before, after) = found["packages"], subjects["packages"]
+    changes = {name: _differ(*pair) for name, pair in subjects.items()}
+    packages, (before, after) = changes["packages"], subjects["packages"]
     altered = {name: [value, value] for name, value in before.items() & after.items() if name in files}
     changed = dict(sorted((packages.changed | altered).items()))
-    found["packages"] = replace(packages, changed=changed)
+    changes["packages"] = replace(packages, changed=changed)
     alone = packages.added | packages.removed
     old_sizes, new_sizes = ({p["name"]: p["compressed"] for p in each["packages"]} for each in (old, new))
     return Comparison(
-        subjects=found,
+        subjects=changes,
         files={owner: paths for owner, paths in sorted(files.items()) if owner not in alone},
         file_size=[old["size"], new["size"]],
         unpacked_size=[old["unpacked"]["content"], new["unpacked"]["content"]],

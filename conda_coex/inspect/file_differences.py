@@ -44,21 +44,21 @@ class Side:
     def place(self, row: File) -> tuple[object, ...]:
         """Return a value that is equal for two rows if their contents are the same, at any compression."""
         frames = self.archive.index.frames
-        number, left, found = row.frame, row.size + row.offset, []
+        number, left, sums = row.frame, row.size + row.offset, []
         while row.size and left > 0:
-            found.append(frames[number].sha256)
+            sums.append(frames[number].sha256)
             left, number = left - frames[number].content, number + 1
         kind = kind_of(row.relocation)  # the placeholders of each archive have their own numbers
         relocation = None if kind in UNMOVED else parse(row.relocation, self.archive.index.placeholders)
-        return row.size, row.offset if row.size else 0, tuple(found), kind, relocation
+        return row.size, row.offset if row.size else 0, tuple(sums), kind, relocation
 
     def hashes(self, paths: Iterable[bytes]) -> dict[bytes, str]:
         """Return the sha256 of files as they are at one prefix, without hashes in them; small ones by frame."""
         expected, files = self.expected, self.archive.index.files
         rows = {self.numbers[path] for path in paths}
-        found = {row: sha256_of(expected.pieces(row)).decode() for row in rows & expected.large}
-        found |= {row: hashlib.sha256(content).hexdigest() for row, content in expected.contents(rows - expected.large)}
-        return {files.path(row): sha256 for row, sha256 in found.items()}
+        sums = {row: sha256_of(expected.pieces(row)).decode() for row in rows & expected.large}
+        sums |= {row: hashlib.sha256(content).hexdigest() for row, content in expected.contents(rows - expected.large)}
+        return {files.path(row): sha256 for row, sha256 in sums.items()}
 
 
 def differ(old: Archive, new: Archive) -> Differences:
@@ -71,14 +71,14 @@ def differ(old: Archive, new: Archive) -> Differences:
     both = first.rows.keys() & second.rows.keys()
     open_ = [path for path in both if first.place(first.rows[path]) != second.place(second.rows[path])]
     before, after = first.hashes(open_), second.hashes(open_)
-    found: Differences = {}
+    differences: Differences = {}
     for path in sorted((first.rows.keys() | first.links.keys()) | (second.rows.keys() | second.links.keys())):
         kind = _kind(first, second, path, before.get(path) == after.get(path))
         owner = (first if kind == "removed" else second).owner(path)
         if kind is None or owner == APP or (path.startswith(META) and path.endswith(b".json")):
             continue
-        found.setdefault(owner, {name: [] for name in KINDS})[kind].append(os.fsdecode(path))
-    return found
+        differences.setdefault(owner, {name: [] for name in KINDS})[kind].append(os.fsdecode(path))
+    return differences
 
 
 def _kind(first: Side, second: Side, path: bytes, same_content: bool) -> str | None:
