@@ -79,8 +79,8 @@ class Archive(object):
         """Return whether the members have the digest of the manifest, whose spelling may be other than that of a builder."""
         if found_digest(self.manifest, self.members) == self.manifest.digest:
             return True
-        others = dict((name, data) for name, data in self.members.items() if name != MANIFEST)
-        return digest(self.manifest, others) == self.manifest.digest
+        members = dict((name, data) for name, data in self.members.items() if name != MANIFEST)
+        return digest(self.manifest, members) == self.manifest.digest
 
     def _check_beginning(self):
         # type: () -> None
@@ -148,8 +148,8 @@ class Archive(object):
     def _is_whole(self, number):
         # type: (int) -> bool
         try:
-            found = hashlib.sha256(self.frame(number)).hexdigest().encode("ascii")
-            return bool(found == self.index.frames[number].sha256)
+            sha256 = hashlib.sha256(self.frame(number)).hexdigest().encode("ascii")
+            return bool(sha256 == self.index.frames[number].sha256)
         except ArchiveDamaged:
             return False
 

@@ -137,9 +137,9 @@ class Index(object):
         for kind in ("frame_", "directory_", "file_", "relocated_", "link_"):
             columns.check_lengths(kind)
         numbers, texts = columns.numbers, columns.texts
-        places = zip(numbers["frame_offset"], numbers["frame_size"], numbers["frame_content"], texts["frame_sha256"])
+        rows = zip(numbers["frame_offset"], numbers["frame_size"], numbers["frame_content"], texts["frame_sha256"])
         self.placeholders = texts["placeholder"]
-        self.frames = [Frame(*row) for row in places]
+        self.frames = [Frame(*row) for row in rows]
         self.package_frames = numbers["package_frame"]
         self.directories = [Directory(*row) for row in zip(numbers["directory_mode"], texts["directory_path"])]
         self.links = [Link(*row) for row in zip(texts["link_path"], texts["link_target"])]

@@ -50,19 +50,19 @@ SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 def age(words):
     # type: (str) -> int
     """Return the seconds of an age such as 12h or 30d."""
-    found = re.match(r"(\d+)([smhdw])\Z", words)
-    if not found:
+    match = re.match(r"(\d+)([smhdw])\Z", words)
+    if not match:
         raise argparse.ArgumentTypeError("%r is not an age: write 12h, 30d, 8w" % words)
-    return int(found.group(1)) * AGES[found.group(2)]
+    return int(match.group(1)) * AGES[match.group(2)]
 
 
 def size(words):
     # type: (str) -> int
     """Return the bytes of a size such as 500MB."""
-    found = re.match(r"(\d+(?:\.\d+)?) ?([kmgt]?)b?\Z", words.lower())
-    if not found:
+    match = re.match(r"(\d+(?:\.\d+)?) ?([kmgt]?)b?\Z", words.lower())
+    if not match:
         raise argparse.ArgumentTypeError("%r is not a size: write 500MB, 10GB" % words)
-    return int(float(found.group(1)) * SIZES[found.group(2)])
+    return int(float(match.group(1)) * SIZES[match.group(2)])
 
 
 def configure(parser):
@@ -129,8 +129,8 @@ def would_remove(chosen):
 def has_condition(options):
     # type: (Namespace) -> bool
     """Return whether an option chooses roots."""
-    values = (options.older_than, options.larger_than, options.name, options.max_size)
-    return bool(options.all or any(value is not None for value in values))
+    conditions = (options.older_than, options.larger_than, options.name, options.max_size)
+    return bool(options.all or any(condition is not None for condition in conditions))
 
 
 def choose(roots, options, now):
@@ -147,13 +147,13 @@ def choose(roots, options, now):
     ]
     if options.max_size is None:
         return chosen
-    total, freed, found = total_size(roots), Freed(), []
+    total, freed, oldest = total_size(roots), Freed(), []
     for root in sorted(chosen, key=lambda root: root.used):
         if total - freed.size <= options.max_size:
             break
-        found.append(root)
+        oldest.append(root)
         freed.add(root)
-    return found
+    return oldest
 
 
 def _ask(chosen):
@@ -183,8 +183,8 @@ def clean(roots, chosen):
     lines = ["removed %s" % _words(root) for root in removed]
     lines += ["not removed, somebody uses it or may not remove it: %s" % _words(root) for root in kept]
     lines.append("%s removed, %s" % (counted(len(removed), "root"), human(total)))
-    found = {"removed": [fields(root) for root in removed], "kept": [fields(root) for root in kept], "size": total}
-    return Outcome(found, lines, 0)
+    document = {"removed": [fields(root) for root in removed], "kept": [fields(root) for root in kept], "size": total}
+    return Outcome(document, lines, 0)
 
 
 def freed_by(roots):

@@ -60,16 +60,16 @@ def check_archive(archive, decoder, look=None, beat=nothing):
 
     `look` is called with number and content of each whole frame, in any process; its results are returned, too.
     """
-    frames, seen = check_frames(archive, decoder, look, beat)
-    found = archive.damages + frames
-    return found + check_rest(archive, sealed=not found), seen
+    frames, results = check_frames(archive, decoder, look, beat)
+    damages = archive.damages + frames
+    return damages + check_rest(archive, sealed=not damages), results
 
 
 def check_rest(archive, sealed):
     # type: (Archive, bool) -> List[Damage]
     """Return the damages outside of the frames; the seal is only compared if there is no other damage."""
-    found = list(_check_gaps(archive)) + _check_python(archive)
-    return found + _check_seal(archive) if sealed and not found else found
+    damages = list(_check_gaps(archive)) + _check_python(archive)
+    return damages + _check_seal(archive) if sealed and not damages else damages
 
 
 def check_frames(archive, decoder, look, beat=nothing):
@@ -80,7 +80,7 @@ def check_frames(archive, decoder, look, beat=nothing):
     def check(numbers):
         # type: (Iterable[int]) -> Tuple[List[Tuple[int, str]], List[Seen]]
         archive.reopen()
-        refused, seen = [], []  # type: List[Tuple[int, str]], List[Seen]
+        refused, results = [], []  # type: List[Tuple[int, str]], List[Seen]
         for number in numbers:
             try:
                 content = read_frame(archive, number, decoder)
@@ -91,15 +91,15 @@ def check_frames(archive, decoder, look, beat=nothing):
                 refused.append((number, "it cannot be read: " + error.what))
                 continue
             if look is not None and content is not None:
-                seen.append(look(number, content))
-        return refused, seen
+                results.append(look(number, content))
+        return refused, results
 
     parts = workers.share(len(frames), check, beat)
     damages = [
         damage("payload", why, base + frames[number].offset, frames[number].size, number)
         for number, why in sorted(pair for refused, _ in parts for pair in refused)
     ]
-    return damages, [each for _, seen in parts for each in seen]
+    return damages, [result for _, results in parts for result in results]
 
 
 def read_frame(archive, number, decoder):

@@ -46,8 +46,8 @@ class RootCheck(object):
         # type: (Callable[[], None]) -> List[Difference]
         """Return the missing and differing paths."""
         self.begin()
-        seen = workers.share(len(self.index.frames), self._check_frames, beat)
-        return self.finish(each for part in seen for each in part)
+        parts = workers.share(len(self.index.frames), self._check_frames, beat)
+        return self.finish(each for part in parts for each in part)
 
     def _check_frames(self, numbers):
         # type: (Iterable[int]) -> List[Seen]
@@ -63,17 +63,17 @@ class RootCheck(object):
     def frame(self, number, content):
         # type: (int, bytes) -> Seen
         """Compare the files of a frame that has this content; return the differences, and the sha256 of relocated files."""
-        found, hashes = [], {}  # type: List[Difference], Dict[int, bytes]
+        differences, hashes = [], {}  # type: List[Difference], Dict[int, bytes]
         for row, start in self.parts.get(number, ()):
-            found += self._compare(row, content, start, whole=False)
+            differences += self._compare(row, content, start, whole=False)
         for row in self.expected.small_rows(number):
             if row in self.files.hashed:
                 continue
             data = self.expected.content(row, content)
             if row in self.files.relocations:
                 hashes[row] = sha256_of([data])
-            found += self._compare(row, data)
-        return found, hashes
+            differences += self._compare(row, data)
+        return differences, hashes
 
     def finish(self, seen):
         # type: (Iterable[Seen]) -> List[Difference]
@@ -140,24 +140,24 @@ class RootCheck(object):
     def _compare(self, row, content, start=0, whole=True):
         # type: (int, bytes, int, bool) -> List[Difference]
         """Compare a file with `content`, which begins at `start`, and is all of the file if `whole`."""
-        path, size, found = self._look(row)
+        path, size, differences = self._look(row)
         expected_size = len(content) if whole else self.files.sizes[row]
         if path is not None and (size != expected_size or not _has(path, start, content)):
-            found.append((ALTERED, self.files.path(row)))
-        return found
+            differences.append((ALTERED, self.files.path(row)))
+        return differences
 
     def _compare_large(self, row, hashes=None):
         # type: (int, Optional[Dict[int, bytes]]) -> Tuple[List[Difference], bytes]
         """Compare a large file piece by piece; return the differences, and the sha256 that it must have."""
-        path, size, found = self._look(row)
+        path, size, differences = self._look(row)
         total, start, same = hashlib.sha256(), 0, True
         for piece in self.expected.pieces(row, hashes):
             total.update(piece)
             same = same and path is not None and _has(path, start, piece)
             start += len(piece)
         if path is not None and (size != start or not same):
-            found.append((ALTERED, self.files.path(row)))
-        return found, total.hexdigest().encode("ascii")
+            differences.append((ALTERED, self.files.path(row)))
+        return differences, total.hexdigest().encode("ascii")
 
     def _check_empty(self):
         # type: () -> Iterator[Difference]
@@ -181,13 +181,13 @@ class RootCheck(object):
         """Return the files and links that are not of the archive, such as compiled Python."""
         known = set(self.files.path(row) for row in range(len(self.files)))
         known.update(link.path for link in self.index.links)
-        found = []
+        paths = []
         for top, place in self.places.items():
-            for directory, below, names in os.walk(place):
+            for directory, directories, names in os.walk(place):
                 here = top + directory[len(place) :]
-                found += [here + b"/" + name for name in names]
-                found += [here + b"/" + name for name in below if os.path.islink(directory + b"/" + name)]
-        return sorted(set(found) - known)
+                paths += [here + b"/" + name for name in names]
+                paths += [here + b"/" + name for name in directories if os.path.islink(directory + b"/" + name)]
+        return sorted(set(paths) - known)
 
 
 def _state(path):

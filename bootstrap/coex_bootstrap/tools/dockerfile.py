@@ -100,8 +100,8 @@ def _override(manifest):
     constraints = manifest.requires.get("__cuda")
     if constraints is None:
         return ""
-    named = re.findall(r"[0-9]+(?:\.[0-9]+)*", " ".join(constraints))
-    versions = list(OrderedDict.fromkeys(named))[:TRIED] + ["99", "0"]
+    numbers = re.findall(r"[0-9]+(?:\.[0-9]+)*", " ".join(constraints))
+    versions = list(OrderedDict.fromkeys(numbers))[:TRIED] + ["99", "0"]
     fits = (version for version in versions if all(matches(version, c) for c in constraints))
     return "CONDA_OVERRIDE_CUDA=%s " % next(fits, versions[0])
 

@@ -57,8 +57,8 @@ def execute(path, options, environ):
     changed = [(text(name), text(after[name])) for name in names if name in after and after[name] != environ.get(name)]
     gone = [text(name) for name in names if name not in after]
     lines = ["unset " + name for name in gone] + ["export %s=%s" % (name, _word(value)) for name, value in changed]
-    found = {"archive": text(path), "root": text(root.path), "set": dict(changed), "unset": gone}
-    return Outcome(found, "\n".join(lines).split("\n"), 0)
+    fields = {"archive": text(path), "root": text(root.path), "set": dict(changed), "unset": gone}
+    return Outcome(fields, "\n".join(lines).split("\n"), 0)
 
 
 def _word(value):

@@ -57,13 +57,13 @@ def execute(path, options, environ):
                 raise
             owner = None
         index = archive.index
-        contents = chain(index.directories, index.files, index.links)  # type: chain[Union[Directory, File, Link]]
-        rows = [_row(each, owner) for each in sorted(contents, key=lambda each: each.path)]
+        entries = chain(index.directories, index.files, index.links)  # type: chain[Union[Directory, File, Link]]
+        rows = [_row(entry, owner) for entry in sorted(entries, key=lambda entry: entry.path)]
     if options.package:
         from fnmatch import fnmatchcase
 
-        wanted = text(path_bytes(options.package))
-        rows = [row for row in rows if fnmatchcase(row["package"] or "", wanted)]
+        pattern = text(path_bytes(options.package))
+        rows = [row for row in rows if fnmatchcase(row["package"] or "", pattern)]
     total = sum(row.get("size", 0) for row in rows)
     return Outcome({"archive": text(path), "files": rows, "size": total}, list(_lines(rows, total)), 0)
 

@@ -47,8 +47,8 @@ def execute(path, options, environ):
     # type: (bytes, Namespace, Dict[bytes, bytes]) -> Outcome
     """Return the description of the archive at `path`; raises ArchiveDamaged, ArchiveUnreadable and FormatUnknown."""
     with closing(Archive(path)) as archive:
-        found = describe(archive)
-    return Outcome(dict(found, archive=text(path)), list(render(visible(path), found)), 0)
+        fields = describe(archive)
+    return Outcome(dict(fields, archive=text(path)), list(render(visible(path), fields)), 0)
 
 
 def describe(archive):
@@ -151,8 +151,8 @@ def _entry_points(found):
     else:
         rows = [("entry points", visible(point["name"] + " = ") + command_line(point)) for point in points]
     rows += [("env", visible(v["name"] + "?" * v["default"] + "=" + v["value"])) for v in found["env"]]
-    kept = found.get("keep_env")
-    rows += [("keeps", ", ".join(kept))] if kept else []
+    names = found.get("keep_env")
+    rows += [("keeps", ", ".join(names))] if names else []
     return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
 
 

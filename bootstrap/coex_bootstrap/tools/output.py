@@ -49,8 +49,8 @@ def did_you_mean(word, known):
     """Return a question with the known word that is closest to a mistyped one, or nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, list(known), n=1)
-    return " (did you mean %s?)" % close[0] if close else ""
+    matches = get_close_matches(word, list(known), n=1)
+    return " (did you mean %s?)" % matches[0] if matches else ""
 
 
 def table(head, rows):

@@ -42,8 +42,8 @@ class Owners(object):
         """Return the owners of the files in a frame, joined by commas; empty if it has no files."""
         first, last = self.files.rows_of(number)
         rows = range(first, last) or [row for row in self.files.large if number in self.index.frames_of(row)]
-        found = sorted(set(self.of_path(self.files.path(row)) for row in rows))
-        return ", ".join(found)
+        owners = sorted(set(self.of_path(self.files.path(row)) for row in rows))
+        return ", ".join(owners)
 
 
 def _records(expected):

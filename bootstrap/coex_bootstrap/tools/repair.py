@@ -109,8 +109,8 @@ def _repair(expected, root, steps, claim):
     # type: (Expected, Root, Finish, Claim) -> Tuple[List[bytes], bool]
     """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
     places = {PREFIX: root.path + b"/prefix", APP: root.path + b"/app"}
-    found = verify.by_cause(expected, root.path, places, RootCheck(expected, places).differences())[0]
-    if not found and root.ready() and _is_current(steps, root):
+    differences = verify.by_cause(expected, root.path, places, RootCheck(expected, places).differences())[0]
+    if not differences and root.ready() and _is_current(steps, root):
         return [], False
     aside = root.start + ASIDE
     for path in (root.start, root.path + b"/activate.sh"):
@@ -118,7 +118,7 @@ def _repair(expected, root, steps, claim):
             set_aside(path, claim)
     if os.path.lexists(root.start):
         os.rename(root.start, aside)
-    paths = rewrite(expected, places, found, claim)
+    paths = rewrite(expected, places, differences, claim)
     _run_scripts(expected, steps, set(paths))
     if os.path.lexists(aside):
         os.rename(aside, root.start)  # with its old time: later times show changes by post-link scripts
@@ -161,7 +161,7 @@ def _compile(manifest, root, steps, changed):
 def _uncompiled(manifest, prefix):
     # type: (Manifest, bytes) -> Set[bytes]
     """Return the sources that the first start compiled and that have no .pyc file, as Python 2 or 3 names those."""
-    found, caches = set(), {}  # type: Set[bytes], Dict[bytes, Set[bytes]]
+    sources, caches = set(), {}  # type: Set[bytes], Dict[bytes, Set[bytes]]
     for source in map(utf8, manifest.compile["sources"] if manifest.compile else ()):
         directory, name = os.path.split(prefix + b"/" + source)
         cache = directory + b"/__pycache__"
@@ -169,8 +169,8 @@ def _uncompiled(manifest, prefix):
             names = os.listdir(cache) if os.path.isdir(cache) else []
             caches[cache] = set(each.split(b".")[0] for each in names if each.endswith(b".pyc"))
         if name.split(b".")[0] not in caches[cache] and not os.path.isfile(directory + b"/" + name + b"c"):
-            found.add(source)
-    return found
+            sources.add(source)
+    return sources
 
 
 def _is_of(dist, script):

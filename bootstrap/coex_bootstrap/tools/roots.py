@@ -43,7 +43,7 @@ class Unpacked(object):
 def find_roots(places):
     # type: (List[Store]) -> List[Unpacked]
     """Return the roots in the stores that this user may trust, the one used last first."""
-    found = []
+    roots = []
     for store in places:
         try:
             if not os.path.isdir(store.path) or store.distrust():
@@ -52,11 +52,11 @@ def find_roots(places):
         except EnvironmentError:
             continue
         paths = [store.path + b"/" + name for name in names if ROOT_NAME.match(name)]
-        found += [Unpacked(store, path) for path in paths if _is_trusted(store, path)]
-    users = users_of([root.path for root in found])
-    for root in found:
+        roots += [Unpacked(store, path) for path in paths if _is_trusted(store, path)]
+    users = users_of([root.path for root in roots])
+    for root in roots:
         root.pids = users[root.path]
-    return sorted(found, key=lambda root: (-root.used, root.path))
+    return sorted(roots, key=lambda root: (-root.used, root.path))
 
 
 def _is_trusted(store, path):
@@ -71,12 +71,12 @@ def _is_trusted(store, path):
 def users_of(paths):
     # type: (List[bytes]) -> Dict[bytes, List[int]]
     """Return the processes of this host that use something below each path, as far as this user can see."""
-    found = dict((path, set()) for path in paths)  # type: Dict[bytes, Set[int]]
+    users = dict((path, set()) for path in paths)  # type: Dict[bytes, Set[int]]
     for pid, used in used_paths():
         for path in paths:
             if used == path or used.startswith(path + b"/"):
-                found[path].add(pid)
-    return dict((path, sorted(pids)) for path, pids in found.items())
+                users[path].add(pid)
+    return dict((path, sorted(pids)) for path, pids in users.items())
 
 
 def last_use(path):

@@ -93,10 +93,10 @@ def execute(path, options, environ):
             damages, differences = _check(archive, decoder, check, not alone, beat)
         finally:
             progress.stop()
-        named = list(_name_packages(damages, expected))
+        rows = list(_name_packages(damages, expected))
         root = check_root(check, place[0], differences) if check and place and not damages else None
         checked = None if alone else {"frames": len(archive.index.frames), "size": os.stat(path).st_size}
-        return _outcome(path, named, root, notes, checked)
+        return _outcome(path, rows, root, notes, checked)
 
 
 def _check(archive, decoder, check, whole, beat):
@@ -107,8 +107,8 @@ def _check(archive, decoder, check, whole, beat):
     if not whole:
         return [], check.differences(beat)
     check.begin()
-    damages, seen = check_archive(archive, decoder, check.frame, beat)
-    return damages, [] if damages else check.finish(seen)
+    damages, results = check_archive(archive, decoder, check.frame, beat)
+    return damages, [] if damages else check.finish(results)
 
 
 def _name_packages(damages, expected):
@@ -121,9 +121,9 @@ def _name_packages(damages, expected):
         except CoexError:  # the records are in a damaged frame
             pass
     for each in damages:
-        number, named = each["frame"], each.copy()
-        named["package"] = owners.of_frame(number) if owners and number is not None else ""
-        yield named
+        number, row = each["frame"], each.copy()
+        row["package"] = owners.of_frame(number) if owners and number is not None else ""
+        yield row
 
 
 def _places(manifest, options, environ):
@@ -162,23 +162,23 @@ def check_root(check, path, found):
 def by_cause(expected, path, places, differences):
     # type: (Expected, bytes, Dict[bytes, bytes], List[Difference]) -> Tuple[List[Difference], List[Difference]]
     """Return the damages at `places`, and the files that post-link scripts changed there before the root was ready."""
-    found = [pair for pair in differences if not _is_set_by_unpack(expected, pair, places)]
+    pairs = [pair for pair in differences if not _is_set_by_unpack(expected, pair, places)]
     try:
         ready = os.stat(path + b"/start").st_mtime if expected.archive.manifest.post_link else 0.0
     except EnvironmentError:
         ready = 0.0
-    scripts = [pair for pair in found if pair[0] in (ALTERED, MODE) and _changed(pair[1], places) <= ready]
-    return [pair for pair in found if pair not in scripts], scripts
+    scripts = [pair for pair in pairs if pair[0] in (ALTERED, MODE) and _changed(pair[1], places) <= ready]
+    return [pair for pair in pairs if pair not in scripts], scripts
 
 
 def _is_set_by_unpack(expected, difference, places):
     # type: (Expected, Difference, Dict[bytes, bytes]) -> bool
     """Return whether a file differs only in the archive's own variables, which `unpack -p` put there for conda."""
-    baked = expected.archive.manifest.env
-    if difference != (ALTERED, b"prefix/" + STATE) or not baked or APP in places:
+    variables = expected.archive.manifest.env
+    if difference != (ALTERED, b"prefix/" + STATE) or not variables or APP in places:
         return False
     with open(places[PREFIX] + b"/" + STATE, "rb") as stream:
-        return differ_only_in(baked, expected.content_of(b"prefix/" + STATE), stream.read())
+        return differ_only_in(variables, expected.content_of(b"prefix/" + STATE), stream.read())
 
 
 def _changed(inside, places):
