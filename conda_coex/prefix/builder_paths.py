@@ -39,13 +39,13 @@ HOSTS = re.compile(
 
 def files_outside(items: Iterable[Content | Link], names: Sequence[str]) -> dict[str, str]:
     """Return the files that name paths of the builder's machine outside of the prefix, with the first such path."""
-    found = {}
+    places = {}
     for item in items:
         if isinstance(item, Content) and item.package_path is None and READ.match(item.path) and item.size < SIZE:
             place = _outside(item, names)
             if place is not None:
-                found[item.path.removeprefix("prefix/")] = place
-    return found
+                places[item.path.removeprefix("prefix/")] = place
+    return places
 
 
 def variables_outside(variables: Mapping[str, str | None], names: Sequence[str]) -> dict[str, str]:
@@ -74,14 +74,14 @@ def missing_libraries(items: Iterable[Content | Link]) -> dict[str, str]:
     """Return libraries that neither the environment nor every host has, each with a program that needs it."""
     items = list(items)
     names = {item.path.rpartition("/")[2] for item in items}
-    found: dict[str, str] = {}
+    libraries: dict[str, str] = {}
     for item in items:
         if isinstance(item, Content) and item.package_path is None and item.source is not None:
             is_program = item.size > SMALLEST and (item.mode & 0o111 or ".so" in item.path)
             for name in _needed(item.source) if is_program else ():
                 if name.rpartition("/")[2] not in names and not HOSTS.match(name):
-                    found.setdefault(name, item.path.removeprefix("prefix/"))
-    return found
+                    libraries.setdefault(name, item.path.removeprefix("prefix/"))
+    return libraries
 
 
 def _needed(source: Source) -> list[str]:

@@ -26,7 +26,7 @@ def follow_cache_links(tree: Tree, rows: Mapping[str, PathRow]) -> list[str]:
     """
     inside = os.path.realpath(tree.prefix) + "/"
     listed: dict[str, set[str]] = {}
-    found: dict[str, os.stat_result] = {}
+    files: dict[str, os.stat_result] = {}
     gone = []
     for path, target in tree.links.items():
         real = os.path.realpath(tree.prefix / path)
@@ -43,13 +43,13 @@ def follow_cache_links(tree: Tree, rows: Mapping[str, PathRow]) -> list[str]:
         else:
             is_file = match is not None
         if is_file and os.path.isfile(real):  # noqa: PTH113
-            found[path] = os.stat(real)  # noqa: PTH116
+            files[path] = os.stat(real)  # noqa: PTH116
         elif is_file and row is not None and not os.path.lexists(real):
             gone.append(path)
-    tree.files.update(found)
-    for path in (*found, *gone):
+    tree.files.update(files)
+    for path in (*files, *gone):
         del tree.links[path]
-    return sorted(found)
+    return sorted(files)
 
 
 def _listed(tree: Tree, site: str) -> Iterator[str]:

@@ -164,9 +164,9 @@ class _Chooser:
 
     def _is_source(self, data: Searched, end: int, encoding: str) -> bool:
         rest = data[end : end + LONGEST] if encoding == "utf-8" else b""
-        found = (CRATE if self.side_by_side else SOURCE).match(rest) is not None
-        self.sources += found
-        return found
+        is_source = (CRATE if self.side_by_side else SOURCE).match(rest) is not None
+        self.sources += is_source
+        return is_source
 
 
 def in_pieces(data: Buffer, sections: list[elf.Section], prefix: str) -> bool:

@@ -130,7 +130,7 @@ def _search_paths(data: Searched, sections: list[Section]) -> list[tuple[int, in
 
     A path is left out if its end is also another name: linkers store such strings once.
     """
-    found = []
+    paths = []
     for section in sections:
         if section.kind != DYNAMIC or section.link >= len(sections):
             continue
@@ -142,8 +142,8 @@ def _search_paths(data: Searched, sections: list[Section]) -> list[tuple[int, in
             if tag not in (RPATH, RUNPATH) or not start <= end < strings.offset + strings.size:
                 continue
             if named.isdisjoint(range(start + 1, end)):
-                found.append((start, end))
-    return found
+                paths.append((start, end))
+    return paths
 
 
 def _rows(data: Searched, section: Section, row: struct.Struct) -> Iterator[tuple[int, ...]]:

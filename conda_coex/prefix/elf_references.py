@@ -44,22 +44,22 @@ def references(data: Buffer, sections: list[Section], addresses: set[int]) -> tu
 def _words(data: Buffer, addresses: set[int]) -> set[int]:
     """Return the addresses that some word of the file has as its value."""
     width = 8 if data[4:5] == WIDE else 4
-    found: set[int] = set()
+    pointers: set[int] = set()
     for block in blocks(data):
         words = array("Q" if width == 8 else "I", block[: len(block) // width * width])
         if (data[5:6] == LITTLE) != (sys.byteorder == "little"):
             words.byteswap()
-        found |= addresses.intersection(words)
-    return found
+        pointers |= addresses.intersection(words)
+    return pointers
 
 
 def _named(data: Buffer, section: Section, *, absolute: bool) -> Iterator[tuple[int, bool]]:
     """Yield the addresses in instructions, and whether the instruction takes the address instead of reading there."""
     start, stop = section.offset, section.offset + section.size
     distance = struct.Struct("<i")
-    for found in DISTANCE.finditer(data, start, stop):
-        (step,) = distance.unpack(found[1])
-        yield section.address + found.end() - start + 4 + step, data[found.start() - 1] == TAKES
+    for match in DISTANCE.finditer(data, start, stop):
+        (step,) = distance.unpack(match[1])
+        yield section.address + match.end() - start + 4 + step, data[match.start() - 1] == TAKES
     if absolute:
-        for found in NUMBER.finditer(data, start, stop):
-            yield int.from_bytes(found[1], "little"), True
+        for match in NUMBER.finditer(data, start, stop):
+            yield int.from_bytes(match[1], "little"), True

@@ -68,21 +68,21 @@ def opened(source: Source) -> Iterator[Searched]:
 def examine(data: Searched, source: Source, target: str, state: os.stat_result, names: Sequence[str]) -> Reading:
     """Return `data` of a live file, which are those of `source`, as the content of `target`, a path of the root."""
     plain = Content(target, safe_mode(state), state.st_mtime_ns, source, len(data), sha256_of(data))
-    named = {name: found for name in names if (found := find_prefix(data, name)) is not None}
+    named = {name: mentions for name in names if (mentions := find_prefix(data, name)) is not None}
     if not named:
         return Reading(plain)
-    if len(named) > 1 and all(found.file_mode == "text" for found in named.values()):
+    if len(named) > 1 and all(mentions.file_mode == "text" for mentions in named.values()):
         spelled = Patched(source, tuple(respelled(data, named, names[0])))  # a file has one placeholder
         with spelled.searched() as patched:
             return examine(patched, spelled, target, state, names[:1])
-    name, found = max(named.items(), key=lambda each: each[1].places - each[1].fixed)
-    fixed = found.fixed + sum(other.places for other in named.values() if other is not found)
+    name, mentions = max(named.items(), key=lambda each: each[1].places - each[1].fixed)
+    fixed = mentions.fixed + sum(other.places for other in named.values() if other is not mentions)
     script = _console_script(data[:], plain, name) if _is_command(plain) else None
     if script is not None:
         return Reading(script)
-    if not found.edits:
+    if not mentions.edits:
         return Reading(plain, fixed)
-    return Reading(replace(plain, relocation=relocation_of(name, found.file_mode, found.edits)), fixed)
+    return Reading(replace(plain, relocation=relocation_of(name, mentions.file_mode, mentions.edits)), fixed)
 
 
 def with_data(path: Path, data: bytes, target: str, names: Sequence[str]) -> Content:
@@ -101,11 +101,11 @@ def safe_mode(state: os.stat_result) -> int:
 
 def _console_script(data: bytes, plain: Content, prefix: str) -> Content | None:
     """Return a console script of the prefix's Python without its first lines, which hosts write; None for others."""
-    found = LAUNCH.match(data)
-    if found is None:
+    match = LAUNCH.match(data)
+    if match is None:
         return None
-    interpreter = os.fsdecode(found["short"] or found["long"])
-    rest = data[found.end() :]
+    interpreter = os.fsdecode(match["short"] or match["long"])
+    rest = data[match.end() :]
     python = interpreter.removeprefix(prefix + "/")
     if python == interpreter or not PYTHON.match(python) or find_prefix(rest, prefix) is not None:
         return None

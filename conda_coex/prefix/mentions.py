@@ -75,13 +75,13 @@ def offsets(edits: Edits) -> list[int]:
 
 def respelled(data: Searched, names: Iterable[str], name: str) -> Iterator[Span]:
     """Yield the changes to a text that put `name` in place of all `names` of the prefix."""
-    found = [
+    places = [
         (start, -len(other.encode(encoding)), other, encoding)
         for other in names
         for start, encoding in _places(data, other).items()
     ]
     end = 0
-    for start, size, other, encoding in sorted(found):  # of names that begin at one place, the longest first
+    for start, size, other, encoding in sorted(places):  # of names that begin at one place, the longest first
         if start >= end:
             end = start - size
             if other != name:
@@ -141,8 +141,8 @@ def is_path(data: Searched, start: int, end: int, encoding: str) -> bool:
     before = near[len(near) % width :].decode(encoding, "replace")
     if ESCAPE.fullmatch(before[-2:]):
         return True
-    found = BEFORE.match(before[::-1])
-    word = before[len(before) - found.end() :] if found else ""
+    match = BEFORE.match(before[::-1])
+    word = before[len(before) - match.end() :] if match else ""
     return not word or word.startswith("-") or before.removesuffix(word).endswith("//")
 
 
@@ -203,10 +203,10 @@ class Strings:
 def _end(data: Searched, start: int, encoding: str) -> int:
     """Return the place of the next NUL that is a character of a string; a place out of reach if there is none."""
     zeros = "\0".encode(encoding)
-    found = data.find(zeros, start)
-    while found >= 0 and (found - start) % len(zeros):
-        found = data.find(zeros, found + 1)
-    return found if found >= 0 else len(data) + LONGEST
+    place = data.find(zeros, start)
+    while place >= 0 and (place - start) % len(zeros):
+        place = data.find(zeros, place + 1)
+    return place if place >= 0 else len(data) + LONGEST
 
 
 def _numbers(data: Searched, start: int, sizes: Sequence[int]) -> set[int]:

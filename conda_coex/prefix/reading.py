@@ -100,10 +100,10 @@ def read_prefix(
     tree.files, tree.links = files, links
     own = (target for target, row in rows.items() if row.get("path_type") != "pyc_file")
     of_packages = {target for target in own if target.endswith(".pyc")}
-    found = collect_unmanaged(prefix, (), names, tree, of_packages)
-    found.privileged = list(builder_paths.privileged(prefix, files))
-    found.cached = [path for path in cached if path in files]
-    return found
+    unmanaged = collect_unmanaged(prefix, (), names, tree, of_packages)
+    unmanaged.privileged = list(builder_paths.privileged(prefix, files))
+    unmanaged.cached = [path for path in cached if path in files]
+    return unmanaged
 
 
 def plan_packages(

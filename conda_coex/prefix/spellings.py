@@ -42,7 +42,7 @@ def find_aliases(prefix: Path, records: Sequence[InstalledRecord]) -> Aliases:
 
     A path that does not exist is a former name if conda itself wrote it: the environment was moved.
     """
-    found = Aliases()
+    aliases = Aliases()
     known = {os.path.abspath(prefix), os.path.realpath(prefix)}  # noqa: PTH100  # links are kept
     written = [(name, False) for name in _of_history(prefix)]
     for path, row in islice(_of_conda(records), FILES):
@@ -58,14 +58,14 @@ def find_aliases(prefix: Path, records: Sequence[InstalledRecord]) -> Aliases:
             continue
         if _is_same(name, prefix):
             known.add(name)
-            found.names.append(name)
+            aliases.names.append(name)
         elif is_condas and not os.path.lexists(name):
             known.add(name)
-            found.former.append(name)
+            aliases.former.append(name)
     for path, line in commands.items():
         heads = [name for name in _heads(prefix, line) if name not in known and _is_environment(name)]
-        found.foreign.update((path, name) for name in heads[:1])
-    return found
+        aliases.foreign.update((path, name) for name in heads[:1])
+    return aliases
 
 
 def _of_history(prefix: Path) -> Iterator[str]:
@@ -91,12 +91,12 @@ def _of_conda(records: Iterable[InstalledRecord]) -> Iterator[tuple[str, PathRow
 def _of_many(prefix: Path, commands: dict[str, str], records: Iterable[InstalledRecord]) -> list[str]:
     """Return prefixes whose Python many commands of packages name: old records have no checksums to prove it."""
     managed = {path for record in records for path, _ in record.rows}
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for path, line in commands.items():
         match = re.match(r"#!(/\S+)/(bin/python[\d.]*)(\s|\Z)", line)
         if match and path in managed and os.path.lexists(prefix / match[2]):
-            found[match[1]] += 1
-    return [name for name, count in found.items() if count >= MANY]
+            counts[match[1]] += 1
+    return [name for name, count in counts.items() if count >= MANY]
 
 
 def _is_proved(name: str, path: Path, start: bytes, row: PathRow) -> bool:
@@ -119,7 +119,7 @@ def _start(path: Path) -> bytes:
 
 def _commands(prefix: Path) -> dict[str, str]:
     """Return the first two lines of each script among the commands, by path."""
-    found = {}
+    commands = {}
     try:
         entries = sorted(os.scandir(prefix / "bin"), key=lambda entry: entry.name)
     except OSError:
@@ -129,8 +129,8 @@ def _commands(prefix: Path) -> dict[str, str]:
             with Path(entry.path).open("rb") as stream:
                 text = os.fsdecode(stream.read(START))
             if text.startswith("#!"):
-                found[f"bin/{entry.name}"] = "\n".join(text.split("\n")[:2])
-    return found
+                commands[f"bin/{entry.name}"] = "\n".join(text.split("\n")[:2])
+    return commands
 
 
 def _heads(prefix: Path, text: str) -> Iterator[str]:

@@ -59,21 +59,21 @@ def collect_unmanaged(
     """
     tree = tree or walk(prefix)
     names = tuple(names) or names_of(prefix)
-    found = Unmanaged(left_out=list(tree.left_out))
+    unmanaged = Unmanaged(left_out=list(tree.left_out))
     files = [path for path in tree.files if path not in managed]
     compiled = {path for path in files if COMPILED.match(path) and path not in of_packages}
     to_read = [(prefix / path, f"prefix/{path}") for path in files if path not in compiled]
-    found.items += read_files(to_read, names, found)
-    by_path = {content.path: content for content in found.contents}
+    unmanaged.items += read_files(to_read, names, unmanaged)
+    by_path = {content.path: content for content in unmanaged.contents}
     sources = {f"prefix/{source_of(path)}" for path in compiled}
-    found.sources = [by_path[path] for path in sorted(sources & by_path.keys())]
-    found.items += [live_link(path, target, names) for path, target in tree.links.items() if path not in managed]
-    found.directories = {
+    unmanaged.sources = [by_path[path] for path in sorted(sources & by_path.keys())]
+    unmanaged.items += [live_link(path, target, names) for path, target in tree.links.items() if path not in managed]
+    unmanaged.directories = {
         f"prefix/{path}": directory_mode(state)
         for path, state in tree.directories.items()
         if posixpath.basename(path) != "__pycache__"
     }
-    return found
+    return unmanaged
 
 
 def names_of(prefix: Path, others: Sequence[str] = ()) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def names_of(prefix: Path, others: Sequence[str] = ()) -> tuple[str, ...]:
     given = os.path.abspath(prefix)  # noqa: PTH100  # links are kept
     plain = [given, os.path.realpath(given), *others]
     encoded = [quote(name, safe) for name in plain for safe in ("/", UNRESERVED)]
-    lower = [re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), name) for name in encoded]
+    lower = [re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), name) for name in encoded]
     escaped = [json.dumps(name)[1:-1] for name in plain]
     return tuple(dict.fromkeys([*plain, *encoded, *lower, *escaped]))
 
@@ -114,9 +114,9 @@ def directory_mode(state: os.stat_result) -> int:
 
 def source_of(compiled: str) -> str:
     """Return the source of a cached .pyc (PEP 3147)."""
-    found = COMPILED.match(compiled)
-    assert found is not None
-    return f"{found['directory']}{found['stem']}.py"
+    match = COMPILED.match(compiled)
+    assert match is not None
+    return f"{match['directory']}{match['stem']}.py"
 
 
 def live_link(path: str, target: str, names: Sequence[str]) -> Link:

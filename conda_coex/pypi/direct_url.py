@@ -26,8 +26,8 @@ DIRECT_URL = re.compile(r"prefix/lib/python[^/]+/site-packages/[^/]+\.dist-info/
 
 def editable_places(items: Iterable[Content | Link], names: Sequence[str]) -> list[str]:
     """Return the real directories of the projects outside the prefix that are installed as editable ones."""
-    found = (_read(item) for item in items if isinstance(item, Content))
-    paths = (each.local_path for each in found if each is not None and each.is_editable)
+    direct_urls = (_read(item) for item in items if isinstance(item, Content))
+    paths = (each.local_path for each in direct_urls if each is not None and each.is_editable)
     places = (os.path.realpath(path) for path in paths if path is not None)
     return [place for place in places if not _is_inside(place, names)]
 
@@ -56,19 +56,19 @@ def without_builder_paths(
 
 def _without_builder(item: Content, names: Sequence[str], moved: Callable[[str], str | None]) -> Content | None:
     """Return the file that a host can have, or None if it has to go."""
-    found = _read(item)
-    if found is None:
+    direct_url = _read(item)
+    if direct_url is None:
         return item
-    path = found.local_path
+    path = direct_url.local_path
     if path is None:
-        url = without_credentials(found.url)
-        return item if url == found.url else _with_url(item, found, url, names)
+        url = without_credentials(direct_url.url)
+        return item if url == direct_url.url else _with_url(item, direct_url, url, names)
     if _is_inside(path, names):
         return item
-    target = moved(path) if found.is_editable else None
+    target = moved(path) if direct_url.is_editable else None
     if target is None:
         return None
-    return _with_url(item, found, f"file://{names[0]}{quote(target.removeprefix(names[0]))}", names)
+    return _with_url(item, direct_url, f"file://{names[0]}{quote(target.removeprefix(names[0]))}", names)
 
 
 def _with_url(item: Content, found: DirectUrl, url: str, names: Sequence[str]) -> Content:

@@ -36,7 +36,7 @@ class DirectUrl:
 def parse_direct_url(data: bytes | str | None) -> DirectUrl | None:
     """Return the content of a file, or None if it is not JSON, or has no URL."""
     try:
-        found = DirectUrl(as_table(json.loads(data or b"")))
+        direct_url = DirectUrl(as_table(json.loads(data or b"")))
     except ValueError:
         return None
-    return found if found.url else None
+    return direct_url if direct_url.url else None

@@ -80,8 +80,8 @@ def bring(found: Unmanaged, names: tuple[str, ...], selection: Selection, output
         _take(Path(place), brought, found, selection, output)
     changed = {pointer.item.path: _rewritten(pointer.item, brought) for pointer in leading}
     found.items = [changed.get(item.path, item) for item in found.items]
-    now = {item.path: item for item in found.contents}
-    found.sources = [now[source.path] for source in found.sources if source.path in now]
+    by_path = {item.path: item for item in found.contents}
+    found.sources = [by_path[source.path] for source in found.sources if source.path in by_path]
     return brought
 
 
@@ -100,11 +100,11 @@ def _checked(place: str, pointer: pointers.Pointer) -> str:
 
 
 def _outermost(places: Iterable[str]) -> list[str]:
-    kept: list[str] = []
+    outermost: list[str] = []
     for place in sorted(places):
-        if not pointers.is_inside(place, kept):
-            kept.append(place)
-    return kept
+        if not pointers.is_inside(place, outermost):
+            outermost.append(place)
+    return outermost
 
 
 def _homes(places: Iterable[str], projects: Iterable[str], found: Unmanaged) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _homes(places: Iterable[str], projects: Iterable[str], found: Unmanaged) -> 
         homes.add(min(around, key=len) if around else alone)
     below = f"prefix/{HOME}/"
     taken = {item.path[len(below) :].partition("/")[0] for item in found.items if item.path.startswith(below)}
-    named: dict[str, str] = {}
+    names: dict[str, str] = {}
     for home in _outermost(homes):
         stem = re.sub(r"[^\w.-]", "_", Path(home).name, flags=re.ASCII)
         count, name = 1, stem
@@ -127,8 +127,8 @@ def _homes(places: Iterable[str], projects: Iterable[str], found: Unmanaged) -> 
             count += 1
             name = f"{stem}-{count}"
         taken.add(name)
-        named[home] = name
-    return named
+        names[home] = name
+    return names
 
 
 def _take(place: Path, brought: Brought, found: Unmanaged, selection: Selection, output: Path) -> None:
@@ -136,22 +136,22 @@ def _take(place: Path, brought: Brought, found: Unmanaged, selection: Selection,
     target = brought.target(os.fspath(place))
     assert target is not None
     if not place.is_dir():
-        wanted = [(place, f"prefix/{target}")] if selection.takes(target, 0) else []
-        _add(place, read_files(wanted, brought.names, found), brought, found, selection)
+        files = [(place, f"prefix/{target}")] if selection.takes(target, 0) else []
+        _add(place, read_files(files, brought.names, found), brought, found, selection)
         return
     tree = walk(place, _chooser(place, target, brought, selection, output))
-    files = [path for path, state in tree.files.items() if selection.takes(f"{target}/{path}", state.st_size)]
-    wanted = [(place / path, f"prefix/{target}/{path}") for path in files]
+    paths = [path for path, state in tree.files.items() if selection.takes(f"{target}/{path}", state.st_size)]
+    files = [(place / path, f"prefix/{target}/{path}") for path in paths]
     links: list[Content | Link] = []
     for path, to in tree.links.items():
         if selection.leaves_out(f"{target}/{path}") is not None:
             continue
         link = _link(place / path, to, f"{target}/{path}", place, brought)
         if link is None:
-            wanted.append((place / path, f"prefix/{target}/{path}"))
+            files.append((place / path, f"prefix/{target}/{path}"))
         else:
             links.append(link)
-    added = [*links, *read_files(wanted, brought.names, found)]
+    added = [*links, *read_files(files, brought.names, found)]
     _add(place, added, brought, found, selection)
     gone = emptied_directories(tree, {path.removeprefix(f"prefix/{target}/") for path in (item.path for item in added)})
     found.directories.update(
@@ -166,10 +166,10 @@ def _add(
     place: Path, added: Sequence[Content | Link], brought: Brought, found: Unmanaged, selection: Selection
 ) -> None:
     found.items += added
-    contents = [item for item in added if isinstance(item, Content)]
+    files = [item for item in added if isinstance(item, Content)]
     if selection.leaves_out("x.pyc") is None:  # they are compiled, as pip does when it installs
-        found.sources += [item for item in contents if item.path.endswith(".py")]
-    size = sum(item.size for item in contents)
+        found.sources += [item for item in files if item.path.endswith(".py")]
+    size = sum(item.size for item in files)
     brought.notes.append(f"brought along: {place}, {len(added)} file{'s' * (len(added) != 1)}, {human(size)}")
 
 
@@ -183,7 +183,7 @@ def _chooser(place: Path, target: str, brought: Brought, selection: Selection, o
             projects[directory] = any((directory / name).is_file() for name in SETTINGS)
         return projects[directory]
 
-    def wanted(path: str) -> bool:
+    def is_source(path: str) -> bool:
         full, name = place / path, path.rpartition("/")[2]
         if pointers.is_inside(str(full), brought.names) or str(full) == own:
             return False
@@ -200,7 +200,7 @@ def _chooser(place: Path, target: str, brought: Brought, selection: Selection, o
             return True
         return not name.startswith(".") and (name not in BUILT or os.access(full / "__init__.py", os.F_OK))
 
-    return wanted
+    return is_source
 
 
 def _link(path: Path, to: str, target: str, place: Path, brought: Brought) -> Link | None:

@@ -47,14 +47,14 @@ def outside(items: Iterable[Content | Link], names: Sequence[str]) -> list[Point
     """
     items = list(items)
     modules = _imported(items)
-    found = []
+    pointers = []
     for item in items:
         for path, certain in _given(item, modules):
             place = os.path.normpath(live(item, names).parent / path)
             is_outside = place != "/" and not is_inside(place, names) and stands_for(place)
             if is_outside and (certain or _has_modules(Path(place))):
-                found.append(Pointer(item, place, modules.get(item.path) or item.path.rpartition("/")[2]))
-    return found
+                pointers.append(Pointer(item, place, modules.get(item.path) or item.path.rpartition("/")[2]))
+    return pointers
 
 
 def live(item: Content | Link, names: Sequence[str]) -> Path:
@@ -64,15 +64,15 @@ def live(item: Content | Link, names: Sequence[str]) -> Path:
 
 def _imported(items: Iterable[Content | Link]) -> dict[str, str]:
     """Return the paths of the modules that .pth files of the prefix import, or .start files (PEP 829), and which."""
-    found: dict[str, str] = {}
+    modules: dict[str, str] = {}
     for item in items:
         name = _name_in_site(item)
         if name and name.endswith((".pth", ".start")) and isinstance(item, Content):
             text = _text(item)
             codes = [line.code or "" for line in parse(text)] if name.endswith(".pth") else [text]
             directory = item.path[: -len(name)]
-            found |= {f"{directory}{module}.py": name for code in codes for module in re.findall(r"\w+", code)}
-    return found
+            modules |= {f"{directory}{module}.py": name for code in codes for module in re.findall(r"\w+", code)}
+    return modules
 
 
 def _given(item: Content | Link, modules: Container[str]) -> Iterator[tuple[str, bool]]:
@@ -96,8 +96,8 @@ def _given(item: Content | Link, modules: Container[str]) -> Iterator[tuple[str,
 
 
 def _name_in_site(item: Content | Link) -> str | None:
-    found = SITE.match(item.path)
-    return found["name"] if found else None
+    match = SITE.match(item.path)
+    return match["name"] if match else None
 
 
 def is_script(item: Content) -> bool:
@@ -176,10 +176,10 @@ def stands_for(place: str) -> list[Path]:
 
 def refuse(items: Iterable[Content | Link], names: Sequence[str], *, brought: bool) -> None:
     """Raise InputError if a file or link leads outside: its target would be missing on every host."""
-    found = dict.fromkeys((pointer.name, pointer.place) for pointer in outside(items, names))
-    if not found:
+    pairs = dict.fromkeys((pointer.name, pointer.place) for pointer in outside(items, names))
+    if not pairs:
         return
-    listed = ", ".join(f"{name} -> {place}" for name, place in found)
+    listed = ", ".join(f"{name} -> {place}" for name, place in pairs)
     if brought:
         what = f"the sources that the environment imports cannot be brought along, because of their names ({listed})"
         remedy = "install it with `pip install PATH`, or leave it out with --exclude NAME"
@@ -197,9 +197,9 @@ def refuse_rebuilding(items: Iterable[Content | Link]) -> None:
     items = list(items)
     modules = _imported(items)
     for item in items:
-        found = BUILDER.match(_name_in_site(item) or "") if item.path in modules else None
-        if found is not None and isinstance(item, Content) and (found["meson"] or _builds(_text(item))):
-            kind = "meson-python" if found["meson"] else "scikit-build-core"
+        match = BUILDER.match(_name_in_site(item) or "") if item.path in modules else None
+        if match is not None and isinstance(item, Content) and (match["meson"] or _builds(_text(item))):
+            kind = "meson-python" if match["meson"] else "scikit-build-core"
             what = f"an editable install of {kind} is built again when it is imported ({modules[item.path]})"
             raise InputError(what, remedy="install it with `pip install PATH`, or leave it out with --exclude NAME")
 

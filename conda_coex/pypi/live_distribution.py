@@ -26,20 +26,20 @@ METADATA = re.compile(
 def distributions(items: Iterable[Content | Link]) -> list[Distribution]:
     """Return name, version and source of each, sorted by name; of a directory of the builder only its last name."""
     files = {item.path: item for item in items if isinstance(item, Content)}
-    found: dict[str, Distribution] = {}
+    by_name: dict[str, Distribution] = {}
     for path in sorted(files):
         match = METADATA.match(path)
         if match is None:
             continue
         row = describe(_data(files[path]), requested=f"{match[1]}/REQUESTED" in files)
         name = canonicalize_name(row["name"])
-        found.setdefault(name, {**row, **_origin(files.get(f"{match[1]}/direct_url.json"))})
-    return [found[name] for name in sorted(found)]
+        by_name.setdefault(name, {**row, **_origin(files.get(f"{match[1]}/direct_url.json"))})
+    return [by_name[name] for name in sorted(by_name)]
 
 
 def _origin(file: Content | None) -> Origin:
-    found = parse_direct_url(_data(file)) if file is not None else None
-    return origin(found) if found is not None else {}
+    direct_url = parse_direct_url(_data(file)) if file is not None else None
+    return origin(direct_url) if direct_url is not None else {}
 
 
 def _data(file: Content) -> bytes:

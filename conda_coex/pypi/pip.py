@@ -140,8 +140,8 @@ def pip_environ(date: int, offline: bool) -> dict[str, str]:
 def editable_sources(site_packages: Path) -> Iterator[str]:
     """Yield the directories that editable installs point at (PEP 610, and setuptools' older `.egg-link`)."""
     for path in sorted(site_packages.glob("*.dist-info/direct_url.json")):
-        found = parse_direct_url(path.read_bytes())
-        if found is not None and found.is_editable and found.local_path is not None:
-            yield found.local_path
+        direct_url = parse_direct_url(path.read_bytes())
+        if direct_url is not None and direct_url.is_editable and direct_url.local_path is not None:
+            yield direct_url.local_path
     for path in sorted(site_packages.glob("*.egg-link")):
         yield path.read_text("utf-8").splitlines()[0]

@@ -59,11 +59,11 @@ def find_pip(packages: Sequence[Package]) -> Program:
         return Program(by_name["pip"].version)
     if "python" not in by_name:
         raise InputError("pip packages are asked for, and the environment has no Python", remedy="add python and pip")
-    carried = [found for found in (CARRIED.fullmatch(path.path) for path in by_name["python"].paths) if found]
-    if not carried:
+    matches = [match for match in (CARRIED.fullmatch(path.path) for path in by_name["python"].paths) if match]
+    if not matches:
         what = "pip packages are asked for, and the environment has no pip"
         raise InputError(what, remedy="add `pip` to its packages")
-    return Program(carried[0]["version"], carried[0].group())
+    return Program(matches[0]["version"], matches[0].group())
 
 
 def install(prefix: Path, environment: Environment, python: Python, pip: Pip | TargetPip, date: int) -> Installed:
@@ -80,11 +80,11 @@ def install(prefix: Path, environment: Environment, python: Python, pip: Pip | T
         shutil.rmtree(prefix / "src", ignore_errors=True)  # pip clones editable packages of repositories there
     lock = list(_lock(site_packages, before, prefix, reported))
     _publish_urls(site_packages, before, prefix)
-    found = _collect(prefix, before, python, date, lock)
+    installed = _collect(prefix, before, python, date, lock)
     if isinstance(pip, TargetPip):
-        placed = {item.path for item in found.items}
-        found.removed |= {f"prefix/{path}" for path in pip.removed} - placed
-    return found
+        placed = {item.path for item in installed.items}
+        installed.removed |= {f"prefix/{path}" for path in pip.removed} - placed
+    return installed
 
 
 def _runs(sections: Sequence[PipSection]) -> Iterator[Sequence[PipSection]]:
@@ -102,8 +102,8 @@ def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[D
     name = stand_in(prefix)
     for path in after.files.keys() - unchanged:
         _rename(prefix / path, str(prefix), name)
-    found = collect_unmanaged(prefix, unchanged, [name])
-    items = [_dated(item, date) if isinstance(item, Content) else item for item in blank_hashes(found.items)]
+    unmanaged = collect_unmanaged(prefix, unchanged, [name])
+    items = [_dated(item, date) if isinstance(item, Content) else item for item in blank_hashes(unmanaged.items)]
     below = f"prefix/{python.site_packages}/"
     sources = [i for i in items if isinstance(i, Content) and i.path.startswith(below) and i.path.endswith(".py")]
     for item in sources:
@@ -111,7 +111,7 @@ def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[D
             os.utime(item.source.path, (date, date))  # which its .pyc repeats
     gone = (before.files.keys() | before.links.keys()) - after.files.keys() - after.links.keys()
     notes = [f"{path} names the environment's place on the builder in {n} place{'s' * (n != 1)} that cannot be changed"
-             for path, n in sorted(found.fixed.items())]  # fmt: skip
+             for path, n in sorted(unmanaged.fixed.items())]  # fmt: skip
     return Installed(items, sources, frozenset(f"prefix/{path}" for path in gone), lock, notes)
 
 
@@ -126,10 +126,10 @@ def _dated(content: Content, date: int) -> Content:
 
 def _rename(file: Path, old: str, new: str) -> None:
     """Replace the prefix in a file by the stand-in, which has the same length."""
-    data = found = file.read_bytes()
+    data = original = file.read_bytes()
     for encoding in ENCODINGS:
         data = data.replace(old.encode(encoding), new.encode(encoding))
-    if data is not found:
+    if data is not original:
         file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
         file.write_bytes(data)
 
@@ -162,17 +162,17 @@ def _publish_urls(site_packages: Path, before: Tree, prefix: Path) -> None:
     """
     for directory in _new_distributions(site_packages, before, prefix):
         path, record = directory / "direct_url.json", directory / "RECORD"
-        found = parse_direct_url(path.read_bytes()) if path.is_file() else None
-        if found is None:
+        direct_url = parse_direct_url(path.read_bytes()) if path.is_file() else None
+        if direct_url is None:
             continue
-        url, is_local = without_credentials(found.url), found.local_path is not None
-        if url == found.url and not is_local:
+        url, is_local = without_credentials(direct_url.url), direct_url.local_path is not None
+        if url == direct_url.url and not is_local:
             continue
         path.unlink()
         row = f"{directory.name}/direct_url.json,"
         lines = record.read_text("utf-8").splitlines(keepends=True)
         lines = [line for line in lines if not line.startswith(row)]
         if not is_local:
-            path.write_text(json.dumps({**found.fields, "url": url}), "utf-8")
+            path.write_text(json.dumps({**direct_url.fields, "url": url}), "utf-8")
             lines.append(f"{row},\n")
         record.write_text("".join(lines), "utf-8")

@@ -32,12 +32,12 @@ def gather(sections: Iterable[PipSection]) -> list[str]:
     directories of an included file are relative to that file, as for pip. Raises InputError for a file that cannot
     be read, or that includes itself.
     """
-    found: list[str] = []
+    lines: list[str] = []
     for section in sections:
         home = Path(section.directory)
         for text in section.lines:
-            found += _text(text, _Place(home, home, section.file))
-    return found
+            lines += _text(text, _Place(home, home, section.file))
+    return lines
 
 
 @dataclass(frozen=True)
@@ -137,4 +137,4 @@ def _package(line: str, home: Path) -> str:
 
 def _expanded(value: str) -> str:
     """Return text with the variables that pip puts in: those that are not set stay as they are."""
-    return VARIABLE.sub(lambda found: os.environ.get(found[1]) or found[0], value)
+    return VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], value)

@@ -122,8 +122,8 @@ class TargetPip:
         resolve = ["--no-deps"] if any(section.pinned for section in sections) else ["--upgrade"]
         listed = self._write("requirements.txt", lines)
         self._run(["install", *QUIET, "--dry-run", "--report", str(report), *resolve, "-r", str(listed)], directory)
-        found = as_table(json.loads(report.read_text("utf-8"))).get("install")
-        items = [Chosen(as_table(item)) for item in found] if isinstance(found, list) else []
+        entries = as_table(json.loads(report.read_text("utf-8"))).get("install")
+        items = [Chosen(as_table(item)) for item in entries] if isinstance(entries, list) else []
         for item in items:
             item.check_wheel(self.target)
         wheels = self._download(lines, items, directory) if items else {}
