@@ -30,8 +30,8 @@ class CarriedPython:
 
 def python_of(archive: Archive) -> CarriedPython | None:
     """Return the Python that an archive carries, None if it carries none."""
-    described = archive.manifest.python
-    if described is None:
+    fields = archive.manifest.python
+    if fields is None:
         return None
-    packages = described.get("packages") or ()
-    return CarriedPython(archive.members[PYTHON], described["version"], described["size"], packages)
+    packages = fields.get("packages") or ()
+    return CarriedPython(archive.members[PYTHON], fields["version"], fields["size"], packages)

@@ -99,9 +99,9 @@ class EntryWriter:
         if self.file is None:
             return
         fields = {"owner": self.owner, "level": self.level, "frames": frames, "places": places}
-        described = json.dumps(fields, separators=(",", ":")).encode()
+        description = json.dumps(fields, separators=(",", ":")).encode()
         try:
-            self.file.stream.write(described + END.pack(len(described), zlib.crc32(described), MARK))
+            self.file.stream.write(description + END.pack(len(description), zlib.crc32(description), MARK))
             self.file.commit(0o644, durable=False)  # readers compare checksums
         except OSError:
             self.abandon()
@@ -175,16 +175,16 @@ def _describe(stream: IO[bytes]) -> Description:
     text = stream.read(length)
     if mark != MARK or zlib.crc32(text) != checksum:
         raise ValueError("an entry that is not whole")
-    described: Description = json.loads(text)
-    if sum(row[0] for row in described["frames"]) + length + END.size != size:
+    description: Description = json.loads(text)
+    if sum(row[0] for row in description["frames"]) + length + END.size != size:
         raise ValueError("an entry of another size")
-    return described
+    return description
 
 
 def entries(directory: Path) -> list[Path]:
     """Return the files of the cache, largest first."""
-    found = [path for path in directory.glob("*.frames") if path.name[0] != "."] if directory.is_dir() else []
-    return sorted(found, key=lambda path: (-size_of(path), path.name))
+    paths = [path for path in directory.glob("*.frames") if path.name[0] != "."] if directory.is_dir() else []
+    return sorted(paths, key=lambda path: (-size_of(path), path.name))
 
 
 def size_of(path: Path) -> int:

@@ -84,17 +84,17 @@ def frame_size(level: int) -> int:
 def cut(contents: Iterable[Content], limit: int) -> Iterator[list[Piece]]:
     """Yield the pieces of each frame: up to `limit` bytes of whole files, or a part of one that is larger."""
     pieces: list[Piece] = []
-    filled = 0
+    size = 0
     for content in contents:
         if content.size > limit:
             for start in range(0, content.size, limit):
                 yield [Piece(content, start, min(limit, content.size - start))]
             continue
-        if pieces and (filled + content.size > limit or pieces[0].content.is_relocated != content.is_relocated):
+        if pieces and (size + content.size > limit or pieces[0].content.is_relocated != content.is_relocated):
             yield pieces
-            pieces, filled = [], 0
+            pieces, size = [], 0
         pieces.append(Piece(content, 0, content.size))
-        filled += content.size
+        size += content.size
     if pieces:
         yield pieces
 
@@ -133,10 +133,10 @@ def effort(data: bytes, level: int) -> int:
 
 def _compressor(level: int) -> zstandard.ZstdCompressor:
     """Return this thread's compressor of a level: its tables, some 40 MiB, are made once and not for each frame."""
-    made: dict[int, zstandard.ZstdCompressor] = _thread.__dict__.setdefault("compressors", {})
-    if level not in made:
-        made[level] = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
-    return made[level]
+    compressors: dict[int, zstandard.ZstdCompressor] = _thread.__dict__.setdefault("compressors", {})
+    if level not in compressors:
+        compressors[level] = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
+    return compressors[level]
 
 
 def _read(piece: Piece) -> bytes:

@@ -61,8 +61,8 @@ def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
             is_placed = kind_of(row.relocation) == TEXT
             place = parse(row.relocation, old.index.placeholders).placeholder if is_placed else None
             source = InMemory(data[row.offset :][: row.size])
-            moved = relocation_of(place, "text") if place else None
-            layout.entries[path] = replace(entry, source=source, relocation=moved)
+            relocation = relocation_of(place, "text") if place else None
+            layout.entries[path] = replace(entry, source=source, relocation=relocation)
 
 
 def _decoded(old: Archive, number: int) -> bytes:
@@ -84,25 +84,25 @@ def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -
     """
     payload.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
     rows = list(old.index.files)
-    staying = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
-    wanted = {*old.index.package_frames, *(number for n in staying for number in old.index.frames_of(n))}
-    wanted.update(number for n in staying for number in _sources(old, rows[n].relocation))
-    numbers = sorted(wanted)
+    row_numbers = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
+    frame_numbers = {*old.index.package_frames, *(number for n in row_numbers for number in old.index.frames_of(n))}
+    frame_numbers.update(number for n in row_numbers for number in _sources(old, rows[n].relocation))
+    numbers = sorted(frame_numbers)
     for number in numbers:
         frame = old.index.frames[number]._replace(offset=payload.size)
         payload.append(KEPT, old.frame(number), frame)
         payload.frame_checks.append((len(payload.frames) - 1, partial(checked_frame, old, number)))
     frames = {number: new for new, number in enumerate(numbers)}
     payload.package_frames += [frames[number] for number in old.index.package_frames if number in frames]
-    moved = {n: new for new, n in enumerate(staying)}
-    for n in staying:
+    new_rows = {n: new for new, n in enumerate(row_numbers)}
+    for n in row_numbers:
         row = rows[n]
         entry = layout.entries[os.fsdecode(row.path)]
         assert isinstance(entry, Content)
         relocation = row.relocation
         if kind_of(relocation) == HASHES:
             slots = parse_slots(relocation)
-            relocation = write_slots((_renumbered(source, moved, frames), offset) for source, offset in slots)
+            relocation = write_slots((_renumbered(source, new_rows, frames), offset) for source, offset in slots)
         payload.rows.append(row._replace(frame=frames.get(row.frame, 0), mode=entry.mode, relocation=relocation))
 
 

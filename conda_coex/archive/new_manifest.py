@@ -106,12 +106,12 @@ def _measured(platform: str, payload: Payload, index: IndexDraft) -> dict[str, o
 
 
 def _packages(plans: Sequence[PackagePlan], layout: Layout, payload: Payload) -> list[dict[str, object]]:
-    sizes = {group.owner: group.files for group in layout.groups()}
+    by_owner = {group.owner: group.files for group in layout.groups()}
     packages = []
     for plan in plans:
-        contents = sizes.get(plan.package.dist, ())
-        unpacked = sum(content.size for content in contents)
-        packages.append(_package(plan.package, payload.compressed.get(plan.package.dist, 0), unpacked, len(contents)))
+        files = by_owner.get(plan.package.dist, ())
+        unpacked = sum(content.size for content in files)
+        packages.append(_package(plan.package, payload.compressed.get(plan.package.dist, 0), unpacked, len(files)))
     return packages
 
 
@@ -128,8 +128,8 @@ def _identity(package: Package) -> dict[str, object]:
 
 def described(package: Package) -> dict[str, object]:
     """Return the fields of a package's record that an archive keeps."""
-    kept = ("name", "version", "build", "build_number", "channel", "subdir", "url", "md5", "sha256", "size", "license")
-    return {key: package.record[key] for key in kept if package.record.get(key) is not None}
+    keys = ("name", "version", "build", "build_number", "channel", "subdir", "url", "md5", "sha256", "size", "license")
+    return {key: package.record[key] for key in keys if package.record.get(key) is not None}
 
 
 def _package(package: Package, compressed: int, unpacked: int, files: int) -> dict[str, object]:
@@ -143,12 +143,12 @@ def _has_post_link(plan: PackagePlan) -> bool:
 
 def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
     """Return the virtual packages that packages depend on, with every constraint."""
-    found: dict[str, set[str]] = {}
+    constraints: dict[str, set[str]] = {}
     for package in packages:
         for depend in package.depends:
-            if parts := re.match(r"(__[\w-]+)\s*(.*)", depend):  # `__glibc >=2.17`, `__glibc>=2.17`
-                found.setdefault(parts[1], set()).add(parts[2].strip())
-    return {name: sorted(constraints) for name, constraints in sorted(found.items())}
+            if match := re.match(r"(__[\w-]+)\s*(.*)", depend):  # `__glibc >=2.17`, `__glibc>=2.17`
+                constraints.setdefault(match[1], set()).add(match[2].strip())
+    return {name: sorted(texts) for name, texts in sorted(constraints.items())}
 
 
 def _prefix_limit(index: IndexDraft) -> int | None:

@@ -25,20 +25,20 @@ def make_sbom(manifest: Manifest) -> bytes:
     from cyclonedx.output.json import JsonV1Dot6
 
     fields = {name: value for name, value in manifest.fields.items() if name not in ("digest", "prelude")}
-    content = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-    whole = Component(name=manifest.name, type=ComponentType.APPLICATION, bom_ref="archive")
+    sha256 = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    archive = Component(name=manifest.name, type=ComponentType.APPLICATION, bom_ref="archive")
     tool = Component(name="conda-coex", version=__version__, type=ComponentType.APPLICATION, bom_ref="conda-coex")
-    made = dt.datetime.fromtimestamp(manifest.date, dt.timezone.utc)
+    timestamp = dt.datetime.fromtimestamp(manifest.date, dt.timezone.utc)
     bom = Bom(
-        serial_number=uuid.uuid5(uuid.NAMESPACE_OID, content),
-        metadata=BomMetaData(component=whole, timestamp=made),
+        serial_number=uuid.uuid5(uuid.NAMESPACE_OID, sha256),
+        metadata=BomMetaData(component=archive, timestamp=timestamp),
     )
     bom.metadata.tools.components.add(tool)
     carried = manifest.python.get("packages") if manifest.python else None
     components = [*map(_component, carried or ()), *map(_component, manifest.packages), *map(_wheel, manifest.pip)]
     for component in {str(each.bom_ref.value): each for each in components}.values():
         bom.components.add(component)
-    bom.register_dependency(whole, sorted(bom.components, key=lambda each: str(each.bom_ref.value)))
+    bom.register_dependency(archive, sorted(bom.components, key=lambda each: str(each.bom_ref.value)))
     return JsonV1Dot6(bom).output_as_string().encode() + b"\n"
 
 
@@ -49,8 +49,8 @@ def _component(package: Package) -> Component:
     from cyclonedx.model.license import DisjunctiveLicense
     from packageurl import PackageURL
 
-    named = {"build": package["build"], "channel": package.get("channel"), "subdir": package.get("subdir")}
-    qualifiers = {name: value for name, value in named.items() if value}
+    fields = {"build": package["build"], "channel": package.get("channel"), "subdir": package.get("subdir")}
+    qualifiers = {name: value for name, value in fields.items() if value}
     hashes = list(_hashes(package.get("md5"), package.get("sha256")))
     url, license_name = package.get("url"), package.get("license")
     purl = PackageURL("conda", name=package["name"], version=package["version"], qualifiers=qualifiers)
@@ -90,6 +90,6 @@ def _wheel(package: PipPackage) -> Component:
 def _hashes(md5: str | None, sha256: str | None) -> Iterator[HashType]:
     from cyclonedx.model import HashAlgorithm, HashType
 
-    for algorithm, content in ((HashAlgorithm.MD5, md5), (HashAlgorithm.SHA_256, sha256)):
-        if content:
-            yield HashType(alg=algorithm, content=content)
+    for algorithm, value in ((HashAlgorithm.MD5, md5), (HashAlgorithm.SHA_256, sha256)):
+        if value:
+            yield HashType(alg=algorithm, content=value)

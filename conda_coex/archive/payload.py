@@ -61,8 +61,8 @@ class Payload:
         entry = group.entry or self.cache.open(group.identity)
         if entry is not None and {c.name_in_group for c in group.files if c.size} <= entry.places.keys():
             changed = [c for c in group.files if c.size and entry.places[c.name_in_group].mtime_ns != c.mtime_ns]
-            checked = [pool.submit(check_source, content) for content in changed if content.source is not None]
-            steps.append(lambda: self._take_entry(group, entry, checked))
+            checks = [pool.submit(check_source, content) for content in changed if content.source is not None]
+            steps.append(lambda: self._take_entry(group, entry, checks))
             while len(steps) > ahead:
                 steps.popleft()()
             return
@@ -118,8 +118,8 @@ class Payload:
         if group.of_package:
             self.package_frames += range(first, len(self.frames))
         nowhere = Place(-first, 0, 0, None, 0)
-        found = [(places[c.name_in_group] if c.size else nowhere, c) for c in group.files]
-        for place, content in sorted(found, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
+        pairs = [(places[c.name_in_group] if c.size else nowhere, c) for c in group.files]
+        for place, content in sorted(pairs, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
             relocation = self._relocation(content, place)
             if relocation != NOTHING:
                 self._sources[group.owner, content.name_in_group] = len(self.rows)
@@ -132,12 +132,12 @@ class Payload:
                 self._sources[group.owner, content.name_in_group] = (*where, self._relocation(content, place))
 
     def _relocation(self, content: Content, place: Place) -> bytes:
-        moved = content.relocation
-        if moved is None or (place.edits is None and moved.kind not in (HASHES, SCRIPT)):
+        relocation = content.relocation
+        if relocation is None or (place.edits is None and relocation.kind not in (HASHES, SCRIPT)):
             return NOTHING
-        if moved.kind == HASHES:
-            return bytes(write_slots([(self._sources[owned], offset) for owned, offset in moved.slots]))
-        return bytes(write(moved._replace(edits=place.edits), self.placeholders))
+        if relocation.kind == HASHES:
+            return bytes(write_slots([(self._sources[owned], offset) for owned, offset in relocation.slots]))
+        return bytes(write(relocation._replace(edits=place.edits), self.placeholders))
 
 
 class Filling:
@@ -151,16 +151,16 @@ class Filling:
         self.contents = list(self._once(ordered(group.all_files)))
 
     def _once(self, contents: Iterable[Content]) -> Iterable[Content]:
-        seen: dict[tuple[object, ...], str] = {}
+        origins: dict[tuple[object, ...], str] = {}
         for content in contents:
             if not content.size:
                 continue
             if content.sha256 is not None:
                 key = (content.sha256, content.size, content.relocation)
-                if key in seen:
-                    self.twins.append((content, seen[key]))
+                if key in origins:
+                    self.twins.append((content, origins[key]))
                     continue
-                seen[key] = content.name_in_group
+                origins[key] = content.name_in_group
             yield content
 
     def take(self, packed: Packed) -> None:

@@ -30,16 +30,16 @@ def find_edits(data: Searched, placeholder: str, file_mode: str, accept: Accept 
     The mode "paths" is for a binary in which nothing after a path may move.
     """
     find = FINDERS[file_mode]
-    taken: list[tuple[int, int]] = []  # in order, and apart from each other
+    spans: list[tuple[int, int]] = []  # in order, and apart from each other
     edits = []
     for number, encoding in enumerate(ENCODINGS):
         searched = placeholder.encode(encoding)
         items = []
         for item, start, end in find(data, searched, encoding, accept):
-            before = bisect_left(taken, (end, 0)) - 1  # the last that begins before this one ends
-            if before < 0 or taken[before][1] <= start:
+            before = bisect_left(spans, (end, 0)) - 1  # the last that begins before this one ends
+            if before < 0 or spans[before][1] <= start:
                 items.append((item, start, end))
-        taken = sorted([*taken, *((start, end) for _, start, end in items)])
+        spans = sorted([*spans, *((start, end) for _, start, end in items)])
         if items:
             edits.append((number, tuple(item for item, _, _ in items)))
     return tuple(edits)

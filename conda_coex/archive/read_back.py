@@ -103,9 +103,9 @@ def mode_of(index: Index, path: bytes) -> int | None:
     parent, _, name = path.rpartition(b"/")
     if parent not in index.files.paths:
         return None
-    wanted = index.files.paths.index(parent), name
+    key = index.files.paths.index(parent), name
     rows = zip(index.files.directories, index.files.names, index.files.modes, strict=True)
-    return next((mode for directory, its, mode in rows if (directory, its) == wanted), None)
+    return next((mode for directory, file_name, mode in rows if (directory, file_name) == key), None)
 
 
 def check_decoder(written: Archive) -> None:

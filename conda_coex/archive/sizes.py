@@ -62,7 +62,7 @@ def measure(archive: Archive) -> list[Owned]:
     owners = Owners(Expected(archive, b"/", decode))
     names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
     frames = archive.index.frames
-    found: dict[str, list[Sized]] = {}
+    files: dict[str, list[Sized]] = {}
     for row in archive.index.files:
         packed, number, left, offset = 0.0, row.frame, row.size, row.offset
         while left > 0:
@@ -70,14 +70,14 @@ def measure(archive: Archive) -> list[Owned]:
             packed += frames[number].size * part / frames[number].content
             left, number, offset = left - part, number + 1, 0
         dist = owners.of_path(row.path)
-        found.setdefault(names.get(dist, dist), []).append(Sized(row.path, dist, row.size, packed))
-    whole = [_owned(name, files) for name, files in found.items()]
+        files.setdefault(names.get(dist, dist), []).append(Sized(row.path, dist, row.size, packed))
+    owned = [_owned(name, of_owner) for name, of_owner in files.items()]
     size = os.stat(archive.path).st_size  # noqa: PTH116 - the path is bytes
     if archive.manifest.python is not None:
-        whole.append(Owned(CARRIED, archive.manifest.python["size"], len(archive.members[PYTHON]), ()))
-    rest = size - sum(each.packed for each in whole)
-    whole.append(Owned(REST, 0, rest, ()))
-    return sorted(whole, key=lambda each: (-each.packed, each.name))
+        owned.append(Owned(CARRIED, archive.manifest.python["size"], len(archive.members[PYTHON]), ()))
+    rest = size - sum(each.packed for each in owned)
+    owned.append(Owned(REST, 0, rest, ()))
+    return sorted(owned, key=lambda each: (-each.packed, each.name))
 
 
 def _owned(name: str, files: list[Sized]) -> Owned:
@@ -91,9 +91,9 @@ def render(owned: Sequence[Owned]) -> Iterator[str]:
     for each in owned[:ROWS]:
         yield _line(visible(each.name), each.packed, owned[0].packed, each.unpacked)
     if owned[ROWS:]:
-        left = owned[ROWS:]
-        unpacked = sum(each.unpacked for each in left)
-        yield _line(f"{len(left)} others", sum(each.packed for each in left), owned[0].packed, unpacked)
+        others = owned[ROWS:]
+        unpacked = sum(each.unpacked for each in others)
+        yield _line(f"{len(others)} others", sum(each.packed for each in others), owned[0].packed, unpacked)
     yield ""
     files = sorted((file for each in owned for file in each.files), key=lambda file: (-file.packed, file.path))
     yield f"largest of {len(files)} files"

@@ -201,15 +201,15 @@ class Arguments:
             self._import_from("app")
             return True
         if match[2] or word.option in MODULE_OPTIONS or word.parts[0].rstrip("=") in MODULE_OPTIONS:
-            found = module_of(module, layout)
-            directory = directory_of(module, found) if found is not None else None
-            local = local_module(module) if found is None else None
+            file = module_of(module, layout)
+            directory = directory_of(module, file) if file is not None else None
+            local = local_module(module) if file is None else None
             if directory is not None:
                 self._import_from(directory)
             if local is not None and word.role != "code":
                 what = f"the entry point names its module {module}, and it is not in the app"
                 raise EntryPointNotFound(what, os.fsencode(local), "name it among the paths of the app")
-            return found is not None
+            return file is not None
         return False
 
     def _look_into(self, code: str) -> None:
@@ -217,10 +217,10 @@ class Arguments:
         words = re.split(r"[\s'\"|&;<>]+", code)
         parts = [part for word in words for part in re.split("[=()]", word)]
         paths = [word for word in parts if "." in word and not word.startswith("/")]
-        found = [word for word in paths if self.names.in_app(word) is not None]
+        of_app = [word for word in paths if self.names.in_app(word) is not None]
         of_image = [word for word in parts if word in IMAGES or self._of_image(word) is not None]
-        if found or of_image:
-            where = f"{found[0]} where the caller is" if found else f"{of_image[0]}, which is not here"
+        if of_app or of_image:
+            where = f"{of_app[0]} where the caller is" if of_app else f"{of_image[0]}, which is not here"
             self._note(f"code looks for {where}; in it, COEX_APP is the variable for the app's place")
         if family(self.program) != "shell":
             return

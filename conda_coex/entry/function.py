@@ -37,20 +37,20 @@ def module_of(word: str, layout: Layout, suffixes: str = SUFFIXES) -> str | None
     module = word.split(":")[0].replace(".", "/")
     places = "|".join([*PLACES, *(re.escape(directory) for directory in import_directories(layout))])
     pattern = re.compile(f"(?:{places}){re.escape(module)}{suffixes}")
-    found = list(filter(pattern.fullmatch, layout.entries))
-    if not found:
+    paths = list(filter(pattern.fullmatch, layout.entries))
+    if not paths:
         deep = re.compile(f"(app/(?:.+/)?){re.escape(module)}{suffixes}")
         matches = [match for match in map(deep.fullmatch, layout.entries) if match]
         directories = {match[1] for match in matches}
         chosen = "app/src/" if "app/src/" in directories else min(directories, default="")
-        found = [match[0] for match in matches if match[1] == chosen]
+        paths = [match[0] for match in matches if match[1] == chosen]
         if chosen != "app/src/" and len(directories) > 1:
-            shown = ", ".join(sorted(each.removeprefix("app/").rstrip("/") for each in directories))
+            names = ", ".join(sorted(each.removeprefix("app/").rstrip("/") for each in directories))
             raise EntryPointNotFound(
-                f"the module {module.replace('/', '.')} is in several directories of the app ({shown})",
+                f"the module {module.replace('/', '.')} is in several directories of the app ({names})",
                 remedy="give the one that is meant the place of the app itself, as in DIRECTORY=.",
             )
-    return min(found, key=_precedence, default=None)
+    return min(paths, key=_precedence, default=None)
 
 
 def directory_of(module: str, path: str) -> str | None:
@@ -62,15 +62,15 @@ def directory_of(module: str, path: str) -> str | None:
 def find_runnable(module: str, layout: Layout) -> str:
     """Return the path of the module that `python -m` runs; raises EntryPointNotFound if there is none."""
     package = module_of(module, layout)
-    found = module_of(module, layout, RUNNABLE)
+    path = module_of(module, layout, RUNNABLE)
     if package is not None and "/__init__." in package:
-        found = module_of(f"{module}.__main__", layout)
-    if found is None:
+        path = module_of(f"{module}.__main__", layout)
+    if path is None:
         what, remedy = "is neither in the environment nor in the app", "add its package, or name its directory"
         if package is not None:
             what, remedy = f"has no __main__.py beside {package.split('/', 1)[1]}", "write one, or name another module"
         raise EntryPointNotFound(f"the entry point runs the module {module}, which {what}", remedy=remedy)
-    return found
+    return path
 
 
 def _precedence(path: str) -> tuple[bool, bool, bool, str]:
@@ -81,15 +81,15 @@ def _precedence(path: str) -> tuple[bool, bool, bool, str]:
 
 def find_module(word: str, layout: Layout) -> str:
     """Return the path of the module; raises EntryPointNotFound if there is none, or no Python to run it."""
-    found = module_of(word, layout)
-    if found is None:
+    path = module_of(word, layout)
+    if path is None:
         raise EntryPointNotFound(
             f"the entry point {word!r} names a module that is neither in the environment nor in the app",
             remedy=_remedy(word),
         )
     if "prefix/bin/python" not in layout.entries:
         raise EntryPointNotFound(f"the environment has no Python to run {word!r}", remedy="add python")
-    return found
+    return path
 
 
 def _remedy(word: str) -> str:

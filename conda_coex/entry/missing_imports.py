@@ -23,14 +23,14 @@ def missing_modules(path: str, layout: Layout) -> list[str]:
     if not isinstance(entry, Content) or not isinstance(entry.source, OnDisk):
         return []
     beside, here = posixpath.dirname(path), entry.source.path.parent
-    found = []
+    paths = []
     for name in sorted(set(_imported(entry.source.read()))):
         own = here / name
         local = next((each for each in (own.with_name(f"{name}.py"), own / "__init__.py") if each.is_file()), None)
         in_app = any(f"{beside}/{name}{end}" in layout.entries for end in (".py", "/__init__.py"))
         if local is not None and not in_app and module_of(name, layout) is None:
-            found.append(str(own if local.parent == own else local))
-    return found
+            paths.append(str(own if local.parent == own else local))
+    return paths
 
 
 def _imported(source: bytes) -> Iterator[str]:

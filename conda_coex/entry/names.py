@@ -124,10 +124,10 @@ def similar(path: str) -> str | None:
     """Return the file here whose name is most like that of a missing one."""
     directory, name = os.path.split(path)
     try:
-        close = get_close_matches(name, [path.name for path in Path(directory or ".").iterdir()], 1)
+        matches = get_close_matches(name, [path.name for path in Path(directory or ".").iterdir()], 1)
     except OSError:
         return None
-    return os.path.join(directory, close[0]) if close else None  # noqa: PTH118
+    return os.path.join(directory, matches[0]) if matches else None  # noqa: PTH118
 
 
 def notes_on_variables(variables: Iterable[Variable], names: Names) -> Iterator[str]:

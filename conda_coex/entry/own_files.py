@@ -31,8 +31,8 @@ def own_files(program: str, arguments: Sequence[str], names: Names) -> Iterator[
         if names.in_prefix(value) is not None:
             continue
         if word.role == "module":
-            found = local_module(value) if is_module(value) and module_of(value, names.layout) is None else None
-            yield from [found] if found is not None else []
+            file = local_module(value) if is_module(value) and module_of(value, names.layout) is None else None
+            yield from [file] if file is not None else []
         elif (word.role == "script" and is_program(value)) or (
             word.role in ("word", "option") and is_source(value) and not word.is_output
         ):
@@ -42,9 +42,9 @@ def own_files(program: str, arguments: Sequence[str], names: Names) -> Iterator[
 def local_module(name: str) -> str | None:
     """Return the file or the directory here that a module is in."""
     path, top = name.replace(".", "/"), name.split(".")[0]
-    for found in (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py"):
-        if Path(found).is_file():
-            return top if "/" in found else found
+    for file in (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py"):
+        if Path(file).is_file():
+            return top if "/" in file else file
     return None
 
 

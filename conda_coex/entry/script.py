@@ -51,11 +51,11 @@ def run_app_file(path: str, layout: Layout) -> list[list[str]]:
     suffix = posixpath.splitext(path)[1]
     interpreter = INTERPRETERS.get(suffix)
     if start.startswith(PROGRAMS):
-        found = fault(start, layout)
-        if found is not None and found.fatal:
-            raise _refused(relative, found.what, found.remedy)
-        if found is not None:
-            layout.notes.append(f"the entry point {relative} {found.what}; {found.remedy}")
+        defect = fault(start, layout)
+        if defect is not None and defect.fatal:
+            raise _refused(relative, defect.what, defect.remedy)
+        if defect is not None:
+            layout.notes.append(f"the entry point {relative} {defect.what}; {defect.remedy}")
         layout.entries[path] = replace(entry, mode=0o755)
         return [["app", relative]]
     if interpreter is None:
@@ -69,15 +69,15 @@ def run_app_file(path: str, layout: Layout) -> list[list[str]]:
 
 def faulty_programs(layout: Layout, entry_files: Container[str]) -> Iterator[str]:
     """Yield a note on programs of the app, beside the entry points, that another host cannot run as they are."""
-    found = []
+    faults = []
     for path, entry in sorted(layout.entries.items()):
         if path.startswith("app/") and isinstance(entry, Content) and entry.mode & 0o100 and path not in entry_files:
             start = beginning(entry)
-            why = fault(start, layout) if start.startswith(PROGRAMS) else None
-            found += [f"{path.removeprefix('app/')} {why.what}; {why.remedy}"] if why is not None else []
-    if found:
-        more = f" (and {len(found) - 1} more such files)" if len(found) > 1 else ""
-        yield f"the app's {found[0]}{more}"
+            defect = fault(start, layout) if start.startswith(PROGRAMS) else None
+            faults += [f"{path.removeprefix('app/')} {defect.what}; {defect.remedy}"] if defect is not None else []
+    if faults:
+        more = f" (and {len(faults) - 1} more such files)" if len(faults) > 1 else ""
+        yield f"the app's {faults[0]}{more}"
 
 
 def beginning(entry: Content) -> bytes:
@@ -223,5 +223,5 @@ def _similar(name: str, layout: Layout) -> str:
 
 def nearest_command(name: str, layout: Layout) -> str | None:
     """Return a question with the environment's command that is most like a mistyped one."""
-    close = get_close_matches(name, _commands(layout), 1)
-    return f"did you mean {close[0]}?" if close else None
+    matches = get_close_matches(name, _commands(layout), 1)
+    return f"did you mean {matches[0]}?" if matches else None

@@ -76,13 +76,13 @@ def words_of(program: str, arguments: Sequence[str]) -> list[Word]:
     """Return the words after the program, with their roles; `-um mod` becomes `-u` and a module."""
     kind = family(program)
     rest = list(arguments)
-    found = list(_of_interpreter(kind, rest)) if kind else []
+    words = list(_of_interpreter(kind, rest)) if kind else []
     option = ""
     for word in rest:
         is_option = word.startswith("-") and len(word) > 1
-        found.append(Word("option" if is_option else "word", word, option))
+        words.append(Word("option" if is_option else "word", word, option))
         option = word if is_option and "=" not in word else ""
-    return found
+    return words
 
 
 def _of_interpreter(kind: str, rest: list[str]) -> Iterator[Word]:

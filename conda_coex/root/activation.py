@@ -26,11 +26,11 @@ def portable_scripts(layout: Layout) -> dict[str, int]:
 
     A script with the prefix in it is not among them: the path of a host may have any characters.
     """
-    found = {}
+    sizes = {}
     for item in _files_in(layout, SCRIPTS):
         if item.path.endswith(".sh") and item.placeholder is None and item.edits is None and is_portable(_read(item)):
-            found[posixpath.basename(item.path)] = item.size
-    return found
+            sizes[posixpath.basename(item.path)] = item.size
+    return sizes
 
 
 def check_variables(layout: Layout) -> None:

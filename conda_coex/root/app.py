@@ -50,8 +50,8 @@ class App:
         files: dict[str, Content | Link] = {}
         first: dict[str, Path] = {}  # file here, by path in the root
         directories: set[str] = set()
-        found = [each for source in (*self.sources, *own) for each in self._walk(source)]
-        for path, item, is_source, is_directory in found:
+        entries = [entry for source in (*self.sources, *own) for entry in self._walk(source)]
+        for path, item, is_source, is_directory in entries:
             if is_directory:
                 directories.add(path)
             elif item.name != self.output.name or _place(item) != _place(self.output):
@@ -69,14 +69,14 @@ class App:
         if app_name(file) in map(app_name, self.sources):
             return True
         if self._places is None:
-            items = [found.item for source in self.sources for found in self._walk(source)]
+            items = [entry.item for source in self.sources for entry in self._walk(source)]
             parents = {parent: parent.resolve() for parent in {item.parent for item in items}}
             self._places = {str(parents[item.parent] / item.name) for item in items}
         return canonical_path(file) in self._places
 
     def _walk(self, source: str) -> list[FoundFile]:
         if source not in self._walked:
-            self._walked[source] = [found for given, name in expand([source]) for found in _walk(given, name)]
+            self._walked[source] = [entry for given, name in expand([source]) for entry in _walk(given, name)]
         return self._walked[source]
 
 
@@ -90,9 +90,9 @@ def notes_on_app_links(links: Iterable[Link]) -> Iterator[str]:
 
 def version_control(paths: Iterable[str]) -> Iterator[str]:
     """Yield a note on version control in the app: it is large, and may have private content."""
-    found = sorted({match[1] for match in map(CONTROLLED.match, paths) if match})
-    if found:
-        yield f"the app has {found[0]}, the history of a project; name files or a pattern to leave it out"
+    directories = sorted({match[1] for match in map(CONTROLLED.match, paths) if match})
+    if directories:
+        yield f"the app has {directories[0]}, the history of a project; name files or a pattern to leave it out"
 
 
 def _refuse_other(first: Path, second: Path) -> None:
@@ -135,13 +135,13 @@ def expand(sources: Sequence[str]) -> Iterator[tuple[str, str]]:
             continue
         before, equals, after = source.rpartition("=")
         path, target = (before, after) if equals and before else (source, None)
-        found = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - Path.glob drops ./
-        if not found and not set(path) & set("*?["):
+        paths = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - Path.glob drops ./
+        if not paths and not set(path) & set("*?["):
             raise AppError("no such file or directory for the app", os.fsencode(path))
-        if not found:
+        if not paths:
             raise AppError("matches no file or directory for the app", os.fsencode(path), "look at the pattern")
-        for each in found:
-            yield each, _renamed(each, target, into=found != [path]) if target is not None else app_name(each)
+        for each in paths:
+            yield each, _renamed(each, target, into=paths != [path]) if target is not None else app_name(each)
 
 
 def _renamed(path: str, target: str, *, into: bool) -> str:

@@ -90,9 +90,9 @@ class Compiler:
         # The longest first: a large package that began last would keep only one core busy.
         jobs.sort(key=lambda job: -sum(item.size for item in job[1]))
         with Interpreters(self.program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
-            made = list(pool.map(lambda job: self._compile(interpreters, *job), [job for job in jobs if job[1]]))
-        made.sort(key=lambda each: each.group.owner)
-        return made, sorted(_relative(item) for item in sources if item.placeholder)
+            compiled = list(pool.map(lambda job: self._compile(interpreters, *job), [job for job in jobs if job[1]]))
+        compiled.sort(key=lambda each: each.group.owner)
+        return compiled, sorted(_relative(item) for item in sources if item.placeholder)
 
     def _find_program(self, plans: Sequence[PackagePlan]) -> Path | None:
         """Return the interpreter that compiles, and keep its identity."""
@@ -101,8 +101,8 @@ class Compiler:
             self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
             program = self.python.package.directory / self.python.program
             return program if _runs(program) else None
-        found, self.interpreter = find_interpreter(self.python, self.others)
-        return found
+        path, self.interpreter = find_interpreter(self.python, self.others)
+        return path
 
     def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
         group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), of_package=True)
@@ -111,8 +111,8 @@ class Compiler:
             return Compiled(group, compile_with(interpreters, sources))
         group.entry = entry
         times = times_of(sources)
-        found = [Content(path, MODE, times[source_of(path)], None, place.size) for path, place in entry.places.items()]
-        return Compiled(group, found)
+        files = [Content(path, MODE, times[source_of(path)], None, place.size) for path, place in entry.places.items()]
+        return Compiled(group, files)
 
     def _identity(self, plan: PackagePlan, sources: list[Content]) -> str | None:
         """Return a name for the content of the .pyc files, which have the times of their sources in them."""
@@ -131,9 +131,9 @@ def find_interpreter(python: Python, candidates: Iterable[Path]) -> tuple[Path |
     """Return the first interpreter that has the bytecode of a Python of another platform, and its version."""
     magic = magic_number(python.package)
     for program in candidates if magic else ():
-        found = _describe(program)
-        if found is not None and found[0] == magic:
-            return program, found[1]
+        description = _describe(program)
+        if description is not None and description[0] == magic:
+            return program, description[1]
     return None, None
 
 
@@ -150,8 +150,8 @@ def _describe(program: Path) -> tuple[bytes, str] | None:
     """Return the magic number and the version of an interpreter; None if it does not start."""
     try:
         command = [str(program), *OPTIONS, "-c", DESCRIBE]
-        done = subprocess.run(command, env=_environment(), capture_output=True, text=True)
-        magic, _, version = done.stdout.partition(" ")
+        process = subprocess.run(command, env=_environment(), capture_output=True, text=True)
+        magic, _, version = process.stdout.partition(" ")
         return (bytes.fromhex(magic), version) if version else None
     except (OSError, ValueError):
         return None
@@ -168,8 +168,8 @@ def _runs(program: Path) -> bool:
 
 def _environment() -> dict[str, str]:
     """Return the variables of an interpreter that compiles: none of the caller's for Python, and one order of sets."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return {**kept, "PYTHONHASHSEED": "0"}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**variables, "PYTHONHASHSEED": "0"}
 
 
 class Interpreters:
@@ -219,8 +219,8 @@ def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
         jobs.setdefault("/".join(posixpath.dirname(item.path).split("/")[:DEPTH]), []).append(item)
     ordered = sorted(jobs.values(), key=lambda job: -sum(item.size for item in job))
     with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
-        made = [item for each in pool.map(lambda job: compile_with(interpreters, job), ordered) for item in each]
-    return sorted(made, key=lambda item: item.path)
+        files = [item for each in pool.map(lambda job: compile_with(interpreters, job), ordered) for item in each]
+    return sorted(files, key=lambda item: item.path)
 
 
 def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list[Content]:
@@ -238,10 +238,10 @@ def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list
             Path(scratch, name).symlink_to(item.source.path)
         Path(scratch, SOURCES).write_bytes(b"".join(os.fsencode(name) + b"\n" for name in names))
         interpreters.compile(scratch)
-        made = sorted(path for path in Path(scratch).rglob("*.pyc") if not path.is_symlink())
+        files = sorted(path for path in Path(scratch).rglob("*.pyc") if not path.is_symlink())
         return [
             Content(path, MODE, times[source_of(path)], InMemory(data), len(data))
-            for pyc in made
+            for pyc in files
             for path, data in [(f"prefix/{pyc.relative_to(scratch).as_posix()}", pyc.read_bytes())]
         ]
 

@@ -51,11 +51,11 @@ class PackagePlan:
 
         The hash of the package is not included: conda takes that from a channel and does not always compare it.
         """
-        contents = [item for item in self.files if isinstance(item, Content)]
-        if self.package.altered or not all(item.sha256 for item in contents):
+        files = [item for item in self.files if isinstance(item, Content)]
+        if self.package.altered or not all(item.sha256 for item in files):
             return None
         words: list[str] = []
-        for item in contents:
+        for item in files:
             words += (item.name_in_group, str(item.sha256))
             words += (f"{item.size} {item.file_mode}", item.placeholder) if item.placeholder else (str(item.size),)
         digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()

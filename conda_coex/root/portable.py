@@ -54,8 +54,8 @@ class _CommandReader(WordReader):
         count = 0
         while True:
             self.take(LINES)
-            found = self.peek()
-            if found in (END, NEXT_CASE) or (isinstance(found, Word) and found.bare in ends):
+            token = self.peek()
+            if token in (END, NEXT_CASE) or (isinstance(token, Word) and token.bare in ends):
                 return count
             self.pipeline()
             while self.peek() in (Sign("&&"), Sign("||")):
@@ -63,10 +63,10 @@ class _CommandReader(WordReader):
                 self.take(LINES)
                 self.pipeline()
             count += 1
-            found = self.peek()
-            if found in (SEMICOLON, LINE):
+            token = self.peek()
+            if token in (SEMICOLON, LINE):
                 self.next()
-            elif found not in (NEXT_CASE, END):
+            elif token not in (NEXT_CASE, END):
                 raise UnknownText
 
     def block(self, *ends: str) -> str:
@@ -76,10 +76,10 @@ class _CommandReader(WordReader):
         return self.keyword(*ends)
 
     def keyword(self, *words: str) -> str:
-        found = self.plain()
-        if not isinstance(found, Word) or found.bare not in words:
+        token = self.plain()
+        if not isinstance(token, Word) or token.bare not in words:
             raise UnknownText
-        return str(found.bare)
+        return str(token.bare)
 
     def pipeline(self) -> None:
         """Read one command; pipes are not known."""
@@ -172,8 +172,8 @@ def is_known(name: Word, *words: Word) -> bool:
 
 def _assigned(text: str) -> str | None:
     """Return the name in NAME=value, and in "NAME=value"."""
-    found = re.match(f'"?({NAME})=', text)
-    return found[1] if found else None
+    match = re.match(f'"?({NAME})=', text)
+    return match[1] if match else None
 
 
 def is_test(*words: Word) -> bool:

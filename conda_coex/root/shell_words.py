@@ -64,17 +64,17 @@ class WordReader:
 
     def take(self, pattern: re.Pattern[str]) -> str | None:
         """Return the text that matches here and pass over it; None if there is no match."""
-        found = pattern.match(self.text, self.at)
-        self.at = found.end() if found else self.at
-        return found[0] if found else None
+        match = pattern.match(self.text, self.at)
+        self.at = match.end() if match else self.at
+        return match[0] if match else None
 
     def need(self, pattern: re.Pattern[str]) -> re.Match[str]:
         """Return the match here and pass over it; raises UnknownText if there is none."""
-        found = pattern.match(self.text, self.at)
-        if not found:
+        match = pattern.match(self.text, self.at)
+        if not match:
             raise UnknownText
-        self.at = found.end()
-        return found
+        self.at = match.end()
+        return match
 
     def next(self) -> Word | Sign:
         """Return the next word or operator; redirections of output to nowhere and to errors are passed over."""
@@ -96,9 +96,9 @@ class WordReader:
     def peek(self) -> Word | Sign:
         """Return the next word or operator, and stay before it."""
         at = self.at
-        found = self.next()
+        token = self.next()
         self.at = at
-        return found
+        return token
 
     def word(self) -> Word:
         """Return the word that begins here; raises UnknownText."""
@@ -133,10 +133,10 @@ class WordReader:
 
     def expansion(self) -> None:
         """Pass over $NAME, and the forms of ${NAME} whose words need no quotes."""
-        found = self.need(EXPANSION)
-        if OF_SHELLS.fullmatch(found[1] or found[2]):
+        match = self.need(EXPANSION)
+        if OF_SHELLS.fullmatch(match[1] or match[2]):
             raise UnknownText
-        if found[1]:
+        if match[1]:
             return
         kind = self.take(re.compile(r":?[-+=]|##?|%%?"))
         is_pattern = kind is not None and kind[0] in "#%"  # shells read a value as a pattern in different ways

@@ -127,11 +127,11 @@ class Patched(Source):
     @cached_property
     def places(self) -> list[int]:
         """Where the bytes of each span begin."""
-        found, moved = [], 0
+        places, shift = [], 0
         for span in self.spans:
-            found.append(span.start + moved)
-            moved += len(span.data) - (span.end - span.start)
-        return found
+            places.append(span.start + shift)
+            shift += len(span.data) - (span.end - span.start)
+        return places
 
     @property
     def name(self) -> bytes:
@@ -175,9 +175,9 @@ class PatchedData:
         while start + len(searched) <= stop:
             if not self._first <= start <= self._first + len(self._window) - len(searched):
                 self._window, self._first = self[start : start + BLOCK + len(searched)], start
-            found = self._window.find(searched, start - self._first, stop - self._first)
-            if found >= 0:
-                return self._first + found
+            offset = self._window.find(searched, start - self._first, stop - self._first)
+            if offset >= 0:
+                return self._first + offset
             start = self._first + len(self._window) - len(searched) + 1
         return -1
 
