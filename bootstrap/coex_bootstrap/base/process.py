@@ -40,8 +40,8 @@ class Process(object):
             try:
                 os.fstat(number)
             except OSError:
-                opened = os.open(os.devnull, os.O_RDWR)
-                fcntl.fcntl(opened, fcntl.F_SETFD, fcntl.fcntl(opened, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
+                descriptor = os.open(os.devnull, os.O_RDWR)
+                fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.fcntl(descriptor, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
         if sys.stderr is None:
             sys.stderr = open(os.devnull, "w")  # Python 3, if it was closed
 
@@ -70,9 +70,9 @@ class Process(object):
 def is_ignored(number):
     # type: (int) -> bool
     """Return whether the caller ignored a signal; PyPy does not know, proc(5) does."""
-    known = signal.getsignal(number)
-    if "__pypy__" not in sys.builtin_module_names or known != signal.SIG_DFL:
-        return known in (signal.SIG_IGN, None)
+    handler = signal.getsignal(number)
+    if "__pypy__" not in sys.builtin_module_names or handler != signal.SIG_DFL:
+        return handler in (signal.SIG_IGN, None)
     try:
         with open("/proc/self/status") as stream:
             masks = [line.split()[1] for line in stream if line.startswith("SigIgn:")]

@@ -132,11 +132,11 @@ def activation_text(root, variables=(), prefix=None, keep=(), seen=None):
 def removed(prefix):
     # type: (bytes) -> List[str]
     """Return the caller's variables that an environment does not want: they lead its programs outside."""
-    found = list(REMOVED)
+    variables = list(REMOVED)
     for program, names in LANGUAGES:
         if os.path.lexists(prefix + b"/bin/" + compat.utf8(program)):
-            found += names.split()
-    return found
+            variables += names.split()
+    return variables
 
 
 def _default_env(prefix):
@@ -150,9 +150,9 @@ def _assignment(name, value):
     # type: (bytes, Optional[bytes]) -> bytes
     """Export a variable, or unset it; the caller's other value is kept where `conda deactivate` looks for it."""
     upper = name.upper()
-    kept = b"__CONDA_SHLVL_${_coex_level}_" + upper
-    keep = b'[ -z "${' + name + b'+x}" ] || eval "export ' + kept + b'=\\"\\$' + name + b'\\""'
-    return keep + b"\n" + (b"unset " + upper if value is None else b"export " + upper + b"=" + quote(value))
+    saved_name = b"__CONDA_SHLVL_${_coex_level}_" + upper
+    line = b'[ -z "${' + name + b'+x}" ] || eval "export ' + saved_name + b'=\\"\\$' + name + b'\\""'
+    return line + b"\n" + (b"unset " + upper if value is None else b"export " + upper + b"=" + quote(value))
 
 
 def _variable_line(variable, root):
@@ -181,20 +181,20 @@ def environment_variables(prefix):
 
     A null value means unset, as for conda.
     """
-    found = {}  # type: Dict[str, object]
+    variables = {}  # type: Dict[str, object]
     directory = prefix + b"/etc/conda/env_vars.d"
     for entry in shown_names(directory):
-        found.update(load_json(directory + b"/" + entry))
+        variables.update(load_json(directory + b"/" + entry))
     state = prefix + b"/conda-meta/state"
     if os.path.exists(state):
-        found.update(state_variables(load_json(state), state))
-    if not found:
+        variables.update(state_variables(load_json(state), state))
+    if not variables:
         return {}
     import re
 
     return dict(
         (compat.utf8(name), None if value is None else _text(value))
-        for name, value in found.items()
+        for name, value in variables.items()
         if value != UNSET and not re.match("(?:%s)\\Z" % UNSETTABLE, name.upper()) and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name)
     )
 
@@ -222,11 +222,11 @@ def parse_variables(data, path):
     from collections import OrderedDict
 
     try:
-        found = parse_json(data, pairs=OrderedDict)
-        if not isinstance(found, OrderedDict):
+        variables = parse_json(data, pairs=OrderedDict)
+        if not isinstance(variables, OrderedDict):
             raise ValueError("no mapping")
-        compat.utf8(json.dumps(found, ensure_ascii=False))  # raises for half of a surrogate pair
-        return found
+        compat.utf8(json.dumps(variables, ensure_ascii=False))  # raises for half of a surrogate pair
+        return variables
     except (ValueError, TypeError) as error:
         raise CoexError("cannot be read as variables of the environment: %s" % error, path)
 
@@ -234,10 +234,10 @@ def parse_variables(data, path):
 def state_variables(state, path):
     # type: (Dict[str, object], bytes) -> Dict[str, object]
     """Return the variables in `conda-meta/state`; raises CoexError."""
-    found = state.get("env_vars") or {}
-    if not isinstance(found, dict):
+    variables = state.get("env_vars") or {}
+    if not isinstance(variables, dict):
         raise CoexError("has env_vars that are not a mapping", path)
-    return found
+    return variables
 
 
 def scripts(prefix):

@@ -131,8 +131,8 @@ def asked(manifest, root):
         for entry in manifest.entry_points
         if entry.get("named") or entry["command"] and entry["command"][0] != ["prefix", "bin/" + entry["name"]]
     ]
-    listed = b", ".join(compat.utf8(compat.visible(entry["name"])) for entry in manifest.entry_points)
-    fields = {b"names": b"\n".join(names), b"list": quote(listed), b"bin": quote(root + b"/prefix/bin")}
+    listing = b", ".join(compat.utf8(compat.visible(entry["name"])) for entry in manifest.entry_points)
+    fields = {b"names": b"\n".join(names), b"list": quote(listing), b"bin": quote(root + b"/prefix/bin")}
     return fill(ASKED, fields)
 
 

@@ -34,12 +34,12 @@ def check_host(manifest):
         raise HostUnfit("this archive is for %s, this host is %s" % (manifest.platform, here), remedy=remedy)
     for name in sorted(manifest.requires):
         for constraint in manifest.requires[name]:
-            found = unfit(name, constraint)
-            if found is not None:
+            version = unfit(name, constraint)
+            if version is not None:
                 override = constraint.replace("=", " ").split(" ")[-1] if name == ARCHSPEC else "VERSION"
                 raise HostUnfit(
                     "this archive needs %s%s, this host has %s"
-                    % (name, " " + constraint if constraint else "", found),
+                    % (name, " " + constraint if constraint else "", version),
                     remedy="CONDA_OVERRIDE_%s=%s starts it all the same" % (name[2:].upper(), override),
                 )
 
@@ -60,8 +60,8 @@ def unfit(name, constraint):
         return "none" if override == "" else unmet_by(constraint, override)
     if name not in KNOWN:
         return None
-    found = virtual_package(name)
-    return found or "none" if found is None or not matches(found, constraint) else None
+    version = virtual_package(name)
+    return version or "none" if version is None or not matches(version, constraint) else None
 
 
 def host_platform():
@@ -123,8 +123,8 @@ def _osx():
 
         environ = dict(os.environ, SYSTEM_VERSION_COMPAT="0")
         with open(os.devnull, "rb") as nothing:
-            said = subprocess.check_output(["/usr/bin/sw_vers", "-productVersion"], env=environ, stdin=nothing)
-        version = str(said.decode("ascii").strip())
+            output = subprocess.check_output(["/usr/bin/sw_vers", "-productVersion"], env=environ, stdin=nothing)
+        version = str(output.decode("ascii").strip())
     return version or None
 
 
@@ -174,13 +174,13 @@ def _meets(version, part):
     # type: (str, str) -> bool
     part = part.strip()
     operator = ([each for each in OPERATORS if part.startswith(each)] + [""])[0]
-    wanted = part[len(operator) :]
-    if wanted in ("", "*"):
+    bound = part[len(operator) :]
+    if bound in ("", "*"):
         return True
-    if wanted.endswith("*"):
-        starts = _numbers(version)[: len(_numbers(wanted))] == _numbers(wanted)
-        return not starts if operator == "!=" else _numbers(version) >= _numbers(wanted) if operator == ">=" else starts
-    ours, theirs = _numbers(version), _numbers(wanted)
+    if bound.endswith("*"):
+        starts = _numbers(version)[: len(_numbers(bound))] == _numbers(bound)
+        return not starts if operator == "!=" else _numbers(version) >= _numbers(bound) if operator == ">=" else starts
+    ours, theirs = _numbers(version), _numbers(bound)
     length = max(len(ours), len(theirs))
     left, right = ours + [0] * (length - len(ours)), theirs + [0] * (length - len(theirs))
     if operator == "=":

@@ -71,12 +71,12 @@ def start_text(manifest, root, activation, shell, checks=b"", used=b""):
     """Return the content of `start`, with lines that look whether all is there, and one that notes the time."""
     start = root + b"/start"
     again = AGAIN + quote(start) + LOST
-    other = {b"shell": quote(shell), b"again": quote(again), b"quiet": quote(QUIET + again)} if shell else None
+    shell_fields = {b"shell": quote(shell), b"again": quote(again), b"quiet": quote(QUIET + again)} if shell else None
     fields = {
         b"start": quote(start),
         b"checks": checks,
         b"used": used,
-        b"shell": fill(OTHER_SHELL, other) if other else b"",
+        b"shell": fill(OTHER_SHELL, shell_fields) if shell_fields else b"",
         b"activation": quote(activation),
         b"called": called(manifest, root),
         b"asked": asked(manifest, root),

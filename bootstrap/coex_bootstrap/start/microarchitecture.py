@@ -88,11 +88,11 @@ def unmet_by(constraint, override=None):
 
     `override` is the name that the user gives to this host. A name that is not known here is met only by the same name.
     """
-    wanted = build_of(constraint)
+    build = build_of(constraint)
     known = read_table()
-    names = [name for name in sorted(known) if wanted is not None and fnmatchcase(name, wanted)]
+    names = [name for name in sorted(known) if build is not None and fnmatchcase(name, build)]
     if override is not None:
-        if wanted is None or fnmatchcase(override, wanted):
+        if build is None or fnmatchcase(override, build):
             return None
         flags = known[override] | own_names() if override in known else None  # type: Optional[Set[str]]
         return None if flags and any(known[name] <= flags for name in names) else override
@@ -105,20 +105,20 @@ def unmet_by(constraint, override=None):
 def build_of(constraint):
     # type: (str) -> Optional[str]
     """Return the build that a constraint asks for, which is the name of a microarchitecture; None for any."""
-    found = re.match(r"\s*[=<>]*[\d.*]*(?:\s+|=)([^\s=]+)\s*\Z", constraint)
-    return found.group(1) if found and found.group(1) != "*" else None
+    match = re.match(r"\s*[=<>]*[\d.*]*(?:\s+|=)([^\s=]+)\s*\Z", constraint)
+    return match.group(1) if match and match.group(1) != "*" else None
 
 
 def read_table():
     # type: () -> Dict[str, Set[str]]
     """Return the flags of each microarchitecture by name; those of a family are its own names."""
-    found = {"x86_64": set(["x86_64"]), "aarch64": set(["aarch64"]), "arm64": set(["arm64"]), "ppc64le": set(["ppc64le"])}
+    table = {"x86_64": set(["x86_64"]), "aarch64": set(["aarch64"]), "arm64": set(["arm64"]), "ppc64le": set(["ppc64le"])}
     for number in POWERS:
-        found["power%dle" % number] = set("power%d" % older for older in POWERS if older <= number)
+        table["power%dle" % number] = set("power%d" % older for older in POWERS if older <= number)
     for line in TABLE.replace("\n    ", " ").splitlines():
         words = line.split()
-        found[words[0]] = set(flag for word in words[1:] for flag in found.get(word, (word,)))
-    return found
+        table[words[0]] = set(flag for word in words[1:] for flag in table.get(word, (word,)))
+    return table
 
 
 def own_names():
@@ -147,8 +147,8 @@ def _of_linux():
     power = re.search(r"^cpu\s*:\s*POWER(\d+)", text, re.MULTILINE)
     if power:
         return set("power%d" % number for number in POWERS if number <= int(power.group(1)))
-    listed = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
-    return set(str(word) for word in listed.group(1).split()) if listed else set()
+    match = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return set(str(word) for word in match.group(1).split()) if match else set()
 
 
 def _of_macos(known):

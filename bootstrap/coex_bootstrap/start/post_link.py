@@ -113,10 +113,10 @@ def _run_script(package, prefix, environ, activation, beat):
         raise ScriptFailed(what % package["name"], script, "build it without the package of that script")
     output = output.replace(ACTIVATED, b"", 1)
     if status:
-        said = compat.readable((messages + output).rstrip())
-        said = "its output was:\n" + said if said else "it printed nothing"
+        report = compat.readable((messages + output).rstrip())
+        report = "its output was:\n" + report if report else "it printed nothing"
         what = "the post-link script of %s ended with status %d" % (package["name"], status)
-        raise ScriptFailed(what, script, REMEDY + "; " + said)
+        raise ScriptFailed(what, script, REMEDY + "; " + report)
     os.write(2, messages)
 
 
@@ -146,6 +146,6 @@ def compile_sources(manifest, root, environ, beat=nothing, prefix=None, write=wr
     write(listing, b"".join(compat.utf8(source) + b"\n" for source in manifest.compile["sources"]))
     python = prefix + b"/" + compat.utf8(manifest.compile["python"])
     command = [python, b"-Wi", b"-m", b"compileall", b"-q", b"-l", b"-i", listing]
-    clean = dict((name, value) for name, value in environ.items() if not name.startswith(b"PYTHON"))
-    run_guarded(command, clean, prefix, beat)
+    clean_environ = dict((name, value) for name, value in environ.items() if not name.startswith(b"PYTHON"))
+    run_guarded(command, clean_environ, prefix, beat)
     os.unlink(listing)

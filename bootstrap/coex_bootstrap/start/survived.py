@@ -45,10 +45,10 @@ def is_whole(archive, root):
         return False
     placeholders, prefix = archive.index.placeholders, root + b"/prefix"
     for row in range(len(files)):
-        found, wanted = _size(root + b"/" + files.path(row)), files.sizes[row]  # type: int, Optional[int]
+        size, written_size = _size(root + b"/" + files.path(row)), files.sizes[row]  # type: int, Optional[int]
         if row in files.relocations:
-            wanted = size_at(parse(files.relocations[row], placeholders), files.sizes[row], prefix)
-        if found <= 0 and wanted != 0 or wanted is not None and found != wanted:
+            written_size = size_at(parse(files.relocations[row], placeholders), files.sizes[row], prefix)
+        if size <= 0 and written_size != 0 or written_size is not None and size != written_size:
             return False
     for link in archive.index.links:
         if not os.path.lexists(root + b"/" + link.path):

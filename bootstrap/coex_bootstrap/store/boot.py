@@ -54,11 +54,11 @@ def in_doubt(root):
             text = stream.read()
     except EnvironmentError:
         return False
-    asked, made_now = b"read -r _coex_boot <" in text, _is_boot(this_boot()) in text
-    if not asked or made_now or not os.access(root, os.W_OK):
+    has_line, made_now = b"read -r _coex_boot <" in text, _is_boot(this_boot()) in text
+    if not has_line or made_now or not os.access(root, os.W_OK):
         return False
-    known = _time_of(root + ON_DISK)
-    return not (_time_of(root + b"/start") > known or _time_of(root + b"/used") > known)
+    kept_time = _time_of(root + ON_DISK)
+    return not (_time_of(root + b"/start") > kept_time or _time_of(root + b"/used") > kept_time)
 
 
 def _is_boot(boot):

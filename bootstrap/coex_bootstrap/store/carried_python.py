@@ -107,10 +107,10 @@ class CarriedPython(object):
 def unpacked_python():
     # type: () -> Optional[bytes]
     """Return the directory into which the prelude unpacked the Python of this process, None if it did not."""
-    named = UNPACKED_TO
-    if not isinstance(named, str) or named != sys.prefix:
+    prefix = UNPACKED_TO
+    if not isinstance(prefix, str) or prefix != sys.prefix:
         return None
-    path = path_bytes(named)
+    path = path_bytes(prefix)
     return path if UNPACKED.match(os.path.basename(path)) and is_own(path) else None
 
 
@@ -120,8 +120,8 @@ def prepare(path):
     if os.path.lexists(path + TRIED):
         os.unlink(path + TRIED)
     version = ".".join(str(number) for number in sys.version_info[:3])
-    about = {"name": "Python %s" % version}  # as `cache` shows it
-    write_file(path + b"/" + MANIFEST.encode("ascii"), json.dumps(about).encode("ascii") + b"\n")
+    manifest = {"name": "Python %s" % version}  # as `cache` shows it
+    write_file(path + b"/" + MANIFEST.encode("ascii"), json.dumps(manifest).encode("ascii") + b"\n")
     write_file(path + USED, b"")
     os.chmod(path, 0o755)
 

@@ -93,29 +93,29 @@ def mark_unfinished(work, identities):
 def remove_unfinished(paths):
     # type: (List[bytes]) -> None
     """Remove the unfinished directories at these paths, and the work directories, of killed processes."""
-    for left in [left for path in paths for left in _left_behind(path)]:
-        begun = _begun(left)
+    for work in [work for path in paths for work in _left_behind(path)]:
+        begun = _begun(work)
         for path in paths:
-            _clear(path, begun, [left])
-        remove(left)
+            _clear(path, begun, [work])
+        remove(work)
 
 
 def _begun(left):
     # type: (bytes) -> List[bytes]
     """Return the unfinished directories that a work directory of this user names. It is open, so that no other one is read."""
-    read = []  # type: List[bytes]
+    pieces = []  # type: List[bytes]
     try:
         work = open_directory(left)
     except EnvironmentError:
-        return read
+        return pieces
     try:
         if is_of_user_alone(os.fstat(work)):
-            within(work, lambda: read.append(_read(UNFINISHED[1:], at(work))))
+            within(work, lambda: pieces.append(_read(UNFINISHED[1:], at(work))))
     except EnvironmentError:  # its process had not begun to place anything
         pass
     finally:
         os.close(work)
-    return b"".join(read).split(b"\n")
+    return b"".join(pieces).split(b"\n")
 
 
 def _read(name, here):
@@ -144,9 +144,9 @@ def _left_behind(path):
     for is_there in (False, True):
         directory, start = os.path.split(_start(path, is_there))
         for entry in sorted(os.listdir(directory)) if os.access(directory, os.R_OK | os.X_OK) else ():
-            left = directory + b"/" + entry
-            if entry.startswith(start) and is_own(left) and gone(entry[len(start) :], this_host()):
-                yield left
+            work = directory + b"/" + entry
+            if entry.startswith(start) and is_own(work) and gone(entry[len(start) :], this_host()):
+                yield work
 
 
 def _clear(path, begun, but):
@@ -156,19 +156,19 @@ def _clear(path, begun, but):
     It is held open: another directory that somebody puts in its place meanwhile stays.
     """
     try:
-        held = open_directory(path)
+        descriptor = open_directory(path)
     except EnvironmentError:
         return
     try:
-        state = os.fstat(held)
+        state = os.fstat(descriptor)
         identity = _identity(state)
-        made = identity + MADE in begun and state.st_uid == os.geteuid()
-        if made or identity + FILLED in begun:
+        is_made = identity + MADE in begun and state.st_uid == os.geteuid()
+        if is_made or identity + FILLED in begun:
             names = [os.path.basename(work) for work in but if os.path.dirname(work) == path]
-            empty(held, names if made else names + list(OF_FILE_SYSTEM))
+            empty(descriptor, names if is_made else names + list(OF_FILE_SYSTEM))
     finally:
-        os.close(held)
-    if made:
+        os.close(descriptor)
+    if is_made:
         try:
             os.rmdir(path)
         except EnvironmentError:

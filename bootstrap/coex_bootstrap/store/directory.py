@@ -143,8 +143,8 @@ def write_file(path, content, new=None, at=NOWHERE, between=NOWHERE):
 
     Its mode does not depend on the caller's umask: others may share it, and nobody else may write it.
     """
-    with Replacement(path, new or path + b".new", at, between) as made:
-        descriptor = made.open()
+    with Replacement(path, new or path + b".new", at, between) as replacement:
+        descriptor = replacement.open()
         try:
             written = 0
             while written < len(content):
@@ -152,7 +152,7 @@ def write_file(path, content, new=None, at=NOWHERE, between=NOWHERE):
             os.fchmod(descriptor, 0o644)
         finally:
             os.close(descriptor)
-        made.place()
+        replacement.place()
 
 
 class Directory(object):

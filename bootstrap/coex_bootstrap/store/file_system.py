@@ -50,13 +50,13 @@ def _mounts():
             lines = stream.read().splitlines()
     except EnvironmentError:
         return []
-    found = []
+    mounts = []
     for line in lines:
         before, _, after = line.partition(b" - ")
         words = after.split(b" ")
         place = _unescaped(before.split(b" ")[4])
-        found.append((place.rstrip(b"/") + b"/", words[0], words[-1].split(b",")))
-    return found
+        mounts.append((place.rstrip(b"/") + b"/", words[0], words[-1].split(b",")))
+    return mounts
 
 
 def _unescaped(place):
@@ -66,7 +66,7 @@ def _unescaped(place):
         return place
     import re
 
-    return re.sub(br"\\([0-7]{3})", lambda mark: bytes(bytearray([int(mark.group(1), 8)])), place)
+    return re.sub(br"\\([0-7]{3})", lambda match: bytes(bytearray([int(match.group(1), 8)])), place)
 
 
 def _mount_of(path, mounts):

@@ -86,11 +86,11 @@ def _named(store, name):
 def _each(paths):
     # type: (Iterable[bytes]) -> List[Store]
     """Return a store for each path, each once."""
-    found = []  # type: List[Store]
+    places = []  # type: List[Store]
     for path in paths:
-        if path not in [store.path for store in found]:
-            found.append(Store(path))
-    return found
+        if path not in [store.path for store in places]:
+            places.append(Store(path))
+    return places
 
 
 def by_distance(places, first=0):

@@ -38,9 +38,9 @@ class Setting(object):
 def read_setting(environ):
     # type: (Dict[bytes, bytes]) -> Optional[Setting]
     """Return the setting of the site; None if there is none. Raises SettingWrong."""
-    named = environ.get(VARIABLE)
-    path = absolute(named) if named else PATH
-    if not named and not os.path.lexists(path):
+    value = environ.get(VARIABLE)
+    path = absolute(value) if value else PATH
+    if not value and not os.path.lexists(path):
         return None
     try:
         return _parse(path, _read(path), environ)
@@ -112,12 +112,12 @@ def expand(value, environ):
     """Return a value with variables of the environment in their places; without one (None, None), or (None, an error)."""
     import re  # few hosts have such a file
 
-    found, end, is_whole = b"", 0, True
-    for mark in re.finditer(MARK, value):
-        name = mark.group(1) or mark.group(2)
-        if mark.group() == b"$":
+    text, end, is_whole = b"", 0, True
+    for match in re.finditer(MARK, value):
+        name = match.group(1) or match.group(2)
+        if match.group() == b"$":
             return None, "a $ without the name of a variable: write $NAME, ${NAME}, or $$ for a dollar"
         is_whole = is_whole and (name is None or bool(environ.get(name)))
-        found += value[end : mark.start()] + (b"$" if name is None else environ.get(name, b""))
-        end = mark.end()
-    return found + value[end:] if is_whole else None, None
+        text += value[end : match.start()] + (b"$" if name is None else environ.get(name, b""))
+        end = match.end()
+    return text + value[end:] if is_whole else None, None

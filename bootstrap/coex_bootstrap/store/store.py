@@ -158,12 +158,12 @@ class Root(object):
         # type: (Claim) -> None
         """Remove leftovers of dead processes, first of all an unfinished root, whose process no longer has the claim."""
         names = os.listdir(self.store.path)
-        own = os.path.basename(claim.path)
-        half = os.path.lexists(self.path) and not os.path.lexists(self.start)
-        if half or any(b"." in name for name in names if name not in (own, TAG)):
+        own_name = os.path.basename(claim.path)
+        is_unfinished = os.path.lexists(self.path) and not os.path.lexists(self.start)
+        if is_unfinished or any(b"." in name for name in names if name not in (own_name, TAG)):
             from .leftovers import discard, sweep, was_ready
 
-            if half and not was_ready(self.path):
+            if is_unfinished and not was_ready(self.path):
                 discard(self.path, claim)
             sweep(claim)
 

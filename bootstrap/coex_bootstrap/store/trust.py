@@ -174,15 +174,15 @@ def way(path):
         name = left.pop()
         there = os.path.dirname(here) if name == b".." else os.path.join(here, name)
         try:
-            found = os.lstat(there)
+            next_state = os.lstat(there)
         except EnvironmentError as error:
             if error.errno != errno.ENOENT:
                 raise
             return
-        if not stat.S_ISLNK(found.st_mode):
-            here, state = there, found
+        if not stat.S_ISLNK(next_state.st_mode):
+            here, state = there, next_state
             continue
-        yield Step(there, found, len(left))
+        yield Step(there, next_state, len(left))
         links += 1
         if links > LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))

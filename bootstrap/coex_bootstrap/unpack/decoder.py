@@ -31,11 +31,11 @@ def load_decoder(archive, directory=None):
     import shutil  # a start does not need these
     import tempfile
 
-    made = path_bytes(tempfile.mkdtemp(prefix="coex-", dir=place))
+    temporary = path_bytes(tempfile.mkdtemp(prefix="coex-", dir=place))
     try:
-        return _load(archive, made)
+        return _load(archive, temporary)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _load(archive, directory):

@@ -52,9 +52,9 @@ class Neighbours(object):
         self.holders = {}  # type: Dict[bytes, List[bytes]]
         self.may_name = not archive.manifest.post_link
         self.may_clone = sys.platform.startswith("linux")
-        wanted = set(self.marks.values()) if environ.get(COPY, b"") in (b"", b"0") else set()
-        for root in _ready_roots(path) if wanted else ():
-            for mark in wanted & _read_list(root):
+        marks = set(self.marks.values()) if environ.get(COPY, b"") in (b"", b"0") else set()
+        for root in _ready_roots(path) if marks else ():
+            for mark in marks & _read_list(root):
                 self.holders.setdefault(mark, []).append(root)
         self.held = [frame for frame in sorted(self.marks) if self.marks[frame] in self.holders]
 
@@ -97,18 +97,18 @@ class Neighbours(object):
     def _link_rows(self, rows, root, work):
         # type: (Sequence[int], bytes, bytes) -> bool
         """Link all files of these rows, or leave none; a neighbour may be cleaned meanwhile."""
-        made = []
+        paths = []
         try:
             for row in rows:
                 path = b"/" + self.files.path(row)
                 if not self._link_file(row, root + path, work + path):
                     break
-                made.append(work + path)
+                paths.append(work + path)
             else:
                 return True
         except EnvironmentError:
             pass  # writing the files meets the same error, and reports it
-        for path in made:
+        for path in paths:
             os.unlink(path)
         return False
 
@@ -198,10 +198,10 @@ def _at(column, rows):
 def _ready_roots(path):
     # type: (bytes) -> Iterator[bytes]
     """Yield the directories of this user beside a path that are ready and have a list."""
-    store, own = os.path.split(path)
+    store, own_name = os.path.split(path)
     for name in sorted(os.listdir(store)):
         root = store + b"/" + name
-        if b"." in name or name == own:
+        if b"." in name or name == own_name:
             continue
         try:
             state = os.lstat(root)

@@ -67,11 +67,11 @@ def patches(read, size):
 
     Raises Unrenewable if a slice has a signature that is not ad hoc, or cannot be read, or lacks one that it needs.
     """
-    found = []  # type: List[Patch]
+    tables = []  # type: List[Patch]
     for start, end in _slices(read, size):
         for pages in _signed_pages(read, start, end):
-            found.append((pages.table, b"".join(_hashes(read, pages))))
-    return found
+            tables.append((pages.table, b"".join(_hashes(read, pages))))
+    return tables
 
 
 def _slices(read, size):

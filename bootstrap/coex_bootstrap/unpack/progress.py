@@ -26,8 +26,8 @@ STEP = 0.1
 def is_wanted(environ):
     # type: (Dict[bytes, bytes]) -> bool
     """Return whether to show the line: on a terminal, unless the user asked for silence or for the stages."""
-    wanted = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
-    return wanted and os.isatty(2)
+    is_allowed = environ.get(VARIABLE, b"") in (b"", b"0") and environ.get(b"COEX_TRACE", b"") in (b"", b"0")
+    return is_allowed and os.isatty(2)
 
 
 class Progress(object):

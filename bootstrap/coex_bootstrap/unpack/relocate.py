@@ -94,14 +94,14 @@ def splices(relocation, size, prefix):
         return [(0, 0, b"", _script_line(prefix + b"/" + relocation.python))]
     if relocation.kind not in (TEXT, BINARY):
         raise invalid_relocation()
-    found = _in_text(relocation, prefix) if relocation.kind == TEXT else _in_binary(relocation, size, prefix)
-    found.sort()
+    changes = _in_text(relocation, prefix) if relocation.kind == TEXT else _in_binary(relocation, size, prefix)
+    changes.sort()
     last = 0
-    for start, stop, _, _ in found:
+    for start, stop, _, _ in changes:
         if start < last or stop > size:
             raise invalid_relocation()
         last = stop
-    return found
+    return changes
 
 
 def _with_short_line(text):
@@ -140,18 +140,18 @@ def size_at(relocation, size, prefix):
 
 def _in_text(relocation, prefix):
     # type: (Relocation, bytes) -> List[Splice]
-    found = []
+    changes = []
     for encoding, items in relocation.edits or ():
         old, new = _pair(relocation, encoding, prefix)
         escaped = _encoded(encoding, prefix.replace(b" ", b"\\ "))
-        found += [(start, start + len(old), old, escaped if is_escaped else new) for start, is_escaped in items]
-    return found
+        changes += [(start, start + len(old), old, escaped if is_escaped else new) for start, is_escaped in items]
+    return changes
 
 
 def _in_binary(relocation, size, prefix):
     # type: (Relocation, int, bytes) -> List[Splice]
     """Return the changes to a binary: no byte outside its strings moves, so they are padded to their old length."""
-    found, ends = [], []  # type: List[Splice], List[Tuple[int, int, bytes]]
+    changes, ends = [], []  # type: List[Splice], List[Tuple[int, int, bytes]]
     for encoding, items in relocation.edits or ():
         old, new = _pair(relocation, encoding, prefix)
         if len(new) > len(old):
@@ -161,17 +161,17 @@ def _in_binary(relocation, size, prefix):
             )
         for item in items:
             if len(item) == 1:
-                found.append((item[0], item[0] + len(old), old, _padded(prefix, encoding, len(old))))
+                changes.append((item[0], item[0] + len(old), old, _padded(prefix, encoding, len(old))))
                 continue
-            found += [(offset, offset + len(old), old, new) for offset in item[:-1]]
+            changes += [(offset, offset + len(old), old, new) for offset in item[:-1]]
             if item[-1] < item[-2] + len(old) or item[-1] > size:
                 raise invalid_relocation()
             ends.append((item[-2], item[-1], b"\0" * ((len(old) - len(new)) * (len(item) - 1))))
-    starts = sorted(splice[0] for splice in found)
+    starts = sorted(change[0] for change in changes)
     for last, end, padding in ends:  # a NUL at the end may also begin a string of another encoding
         end = min([end] + _next(starts, last))
-        found.append((end, end, b"", padding))
-    return found
+        changes.append((end, end, b"", padding))
+    return changes
 
 
 def _next(starts, last):

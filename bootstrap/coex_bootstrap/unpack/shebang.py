@@ -39,10 +39,10 @@ def shorten_shebang(data):
 def _shortened(data):
     # type: (bytes) -> Tuple[bytes, bytes, bool]
     """Return the #! line, its replacement, and whether equal text further on is replaced too, as by conda."""
-    found = SHEBANG.match(data) if data.startswith(b"#!") else None
-    if found is None:
+    match = SHEBANG.match(data) if data.startswith(b"#!") else None
+    if match is None:
         return b"", b"", False
-    line, executable, rest = found.groups()
+    line, executable, rest = match.groups()
     directory, _, name = executable.rpartition(b"/")
     if len(line) <= LIMIT and b"\\ " not in directory:
         return b"", b"", False
@@ -105,11 +105,11 @@ def _is_open(data):
     """Return whether more of a text is needed to know its first lines: the #! line, and those that `_by_sh` looks at."""
     if not data.startswith(b"#!"):
         return b"#!".startswith(data)
-    line, mark, body = data.partition(b"\n")
-    if not mark or len(line) <= LIMIT and b"\\ " not in line:
-        return not mark
-    found = COMMENTS.match(body)
-    statement = body[found.end() :] if found else body
+    line, newline, body = data.partition(b"\n")
+    if not newline or len(line) <= LIMIT and b"\\ " not in line:
+        return not newline
+    match = COMMENTS.match(body)
+    statement = body[match.end() :] if match else body
     return b"\n" not in statement and (len(statement) < STATEMENT or statement.startswith(b"#"))
 
 

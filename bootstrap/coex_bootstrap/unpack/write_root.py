@@ -96,20 +96,20 @@ class Writer(object):
     def prepare(self):
         # type: () -> None
         """Make the files that several processes will write into, and the units."""
-        together = {}  # type: Dict[int, List[int]] # first frame: rows of relocated files
+        rows_by_frame = {}  # type: Dict[int, List[int]] # first frame: rows of relocated files
         for row in sorted(self.large, key=lambda row: -self.files.sizes[row]):
             if row in self.files.relocations and row not in self.files.hashed:
-                together.setdefault(self.files.frames[row], []).append(row)
-        of_all = self.large.difference(*together.values())
-        for row in of_all:
+                rows_by_frame.setdefault(self.files.frames[row], []).append(row)
+        shared_rows = self.large.difference(*rows_by_frame.values())
+        for row in shared_rows:
             os.close(os.open(self._path(row), EXCLUSIVE, 0o600))
-        self.parts = self.expected.parts(of_all)
-        units = [(self.index.frames_of(rows[0]), rows) for rows in together.values()]
+        self.parts = self.expected.parts(shared_rows)
+        units = [(self.index.frames_of(rows[0]), rows) for rows in rows_by_frame.values()]
         units.sort(key=lambda unit: -self.files.sizes[unit[1][0]])
-        taken = set(frame for frames, _ in units for frame in frames)
+        owned_frames = set(frame for frames, _ in units for frame in frames)
         relocated = set(frame for row in self.files.relocations for frame in self.index.frames_of(row))
-        others = [n for n in range(len(self.index.frames)) if n not in self.linked or n in relocated]
-        self.units = units + [((frame,), []) for frame in others if frame not in taken]
+        other_frames = [n for n in range(len(self.index.frames)) if n not in self.linked or n in relocated]
+        self.units = units + [((frame,), []) for frame in other_frames if frame not in owned_frames]
 
     def write_units(self, numbers):
         # type: (Iterable[int]) -> Dict[int, bytes]

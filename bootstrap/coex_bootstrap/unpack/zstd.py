@@ -25,14 +25,14 @@ def open_decoder(carried=None):
     `carried` is the path of the libzstd that the archive carries, once written. Raises DecoderMissing with
     the libraries that were tried, each with the reason why it was refused.
     """
-    refused = []  # type: List[str]
+    reasons = []  # type: List[str]
     ways = [("compression.zstd", _standard_library)]
-    lacking = _without_ctypes()
-    if lacking:
+    lacks_ctypes = _without_ctypes()
+    if lacks_ctypes:
         ways.append(("the libzstd in the archive and of the host", _no_library))
     elif carried is not None:
         ways.append(("the libzstd in the archive", lambda: _library(compat.native(carried))))
-    for name in () if lacking else HOST_LIBRARIES:
+    for name in () if lacks_ctypes else HOST_LIBRARIES:
         ways.append((name, lambda name=name: _library(name)))  # type: ignore[misc]
     for name in PROGRAMS:
         ways.append(("the program " + name, lambda name=name: _program(name)))  # type: ignore[misc]
@@ -40,9 +40,9 @@ def open_decoder(carried=None):
         try:
             return way()
         except Exception as error:  # a foreign library may fail in any way: the next is tried
-            refused.append("%s (%s)" % (name, str(error).splitlines()[0] if str(error) else type(error).__name__))
-    remedy = "install zstd on this host" + (", or name a Python that has ctypes in COEX_PYTHON" if lacking else "")
-    raise DecoderMissing("no way to decode zstd: " + ", ".join(refused), remedy=remedy)
+            reasons.append("%s (%s)" % (name, str(error).splitlines()[0] if str(error) else type(error).__name__))
+    remedy = "install zstd on this host" + (", or name a Python that has ctypes in COEX_PYTHON" if lacks_ctypes else "")
+    raise DecoderMissing("no way to decode zstd: " + ", ".join(reasons), remedy=remedy)
 
 
 def _without_ctypes():
@@ -95,19 +95,19 @@ def _library(name):
     decompress.restype = ctypes.c_size_t
     decompress.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
     context = ctypes.c_void_p(library.ZSTD_createDCtx())
-    held = [ctypes.create_string_buffer(1 << 20)]  # type: List[ctypes.Array[ctypes.c_char]]
+    buffers = [ctypes.create_string_buffer(1 << 20)]  # type: List[ctypes.Array[ctypes.c_char]]
 
     def decode(frame, size):
         # type: (bytes, int) -> memoryview
-        if len(held[0]) < size:
-            held[0] = ctypes.create_string_buffer(size)
-        result = decompress(context, held[0], len(held[0]), frame, len(frame))
+        if len(buffers[0]) < size:
+            buffers[0] = ctypes.create_string_buffer(size)
+        result = decompress(context, buffers[0], len(buffers[0]), frame, len(frame))
         if library.ZSTD_isError(result):
             why = library.ZSTD_getErrorName(result).decode("ascii", "replace")
             raise ArchiveDamaged("a frame cannot be decoded: %s" % why)
         if result != size:
             raise ArchiveDamaged("a frame has another size than the index says")
-        return memoryview(held[0])[:size]
+        return memoryview(buffers[0])[:size]
 
     return decode
 
