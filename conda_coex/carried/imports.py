@@ -29,13 +29,13 @@ def imports_of(source: str, package: str, *, functions: bool) -> set[str]:
     `package` is the one that relative imports begin at. Imports in functions count only if `functions` is true, and
     those for type checkers and for the use as a program never do.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     source = source.replace("\\\n", " ")
     for line in _run_lines(source, functions=functions):
         statement = IMPORT.match(source, line.start("statement"))
         if statement is not None:
-            found.update(_names(statement, package))
-    return found
+            names.update(_names(statement, package))
+    return names
 
 
 def _run_lines(source: str, *, functions: bool) -> Iterator[re.Match[str]]:

@@ -26,12 +26,12 @@ def with_libraries(
     `read` returns the content of a path of `existing`. Raises PythonNotCarried for a library that no package has, or
     that a loader would not find from an unknown directory.
     """
-    waiting, found = list(programs), dict[str, bytes]()
-    while waiting:
-        path = waiting.pop()
-        if path in found:
+    paths, objects = list(programs), dict[str, bytes]()
+    while paths:
+        path = paths.pop()
+        if path in objects:
             continue
-        data = found[path] = read(path)
+        data = objects[path] = read(path)
         sections = elf.read_sections(data)
         places = [_place(entry, path) for entry in elf.search_paths(data, sections)]
         for name in elf.needed(data, sections):
@@ -42,8 +42,8 @@ def with_libraries(
                 raise PythonNotCarried(f"{path} needs {name}, which no package has", remedy=None)
             if FOLDER not in places:
                 raise PythonNotCarried(f"{path} does not look for {name} in a directory beside its own")
-            waiting.append(library)
-    return found
+            paths.append(library)
+    return objects
 
 
 def _place(entry: str, path: str) -> str:

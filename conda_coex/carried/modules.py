@@ -49,17 +49,17 @@ def needed_modules(library: Mapping[str, str], read: Callable[[str], str]) -> li
     sources = bootstrap_sources()
     direct = {name for source in sources for name in imports_of(source, PACKAGE, functions=True)}
     names = [*direct, *STARTED, *map(_encoding, (*ENCODINGS, *_constants(sources)))]
-    found: set[str] = set()
+    modules: set[str] = set()
     while names:
         for module in _with_parents(names.pop()):
-            if module.partition(".")[0] in LEFT_OUT or module in found or module not in library:
+            if module.partition(".")[0] in LEFT_OUT or module in modules or module not in library:
                 continue
-            found.add(module)
+            modules.add(module)
             path = library[module]
             if path.endswith(".py"):
                 package = module if path.endswith("/__init__.py") else module.rpartition(".")[0]
                 names += imports_of(read(path), package, functions=module in direct)
-    return sorted(found)
+    return sorted(modules)
 
 
 def bootstrap_sources() -> list[str]:

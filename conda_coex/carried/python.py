@@ -57,8 +57,8 @@ def find_interpreter(packages: Iterable[Package], platform: str) -> Interpreter 
         if package.name == "python" and package.record.get("subdir") == platform:
             for path in package.linked:
                 if match := LIBRARY.match(path.path):
-                    found = Interpreter(package, match[1], (int(match[2]), int(match[3])))
-                    return found if found.version >= OLDEST and _is_elf(package.directory / found.program) else None
+                    python = Interpreter(package, match[1], (int(match[2]), int(match[3])))
+                    return python if python.version >= OLDEST and _is_elf(package.directory / python.program) else None
     return None
 
 
@@ -115,14 +115,14 @@ def _resolved(directory: Path) -> Path:
 
 def _places(packages: Iterable[Package]) -> dict[str, tuple[Path, Package]]:
     """Return the files in `bin` and `lib` that packages list and have, by their paths in a prefix; of two the first."""
-    found: dict[str, tuple[Path, Package]] = {}
+    places: dict[str, tuple[Path, Package]] = {}
     for package in packages:
         if package.noarch is None:
             for path in package.linked:
                 place = package.directory / path.path
-                if path.path.startswith(("bin/", "lib/")) and path.path not in found and place.is_file():
-                    found[path.path] = place, package
-    return found
+                if path.path.startswith(("bin/", "lib/")) and path.path not in places and place.is_file():
+                    places[path.path] = place, package
+    return places
 
 
 def _module(files: _Files, path: str, interpreter: Interpreter) -> tuple[str, bytes]:
@@ -144,8 +144,8 @@ def _module(files: _Files, path: str, interpreter: Interpreter) -> tuple[str, by
 
 def _sources(packages: Iterable[Package]) -> list[dict[str, object]]:
     """Return the facts about packages that an archive keeps, each once."""
-    found = {package.dist: described(package) for package in packages}
-    return [found[dist] for dist in sorted(found)]
+    sources = {package.dist: described(package) for package in packages}
+    return [sources[dist] for dist in sorted(sources)]
 
 
 def _is_elf(path: Path) -> bool:

@@ -26,13 +26,13 @@ def stripped(data: bytes) -> bytes:
         return data
     if len(spans) < 3 or max(end for _, end in spans) > len(data):
         return data
-    kept = bytearray(max(end for _, end in spans))
+    content = bytearray(max(end for _, end in spans))
     for start, end in spans:
-        kept[start:end] = data[start:end]
+        content[start:end] = data[start:end]
     order, wide = _shape(data)
-    struct.pack_into(order + ("Q" if wide else "I"), kept, 40 if wide else 32, 0)  # e_shoff
-    struct.pack_into(order + "HH", kept, 60 if wide else 48, 0, 0)  # e_shnum, e_shstrndx
-    return bytes(kept)
+    struct.pack_into(order + ("Q" if wide else "I"), content, 40 if wide else 32, 0)  # e_shoff
+    struct.pack_into(order + "HH", content, 60 if wide else 48, 0, 0)  # e_shnum, e_shstrndx
+    return bytes(content)
 
 
 def _spans(data: bytes) -> Iterator[tuple[int, int]]:

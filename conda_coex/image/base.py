@@ -98,18 +98,18 @@ def add_layer(base: Base, layer: Layer, path: bytes) -> None:
 
 def check_config(config: dict[str, object], platform: Platform, layers: int, path: bytes) -> list[str]:
     """Return the diff_ids in the configuration of an image; raises BaseRefused if it does not fit."""
-    found = as_table(config.get("rootfs")).get("diff_ids")
-    if not isinstance(found, list) or not all(isinstance(each, str) and DIGEST.match(each) for each in found):
+    diff_ids = as_table(config.get("rootfs")).get("diff_ids")
+    if not isinstance(diff_ids, list) or not all(isinstance(each, str) and DIGEST.match(each) for each in diff_ids):
         raise BaseRefused("its configuration lists no layers", path)
     if layers > MOST_LAYERS:
         raise BaseRefused(f"it has {layers} layers, and engines take at most {MOST_LAYERS}", path)
-    if len(found) != layers:
-        raise BaseRefused(f"it has {layers} layers, and its configuration says {len(found)}", path)
+    if len(diff_ids) != layers:
+        raise BaseRefused(f"it has {layers} layers, and its configuration says {len(diff_ids)}", path)
     own = platform_in(config)
     if own != str(platform):
         raise BaseRefused(f"it is for {own}, and the archive for {platform}", path, f"name a base for {platform}")
     check_settings(config, path)
-    return found
+    return diff_ids
 
 
 def platform_in(table: dict[str, object]) -> str:

@@ -58,10 +58,10 @@ def read_docker(files: Files, platform: Platform, reference: str | None) -> Base
 
 def _image(files: Files, value: object, configs: dict[str, dict[str, object]]) -> _Image:
     """Return an image of manifest.json; `configs` has the configurations that were read. Raises BaseRefused."""
-    found = as_table(value)
-    config, layers = found.get("Config"), [each for each in as_list(found.get("Layers")) if isinstance(each, str)]
-    if not isinstance(config, str) or layers != found.get("Layers"):
+    entry = as_table(value)
+    config, layers = entry.get("Config"), [each for each in as_list(entry.get("Layers")) if isinstance(each, str)]
+    if not isinstance(config, str) or layers != entry.get("Layers"):
         raise BaseRefused("its manifest.json has an image without Config or Layers", files.path)
     if config not in configs:
         configs[config] = as_table(read_document(files, config)[0])
-    return _Image(layers, as_list(found.get("RepoTags")), configs[config])
+    return _Image(layers, as_list(entry.get("RepoTags")), configs[config])

@@ -89,12 +89,12 @@ def _layer(files: Files, descriptor: dict[str, object], diff_id: str) -> Layer:
 
 
 def _manifests_in(files: Files, index: dict[str, object]) -> list[dict[str, object]]:
-    found = index.get("manifests")
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    descriptors = index.get("manifests")
+    if not isinstance(descriptors, list) or not all(isinstance(each, dict) for each in descriptors):
         raise BaseRefused("its index lists no manifests", files.path)
-    for descriptor in found:
+    for descriptor in descriptors:
         digest_in(files, descriptor)
-    return found
+    return descriptors
 
 
 def _name(descriptor: dict[str, object]) -> str:

@@ -111,10 +111,10 @@ def read_document(files: Files, name: str) -> tuple[object, str]:
 
 def read_blob(files: Files, descriptor: object) -> dict[str, object]:
     """Return the JSON document of a descriptor, compared with its digest; raises BaseRefused."""
-    wanted = digest_in(files, descriptor)
-    document, digest = read_document(files, blob_path(wanted))
-    if digest != wanted:
-        raise BaseRefused(f"its blob {wanted} has the digest {digest}", files.path)
+    digest = digest_in(files, descriptor)
+    document, content_digest = read_document(files, blob_path(digest))
+    if content_digest != digest:
+        raise BaseRefused(f"its blob {digest} has the digest {content_digest}", files.path)
     return as_table(document)
 
 

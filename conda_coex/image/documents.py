@@ -58,10 +58,10 @@ class Documents:
 def labels_of(name: str, date: int, base: Base | None) -> dict[str, str]:
     """Return the labels that every image has; `base` adds its own, and its digest."""
     inherited = as_table(base.settings.get("Labels")) if base is not None else {}
-    found = {**{label: str(value) for label, value in inherited.items()}, TITLE: name, CREATED: rfc3339(date)}
+    labels = {**{label: str(value) for label, value in inherited.items()}, TITLE: name, CREATED: rfc3339(date)}
     if base is not None and base.digest:
-        found[BASE_DIGEST] = base.digest
-    return found
+        labels[BASE_DIGEST] = base.digest
+    return labels
 
 
 def make_config(

@@ -60,10 +60,10 @@ def write_layout(output: Path, documents: Documents, layers: Sequence[Layer]) ->
     """Write an image, which takes its place when it is whole; raises OutputError, and BaseRefused if a base changed."""
     if is_tar(output):
         with new_file.output_file(output, 0o666) as stream:
-            made = _Tar(stream, json.loads(documents.config.data)["created"])
-            _fill(made, documents, layers)
-            made.add_bytes("manifest.json", documents.docker)
-            made.finish()
+            tar = _Tar(stream, json.loads(documents.config.data)["created"])
+            _fill(tar, documents, layers)
+            tar.add_bytes("manifest.json", documents.docker)
+            tar.finish()
         return
     with _output_directory(output) as directory:
         _fill(_Directory(directory), documents, layers)
@@ -150,12 +150,12 @@ def _pieces(reading: Hashing, size: int) -> Iterator[bytes]:
 def _output_directory(output: Path) -> Iterator[Path]:
     """Yield a new directory that takes the place of `output`, where at most an empty one is, if nothing is raised."""
     output = output.resolve()
-    made = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+    directory = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
     try:
-        made.mkdir()
-        yield made
-        made.replace(output)
+        directory.mkdir()
+        yield directory
+        directory.replace(output)
     except OSError as error:
         raise OutputError(f"cannot be written: {error.strerror}", os.fsencode(output)) from error
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)

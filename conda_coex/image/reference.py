@@ -28,11 +28,11 @@ class Reference:
 
 def parse_reference(text: str) -> Reference:
     """Return the parts of a name; raises InputError."""
-    found = NAME.match(text)
-    if not found or len(text.rpartition(":")[0] or text) > LONGEST:
+    match = NAME.match(text)
+    if not match or len(text.rpartition(":")[0] or text) > LONGEST:
         remedy = "write it as NAME, NAME:TAG or HOST/NAME:TAG, in small letters"
         raise InputError(f"--name {text!r} is not the name of an image", remedy=remedy)
-    host, path, tag = found["host"] or "", found["path"], found["tag"] or DEFAULT_TAG
+    host, path, tag = match["host"] or "", match["path"], match["tag"] or DEFAULT_TAG
     library = "" if host or "/" in path else LIBRARY
     return Reference(f"{host}{path}:{tag}", f"{host or DEFAULT_HOST}{library}{path}:{tag}", tag)
 

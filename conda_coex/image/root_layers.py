@@ -120,28 +120,28 @@ class RootLayers:
         """Return whether the archive has a file or link at a path of the root."""
         directory, _, name = path.rpartition(b"/")
         rows = zip(self.files.directories, self.files.names, strict=True)
-        there = {number for number, known in enumerate(self.files.paths) if known == directory}
-        return any(link.path == path for link in self.index.links) or any(n in there and x == name for n, x in rows)
+        numbers = {number for number, known in enumerate(self.files.paths) if known == directory}
+        return any(link.path == path for link in self.index.links) or any(n in numbers and x == name for n, x in rows)
 
     @contextmanager
     def activated_by(self) -> Iterator[bytes]:
         """Yield a directory with those files of the prefix that decide about its activation, and no link."""
-        rows = {self.files.path(row): row for row in range(len(self.files))}
+        all_rows = {self.files.path(row): row for row in range(len(self.files))}
         links = {os.fsdecode(link.path): os.fsdecode(link.target) for link in self.index.links}
-        wanted = {path: row for path, row in rows.items() if path.startswith(READ) or path == STATE}
+        rows = {path: row for path, row in all_rows.items() if path.startswith(READ) or path == STATE}
         for path in map(os.fsencode, links):
             if path.startswith(READ) or any(place.startswith(path + b"/") for place in READ) or path == STATE:
-                wanted[path] = rows[_behind(path, links, rows)]
-        contents = dict(self.expected.contents(set(wanted.values())))
+                rows[path] = all_rows[_behind(path, links, all_rows)]
+        data = dict(self.expected.contents(set(rows.values())))
         programs = {b"prefix/bin/" + program.encode() for program, _ in LANGUAGES}
-        contents.update((row, b"") for path, row in rows.items() if path in programs)
-        wanted.update((path, rows[path]) for path in programs if path in rows)
-        with tempfile.TemporaryDirectory(prefix="coex-") as made:
-            for path, row in wanted.items():
-                _place(Path(made, os.fsdecode(path)), contents[row])
+        data.update((row, b"") for path, row in all_rows.items() if path in programs)
+        rows.update((path, all_rows[path]) for path in programs if path in all_rows)
+        with tempfile.TemporaryDirectory(prefix="coex-") as directory:
+            for path, row in rows.items():
+                _place(Path(directory, os.fsdecode(path)), data[row])
             for path in programs.intersection(map(os.fsencode, links)):
-                _place(Path(made, os.fsdecode(path)), b"")
-            yield os.fsencode(made) + b"/" + PREFIX
+                _place(Path(directory, os.fsdecode(path)), b"")
+            yield os.fsencode(directory) + b"/" + PREFIX
 
 
 def _place(path: Path, content: bytes) -> None:
@@ -152,12 +152,12 @@ def _place(path: Path, content: bytes) -> None:
 def _behind(path: bytes, links: dict[str, str], rows: dict[bytes, int]) -> bytes:
     """Return the file of the root that a link leads to; raises ImageError if it is another thing, or outside."""
     try:
-        found = resolve_links(os.fsdecode(path), links.get)
+        target = resolve_links(os.fsdecode(path), links.get)
     except TooManyLinks:
-        found = None
-    if found is None or os.fsencode(found) not in rows:
+        target = None
+    if target is None or os.fsencode(target) not in rows:
         raise ImageError("decides about the activation, and is a link to no file of the archive", path)
-    return os.fsencode(found)
+    return os.fsencode(target)
 
 
 def _size_of(pieces: Iterable[bytes]) -> int:

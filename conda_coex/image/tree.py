@@ -50,7 +50,7 @@ class Tree:
                 above[name] = kind, entry.linkname
         if removed or emptied:
             self._found = {
-                name: found for name, found in self._found.items() if not name or not _is_gone(name, removed, emptied)
+                name: fields for name, fields in self._found.items() if not name or not _is_gone(name, removed, emptied)
             }
         self._found.update(above)
         for name in above:  # directories that have no entry of their own
@@ -72,22 +72,22 @@ class Tree:
     def kind(self, path: str, *, follow: bool = True) -> str | None:
         """Return DIRECTORY, LINK or OTHER for the thing at a path, None if there is none."""
         try:
-            found = resolve_links(path.strip("/"), self._target, last=follow)
+            target = resolve_links(path.strip("/"), self._target, last=follow)
         except TooManyLinks:
             return None
-        if found is None or found not in self._found:
+        if target is None or target not in self._found:
             return None
-        return self._found[found][0]
+        return self._found[target][0]
 
     def names_in(self, *directories: str) -> Iterator[str]:
         """Yield the names in directories, their links followed, and in the directories in them."""
         for directory in directories:
             try:
-                found = resolve_links(directory, self._target)
+                target = resolve_links(directory, self._target)
             except TooManyLinks:
                 continue
-            if found is not None:
-                yield from (each[len(found) + 1 :] for each in self._found if each.startswith(f"{found}/"))
+            if target is not None:
+                yield from (each[len(target) + 1 :] for each in self._found if each.startswith(f"{target}/"))
 
     def _target(self, path: str) -> str | None:
         kind, target = self._found.get(path, (OTHER, ""))

@@ -95,15 +95,15 @@ def _describe(path: Path) -> tuple[str, int]:
 
 def clean() -> Outcome:
     """Remove everything that is kept, after asking; builds under way go on."""
-    found = [*entries(_directory()), *unfinished(_directory())]
-    size = sum(size_of(path) for path in found)
-    files = f"{counted(len(found), 'file')} of frames, {human(size)}, in {_directory()}"
+    paths = [*entries(_directory()), *unfinished(_directory())]
+    size = sum(size_of(path) for path in paths)
+    files = f"{counted(len(paths), 'file')} of frames, {human(size)}, in {_directory()}"
     nothing = "no frames are kept: nothing to remove"
     if settings.is_dry_run():
-        fields = {"dry_run": True, "files": len(found), "size": size}
-        return Outcome(fields, [f"would remove {files}" if found else nothing], 0)
-    if found:
+        fields = {"dry_run": True, "files": len(paths), "size": size}
+        return Outcome(fields, [f"would remove {files}" if paths else nothing], 0)
+    if paths:
         versions.show_and_confirm(lambda: [files])
-    for path in found:
+    for path in paths:
         path.unlink(missing_ok=True)
-    return Outcome({"removed": len(found), "size": size}, [f"removed {files}" if found else nothing], 0)
+    return Outcome({"removed": len(paths), "size": size}, [f"removed {files}" if paths else nothing], 0)

@@ -105,10 +105,10 @@ def ends(script: str) -> list[str]:
 
 def fetches(script: str) -> list[str]:
     """Return the commands and functions of a script of sh that download something."""
-    found: dict[str, None] = {}
+    commands: dict[str, None] = {}
     text = re.sub(r"^\s*#.*$", "", script.replace("\\\n", " "), flags=re.MULTILINE)
     text = SPEAKS.sub(lambda said: said[0] if "$(" in said[0] else "", MESSAGE.sub("", text))
     for each in FETCHES.finditer(re.sub(r"\s#.*", "", text)):
-        found[" ".join(re.sub("[\"']", "", each["name"]).split())] = None
-    found.update({each[0].rstrip("("): None for each in CALLS.finditer(text)})
-    return list(found)
+        commands[" ".join(re.sub("[\"']", "", each["name"]).split())] = None
+    commands.update({each[0].rstrip("("): None for each in CALLS.finditer(text)})
+    return list(commands)

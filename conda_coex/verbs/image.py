@@ -120,8 +120,8 @@ def new_files(output: Path, stack: ExitStack) -> Callable[[], IO[bytes]]:
     """Return a function that makes files without a name, beside the output, until the stack is closed."""
 
     def make() -> IO[bytes]:
-        made = tempfile.TemporaryFile(dir=output.resolve().parent, prefix=".coex-", buffering=0)  # noqa: SIM115
-        return stack.enter_context(BesideOutput(made, output))
+        stream = tempfile.TemporaryFile(dir=output.resolve().parent, prefix=".coex-", buffering=0)  # noqa: SIM115
+        return stack.enter_context(BesideOutput(stream, output))
 
     return make
 
@@ -200,13 +200,13 @@ def add_start(
 ) -> list[str]:
     """Add the files that start the entry points, and the bill of materials; return notes."""
     place, notes = ROOT.strip(b"/") + b"/", []
-    with root.activated_by() as seen:
+    with root.activated_by() as prefix:
         shell = None
-        if not any_shell_serves(manifest.portable, seen):
+        if not any_shell_serves(manifest.portable, prefix):
             shell = find_bash(root, base)
             if shell is None:
                 notes.append("the image has no bash, which activation scripts of the packages are for; sh runs them")
-        files = placed_files(manifest, ROOT, shell, seen)
+        files = placed_files(manifest, ROOT, shell, prefix)
     if sbom is not None:
         files[SBOM_FILE] = 0o644, of_packages(sbom)
     writer.add_directory(place + RUN, 0o755, root.date)
@@ -219,9 +219,9 @@ def add_start(
 
 def find_bash(root: RootLayers, base: Base | None) -> bytes | None:
     """Return the path of bash in the image, None if it has none."""
-    found = next((path for path in BASHES if base is not None and base.tree.has(path)), None)
-    if found is not None:
-        return f"/{found}".encode()
+    bash = next((path for path in BASHES if base is not None and base.tree.has(path)), None)
+    if bash is not None:
+        return f"/{bash}".encode()
     return ROOT + b"/prefix/bin/bash" if root.has(b"prefix/bin/bash") else None
 
 

@@ -27,9 +27,9 @@ def inspect(path: str, other: str | None = None, *, bars: bool = False, page: st
 
     if other is not None and (bars or page):
         raise InputError("the size report is of one archive", remedy="leave out --sizes and --html, or one of the two")
-    found, measured = read(path, measured=bars or page is not None)
-    lines = list(sizes.render(measured) if bars else render(path, found))
-    document: dict[str, object] = {**found, "archive": path}
+    description, measured = read(path, measured=bars or page is not None)
+    lines = list(sizes.render(measured) if bars else render(path, description))
+    document: dict[str, object] = {**description, "archive": path}
     if page is not None:
         write_page(page, os.path.basename(path), measured)  # noqa: PTH119 - as it was given
         lines = [*(lines if bars else ()), page]
@@ -59,11 +59,11 @@ def files_between(path: str, other: str) -> file_differences.Differences:
 def hashed(path: str) -> Described:
     """Return the description of an archive, in which each file of the app has its sha256."""
     with closing(Archive(os.fsencode(path))) as archive:
-        found = describe(archive)
+        description = describe(archive)
         side = file_differences.Side(archive)
-        known = side.hashes(path for path in side.rows if path.startswith(b"app/"))
-    for each in found["app"]:
-        sha256 = known.get(b"app/" + os.fsencode(each["path"]))
+        hashes = side.hashes(path for path in side.rows if path.startswith(b"app/"))
+    for each in description["app"]:
+        sha256 = hashes.get(b"app/" + os.fsencode(each["path"]))
         if sha256:
             each["sha256"] = sha256 + (" executable" if each.get("executable") else "")
-    return found
+    return description

@@ -50,9 +50,9 @@ def check(options: ArchiveOptions, prefix: str | None) -> None:
 
 def build_date(packages: Iterable[Package]) -> int:
     """Return SOURCE_DATE_EPOCH, else the date of the newest package, in seconds: the date of all files without one."""
-    given = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if given.isdigit():
-        return int(given)
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if epoch.isdigit():
+        return int(epoch)
     stamps = [package.timestamp for package in packages]
     # conda writes milliseconds, and long ago wrote seconds
     return max([writer.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])

@@ -147,8 +147,8 @@ def _bring_sources(request: PackRequest, unmanaged: Unmanaged, names: tuple[str,
 
 def _missing(request: PackRequest, prefix: Path, planned: Planned) -> list[str]:
     """Return the files that packages lack and the user did not exclude; raises InputError for --missing refuse."""
-    lacking = [path for drift in planned.drifts for path in drift.missing]
-    missing = [path for path in lacking if request.selection.leaves_out(path) is None]
+    paths = [path for drift in planned.drifts for path in drift.missing]
+    missing = [path for path in paths if request.selection.leaves_out(path) is None]
     if missing and request.missing == "refuse":
         what = f"files of packages are missing ({pack_notes.shown(missing)})"
         remedy = "reinstall these, or take them from the cache: --missing restore"
@@ -194,8 +194,8 @@ def _compile_unmanaged(python: Python | None, unmanaged: Unmanaged, layout: Layo
         source for source in unmanaged.sources if native and not source.edits and isinstance(source.source, OnDisk)
     ]
     if sources:
-        made = bytecode.compile_sources(python.package.directory / python.program, sources)
-        layout.place(f"{OWNER}, compiled", made)
+        items = bytecode.compile_sources(python.package.directory / python.program, sources)
+        layout.place(f"{OWNER}, compiled", items)
     compiled_here = {source.path for source in sources}
     others = [source.path for source in unmanaged.sources if source.path not in compiled_here]
     return [path.removeprefix("prefix/") for path in others]

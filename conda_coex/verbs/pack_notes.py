@@ -113,9 +113,9 @@ def limits(items: Iterable[Content | Link]) -> Iterator[str]:
 
 def leaving(links: Iterable[Link]) -> Iterator[str]:
     """Yield notes on links that lead out of the environment."""
-    found = [f"{link.path.removeprefix('prefix/')} -> {link.target}" for link in leaving_links(links, "prefix")]
-    if found:
-        yield f"is a link that leads out of the environment, and its target is not in the archive: {shown(found)}"
+    pairs = [f"{link.path.removeprefix('prefix/')} -> {link.target}" for link in leaving_links(links, "prefix")]
+    if pairs:
+        yield f"is a link that leads out of the environment, and its target is not in the archive: {shown(pairs)}"
 
 
 def shown(paths: Sequence[str]) -> str:

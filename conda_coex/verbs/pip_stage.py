@@ -54,8 +54,8 @@ def install(
             target = _target(environment.platform, python)
             pip = TargetPip(prefix, python, packages, program, target, date, settings.is_offline())
             pip.lay_out_metadata()
-        found = pip_changes.install(prefix, environment, python, pip, date)
-        return _compile(found, python, prefix / python.program if native else None)
+        installed = pip_changes.install(prefix, environment, python, pip, date)
+        return _compile(installed, python, prefix / python.program if native else None)
 
 
 def _target(platform: str, python: Python) -> Target:
@@ -76,5 +76,5 @@ def _compile(found: Installed, python: Python, program: Path | None) -> Installe
     plain = [item for item in found.sources if item.edits is None] if program else []
     compiled = bytecode.compile_sources(program, plain) if program and plain else []
     done = {item.path for item in plain}
-    left = [item for item in found.sources if item.path not in done]
-    return replace(found, items=[*found.items, *compiled], sources=left)
+    sources = [item for item in found.sources if item.path not in done]
+    return replace(found, items=[*found.items, *compiled], sources=sources)

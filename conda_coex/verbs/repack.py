@@ -67,7 +67,7 @@ def repack(request: RepackRequest) -> Repacked:
         layout = Layout()
         layout.platform = old.manifest.platform
         app_stays = (request.keep_app or not options.app.sources) and not request.no_app
-        kept = keep(old, layout, app_stays=app_stays)
+        rows = keep(old, layout, app_stays=app_stays)
         # 2. The new app, entry points and variables
         place_app(options, old, layout)
         read_sources(options.commands, old, layout)
@@ -80,7 +80,7 @@ def repack(request: RepackRequest) -> Repacked:
         # 3. The archive, with the same frames of packages
         name = options.commands[0].name if options.commands else None
         level = options.level or old.manifest.level or DEFAULT_LEVEL
-        manifest = write(old, layout, kept, Change(name, points, env, keep_env, level), options.output, python)
+        manifest = write(old, layout, rows, Change(name, points, env, keep_env, level), options.output, python)
     version = python.version if python else None
     return replace(repacked, python=version, digest=manifest.digest, size=options.output.stat().st_size)
 
@@ -126,13 +126,13 @@ def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[EntryP
     options = request.archive
     if options.commands:
         return resolve_all(options.commands, layout, None, options.variables)
-    there = {os.fsdecode(row.path) for row in [*old.index.files, *old.index.links, *old.index.directories]}
+    paths = {os.fsdecode(row.path) for row in [*old.index.files, *old.index.links, *old.index.directories]}
     for entry in old.manifest.entry_points:
         for kind, word in entry["command"]:
             if kind == "function":
                 check_function(word, layout)
             for path in files_of(kind, word):
-                if path in there and path not in layout.entries and path not in layout.directories:
+                if path in paths and path not in layout.entries and path not in layout.directories:
                     needed = path.partition("/")[2]
                     what = f"the entry point {entry['name']!r} needs {needed}, which is not in the new app"
                     remedy = "name it among the paths, use --keep-app, or give --entrypoint"

@@ -31,16 +31,16 @@ def read(
         return installed_environment.read_installed(prefix)
     _check_platform(choice.platform)
     documents = [read_document(path) for path in files]
-    found = lock_recognize.find_lock(documents, specs, choice, locked.explicit_rules())
-    if found is not None:
-        gather(found.pip)  # the requirements files that sections name have to be there
-        return locked.resolve_lock(found)
+    lock = lock_recognize.find_lock(documents, specs, choice, locked.explicit_rules())
+    if lock is not None:
+        gather(lock.pip)  # the requirements files that sections name have to be there
+        return locked.resolve_lock(lock)
     try:
-        asked = merged_inputs.merge_inputs(documents, specs)
+        inputs = merged_inputs.merge_inputs(documents, specs)
     except PlanHidden as error:
         return DryRun(message=str(error))
-    gather(asked.pip)
-    return locked.order_pinned(asked) if asked.pinned else solve.solve(asked, str(output.absolute()))
+    gather(inputs.pip)
+    return locked.order_pinned(inputs) if inputs.pinned else solve.solve(inputs, str(output.absolute()))
 
 
 def _check_platform(platform: str) -> None:
