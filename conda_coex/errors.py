@@ -93,8 +93,8 @@ class LockMismatch(CoexError):
 
     advice = "lock again if the package was meant to change; do not use it if it was not"
 
-    def __init__(self, path: str, package: str, kind: str, expected: str, found: str) -> None:
-        what = f"the lock file pins {package} with the {kind} {expected}, and its {kind} is {found}"
+    def __init__(self, path: str, package: str, kind: str, expected: str, actual: str) -> None:
+        what = f"the lock file pins {package} with the {kind} {expected}, and its {kind} is {actual}"
         super().__init__(what, os.fsencode(path))
 
 

@@ -16,13 +16,13 @@ class Document:
 
     path: str
     data: bytes
-    found: object = None
+    parsed: object = None
     problem: str | None = None
 
     @property
     def keys(self) -> frozenset[str]:
         """The outermost keys; none if it is not a mapping."""
-        return frozenset(self.found) if isinstance(self.found, Mapping) else frozenset()
+        return frozenset(self.parsed) if isinstance(self.parsed, Mapping) else frozenset()
 
 
 def read_document(path: str) -> Document:

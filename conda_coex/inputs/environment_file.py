@@ -51,14 +51,14 @@ def read(document: Document) -> EnvironmentFile | None:
         if named:
             raise wrong(document.path, document.problem)
         return None
-    if not isinstance(document.found, Mapping):
+    if not isinstance(document.parsed, Mapping):
         if named:
-            what = "is empty" if document.found is None else "is not a mapping"
+            what = "is empty" if document.parsed is None else "is not a mapping"
             raise wrong(document.path, what, "list packages under `dependencies:`")
         return None
     if "dependencies" not in document.keys and not document.keys <= KEYS:
         return None
-    return _Reader(document.path, document.found).read()
+    return _Reader(document.path, document.parsed).read()
 
 
 def _listed(document: Document) -> Iterator[Text]:
@@ -75,12 +75,12 @@ def _listed(document: Document) -> Iterator[Text]:
 class _Reader:
     """Takes the parts of one file; every check raises InputError."""
 
-    def __init__(self, path: str, found: Mapping) -> None:
-        self.path, self.found = path, found
+    def __init__(self, path: str, mapping: Mapping) -> None:
+        self.path, self.mapping = path, mapping
         self.pip_sections = 0
 
     def read(self) -> EnvironmentFile:
-        self.check_once(self.found)
+        self.check_once(self.mapping)
         specs: list[str] = []
         pip: list[str] = []
         for item in self.listed("dependencies"):
@@ -105,7 +105,7 @@ class _Reader:
             raise self.wrong(f"has `{key}` twice" + (f", again in line {line}" if line else ""), "keep one")
 
     def listed(self, key: str) -> list[object]:
-        value = self.found.get(key)
+        value = self.mapping.get(key)
         if value is not None and not isinstance(value, list):
             raise self.wrong(f"has `{key}` that are not a list", "begin each with `- `", value)
         return value or []
@@ -136,10 +136,10 @@ class _Reader:
 
     def variables(self) -> dict[str, Text | None]:
         """Return the variables as they are written; null unsets one. conda takes names as they come."""
-        mapping = self.found.get("variables")
+        mapping = self.mapping.get("variables")
         if mapping is not None and not isinstance(mapping, Mapping):
             raise self.wrong("has `variables` that are not a mapping", "write them as `NAME: value`", mapping)
-        self.check_once(mapping or self.found)
+        self.check_once(mapping or self.mapping)
         variables: dict[str, Text | None] = {}
         for name, value in (mapping or {}).items():
             if not NAME.fullmatch(name):
@@ -154,7 +154,7 @@ class _Reader:
 
     def notes(self, written: dict[str, Text | None], variables: dict[str, str | None]) -> Iterator[str]:
         """Yield a note on each part that is not taken as it is written."""
-        unknown = [key for key in self.found if key not in KEYS]
+        unknown = [key for key in self.mapping if key not in KEYS]
         if unknown:
             yield f"{self.path}: not read, as conda does not: {', '.join(unknown)}"
         if self.pip_sections > 1:

@@ -27,7 +27,7 @@ class _Entry:
     category: str
     optional: bool
     hashes: dict[str, object]
-    found: Mapping[str, object]  # all of it
+    fields: Mapping[str, object]  # all of it
 
 
 def read_conda_lock(file: LockFile, choice: Choice) -> Lock:
@@ -49,7 +49,7 @@ def read_conda_lock(file: LockFile, choice: Choice) -> Lock:
             raise file.wrong(f"has no category {category!r}", f"choose among {', '.join(sorted(known))}")
     entries = [entry for entry in entries if entry.platform == choice.platform and _is_chosen(entry, choice)]
     for entry in entries:
-        file.check_once(entry.found, f"the package {entry.name!r}")
+        file.check_once(entry.fields, f"the package {entry.name!r}")
         file.check_once(entry.hashes, f"`hash` of the package {entry.name!r}")
     conda = [_package(file, entry, secrets) for entry in entries if entry.manager == "conda"]
     pip = [_requirement(file, entry) for entry in entries if entry.manager == "pip"]

@@ -74,7 +74,7 @@ class LockFile:
     path: str
     kind: str  # explicit, conda-lock or pixi
     data: bytes
-    found: dict[str, object] = field(default_factory=dict)  # the mapping, if it is YAML
+    document: dict[str, object] = field(default_factory=dict)  # the mapping, if it is YAML
 
     def wrong(self, what: str, remedy: str | None = None) -> InputError:
         """Return the error of this file."""
@@ -83,7 +83,7 @@ class LockFile:
     @property
     def version(self) -> str:
         """The version of the format, as it is written."""
-        return str(self.found.get("version"))
+        return str(self.document.get("version"))
 
     def check_version(self, known: Sequence[str], whose: str) -> None:
         """Refuse a version of the format that is not known."""
@@ -105,7 +105,7 @@ class LockFile:
         return self._take(key, str, of, where)
 
     def _take(self, key: str, kind: type[T], of: object, where: str) -> T:
-        holder = self.found if of is None else of
+        holder = self.document if of is None else of
         value = self.value(key, kind, holder, where)
         self.check_once(holder, where, key)
         return value

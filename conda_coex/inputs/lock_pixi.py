@@ -49,7 +49,7 @@ def read_pixi_lock(file: LockFile, choice: Choice) -> Lock:
 
 def _platform(file: LockFile, wanted: str, by_platform: dict[str, object]) -> str:
     """Return the name under which the lock has the packages of a platform: one of its own, since format 7."""
-    rows = file.rows(file.found.get("platforms"), "`platforms`")
+    rows = file.rows(file.document.get("platforms"), "`platforms`")
     subdirs = {str(row.get("name")): str(row.get("subdir") or row.get("name")) for row in rows}
     subdir_by_name = {str(name): subdirs.get(str(name), str(name)) for name in by_platform}
     check_platform(file.path, wanted, subdir_by_name.values())

@@ -49,8 +49,8 @@ def recognize(document: Document) -> LockFile | None:
     if EXPLICIT.search(document.data):
         return LockFile(path, "explicit", document.data)
     for kind, keys in KEYS.items():
-        if keys <= document.keys and isinstance(document.found, Mapping):
-            return LockFile(path, kind, document.data, document.found)
+        if keys <= document.keys and isinstance(document.parsed, Mapping):
+            return LockFile(path, kind, document.data, document.parsed)
     if Path(path).name.endswith(NAMES):
         if document.problem is not None:
             raise wrong(path, document.problem)

@@ -123,38 +123,38 @@ def _differ(old: Mapping[str, str], new: Mapping[str, str]) -> Changes:
     )
 
 
-def _carried_python(found: Described) -> dict[str, str]:
+def _carried_python(described: Described) -> dict[str, str]:
     """Return version and name of the Python that an archive carries."""
-    python = found.get("python")
+    python = described.get("python")
     return {"carried Python": f"{python['version']} {python['id']}"} if python else {}
 
 
-def render(found: Comparison) -> Iterator[str]:
+def render(comparison: Comparison) -> Iterator[str]:
     """Yield the lines for a person: + added, - removed, ~ changed."""
     titles = {
         "packages": "packages", "pip": "pip packages", "app": "app files", "entry_points": "entry points",
         "env": "variables", "compile": "sources that the host compiles", "requires": "needs of the host",
         "archive": "archive",
     }  # fmt: skip
-    if found.same:
+    if comparison.same:
         yield "the archives have the same content"
-    elif not found.files and not any(names for changes in found.subjects.values() for names in changes.kinds.values()):
+    elif not (comparison.files or any(any(changes.kinds.values()) for changes in comparison.subjects.values())):
         yield "the archives hold the same, compressed in another way"
     for subject, title in titles.items():
-        differences = found.subjects[subject].kinds
+        differences = comparison.subjects[subject].kinds
         if not any(differences.values()):
             continue
         yield f"{title}: " + ", ".join(f"{len(names)} {kind}" for kind, names in differences.items() if names)
         for kind, names in differences.items():
             for name, value in names.items():
-                size = f"  ({_change(*found.package_sizes[name])})" if subject == "packages" else ""
+                size = f"  ({_change(*comparison.package_sizes[name])})" if subject == "packages" else ""
                 yield f"  {SIGNS[kind]} {name}{_value(subject, value)}{size}"
                 if subject == "packages" and isinstance(value, list) and value[0] == value[1]:
-                    yield from _files(found.files[name])
-    if ENVIRONMENT in found.files:
+                    yield from _files(comparison.files[name])
+    if ENVIRONMENT in comparison.files:
         yield "files of no package"
-        yield from _files(found.files[ENVIRONMENT])
-    for name, (old, new) in (("size", found.file_size), ("unpacked", found.unpacked_size)):
+        yield from _files(comparison.files[ENVIRONMENT])
+    for name, (old, new) in (("size", comparison.file_size), ("unpacked", comparison.unpacked_size)):
         yield f"{name}: {human(old)} -> {human(new)} ({_change(old, new)})"
 
 

@@ -110,28 +110,28 @@ def plan_packages(
     installed: list[InstalledRecord],
     packages: list[Package],
     prefix: Path,
-    found: Unmanaged,
+    unmanaged: Unmanaged,
     restoring: Restoring | None,
     names: tuple[str, ...],
 ) -> Planned:
-    """Return the packages as they are in the prefix; their files are removed from `found`.
+    """Return the packages as they are in the prefix; their files are removed from `unmanaged`.
 
     With `restoring`, missing files come from conda's package caches.
     """
-    live = {item.path.removeprefix("prefix/"): item for item in found.items}
+    live = {item.path.removeprefix("prefix/"): item for item in unmanaged.items}
     python = find_python(packages)
     managed = {target for record in installed for target, _ in record.rows}
     for path, (real, item) in behind_links(managed, live, prefix).items():
         live[path] = item
         managed.add(real)
-    found.items = [item for path, item in live.items() if path not in managed]
+    unmanaged.items = [item for path, item in live.items() if path not in managed]
     restored: dict[str, Content | Link] = {}
     if restoring is not None:
         restored = restoring.restore_all(installed, packages, live)
     plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names)
     files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
     noarch = {path for plan in plans for path in plan.compiled}
-    found.sources = [source for source in found.sources if source.path not in noarch]
+    unmanaged.sources = [source for source in unmanaged.sources if source.path not in noarch]
     own = {item.path.removeprefix("prefix/") for item in files if item.package_path is not None}
-    found.fixed = {path: count for path, count in found.fixed.items() if path not in own}
+    unmanaged.fixed = {path: count for path, count in unmanaged.fixed.items() if path not in own}
     return Planned(plans, drifts, sorted(restored))

@@ -86,14 +86,14 @@ def names_of(prefix: Path, others: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*plain, *encoded, *lower, *escaped]))
 
 
-def read_files(files: Sequence[tuple[Path, str]], names: Sequence[str], found: Unmanaged) -> list[Content]:
+def read_files(files: Sequence[tuple[Path, str]], names: Sequence[str], unmanaged: Unmanaged) -> list[Content]:
     """Read files, given with their paths of the root, on all cores; leave out those that do not exist any more.
 
-    Places that name the prefix and cannot be changed are recorded in `found`.
+    Places that name the prefix and cannot be changed are recorded in `unmanaged`.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
         readings = list(filter(None, pool.map(lambda each: read_live(each[0], each[1], names), files)))
-    found.fixed |= {each.content.path.removeprefix("prefix/"): each.fixed for each in readings if each.fixed}
+    unmanaged.fixed |= {each.content.path.removeprefix("prefix/"): each.fixed for each in readings if each.fixed}
     return [reading.content for reading in readings]
 
 

@@ -71,9 +71,9 @@ def _without_builder(item: Content, names: Sequence[str], moved: Callable[[str],
     return _with_url(item, direct_url, f"file://{names[0]}{quote(target.removeprefix(names[0]))}", names)
 
 
-def _with_url(item: Content, found: DirectUrl, url: str, names: Sequence[str]) -> Content:
+def _with_url(item: Content, direct_url: DirectUrl, url: str, names: Sequence[str]) -> Content:
     path = Path(names[0] + item.path.removeprefix("prefix"))
-    return with_data(path, json.dumps({**found.fields, "url": url}).encode(), item.path, names)
+    return with_data(path, json.dumps({**direct_url.fields, "url": url}).encode(), item.path, names)
 
 
 def _read(item: Content) -> DirectUrl | None:

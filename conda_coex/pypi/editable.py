@@ -62,26 +62,26 @@ class Brought:
         return None if name is None or pointers.is_inside(place, self.names) else self.names[0] + real[len(name) :]
 
 
-def bring(found: Unmanaged, names: tuple[str, ...], selection: Selection, output: Path) -> Brought:
-    """Add to `found` the sources that its files lead to, below `prefix/share/coex/editable/NAME`, and lead there.
+def bring(unmanaged: Unmanaged, names: tuple[str, ...], selection: Selection, output: Path) -> Brought:
+    """Add to `unmanaged` the sources that its files lead to, below `prefix/share/coex/editable/NAME`, and lead there.
 
     Raises InputError if that would be a whole home directory.
     """
-    leading = [each for each in pointers.outside(found.items, names) if not _is_link_to_lines(each.item)]
+    leading = [each for each in pointers.outside(unmanaged.items, names) if not _is_link_to_lines(each.item)]
     places: dict[str, None] = {}
     for pointer in leading:
         for path in pointers.stands_for(pointer.place):
             real = os.path.realpath(path)
             if not pointers.is_inside(real, names):
                 places[_checked(real, pointer)] = None
-    homes = _homes(places, editable_places(found.items, names), found)
+    homes = _homes(places, editable_places(unmanaged.items, names), unmanaged)
     brought = Brought(names, homes, _outermost(places))
     for place in brought.places:
-        _take(Path(place), brought, found, selection, output)
+        _take(Path(place), brought, unmanaged, selection, output)
     changed = {pointer.item.path: _rewritten(pointer.item, brought) for pointer in leading}
-    found.items = [changed.get(item.path, item) for item in found.items]
-    by_path = {item.path: item for item in found.contents}
-    found.sources = [by_path[source.path] for source in found.sources if source.path in by_path]
+    unmanaged.items = [changed.get(item.path, item) for item in unmanaged.items]
+    by_path = {item.path: item for item in unmanaged.contents}
+    unmanaged.sources = [by_path[source.path] for source in unmanaged.sources if source.path in by_path]
     return brought
 
 
@@ -107,7 +107,7 @@ def _outermost(places: Iterable[str]) -> list[str]:
     return outermost
 
 
-def _homes(places: Iterable[str], projects: Iterable[str], found: Unmanaged) -> dict[str, str]:
+def _homes(places: Iterable[str], projects: Iterable[str], unmanaged: Unmanaged) -> dict[str, str]:
     """Return the directories that keep their places relative to each other, each with a unique name.
 
     For a place within an installed project, they are the project's.
@@ -118,7 +118,7 @@ def _homes(places: Iterable[str], projects: Iterable[str], found: Unmanaged) -> 
         alone = place if Path(place).is_dir() else os.path.dirname(place)  # noqa: PTH120
         homes.add(min(around, key=len) if around else alone)
     below = f"prefix/{HOME}/"
-    taken = {item.path[len(below) :].partition("/")[0] for item in found.items if item.path.startswith(below)}
+    taken = {item.path[len(below) :].partition("/")[0] for item in unmanaged.items if item.path.startswith(below)}
     names: dict[str, str] = {}
     for home in _outermost(homes):
         stem = re.sub(r"[^\w.-]", "_", Path(home).name, flags=re.ASCII)
@@ -131,13 +131,13 @@ def _homes(places: Iterable[str], projects: Iterable[str], found: Unmanaged) -> 
     return names
 
 
-def _take(place: Path, brought: Brought, found: Unmanaged, selection: Selection, output: Path) -> None:
+def _take(place: Path, brought: Brought, unmanaged: Unmanaged, selection: Selection, output: Path) -> None:
     """Add the sources at a place: a directory, or a module alone."""
     target = brought.target(os.fspath(place))
     assert target is not None
     if not place.is_dir():
         files = [(place, f"prefix/{target}")] if selection.takes(target, 0) else []
-        _add(place, read_files(files, brought.names, found), brought, found, selection)
+        _add(place, read_files(files, brought.names, unmanaged), brought, unmanaged, selection)
         return
     tree = walk(place, _chooser(place, target, brought, selection, output))
     paths = [path for path, state in tree.files.items() if selection.takes(f"{target}/{path}", state.st_size)]
@@ -151,24 +151,24 @@ def _take(place: Path, brought: Brought, found: Unmanaged, selection: Selection,
             files.append((place / path, f"prefix/{target}/{path}"))
         else:
             links.append(link)
-    added = [*links, *read_files(files, brought.names, found)]
-    _add(place, added, brought, found, selection)
+    added = [*links, *read_files(files, brought.names, unmanaged)]
+    _add(place, added, brought, unmanaged, selection)
     gone = emptied_directories(tree, {path.removeprefix(f"prefix/{target}/") for path in (item.path for item in added)})
-    found.directories.update(
+    unmanaged.directories.update(
         (f"prefix/{target}/{path}", directory_mode(state))
         for path, state in tree.directories.items()
         if path not in gone
     )
-    found.left_out += [(f"{place}/{path}", what) for path, what in tree.left_out]
+    unmanaged.left_out += [(f"{place}/{path}", what) for path, what in tree.left_out]
 
 
 def _add(
-    place: Path, added: Sequence[Content | Link], brought: Brought, found: Unmanaged, selection: Selection
+    place: Path, added: Sequence[Content | Link], brought: Brought, unmanaged: Unmanaged, selection: Selection
 ) -> None:
-    found.items += added
+    unmanaged.items += added
     files = [item for item in added if isinstance(item, Content)]
     if selection.leaves_out("x.pyc") is None:  # they are compiled, as pip does when it installs
-        found.sources += [item for item in files if item.path.endswith(".py")]
+        unmanaged.sources += [item for item in files if item.path.endswith(".py")]
     size = sum(item.size for item in files)
     brought.notes.append(f"brought along: {place}, {len(added)} file{'s' * (len(added) != 1)}, {human(size)}")
 

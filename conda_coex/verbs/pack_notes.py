@@ -25,23 +25,23 @@ LISTED = 5  # paths that a note names
 
 
 def notes(
-    found: Unmanaged, drifts: Sequence[Drift], missing: Sequence[str], restored: Sequence[str], selection: Selection
+    unmanaged: Unmanaged, drifts: Sequence[Drift], missing: Sequence[str], restored: Sequence[str], selection: Selection
 ) -> Iterator[str]:
     """Yield notes on files that differ between the prefix and the archive, or between a package and the archive."""
     modified = [path for drift in drifts for path in drift.modified]
-    yield from (f"{path} is a {what} and is left out" for path, what in found.left_out)
+    yield from (f"{path} is a {what} and is left out" for path, what in unmanaged.left_out)
     if modified:
         yield f"modified since conda installed them, and kept as they are now: {shown(modified)}"
-    if found.cached:
-        yield f"are links to files outside of the environment, whose content is taken: {shown(found.cached)}"
-    if found.privileged:
-        yield f"lose their set-user-ID bits and capabilities: {shown(found.privileged)}"
+    if unmanaged.cached:
+        yield f"are links to files outside of the environment, whose content is taken: {shown(unmanaged.cached)}"
+    if unmanaged.privileged:
+        yield f"lose their set-user-ID bits and capabilities: {shown(unmanaged.privileged)}"
     if restored:
         yield f"missing from packages, and taken from conda's package cache: {shown(restored)}"
     if missing:
         yield f"missing from packages, and so from the archive: {shown(missing)}"
-    if found.fixed:
-        yield f"names the environment's path in a form that cannot be changed: {shown(list(found.fixed))}"
+    if unmanaged.fixed:
+        yield f"names the environment's path in a form that cannot be changed: {shown(list(unmanaged.fixed))}"
     for kind, (files, size) in selection.saved.items():
         yield f"left out: {kind}, {files} files, {human(size)}"
 

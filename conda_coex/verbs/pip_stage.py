@@ -69,12 +69,12 @@ def _target(platform: str, python: Python) -> Target:
     return Target(platform, python.package.version, system, free_threaded=bool(FREE_THREADED.search(build)))
 
 
-def _compile(found: Installed, python: Python, program: Path | None) -> Installed:
+def _compile(installed: Installed, python: Python, program: Path | None) -> Installed:
     """Compile the installed sources, by `program` or by a Python of this machine that has the same bytecode."""
     if program is None:
         program, _ = bytecode.find_interpreter(python, interpreters(python.version))
-    plain = [item for item in found.sources if item.edits is None] if program else []
+    plain = [item for item in installed.sources if item.edits is None] if program else []
     compiled = bytecode.compile_sources(program, plain) if program and plain else []
     done = {item.path for item in plain}
-    sources = [item for item in found.sources if item.path not in done]
-    return replace(found, items=[*found.items, *compiled], sources=sources)
+    sources = [item for item in installed.sources if item.path not in done]
+    return replace(installed, items=[*installed.items, *compiled], sources=sources)

@@ -53,13 +53,13 @@ def readable(path):
     return text.encode("utf-8") if PY2 else text  # type: ignore[return-value,unused-ignore]
 
 
-def visible(found):
+def visible(value):
     # type: (Union[str, bytes]) -> str
     """Return text on one line, with invisible characters escaped.
 
     Everything that is printed and comes from a file, a path or a caller goes through here.
     """
-    shown = text(found) if isinstance(found, bytes) else found
+    shown = text(value) if isinstance(value, bytes) else value
     if PLAIN.issuperset(shown):
         return shown
     import re
@@ -75,10 +75,10 @@ def _escape(mark):
     return (u"\\x%02x" if number < 0x100 else u"\\u%04x") % number
 
 
-def one_line(found):
+def one_line(value):
     # type: (Union[str, bytes]) -> str
     """Return `visible` text as the kind of text that errors and the standard streams take: bytes on 2."""
-    shown = visible(found)
+    shown = visible(value)
     return shown.encode("utf-8") if PY2 else shown  # type: ignore[return-value,unused-ignore]
 
 

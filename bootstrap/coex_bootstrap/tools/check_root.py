@@ -32,7 +32,7 @@ class RootCheck(object):
         self.expected, self.places = expected, places
         self.files, self.index = expected.files, expected.index
         self.parts = expected.parts(expected.large - self.files.relocated)
-        self.found = set()  # type: Set[Difference]
+        self.differing = set()  # type: Set[Difference]
         self.missing = []  # type: List[bytes] # paths of directories that are not there, each with a slash at its end
 
     def path(self, inside):
@@ -57,8 +57,8 @@ class RootCheck(object):
     def begin(self):
         # type: () -> None
         """Compare directories and links; `frame` uses the result, because a file can be hidden behind one."""
-        self.found = set(self._directories())
-        self.found.update(self._links())
+        self.differing = set(self._directories())
+        self.differing.update(self._links())
 
     def frame(self, number, content):
         # type: (int, bytes) -> Seen
@@ -80,14 +80,14 @@ class RootCheck(object):
         """Return all differences, sorted by path, from the results of `frame`."""
         hashes = {}  # type: Dict[int, bytes]
         for different, known in seen:
-            self.found.update(different)
+            self.differing.update(different)
             hashes.update(known)
-        self.found.update(self._check_empty())
+        self.differing.update(self._check_empty())
         for row in sorted(self.expected.large & self.files.relocated - self.files.hashed):
             differences, hashes[row] = self._compare_large(row)
-            self.found.update(differences)
-        self.found.update(self._check_hashed(hashes))
-        return sorted(self.found, key=lambda pair: (pair[1], pair[0]))
+            self.differing.update(differences)
+        self.differing.update(self._check_hashed(hashes))
+        return sorted(self.differing, key=lambda pair: (pair[1], pair[0]))
 
     def _directories(self):
         # type: () -> Iterator[Difference]

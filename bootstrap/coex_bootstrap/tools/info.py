@@ -101,65 +101,65 @@ def command_line(entry):
     return " ".join(map(quoted, words))
 
 
-def render(path, found):
+def render(path, fields):
     # type: (str, Described) -> Iterator[str]
     """Yield the lines of the table."""
     yield path
-    unpacked = found["unpacked"]
-    made = time.strftime("%Y-%m-%d", time.gmtime(found["date"]))
+    unpacked = fields["unpacked"]
+    made = time.strftime("%Y-%m-%d", time.gmtime(fields["date"]))
     facts = [
-        ("platform", found["platform"]),
-    ] + _entry_points(found) + [
-        ("size", "%s, unpacked %s in %d files" % (human(found["size"]), human(unpacked["content"]), unpacked["files"])),
+        ("platform", fields["platform"]),
+    ] + _entry_points(fields) + [
+        ("size", "%s, unpacked %s in %d files" % (human(fields["size"]), human(unpacked["content"]), unpacked["files"])),
         ("on disk", "%s at least" % human(unpacked["bytes"])),
-        ("host needs", ", ".join(_needs(found))),
-        ("post-link", ", ".join(package["name"] for package in found["post_link"]) or "none"),
-        ("libzstd", "%s (%s)" % (found["libzstd"]["from"], human(found["libzstd"]["size"]))),
-    ] + _carried_python(found) + [
-        ("made by", "%s, contents of %s" % (found.get("builder") or "?", made)),
-        ("format", str(found["format"])),
-        ("digest", found["digest"]),
+        ("host needs", ", ".join(_needs(fields))),
+        ("post-link", ", ".join(package["name"] for package in fields["post_link"]) or "none"),
+        ("libzstd", "%s (%s)" % (fields["libzstd"]["from"], human(fields["libzstd"]["size"]))),
+    ] + _carried_python(fields) + [
+        ("made by", "%s, contents of %s" % (fields.get("builder") or "?", made)),
+        ("format", str(fields["format"])),
+        ("digest", fields["digest"]),
     ]
-    if found["setuid"]:
-        facts.append(("setuid", ", ".join(visible(name) for name in found["setuid"])))
+    if fields["setuid"]:
+        facts.append(("setuid", ", ".join(visible(name) for name in fields["setuid"])))
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         yield "  %s  %s" % (name.ljust(width), value)
     yield ""
-    for line in _packages(found["packages"]):
+    for line in _packages(fields["packages"]):
         yield line
     yield ""
-    rows = [(row["name"], row["version"], row.get("url") or row.get("file") or "") for row in found.get("pip") or ()]
+    rows = [(row["name"], row["version"], row.get("url") or row.get("file") or "") for row in fields.get("pip") or ()]
     if rows:
         for line in table(("pip package", "version", "from"), rows):
             yield line
         yield ""
-    if found["app"]:
-        app = [(row["path"], human(row["size"]) if "size" in row else "-> " + row["target"]) for row in found["app"]]
+    if fields["app"]:
+        app = [(row["path"], human(row["size"]) if "size" in row else "-> " + row["target"]) for row in fields["app"]]
         for line in table(("app file", "size"), app):
             yield line
     else:
         yield "no app files"
 
 
-def _entry_points(found):
+def _entry_points(fields):
     # type: (Described) -> List[Tuple[str, str]]
     """Return the rows of the entry points, with names if there are several, and of the archive's variables."""
-    points = found["entry_points"]
+    points = fields["entry_points"]
     if len(points) == 1:
         rows = [("entry point", command_line(points[0]))]
     else:
         rows = [("entry points", visible(point["name"] + " = ") + command_line(point)) for point in points]
-    rows += [("env", visible(v["name"] + "?" * v["default"] + "=" + v["value"])) for v in found["env"]]
-    names = found.get("keep_env")
+    rows += [("env", visible(v["name"] + "?" * v["default"] + "=" + v["value"])) for v in fields["env"]]
+    names = fields.get("keep_env")
     rows += [("keeps", ", ".join(names))] if names else []
     return [row if row[0] != rows[max(n - 1, 0)][0] or not n else ("", row[1]) for n, row in enumerate(rows)]
 
 
-def _carried_python(found):
+def _carried_python(fields):
     # type: (Described) -> List[Tuple[str, str]]
     """Return the row of the Python that the archive carries."""
-    carried = found.get("python")
+    carried = fields.get("python")
     if not carried:
         return []
     return [("carries", "Python %s (%s, unpacked %s)" % (
@@ -180,16 +180,16 @@ def _packages(packages):
     yield "%s, %s compressed" % (counted(len(packages), "package"), human(sum(p["compressed"] for p in packages)))
 
 
-def _needs(found):
+def _needs(fields):
     # type: (Described) -> Iterator[str]
-    if found.get("python"):
+    if fields.get("python"):
         yield "a POSIX shell with gzip and tar, or with any Python from 2.7 on"
     else:
         yield "a POSIX shell and any Python from 2.7 on"
-    for name, constraints in sorted(found["requires"].items()):
+    for name, constraints in sorted(fields["requires"].items()):
         yield " ".join([name] + [" and ".join(c for c in constraints if c)]).strip()
-    if found["prefix_limit"]:
-        yield "a store whose prefix is at most %d bytes long" % found["prefix_limit"]
+    if fields["prefix_limit"]:
+        yield "a store whose prefix is at most %d bytes long" % fields["prefix_limit"]
 
 
 def configure(parser):

@@ -143,11 +143,11 @@ def _places(manifest, options, environ):
     return root.path, {PREFIX: root.path + b"/prefix", APP: root.path + b"/app"}
 
 
-def check_root(check, path, found):
+def check_root(check, path, all_differences):
     # type: (RootCheck, bytes, List[Difference]) -> RootReport
     """Return the differences as fields of a JSON document."""
     owners = Owners(check.expected)
-    differences, scripts = by_cause(check.expected, path, check.places, found)
+    differences, scripts = by_cause(check.expected, path, check.places, all_differences)
     return {
         "path": text(path),
         "files": len(check.files),
