@@ -48,7 +48,7 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
     return rows
 
 
-def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
+def give_sources(old: Archive, layout: Layout, paths: Container[str]) -> None:
     """Read the content of kept files that entry points need: it shows their interpreters and functions.
 
     Only the beginning of a file that spans frames is read.
@@ -56,7 +56,7 @@ def give_sources(old: Archive, layout: Layout, wanted: Container[str]) -> None:
     for row in old.index.files:
         path = os.fsdecode(row.path)
         entry = layout.entries.get(path)
-        if path in wanted and isinstance(entry, Content) and entry.source is None:
+        if path in paths and isinstance(entry, Content) and entry.source is None:
             data = _decoded(old, row.frame) if row.size else b""
             is_placed = kind_of(row.relocation) == TEXT
             place = parse(row.relocation, old.index.placeholders).placeholder if is_placed else None
@@ -77,14 +77,14 @@ def checked_frame(old: Archive, number: int) -> bytes:
     return data
 
 
-def copy(old: Archive, layout: Layout, kept: dict[str, int], payload: Payload) -> None:
+def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Payload) -> None:
     """Copy the frames of kept files byte for byte, and make their rows again.
 
     They are compared with their sha256 when the new archive is read back.
     """
     payload.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
     rows = list(old.index.files)
-    row_numbers = [n for path, n in kept.items() if is_kept(layout.entries.get(path))]
+    row_numbers = [n for path, n in kept_rows.items() if is_kept(layout.entries.get(path))]
     frame_numbers = {*old.index.package_frames, *(number for n in row_numbers for number in old.index.frames_of(n))}
     frame_numbers.update(number for n in row_numbers for number in _sources(old, rows[n].relocation))
     numbers = sorted(frame_numbers)

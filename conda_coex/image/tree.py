@@ -30,7 +30,7 @@ class Tree:
     """The paths of an image, without the first slash, with the target if they are links."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[str, str]] = {"": (DIRECTORY, "")}
+        self._members: dict[str, tuple[str, str]] = {"": (DIRECTORY, "")}
         self._names, self._characters = 0, 0  # of all layers
 
     def add(self, stream: Readable, path: bytes) -> None:
@@ -49,14 +49,15 @@ class Tree:
                 kind = DIRECTORY if entry.isdir() else LINK if entry.issym() else OTHER
                 above[name] = kind, entry.linkname
         if removed or emptied:
-            self._found = {
-                name: fields for name, fields in self._found.items() if not name or not _is_gone(name, removed, emptied)
-            }
-        self._found.update(above)
+            self._members = {
+                name: fields for name, fields in self._members.items()
+                if not name or not _is_gone(name, removed, emptied)
+            }  # fmt: skip
+        self._members.update(above)
         for name in above:  # directories that have no entry of their own
-            while (name := posixpath.dirname(name)) and name not in self._found:
+            while (name := posixpath.dirname(name)) and name not in self._members:
                 self._count(name, path)
-                self._found[name] = DIRECTORY, ""
+                self._members[name] = DIRECTORY, ""
 
     def _count(self, name: str, path: bytes) -> None:
         """Count a name; raises BaseRefused if there are too many for the memory."""
@@ -75,9 +76,9 @@ class Tree:
             target = resolve_links(path.strip("/"), self._target, last=follow)
         except TooManyLinks:
             return None
-        if target is None or target not in self._found:
+        if target is None or target not in self._members:
             return None
-        return self._found[target][0]
+        return self._members[target][0]
 
     def names_in(self, *directories: str) -> Iterator[str]:
         """Yield the names in directories, their links followed, and in the directories in them."""
@@ -87,10 +88,10 @@ class Tree:
             except TooManyLinks:
                 continue
             if target is not None:
-                yield from (each[len(target) + 1 :] for each in self._found if each.startswith(f"{target}/"))
+                yield from (each[len(target) + 1 :] for each in self._members if each.startswith(f"{target}/"))
 
     def _target(self, path: str) -> str | None:
-        kind, target = self._found.get(path, (OTHER, ""))
+        kind, target = self._members.get(path, (OTHER, ""))
         if kind != LINK:
             return None
         return "../" * path.count("/") + target.lstrip("/") if target.startswith("/") else target

@@ -216,16 +216,16 @@ def _repository(location: str) -> str:
     return f"{base}@{revision}" + (f"#subdirectory={directory}" if directory else "")
 
 
-def check_platform(path: str, wanted: str, available: Iterable[str]) -> None:
-    """Raise InputError, naming the platforms that a lock has, if the wanted one is not among them."""
+def check_platform(path: str, platform: str, available: Iterable[str]) -> None:
+    """Raise InputError, naming the platforms that a lock has, if `platform` is not among them."""
     platforms = sorted(set(available))
-    if wanted not in platforms:
+    if platform not in platforms:
         listed = ", ".join(platforms) or "no platform"
-        usable = [platform for platform in platforms if platform.startswith(SUPPORTED)]
+        usable = [name for name in platforms if name.startswith(SUPPORTED)]
         if usable or not platforms:
             remedy = f"choose with --platform {usable[0]}" if usable else None
-            raise wrong(path, f"is for {listed}, not for {wanted}", remedy)
-        raise wrong(path, f"is for {listed} alone, and archives are for Linux and macOS", f"lock for {wanted}, too")
+            raise wrong(path, f"is for {listed}, not for {platform}", remedy)
+        raise wrong(path, f"is for {listed} alone, and archives are for Linux and macOS", f"lock for {platform}, too")
 
 
 def wrong(path: str, what: str, remedy: str | None = None) -> InputError:

@@ -47,16 +47,17 @@ def read_pixi_lock(file: LockFile, choice: Choice) -> Lock:
     return file.lock(choice.platform, conda, channels, pip)
 
 
-def _platform(file: LockFile, wanted: str, by_platform: dict[str, object]) -> str:
+def _platform(file: LockFile, platform: str, by_platform: dict[str, object]) -> str:
     """Return the name under which the lock has the packages of a platform: one of its own, since format 7."""
     rows = file.rows(file.document.get("platforms"), "`platforms`")
     subdirs = {str(row.get("name")): str(row.get("subdir") or row.get("name")) for row in rows}
     subdir_by_name = {str(name): subdirs.get(str(name), str(name)) for name in by_platform}
-    check_platform(file.path, wanted, subdir_by_name.values())
-    names = [name for name, subdir in subdir_by_name.items() if subdir == wanted]
-    if wanted in names or len(names) == 1:
-        return wanted if wanted in names else names[0]
-    raise file.wrong(f"has {', '.join(names)}, which are all {wanted}", f"name one of them {wanted} in pixi's manifest")
+    check_platform(file.path, platform, subdir_by_name.values())
+    names = [name for name, subdir in subdir_by_name.items() if subdir == platform]
+    if platform in names or len(names) == 1:
+        return platform if platform in names else names[0]
+    what = f"has {', '.join(names)}, which are all {platform}"
+    raise file.wrong(what, f"name one of them {platform} in pixi's manifest")
 
 
 def _described(file: LockFile, entry: object) -> tuple[tuple[str, str], dict[str, object]]:

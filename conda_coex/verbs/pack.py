@@ -162,7 +162,7 @@ def _notes_on_host(live: LivePrefix, python: Python | None, unmanaged: Unmanaged
     outside |= builder_paths.variables_outside(live.environment.variables, live.names)
     users = builder_paths.user_distributions(python)
     yield from pack_notes.of_builder(outside, builder_paths.missing_libraries(layout.entries.values()), users)
-    yield from pack_notes.leaving(layout.links())
+    yield from pack_notes.outside_links(layout.links())
 
 
 def _lay_out(

@@ -78,15 +78,15 @@ def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: 
         )
 
 
-def kept_paths(kept: UnreplacedPaths) -> Iterator[str]:
+def kept_paths(unreplaced: UnreplacedPaths) -> Iterator[str]:
     """Yield notes on compiled files that keep the builder's path."""
-    if kept.pieces:
+    if unreplaced.pieces:
         yield (
-            f"puts the environment's path together from constants, and so keeps the builder's: {shown(kept.pieces)}; "
-            "compile it without optimization, or let it find its place when it runs"
+            "puts the environment's path together from constants, and so keeps the builder's: "
+            f"{shown(unreplaced.pieces)}; compile it without optimization, or let it find its place when it runs"
         )
-    if kept.sources:
-        yield f"keeps the builder's path, for which it has no room, as that of its sources: {shown(kept.sources)}"
+    if unreplaced.sources:
+        yield f"keeps the builder's path, for which it has no room, as that of its sources: {shown(unreplaced.sources)}"
 
 
 def limits(items: Iterable[Content | Link]) -> Iterator[str]:
@@ -111,7 +111,7 @@ def limits(items: Iterable[Content | Link]) -> Iterator[str]:
     yield f"the archive unpacks only if its prefix has at most {room} bytes, because of {shown(short)}: {remedy}"
 
 
-def leaving(links: Iterable[Link]) -> Iterator[str]:
+def outside_links(links: Iterable[Link]) -> Iterator[str]:
     """Yield notes on links that lead out of the environment."""
     pairs = [f"{link.path.removeprefix('prefix/')} -> {link.target}" for link in leaving_links(links, "prefix")]
     if pairs:

@@ -173,7 +173,7 @@ def choose_python(options: ArchiveOptions, old: Archive) -> CarriedPython | None
 def write(
     old: Archive,
     layout: Layout,
-    kept: dict[str, int],
+    kept_rows: dict[str, int],
     change: Change,
     output: Path,
     python: CarriedPython | None,
@@ -191,7 +191,7 @@ def write(
         cache,
         describe,
         library,
-        lambda payload: copy(old, layout, kept, payload),
+        lambda payload: copy(old, layout, kept_rows, payload),
         python,
     )
 

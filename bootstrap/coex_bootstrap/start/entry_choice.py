@@ -107,7 +107,7 @@ case $COEX_ENTRYPOINT in
 esac""".replace(b"%%", b"%")
 
 
-def called(manifest, root):
+def choose_by_file(manifest, root):
     # type: (Manifest, bytes) -> bytes
     """Return the lines that put the entry point in front of the arguments: the one with the file's name, or the first."""
     first, others = manifest.entry_points[0], manifest.entry_points[1:]
@@ -120,7 +120,7 @@ def called(manifest, root):
     return b"\n".join(lines + [b"*) " + set_line(first, root) + b" ;;", b"esac"])
 
 
-def asked(manifest, root):
+def choose_by_variable(manifest, root):
     # type: (Manifest, bytes) -> bytes
     """Return the lines that do so for the caller's COEX_ENTRYPOINT: a name, or a command line of the environment.
 

@@ -8,7 +8,7 @@ from ..format.manifest import entry_files
 from ..store.boot import boot_line
 from ..store.directory import write_file
 from .activate import scripts
-from .entry_choice import asked, called, imports
+from .entry_choice import choose_by_file, choose_by_variable, imports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ TEMPLATE = b"""\
 %(checks)s%(shell)s%(used)s_coex_begun=1
 export COEX_FILE="$_coex_file"
 %(no_imports)sif [ -z "${COEX_ENTRYPOINT-}" ]; then
-%(called)s
+%(by_file)s
 . %(activation)s
 %(imports)sexec "$@"
 fi
-%(asked)s
+%(by_variable)s
 . %(activation)s
 %(imports)sexec "$@"
 """
@@ -78,8 +78,8 @@ def start_text(manifest, root, activation, shell, checks=b"", used=b""):
         b"used": used,
         b"shell": fill(OTHER_SHELL, shell_fields) if shell_fields else b"",
         b"activation": quote(activation),
-        b"called": called(manifest, root),
-        b"asked": asked(manifest, root),
+        b"by_file": choose_by_file(manifest, root),
+        b"by_variable": choose_by_variable(manifest, root),
     }
     fields.update(imports(manifest))
     return fill(TEMPLATE, fields)

@@ -35,7 +35,7 @@ class Progress(object):
 
     def __init__(self, archive, environ, doing="unpacking"):
         # type: (Archive, Dict[bytes, bytes], str) -> None
-        self.wanted = is_wanted(environ)
+        self.is_shown = is_wanted(environ)
         self.archive, self.doing = archive, doing
         self.done = self.width = self.left_out = 0
         self.thread = None  # type: Optional[threading.Thread]
@@ -45,7 +45,7 @@ class Progress(object):
     def counted(self, decoder):
         # type: (Decoder) -> Decoder
         """Return a decoder that reports each frame; it passes over a full pipe, because the reader is only late."""
-        if not self.wanted:
+        if not self.is_shown:
             return decoder
         self.reading, self.writing = os.pipe()
         for stream in (self.reading, self.writing):
@@ -55,7 +55,7 @@ class Progress(object):
             # type: (bytes, int) -> Union[bytes, memoryview]
             content = decoder(frame, size)
             try:
-                if self.wanted:
+                if self.is_shown:
                     os.write(self.writing, SIZE.pack(size))
             except EnvironmentError as error:
                 if error.errno != errno.EAGAIN:
@@ -72,7 +72,7 @@ class Progress(object):
     def beating(self, beat):
         # type: (Callable[[], None]) -> Callable[[], None]
         """Return the function to call meanwhile: its first call, when all processes exist, starts the line."""
-        if not self.wanted:
+        if not self.is_shown:
             return beat
 
         def start():
@@ -122,9 +122,9 @@ class Progress(object):
     def stop(self):
         # type: () -> None
         """End the line, and erase it."""
-        if not self.wanted:
+        if not self.is_shown:
             return
-        self.wanted = False
+        self.is_shown = False
         if self.thread is not None:
             self.ended.set()
             self.thread.join()

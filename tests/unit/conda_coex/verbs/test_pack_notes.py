@@ -8,7 +8,7 @@ from coex_bootstrap.format.relocation import in_binary
 from conda_coex.errors import InputError
 from conda_coex.root.content import Content, Link
 from conda_coex.root.source import InMemory
-from conda_coex.verbs.pack_notes import LISTED, leaving, limits, shown
+from conda_coex.verbs.pack_notes import LISTED, limits, outside_links, shown
 
 
 def binaries(**prefixes: str) -> list[Content]:
@@ -37,8 +37,8 @@ def test_an_archive_that_starts_nowhere_is_refused() -> None:
 
 def test_links_that_lead_out() -> None:
     links = [Link("prefix/b", "/etc/hosts"), Link("prefix/lib/a", "../../x"), Link("prefix/lib/c", "../b")]
-    assert [said.partition(": ")[2] for said in leaving(links)] == ["b -> /etc/hosts, lib/a -> ../../x"]
-    assert list(leaving(links[2:])) == []
+    assert [said.partition(": ")[2] for said in outside_links(links)] == ["b -> /etc/hosts, lib/a -> ../../x"]
+    assert list(outside_links(links[2:])) == []
 
 
 def test_a_note_lists_the_first() -> None:
