@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from _typeshed import ReadableBuffer
     from coex_bootstrap.format.manifest import Manifest
 
     from ..image.layer import Layer
@@ -133,7 +132,7 @@ class BesideOutput(io.BufferedRandom):
         super().__init__(stream)
         self._output = output
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]  # of Python 3.12: Buffer
         """Write bytes."""
         with self._naming():
             return super().write(data)
