@@ -109,7 +109,11 @@ def test_depth(depth):
                 parse_json(data)
 
 
-@pytest.mark.parametrize("data", [b"[" + b"0," * (1 << 21) + b"0]", b'"' + b"x" * (1 << 25) + b'"', b"9" * 5000, b"\xff", b""])
+@pytest.mark.parametrize(
+    "data",
+    [b"[" + b"0," * (1 << 21) + b"0]", b'"' + b"x" * (1 << 25) + b'"', b"9" * 5000, b"\xff", b""],
+    ids=["many values", "a long text", "a long number", "no UTF-8", "nothing"],
+)
 def test_documents_that_are_too_large(data):
     # type: (bytes) -> None
     with pytest.raises(ValueError):
@@ -244,7 +248,7 @@ def test_large_files_in_one_place_are_walked_through_once():
     assert len(walked) == 600
 
 
-@pytest.mark.parametrize("value", [u'"\\ud800"', u"9" * 5000, u"[" * 100000])
+@pytest.mark.parametrize("value", [u'"\\ud800"', u"9" * 5000, u"[" * 100000], ids=["surrogate", "number", "depth"])
 def test_variables_that_no_shell_can_have(value):
     # type: (Any) -> None
     if compat.PY2 and u"ud800" in value:

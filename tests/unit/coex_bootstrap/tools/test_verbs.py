@@ -222,7 +222,11 @@ def test_verify_sees_other_changes_of_variables(archive, environ, place):
         write(path, read(path).replace(data, b'"NEW": "1"'))
 
 
-@pytest.mark.parametrize("state", [b"[]", b"{", b'{"env_vars": "x"}', b'{"env_vars": [1]}', b"[" * 100000])
+@pytest.mark.parametrize(
+    "state",
+    [b"[]", b"{", b'{"env_vars": "x"}', b'{"env_vars": [1]}', b"[" * 100000],
+    ids=["list", "cut", "text", "numbers", "depth"],
+)
 def test_unpack_of_a_state_that_cannot_be(archive, environ, place, state):
     # type: (bytes, Dict[bytes, bytes], bytes, bytes) -> None
     index = make_index([file_row(b"prefix/conda-meta/state", 0, 0, len(state))])
