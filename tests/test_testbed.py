@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from testbed import hosts, lanes
+from testbed import host_tests, hosts, lanes
 from testbed.layout import native_subdir
 from testbed.package import PLACEHOLDER
 
@@ -139,3 +139,23 @@ def test_lanes_run_side_by_side(
     assert sorted(said.split()) == sorted(["one", "three", "---", "kept", "two", "four"])
     assert said.endswith("--- kept\ntwo\nfour\n\n")
     assert second.log.read_text() == "two\nfour\n"
+
+
+def test_a_step_without_end_is_ended_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lanes, "LOGS", tmp_path)
+    monkeypatch.setattr(lanes, "LIMIT", 0.2)
+    lane = lanes.Lane("shown", [("endless", ["sleep", "600"]), ("next", ["echo", "next"])])
+    assert lanes.run_lanes([lane]) == ["endless"]
+    out, error = capfd.readouterr()
+    assert (out, error) == ("next\n", "ended after 0.2 s: sleep 600\n")
+
+
+def test_a_python_whose_tests_have_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if a process that holds its output goes on: it is left alone."""
+    monkeypatch.setattr(host_tests, "RUN_LIMIT", 0.2)
+    output = tmp_path / "output"
+    with output.open("wb") as stream:
+        assert not host_tests.passes(["sh", "-c", "echo begun; sleep 5 & exec sleep 600"], {}, stream)
+    assert output.read_text() == "begun\n\nended after 0.2 s\n"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from testbed import hosts
@@ -16,9 +17,11 @@ from testbed.stamps import digest, is_fresh
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import IO
 
 BOOTSTRAP_TESTS = REPOSITORY / "tests" / "unit" / "coex_bootstrap"
 LIMIT = 900  # seconds of one test: a guard against loops without an end
+RUN_LIMIT = 2400  # seconds of all tests under one Python, which take two minutes of a core
 
 
 def requirements_for(host: hosts.HostPython) -> Path:
@@ -57,20 +60,35 @@ def run_tests(layout: Layout, host: hosts.HostPython, arguments: list[str]) -> b
     environment["PYTHONPATH"] = os.pathsep.join([str(modules), str(REPOSITORY / "bootstrap")])
     command.append(str(BOOTSTRAP_TESTS))
     # Hosts run at the same time: each one's output is shown whole, when it has ended.
-    with tempfile.TemporaryDirectory(prefix="coex-", ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(prefix="coex-", ignore_cleanup_errors=True) as scratch, TemporaryFile() as output:
+        passed = passes([*command, f"--basetemp={scratch}/t"], environment, output)
+        output.seek(0)
+        text = output.read().decode("utf-8", "replace")
+    print(f"--- Python {host.name}: {host.executable}\n{text}", end="", flush=True)
+    return passed
+
+
+def passes(command: list[str], environment: dict[str, str], output: IO[bytes]) -> bool:
+    """Run a command in time, its output in a file: a process that a test leaves behind would hold a pipe open."""
+    try:
         done = subprocess.run(
-            [*command, f"--basetemp={scratch}/t"], env=environment, cwd=REPOSITORY, check=False, text=True,
-            errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command, env=environment, cwd=REPOSITORY, check=False, timeout=RUN_LIMIT,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    print(f"--- Python {host.name}: {host.executable}\n{done.stdout}", end="", flush=True)
+    except subprocess.TimeoutExpired:
+        output.write(f"\nended after {RUN_LIMIT} s\n".encode())
+        return False
     return done.returncode == 0
 
 
 def main(arguments: list[str]) -> int:
-    """Run the tests under every host Python there is; after `--others`, under all that are not of this version."""
+    """Run the tests under every host Python there is; after `--others`, under all that are not of this version.
+
+    Those others ask `sh` alone: this version, elsewhere, asks every shell, and measures the coverage.
+    """
     found, missing = hosts.find_pythons()
-    if arguments[:1] == ["--others"]:  # this one runs them elsewhere, with their coverage
-        arguments = arguments[1:]
+    if arguments[:1] == ["--others"]:
+        arguments = ["--sh-alone", *arguments[1:]]
         found = [host for host in found if host.name.startswith("pypy") or host.version != sys.version_info[:2]]
     layout = Layout.default()
     # PyPy needs longest: it begins first, so that no core waits for it at the end.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOGS = REPOSITORY / "build" / "lanes"
 TYPED = ("conda_coex", "bootstrap", "tests/testbed", "benchmarks", "noxfile.py")
+LIMIT = 4200  # seconds of one step: continuous integration would end without a word at 5400
 NICE = ("nice", "-n", "5")  # the first lane is the longest: the others take the rest of the machine
 
 PYTHON = (sys.executable, "-m")
@@ -112,9 +113,13 @@ def _passes(command: Sequence[str], log: IO[bytes] | None) -> bool:
     stderr = None if log is None else subprocess.STDOUT
     with tempfile.TemporaryDirectory(prefix="coex-", ignore_cleanup_errors=True) as scratch:
         words = [word.replace("SCRATCH", scratch) for word in command]
-        done = subprocess.run(
-            words, cwd=REPOSITORY, check=False, stdin=subprocess.DEVNULL, stdout=log, stderr=stderr
-        )
+        try:
+            done = subprocess.run(
+                words, cwd=REPOSITORY, check=False, timeout=LIMIT, stdin=subprocess.DEVNULL, stdout=log, stderr=stderr
+            )
+        except subprocess.TimeoutExpired:
+            print(f"ended after {LIMIT} s: {' '.join(words)}", file=sys.stderr)
+            return False
     return done.returncode == 0
 
 

@@ -10,6 +10,7 @@ import pytest
 from coex_bootstrap.format.manifest import PYTHON, python_id
 
 from unit.coex_bootstrap.building import make_index, read, write, write_archive
+from unit.coex_bootstrap.programs import program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,12 +51,11 @@ class Start(object):
     def __init__(self, place, environ, shell):
         # type: (bytes, Dict[bytes, bytes], List[str]) -> None
         self.place, self.environ, self.archive = place, environ, place + b"/demo.coex"
-        self.shell = [subprocess.check_output(["sh", "-c", "command -v " + shell[0]]).strip()] + shell[1:]
+        self.shell = [program(shell[0])] + shell[1:]
         for name in (b"home", b"tmp", b"bin"):
             os.mkdir(place + b"/" + name)
         for name in NEEDED:
-            found = subprocess.check_output(["sh", "-c", "command -v " + name]).strip()
-            os.symlink(found, place + b"/bin/" + name.encode("ascii"))
+            os.symlink(program(name), place + b"/bin/" + name.encode("ascii"))
         environ.update({b"PATH": place + b"/bin", b"HOME": place + b"/home", b"TMPDIR": place + b"/tmp"})
         environ[b"COEX_PYTHON"] = b"carried"
         self.write(packed())

@@ -7,6 +7,7 @@ import pytest
 from coex_bootstrap.format.manifest import ID_LENGTH, fill_prelude
 
 from unit.coex_bootstrap.building import CARRIED, read, write
+from unit.coex_bootstrap.programs import program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Start(object):
         for path in SYSTEM:
             text = text.replace(path, self.place + path)
         write(self.place + b"/demo.coex", text, 0o755)
-        shell = [subprocess.check_output(["sh", "-c", "command -v " + self.shell[0]]).strip()] + self.shell[1:]
+        shell = [program(self.shell[0])] + self.shell[1:]
         process = subprocess.Popen(
             shell + [self.place + b"/demo.coex"], env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
