@@ -92,6 +92,13 @@ def stress(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Run the pages about cluster engines with these engines: ./dev cluster [-- dask ...]."""
+    python = _prepare(session)
+    session.run(python, "-m", "testbed.cluster", *session.posargs, external=True, env=_environment())
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run everything: style, types, the documentation, all tests (-- --fast: style, types and the unit tests)."""
     fast = session.posargs == ["--fast"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from testbed.layout import Layout
@@ -19,23 +19,24 @@ if TYPE_CHECKING:
 CONDARC = """\
 channels: [conda-forge]
 custom_multichannels:
-  conda-forge: [{channel}]
+  conda-forge: [{channels}]
 report_errors: false
 """
 
 
-def make_user(testbed: Layout, directory: Path, channel: str | None = None) -> dict[str, str]:
-    """Make the home directory of a user of conda, for whom the channel is conda-forge, and return the environment.
+def make_user(testbed: Layout, directory: Path, *channels: str, programs: Sequence[Path] = ()) -> dict[str, str]:
+    """Make the home directory of a user of conda, for whom the channels are conda-forge, and return the environment.
 
     No prompt of conda waits for an answer, and archives find no other place for their roots.
     """
-    home, temporary, programs = directory / "home", directory / "tmp", directory / "bin"
+    home, temporary, own = directory / "home", directory / "tmp", directory / "bin"
     home.mkdir()
-    programs.mkdir()
+    own.mkdir()
+    condarc = CONDARC.format(channels=", ".join(channels or [testbed.channel.as_uri()]))
     temporary.mkdir()
-    (programs / "conda").symlink_to(testbed.conda)
-    (home / ".condarc").write_text(CONDARC.format(channel=channel or testbed.channel.as_uri()), encoding="utf-8")
-    path = os.pathsep.join([str(programs), "/usr/local/bin", "/usr/bin", "/bin"])
+    (own / "conda").symlink_to(testbed.conda)
+    (home / ".condarc").write_text(condarc, encoding="utf-8")
+    path = os.pathsep.join([str(own), *map(str, programs), "/usr/local/bin", "/usr/bin", "/bin"])
     conda = {"CONDA_ENVS_DIRS": str(home / "envs"), "CONDA_ALWAYS_YES": "true", "CONDA_OVERRIDE_CUDA": ""}
     return {"HOME": str(home), "TMPDIR": str(temporary), "PATH": path, "LANG": "C.UTF-8", **conda}
 

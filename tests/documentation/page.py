@@ -9,9 +9,12 @@ Blocks in other languages are not run.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,11 +76,15 @@ def commands(block: str, line: int) -> Iterator[Step]:
 def run_steps(steps: list[Step], directory: Path, environment: Mapping[str, str]) -> list[Result]:
     """Run all steps in one bash, which starts in a directory; return a result for each step that came to its end."""
     script = "".join(FRAME.format(number=number, script=step.script) for number, step in enumerate(steps))
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=directory, env=environment, check=False,
+    shell = subprocess.Popen(
+        ["bash", "-c", script], cwd=directory, env=environment, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    text = done.stdout.decode(errors="replace")
+    try:
+        text = shell.communicate()[0].decode(errors="replace")
+    finally:
+        with suppress(ProcessLookupError):  # none of the processes that it has left outlives a failed page
+            os.killpg(shell.pid, signal.SIGKILL)
     return [Result(printed.rstrip("\n"), int(status)) for _, printed, status in RESULT.findall(text)]
 
 

@@ -10,6 +10,7 @@ import pytest
 from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from documentation.conftest import make_user
 from documentation.page import fits, read_page, run_steps
+from testbed.engines import ENGINES
 from testbed.layout import REPOSITORY, native_subdir
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ DOCS = REPOSITORY / "docs"
 PAGES = {
     str(page.relative_to(REPOSITORY)): page
     for page in (REPOSITORY / "README.md", DOCS / "tutorial.md", *sorted(DOCS.glob("how-to/*.md")))
+    if page.stem not in ENGINES  # test_engines.py runs these
 }
 
 

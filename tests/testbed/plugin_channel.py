@@ -6,13 +6,10 @@ recipe's tests need as pip resolves them.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from testbed.base import CONDA_VERSION
@@ -20,7 +17,8 @@ from testbed.channel import assemble
 from testbed.layout import REPOSITORY, SOURCES, Layout
 from testbed.package import PLACEHOLDER
 from testbed.stamps import digest, is_fresh
-from testbed.wheel_package import CONSOLE_SCRIPT, conda_name, finish, lay_out
+from testbed.wheel_channel import build_wheels, fetch_wheels, spec
+from testbed.wheel_package import CONSOLE_SCRIPT, finish
 from testbed.workshop import Workshop
 
 # Packages that the recipe needs and conda does not; hatchling is for the build.
@@ -32,18 +30,17 @@ def build(layout: Layout) -> None:
     """Make the channel, unless it is up to date."""
     requirements = SOURCES / "requirements.txt"
     stamp = layout.plugin_channel / "stamp"
-    sources = [Path(__file__), SOURCES / "wheel_package.py", requirements, REPOSITORY / "pyproject.toml"]
-    value = digest(sys.version, layout.base / "testbed-stamp", *sources)
+    sources = [Path(__file__), *(SOURCES / f"wheel_{name}.py" for name in ("channel", "package")), requirements]
+    value = digest(sys.version, layout.base / "testbed-stamp", *sources, REPOSITORY / "pyproject.toml")
     if is_fresh(stamp, value):
         return
     print("testbed: a channel for the recipe", file=sys.stderr)
     shutil.rmtree(layout.plugin_channel, ignore_errors=True)
     of_conda = _of_conda(requirements)
     with tempfile.TemporaryDirectory(dir=layout.root) as scratch:
-        wheels = _wheels(Path(scratch, "wheels"), [*of_conda, *WANTED, *_of_plugin()])
+        wheels = fetch_wheels(Path(scratch, "wheels"), [*of_conda, *WANTED, *_of_plugin()])
         built = Path(scratch, "built")
-        with ProcessPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(_build_wheel, wheels, [built] * len(wheels)))
+        build_wheels(wheels, built)
         _build_conda(layout, built, of_conda)
         assemble(layout.plugin_channel, [*(layout.built / group for group in OTHERS), built])
     stamp.write_text(value, encoding="utf-8")
@@ -64,28 +61,6 @@ def _of_plugin() -> list[str]:
     return [text.partition(";")[0] for text in re.findall(r'"([^"]+)"', section.group(1))]
 
 
-def _wheels(directory: Path, requirements: list[str]) -> list[Path]:
-    command = [sys.executable, "-m", "pip", "wheel", "-qq", "--disable-pip-version-check", "-w", str(directory)]
-    subprocess.run([*command, *requirements], check=True)
-    return sorted(directory.glob("*.whl"))
-
-
-def _build_wheel(wheel: Path, built: Path) -> None:
-    from packaging.requirements import Requirement
-
-    with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
-        package, metadata = lay_out(Workshop(Path(scratch), built.parent), wheel)
-        for text in metadata.get_all("Requires-Dist") or ():
-            needed = Requirement(text)
-            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
-                package.depends.append(_spec(needed.name, str(needed.specifier)))
-        finish(package, built)
-
-
-def _spec(name: str, specifier: str) -> str:
-    return f"{conda_name(name)} {specifier}".strip()
-
-
 def _build_conda(layout: Layout, built: Path, requirements: list[str]) -> None:
     from packaging.requirements import Requirement
 
@@ -93,7 +68,7 @@ def _build_conda(layout: Layout, built: Path, requirements: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
         workshop = Workshop(Path(scratch), built.parent)
         package = workshop.python_extension("conda", CONDA_VERSION)
-        package.depends += [_spec(each.name, str(each.specifier)) for each in map(Requirement, requirements)]
+        package.depends += [spec(each.name, str(each.specifier)) for each in map(Requirement, requirements)]
         site_packages = package.root / workshop.site_packages
         shutil.copytree(source, site_packages / "conda", ignore=shutil.ignore_patterns("__pycache__"))
         metadata = f"Metadata-Version: 2.1\nName: conda\nVersion: {CONDA_VERSION}\n"

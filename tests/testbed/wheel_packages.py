@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from testbed.workshop import Workshop
 
 _NOARCH = (("pip", "25.3"), ("setuptools", "80.9.0"))
-_NUMPY = "2.2.6" if sys.version_info < (3, 14) else "2.3.5"
+NUMPY = "2.2.6" if sys.version_info < (3, 14) else "2.3.5"
 _NODEJS = "22.20.0"
 
 _CONSOLE_SCRIPT = """\
@@ -44,9 +44,9 @@ def build(workshop: Workshop) -> Iterator[Package]:
 
 
 def _numpy(workshop: Workshop) -> Package:
-    package = workshop.python_extension("numpy", _NUMPY)
+    package = workshop.python_extension("numpy", NUMPY)
     site_packages = package.root / workshop.site_packages
-    wheels.unpack(workshop.wheel(f"numpy=={_NUMPY}"), site_packages)
+    wheels.unpack(workshop.wheel(f"numpy=={NUMPY}"), site_packages)
     scripts = _finish_dist_info(site_packages)
     for name, target in scripts.items():
         module, function = target.split(":")
