@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..verbs.outcome import Outcome
 
 # The verbs that every archive answers (`coex_bootstrap.tools`), listed here so that conda need not load that.
-TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile")
+TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile", "kernelspec")
 BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": configure_repack}
 CACHE_ABOUT = """\
 Builds keep the frames of compressed packages under conda's package cache.

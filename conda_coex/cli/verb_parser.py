@@ -26,6 +26,7 @@ VERBS = {
     "lock": "Print the explicit list of the packages, from which conda makes them again.",
     "sbom": "Print the software bill of materials, in CycloneDX.",
     "dockerfile": "Print the recipe of a container image that has the archive unpacked in it.",
+    "kernelspec": "Add the archive to Jupyter, as a kernel that starts it.",
     "cache": "List or remove the frames that builds keep of packages, and the roots of unpacked archives.",
 }
 EXAMPLES = """\

@@ -126,14 +126,22 @@ def choose_by_variable(manifest, root):
 
     If an entry point is only named after its command, that name means the command of the environment.
     """
-    names = [
-        quote(compat.utf8(entry["name"])) + b") " + set_line(entry, root) + b" ;;"
+    lines = [
+        quote(compat.utf8(entry["name"])) + b") " + set_line(entry, root) + b" ;;" for entry in named_entries(manifest)
+    ]
+    listing = b", ".join(compat.utf8(compat.visible(entry["name"])) for entry in manifest.entry_points)
+    fields = {b"names": b"\n".join(lines), b"list": quote(listing), b"bin": quote(root + b"/prefix/bin")}
+    return fill(ASKED, fields)
+
+
+def named_entries(manifest):
+    # type: (Manifest) -> List[EntryPoint]
+    """Return the entry points whose name the variable means: not those that are only named after a command."""
+    return [
+        entry
         for entry in manifest.entry_points
         if entry.get("named") or entry["command"] and entry["command"][0] != ["prefix", "bin/" + entry["name"]]
     ]
-    listing = b", ".join(compat.utf8(compat.visible(entry["name"])) for entry in manifest.entry_points)
-    fields = {b"names": b"\n".join(names), b"list": quote(listing), b"bin": quote(root + b"/prefix/bin")}
-    return fill(ASKED, fields)
 
 
 def imports(manifest):

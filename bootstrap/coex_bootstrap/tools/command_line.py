@@ -14,7 +14,7 @@ from collections import OrderedDict
 from ..base import compat
 from ..base.errors import CoexError, Misuse, unforeseen
 from ..base.process import Interrupted, Process
-from . import cache, dockerfile, env, files, info, lock, repair, sbom, unpack, verify
+from . import cache, dockerfile, env, files, info, kernelspec, lock, repair, sbom, unpack, verify
 from .output import did_you_mean, quoted, show, show_json
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VARIABLE = b"COEX_TOOLS"
 FAILED, MISUSED = 1, 2
 TOOLS = (
-    info, files, verify, repair, unpack, env, lock, sbom, dockerfile, cache,
+    info, files, verify, repair, unpack, env, lock, sbom, dockerfile, kernelspec, cache,
 )
 VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in TOOLS)  # type: OrderedDict[str, Verb]
 ABOUT = """\

@@ -31,6 +31,7 @@ RECORD = OrderedDict([
 ])
 STATE = {"version": 1, "env_vars": {"OWN": u"value", "OTHER": u"***unset***"}}
 VARIABLES = {"OF_PACKAGE": u"p", "NUMBER": 5}
+KERNEL = {"argv": [u"demo", u"-f", u"{connection_file}"], "language": u"demo", "env": {u"A": u"b"}, "metadata": {u"x": 1}}
 SBOM = {
     "bomFormat": u"CycloneDX", "specVersion": u"1.6", "metadata": {"component": {"name": u"demo", "type": u"application"}},
     "components": [{"name": u"demo", "version": u"1", "licenses": [{"license": {"name": u"BSD"}}], "hashes": []}],
@@ -255,6 +256,7 @@ class Hostile(object):
         self.manifest, self.sbom = make_manifest(**copied(MANIFEST)).fields, render(SBOM)
         self.documents = OrderedDict([
             ("conda-meta/demo-1-0.json", RECORD), ("conda-meta/state", STATE), ("etc/conda/env_vars.d/demo.json", VARIABLES),
+            ("share/jupyter/kernels/demo/kernel.json", KERNEL),
         ])  # type: Dict[str, Any]
         self.contents = dict((name, render(document)) for name, document in self.documents.items())
         self.links = [Link(b"prefix/out", b"/etc"), Link(b"prefix/up", b"../../outside"), Link(b"app/link", b"run")]

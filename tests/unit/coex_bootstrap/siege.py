@@ -38,8 +38,9 @@ MEMORY = 300 << 20  # bytes
 REAL = 25  # of so many archives one is started by an interpreter and by a shell of its own, too
 VERBS = [
     ["info"], ["info", "--json"], ["files"], ["lock"], ["lock", "--sha256", "--json"], ["sbom"], ["sbom", "--json"],
-    ["dockerfile"], ["verify"], ["unpack", "-p", "made/env", "--app", "made/app"], ["verify", "-p", "made/env"], ["unpack",
-    "--store", "shared"], ["unpack", "--root", "made/root"],
+    ["dockerfile"], ["kernelspec", "--prefix", "made/jupyter"], ["verify"],
+    ["unpack", "-p", "made/env", "--app", "made/app"], ["verify", "-p", "made/env"], ["unpack", "--store", "shared"],
+    ["unpack", "--root", "made/root"],
 ]
 LATER = [["verify", "--json"], ["env"], ["repair"], ["cache", "list"], ["cache", "clean", "--all", "-y"]]  # after a start
 LOCKED = re.compile(u"(#.*|@EXPLICIT|https://[^ ]*)?\\Z")

@@ -1,0 +1,113 @@
+"""Find the directories where Jupyter looks for kernels, and write one there."""
+
+import errno
+import json
+import os
+import re
+import sys
+
+from ..base.compat import path_bytes, text, utf8
+from ..base.errors import CoexError
+from ..base.untrusted import parse_json
+from ..base.working_directory import absolute
+from ..store.directory import beside, write_file
+from ..store.removal import remove
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Dict, Mapping, Optional, Text
+
+SPEC = b"kernel.json"
+NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+def data_directory(options, environ):
+    # type: (Namespace, Dict[bytes, bytes]) -> bytes
+    """Return the data directory of Jupyter that the options name, by the rules of jupyter_core; raises CoexError."""
+    if options.prefix:
+        return absolute(path_bytes(options.prefix)) + b"/share/jupyter"
+    if options.sys_prefix:
+        active = environ.get(b"VIRTUAL_ENV") or environ.get(b"CONDA_PREFIX")
+        if not active:
+            raise CoexError("no environment is active", remedy="activate that of Jupyter, or name it with --prefix")
+        return absolute(active) + b"/share/jupyter"
+    if environ.get(b"JUPYTER_DATA_DIR"):
+        return absolute(environ[b"JUPYTER_DATA_DIR"])
+    home = environ.get(b"HOME")
+    if sys.platform == "darwin":
+        below = b"/Library/Jupyter"
+    elif environ.get(b"XDG_DATA_HOME"):
+        return absolute(environ[b"XDG_DATA_HOME"]) + b"/jupyter"
+    else:
+        below = b"/.local/share/jupyter"
+    if not home:
+        raise CoexError("HOME is not set, and Jupyter's directory is below it", remedy="name a place with --prefix")
+    return absolute(home) + below
+
+
+def kernel_name(word):
+    # type: (str) -> bytes
+    """Return the name of a kernel as Jupyter writes it; raises CoexError for a name that it does not read."""
+    if not NAME.match(word):
+        raise CoexError("Jupyter does not take %s as the name of a kernel" % word, remedy="use letters, digits, -, . and _")
+    return utf8(word).lower()
+
+
+def name_from(word):
+    # type: (str) -> bytes
+    """Return a name for a kernel that is like this word."""
+    name = re.sub(u"[^A-Za-z0-9._-]+", u"-", word).strip("-")
+    return kernel_name(name) if NAME.match(name) else b"coex"
+
+
+def started_by(directory):
+    # type: (bytes) -> Optional[Text]
+    """Return the program that the kernel in a directory starts, empty if it cannot be read; None if there is no kernel."""
+    try:
+        with open(directory + b"/" + SPEC, "rb") as stream:
+            spec = parse_json(stream.read())
+    except EnvironmentError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise CoexError(error.strerror or str(error), directory + b"/" + SPEC)
+    except ValueError:
+        return u""
+    words = spec.get("argv") if isinstance(spec, dict) else None
+    return words[0] if isinstance(words, list) and words and isinstance(words[0], type(u"")) else u""
+
+
+def write_kernel(directory, spec, files):
+    # type: (bytes, Mapping[str, object], Mapping[bytes, bytes]) -> None
+    """Write a kernel into a directory, in the place of an earlier one; Jupyter sees the old one or the new one.
+
+    Each file is renamed into its place, `kernel.json` last: a file may be a hard link to that of a package's cache.
+    Raises CoexError.
+    """
+    document = json.dumps(spec, indent=1, separators=(",", ": ")) + "\n"
+    try:
+        if not os.path.isdir(directory):
+            os.makedirs(directory)
+        for name in sorted(files):
+            _write(directory + b"/" + name, files[name])
+        _write(directory + b"/" + SPEC, utf8(document))
+        for name in os.listdir(directory):
+            if name != SPEC and name not in files:
+                remove(directory + b"/" + name)
+    except EnvironmentError as error:
+        raise CoexError("the kernel cannot be written: %s" % (error.strerror or error), directory)
+
+
+def _write(path, content):
+    # type: (bytes, bytes) -> None
+    write_file(path, content, new=beside(path))
+
+
+def refuse_other(directory, archive):
+    # type: (bytes, bytes) -> None
+    """Raise CoexError if a directory has a kernel that starts something else than this archive."""
+    program = started_by(directory)
+    if program is None or program == text(archive):
+        return
+    what = "there is a kernel of this name" + (", which starts %s" % program if program else "")
+    raise CoexError(what, directory, "choose another one with --name, or replace it with --force")

@@ -1,0 +1,191 @@
+"""The verb that adds an archive to Jupyter, on small archives in the Python of the host."""
+
+import json
+import os
+
+import pytest
+
+from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.tools.test_command_line import ask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Tuple
+
+SCRIPT = b"#!/bin/sh\necho run\n"
+BARE = [u"python", u"-m", u"ipykernel_launcher", u"-f", u"{connection_file}"]
+OF_CONDA = [PLACEHOLDER.decode("ascii") + u"/bin/python"] + BARE[1:]
+OF_R = [PLACEHOLDER.decode("ascii") + u"/lib/R/bin/R", u"--slave", u"-e", u"IRkernel::main()", u"--args", u"{connection_file}"]
+WHERE = b"prefix/share/jupyter/kernels/"
+
+
+def spec(words, **more):
+    # type: (Any, **Any) -> bytes
+    return json.dumps(dict({"argv": words, "display_name": "Python 3", "language": "python"}, **more)).encode("ascii")
+
+
+def make(path, kernels, **fields):
+    # type: (bytes, Dict[bytes, bytes], **Any) -> bytes
+    """Write an archive with the commands python and R, and files below the directory of kernels."""
+    contents = [(b"prefix/bin/python", SCRIPT), (b"prefix/bin/R", SCRIPT)]
+    contents += [(WHERE + name, kernels[name]) for name in sorted(kernels)]
+    rows, place = [], 0
+    for name, content in contents:
+        at = content.find(PLACEHOLDER)
+        relocation = b"-" if at < 0 else ("t:0:0=%d" % at).encode("ascii")
+        rows.append(file_row(name, 0, place, len(content), relocation, mode=0o755 if b"/bin/" in name else 0o644))
+        place += len(content)
+    fields.setdefault("entry_points", [{"name": u"python", "command": [["prefix", u"bin/python"]]}])
+    write_archive(path, make_index(rows), [b"".join(content for _, content in contents)], **fields)
+    os.chmod(path, 0o755)
+    return path
+
+
+@pytest.fixture
+def home(place, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> bytes
+    for name in (b"JUPYTER_DATA_DIR", b"XDG_DATA_HOME", b"VIRTUAL_ENV", b"CONDA_PREFIX"):
+        environ.pop(name, None)
+    environ[b"HOME"] = place + b"/home"
+    return place + b"/home"
+
+
+def written(directory):
+    # type: (bytes) -> Any
+    return json.loads(read(directory + b"/kernel.json").decode("ascii"))
+
+
+@pytest.mark.parametrize(("words", "command"), [(BARE, u"python"), (OF_CONDA, u"python"), (OF_R, u"R")])
+def test_starts_the_archive(place, environ, home, words, command):
+    # type: (bytes, Dict[bytes, bytes], bytes, List[str], str) -> None
+    """The environment is named by no path: `cache clean` may remove the root."""
+    kernel = spec(words, metadata={"debugger": True}, env={"PS1": "$"}, interrupt_mode="message")
+    archive = make(place + b"/my work.coex", {b"x/kernel.json": kernel, b"x/logo-svg.svg": b"<svg/>", b"x/no/sub": b"x"})
+    status, found, error = ask(archive, environ, b"kernelspec", b"--prefix", place + b"/jupyter")
+    assert (status, error) == (0, b"")
+    directory = place + b"/jupyter/share/jupyter/kernels/my-work"
+    assert (found["kernel"], found["directory"]) == ("my-work", directory.decode("ascii"))
+    assert sorted(os.listdir(directory)) == [b"kernel.json", b"logo-svg.svg"]
+    assert written(directory) == found["spec"] == {
+        "argv": [archive.decode("ascii")] + words[1:], "display_name": "my work", "language": "python",
+        "env": {"PS1": "$", "COEX_ENTRYPOINT": command}, "metadata": {"debugger": True}, "interrupt_mode": "message",
+    }
+
+
+@pytest.mark.parametrize(
+    ("variables", "words", "below"),
+    [
+        ({}, [], b"home/.local/share/jupyter"), ({}, [b"--user"], b"home/.local/share/jupyter"),
+        ({b"XDG_DATA_HOME": b"data"}, [], b"data/jupyter"), ({b"JUPYTER_DATA_DIR": b"own"}, [], b"own"),
+        ({b"CONDA_PREFIX": b"env"}, [b"--sys-prefix"], b"env/share/jupyter"),
+        ({b"CONDA_PREFIX": b"env", b"VIRTUAL_ENV": b"venv"}, [b"--sys-prefix"], b"venv/share/jupyter"),
+    ],
+)
+@pytest.mark.skipif("sys.platform == 'darwin'", reason="other directories")
+def test_directories(place, environ, home, variables, words, below):
+    # type: (bytes, Dict[bytes, bytes], bytes, Dict[bytes, bytes], List[bytes], bytes) -> None
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    environ.update((name, place + b"/" + value) for name, value in variables.items())
+    found = ask(archive, environ, b"kernelspec", b"--name", b"Own.Name", *words)[1]
+    assert found["directory"].encode("ascii") == place + b"/" + below + b"/kernels/own.name"
+
+
+def test_replaces_its_own_kernel_alone(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE), b"x/logo-32x32.png": b"png"})
+    directory = home + b"/.local/share/jupyter/kernels/x"
+    environ[b"JUPYTER_DATA_DIR"] = home + b"/.local/share/jupyter"
+    for words in ([], [b"--display-name", u"Mine \xe9".encode("utf-8")]):
+        assert ask(archive, environ, b"kernelspec", *words)[0] == 0
+    assert written(directory)["display_name"] == u"Mine \xe9"
+    other = spec([u"/other.coex"])
+    write(home + b"/cached", other)
+    for path in (b"/kernel.json", b"/logo-32x32.png"):
+        os.unlink(directory + path)
+    os.link(home + b"/cached", directory + b"/kernel.json")
+    write(directory + b"/kernel.js", b"old")
+    status, found, _ = ask(archive, environ, b"kernelspec")
+    assert status == 1
+    assert "which starts /other.coex; choose another one with --name, or replace it with --force" in found["error"]
+    assert sorted(os.listdir(directory)) == [b"kernel.js", b"kernel.json"]
+    assert ask(archive, environ, b"kernelspec", b"--force")[0] == 0
+    assert sorted(os.listdir(directory)) == [b"kernel.json", b"logo-32x32.png"]
+    assert written(directory)["argv"][0] == archive.decode("ascii")
+    assert read(home + b"/cached") == other
+
+
+@pytest.mark.parametrize(
+    ("kernels", "words", "said"),
+    [
+        ({}, [], "its environment has no Jupyter kernel; add ipykernel, r-irkernel or"),
+        ({b"x/logo.png": b""}, [], "its environment has no Jupyter kernel; add ipykernel"),
+        ({b"a/kernel.json": b"", b"b/kernel.json": b""}, [], "several Jupyter kernels; choose --kernel a or b"),
+        ({b"a/kernel.json": b""}, [b"--kernel", b"c"], "its environment has no Jupyter kernel c (a)"),
+        ({b"a/kernel.json": b"{"}, [], "its kernel.json cannot be read: "),
+        ({b"a/kernel.json": spec([])}, [], "its kernel.json has no command"),
+        ({b"a/kernel.json": spec(5)}, [], "its kernel.json has no command"),
+        ({b"a/kernel.json": spec([u"python", 5])}, [], "its kernel.json has no command"),
+        ({b"a/kernel.json": spec(BARE, env=5)}, [], "the field env of its kernel.json is not an object"),
+        ({b"a/kernel.json": spec([u"java"])}, [], "it starts java, which is not a command of the environment"),
+        ({b"a/kernel.json": spec([u"/usr/bin/python"])}, [], "it starts /usr/bin/python, which is not a command"),
+        (
+            {b"a/kernel.json": spec([PLACEHOLDER.decode("ascii") + u"/libexec/x"])}, [],
+            "it starts ${COEX_PREFIX}/libexec/x, which is not a command",
+        ),
+        (
+            {b"a/kernel.json": spec([u"python", PLACEHOLDER.decode("ascii") + u"/share/x.py"])}, [],
+            "its arguments or variables name files of the environment; unpack the environment with `unpack -p`",
+        ),
+        ({}, [b"--command", b"python -m x"], "{connection_file} is missing"),
+        ({}, [b"--command", b"perl {connection_file}"], "perl is neither an entry point nor a command of the environment"),
+        ({}, [b"--command", b"'"], "--command: "),
+        ({}, [b"--language", b"R"], "--language goes with --command"),
+        ({}, [b"--kernel", b"x", b"--command", b"y"], "leave out one of the two"),
+        ({b"a/kernel.json": spec(BARE)}, [b"--name", b".."], "Jupyter does not take .. as the name of a kernel"),
+        ({b"a/kernel.json": spec(BARE)}, [b"--name", b"a/b"], "Jupyter does not take a/b as the name of a kernel"),
+        ({b"a/kernel.json": spec(BARE)}, [b"--sys-prefix"], "no environment is active; activate that of Jupyter"),
+    ],
+)
+def test_refuses(place, environ, home, kernels, words, said):
+    # type: (bytes, Dict[bytes, bytes], bytes, Dict[bytes, bytes], List[bytes], str) -> None
+    archive = make(place + b"/x.coex", kernels)
+    status, found, _ = ask(archive, environ, b"kernelspec", *words)
+    assert status in (1, 2)
+    assert said in found["error"]
+    assert not os.path.exists(home)
+
+
+def test_refuses_a_file_that_jupyter_could_not_start(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    os.chmod(archive, 0o644)
+    status, found, _ = ask(archive, environ, b"kernelspec")
+    assert (status, "it is not executable; chmod +x it" in found["error"]) == (1, True)
+
+
+def test_command_of_the_user(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    entry = {"name": u"my kernel", "command": [["prefix", u"bin/R"], ["text", u"-q"]], "named": True}
+    archive = make(place + b"/x.coex", {}, entry_points=[entry])
+    for words, command in ((b"R --args {connection_file}", "R"), (b"'my kernel' --args {connection_file}", "my kernel")):
+        status, found, _ = ask(archive, environ, b"kernelspec", b"--command", words, b"--language", b"R")
+        assert status == 0
+        assert found["spec"] == {
+            "argv": [archive.decode("ascii"), "--args", "{connection_file}"], "env": {"COEX_ENTRYPOINT": command},
+            "language": "R", "display_name": "x",
+        }
+
+
+def test_kernel_is_the_command_and_no_entry_point_of_that_name(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    entry = {"name": u"python", "command": [["app", u"python.py"]]}
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)}, entry_points=[entry])
+    assert ask(archive, environ, b"kernelspec")[1]["spec"]["env"] == {"COEX_ENTRYPOINT": "'python'"}
+
+
+def test_place_that_cannot_be_written(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    write(place + b"/file", b"")
+    status, found, _ = ask(archive, environ, b"kernelspec", b"--prefix", place + b"/file")
+    assert (status, "the kernel cannot be written: Not a directory" in found["error"]) == (1, True)
