@@ -44,7 +44,7 @@ GUARDED = {"_json", "_signal", "compression"}  # modules that an import may miss
 
 # Trees and files whose words are read; old lines of the changelog stay.
 TREES = ("conda_coex", "bootstrap", "docs", "benchmarks", "tests", "noxfile.py")
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 
 def sources(package: Path) -> list[Path]:

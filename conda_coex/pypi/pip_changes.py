@@ -83,7 +83,7 @@ def install(prefix: Path, environment: Environment, python: Python, pip: Pip | T
     installed = _collect(prefix, before, python, date, lock)
     if isinstance(pip, TargetPip):
         placed = {item.path for item in installed.items}
-        installed.removed |= {f"prefix/{path}" for path in pip.removed} - placed
+        installed.removed |= {f"prefix/{path}" for path in pip.prefix.removed} - placed
     return installed
 
 

@@ -16,6 +16,7 @@ from ..pypi.pip import Pip
 from ..pypi.pip_changes import Installed
 from ..pypi.target import Target
 from ..pypi.target_pip import TargetPip
+from ..pypi.target_prefix import TargetPrefix
 from ..root import bytecode
 from ..root.link_rules import find_python
 
@@ -52,8 +53,9 @@ def install(
             pip = Pip(prefix, program, date, settings.is_offline())
         else:
             target = _target(environment.platform, python)
-            pip = TargetPip(prefix, python, packages, program, target, date, settings.is_offline())
-            pip.lay_out_metadata()
+            target_prefix = TargetPrefix(prefix, python)
+            target_prefix.lay_out_metadata(packages)
+            pip = TargetPip(target_prefix, packages, program, target, date, settings.is_offline())
         installed = pip_changes.install(prefix, environment, python, pip, date)
         return _compile(installed, python, prefix / python.program if native else None)
 
