@@ -41,6 +41,8 @@ ENGINES = {
     engine.name: engine
     for engine in (
         Engine("dask", packages=("dask==2026.8.0", "distributed==2026.8.0", "dask-jobqueue==0.9.0")),
+        Engine("jupyter", packages=("ipykernel==7.4.0",), installed=("jupyter_client==8.10.0", "ipykernel==7.4.0")),
+        Engine("processes", packages=("joblib==1.6.0",), quick=True),
     )
 }
 
