@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from operator import itemgetter
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.base.cpu_count import usable_cores
@@ -118,14 +119,17 @@ class Payload:
         if group.of_package:
             self.package_frames += range(first, len(self.frames))
         nowhere = Place(-first, 0, 0, None, 0)
-        pairs = [(places[c.name_in_group] if c.size else nowhere, c) for c in group.files]
-        for place, content in sorted(pairs, key=lambda pair: (pair[0].frame, pair[0].offset, pair[1].path)):
-            relocation = self._relocation(content, place)
+        places_of = [places[c.package_path or c.path] if c.size else nowhere for c in group.files]
+        found = [(place.frame, place.offset, c.path, place, c) for place, c in zip(places_of, group.files, strict=True)]
+        for frame, offset, path, place, content in sorted(found, key=itemgetter(0, 1, 2)):
+            relocation = NOTHING if content.relocation is None else self._relocation(content, place)
             if relocation != NOTHING:
                 self._sources[group.owner, content.name_in_group] = len(self.rows)
-            path, number = os.fsencode(content.path), first + place.frame
-            self.rows.append(File(content.mode, content.mtime_ns, number, place.offset, content.size, relocation, path))
+            row = content.mode, content.mtime_ns, first + frame, offset, content.size, relocation, os.fsencode(path)
+            self.rows.append(File(*row))
         for content in group.all_files:
+            if content.relocation is None:
+                continue
             if content.placeholder and (group.owner, content.name_in_group) not in self._sources:
                 place = places[content.name_in_group] if content.size else nowhere
                 where = first + place.frame, place.offset, content.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..errors import CoexError
     from ..verbs.outcome import Outcome
 
+OBJECTS = 200_000  # new ones, after which Python looks for some that it can free
 # The verbs that every archive answers (`coex_bootstrap.tools`), listed here so that conda need not load that.
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile", "kernelspec")
 BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": configure_repack}
@@ -190,6 +192,8 @@ def _run(arguments: Namespace) -> Outcome:
 
         return cache(arguments)
     check_libraries()
+    # A build keeps some objects for each file, until its end: Python would look through all of them again and again.
+    gc.set_threshold(OBJECTS)
     if arguments.coex_verb in BUILDERS:
         from .config import fill
 

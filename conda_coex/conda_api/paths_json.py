@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
-from ..root.package import without_nulls
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,13 +45,16 @@ def _known_fields(value: object) -> PathRow:
         raise ValueError(f"its info/paths.json has {error}") from None
     if row.get("path_type") is None:
         raise ValueError(f"its info/paths.json has a row without a path_type: {value!r}")
-    return without_nulls(cast("PathRow", {name: field for name, field in row.items() if name in ROW}))
+    return cast("PathRow", {name: field for name, field in row.items() if field is not None and name in ROW})
 
 
 def checked_row(value: object) -> PathRow:
     """Return a row of JSON, if every field that conda knows has the right type; raises ValueError."""
-    if not isinstance(value, dict) or any(not isinstance(value.get(name), ROW[name]) for name in ROW):
+    if not isinstance(value, dict):
         raise ValueError(f"a row that conda does not write: {value!r}")
+    for name, kinds in ROW.items():  # no generator: there are some ten thousand rows
+        if not isinstance(value.get(name), kinds):
+            raise ValueError(f"a row that conda does not write: {value!r}")
     return cast("PathRow", value)
 
 

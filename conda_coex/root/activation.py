@@ -54,9 +54,7 @@ def _refused(path: str, what: str) -> PackageRefused:
 
 
 def _files_in(layout: Layout, directory: str) -> Iterator[Content]:
-    for path, item in sorted(layout.entries.items()):
-        if posixpath.dirname(path) == directory and _is_shown(path) and isinstance(item, Content):
-            yield item
+    return (item for path, item in layout.files_in(directory) if _is_shown(path))
 
 
 def _is_shown(path: str) -> bool:

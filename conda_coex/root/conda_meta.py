@@ -66,13 +66,25 @@ def dump_record(fields: Mapping[str, object]) -> str:
         elif key == "paths_data":
             data = fields[key]
             assert isinstance(data, dict)
-            rows = [_indented(row, 8) for row in data["paths"]]
-            paths = "[\n      " + ",\n      ".join(rows) + "\n    ]" if rows else "[]"
+            paths = _indented_rows(data["paths"])
             text = f'{{\n    "paths": {paths},\n    "paths_version": {data["paths_version"]}\n  }}'
         else:
             text = json.dumps(fields[key], indent=2, sort_keys=True).replace("\n", "\n  ")
         lines.append(f"  {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _indented_rows(rows: Sequence[PathRow]) -> str:
+    """Return the rows of `paths_data`: json writes all of them at once, then only the lines between rows differ.
+
+    No text in JSON has a line feed, so none looks like the end of a row. One with a list is written by itself.
+    """
+    text = json.dumps(rows, sort_keys=True, separators=(",\n        ", ": "))
+    if not rows or any(sign in text for sign in ("{}", ": [", ": {")):
+        texts = [_indented(row, 8) for row in rows]
+        return "[\n      " + ",\n      ".join(texts) + "\n    ]" if texts else "[]"
+    text = text[2:-2].replace("},\n        {", "\n      },\n      {\n        ")
+    return "[\n      {\n        " + text + "\n      }\n    ]"
 
 
 def _indented(value: object, depth: int) -> str:

@@ -83,7 +83,7 @@ class Layout:
         A file in the place of a directory is removed, as by conda. Raises PackageRefused if a link leads out of the
         environment.
         """
-        while True:
+        while path.rpartition("/")[0] not in self.directories:  # all that is above a directory is one
             entry = next((entry for entry in map(self.entries.get, _ancestors(path)) if entry is not None), None)
             if entry is None:
                 return path
@@ -92,6 +92,7 @@ class Layout:
                 path = directory + path[len(entry.path) :]
             else:
                 del self.entries[entry.path]
+        return path
 
     def _directory_behind(self, link: Link) -> str | None:
         """Return the directory that a link leads to, or None; raises PackageRefused if the target is outside."""
@@ -114,8 +115,8 @@ class Layout:
         self.directories = {name for name in self.directories if name != path and not name.startswith(below)}
 
     def _make_parents(self, path: str) -> None:
-        for parent in _ancestors(path):
-            self.directories.add(parent)
+        if path.rpartition("/")[0] not in self.directories:
+            self.directories.update(_ancestors(path))
 
     def groups(self) -> list[Group]:
         """Return the files by owner, owners in the order in which they were placed.
@@ -129,6 +130,12 @@ class Layout:
                 self._owners[path].files.append(entry)
         groups = self._groups.values()
         return [group for group in groups if group.files or any(item.placeholder for item in group.all_files)]
+
+    def files_in(self, directory: str) -> list[tuple[str, Content]]:
+        """Return the files that are directly in a directory, with their paths, by which they are sorted."""
+        below = [(path, entry) for path, entry in self.entries.items() if path.startswith(directory + "/")]
+        files = [(path, entry) for path, entry in below if isinstance(entry, Content)]
+        return sorted((path, file) for path, file in files if posixpath.dirname(path) == directory)
 
     def links(self) -> list[Link]:
         """Return all links of the root."""

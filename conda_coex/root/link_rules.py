@@ -117,7 +117,7 @@ def target_path(path: str, package: Package, python: Python | None) -> str:
 
 def _plan_path(package: Package, path: PackagePath, python: Python | None) -> Content | Link:
     target = target_path(path.path, package, python)
-    source = package.directory / path.path
+    source = f"{package.directory}/{path.path}"
     if path.kind == "softlink":
         return Link("prefix/" + target, os.readlink(source))
     return Content(

@@ -10,11 +10,11 @@ import os
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import TypeAlias
 
     Buffer: TypeAlias = bytes | mmap.mmap
@@ -65,9 +65,14 @@ class InMemory(Source):
 
 @dataclass(frozen=True)
 class OnDisk(Source):
-    """A file as it is."""
+    """A file as it is; an environment has so many that their paths are kept as text."""
 
-    path: Path
+    file: Path | str
+
+    @property
+    def path(self) -> Path:
+        """The path of the file."""
+        return Path(self.file)
 
     def read(self) -> bytes:
         """Return all bytes."""
@@ -75,7 +80,7 @@ class OnDisk(Source):
 
     def part(self, start: int, size: int) -> bytes:
         """Return up to `size` bytes from `start` on."""
-        return read_part(self.path, start, size)
+        return read_part(self.file, start, size)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Buffer]:
@@ -86,7 +91,7 @@ class OnDisk(Source):
     @property
     def name(self) -> bytes:
         """The path of the file, for messages."""
-        return os.fsencode(self.path)
+        return os.fsencode(self.file)
 
 
 class Span(NamedTuple):
@@ -192,7 +197,7 @@ def mapped(descriptor: int) -> Iterator[Buffer]:
         yield data
 
 
-def read_part(path: Path, start: int, size: int) -> bytes:
+def read_part(path: Path | str, start: int, size: int) -> bytes:
     """Return up to `size` bytes of a file; most files are small, and a buffered stream costs more than their bytes."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

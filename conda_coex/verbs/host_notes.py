@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from typing import TYPE_CHECKING
 
@@ -85,10 +86,10 @@ def fetching_scripts(plans: Iterable[PackagePlan]) -> Iterator[str]:
 
 def ending_scripts(layout: Layout) -> Iterator[str]:
     """Yield a note on each activation script that may end a start before its entry point runs, some without a word."""
-    for path, item in sorted(layout.entries.items()):
-        directory, name = os.path.split(path)
-        is_script = directory == ACTIVATION and name.endswith(".sh") and not name.startswith(".")
-        data = item.read() if is_script and isinstance(item, Content) else None
+    for path, item in layout.files_in(ACTIVATION):
+        name = posixpath.basename(path)
+        is_script = name.endswith(".sh") and not name.startswith(".")
+        data = item.read() if is_script else None
         if data is not None and (commands := ends(data.decode("utf-8", "replace"))):
             yield (
                 f"the activation script {name} has {', '.join(f'`{command}`' for command in commands)}: if a start "
