@@ -67,6 +67,10 @@ class StoreUnusable(CoexError):
     """The archive cannot unpack in a store."""
 
 
+class StoreDisturbed(StoreUnusable):
+    """A server that has a store, or another process, made a step fail that may succeed the next time."""
+
+
 class DecoderMissing(CoexError):
     """The host cannot decode zstd."""
 

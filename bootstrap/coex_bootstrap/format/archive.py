@@ -142,7 +142,11 @@ class Archive(object):
     def check_unchanged(self):
         # type: () -> None
         """Raise CoexError if the file has changed since it was opened: `cp` writes into an existing file."""
-        if self._state() != self._opened and not all(map(self._is_whole, range(len(self.index.frames)))):
+        try:
+            is_as_opened = self._state() == self._opened
+        except EnvironmentError as error:
+            raise unreadable(error, self.path)
+        if not is_as_opened and not all(map(self._is_whole, range(len(self.index.frames)))):
             raise CoexError("the archive was changed while it was unpacked", self.path, "start it again")
 
     def _is_whole(self, number):

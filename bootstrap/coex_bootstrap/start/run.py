@@ -8,14 +8,14 @@ import os
 import sys
 
 from ..base import compat
-from ..base.errors import STATUS, CoexError, StoreUnusable
+from ..base.errors import STATUS, CoexError, StoreDisturbed, StoreUnusable
 from ..base.process import Interrupted, Process
 from ..base.trace import Trace
 from ..format.archive import Archive
 from ..format.manifest import MANIFEST
 from ..store.boot import in_doubt, keep
 from ..store.claim import Claim
-from ..store.directory import Directory
+from ..store.directory import Directory, make_new
 from ..store.ladder import find_ready, passed_over, reason, stores
 from ..unpack.decoder import load_decoder
 from ..unpack.link import FRAME_LIST, Neighbours
@@ -106,29 +106,54 @@ def ready_root(places, archive, environ, trace, chosen=ignore):
     if root is None or lost:
         root = make_ready(places, archive, environ, trace, chosen)
         if lost:
-            keep(root.path)  # otherwise two hosts that boot in turns would make it again each time
+            keep_if_there(root.path)  # otherwise two hosts that boot in turns would make it again each time
     return root
+
+
+def keep_if_there(path):
+    # type: (bytes) -> None
+    """Write a root to the disk; another process may have removed it meanwhile."""
+    try:
+        keep(path)
+    except EnvironmentError:
+        pass
 
 
 def make_ready(places, archive, environ, trace, chosen=ignore):
     # type: (List[Store], Archive, Dict[bytes, bytes], Trace, Callable[[Store], None]) -> Root
     """Return a root that is ready in the first place that can hold it; raises StoreUnusable with the reason for each."""
     refused = []  # type: List[str]
+
+    def begin(store):
+        # type: (Store) -> None
+        chosen(store)
+        say_place(places, store, refused, environ, trace)
+
     for store in places:
-        why = store.refusal(archive.manifest)
-        if why is None:
-            chosen(store)
-            root = store.root(archive.manifest)
-            say_place(places, store, refused, environ, trace)
+        for last in (False, True):
             try:
-                obtain(archive, root, environ, trace)
-                return root
+                return make_in(store, archive, environ, trace, begin)
             except StoreUnusable as error:
-                why = error.what
-        refused.append("%s: %s" % (compat.one_line(store.path), why))
+                why = "%s: %s" % (compat.one_line(store.path), error.what)
+                if last or not isinstance(error, StoreDisturbed):
+                    refused.append(why)
+                    break
+                trace.say("once more in " + why)
     from ..store.refused import no_place
 
     raise no_place(places, refused)
+
+
+def make_in(store, archive, environ, trace, begin):
+    # type: (Store, Archive, Dict[bytes, bytes], Trace, Callable[[Store], None]) -> Root
+    """Return a root that is ready in a store; raises StoreUnusable. `begin` is called if the store can have it."""
+    why = store.refusal(archive.manifest)
+    if why is not None:
+        raise StoreUnusable(why)
+    begin(store)
+    root = store.root(archive.manifest)
+    obtain(archive, root, environ, trace)
+    return root
 
 
 def say_place(places, store, refused, environ, trace):
@@ -154,7 +179,7 @@ def obtain(archive, root, environ, trace):
             sys.stderr.flush()
 
     try:
-        while claim.wait(root.ready, say) and not root.ready():
+        while claim.wait(root.ready, say) and not root.ready_at_server():
             try:
                 if prepare(archive, root, claim, environ, trace):
                     return
@@ -182,7 +207,7 @@ def prepare(archive, root, claim, environ, trace):
         raise StoreUnusable(why)
     work, directory, done = claim.new_name(b"work"), None, False
     try:
-        os.mkdir(work, 0o700)
+        make_new(work, 0o700)
         directory = Directory(work)
         decoder = load_decoder(archive, work)
         trace.done("claim the root, load zstd")

@@ -26,9 +26,12 @@ def is_lost(archive, root):
     """Return whether a root has to be made again, and remove its `start` then; otherwise it is not checked again."""
     if not in_doubt(root):
         return False
-    if is_whole(archive, root):
-        mark_kept(root)
-        return False
+    try:
+        if is_whole(archive, root):
+            mark_kept(root)
+            return False
+    except EnvironmentError:  # another process removes it, or a server fails
+        pass
     try:
         os.unlink(root + b"/start")
     except EnvironmentError:  # another process found that, too

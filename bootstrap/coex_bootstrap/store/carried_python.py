@@ -14,7 +14,7 @@ import sys
 from ..base.compat import UNPACKED_TO, native, path_bytes
 from ..format.manifest import ID_LENGTH, MANIFEST
 from .claim import HELD, Claim, gone, this_host
-from .directory import write_file
+from .directory import move, write_file
 from .leftovers import clear_away
 from .removal import remove
 from .trust import distrust_made, is_own
@@ -71,9 +71,9 @@ class CarriedPython(object):
         place = store.path + b"/" + PREFIX + name
         for _ in range(2):
             try:
-                os.rename(path, place)
+                move(path, place)
             except EnvironmentError as error:
-                if error.errno not in HELD + (errno.ENOTDIR,):
+                if error.errno not in HELD + (errno.ENOTDIR,) and not os.path.lexists(place):
                     raise
                 if not is_same(path, place, store):
                     clear_away(place, Claim(store.path + b"/" + name))

@@ -15,6 +15,8 @@ import os
 import time
 from binascii import hexlify
 
+from .directory import make_new
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Optional
@@ -140,14 +142,14 @@ class Claim(object):
         # type: () -> None
         """Give up the claim, or the wait for it; a claim of another process stays, because its directory is not empty."""
         for path in (self.mark, self.own + b"/" + self.identity):
-            _ignore_errors(os.unlink, path)
+            _remove(os.unlink, path)
         for path in (self.path, self.own):
-            _ignore_errors(os.rmdir, path)
+            _remove(os.rmdir, path)
 
     def _prepare(self):
         # type: () -> None
         if not os.path.isdir(self.own):
-            os.mkdir(self.own, 0o755)
+            make_new(self.own, 0o755)
             os.chmod(self.own, 0o755)  # other users of this store may read the name of the owner
         mark = self.own + b"/" + self.identity
         os.close(os.open(mark, os.O_WRONLY | os.O_CREAT, 0o644))
@@ -166,6 +168,8 @@ class Claim(object):
             elif error.errno not in HELD and self._is_refused():
                 raise
         owner = self._owner() if look else None
+        if owner == self.identity:  # a server did the rename, and lost its answer
+            return True
         return owner is not None and self._is_dead(owner) and self._take_over(owner)
 
     def _is_refused(self):
@@ -202,10 +206,19 @@ class Claim(object):
             touch(self.path + b"/" + owner)
             os.rename(self.path + b"/" + owner, self.mark)
         except EnvironmentError as error:
-            if error.errno in (errno.EACCES, errno.EPERM):  # the owner is another user of a shared store
-                os.rename(self.path, self.path + b"-" + owner)
-            return False
+            if error.errno in (errno.EACCES, errno.EPERM) and not self.held():
+                self._set_aside(owner)
+            return self.held()
         return True
+
+    def _set_aside(self, owner):
+        # type: (bytes) -> None
+        """Rename the claim of a dead owner who is another user of a shared store; raises EnvironmentError if it stays."""
+        try:
+            os.rename(self.path, self.path + b"-" + owner)
+        except EnvironmentError:
+            if os.path.lexists(self.path + b"/" + owner):
+                raise
 
 
 def touch(path):
@@ -219,12 +232,20 @@ def last_change(path):
     """Return the time of a file on its server, in seconds; None if it cannot be opened."""
     try:
         stream = os.open(path, os.O_RDONLY)
+        try:
+            return os.fstat(stream).st_mtime
+        finally:
+            os.close(stream)
     except EnvironmentError:
         return None
-    try:
-        return os.fstat(stream).st_mtime
-    finally:
-        os.close(stream)
+
+
+def _remove(function, path):
+    # type: (Callable[[bytes], None], bytes) -> None
+    """Remove a file or an empty directory if that can be; an error of a server may not come again."""
+    _ignore_errors(function, path)
+    if os.path.lexists(path):
+        _ignore_errors(function, path)
 
 
 def _ignore_errors(function, *arguments):  # type: ignore[explicit-any] # as many as the function takes

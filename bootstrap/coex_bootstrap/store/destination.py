@@ -9,7 +9,7 @@ import os
 from binascii import hexlify
 
 from .claim import gone, this_host, this_process
-from .directory import at, open_directory, within, write_file
+from .directory import at, move, open_directory, within, write_file
 from .removal import empty, remove
 from .trust import is_of_user_alone, is_own
 
@@ -59,10 +59,10 @@ class Destination(object):
         """Move a finished directory to its place; call `mark_unfinished` first. Raises EnvironmentError."""
         self.begun = True
         if not self.is_there:
-            os.rename(source, self.path)
+            move(source, self.path)
             return
         for name in sorted(os.listdir(source), key=lambda name: (name == LAST, name)):
-            os.rename(source + b"/" + name, self.path + b"/" + name)
+            move(source + b"/" + name, self.path + b"/" + name)
 
     def identity(self, source):
         # type: (bytes) -> bytes

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import stat
 from binascii import hexlify
 
 TAKING = ("open", "rename", "unlink", "rmdir", "stat", "chmod")  # functions of os that may take a descriptor
@@ -76,6 +77,27 @@ def _work_elsewhere(work):
         raise OSError(number, os.strerror(number))
 
 
+def move(old, new):
+    # type: (bytes, bytes) -> None
+    """Rename a file or directory; raises EnvironmentError. If it fails, look: a server may have done it, and lost its answer."""
+    state = os.lstat(old)
+    try:
+        os.rename(old, new)
+    except EnvironmentError:
+        if not is_same(new, state):
+            raise
+
+
+def is_same(path, state, at=NOWHERE):
+    # type: (bytes, os.stat_result, At) -> bool
+    """Return whether a state is of the file or directory that is at a path now."""
+    try:
+        there = os.lstat(path, **at)  # type: ignore[arg-type,unused-ignore]
+    except EnvironmentError:
+        return False
+    return (there.st_dev, there.st_ino) == (state.st_dev, state.st_ino)
+
+
 class Replacement(object):
     """A file or link that is made under the name `new`, and renamed to `path`: it is there whole, or not at all.
 
@@ -88,6 +110,7 @@ class Replacement(object):
         self.path, self.new = path, new
         self._at, self._between = at, between
         self._is_made = False
+        self._state = None  # type: Optional[os.stat_result]
 
     def __enter__(self):
         # type: () -> Replacement
@@ -104,6 +127,7 @@ class Replacement(object):
             os.unlink(self.new, **self._at)  # type: ignore[arg-type,unused-ignore] # left by a process that was killed
             descriptor = self._create()
         self._is_made = True
+        self._state = os.fstat(descriptor)
         return descriptor
 
     def _create(self):
@@ -118,8 +142,12 @@ class Replacement(object):
 
     def place(self):
         # type: () -> None
-        """Rename the new file or link to `path`; raises EnvironmentError."""
-        os.rename(self.new, self.path, **self._between)  # type: ignore[arg-type,unused-ignore]
+        """Rename the new file or link to `path`, as `move`; raises EnvironmentError."""
+        try:
+            os.rename(self.new, self.path, **self._between)  # type: ignore[arg-type,unused-ignore]
+        except EnvironmentError:
+            if self._state is None or not is_same(self.path, self._state, self._at):
+                raise
         self._is_made = False
 
     def __exit__(self, *raised):
@@ -135,6 +163,16 @@ def beside(path):
     # type: (bytes) -> bytes
     """Return an unused path in the same directory, short even if the given one is long."""
     return os.path.dirname(path) + b"/.coex-" + hexlify(os.urandom(8))
+
+
+def make_new(path, mode):
+    # type: (bytes, int) -> None
+    """Make a directory of a name that no other process uses: if it is there, a server made it, and lost its answer."""
+    try:
+        os.mkdir(path, mode)
+    except EnvironmentError as error:
+        if error.errno != errno.EEXIST or not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise
 
 
 def write_file(path, content, new=None, at=NOWHERE, between=NOWHERE):
@@ -178,10 +216,10 @@ class Directory(object):
         # type: (bytes) -> bool
         """Return whether this directory is the one that is at `path` now."""
         try:
-            there, this = os.lstat(path), os.fstat(self.descriptor)
+            state = os.fstat(self.descriptor)
         except EnvironmentError:
             return False
-        return (there.st_dev, there.st_ino) == (this.st_dev, this.st_ino)
+        return is_same(path, state)
 
     def close(self):
         # type: () -> None

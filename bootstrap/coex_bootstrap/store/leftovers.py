@@ -10,6 +10,7 @@ import os
 from ..base.errors import StoreUnusable
 from ..format.manifest import ID_LENGTH
 from .claim import gone, last_change, touch
+from .directory import move
 from .removal import remove, remove_in_place
 from .trust import is_own
 
@@ -99,7 +100,7 @@ def set_aside(path, claim):
     # type: (bytes, Claim) -> bytes
     """Rename a directory to a unique name, and return that path; raises EnvironmentError."""
     aside = claim.new_name(b"gone")
-    os.rename(path, aside)
+    move(path, aside)
     touch(aside)
     return aside
 

@@ -3,7 +3,7 @@
 import errno
 
 from ..base import compat
-from ..base.errors import StoreUnusable
+from ..base.errors import StoreDisturbed, StoreUnusable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from .store import Store
 
 
+# A server that begins again, or another process that removes files: the same step may succeed the next time.
+PASSING = (errno.EIO, errno.ENOENT, errno.ESTALE, errno.ETIMEDOUT)
 LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; use a new directory"
 
 
 def unusable(error, place):
     # type: (EnvironmentError, bytes) -> StoreUnusable
-    """Return the error for a failed write below `place`."""
+    """Return the error for a failed step below `place`."""
     causes = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up", errno.EXDEV: LAYERED}
     what = causes.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
-    return StoreUnusable(what, place, "name another directory in COEX_ROOT")
+    kind = StoreDisturbed if error.errno in PASSING else StoreUnusable
+    return kind(what, place, "name another directory in COEX_ROOT")
 
 
 def refusal(index, work, error):

@@ -7,8 +7,8 @@ import sys
 
 from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
-from .claim import HELD
-from .directory import Directory
+from .claim import HELD, REFUSALS
+from .directory import DIRECTORY, Directory, move
 from .trust import distrust, distrust_made
 
 TYPE_CHECKING = False
@@ -49,7 +49,10 @@ class Store(object):
 
     def refusal(self, manifest):
         # type: (Manifest) -> Optional[str]
-        """Make the directory, and return why an archive cannot unpack in it; None if it can, if there is room."""
+        """Make the directory, and return why an archive cannot unpack in it; None if it can, if there is room.
+
+        Raises StoreDisturbed.
+        """
         prefix = self.path + b"/" + manifest.root_name + b"/prefix"
         limit = manifest.prefix_limit
         if limit is not None and len(prefix) > limit:
@@ -63,6 +66,10 @@ class Store(object):
                 why = self.distrust() or self._unusable(manifest)
             return why
         except EnvironmentError as error:
+            from .refused import PASSING, unusable
+
+            if error.errno in PASSING:
+                raise unusable(error, self.path)
             return error.strerror or str(error)
 
     def distrust(self):
@@ -132,6 +139,20 @@ class Root(object):
             return False
         return quote(self.start) in text and all(is_filled(path) for path in self.needs if check_line(path) in text)
 
+    def ready_at_server(self):
+        # type: () -> bool
+        """Return `ready` after a question to the server: other hosts make and remove roots, too.
+
+        A client of NFS believes for up to a minute that a file is missing which it looked up before. It asks again when
+        a directory is opened (nfs(5), close-to-open).
+        """
+        for path in (self.store.path, self.path):
+            try:
+                os.close(os.open(path, DIRECTORY))
+            except EnvironmentError:  # it is missing, or a link
+                pass
+        return self.ready()
+
     def distrust(self):
         # type: () -> Optional[str]
         """Return why others may have written its start, in a store that is safe; None if it is safe. Raises EnvironmentError."""
@@ -176,13 +197,17 @@ class Root(object):
         their own.
         """
         os.chmod(work, 0o755)  # mkdir was for this user alone
+        refusals = 0
         while claim.held() and not self.ready():
             try:
-                os.rename(work, self.path)
+                move(work, self.path)
                 return True
             except EnvironmentError as error:
                 if error.errno not in HELD + (errno.ENOTDIR,) and not os.path.lexists(self.path):
-                    raise
+                    refusals += 1
+                    if refusals == REFUSALS:
+                        raise
+                    continue
             from .leftovers import clear_away
 
             clear_away(self.path, claim)

@@ -82,7 +82,13 @@ def users_of(paths):
 def last_use(path):
     # type: (bytes) -> float
     """Return the time of the last start of a root, in seconds since 1970; 0 if it never was ready."""
-    return max([0.0] + [os.lstat(p).st_mtime for p in (path + b"/used", path + b"/start") if os.path.lexists(p)])
+    times = [0.0]
+    for sign in (path + b"/used", path + b"/start"):
+        try:
+            times.append(os.lstat(sign).st_mtime)
+        except EnvironmentError:
+            continue
+    return max(times)
 
 
 def _name(path):

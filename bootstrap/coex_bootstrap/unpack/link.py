@@ -101,15 +101,15 @@ class Neighbours(object):
         try:
             for row in rows:
                 path = b"/" + self.files.path(row)
+                paths.append(work + path)  # before: a server may make a link, and lose its answer
                 if not self._link_file(row, root + path, work + path):
                     break
-                paths.append(work + path)
             else:
                 return True
         except EnvironmentError:
             pass  # writing the files meets the same error, and reports it
         for path in paths:
-            os.unlink(path)
+            _remove_if_there(path)
         return False
 
     def _link_file(self, row, source, target):
@@ -209,6 +209,19 @@ def _ready_roots(path):
                 yield root
         except EnvironmentError:
             continue
+
+
+def _remove_if_there(path):
+    # type: (bytes) -> None
+    """Remove a file; raises StoreUnusable if it stays, because then no other one can be written there."""
+    try:
+        if os.path.lexists(path):
+            os.unlink(path)
+    except EnvironmentError as error:
+        if os.path.lexists(path):
+            from ..store.refused import unusable
+
+            raise unusable(error, path)
 
 
 def _read_list(root):

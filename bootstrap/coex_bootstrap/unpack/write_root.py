@@ -48,7 +48,7 @@ def unpack(archive, work, root, decoder, beat=nothing, prefix=None, link=None):
             writer.hashes.update(hashes)
         writer.finish(beat)
         for symlink in index.links:
-            os.symlink(symlink.target, work + b"/" + symlink.path)
+            make_link(symlink.target, work + b"/" + symlink.path)
         for directory in reversed(index.directories):
             if directory.mode != 0o755:
                 os.chmod(work + b"/" + directory.path, directory.mode)
@@ -74,6 +74,16 @@ def make_directory(path):
         os.mkdir(path, 0o755)
     except EnvironmentError as error:
         if error.errno != errno.EEXIST or not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise
+
+
+def make_link(target, path):
+    # type: (bytes, bytes) -> None
+    """Make a symbolic link, which a server may have made before it lost its answer."""
+    try:
+        os.symlink(target, path)
+    except EnvironmentError as error:
+        if error.errno != errno.EEXIST or not os.path.islink(path) or os.readlink(path) != target:
             raise
 
 

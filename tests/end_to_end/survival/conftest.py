@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,3 +58,12 @@ def as_root() -> None:
     """Leave a test out where only root can make its faults."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount, and be another user")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of the library that answers as servers do, to be preloaded."""
+    found = tmp_path_factory.mktemp("odd") / "odd_server.so"
+    source = Path(__file__).with_name("odd_server.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", found, source, "-ldl"], check=True)
+    return str(found)

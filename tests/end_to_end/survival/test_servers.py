@@ -17,16 +17,7 @@ from end_to_end.archives import ready_roots
 if TYPE_CHECKING:
     from testbed.survivor import Survivor
 
-SOURCE = Path(__file__).with_name("odd_server.c")
 LOCAL = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the path of the library that answers oddly."""
-    found = tmp_path_factory.mktemp("odd") / "odd_server.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", found, SOURCE, "-ldl"], check=True)
-    return str(found)
 
 
 class Node:

@@ -145,6 +145,28 @@ def test_of_a_dead_process_is_taken_over_at_once(place, root):
     assert os.listdir(place) == []
 
 
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOENT, errno.EPERM])
+def test_a_server_that_does_a_rename_and_loses_its_answer(place, root, monkeypatch, error):
+    # type: (bytes, bytes, Any, int) -> None
+    """It does so with the claim itself, and with the file of a dead owner."""
+    real = os.rename
+
+    def rename(old, new):
+        # type: (bytes, bytes) -> None
+        real(old, new)
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "rename", rename)
+    claim = taken(root)
+    assert claim.held()
+    claim.release()
+    write(root + b".claim/" + dead_process() + b"-00", b"")
+    claim = taken(root)
+    assert claim.held()
+    claim.release()
+    assert os.listdir(place) == []
+
+
 @pytest.mark.skipif(not HAS_PROC, reason="this host has no /proc")
 def test_of_a_process_whose_id_is_anothers_now(root):
     # type: (bytes) -> None
