@@ -3,6 +3,7 @@
 import os
 import pwd
 import signal
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ NAMES = (
 NEEDED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")  # the first finds these tests, the second is set by host_tests
 # Python itself ignores these, and no other.
 IGNORED = (signal.SIGPIPE, getattr(signal, "SIGXFSZ", None), getattr(signal, "SIGXFZ", None))
+UNCATCHABLE = (signal.SIGKILL, signal.SIGSTOP)
 
 
 def forget_caller():
@@ -24,6 +26,10 @@ def forget_caller():
     """Reset the inherited state of this process: ignored and blocked signals, its umask, variables."""
     for number in ignored_signals():
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    if "PyPy" in sys.version:  # it calls an inherited SIG_IGN the default
+        for number in set(_numbers()) - set(IGNORED + UNCATCHABLE):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.umask(0o022)
@@ -36,5 +42,9 @@ def forget_caller():
 def ignored_signals():
     # type: () -> List[int]
     """Return the numbers of the signals that this process ignores and Python has not ignored itself."""
-    found = {getattr(signal, name) for name in dir(signal) if name.startswith("SIG") and name[3] != "_"}
-    return [number for number in sorted(found - set(IGNORED)) if signal.getsignal(number) is signal.SIG_IGN]
+    return [number for number in sorted(set(_numbers()) - set(IGNORED)) if signal.getsignal(number) is signal.SIG_IGN]
+
+
+def _numbers():
+    # type: () -> List[int]
+    return [getattr(signal, name) for name in dir(signal) if name.startswith("SIG") and name[3] != "_"]
