@@ -104,6 +104,13 @@ def behind_links(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write bytes to a place in a file, in any thread; raises OSError."""
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
 def _open_unnamed(directory: Path) -> IO[bytes] | None:
     """Return a new file without a name in a directory (O_TMPFILE of open(2)), None if the system cannot."""
     if not hasattr(os, "O_TMPFILE") or not Path(DESCRIPTORS).is_dir():

@@ -15,6 +15,7 @@ from coex_bootstrap.format.relocation import HASHES, NOTHING, SCRIPT, write, wri
 
 from ..root.source import OnDisk
 from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
+from .new_file import write_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class Payload:
-    """The payload of an archive while it is written to `stream`; collects frames, rows and placeholders."""
+    """The payload of an archive while it is written to a file, from `start` on; collects frames, rows, placeholders."""
 
-    def __init__(self, stream: IO[bytes], cache: FrameCache, progress: Callable[[int], None]) -> None:
-        self.stream, self.cache, self.progress = stream, cache, progress
+    def __init__(self, stream: IO[bytes], cache: FrameCache, progress: Callable[[int], None], start: int = 0) -> None:
+        self.stream, self.cache, self.progress, self.start = stream, cache, progress, start
         self.size = 0
         self.frames: list[Frame] = []
         self.rows: list[File] = []
@@ -63,7 +64,7 @@ class Payload:
         if entry is not None and {c.name_in_group for c in group.files if c.size} <= entry.places.keys():
             changed = [c for c in group.files if c.size and entry.places[c.name_in_group].mtime_ns != c.mtime_ns]
             checks = [pool.submit(check_source, content) for content in changed if content.source is not None]
-            steps.append(lambda: self._take_entry(group, entry, checks))
+            steps.append(lambda: steps.append(self._take_entry(group, entry, checks, pool).result))
             while len(steps) > ahead:
                 steps.popleft()()
             return
@@ -79,15 +80,19 @@ class Payload:
                 steps.append(pool.submit(check_source, twin).result)
         steps.append(lambda: self._finish(filling))
 
-    def _take_entry(self, group: Group, entry: Entry, checked: list[Future[None]]) -> None:
+    def _take_entry(
+        self, group: Group, entry: Entry, checked: list[Future[None]], pool: ThreadPoolExecutor
+    ) -> Future[None]:
+        """Take the frames and places of an entry; return the copying of its bytes, which goes on meanwhile."""
         for future in checked:
             future.result()
         first = len(self.frames)
-        for (size, content, sha256), data in zip(entry.frames, entry.read(), strict=True):
-            self.append(group.owner, data, Frame(self.size, size, content, sha256.encode()))
-        entry.close()
+        copying = pool.submit(entry.copy, self.stream.fileno(), self.start + self.size)
+        for size, content, sha256 in entry.frames:
+            self._count(group.owner, Frame(self.size, size, content, sha256.encode()))
         self.frame_checks.append((first, entry.check))
         self._add_rows(group, first, entry.places)
+        return copying
 
     def _take_frame(self, filling: Filling, future: Future[Packed]) -> None:
         packed = future.result()
@@ -102,8 +107,11 @@ class Payload:
 
     def append(self, owner: str, data: bytes, frame: Frame) -> None:
         """Append a frame, whose offset is the size of the payload."""
+        write_at(self.stream.fileno(), data, self.start + frame.offset)
+        self._count(owner, frame)
+
+    def _count(self, owner: str, frame: Frame) -> None:
         self.frames.append(frame)
-        self.stream.write(data)
         self.size += frame.size
         self.compressed[owner] = self.compressed.get(owner, 0) + frame.size
         self.progress(frame.content)

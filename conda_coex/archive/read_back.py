@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.cpu_count import usable_cores
 from coex_bootstrap.base.errors import ArchiveDamaged, DecoderMissing
+from coex_bootstrap.format.archive import unreadable
 from coex_bootstrap.format.relocation import NOTHING, parse
 from coex_bootstrap.start.host import host_platform
 from coex_bootstrap.tools.check_archive import check_rest, read_frame
@@ -21,11 +23,12 @@ from .sizes import decode
 from .writer import open_written
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import IO
 
     from coex_bootstrap.format.archive import Archive
-    from coex_bootstrap.format.index import Index
+    from coex_bootstrap.format.index import Frame, Index
     from coex_bootstrap.unpack.zstd import Decoder
 
     from .payload import Payload
@@ -33,7 +36,38 @@ if TYPE_CHECKING:
 TOPS = ("prefix", "app")
 
 
-def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
+class FrameReader:
+    """Reads frames that are in a file from `start` on, by the threads of a pool, while the tail is made."""
+
+    def __init__(self, stream: IO[bytes], start: int, frames: Sequence[Frame], pool: ThreadPoolExecutor) -> None:
+        self.descriptor, self.start, self.frames = stream.fileno(), start, list(frames)
+        self._whole = [pool.submit(self._is_whole, frame) for frame in self.frames]
+
+    def _is_whole(self, frame: Frame) -> bool:
+        data = os.pread(self.descriptor, frame.size, self.start + frame.offset)
+        return hashlib.sha256(data).hexdigest().encode() == frame.sha256
+
+    def altered(self, frames: Sequence[Frame]) -> int | None:
+        """Return the first frame whose bytes differ from their sha256, None if there is no such frame.
+
+        Raises ArchiveDamaged if the index of the archive, `frames`, has others than those that were read.
+        """
+        if list(frames) != self.frames:
+            raise ArchiveDamaged("its index has other frames than its payload")
+        return next((number for number, whole in enumerate(self._whole) if not whole.result()), None)
+
+
+def altered_frame(archive: Archive) -> int | None:
+    """Return the first frame of an archive whose bytes differ from their sha256, None if there is no such frame."""
+    frames = archive.index.frames
+    try:
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            return FrameReader(archive.stream, archive.manifest.prelude, frames, pool).altered(frames)
+    except OSError as error:
+        raise unreadable(error, archive.path) from error
+
+
+def read_back(stream: IO[bytes], output: Path, payload: Payload, reader: FrameReader) -> None:
     """Read all of the archive in `stream` but the content of its frames, with the readers that it carries.
 
     Raises ReadBackFailed if a host would refuse the archive, or, if frames taken from an earlier build or archive
@@ -41,7 +75,7 @@ def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
     """
     try:
         with closing(open_written(stream)) as written:
-            altered = altered_frame(written)
+            altered = reader.altered(written.index.frames)
             check_relocations(written.index)
             for entry in written.manifest.entry_points:
                 check_command(written.index, entry["command"])
@@ -54,21 +88,6 @@ def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
     if altered is not None:
         payload.blame(altered)
         raise ReadBackFailed(f"the sha256 of frame {altered} is not the one in its index", os.fsencode(output))
-
-
-def altered_frame(written: Archive) -> int | None:
-    """Return the first frame whose bytes differ from their sha256 in the index, None if there is no such frame."""
-
-    def is_whole(number: int) -> bool:
-        with suppress(ArchiveDamaged):
-            read_frame(written, number, None)
-            return True
-        return False
-
-    numbers = range(len(written.index.frames))
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        whole = list(pool.map(is_whole, numbers))
-    return next((number for number in numbers if not whole[number]), None)
 
 
 def check_relocations(index: Index) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+from coex_bootstrap.base.cpu_count import usable_cores
 
 from ..archive import writer
 from ..archive.kept_part import KEPT
 from ..archive.payload import Payload, make_index
-from ..archive.read_back import read_back
+from ..archive.read_back import FrameReader, read_back
 from ..conda_api import versions
 from ..root.content import Content
 
@@ -40,16 +43,17 @@ def assemble(
     without digest. `python` is for hosts that have none.
     """
     with writer.output_file(output) as stream:
-        stream.seek(writer.prelude_size(platform))
         with versions.progress_bar("Repacking" if copy_kept else "Compressing") as update:
-            payload = Payload(stream, cache, _fraction(layout, update))
+            payload = Payload(stream, cache, _fraction(layout, update), writer.prelude_size(platform))
             if copy_kept is not None:
                 copy_kept(payload)
             payload.add(group for group in layout.groups() if group.owner != KEPT)
         cache.sweep()
-        index = make_index(payload, layout)
-        manifest = writer.finish(stream, describe(payload, index), index, libzstd, python)
-        read_back(stream, output, payload)
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            reader = FrameReader(stream, payload.start, payload.frames, pool)
+            index = make_index(payload, layout)
+            manifest = writer.finish(stream, describe(payload, index), index, libzstd, python)
+            read_back(stream, output, payload, reader)
     return manifest
 
 

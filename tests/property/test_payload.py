@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.kept_part import copy, keep
 from conda_coex.archive.new_manifest import unpacked_size
 from conda_coex.archive.payload import Payload, make_index
-from conda_coex.archive.read_back import read_back
+from conda_coex.archive.read_back import FrameReader, read_back
 from conda_coex.archive.sizes import decode
 from conda_coex.root.content import Content, Link, relocation_of, script_of
 from conda_coex.root.layout import Group, Layout
@@ -121,8 +122,7 @@ def record(moved: list[tuple[tuple[str, str], bytes]], expected: dict[bytes, tup
 def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = None) -> Archive:
     """Write an archive of a layout, or with the frames of an old one, read it back, and open it as a host does."""
     with path.open("w+b") as stream:
-        stream.seek(writer.prelude_size("linux-64"))
-        made = Payload(stream, cache, lambda _size: None)
+        made = Payload(stream, cache, lambda _size: None, writer.prelude_size("linux-64"))
         if old is None:
             made.add(layout.groups())
         else:
@@ -132,7 +132,8 @@ def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = N
         fields = {"payload": made.size, "unpacked": unpacked_size(index), "platform": "linux-64"}
         manifest = make_manifest(prelude=writer.prelude_size("linux-64"), **fields)
         writer.finish(stream, manifest, index, b"no library")
-        read_back(stream, path, made)
+        with ThreadPoolExecutor(1) as pool:
+            read_back(stream, path, made, FrameReader(stream, made.start, made.frames, pool))
     return Archive(os.fsencode(path))
 
 

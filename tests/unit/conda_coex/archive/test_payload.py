@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,10 +46,10 @@ def made(
     layout = Layout()
     for owner, items in groups:
         layout.place(Group(owner, f"identity of {owner}", of_package=owner != "app"), items)
-    stream = io.BytesIO()
-    found = Payload(stream, cache or FrameCache(None, 1), lambda _size: None)
-    found.add(layout.groups())
-    return found, make_index(found, layout), stream.getvalue()
+    with tempfile.TemporaryFile() as stream:
+        found = Payload(stream, cache or FrameCache(None, 1), lambda _size: None)
+        found.add(layout.groups())
+        return found, make_index(found, layout), stream.read()
 
 
 def contents(index: IndexDraft, data: bytes) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from conda_coex.archive import writer
 from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.new_manifest import unpacked_size
 from conda_coex.archive.payload import Payload, make_index
-from conda_coex.archive.read_back import read_back
+from conda_coex.archive.read_back import FrameReader, read_back
 from conda_coex.errors import FramesDamaged, ReadBackFailed
 from conda_coex.root.content import Content
 from conda_coex.root.layout import Group, Layout
@@ -40,8 +41,7 @@ def write(output: Path, cache: FrameCache, change: Change = lambda *_: None, *, 
     layout.place(Group("demo", "demo", of_package=True), [content("prefix/bin/demo", b"#!/bin/sh\n", 0o755)])
     layout.place("app", [content("app/data/x", b"x", 0o644)])
     with writer.output_file(output) as stream:
-        stream.seek(writer.prelude_size(host_platform()))
-        payload = Payload(stream, cache, lambda _size: None)
+        payload = Payload(stream, cache, lambda _size: None, writer.prelude_size(host_platform()))
         payload.add(layout.groups())
         index = make_index(payload, layout)
         fields: dict[str, Any] = {"payload": payload.size, "unpacked": unpacked_size(index)}
@@ -52,7 +52,9 @@ def write(output: Path, cache: FrameCache, change: Change = lambda *_: None, *, 
         if flip:
             stream.seek(writer.prelude_size(host_platform()) + 9)
             stream.write(b"?")
-        read_back(stream, output, payload)
+            stream.flush()
+        with ThreadPoolExecutor(1) as pool:
+            read_back(stream, output, payload, FrameReader(stream, payload.start, payload.frames, pool))
 
 
 def change_row(number: int, **fields: Any) -> Change:
