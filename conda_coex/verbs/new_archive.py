@@ -21,6 +21,7 @@ from .assemble import assemble
 from .carry import choose_python
 from .host_notes import ending_scripts, same_names
 from .outcome import Created
+from .signature_notes import files_for_codesign
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,7 +79,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     layout, platform = build.layout, build.environment.platform
     _place_app(options, prefix, layout, build.date)
     layout.notes += [*notes_on_app_links(layout.links()), *same_names(layout, platform)]
-    layout.notes += ending_scripts(layout)
+    layout.notes += [*ending_scripts(layout), *files_for_codesign(layout, platform)]
     layout.platform = platform
     points = resolve_all(options.commands, layout, prefix, options.variables)
     packages = [plan.package for plan in build.plans]

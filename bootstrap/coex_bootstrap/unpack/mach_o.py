@@ -67,11 +67,13 @@ def patches(read, size):
 
     Raises Unrenewable if a slice has a signature that is not ad hoc, or cannot be read, or lacks one that it needs.
     """
-    tables = []  # type: List[Patch]
-    for start, end in _slices(read, size):
-        for pages in _signed_pages(read, start, end):
-            tables.append((pages.table, b"".join(_hashes(read, pages))))
-    return tables
+    return [(pages.table, b"".join(_hashes(read, pages))) for pages in signed_pages(read, size)]
+
+
+def signed_pages(read, size):
+    # type: (Read, int) -> List[Pages]
+    """Return the pages that have hashes in a file of `size`, without hashing any; raises Unrenewable as `patches` does."""
+    return [pages for start, end in _slices(read, size) for pages in _signed_pages(read, start, end)]
 
 
 def _slices(read, size):
