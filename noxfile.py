@@ -27,7 +27,8 @@ nox.options.stop_on_first_error = True
 
 HAS_REQUIREMENTS = """
 from importlib.util import find_spec
-names = ("coverage", "cyclonedx", "dockerfile_parse", "importlinter", "jsonschema", "pytest_timeout", "yaml-stubs")
+names = ("coverage", "cyclonedx", "dockerfile_parse", "importlinter", "jsonschema", "lief", "macholib",
+         "pytest_timeout", "yaml-stubs")
 if all(map(find_spec, names)): print("yes")
 """
 

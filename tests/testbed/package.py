@@ -47,6 +47,7 @@ class Package:
         self.entry_points: list[str] = []
         self.no_link: set[str] = set()
         self.binary: set[str] = set()
+        self.placeholder = PLACEHOLDER
         self.tamper: Callable[[Path], None] | None = None
         self._times: dict[str, int] = {}
 
@@ -143,18 +144,18 @@ class Package:
         else:
             content = file.read_bytes()
             # conda-build, too, leaves the placeholder in compiled modules alone.
-            if not path.endswith(".pyc") and contains_placeholder(content):
+            if not path.endswith(".pyc") and contains_placeholder(content, self.placeholder):
                 binary = b"\0" in content or path in self.binary
-                row["prefix_placeholder"] = PLACEHOLDER
+                row["prefix_placeholder"] = self.placeholder
                 row["file_mode"] = "binary" if binary else "text"
         row["sha256"] = hashlib.sha256(content).hexdigest()
         row["size_in_bytes"] = len(content)
         return row
 
 
-def contains_placeholder(content: bytes) -> bool:
+def contains_placeholder(content: bytes, placeholder: str = PLACEHOLDER) -> bool:
     """Say whether the placeholder occurs, in any encoding that conda replaces."""
-    return any(PLACEHOLDER.encode(encoding) in content for encoding in ENCODINGS)
+    return any(placeholder.encode(encoding) in content for encoding in ENCODINGS)
 
 
 def _walk(directory: Path) -> Iterator[Path]:

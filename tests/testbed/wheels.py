@@ -9,15 +9,19 @@ from configparser import ConfigParser
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
-def download(python: Path, requirement: str, directory: Path, *, sdist: bool = False) -> Path:
-    """Return the file pip has for ``name==version``, fetched once."""
-    folder = directory / requirement.replace("==", "-")
+def download(
+    python: Path, requirement: str, directory: Path, *, sdist: bool = False, platforms: Sequence[str] = ()
+) -> Path:
+    """Return the file pip has for ``name==version``, fetched once; ``platforms`` are tags of others than this one."""
+    folder = directory / "-".join([requirement.replace("==", "-"), *platforms])
     if not folder.is_dir():
         partial = folder.with_name(f"{folder.name}.partial")
         options = ["--no-binary=:all:"] if sdist else ["--only-binary=:all:"]
+        options += [word for tag in platforms for word in ("--platform", tag)]
         command = [str(python), "-m", "pip", "download", "-qq", "--no-deps", *options]
         subprocess.run([*command, "--dest", str(partial), requirement], check=True)
         partial.rename(folder)
