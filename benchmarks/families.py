@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks import (
+    alternatives,
     build,
     first_start,
     growth,
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
     from benchmarks.summary import Section
 
 NAMES = (
-    "warm-start", "first-start", "least-start", "stages", "memory", "pack-memory", "build", "levels", "plugin",
-    "growth", "shares",
+    "warm-start", "first-start", "alternatives", "least-start", "stages", "memory", "pack-memory", "build", "levels",
+    "plugin", "growth", "shares",
 )  # fmt: skip
 
 
 def families(*, highest: bool = False) -> dict[str, Callable[[Bench], Section]]:
     """Return the function that measures each family; ``highest`` includes level 19 of large environments."""
     functions = (
-        warm_start.measure, first_start.measure, least_start.measure, stages.measure, memory.measure,
-        pack_memory.measure, build.measure,
+        warm_start.measure, first_start.measure, alternatives.measure_ways, least_start.measure, stages.measure,
+        memory.measure, pack_memory.measure, build.measure,
         partial(levels.measure, highest=highest), import_time.measure, growth.measure, shares.measure,
     )  # fmt: skip
     return dict(zip(NAMES, functions, strict=True))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from benchmarks.environments import Environment
 
-TOOLS = ("conda-pack", "zstandard", "shiv", "pex", "setuptools<81")  # conda-pack still imports pkg_resources
+# conda-pack still imports pkg_resources; conda-ship's programs need no conda, though its metadata does.
+TOOLS = ("conda-pack", "zstandard", "shiv", "pex", "setuptools<81", "--no-deps conda-ship")
 
 
 def install(bench: Bench) -> Path:
@@ -32,7 +33,7 @@ def install(bench: Bench) -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True)
         pip = [sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python"), "install", "-qq"]
         for tool in TOOLS:
-            subprocess.run([*pip, tool], check=False)
+            subprocess.run([*pip, *tool.split()], check=False)
         stamp.write_text(digest(*TOOLS, sys.version), encoding="utf-8")
     return directory / "bin"
 

@@ -10,13 +10,15 @@ import sys
 COMMANDS = {
     "busybox": "busybox-static",
     "cc": "gcc",
+    "mksquashfs": "squashfs-tools",
+    "squashfuse": "squashfuse",
     "tar": "tar",
     "taskset": "util-linux",
     "unzip": "unzip",
     "zstd": "zstd",
 }
 """Commands, and Debian's packages that have them."""
-OPTIONAL = ("busybox", "unzip")
+OPTIONAL = ("busybox", "mksquashfs", "squashfuse", "unzip")
 
 
 def require() -> None:
