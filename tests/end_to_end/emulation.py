@@ -42,11 +42,13 @@ def emulating() -> Iterator[list[str]]:
     The rules of the machine are left alone. Only a kernel from 6.7 on has some for each user namespace: on another one
     the command exits with 125. Raises OSError if a user namespace is refused.
     """
-    with subprocess.Popen(["unshare", "--user", "sleep", "600"]) as holder:
+    with subprocess.Popen(["unshare", "--user", "sleep", "600"], stderr=subprocess.PIPE, text=True) as holder:
         try:
             spaces = Path(f"/proc/{holder.pid}")
             while (spaces / "ns/user").readlink() == Path("/proc/self/ns/user").readlink():
-                time.sleep(0.01)  # the links of a process that has ended cannot be read
+                if holder.poll() is not None:
+                    raise OSError(holder.communicate()[1].strip())
+                time.sleep(0.01)
             for kind in ("uid_map", "gid_map"):
                 (spaces / kind).write_text(ALL_USERS)
             yield ["nsenter", "--user", f"--target={holder.pid}", *NEW, "sh", "-c", setup(), "sh"]
