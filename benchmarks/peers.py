@@ -77,14 +77,24 @@ def copy_command(bench: Bench, environment: Environment, output: Path) -> Comman
 
 def conda_pack_command(bench: Bench, environment: Environment, output: Path) -> Command:
     """Unpack an archive of conda-pack, and let it rewrite the prefixes."""
+    script = conda_pack_script(conda_pack_file(bench, environment), output)
+    return Command("conda-pack (tar.zst, conda-unpack)", ["sh", "-c", script], outputs=(output,), prepare=output.mkdir)
+
+
+def conda_pack_file(bench: Bench, environment: Environment) -> Path:
+    """Return the environment's tree as conda-pack packs it."""
     file = bench.place / f"{environment.name}-conda-pack.tar.zst"
     if not file.exists():
         program = str(install(bench) / "conda-pack")
         words = [program, "-q", "-p", str(environment.tree), "-o", str(file), "--n-threads", "-1"]
         run_quietly([*words, "--ignore-missing-files"], env=bench.conda_environment())
-    where, what = shlex.quote(str(output)), shlex.quote(str(file))
-    script = f"tar --zstd -xf {what} -C {where} && {where}/bin/python {where}/bin/conda-unpack"
-    return Command("conda-pack (tar.zst, conda-unpack)", ["sh", "-c", script], outputs=(output,), prepare=output.mkdir)
+    return file
+
+
+def conda_pack_script(file: Path, output: Path, *options: str) -> str:
+    """Return the shell commands that unpack a file of conda-pack into a directory, for good, with options of tar."""
+    where, tar = shlex.quote(str(output)), ["tar", *options, "--zstd", "-xf", str(file), "-C", str(output)]
+    return f"{shlex.join(tar)} && {where}/bin/python {where}/bin/conda-unpack"
 
 
 def zipapp_command(bench: Bench, peer: str, wheels: Path, code: str) -> Command:

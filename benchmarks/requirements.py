@@ -12,13 +12,14 @@ COMMANDS = {
     "cc": "gcc",
     "mksquashfs": "squashfs-tools",
     "squashfuse": "squashfuse",
+    "sshfs": "sshfs",
     "tar": "tar",
     "taskset": "util-linux",
     "unzip": "unzip",
     "zstd": "zstd",
 }
 """Commands, and Debian's packages that have them."""
-OPTIONAL = ("busybox", "mksquashfs", "squashfuse", "unzip")
+OPTIONAL = ("busybox", "mksquashfs", "squashfuse", "sshfs", "unzip")
 
 
 def require() -> None:

@@ -23,7 +23,7 @@ COMMANDS = {
     "pypy3": "pypy3",
     "qemu-aarch64-static": "qemu-user-static",
     "skopeo": "skopeo",
-    "sshfs": "sshfs",
+    "sshfs": "sshfs openssh-sftp-server",
     "strip": "binutils",
     "umoci": "umoci",
     "yash": "yash",
@@ -40,7 +40,7 @@ def install_missing(commands: Mapping[str, str] = COMMANDS) -> list[str]:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "-qq"], env=environment, check=False)
         for command in missing:  # one by one: that one is not to be had must not cost the others
-            install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", commands[command]]
+            install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *commands[command].split()]
             subprocess.run(install, env=environment, stdout=subprocess.DEVNULL, check=False)
     return _missing(commands)
 
