@@ -72,7 +72,7 @@ _coex_knows_users() {
 # Succeeds if the store $1 has a root that can start, whose file is $_coex_start; $2 is its base.
 _coex_ready() {
   _coex_store=$1 _coex_base=$2 _coex_start=$1/@ROOT@/start
-  [ -r "$_coex_start" ] && [ -n "$1" ] || return 1
+  [ -r "$_coex_start" ] && [ -f "$_coex_start" ] && [ -n "$1" ] || return 1
   _coex_trust "$1/@ROOT@" "$_coex_start"
   [ -n "$_coex_safe" ]
 }
@@ -121,17 +121,30 @@ _coex_of_root() {
   done
 }
 _coex_letters=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789
-_coex_order="store cache temporary memory" _coex_stores= _coex_line="
+_coex_order="store cache temporary memory" _coex_stores= _coex_ordered= _coex_line="
 " _coex_file_of_site=${COEX_CONFIG:-/etc/coex.conf}
 [ -O "$_coex_file_of_site" ] || { [ -z "${COEX_CONFIG-}" ] && [ ! -w "$_coex_file_of_site" ]; } || return 1
 [ -f "$_coex_file_of_site" ] && [ -r "$_coex_file_of_site" ] || return 1
 while IFS="$IFS=" read -r _coex_word _coex_value || [ -n "$_coex_word" ]; do
   case $_coex_word in
     "" | "#"*) ;;
-    order) _coex_order=$_coex_value ;;
+    order)
+      [ -z "$_coex_ordered" ] && [ -n "$_coex_value" ] || return 1
+      _coex_ordered=1 _coex_order=$_coex_value _coex_name=
+      for _coex_kind in $_coex_value; do
+        case $_coex_kind in store | cache | temporary | memory) ;; *) return 1 ;; esac
+        case " $_coex_name " in *" $_coex_kind "*) return 1 ;; esac
+        _coex_name="$_coex_name $_coex_kind"
+      done ;;
     store)
+      case $_coex_value in "" | *:*) return 1 ;; esac
       _coex_expand "$_coex_value"
-      case $? in 0) _coex_stores=$_coex_stores$_coex_value$_coex_line ;; 1) return 1 ;; esac ;;
+      case $?$_coex_value in
+        0*"$_coex_line"*) return 1 ;;
+        0/*) _coex_stores=$_coex_stores$_coex_value$_coex_line ;;
+        2*) ;;
+        *) return 1 ;;
+      esac ;;
     *) return 1 ;;
   esac
 done <"$_coex_file_of_site"
@@ -140,7 +153,6 @@ for _coex_kind in $_coex_order; do
     store)
       while [ -n "$_coex_stores" ]; do
         _coex_word=${_coex_stores%%"$_coex_line"*} _coex_stores=${_coex_stores#*"$_coex_line"}
-        case $_coex_word in /*) ;; *) return 1 ;; esac
         _coex_word=${_coex_word%"${_coex_word##*[!/]}"}
         _coex_ready "$_coex_word" "$_coex_word" && return
         _coex_ready "$_coex_word" site && return
@@ -148,7 +160,6 @@ for _coex_kind in $_coex_order; do
     cache) _coex_ready "$_coex_first" "$_coex_above" && return ;;
     temporary) _coex_temporary "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp && return ;;
     memory) _coex_temporary /dev/shm && return ;;
-    *) return 1 ;;
   esac
 done
 return 1

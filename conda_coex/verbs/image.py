@@ -79,7 +79,11 @@ def image(request: ImageRequest) -> ImageMade:
         # 2. The layers
         root = RootLayers(archive, ROOT)
         sbom = archive.members.get(SBOM)
-        layers, notes = make_layers(root, manifest, base, sbom, lambda: LayerWriter(new_file(), request.compression))
+        new_writer = lambda: LayerWriter(new_file(), request.compression)  # noqa: E731
+        try:
+            layers, notes = make_layers(root, manifest, base, sbom, new_writer)
+        finally:
+            archive.check_unchanged("run the command again")
         everything = [*(base.layers if base else ()), *layers]
         # 3. The documents
         labels = {**labels_of(manifest.name, manifest.date, base), **labels_of_archive(manifest, sbom)}

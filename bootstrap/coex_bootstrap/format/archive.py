@@ -139,15 +139,15 @@ class Archive(object):
             raise ArchiveDamaged("it ends within its payload", self.path)
         return data
 
-    def check_unchanged(self):
-        # type: () -> None
+    def check_unchanged(self, remedy="start it again"):
+        # type: (str) -> None
         """Raise CoexError if the file has changed since it was opened: `cp` writes into an existing file."""
         try:
             is_as_opened = self._state() == self._opened
         except EnvironmentError as error:
             raise unreadable(error, self.path)
         if not is_as_opened and not all(map(self._is_whole, range(len(self.index.frames)))):
-            raise CoexError("the archive was changed while it was unpacked", self.path, "start it again")
+            raise CoexError("the archive was changed while it was unpacked", self.path, remedy)
 
     def _is_whole(self, number):
         # type: (int) -> bool

@@ -96,6 +96,8 @@ def _take(setting, line, environ):
 def _take_store(setting, value, environ):
     # type: (Setting, bytes, Dict[bytes, bytes]) -> Optional[str]
     """Take a store whose variables all are set; return the error in it."""
+    if b":" in value:
+        return "a colon, which PATH cannot hold"
     path, why = expand(value, environ)
     if path is None:
         return why

@@ -18,23 +18,24 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Dict, List, Optional, TypedDict
+    from typing import Dict, Iterator, List, Optional, TypedDict
 
     from ..store.store import Store
     from .roots import Unpacked
 
     # Sizes are in bytes, `last_use` is in seconds since 1970.
     Row = TypedDict("Row", {
-        "path": str, "name": str, "size": int, "shared": int, "last_use": int, "ready": bool, "pids": List[int],
+        "path": str, "name": str, "size": int, "shared": int, "last_use": int, "ready": bool, "pids": List[int], "files": int,
+        "server": Optional[str],
     })
 
 ABOUT = """\
 All archives of a user unpack below one directory, COEX_ROOT or the user's caches. `list` shows their roots, also those
 of other archives than this one: size on the disk, how much of it other roots share, last start, and the processes that
-run from it. `path` prints the directory. `clean` removes the roots that fit all of the given conditions, and the
-leftovers of killed processes. Without a condition it removes only these leftovers. Files that roots share are freed
-with the last of these roots. A root in use is never removed. On a network file system, or if processes cannot be seen,
-a root that was started within a day stays as well.
+run from it. For roots on a network file system it adds their number of files. `path` prints the directory. `clean`
+removes the roots that fit all of the given conditions, and the leftovers of killed processes. Without a condition it
+removes only these leftovers. Files that roots share are freed with the last of these roots. A root in use is never
+removed. On a network file system, or if processes cannot be seen, a root that was started within a day stays as well.
 
 examples:
   CALL list
@@ -209,7 +210,7 @@ def fields(root):
     """Return a root for a JSON document."""
     return {
         "path": text(root.path), "name": root.name, "size": root.size, "shared": root.shared, "last_use": int(root.used),
-        "ready": root.ready, "pids": root.pids,
+        "ready": root.ready, "pids": root.pids, "files": root.files, "server": text(root.server) or None,
     }
 
 
@@ -225,7 +226,16 @@ def list_lines(roots):
     if not roots:
         return ["no roots: no archive is unpacked"]
     lines = list(table(("root of", "on disk", "shared", "last start", "in use by", "path"), cells))
-    return lines + ["%s, %s" % (counted(len(roots), "root"), human(total_size(roots)))]
+    return lines + ["%s, %s" % (counted(len(roots), "root"), human(total_size(roots)))] + list(server_lines(roots))
+
+
+def server_lines(roots):
+    # type: (List[Unpacked]) -> Iterator[str]
+    """Yield a line for each type of network file system that has roots, with the room and the files that they take there."""
+    for kind in sorted(set(root.server for root in roots if root.server)):
+        there = [root for root in roots if root.server == kind]
+        words = (visible(kind), counted(len(there), "root"), human(total_size(there)), sum(root.files for root in there))
+        yield "on a network file system (%s): %s, %s, %d files" % words
 
 
 def _words(root):

@@ -8,7 +8,7 @@ from ..base.untrusted import LARGEST, parse_json
 from ..format.manifest import ID_LENGTH
 from ..store.carried_python import PREFIX, USED
 from ..store.claim import Claim
-from ..store.file_system import file_system, is_of_server
+from ..store.file_system import file_systems, is_of_server
 from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from ..store.removal import remove, remove_in_place
 from ..store.store import Store
@@ -25,19 +25,21 @@ MOMENT = 2  # seconds that a start needs to reach its entry point, before which 
 class Unpacked(object):
     """One root as `cache` shows it: name of its archive, time of the last start, pids that use it, and its bytes.
 
-    `size` is the room of its files on the disk; `shared` is the part that other roots share by hard links.
+    `size` is the room of its files on the disk; `shared` is the part that other roots share by hard links. `files` is how
+    many files and directories it has, `server` the type of its file system if that is one of a server.
     """
 
     def __init__(self, store, path):
         # type: (Store, bytes) -> None
         self.store, self.path = store, path
         self.name = _name(path)
-        self.own, self.linked = _weigh(path)
+        self.own, self.linked, self.files = _weigh(path)
         self.size = self.own + sum(each.size for each in self.linked.values())
         self.shared = sum(each.size for each in self.linked.values() if each.left)
         self.used = last_use(path)
         self.ready = os.path.lexists(path + sign_of(path))
         self.pids = []  # type: List[int]
+        self.server = b""
 
 
 def find_roots(places):
@@ -54,8 +56,8 @@ def find_roots(places):
         paths = [store.path + b"/" + name for name in names if ROOT_NAME.match(name)]
         roots += [Unpacked(store, path) for path in paths if _is_trusted(store, path)]
     users = users_of([root.path for root in roots])
-    for root in roots:
-        root.pids = users[root.path]
+    for root, (kind, _) in zip(roots, file_systems([root.path for root in roots])):
+        root.pids, root.server = users[root.path], kind if is_of_server(kind) else b""
     return sorted(roots, key=lambda root: (-root.used, root.path))
 
 
@@ -111,21 +113,25 @@ class Linked(object):
 
 
 def _weigh(path):
-    # type: (bytes) -> Tuple[int, Dict[Tuple[int, int], Linked]]
-    """Return the bytes of files with one name below a path, and the files with several names, by device and inode."""
-    own, linked = 0, {}  # type: int, Dict[Tuple[int, int], Linked]
+    # type: (bytes) -> Tuple[int, Dict[Tuple[int, int], Linked], int]
+    """Return the bytes of files with one name below a path, the files with several names, and the number of all.
+
+    Files with several names are by device and inode.
+    """
+    own, count, linked = 0, 0, {}  # type: int, int, Dict[Tuple[int, int], Linked]
     for directory, _, names in os.walk(path):
         for name in names + [b"."]:
             try:
                 state = os.lstat(directory + b"/" + name)
             except EnvironmentError:
                 continue
+            count += 1
             if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode):
                 own += state.st_blocks * 512
                 continue
             each = linked.setdefault((state.st_dev, state.st_ino), Linked(state))
             each.here, each.left = each.here + 1, each.left - 1
-    return own, linked
+    return own, linked, count
 
 
 def total_size(roots):
@@ -162,7 +168,7 @@ def may_be_used_elsewhere(root, now):
     """Return whether invisible processes may use a root: those of other hosts, or of a host without proc(5)."""
     if now - root.used >= DAY:
         return False
-    return not os.path.isdir("/proc/self/fd") or is_of_server(file_system(root.path)[0])
+    return not os.path.isdir("/proc/self/fd") or bool(root.server)
 
 
 def sign_of(path):

@@ -107,6 +107,12 @@ def _make(made, target, app=None):
 
 def _as_root(archive, path, environ):
     # type: (Archive, bytes, Dict[bytes, bytes]) -> Outcome
+    try:
+        why = distrust(path, named=True)
+    except EnvironmentError as error:
+        raise CoexError("cannot be made: %s" % error.strerror, path)
+    if why is not None:  # they could replace the programs that others start from it
+        raise CoexError("not made there: %s" % why, path)
     _make(PlacedRoot(archive, path, environ), path)
     programs = [path + b"/" + link for link, _ in placed_links(archive.manifest)]
     lines = ["%s: ready; %s starts it" % (visible(path), quoted(visible(programs[0])))]

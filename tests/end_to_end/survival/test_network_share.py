@@ -1,12 +1,14 @@
-"""A real network file system: sshfs, through a pipe instead of a network, also on two hosts with caches of their own."""
+"""A real network file system: sshfs through pipes instead of a network, also on two hosts with caches of their own."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,6 @@ from testbed.survivor import Survivor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from end_to_end.archives import MakeArchive
 
@@ -31,10 +32,10 @@ OTHER = 'hostname two && mount --bind "$0" "$1" && shift && exec "$@"'
 @pytest.fixture
 def mount(as_root: None) -> Mount:
     """Return a function that mounts a directory by sshfs for a `with` block."""
-    found = [path for path in SERVERS if os.path.exists(path)]
+    found = [path for path in SERVERS if Path(path).exists()]
     missing = [name for name in ("sshfs", "fusermount3") if not shutil.which(name)]
     missing += [] if found else ["sftp-server"]
-    missing += [] if os.path.exists("/dev/fuse") else ["/dev/fuse"]
+    missing += [] if Path("/dev/fuse").exists() else ["/dev/fuse"]
     if missing:
         pytest.skip("this machine has no " + ", ".join(missing))
     return lambda directory, point: mounted(found[0], directory, point)
@@ -109,8 +110,13 @@ def test_16_at_once_in_a_store_on_the_share(survivor: Survivor, tmp_path: Path, 
         far.expected = survivor.expected
         far.crowd(16, POST_LINK_COUNT=str(count), POST_LINK_SLEEP="0.2")
         check(far)
+        tools = {**far.environment, "COEX_TOOLS": "1"}
+        said = subprocess.check_output([far.archive, "cache", "list"], env=tools, text=True)
+        (root,) = ready_roots(directory / "store")
+        files = len([root, *root.rglob("*")])
+        assert re.search(rf"\non a network file system \(fuse\.sshfs\): 1 root, .* MB, {files} files\n\Z", said), said
     assert runs(count) == 1
-    assert [path for path in (directory / "store").iterdir() if path.name != "CACHEDIR.TAG"] == ready_roots(directory / "store")
+    assert list((directory / "store").iterdir()) == ready_roots(directory / "store")
 
 
 def on_another_host(second: Path, point: Path, *words: str) -> tuple[str, ...]:

@@ -83,6 +83,7 @@ def plant(store: Path, name: str, owner: int = OTHER, says: str = "planted") -> 
 
 # Commands of root before a start, if $HOME and everything in it belong to USER, and the program that decides.
 DEFAULT = {
+    "start that is a pipe": ("rm $ROOT/start; mkfifo -m 644 $ROOT/start; chown $USER $ROOT/start", PYTHON),
     "all mine": (":", PRELUDE),
     "cache that is a link": ("put_link $CACHE $USER", PRELUDE),
     "above: sticky": ("chmod 1777 $UP", PRELUDE),
@@ -270,6 +271,14 @@ SITES = {
     "store = $STORE$(true)": PYTHON,
     "store = $STORE\nstore = $": PYTHON,
     "store = $STORE/.": PYTHON,
+    "store = $STORE\nstore = coex": PYTHON,
+    "store = $STORE\nstore =": PYTHON,
+    "store = $STORE\nstore = /a:b": PYTHON,
+    "store = $STORE\nstore = $TWO": PYTHON,
+    "store = $STORE\norder = store home": PYTHON,
+    "store = $STORE\norder = store store": PYTHON,
+    "store = $STORE\norder = store\norder = store": PYTHON,
+    "store = $STORE\norder =": PYTHON,
     "": PYTHON,
 }
 
@@ -280,7 +289,7 @@ def test_prelude_of_a_site(shell: list[str], place: Path, text: str) -> None:
     site = place / "coex.conf"
     site.write_text(text, encoding="utf-8")
     os.chown(site, USER, USER)
-    env = {"COEX_CONFIG": str(site), "STORE": str(case.store), "CACHE": str(case.cache), "WORD": "oex"}
+    env = {"COEX_CONFIG": str(site), "STORE": str(case.store), "CACHE": str(case.cache), "WORD": "oex", "TWO": "/a\n/b"}
     expected = PYTHON if shell == ["zsh"] else SITES[text]  # which does not split words, unless it is called sh
     assert who_decides(shell, write_prelude(place), USER, env) == expected
     os.chown(site, OTHER, OTHER)

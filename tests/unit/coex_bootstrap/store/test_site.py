@@ -85,6 +85,7 @@ def test_variables(environ, value, expected):
     (b"store = x", "line 1: x does not begin with /"), (b"store = $USER/x", "line 1: me/x does not begin with /"),
     (b"store = $NONE/$(id)", "line 1: a $ without the name of a variable: write $NAME, ${NAME}, or $$ for a dollar"),
     (b"store = /x$", "line 1: a $ without"), (b"store = /${A-b}", "line 1: a $ without"), (b"store = /$1", "line 1: a $ without"),
+    (b"store = /x\nstore = /a:b", "line 2: a colon, which PATH cannot hold"),
     (b"store = /x\r\n", "line 1: a character that a path cannot have"),
     (b"order = cache home", "line 1: home: an order has some of these words, each once: store, cache, temporary, memory"),
     (b"order = cache cache", "line 1: cache: an order"), (b"order = cache\norder = store", "line 2: a second order"),

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from contextlib import closing
@@ -313,6 +314,20 @@ def test_root_that_was_killed_starts_again(archive, environ, place, monkeypatch,
     assert sorted(os.listdir(place)) == [b"demo.coex", b"root"]
     assert [name for name in os.listdir(place + b"/root") if b".coex-" in name] == []
     assert ask(archive, environ, b"unpack", b"--root", place + b"/root")[0] == 1
+
+
+def test_root_that_others_could_replace(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """Others start its programs; an environment is made there as conda makes one."""
+    for mode, status in ((0o777, 1), (0o1777, 0)):
+        os.mkdir(place + b"/open")
+        os.chmod(place + b"/open", mode)
+        found_status, found, _ = ask(archive, environ, b"unpack", b"--root", place + b"/open/root")
+        assert (found_status, os.path.lexists(place + b"/open/root")) == (status, not status)
+        if status:
+            assert found["error"].startswith("%s/open/root: not made there: %s/open, which" % ((compat.text(place),) * 2))
+        assert ask(archive, environ, b"unpack", b"-p", place + b"/open/env")[0] == 0
+        shutil.rmtree(compat.native(place + b"/open"))
 
 
 def test_root_starts_without_the_archive(archive, environ, place):

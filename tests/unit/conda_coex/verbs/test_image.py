@@ -12,7 +12,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from coex_bootstrap.base.errors import ArchiveDamaged
+from coex_bootstrap.base.errors import ArchiveDamaged, CoexError
 from coex_bootstrap.format.index import Directory, Link
 from coex_bootstrap.format.manifest import SBOM
 
@@ -20,7 +20,7 @@ from conda_coex.cli.image import parse_label
 from conda_coex.errors import BaseRefused, ImageError, InputError, OutputError
 from conda_coex.image import compress, documents
 from conda_coex.image.base_rootfs import read_rootfs
-from conda_coex.verbs.image import BesideOutput, ImageRequest, image
+from conda_coex.verbs.image import BesideOutput, ImageRequest, RootLayers, image
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, write_archive
 from unit.conda_coex.image.bases import NAMES, Layout, digest, tar_of
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from conda_coex.image.layer import LayerWriter
     from conda_coex.verbs.outcome import ImageMade
 
 PREFIX = b"/opt/coex/prefix"
@@ -506,3 +507,25 @@ def test_large_files(make: Make) -> None:
     assert found[ROOT + "prefix/record"] == with_hash(record, placed)
     assert found[ROOT + "prefix/plain"] == b"p" * 300 + b"q" * 7
     assert found[ROOT + "prefix/empty"] == b""
+
+
+@pytest.mark.parametrize("how", ["other app", "shorter", "touched"])
+def test_archive_that_is_written_meanwhile(make: Make, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """`cp` of another version writes into the file while it is read."""
+    path, real = make.archive(), RootLayers.add_app
+
+    def and_write(layers: RootLayers, writer: LayerWriter) -> None:
+        if how == "other app":
+            path.write_bytes(path.read_bytes().replace(b"data\n", b"DATA\n"))
+        elif how == "shorter":
+            os.truncate(path, 20000)
+        os.utime(path, (1, 1))
+        real(layers, writer)
+
+    monkeypatch.setattr(RootLayers, "add_app", and_write)
+    if how == "touched":
+        make.image(path=path)
+        return
+    with pytest.raises(CoexError, match="the archive was changed while it was unpacked; run the command again"):
+        make.image(path=path)
+    assert sorted(each.name for each in make.directory.iterdir()) == ["demo.coex"]
