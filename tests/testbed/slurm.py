@@ -43,7 +43,7 @@ SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 TaskProlog={directory}/begin
 Epilog={directory}/end
-NodeName={host} NodeAddr=127.0.0.1 CPUs=8 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=4000 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES State=UP
 """
 # Slurm itself makes no directory for a job: sites do that by scripts such as these two.
