@@ -52,7 +52,7 @@ TERMINALS = "prefix/share/terminfo/"
 
 
 def same_names(layout: Layout, platform: str) -> Iterator[str]:
-    """Yield a note on paths that differ only in case: a file system of macOS may treat them as one.
+    """Yield a note on paths that differ only in case: a file system of macOS or Windows may treat them as one.
 
     Every ncurses for Linux has such paths among its terminals, and so every Python: on Linux they are not worth a note.
     """
@@ -60,13 +60,15 @@ def same_names(layout: Layout, platform: str) -> Iterator[str]:
         (os.fsdecode(first), os.fsdecode(second))
         for first, second in alike(map(os.fsencode, layout.entries), map(os.fsencode, layout.directories))
     ]
+    others = "many of macOS"
     if platform.startswith("linux-"):
+        others = "shares of Windows"
         pairs = [pair for pair in pairs if not pair[0].startswith(TERMINALS)]
     if pairs:
         named = ", ".join(f"{first} and {second}" for first, second in pairs[:NAMED])
         more = f", and {len(pairs) - NAMED} more pairs" if len(pairs) > NAMED else ""
         yield (
-            "unpacks only on a file system with upper and lower case, which many of macOS do not have, because of "
+            f"unpacks only on a file system with upper and lower case, which {others} do not have, because of "
             f"{named}{more}"
         )
 

