@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from testbed.package import Package
     from testbed.workshop import Workshop
 
-RENAMED = {"bash_kernel": "bash_kernel", "installer": "python-installer"}  # distributions with another name on conda-forge
+RENAMED = {"bash_kernel": "bash_kernel", "installer": "python-installer"}  # the names that conda-forge has
 CONSOLE_SCRIPT = """\
 #!{prefix}/bin/{python}
 import sys
