@@ -21,7 +21,7 @@ from .layout import Group
 from .source import InMemory, OnDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..archive.frame_cache import FrameCache
     from .link_rules import PackagePlan, Python
@@ -74,10 +74,13 @@ class Compiler:
         self.program: Path | None = None  # the interpreter that compiles, if one can
         self.interpreter: str | None = None  # its identity
 
-    def compile_plans(self, plans: Sequence[PackagePlan]) -> tuple[list[Compiled], list[str]]:
+    def compile_plans(
+        self, plans: Sequence[PackagePlan], meanwhile: Callable[[], None] = lambda: None
+    ) -> tuple[list[Compiled], list[str]]:
         """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
 
-        A source with a placeholder is compiled on the host: its text, and so its code, differ there.
+        A source with a placeholder is compiled on the host: its text, and so its code, differ there. `meanwhile` is
+        called if anything has to be compiled: a large package that is compiled last keeps only one core busy.
         """
         jobs = [(plan, [c for c in plan.files if isinstance(c, Content) and c.path in plan.compiled]) for plan in plans]
         sources = [item for _, group in jobs for item in group]
@@ -87,12 +90,41 @@ class Compiler:
         if self.program is None:
             return [], sorted(map(_relative, sources))
         jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
-        # The longest first: a large package that began last would keep only one core busy.
-        jobs.sort(key=lambda job: -sum(item.size for item in job[1]))
-        with Interpreters(self.program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
-            compiled = list(pool.map(lambda job: self._compile(interpreters, *job), [job for job in jobs if job[1]]))
+        compiled, missing = self._take_kept([job for job in jobs if job[1]])
+        if missing:
+            compiled += self._compile_groups(self.program, missing, meanwhile)
         compiled.sort(key=lambda each: each.group.owner)
         return compiled, sorted(_relative(item) for item in sources if item.placeholder)
+
+    def _take_kept(
+        self, jobs: Iterable[tuple[PackagePlan, list[Content]]]
+    ) -> tuple[list[Compiled], list[tuple[Group, list[Content]]]]:
+        """Return the .pyc files that the cache has, and the groups that it lacks, with their sources."""
+        compiled, missing = [], []
+        for plan, sources in jobs:
+            group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), of_package=True)
+            group.entry = self.cache.open(group.identity)
+            if group.entry is None:
+                missing.append((group, sources))
+                continue
+            times = times_of(sources)
+            places = group.entry.places.items()
+            files = [Content(path, MODE, times[source_of(path)], None, place.size) for path, place in places]
+            compiled.append(Compiled(group, files))
+        return compiled, missing
+
+    def _compile_groups(
+        self, program: Path, jobs: list[tuple[Group, list[Content]]], meanwhile: Callable[[], None]
+    ) -> list[Compiled]:
+        jobs.sort(key=lambda job: -sum(item.size for item in job[1]))  # the longest first
+        with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
+            compiling = [(group, pool.submit(compile_with, interpreters, sources)) for group, sources in jobs]
+            try:
+                meanwhile()
+                return [Compiled(group, files.result()) for group, files in compiling]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _find_program(self, plans: Sequence[PackagePlan]) -> Path | None:
         """Return the interpreter that compiles, and keep its identity."""
@@ -103,16 +135,6 @@ class Compiler:
             return program if _runs(program) else None
         path, self.interpreter = find_interpreter(self.python, self.others)
         return path
-
-    def _compile(self, interpreters: Interpreters, plan: PackagePlan, sources: list[Content]) -> Compiled:
-        group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), of_package=True)
-        entry = self.cache.open(group.identity)
-        if entry is None:
-            return Compiled(group, compile_with(interpreters, sources))
-        group.entry = entry
-        times = times_of(sources)
-        files = [Content(path, MODE, times[source_of(path)], None, place.size) for path, place in entry.places.items()]
-        return Compiled(group, files)
 
     def _identity(self, plan: PackagePlan, sources: list[Content]) -> str | None:
         """Return a name for the content of the .pyc files, which have the times of their sources in them."""

@@ -44,7 +44,8 @@ def assemble(
     """
     with writer.output_file(output) as stream:
         with versions.progress_bar("Repacking" if copy_kept else "Compressing") as update:
-            payload = Payload(stream, cache, _fraction(layout, update), writer.prelude_size(platform))
+            total = sum(entry.size for entry in layout.entries.values() if isinstance(entry, Content))
+            payload = Payload(stream, cache, fraction_of(total, update), writer.prelude_size(platform))
             if copy_kept is not None:
                 copy_kept(payload)
             payload.add(group for group in layout.groups() if group.owner != KEPT)
@@ -57,14 +58,13 @@ def assemble(
     return manifest
 
 
-def _fraction(layout: Layout, update: Callable[[float], None]) -> Callable[[int], None]:
+def fraction_of(total: int, update: Callable[[float], None]) -> Callable[[int], None]:
     """Return a function that takes the number of bytes done, and shows the fraction of all."""
-    total = sum(entry.size for entry in layout.entries.values() if isinstance(entry, Content)) or 1
     done = 0
 
     def progress(size: int) -> None:
         nonlocal done
         done += size
-        update(min(1, done / total))
+        update(min(1, done / (total or 1)))
 
     return progress

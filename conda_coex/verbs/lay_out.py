@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.tools.output import counted, human
 
+from ..archive.payload import Payload
 from ..conda_api import versions
 from ..conda_api.interpreters import interpreters
 from ..root import bytecode, conda_meta
 from ..root.content import Content
 from ..root.layout import Group
 from ..root.link_rules import find_python
+from .assemble import fraction_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -28,9 +32,13 @@ SCRIPTS, META = "console scripts", "conda-meta"
 def place_packages(layout: Layout, plans: Sequence[PackagePlan]) -> None:
     """Place the files of all packages, then the console scripts of noarch packages."""
     for plan in plans:
-        layout.place(Group(plan.package.dist, plan.identity, of_package=True), plan.files)
+        layout.place(_group(plan), plan.files)
     for plan in plans:
         layout.place(SCRIPTS, plan.entry_points)
+
+
+def _group(plan: PackagePlan) -> Group:
+    return Group(plan.package.dist, plan.identity, of_package=True)
 
 
 def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCache, *, native: bool) -> list[str]:
@@ -42,12 +50,30 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
     python = find_python([plan.package for plan in plans])
     others = interpreters(python.version) if python and not native else ()
     compiler = bytecode.Compiler(python, native, cache, others)
-    compiled, left_to_host = compiler.compile_plans(plans)
+    compiled, left_to_host = compiler.compile_plans(plans, lambda: compress_ahead(plans, cache))
     if left_to_host and python and not (native or compiler.program):
         layout.notes.append(_note_on_compiling(layout, left_to_host, python))
     for made in compiled:
         layout.place(made.group, made.files)
     return left_to_host
+
+
+def compress_ahead(plans: Sequence[PackagePlan], cache: FrameCache) -> None:
+    """Compress the packages that the cache of frames lacks into it: the archive, which takes them, does not begin yet.
+
+    Raises the errors of a damaged package.
+    """
+    groups = []
+    for plan in plans:
+        group = _group(plan)
+        path = cache.path(group.identity) if group.identity is not None else None
+        if path is not None and not path.exists():
+            group.all_files = group.files = [item for item in plan.files if isinstance(item, Content)]
+            groups.append(group)
+    total = sum(item.size for group in groups for item in group.files)
+    if total:
+        with Path(os.devnull).open("wb") as nowhere, versions.progress_bar("Compiling and compressing") as update:
+            Payload(nowhere, cache, fraction_of(total, update)).add(groups)
 
 
 def _note_on_compiling(layout: Layout, sources: Sequence[str], python: Python) -> str:
