@@ -45,7 +45,7 @@ def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str 
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # by metadata of other types
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
     noarch, entry_points = _noarch(record, metadata, directory)
-    paths = tuple(_read_path(directory, row) for row in rows)
+    paths = tuple(_read_path(directory, str(directory), row) for row in rows)
     _check_directories(directory, paths)
     modes = _true_modes(entry.package_tarball_full_path, paths)
     return Package(
@@ -122,12 +122,13 @@ def check_path(path: str, directory: Path) -> str:
     return path
 
 
-def _read_path(directory: Path, fields: PathRow) -> PackagePath:
+def _read_path(directory: Path, base: str, fields: PathRow) -> PackagePath:
+    """Return the values of a row of a package; `base` is its directory as text, which is made only once."""
     path = check_path(fields["_path"], directory)
     try:
-        state = os.lstat(f"{directory}/{path}")
+        state = os.lstat(f"{base}/{path}")
     except (OSError, ValueError) as error:
-        raise PackageDamaged("missing from the package", os.fsencode(f"{directory}/{path}")) from error
+        raise PackageDamaged("missing from the package", os.fsencode(f"{base}/{path}")) from error
     kind = str(fields["path_type"])
     if kind != "directory":
         kind = "softlink" if stat.S_ISLNK(state.st_mode) else "hardlink"
@@ -136,7 +137,7 @@ def _read_path(directory: Path, fields: PathRow) -> PackagePath:
     recorded = fields.get("size_in_bytes")
     if kind == "hardlink" and recorded is not None and recorded != state.st_size:
         what = f"has {state.st_size} bytes, its record says {recorded}"
-        raise PackageDamaged(what, os.fsencode(f"{directory}/{path}"))
+        raise PackageDamaged(what, os.fsencode(f"{base}/{path}"))
     return PackagePath(
         path=path,
         kind=kind,
@@ -152,11 +153,12 @@ def _read_path(directory: Path, fields: PathRow) -> PackagePath:
 
 def _check_directories(directory: Path, paths: Iterable[PackagePath]) -> None:
     """Refuse a file that is behind a link to a directory outside of its package: it is the builder's."""
-    parents = {posixpath.dirname(path.path) for path in paths}
+    parents = {path.path.rpartition("/")[0] for path in paths}
     ancestors = {ancestor for parent in parents for ancestor in accumulate(parent.split("/"), posixpath.join)}
-    inside = directory.resolve()
+    base, inside = str(directory), directory.resolve()
     for ancestor in sorted(ancestors):
-        if os.path.islink(f"{directory}/{ancestor}") and not (directory / ancestor).resolve().is_relative_to(inside):  # noqa: PTH114 - some thousand of them
+        is_link = os.path.islink(f"{base}/{ancestor}")  # noqa: PTH114 - some thousand of them
+        if is_link and not (directory / ancestor).resolve().is_relative_to(inside):
             what = f"{ancestor} leads out of the package, and a file lies behind it"
             raise PackageRefused(what, os.fsencode(directory))
 

@@ -89,7 +89,8 @@ def plan_package(package: Package, python: Python | None, date: int) -> PackageP
     """Return the plan of a package; raises PackageRefused for noarch python without a Python."""
     if package.noarch == "python" and python is None:
         raise PackageRefused(f"{package.dist} needs a Python, and the environment has none", remedy="add python")
-    files = tuple(_plan_path(package, path, python) for path in package.linked)
+    directory = str(package.directory)
+    files = tuple(_plan_path(package, directory, path, python) for path in package.linked)
     scripts = tuple(_plan_entry_point(point, python, date) for point in package.entry_points) if python else ()
     return PackagePlan(package, files, scripts, compiled_sources(package, python, files))
 
@@ -115,9 +116,9 @@ def target_path(path: str, package: Package, python: Python | None) -> str:
     return path
 
 
-def _plan_path(package: Package, path: PackagePath, python: Python | None) -> Content | Link:
+def _plan_path(package: Package, directory: str, path: PackagePath, python: Python | None) -> Content | Link:
     target = target_path(path.path, package, python)
-    source = f"{package.directory}/{path.path}"
+    source = f"{directory}/{path.path}"
     if path.kind == "softlink":
         return Link("prefix/" + target, os.readlink(source))
     return Content(

@@ -7,14 +7,21 @@ import importlib.util
 import marshal
 import os
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from conda_coex.archive.frame_cache import FrameCache
+from conda_coex.archive.payload import Payload
 from conda_coex.root.bytecode import Compiled, Compiler
+from conda_coex.root.layout import Group
 from conda_coex.root.link_rules import PackagePlan, Python, plan_package
 from conda_coex.root.package import Package, PackagePath
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 HERE = Path(sys.executable)
@@ -36,14 +43,16 @@ def make_package(directory: Path, name: str, noarch: str | None, **files: bytes)
     return Package(record, directory, noarch, (), tuple(rows), None, None)
 
 
-def compile_for(magic: bytes | None, others: list[Path], directory: Path) -> tuple[list[Compiled], list[str]]:
+def compile_for(
+    magic: bytes | None, others: list[Path], directory: Path, cache: Path | None = None, **meanwhile: Callable[[], None]
+) -> tuple[list[Compiled], list[str]]:
     """Compile one noarch source for a Python whose .pyc begin with `magic`, on a builder of another platform."""
     code = {f"lib/python{VERSION}/__pycache__/os.pyc": magic + b"\0" * 12} if magic else {}
     interpreter = make_package(directory / "python", "python", None, **code)
     python = Python(VERSION, f"lib/python{VERSION}/site-packages", interpreter)
     module = make_package(directory / "module", "module", "python", **{"site-packages/module.py": SOURCE})
     plans: list[PackagePlan] = [plan_package(each, python, 0) for each in (interpreter, module)]
-    return Compiler(python, False, FrameCache(None, 1), others).compile_plans(plans)
+    return Compiler(python, False, FrameCache(cache, 1), others).compile_plans(plans, **meanwhile)
 
 
 def test_same_magic_number(tmp_path: Path) -> None:
@@ -66,3 +75,28 @@ def test_left_to_the_host(magic: bytes | None, tmp_path: Path) -> None:
 
 def test_no_interpreter(tmp_path: Path) -> None:
     assert compile_for(MAGIC, [], tmp_path) == ([], [f"lib/python{VERSION}/site-packages/module.py"])
+
+
+def test_other_work_while_it_compiles(tmp_path: Path) -> None:
+    """It is done once if a source has to be compiled, and not if the cache has all .pyc files, or none can be made."""
+    calls = []
+    (made,), _ = compile_for(MAGIC, [HERE], tmp_path, tmp_path / "frames", meanwhile=lambda: calls.append("first"))
+    with tempfile.TemporaryFile() as stream:
+        group = Group(made.group.owner, made.group.identity, all_files=made.files, files=made.files)
+        Payload(stream, FrameCache(tmp_path / "frames", 1), lambda _size: None).add([group])
+    (kept,), _ = compile_for(MAGIC, [HERE], tmp_path, tmp_path / "frames", meanwhile=lambda: calls.append("second"))
+    compile_for(None, [HERE], tmp_path / "without", meanwhile=lambda: calls.append("third"))
+    assert calls == ["first"]
+    assert [(item.path, item.size, item.source) for item in kept.files] == [
+        (item.path, item.size, None) for item in made.files
+    ]
+    assert kept.group.entry is not None
+    kept.group.entry.close()
+
+
+def test_failure_of_the_other_work(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        compile_for(MAGIC, [HERE], tmp_path, meanwhile=fail)
