@@ -48,9 +48,11 @@ AGAIN = b"set +p; _coex_shell=$$; _coex_kept=1; _coex_file=$0; . "
 LOST = b"""
 echo "coex: $_coex_file: its unpacked files were removed while it started; start it again" >&2
 exit 125"""
-BEGIN = b'[ -r "$_coex_start" ] && command . "$_coex_start"; _coex_status=$?'
-BEGIN += b'; [ -z "$_coex_begun" ] || exit "$_coex_status"' + LOST
-HAND_OVER = OPTIONS + b'; _coex_kept=1; _coex_begun=; _coex_file=$1; _coex_start=$2; shift 2; ' + BEGIN
+BECOME = b'[ -r "$_coex_start" ] && command . "$_coex_start"; _coex_status=$?'
+BECOME += b'; [ -z "$_coex_begun" ] || exit "$_coex_status"'
+BEGIN = BECOME + LOST
+HAND_OVER = OPTIONS + b'; _coex_kept=1; _coex_begun=; _coex_file=$1; _coex_start=$2; shift 2; '
+HAND_OVER += b"for _coex_try in 1 2; do " + BECOME + b"; done" + LOST  # an error of a server may not come again
 
 
 def write_start(manifest, root, activation, shell, write=write_file):

@@ -2,7 +2,8 @@
    ODD_MOUNTS: the file that is read in the place of the list of mounts, which tells the types of file systems.
    ODD_RENAME: the error of a rename over a directory that is not empty: sshfs has EPERM.
    ODD_OPEN, ODD_ERROR: opening a path that ends with ODD_OPEN fails with that error, though stat still answers, as with
-   cached attributes of files that another host has removed; so many times as the file ODD_TIMES has bytes.
+   cached attributes of files that another host has removed. The file ODD_TIMES has a byte for each call, the last one
+   first, which is removed: x for one that fails, a dot for one that does not.
    ODD_CALL, ODD_PART, ODD_ERROR: a call of this name (rename, link, mkdir, stat) on a path with ODD_PART in it fails with
    that error, as often. With ODD_DONE it is done before: NFS sends a request again if the answer was lost, and the second
    answer is an error.
@@ -26,15 +27,16 @@ static int ends_with(const char *path, const char *end) {
     return part && all >= part && !strcmp(path + all - part, end);
 }
 
-/* Remove a byte of the file ODD_TIMES, and return whether it had one. */
+/* Remove a byte of the file ODD_TIMES, and return whether this call has to fail. */
 static int is_left(void) {
     const char *path = getenv("ODD_TIMES");
-    long left = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDWR) : -1, size = left < 0 ? 0 : lseek(left, 0, SEEK_END);
-    if (left >= 0) {
-        if (size > 0 && ftruncate(left, size - 1)) size = 0;
-        close(left);
-    }
-    return size > 0;
+    char last = '.';
+    int left = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDWR) : -1;
+    if (left < 0) return 0;
+    off_t size = lseek(left, 0, SEEK_END);
+    if (size > 0 && (syscall(SYS_pread64, left, &last, 1, size - 1) != 1 || ftruncate(left, size - 1))) last = '.';
+    close(left);
+    return last == 'x';
 }
 
 /* Return whether the call that is made on a path, or two, has to fail; errno has the error then. */

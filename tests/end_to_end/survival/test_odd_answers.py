@@ -109,3 +109,19 @@ def test_old_attributes_of_a_claim(survivor: Survivor, tmp_path: Path, library: 
     survivor.judge(second)
     check(survivor)
     assert runs(count) == 1
+
+
+@pytest.mark.parametrize("by", ["sh", sys.executable], ids=["sh", "python"])
+def test_each_open_of_start(survivor: Survivor, tmp_path: Path, library: str, by: str) -> None:
+    """One fails: in the shell of a later start, in Python, or in the shell that Python starts."""
+    survivor.start()
+    (root,) = ready_roots(survivor.store)
+    left, env = tmp_path / "left", {"LD_PRELOAD": library, "ODD_OPEN": f"{root.name}/start"}
+    for after in range(5):
+        left.write_text("x" + "." * after)
+        answer = {**env, "ODD_TIMES": str(left), "ODD_ERROR": str(errno.ESTALE)}
+        process = survivor.popen(by, str(survivor.archive), **answer)
+        printed, said = process.communicate()
+        assert (process.returncode, printed) == (0, survivor.expected), f"after {after}: {said}"
+        assert "Traceback" not in said
+    assert "x" in left.read_text()  # there are not so many

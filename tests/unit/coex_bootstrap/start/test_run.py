@@ -52,6 +52,19 @@ def test_cold_and_warm(archive, environ):
     assert set(os.listdir(environ[b"COEX_ROOT"] + b"/" + name)) >= {b"activate.sh", b"app", b"prefix", b"start"}
 
 
+def test_start_that_is_a_pipe(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    """No shell and no Python waits for its writer: the root is made again."""
+    run([PYTHON, archive], environ)
+    (name,) = left(environ)
+    path = environ[b"COEX_ROOT"] + b"/" + name + b"/start"
+    for command in ([b"sh", archive], [PYTHON, archive]):
+        os.unlink(path)
+        os.mkfifo(path, 0o644)
+        assert run(command + [b"x"], environ) == (archive + b"|1|x|", b"")
+        assert os.path.isfile(path)
+
+
 def refused(command, environ, status=125):
     # type: (List[bytes], Dict[bytes, bytes], int) -> str
     """Return the one line that a start says that fails."""
