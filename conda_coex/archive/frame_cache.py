@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import struct
 import time
 import zlib
@@ -161,13 +162,13 @@ def _place(row: PlaceRow) -> Place:
 
 def open_entry(path: Path) -> Entry | None:
     """Return the entry at `path`; None if it is missing, not whole, or could have been written by others."""
-    try:
-        stream = path.open("rb")
+    try:  # a link could lead to a file of others, and a pipe would wait for a writer
+        stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     except OSError:
         return None
     try:
         state = os.fstat(stream.fileno())
-        if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o022:
             raise ValueError("an entry that others could have written")
         return Entry(path, stream, _describe(stream))
     except (OSError, ValueError, KeyError, TypeError, struct.error):

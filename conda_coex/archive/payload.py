@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,10 +10,12 @@ from operator import itemgetter
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.base.cpu_count import usable_cores
+from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.index import Directory, File, Frame, IndexDraft
 from coex_bootstrap.format.index import Link as IndexLink
 from coex_bootstrap.format.relocation import HASHES, NOTHING, SCRIPT, write, write_slots
 
+from ..errors import FramesDamaged
 from ..root.source import OnDisk
 from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
 from .new_file import write_at
@@ -117,10 +120,17 @@ class Payload:
         self.progress(frame.content)
 
     def blame(self, number: int) -> None:
-        """Raise the error for an altered frame if it was altered in the place that it came from."""
-        check = next((check for first, check in reversed(self.frame_checks) if first <= number), None)
-        if check is not None:
-            check()
+        """Raise the error for an altered frame if it was altered in the place that it came from.
+
+        All entries of the cache are checked then, and the altered ones removed.
+        """
+        own = next((check for first, check in reversed(self.frame_checks) if first <= number), None)
+        for _, check in self.frame_checks:
+            if check is not own:
+                with contextlib.suppress(FramesDamaged, ArchiveDamaged, OSError):
+                    check()
+        if own is not None:
+            own()
 
     def _add_rows(self, group: Group, first: int, places: dict[str, Place]) -> None:
         """Append the rows of a group's files, in the order of their places."""

@@ -25,6 +25,8 @@ from .new_archive import Build
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from coex_bootstrap.format.manifest import Manifest
+
     from ..pypi.pip_changes import Installed
     from ..root.link_rules import PackagePlan
     from .archive_options import ArchiveOptions
@@ -69,10 +71,14 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     # 4. Apply conda's link rules. 5. Add .pyc files and conda-meta
     python = find_python(packages)
     plans = [plan_package(package, python, date) for package in packages]
-    layout, left_to_host = _lay_out(environment, plans, installed, cache, date)
-    # 5. Add the app. 6. Resolve the entry points. 7. Compress. 8. Prepare the activation. 9. Write
-    build = Build(environment, plans, layout, cache, date, left_to_host, installed.lock)
-    manifest = new_archive.write(options, prefix, build)
+
+    def make() -> tuple[Manifest, Layout]:
+        layout, left_to_host = _lay_out(environment, plans, installed, cache, date)
+        # 5. Add the app. 6. Resolve the entry points. 7. Compress. 8. Prepare the activation. 9. Write
+        build = Build(environment, plans, layout, cache, date, left_to_host, installed.lock)
+        return new_archive.write(options, prefix, build), layout
+
+    manifest, layout = new_archive.renewing(make)
     notes = [*notes_on_prefix_links(plans), *environment.notes, *installed.notes, *layout.notes]
     return new_archive.created(options.output, manifest, environment, notes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
 from ..conda_api.zstd_package import fetch_zstd
 from ..entry.resolve import check_here, own_sources, resolve_all
+from ..errors import FramesDamaged
 from ..root import libzstd
 from ..root.app import notes_on_app_links
 from ..root.layout import Layout
@@ -24,8 +26,9 @@ from .outcome import Created
 from .signature_notes import files_for_codesign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+    from typing import TypeVar
 
     from coex_bootstrap.format.index import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from ..root.link_rules import PackagePlan
     from ..root.package import Package
     from .archive_options import ArchiveOptions
+
+    Made = TypeVar("Made")
 
 
 def check(options: ArchiveOptions, prefix: str | None) -> None:
@@ -72,6 +77,16 @@ class Build:
     pip: Sequence[Mapping[str, object]]  # rows of the manifest's field of that name
     runs_post_link: bool = True
     names: tuple[str, ...] = ()  # paths of a live prefix
+
+
+def renewing(make: Callable[[], Made]) -> Made:
+    """Return the outcome of a build; if frames that an earlier one kept were altered, of a second try.
+
+    The altered frames are removed by then: the second try makes them again.
+    """
+    with contextlib.suppress(FramesDamaged):
+        return make()
+    return make()
 
 
 def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from coex_bootstrap.format.manifest import Manifest
+
     from ..conda_api.installed_records import InstalledRecord
     from ..inputs.environment import Environment
     from ..prefix.filters import Selection
@@ -104,20 +106,25 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     limits = list(pack_notes.limits([*unmanaged.items, *(item for plan in plans for item in plan.files)]))
     # From here on as `create`
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
-    layout, left_to_host = _lay_out(live.environment, plans, unmanaged, cache, date)
+
+    def make() -> tuple[Manifest, list[str]]:
+        layout, left_to_host = _lay_out(live.environment, plans, unmanaged, cache, date)
+        on_host = list(_notes_on_host(live, find_python(packages), unmanaged, layout))
+        build = Build(
+            live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, names=live.names
+        )
+        manifest = new_archive.write(options, request.prefix, build)
+        return manifest, [*on_host, *limits, *layout.notes]
+
+    manifest, last_notes = new_archive.renewing(make)
     notes = [
+        *live.environment.notes,
         *brought.notes,
         *pack_notes.notes(unmanaged, planned.drifts, missing, planned.restored, selection),
         *pack_notes.of_names(live.aliases),
         *pack_notes.kept_paths(unreplaced),
-        *_notes_on_host(live, find_python(packages), unmanaged, layout),
-        *limits,
+        *last_notes,
     ]
-    build = Build(
-        live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, names=live.names
-    )
-    manifest = new_archive.write(options, request.prefix, build)
-    notes = [*live.environment.notes, *notes, *layout.notes]
     return new_archive.created(options.output, manifest, live.environment, notes)
 
 

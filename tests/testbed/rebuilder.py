@@ -113,7 +113,7 @@ class Rebuilder:
             self.counts.wrong.append("a build that was killed left another output")
 
     def poison(self) -> None:
-        """Flip a bit of frames that are kept: a build sees that, says whose they are, and the next one is right."""
+        """Flip a bit of frames that are kept: the next build sees that, and makes them again."""
         self.build()
         entry = self.random.choice(self.entries())
         data = bytearray(entry.read_bytes())
@@ -121,10 +121,4 @@ class Rebuilder:
         entry.write_bytes(data)
         self.output.unlink()
         self.counts.faults += 1
-        process = self.popen()
-        said, _ = process.communicate(timeout=HANG)
-        refused = "the frames kept of" in said and "it is removed now: run the command again" in " ".join(said.split())
-        if process.returncode and (not refused or self.output.exists()):
-            self.counts.wrong.append(f"poisoned: status {process.returncode}, said {said!r}")
-        if not process.returncode and self.digest() != self.expected:
-            self.counts.wrong.append("poisoned: another output")
+        self.build()

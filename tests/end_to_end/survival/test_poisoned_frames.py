@@ -77,6 +77,27 @@ def test_frames_that_the_user_kept_are_used(build: Build) -> None:
     assert BAD in build.payload()
 
 
+def test_frames_that_were_altered(build: Build) -> None:
+    """The same build makes them again, without an error."""
+    (entry,) = build.cache.glob(".coex-frames/*.frames")
+    kept, archive = entry.read_bytes(), (build.work / "x.coex").read_bytes()
+    entry.write_bytes(kept[:20] + bytes([kept[20] ^ 1]) + kept[21:])
+    build.payload()
+    assert (entry.read_bytes(), (build.work / "x.coex").read_bytes()) == (kept, archive)
+
+
+def test_another_package_of_the_same_name(build: Build, testbed: Layout, tmp_path: Path) -> None:
+    """Frames belong to the files of a package, not to its name: the cache has those of the former package."""
+    other = workshop(testbed, tmp_path / "other").noarch("own")
+    other.data("share/own.txt", BAD)
+    build.channel = put(tmp_path / "other/channel", [other])
+    again = tmp_path / "again"
+    again.mkdir()
+    (build.cache / ".coex-frames").rename(again / ".coex-frames")
+    assert BAD in build.payload(str(again))
+    assert len(list(again.glob(".coex-frames/*.frames"))) == 2
+
+
 @pytest.mark.parametrize("place", ["pkgs", "pkgs/.coex-frames", "."])
 def test_others_may_write_on_the_way(build: Build, place: str) -> None:
     """Every directory of the path counts: a user who can rename one of them can put another one in its place."""

@@ -1,0 +1,103 @@
+"""Kept frames that are not whole, or not this user's alone, are made again, and give the same bytes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conda_coex.archive.frame_cache import END, FrameCache, open_entry
+from conda_coex.archive.payload import Payload
+from conda_coex.root.content import Content
+from conda_coex.root.layout import Group
+from conda_coex.root.source import InMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+OTHER = 54332  # a user that no machine has
+WORDS = b"the text of a file " * 100
+
+
+def build(directory: Path, data: bytes = WORDS, identity: str = "demo-1.0-0 of these files") -> bytes:
+    """Return the payload of a package of one file."""
+    group = Group("demo-1.0-0", identity, of_package=True)
+    group.all_files = group.files = [Content("prefix/a", 0o644, 10**9, InMemory(data), len(data))]
+    with tempfile.TemporaryFile() as stream:
+        Payload(stream, FrameCache(directory, 3), lambda _size: None).add([group])
+        return stream.read()
+
+
+def flip(offset: int) -> Callable[[Path], object]:
+    def change(entry: Path) -> None:
+        data = bytearray(entry.read_bytes())
+        data[offset] ^= 1
+        entry.write_bytes(data)
+
+    return change
+
+
+def cut(size: int) -> Callable[[Path], object]:
+    return lambda entry: entry.write_bytes(entry.read_bytes()[:size])
+
+
+def link(entry: Path) -> None:
+    """Put the entry elsewhere, and a link to it in its place."""
+    entry.replace(entry.with_name("elsewhere"))
+    entry.symlink_to(entry.with_name("elsewhere"))
+
+
+def pipe(entry: Path) -> None:
+    entry.unlink()
+    os.mkfifo(entry)
+
+
+def give_away(entry: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a file to another user")
+    os.chown(entry, OTHER, OTHER)
+
+
+CHANGES = {
+    "empty": cut(0),
+    "only its beginning": cut(9),
+    "without its last byte": cut(-1),
+    "without its description": cut(-END.size),
+    "a byte more": lambda entry: entry.write_bytes(entry.read_bytes() + b"\0"),
+    "a byte more in front": lambda entry: entry.write_bytes(b"\0" + entry.read_bytes()),
+    "its mark": flip(-1),
+    "its checksum": flip(-9),
+    "the length of its description": flip(-END.size),
+    "its description": flip(-END.size - 9),
+    "a link": link,
+    "a pipe": pipe,
+    "of another user": give_away,
+    "open to all": lambda entry: entry.chmod(0o666),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_made_again(tmp_path: Path, what: str) -> None:
+    payload = build(tmp_path)
+    (entry,) = tmp_path.glob("*.frames")
+    kept = entry.read_bytes()
+    CHANGES[what](entry)
+    assert open_entry(entry) is None
+    assert build(tmp_path) == payload
+    state = entry.lstat()
+    assert (entry.read_bytes(), state.st_uid, state.st_mode & 0o7777) == (kept, os.geteuid(), 0o644)
+    again = open_entry(entry)
+    assert again is not None
+    again.close()
+
+
+def test_other_content_of_the_same_name(tmp_path: Path) -> None:
+    """A package of the same name, version and build with other files is another one, whose frames are kept too."""
+    first = build(tmp_path)
+    other = build(tmp_path, WORDS.upper(), "demo-1.0-0 of other files")
+    assert other != first
+    assert build(tmp_path) == first
+    assert len(list(tmp_path.glob("*.frames"))) == 2
