@@ -11,7 +11,7 @@ from ..format.archive import Archive
 from ..start.finish import Finish
 from ..store.boot import keep
 from ..store.claim import Claim
-from ..store.directory import Directory
+from ..store.directory import Directory, move
 from ..store.leftovers import cannot_be_moved, set_aside, was_ready
 from ..store.ladder import stores
 from ..store.refused import looked_at
@@ -117,11 +117,11 @@ def _repair(expected, root, steps, claim):
         if os.path.isdir(path) and not os.path.islink(path):  # no file can be renamed over it
             set_aside(path, claim)
     if os.path.lexists(root.start):
-        os.rename(root.start, aside)
+        move(root.start, aside)
     paths = rewrite(expected, places, differences, claim)
     _run_scripts(expected, steps, set(paths))
     if os.path.lexists(aside):
-        os.rename(aside, root.start)  # with its old time: later times show changes by post-link scripts
+        move(aside, root.start)  # with its old time: later times show changes by post-link scripts
         if root.ready() and _is_current(steps, root):
             return paths, False
     steps.write_start()

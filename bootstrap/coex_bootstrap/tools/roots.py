@@ -1,13 +1,16 @@
 """Find the roots in the stores of this user: their archives, sizes, last starts, and the processes that use them."""
 
+import errno
 import os
 import re
 import stat
+import time
 
 from ..base.untrusted import LARGEST, parse_json
 from ..format.manifest import ID_LENGTH
 from ..store.carried_python import PREFIX, USED
 from ..store.claim import Claim
+from ..store.directory import move
 from ..store.file_system import file_systems, is_of_server
 from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from ..store.removal import remove, remove_in_place
@@ -83,13 +86,17 @@ def users_of(paths):
 
 def last_use(path):
     # type: (bytes) -> float
-    """Return the time of the last start of a root, in seconds since 1970; 0 if it never was ready."""
+    """Return the time of the last start of a root, in seconds since 1970; 0 if it never was ready.
+
+    If a server does not tell it, that is now: a root in use must not be removed.
+    """
     times = [0.0]
     for sign in (path + b"/used", path + b"/start"):
         try:
             times.append(os.lstat(sign).st_mtime)
-        except EnvironmentError:
-            continue
+        except EnvironmentError as error:
+            if error.errno != errno.ENOENT:
+                times.append(time.time())
     return max(times)
 
 
@@ -193,7 +200,7 @@ def remove_root(root):
             return _remove_in_place(root.path, claim)
         if users_of([aside])[aside] or claim.now() - last_use(aside) < MOMENT:
             if not os.path.lexists(root.path):
-                os.rename(aside, root.path)
+                put_back(aside, root.path)
             return False
         remove(aside)
         return True
@@ -208,13 +215,22 @@ def _remove_in_place(path, claim):
     hidden = start + b".removed"
     used = last_use(path)
     if os.path.lexists(start):
-        os.rename(start, hidden)
+        move(start, hidden)
     if users_of([path])[path] or claim.now() - used < MOMENT:
         if os.path.lexists(hidden):
-            os.rename(hidden, start)
+            put_back(hidden, start)
         return False
     remove_in_place(path)
     return True
+
+
+def put_back(aside, path):
+    # type: (bytes, bytes) -> None
+    """Rename a root or file that was set aside to its place. Programs use it, so an error of a server gets a second try."""
+    try:
+        move(aside, path)
+    except EnvironmentError:
+        move(aside, path)
 
 
 def remove_leftovers(path):

@@ -1,5 +1,6 @@
 """The roots of a host: listed with their processes, cleaned by age, size and name, never one in use."""
 
+import errno
 import os
 import subprocess
 import time
@@ -7,6 +8,7 @@ import time
 import pytest
 from coex_bootstrap.store.store import TAG
 from coex_bootstrap.tools import cache
+from coex_bootstrap.tools import roots as roots_module
 
 from unit.coex_bootstrap.building import file_row, make_index, wait_until, write, write_archive
 from unit.coex_bootstrap.store.test_leftovers import give_away
@@ -14,7 +16,7 @@ from unit.coex_bootstrap.tools.test_command_line import archive, ask, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List
+    from typing import Any, Dict, List
 
 __all__ = ["archive"]  # a fixture
 MONTH = 30 * 86400
@@ -109,6 +111,40 @@ def test_root_in_use_stays(archive, environ, roots):
     finally:
         process.kill()
         process.wait()
+
+
+def test_root_that_is_put_back_by_a_server_that_fails_once(place, monkeypatch):
+    # type: (bytes, Any) -> None
+    """A start began while it was set aside."""
+    rename, failed = os.rename, []
+
+    def fail_once(old, new):
+        # type: (bytes, bytes) -> None
+        if not failed:
+            failed.append(new)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rename(old, new)
+
+    os.mkdir(place + b"/aside")
+    monkeypatch.setattr(os, "rename", fail_once)
+    roots_module.put_back(place + b"/aside", place + b"/root")
+    assert os.listdir(place) == [b"root"]
+
+
+def test_root_whose_server_does_not_tell_its_last_use(archive, environ, roots, monkeypatch):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], Any) -> None
+    """It counts as used now, so it is not removed."""
+    lstat = os.lstat
+
+    def fail(path, *words, **more):
+        # type: (Any, *Any, **Any) -> Any
+        if path == roots[0] + b"/used":
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return lstat(path, *words, **more)
+
+    monkeypatch.setattr(os, "lstat", fail)
+    assert ask(archive, environ, b"cache", b"clean", b"-y", b"--older-than", b"2d")[0] == 0
+    assert names(environ) == sorted(roots)
 
 
 def test_leftovers_go(archive, environ, roots):
