@@ -57,11 +57,13 @@ class CarriedKernels(object):
         except ValueError as error:
             raise self._unusable(name, "its kernel.json cannot be read: %s" % error)
         words = fields.pop("argv", None) if isinstance(fields, dict) else None
-        if not isinstance(fields, dict) or not isinstance(words, list) or not words or not all(map(_is_text, words)):
+        if not isinstance(fields, dict) or not isinstance(words, list) or not words or not all(map(_is_argument, words)):
             raise self._unusable(name, "its kernel.json has no command")
         for field in ("env", "metadata"):
             if not isinstance(fields.get(field, {}), dict):
                 raise self._unusable(name, "the field %s of its kernel.json is not an object" % field)
+        if not all(map(_is_argument, fields.get("env", {}).values())):
+            raise self._unusable(name, "its kernel.json has a variable that is not a text")
         if _names_prefix([words[1:], fields]):
             raise self._unusable(name, "its arguments or variables name files of the environment", ELSEWHERE)
         return Kernel(self._command(name, words[0]), words[1:], fields, files)
@@ -94,6 +96,12 @@ def commands(archive):
 def _is_text(value):
     # type: (object) -> bool
     return isinstance(value, type(u""))
+
+
+def _is_argument(value):
+    # type: (object) -> bool
+    """Return whether a program can be given a value: a text without NUL."""
+    return _is_text(value) and u"\0" not in value  # type: ignore[operator]
 
 
 def _names_prefix(value):

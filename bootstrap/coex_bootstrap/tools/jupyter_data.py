@@ -4,14 +4,14 @@ import errno
 import json
 import os
 import re
+import stat
 import sys
 
 from ..base.compat import path_bytes, text, utf8
 from ..base.errors import CoexError
-from ..base.untrusted import parse_json
+from ..base.untrusted import LARGEST, parse_json
 from ..base.working_directory import absolute
 from ..store.directory import beside, write_file
-from ..store.removal import remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SPEC = b"kernel.json"
 NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+BESIDE = re.compile(br"(logo-.*|kernel\.(js|css))\Z")  # that Jupyter reads beside it
 
 
 def data_directory(options, environ):
@@ -65,8 +66,11 @@ def started_by(directory):
     # type: (bytes) -> Optional[Text]
     """Return the program that the kernel in a directory starts, empty if it cannot be read; None if there is no kernel."""
     try:
-        with open(directory + b"/" + SPEC, "rb") as stream:
-            spec = parse_json(stream.read())
+        descriptor = os.open(directory + b"/" + SPEC, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return u""
+            spec = parse_json(stream.read(LARGEST + 1))
     except EnvironmentError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return None
@@ -82,18 +86,21 @@ def write_kernel(directory, spec, files):
     """Write a kernel into a directory, in the place of an earlier one; Jupyter sees the old one or the new one.
 
     Each file is renamed into its place, `kernel.json` last: a file may be a hard link to that of a package's cache.
-    Raises CoexError.
+    Files that are not of a kernel stay. A link, as by `jupyter kernelspec install --symlink`, is replaced by a
+    directory: the files behind it are those of others. Raises CoexError.
     """
     document = json.dumps(spec, indent=1, separators=(",", ": ")) + "\n"
     try:
+        if os.path.islink(directory):
+            os.unlink(directory)
         if not os.path.isdir(directory):
             os.makedirs(directory)
         for name in sorted(files):
             _write(directory + b"/" + name, files[name])
         _write(directory + b"/" + SPEC, utf8(document))
         for name in os.listdir(directory):
-            if name != SPEC and name not in files:
-                remove(directory + b"/" + name)
+            if BESIDE.match(name) and name not in files:
+                _unlink(directory + b"/" + name)
     except EnvironmentError as error:
         raise CoexError("the kernel cannot be written: %s" % (error.strerror or error), directory)
 
@@ -103,11 +110,22 @@ def _write(path, content):
     write_file(path, content, new=beside(path))
 
 
+def _unlink(path):
+    # type: (bytes) -> None
+    try:
+        os.unlink(path)
+    except EnvironmentError:  # a directory, which Jupyter does not read; or another process did it
+        pass
+
+
 def refuse_other(directory, archive):
     # type: (bytes, bytes) -> None
-    """Raise CoexError if a directory has a kernel that starts something else than this archive."""
-    program = started_by(directory)
-    if program is None or program == text(archive):
-        return
-    what = "there is a kernel of this name" + (", which starts %s" % program if program else "")
+    """Raise CoexError if a directory has a kernel that starts something else than this archive, or is a link."""
+    if os.path.islink(directory):
+        what = "there is a link of this name"
+    else:
+        program = started_by(directory)
+        if program is None or program == text(archive):
+            return
+        what = "there is a kernel of this name" + (", which starts %s" % program if program else "")
     raise CoexError(what, directory, "choose another one with --name, or replace it with --force")

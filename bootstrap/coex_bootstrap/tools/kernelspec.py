@@ -1,6 +1,7 @@
 """Add an archive to Jupyter, as a kernel that starts the archive itself."""
 
 import os
+import re
 import shlex
 from collections import OrderedDict
 from contextlib import closing
@@ -76,6 +77,8 @@ def execute(path, options, environ):
             kernel = kernel._replace(command=as_command(archive.manifest, kernel.command))
     spec = kernel_spec(program, kernel, shown)
     directory = data_directory(options, environ) + b"/kernels/" + name
+    if re.search(br"\{[A-Za-z0-9_]+\}", program):
+        raise CoexError("Jupyter would put a value in the place of the braces in its path", program, "rename it")
     if not os.access(program, os.X_OK):
         raise CoexError("Jupyter could not start it: it is not executable", program, "chmod +x it")
     if not options.force:

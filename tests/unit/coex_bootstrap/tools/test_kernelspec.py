@@ -126,6 +126,8 @@ def test_replaces_its_own_kernel_alone(place, environ, home):
         ({b"a/kernel.json": spec(5)}, [], "its kernel.json has no command"),
         ({b"a/kernel.json": spec([u"python", 5])}, [], "its kernel.json has no command"),
         ({b"a/kernel.json": spec(BARE, env=5)}, [], "the field env of its kernel.json is not an object"),
+        ({b"a/kernel.json": spec([u"python", u"a\0b"])}, [], "its kernel.json has no command"),
+        ({b"a/kernel.json": spec(BARE, env={"A": 5})}, [], "its kernel.json has a variable that is not a text"),
         ({b"a/kernel.json": spec([u"java"])}, [], "it starts java, which is not a command of the environment"),
         ({b"a/kernel.json": spec([u"/usr/bin/python"])}, [], "it starts /usr/bin/python, which is not a command"),
         (
@@ -181,6 +183,52 @@ def test_kernel_is_the_command_and_no_entry_point_of_that_name(place, environ, h
     entry = {"name": u"python", "command": [["app", u"python.py"]]}
     archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)}, entry_points=[entry])
     assert ask(archive, environ, b"kernelspec")[1]["spec"]["env"] == {"COEX_ENTRYPOINT": "'python'"}
+
+
+def test_files_of_others_stay(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """A directory of a kernel's name may be anything, and a link, such as that of `--symlink`, may lead anywhere."""
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    kernels = place + b"/data/kernels"
+    environ[b"JUPYTER_DATA_DIR"] = place + b"/data"
+    for directory in (kernels + b"/x/work", place + b"/elsewhere", kernels + b"/x/logo-dir"):
+        os.makedirs(directory)
+        write(directory + b"/notes", b"mine")
+    write(kernels + b"/x/paper.tex", b"mine")
+    assert ask(archive, environ, b"kernelspec")[0] == 0
+    assert sorted(os.listdir(kernels + b"/x")) == [b"kernel.json", b"logo-dir", b"paper.tex", b"work"]
+    assert read(kernels + b"/x/work/notes") == read(kernels + b"/x/logo-dir/notes") == b"mine"
+    os.symlink(place + b"/elsewhere", kernels + b"/y")
+    status, found, _ = ask(archive, environ, b"kernelspec", b"--name", b"y")
+    assert (status, "there is a link of this name; choose another one with --name" in found["error"]) == (1, True)
+    assert ask(archive, environ, b"kernelspec", b"--name", b"y", b"--force")[0] == 0
+    assert os.listdir(kernels + b"/y") == [b"kernel.json"]
+    assert os.listdir(place + b"/elsewhere") == [b"notes"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_pipe_and_device_count_as_kernels_of_others(place, environ, home, kind):
+    # type: (bytes, Dict[bytes, bytes], bytes, str) -> None
+    """A pipe would wait for a writer, and a device may never end."""
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    environ[b"JUPYTER_DATA_DIR"] = place + b"/data"
+    os.makedirs(place + b"/data/kernels/x")
+    spot = place + b"/data/kernels/x/kernel.json"
+    if kind == "pipe":
+        os.mkfifo(spot)
+    else:
+        os.symlink(b"/dev/zero", spot)
+    status, found, _ = ask(archive, environ, b"kernelspec")
+    assert (status, "there is a kernel of this name; choose another one" in found["error"]) == (1, True)
+    assert ask(archive, environ, b"kernelspec", b"--force")[0] == 0
+    assert written(place + b"/data/kernels/x")["argv"][0] == archive.decode("ascii")
+
+
+def test_path_in_which_jupyter_would_put_a_value(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    archive = make(place + b"/a{prefix}.coex", {b"x/kernel.json": spec(BARE)})
+    status, found, _ = ask(archive, environ, b"kernelspec")
+    assert (status, "Jupyter would put a value in the place of the braces in its path" in found["error"]) == (1, True)
 
 
 def test_place_that_cannot_be_written(place, environ, home):
