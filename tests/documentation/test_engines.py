@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from documentation.conftest import make_user
 from documentation.test_pages import DOCS, as_on_the_page, check_page
-from testbed.engines import ENGINES, missing, prepare
+from testbed import cluster
+from testbed.engines import ENGINES, Engine, missing, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,3 +32,14 @@ def test_page_of_engine(name: str, testbed: Layout, tmp_path: Path) -> None:
     rename = partial(as_on_the_page, user=user, testbed=testbed)
     with engine.service() if engine.service else nullcontext({}) as variables:
         check_page(DOCS / f"how-to/{name}.md", {**user, **variables}, rename)
+
+
+def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)  # nothing is installed then
+    engine = Engine("none", commands={"sh": "dash", "no-such-program": "its-package"})
+    assert missing(engine) == ["no-such-program (Debian's its-package)"]
+
+
+def test_unknown_engines_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cluster.main(["spark", "hadoop"]) == 2
+    assert "dask" in capsys.readouterr().err
