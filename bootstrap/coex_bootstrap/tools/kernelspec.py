@@ -33,9 +33,10 @@ A kernel of the same name is replaced if it starts this file. `jupyter kernelspe
 
 examples:
   CALL
-  CALL --name analysis --display-name 'Analysis (2026)'
+  CALL --name report --display-name 'Report (2026)'
   CALL --prefix /opt/jupyterhub
-  CALL --command 'python -m bash_kernel -f {connection_file}' --language bash
+  CALL --language R \\
+    --command 'R --slave -e IRkernel::main() --args {connection_file}'
 """
 CONNECTION = u"{connection_file}"
 
