@@ -21,7 +21,7 @@ from coex_bootstrap.format.manifest import FORMAT_VERSION
 
 from ..errors import FramesDamaged
 from .frames import Place, frame_size
-from .new_file import NewFile, write_at
+from .new_file import NewFile, copy_range
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
 MARK = b"coexfrm5"
-BLOCK = 1 << 20  # bytes to copy at a time
 ABANDONED = 24 * 3600  # seconds after which the leftovers of a killed build are removed
 
 
@@ -72,13 +71,7 @@ class Entry:
         Reading the archive back will show frames that end too early.
         """
         with self.stream:
-            position, end = 0, sum(size for size, _, _ in self.frames)
-            while position < end:
-                data = os.pread(self.stream.fileno(), min(BLOCK, end - position), position)
-                if not data:
-                    break
-                write_at(descriptor, data, offset + position)
-                position += len(data)
+            copy_range(self.stream.fileno(), 0, sum(size for size, _, _ in self.frames), descriptor, offset)
 
     def close(self) -> None:
         """Close the file of the entry."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.base.cpu_count import usable_cores
 from coex_bootstrap.base.errors import ArchiveDamaged
-from coex_bootstrap.format.relocation import HASHES, TEXT, kind_of, parse, parse_slots, write_slots
+from coex_bootstrap.format.index import File
+from coex_bootstrap.format.relocation import NOTHING, TEXT, kind_of, parse, parse_slots, write_slots
 
 from ..root.content import SECOND, Content, Link, relocation_of
 from ..root.source import InMemory
+from .new_file import write_at
 from .sizes import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Iterable, Iterator
 
     from coex_bootstrap.format.archive import Archive
     from coex_bootstrap.format.relocation import Source
@@ -31,12 +35,12 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
     """Put the kept files and links into the layout; return the row of each file's path."""
     rows, files = {}, old.index.files
     items: list[Content | Link] = []
-    for number, row in enumerate(files):
-        if app_stays or not row.path.startswith(b"app/"):
-            path = os.fsdecode(row.path)
+    for number in range(len(files)):
+        path = os.fsdecode(files.path(number))
+        if app_stays or not path.startswith("app/"):
             rows[path] = number
             time = files.seconds[number] * SECOND + files.nanoseconds[number]
-            items.append(Content(path, row.mode, time, None, row.size))
+            items.append(Content(path, files.modes[number], time, None, files.sizes[number]))
     for link in old.index.links:
         if app_stays or not link.path.startswith(b"app/"):
             items.append(Link(os.fsdecode(link.path), os.fsdecode(link.target)))
@@ -48,15 +52,14 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
     return rows
 
 
-def give_sources(old: Archive, layout: Layout, paths: Container[str]) -> None:
+def give_sources(old: Archive, layout: Layout, kept_rows: dict[str, int], paths: Iterable[str]) -> None:
     """Read the content of kept files that entry points need: it shows their interpreters and functions.
 
     Only the beginning of a file that spans frames is read.
     """
-    for row in old.index.files:
-        path = os.fsdecode(row.path)
-        entry = layout.entries.get(path)
-        if path in paths and isinstance(entry, Content) and entry.source is None:
+    for path in set(paths) & kept_rows.keys():
+        row, entry = old.index.files[kept_rows[path]], layout.entries.get(path)
+        if isinstance(entry, Content) and entry.source is None:
             data = _decoded(old, row.frame) if row.size else b""
             is_placed = kind_of(row.relocation) == TEXT
             place = parse(row.relocation, old.index.placeholders).placeholder if is_placed else None
@@ -83,32 +86,46 @@ def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Paylo
     They are compared with their sha256 when the new archive is read back.
     """
     payload.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
-    rows = list(old.index.files)
-    row_numbers = [n for path, n in kept_rows.items() if is_kept(layout.entries.get(path))]
+    files = old.index.files
+    entries = ((n, layout.entries.get(path)) for path, n in kept_rows.items())
+    kept = [(n, entry) for n, entry in entries if isinstance(entry, Content) and is_kept(entry)]
+    row_numbers = [n for n, _ in kept]
     frame_numbers = {*old.index.package_frames, *(number for n in row_numbers for number in old.index.frames_of(n))}
-    frame_numbers.update(number for n in row_numbers for number in _sources(old, rows[n].relocation))
+    for n in files.hashed.intersection(row_numbers):
+        frame_numbers.update(_sources(old, files.relocations[n]))
     numbers = sorted(frame_numbers)
-    for number in numbers:
-        frame = old.index.frames[number]._replace(offset=payload.size)
-        payload.append(KEPT, old.frame(number), frame)
-        payload.frame_checks.append((len(payload.frames) - 1, partial(checked_frame, old, number)))
-    frames = {number: new for new, number in enumerate(numbers)}
-    payload.package_frames += [frames[number] for number in old.index.package_frames if number in frames]
-    new_rows = {n: new for new, n in enumerate(row_numbers)}
-    for n in row_numbers:
-        row = rows[n]
-        entry = layout.entries[os.fsdecode(row.path)]
-        assert isinstance(entry, Content)
-        relocation = row.relocation
-        if kind_of(relocation) == HASHES:
-            slots = parse_slots(relocation)
-            relocation = write_slots((_renumbered(source, new_rows, frames), offset) for source, offset in slots)
-        payload.rows.append(row._replace(frame=frames.get(row.frame, 0), mode=entry.mode, relocation=relocation))
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        copying = [pool.submit(_copy_frame, old, number, payload, _take(old, number, payload)) for number in numbers]
+        frames = {number: new for new, number in enumerate(numbers)}
+        payload.package_frames += [frames[number] for number in old.index.package_frames if number in frames]
+        new_rows = {n: new for new, n in enumerate(row_numbers)}
+        for n, entry in kept:
+            relocation = files.relocations.get(n, NOTHING)
+            if n in files.hashed:
+                slots = parse_slots(relocation)
+                relocation = write_slots((_renumbered(source, new_rows, frames), offset) for source, offset in slots)
+            place = frames.get(files.frames[n], 0), files.offsets[n], files.sizes[n]
+            time = files.seconds[n] * SECOND + files.nanoseconds[n]
+            payload.rows.append(File(entry.mode, time, *place, relocation, files.path(n)))
+        for each in copying:
+            each.result()
+
+
+def _take(old: Archive, number: int, payload: Payload) -> int:
+    """Append a frame of the old archive to the payload; return its new number."""
+    payload.frame_checks.append((len(payload.frames), partial(checked_frame, old, number)))
+    payload.count(KEPT, old.index.frames[number]._replace(offset=payload.size))
+    return len(payload.frames) - 1
+
+
+def _copy_frame(old: Archive, number: int, payload: Payload, new: int) -> None:
+    """Copy the bytes of a frame of the old archive to the place of frame `new`, in any thread."""
+    write_at(payload.stream.fileno(), old.frame(number), payload.start + payload.frames[new].offset)
 
 
 def _sources(old: Archive, relocation: bytes) -> Iterator[int]:
     """Yield the frames of contents that are not files, whose sha256 a record holds."""
-    for source, _ in parse_slots(relocation) if kind_of(relocation) == HASHES else ():
+    for source, _ in parse_slots(relocation):
         if not isinstance(source, int):
             number, start, size, _ = source
             while size > 0:
@@ -124,6 +141,6 @@ def _renumbered(source: Source, rows: dict[int, int], frames: dict[int, int]) ->
     return frames[number] if size else 0, start, size, relocation
 
 
-def is_kept(entry: Content | Link | None) -> bool:
+def is_kept(entry: Content) -> bool:
     """Return whether a file is taken from the old archive: it has no source of its own, or was read from there."""
-    return isinstance(entry, Content) and (entry.source is None or isinstance(entry.source, InMemory))
+    return entry.source is None or isinstance(entry.source, InMemory)

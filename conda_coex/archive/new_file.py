@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DESCRIPTORS = "/proc/self/fd"
+BLOCK = 1 << 20  # bytes to copy at a time
 
 
 class NewFile:
@@ -109,6 +110,14 @@ def write_at(descriptor: int, data: bytes, offset: int) -> None:
     while data:
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
+
+
+def copy_range(source: int, start: int, size: int, descriptor: int, offset: int) -> None:
+    """Copy bytes of one file to a place in another, in any thread; fewer, if the first ends early. Raises OSError."""
+    done = 0
+    while done < size and (data := os.pread(source, min(BLOCK, size - done), start + done)):
+        write_at(descriptor, data, offset + done)
+        done += len(data)
 
 
 def _open_unnamed(directory: Path) -> IO[bytes] | None:

@@ -92,7 +92,7 @@ class Payload:
         first = len(self.frames)
         copying = pool.submit(entry.copy, self.stream.fileno(), self.start + self.size)
         for size, content, sha256 in entry.frames:
-            self._count(group.owner, Frame(self.size, size, content, sha256.encode()))
+            self.count(group.owner, Frame(self.size, size, content, sha256.encode()))
         self.frame_checks.append((first, entry.check))
         self._add_rows(group, first, entry.places)
         return copying
@@ -111,9 +111,10 @@ class Payload:
     def append(self, owner: str, data: bytes, frame: Frame) -> None:
         """Append a frame, whose offset is the size of the payload."""
         write_at(self.stream.fileno(), data, self.start + frame.offset)
-        self._count(owner, frame)
+        self.count(owner, frame)
 
-    def _count(self, owner: str, frame: Frame) -> None:
+    def count(self, owner: str, frame: Frame) -> None:
+        """Append a frame whose bytes are copied by others."""
         self.frames.append(frame)
         self.size += frame.size
         self.compressed[owner] = self.compressed.get(owner, 0) + frame.size

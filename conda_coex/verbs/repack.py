@@ -70,7 +70,7 @@ def repack(request: RepackRequest) -> Repacked:
         rows = keep(old, layout, app_stays=app_stays)
         # 2. The new app, entry points and variables
         place_app(options, old, layout)
-        read_sources(options.commands, old, layout)
+        read_sources(options.commands, old, layout, rows)
         points = resolve(request, old, layout)
         env, keep_env = change_variables(request, old)
         repacked = outcome(options, points, layout, old)
@@ -111,14 +111,14 @@ def place_app(options: ArchiveOptions, old: Archive, layout: Layout) -> None:
     layout.place_app(files, directories)
 
 
-def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout) -> None:
+def read_sources(commands: Iterable[EntryCommand], old: Archive, layout: Layout, rows: dict[str, int]) -> None:
     """Read the kept files whose content matters for an entry point; .pth files name the directories of modules."""
     words = [command.without_extras for command in commands]
     own = [word for entry in old.manifest.entry_points for kind, word in entry["command"] if kind == "function"]
     functions = [word for word in (words or own) if is_function(word)]
-    give_sources(old, layout, pth_files(layout) if functions else ())
+    give_sources(old, layout, rows, pth_files(layout) if functions else ())
     modules = {path for path in (module_of(word, layout) for word in functions) if path is not None}
-    give_sources(old, layout, modules | {f"app/{app_name(word)}" for word in words})
+    give_sources(old, layout, rows, modules | {f"app/{app_name(word)}" for word in words})
 
 
 def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[EntryPoint]:
@@ -126,13 +126,12 @@ def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[EntryP
     options = request.archive
     if options.commands:
         return resolve_all(options.commands, layout, None, options.variables)
-    paths = {os.fsdecode(row.path) for row in [*old.index.files, *old.index.links, *old.index.directories]}
     for entry in old.manifest.entry_points:
         for kind, word in entry["command"]:
             if kind == "function":
                 check_function(word, layout)
             for path in files_of(kind, word):
-                if path in paths and path not in layout.entries and path not in layout.directories:
+                if path not in layout.entries and path not in layout.directories and has_path(old, path):
                     needed = path.partition("/")[2]
                     what = f"the entry point {entry['name']!r} needs {needed}, which is not in the new app"
                     remedy = "name it among the paths, use --keep-app, or give --entrypoint"
@@ -142,6 +141,12 @@ def resolve(request: RepackRequest, old: Archive, layout: Layout) -> list[EntryP
         if kind == "app" and isinstance(first, Content):
             layout.entries[first.path] = replace(first, mode=0o755)
     return list(old.manifest.entry_points)
+
+
+def has_path(old: Archive, path: str) -> bool:
+    """Return whether the archive has a file, link or directory."""
+    rows = (*old.index.links, *old.index.directories, *old.index.files)
+    return any(os.fsdecode(row.path) == path for row in rows)
 
 
 def change_variables(request: RepackRequest, old: Archive) -> tuple[list[Variable], list[str]]:
