@@ -94,6 +94,14 @@ def ratio(name: str, target: float | None, runs: Sequence[Run], baseline: Sequen
     return Outcome(name, target, Spread.of(values), len(pairs), disturbed)
 
 
+def excess(name: str, target: float | None, runs: Sequence[Run], baseline: Sequence[Run]) -> Outcome:
+    """Return the seconds that one command takes over another, round by round."""
+    pairs = list(zip(runs, baseline, strict=True))
+    values = [run.wall - other.wall for run, other in pairs]
+    disturbed = sum(run.disturbed or other.disturbed for run, other in pairs)
+    return Outcome(name, target, Spread.of(values), len(pairs), disturbed, "s")
+
+
 def time_table(title: str, runs: Mapping[str, Sequence[Run]], baseline: str) -> Table:
     """Tabulate wall and processor time of all commands, and their ratio to one of them."""
     rows = []
