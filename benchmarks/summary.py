@@ -99,7 +99,7 @@ def excess(name: str, target: float | None, runs: Sequence[Run], baseline: Seque
     pairs = list(zip(runs, baseline, strict=True))
     values = [run.wall - other.wall for run, other in pairs]
     disturbed = sum(run.disturbed or other.disturbed for run, other in pairs)
-    return Outcome(name, target, Spread.of(values), len(pairs), disturbed, "s")
+    return Outcome(name, target, Spread.of(values), len(pairs), disturbed, " s")
 
 
 def time_table(title: str, runs: Mapping[str, Sequence[Run]], baseline: str) -> Table:
