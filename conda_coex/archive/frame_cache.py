@@ -58,12 +58,21 @@ class Entry:
         self.level = int(described["level"])
 
     def check(self) -> None:
-        """Compare the frames with their hashes; raises FramesDamaged, and removes the entry then."""
-        with self.path.open("rb") as stream:
-            for size, _, sha256 in self.frames:
-                if hashlib.sha256(stream.read(size)).hexdigest() != sha256:
-                    self.path.unlink(missing_ok=True)
-                    raise FramesDamaged(f"the frames kept of {self.owner} were altered", os.fsencode(self.path))
+        """Compare the frames with their hashes; raises FramesDamaged, and removes the entry then.
+
+        Something else may be in its place now, or nothing.
+        """
+        if not self._is_whole():
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+            raise FramesDamaged(f"the frames kept of {self.owner} were altered", os.fsencode(self.path))
+
+    def _is_whole(self) -> bool:
+        try:
+            with _open(self.path) as stream:
+                return all(hashlib.sha256(stream.read(size)).hexdigest() == sha256 for size, _, sha256 in self.frames)
+        except (OSError, ValueError):
+            return False
 
     def copy(self, descriptor: int, offset: int) -> None:
         """Write the bytes of all frames to a place in another file, in any thread, and close the entry.
@@ -155,18 +164,26 @@ def _place(row: PlaceRow) -> Place:
 
 def open_entry(path: Path) -> Entry | None:
     """Return the entry at `path`; None if it is missing, not whole, or could have been written by others."""
-    try:  # a link could lead to a file of others, and a pipe would wait for a writer
-        stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    except OSError:
+    try:
+        stream = _open(path)
+    except (OSError, ValueError):
         return None
     try:
-        state = os.fstat(stream.fileno())
-        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o022:
-            raise ValueError("an entry that others could have written")
         return Entry(path, stream, _describe(stream))
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         stream.close()
         return None
+
+
+def _open(path: Path) -> IO[bytes]:
+    """Open an entry; raises OSError, and ValueError if others could have written it."""
+    # A link could lead to a file of others, and a pipe would wait for a writer
+    stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    state = os.fstat(stream.fileno())
+    if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o022:
+        stream.close()
+        raise ValueError("an entry that others could have written")
+    return stream
 
 
 def _describe(stream: IO[bytes]) -> Description:

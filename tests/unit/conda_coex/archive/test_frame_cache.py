@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from conda_coex.archive.frame_cache import END, FrameCache, open_entry
 from conda_coex.archive.payload import Payload
+from conda_coex.errors import FramesDamaged
 from conda_coex.root.content import Content
 from conda_coex.root.layout import Group
 from conda_coex.root.source import InMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 OTHER = 54332  # a user that no machine has
 WORDS = b"the text of a file " * 100
@@ -92,6 +93,23 @@ def test_made_again(tmp_path: Path, what: str) -> None:
     again = open_entry(entry)
     assert again is not None
     again.close()
+
+
+@pytest.mark.parametrize(
+    "change", [flip(0), cut(9), link, pipe, Path.unlink], ids=["flip", "cut", "link", "pipe", "gone"]
+)
+def test_changed_after_it_was_opened(tmp_path: Path, change: Callable[[Path], object]) -> None:
+    """The build that took altered frames is made again: it does not wait for a pipe, or end with another error."""
+    build(tmp_path)
+    (path,) = tmp_path.glob("*.frames")
+    entry = open_entry(path)
+    assert entry is not None
+    entry.check()
+    change(path)
+    with pytest.raises(FramesDamaged):
+        entry.check()
+    entry.close()
+    assert not os.path.lexists(path)
 
 
 def test_other_content_of_the_same_name(tmp_path: Path) -> None:
