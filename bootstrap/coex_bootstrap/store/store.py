@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 
+from ..base.errors import StoreDisturbed
 from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
 from .claim import HELD, REFUSALS
@@ -66,11 +67,12 @@ class Store(object):
                 why = self.distrust() or self._unusable(manifest)
             return why
         except EnvironmentError as error:
-            from .refused import PASSING, unusable
+            from .refused import PASSING
 
+            why = error.strerror or str(error)
             if error.errno in PASSING:
-                raise unusable(error, self.path)
-            return error.strerror or str(error)
+                raise StoreDisturbed(why, self.path)
+            return why
 
     def distrust(self):
         # type: () -> Optional[str]
