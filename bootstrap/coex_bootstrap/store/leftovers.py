@@ -123,6 +123,8 @@ def clear_away(path, claim):
             what = "a damaged root is in use there, and in a layer where it cannot be renamed"
             raise StoreUnusable(what, path, "end the programs that run from it")
         remove_in_place(path)
+        if os.path.lexists(path) and not was_ready(path):  # another user made it
+            raise error
         return
     if not ready:
         remove(aside)

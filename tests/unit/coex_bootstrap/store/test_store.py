@@ -10,6 +10,7 @@ import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.base.errors import CoexError, StoreUnusable
 from coex_bootstrap.base.shell import check_line, quote
+from coex_bootstrap.store import leftovers
 from coex_bootstrap.store.claim import HELD, Claim
 from coex_bootstrap.store.directory import Directory, write_file
 from coex_bootstrap.store.ladder import find_ready
@@ -429,6 +430,18 @@ def test_a_damaged_root_in_a_layer_below(place, claimed, monkeypatch, damage):
     claim.release()
     assert os.listdir(place) == [NAME]
     assert os.listdir(root.path) == [b"prefix"]
+
+
+def test_a_half_root_of_another_user_in_a_layer_below_ends_it(claimed, monkeypatch):
+    # type: (Tuple[Root, Claim], Any) -> None
+    """Its files cannot be removed, and the next try would not be the last."""
+    root, claim = claimed
+    write(root.path + b"/prefix/half", b"x")
+    below(monkeypatch, root.path)
+    tries = [1]
+    monkeypatch.setattr(leftovers, "remove_in_place", lambda path: tries.pop())
+    with pytest.raises(EnvironmentError, match="Invalid cross-device link"):
+        root.publish(make_work(claim), claim)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="processes can be seen by proc(5) alone")
