@@ -1,6 +1,7 @@
 """Find the types of the file systems that paths are on, and recognise those of servers."""
 
 import os
+import struct
 import sys
 
 TYPE_CHECKING = False
@@ -18,6 +19,9 @@ OF_SERVERS = frozenset((
 LOCAL_PROGRAMS = frozenset((
     b"fuse.bindfs", b"fuse.ext4", b"fuse.fuse-overlayfs", b"fuse.fuse2fs", b"fuse.mergerfs", b"fuse.ntfs-3g",
 ))
+FLAGS, TYPE, TYPE_SIZE = 64, 72, 16  # offsets of f_flags and f_fstypename, and the size of the latter
+NOEXEC = b"noexec"
+OPTIONS = {1: b"ro", 4: NOEXEC, 8: b"nosuid"}  # MNT_RDONLY, MNT_NOEXEC, MNT_NOSUID
 
 
 def file_system(path):
@@ -31,7 +35,7 @@ def file_systems(paths):
     """Return type and options of the file system of each path."""
     real = [os.path.realpath(path) for path in paths]  # before the list is read: automounters mount a place when it is looked at
     if sys.platform == "darwin":
-        return [(_type_on_macos(path), []) for path in real]
+        return [_of_macos(path) for path in real]
     mounts = _mounts()
     return [_mount_of(path, mounts) for path in real]
 
@@ -78,19 +82,27 @@ def _mount_of(path, mounts):
     return best[1:]
 
 
-def _type_on_macos(path):
-    # type: (bytes) -> bytes
-    """Return the type of the file system of a path, or of the nearest directory above that exists (statfs(2))."""
+def _of_macos(path):
+    # type: (bytes) -> Tuple[bytes, List[bytes]]
+    """Return type and options for a path, or for the nearest directory above that exists (statfs(2))."""
     try:
         import ctypes
 
         library = ctypes.CDLL(None)
         function = getattr(library, "statfs$INODE64", None) or library.statfs
     except (ImportError, AttributeError, EnvironmentError):
-        return b""
-    state = ctypes.create_string_buffer(4096)  # f_fstypename is at byte 72 of 2168
+        return b"", []
+    state = ctypes.create_string_buffer(4096)
     while function(path, state) != 0:
         if path in (b"", b"/"):
-            return b""
+            return b"", []
         path = os.path.dirname(path)
-    return state.raw[72:88].partition(b"\0")[0]
+    return parse_statfs(state.raw)
+
+
+def parse_statfs(state):
+    # type: (bytes) -> Tuple[bytes, List[bytes]]
+    """Return type and options from a `struct statfs` of macOS with inodes of 64 bits (sys/mount.h): 2168 bytes."""
+    (flags,) = struct.unpack_from("=I", state, FLAGS)
+    options = [name for bit, name in sorted(OPTIONS.items()) if flags & bit]
+    return state[TYPE : TYPE + TYPE_SIZE].partition(b"\0")[0], options

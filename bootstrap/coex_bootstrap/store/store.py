@@ -10,6 +10,8 @@ from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
 from .claim import HELD, REFUSALS
 from .directory import DIRECTORY, Directory, move
+from .file_system import NOEXEC as OPTION
+from .file_system import file_system
 from .trust import distrust, distrust_made
 
 TYPE_CHECKING = False
@@ -95,7 +97,7 @@ class Store(object):
             if os.statvfs(self.path).f_flag & 1:  # ST_RDONLY
                 return "on a read-only file system"
             return "not writable" + (", and " + self.root(manifest).lack() if self.explicit or self.of_site else "")
-        if sys.platform.startswith("linux") and os.statvfs(self.path).f_flag & NOEXEC:
+        if _is_noexec(self.path):
             return "mounted noexec"
         return None
 
@@ -224,6 +226,14 @@ class Root(object):
         if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
             discard(self.path, claim)
         remove(work)
+
+
+def _is_noexec(path):
+    # type: (bytes) -> bool
+    """Return whether no program can be started from a directory; Python shows that flag of statvfs(3) on Linux only."""
+    if sys.platform == "darwin":
+        return OPTION in file_system(path)[1]
+    return sys.platform.startswith("linux") and bool(os.statvfs(path).f_flag & NOEXEC)
 
 
 def make_store(path):

@@ -3,12 +3,10 @@
 Every root has a list, `frames`: a mark for each frame of packages in its archive, the sha256 of the frame's own sha256
 and of path, mode, time and place of the files in it that are not relocated. A root with the same mark holds the same
 files at the same paths; a user who could write a wrong list into it could write its files as well. They are cloned if
-the file system can do that (ioctl_ficlone(2)). Elsewhere they are hard links, as conda makes them from its package
+the file system can do that (see `clone`). Elsewhere they are hard links, as conda makes them from its package
 cache. A file is not taken if its size, mode or time shows that it was changed.
 """
 
-import errno
-import fcntl
 import hashlib
 import os
 import stat
@@ -32,8 +30,6 @@ MARK_SIZE = 32  # bytes
 MOST = 1 << 19  # marks of a list that is read
 COPY = b"COEX_COPY"  # the variable with which every file is written
 
-CLONE = 0x40049409  # FICLONE of linux/fs.h
-NO_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EXDEV, errno.EPERM)
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 PRECISION = 2e-6  # seconds: the precision of times in 2.7
 RECENTLY = 24 * 60 * 60  # seconds
@@ -51,7 +47,7 @@ class Neighbours(object):
         self.marks = dict(make_marks(archive.index))
         self.holders = {}  # type: Dict[bytes, List[bytes]]
         self.may_name = not archive.manifest.post_link
-        self.may_clone = sys.platform.startswith("linux")
+        self.may_clone = sys.platform == "darwin" or sys.platform.startswith("linux")
         marks = set(self.marks.values()) if environ.get(COPY, b"") in (b"", b"0") else set()
         for root in _ready_roots(path) if marks else ():
             for mark in marks & _read_list(root):
@@ -115,10 +111,12 @@ class Neighbours(object):
     def _link_file(self, row, source, target):
         # type: (int, bytes, bytes) -> bool
         if self.may_clone:
+            from .clone import UNABLE  # only a start that finds a neighbour needs it
+
             try:
                 return self._clone(row, source, target)
             except EnvironmentError as error:
-                if error.errno not in NO_CLONE:
+                if error.errno not in UNABLE:
                     raise
                 self.may_clone = False
         state = os.lstat(source)
@@ -131,20 +129,13 @@ class Neighbours(object):
 
     def _clone(self, row, source, target):
         # type: (int, bytes, bytes) -> bool
+        from .clone import clone
+
         files, stream = self.files, os.open(source, os.O_RDONLY | NO_FOLLOW)
         try:
             if not self._is_as_written(row, os.fstat(stream)):
                 return False
-            new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, 0o600)
-            try:
-                fcntl.ioctl(new, CLONE, stream)
-                compat.set_times(target, new, files.seconds[row], files.nanoseconds[row])
-                os.fchmod(new, files.modes[row])
-            except EnvironmentError:
-                os.unlink(target)
-                raise
-            finally:
-                os.close(new)
+            clone(stream, target, files.modes[row], files.seconds[row], files.nanoseconds[row])
         finally:
             os.close(stream)
         return True

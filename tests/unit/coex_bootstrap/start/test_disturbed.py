@@ -108,7 +108,7 @@ def archives(place, monkeypatch):
     if not os.path.isdir("/proc/self/fd"):
         pytest.skip("this system has no /proc/self/fd, which says whose a descriptor is")
     monkeypatch.setattr(workers, "usable_cores", lambda: 1)
-    monkeypatch.setattr("coex_bootstrap.unpack.link.CLONE", 0)
+    monkeypatch.setattr("coex_bootstrap.unpack.clone.REQUEST", 0)
     opened = []
     for name in (b"one", b"two"):
         index = make_index(

@@ -1,6 +1,7 @@
 """The types of file systems, against findmnt and a list of mounts."""
 
 import os
+import struct
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from coex_bootstrap.store import file_system as module
 from coex_bootstrap.store.file_system import file_system, file_systems, is_of_server
 
 from unit.coex_bootstrap.building import write
+from unit.coex_bootstrap.c_library import compile_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,3 +74,59 @@ def test_file_systems_of_servers(kinds, expected):
     # type: (bytes, bool) -> None
     for kind in kinds.split() + ([] if expected else [b""]):
         assert is_of_server(kind) == expected, kind
+
+
+# `struct statfs` as sys/mount.h of macOS has it with inodes of 64 bits, and the two names of the function.
+STATFS = r"""
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+struct mac_statfs {
+    uint32_t f_bsize; int32_t f_iosize; uint64_t f_blocks, f_bfree, f_bavail, f_files, f_ffree; int32_t f_fsid[2];
+    uint32_t f_owner, f_type, f_flags, f_fssubtype; char f_fstypename[16], f_mntonname[1024], f_mntfromname[1024];
+    uint32_t f_flags_ext, f_reserved[7];
+};
+_Static_assert(sizeof(struct mac_statfs) == 2168, "as on macOS");
+int NAME(const char *path, struct mac_statfs *state) {
+    memset(state, 0xff, sizeof *state);
+    if (!strcmp(path, "/")) { strcpy(state->f_fstypename, "apfs"); state->f_flags = 1; return 0; }
+    if (!strcmp(path, "/Volumes/disk image")) { strcpy(state->f_fstypename, "hfs"); state->f_flags = 4 | 8; return 0; }
+    if (!strcmp(path, "/Volumes/share")) { memcpy(state->f_fstypename, "smbfs", 6); state->f_flags = 0; return 0; }
+    if (!strcmp(path, "/Volumes/long")) { memcpy(state->f_fstypename, "abcdefghijklmnop", 16); state->f_flags = 0; return 0; }
+    return -1;
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["statfs", "statfs$INODE64"])
+@pytest.mark.parametrize(("path", "kind", "options"), [
+    (b"/", b"apfs", [b"ro"]), (b"/Users/me/none", b"apfs", [b"ro"]), (b"/Volumes/disk image/x/y", b"hfs", [b"noexec", b"nosuid"]),
+    (b"/Volumes/share", b"smbfs", []), (b"/Volumes/long", b"abcdefghijklmnop", []),
+])
+def test_macos(place, monkeypatch, name, path, kind, options):
+    # type: (bytes, Any, str, bytes, bytes, Any) -> None
+    import ctypes
+
+    library = compile_library(place, STATFS.replace("NAME", name))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name, real=ctypes.CDLL, **options: real(library, **options))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(module.os.path, "realpath", lambda path: path)
+    assert file_system(path) == (kind, options)
+    assert is_of_server(kind) == (kind == b"smbfs")
+
+
+def test_bytes_of_macos():
+    # type: () -> None
+    """The answer of a Mac with Apple's processor for /, as its fields stand in memory: 24 fields of numbers, three names."""
+    head = struct.pack("=Ii5Q2i4I", 4096, 1048576, 61202533, 7, 6, 5, 4, 16777232, 26, 0, 26, 0x4480D001 | 4, 0)
+    names = [b"apfs".ljust(16, b"\0"), b"/".ljust(1024, b"\0"), b"/dev/disk3s1s1".ljust(1024, b"\0")]
+    state = head + b"".join(names) + struct.pack("=8I", *[0] * 8)
+    assert len(state) == 2168
+    assert module.parse_statfs(state) == (b"apfs", [b"ro", b"noexec"])
+
+
+def test_macos_without_ctypes(monkeypatch):
+    # type: (Any) -> None
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    assert file_system(b"/") == (b"", [])

@@ -127,6 +127,15 @@ def test_volume(place, monkeypatch, volume, why):
         assert (store.refusal(manifest) or store.lack(manifest)) == why
 
 
+@pytest.mark.parametrize(("options", "why"), [([b"nosuid", b"noexec"], "mounted noexec"), ([b"ro"], None), ([], None)])
+def test_noexec_on_macos(place, monkeypatch, options, why):
+    # type: (bytes, Any, List[bytes], Optional[str]) -> None
+    """statvfs(3) does not show it there."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("coex_bootstrap.store.store.file_system", lambda path: (b"apfs", options))
+    assert Store(place, explicit=True).refusal(make_manifest()) == why
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_prefix_limit(place, more):
     # type: (bytes, int) -> None

@@ -13,7 +13,7 @@ from coex_bootstrap.base.trace import Trace
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.start.run import obtain
 from coex_bootstrap.store.store import Store
-from coex_bootstrap.unpack import link
+from coex_bootstrap.unpack import clone, link
 from coex_bootstrap.unpack.link import FRAME_LIST, MARK_SIZE, Neighbours
 
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
@@ -30,7 +30,7 @@ SCRIPT = b"#!/bin/sh\nexit 0\n"
 TEXT = b"x=" + PLACEHOLDER + b"\n"
 PACKAGE = [SCRIPT + b"plain" + TEXT, b"second"]
 FRACTION = 1000000000123456789
-CLONE, NONE = link.CLONE, 0  # no file system has the request 0
+CLONE, NONE = clone.REQUEST, 0  # no file system has the request 0
 
 
 def package_rows():
@@ -58,7 +58,7 @@ def started(request, place, environ, monkeypatch):
     # type: (Any, bytes, Dict[bytes, bytes], Any) -> Started
     """Return a function that makes the root of an archive in one store, and returns it."""
     monkeypatch.setattr(workers, "usable_cores", lambda: 1 if request.param == "one core" else 3)
-    monkeypatch.setattr(link, "CLONE", NONE)
+    monkeypatch.setattr(clone, "REQUEST", NONE)
 
     def run(index, contents, **fields):
         # type: (IndexDraft, Sequence[bytes], **Any) -> bytes
@@ -283,7 +283,7 @@ def copy_for_clone(new, request, stream):
 def test_clones(started, monkeypatch, scripts):
     # type: (Started, Any, bool) -> None
     monkeypatch.setattr(link.sys, "platform", "linux")
-    monkeypatch.setattr(link, "CLONE", CLONE)
+    monkeypatch.setattr(clone, "REQUEST", CLONE)
     monkeypatch.setattr(fcntl, "ioctl", copy_for_clone)
     first = started(*package())
     index, contents = package(b"other")
@@ -308,7 +308,7 @@ def test_clones(started, monkeypatch, scripts):
 def test_clone_of_a_changed_file(started, monkeypatch):
     # type: (Started, Any) -> None
     monkeypatch.setattr(link.sys, "platform", "linux")
-    monkeypatch.setattr(link, "CLONE", CLONE)
+    monkeypatch.setattr(clone, "REQUEST", CLONE)
     monkeypatch.setattr(fcntl, "ioctl", copy_for_clone)
     first = started(*package())
     os.utime(first + b"/prefix/lib/second", (5, 5))
@@ -324,7 +324,7 @@ def test_clones_on_this_file_system(started, place, monkeypatch):
             fcntl.ioctl(new.fileno(), CLONE, old.fileno())
         except EnvironmentError as error:
             pytest.skip("this file system cannot clone: %s" % error.strerror)
-    monkeypatch.setattr(link, "CLONE", CLONE)
+    monkeypatch.setattr(clone, "REQUEST", CLONE)
     first = started(*package())
     taken, real = [], Neighbours.link
     monkeypatch.setattr(Neighbours, "link", lambda *words: taken.append(real(*words)) or taken[-1])
