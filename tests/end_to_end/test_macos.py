@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -195,3 +196,19 @@ def test_note_on_files_for_codesign(mac_conda: Conda, mac_channel: tuple[str, ..
         "the first start on a Mac signs this file (lib/certified.dylib (it is signed by a certificate)) with "
         "/usr/bin/codesign. "
     ) in made.said
+
+
+def test_no_quarantine_for_unpacked_files(
+    archive: Archive, mac_conda: Conda, place: Path, tmp_path: Path
+) -> None:
+    """A browser marks its downloads. The files of an archive do not get the mark; copies made by macOS would."""
+    marked = tmp_path / "downloaded.coex"
+    shutil.copy(archive.path, marked)
+    try:
+        os.setxattr(marked, "user.com.apple.quarantine", b"0081;5fc5f3d6;Safari;")
+    except OSError as error:
+        pytest.skip(f"the file system has no attributes: {error.strerror}")
+    mac_conda("coex", "unpack", marked, "-p", place / "q")
+    paths = [path for path in (place / "q").rglob("*") if not path.is_symlink()]
+    assert len(paths) > len(MADE)
+    assert {str(path): os.listxattr(path) for path in paths if os.listxattr(path)} == {}

@@ -18,6 +18,7 @@ COMMANDS = {
     "chromium": "chromium",
     "dash": "dash",
     "ksh": "ksh",
+    "lowntfs-3g": "ntfs-3g",
     "mksh": "mksh",
     "mmdebstrap": "mmdebstrap",
     "pypy3": "pypy3",

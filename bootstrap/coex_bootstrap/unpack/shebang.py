@@ -11,8 +11,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, Tuple
 
-LIMIT = 512 if sys.platform == "darwin" else 127  # as conda: of the running system, older kernels
 ENV = b"#!/usr/bin/env "
+
+
+def longest_line(system):
+    # type: (str) -> int
+    """Return the bytes of the longest #! line that a system takes, and its older kernels, as in conda."""
+    return 512 if system == "darwin" else 127
+
+
+LIMIT = longest_line(sys.platform)
 
 # conda's SHEBANG_REGEX: whole line, executable with its escaped blanks, the rest of the line.
 SHEBANG = re.compile(br"^(#!(?:[ ]*)(/(?:\\ |[^ \n\r\t])*)(.*))$", re.MULTILINE)

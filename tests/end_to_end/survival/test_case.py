@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from end_to_end.archives import Archive, ready_roots
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from end_to_end.archives import Coex
@@ -93,3 +95,49 @@ def test_unpack(archive: Archive, library: Path, tmp_path: Path) -> None:
         assert f"does not tell {PAIR} apart" in json.loads(done.stdout)["error"]
         assert [path for path in tmp_path.iterdir() if path.name != "store"] == []
         assert list(tmp_path.glob("store/*/")) == []
+
+
+# Commands that make and mount a file system without upper and lower case at $1, of the file $2.
+MOUNTS = {
+    "ext4 with casefold": (
+        'mkfs.ext4 -q -O casefold -E encoding=utf8 "$2" && mount -o loop "$2" "$1" && mkdir "$1/s" && chattr +F "$1/s"'
+    ),
+    "NTFS": 'mkntfs -q -F "$2" && lowntfs-3g -o permissions,ignore_case "$2" "$1" && mkdir "$1/s"',
+}
+
+
+@pytest.fixture(params=MOUNTS)
+def mounted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Return an empty directory of such a file system; the test is skipped if this machine refuses it."""
+    place = tmp_path / "mounted"
+    place.mkdir()
+    with (tmp_path / "disk").open("wb") as stream:
+        stream.truncate(64 << 20)
+    command = ["sh", "-c", MOUNTS[request.param], "sh", place, tmp_path / "disk"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        place.chmod(0o755)
+        (place / "s").chmod(0o700)
+        (place / "s/A").write_text("x")
+    works = done.returncode == 0 and (place / "s/a").exists()
+    try:
+        if not works:
+            pytest.skip(f"this machine cannot mount {request.param}: {' '.join(done.stderr.split())[:200]}")
+        (place / "s/A").unlink()
+        yield place / "s"
+    finally:
+        if os.path.ismount(place):
+            subprocess.run(["umount", place], check=True)
+
+
+def test_a_file_system_of_this_kind(archive: Archive, mounted: Path, tmp_path: Path) -> None:
+    """As on the disks of Macs: the next place serves, and the message gives the reason."""
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    env = {"HOME": str(mounted), "TMPDIR": str(other), "COEX_ROOT": ""}
+    assert archive.start(store=mounted, env=env) == "Name\nname\n"
+    assert list(other.glob("coex-*/*/start"))
+    assert not ready_roots(mounted / ".cache/coex")
+    done = archive.run(store=mounted, env={**env, "COEX_ROOT": str(mounted / "named")})
+    assert done.returncode == 125
+    assert f"its file system does not tell {PAIR} apart" in done.stderr
