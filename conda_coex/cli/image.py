@@ -56,7 +56,7 @@ def configure_image(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE.tar|DIR",
         help="A tar that is an OCI layout and that `docker load` reads, too, if it ends with .tar; else a directory "
-        "for an OCI layout. The default is the name of the archive and .tar.",
+        "for an OCI layout. The default is the name of the file, with .tar.",
     )  # fmt: skip
     parser.add_argument(
         "--base", metavar="BASE",
@@ -64,7 +64,7 @@ def configure_image(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--name", metavar="[HOST/]NAME[:TAG]", dest="image_name",  # `name` is conda's, for an environment
-        help="The name of the image. The default is that of the archive.",
+        help="The name of the image. The default is that of the first entry point.",
     )  # fmt: skip
     add_list(parser, "--label", "NAME=VALUE", "A label more, such as org.opencontainers.image.source.", "labels")
     parser.add_argument(

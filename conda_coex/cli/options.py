@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..verbs.archive_options import ArchiveOptions
 
-QUIET = "Print the result alone, without progress and without the plan."
+QUIET = "Print the result alone, without progress; together with --yes also without the plan."
 BUILD_STATUS = """\
 exit status:
   0 the archive was written, or a dry run ended well; 1 something failed, and

@@ -30,7 +30,8 @@ def read_rootfs(path: str, compression: str, new_file: Callable[[], IO[bytes]]) 
     if Path(path).is_dir():
         raise BaseRefused("it is a directory", name, "name an OCI layout as oci:DIR, or make a tar of the root")
     if not Path(path).is_file():
-        raise BaseRefused("there is no such file", name)
+        remedy = "copy an image of a registry to an OCI layout first: skopeo copy docker://IMAGE oci:DIR"
+        raise BaseRefused("there is no such file", name, remedy)
     base = Base()
     try:
         layer = _as_layer(Path(path), compression, new_file)

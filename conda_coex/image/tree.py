@@ -144,12 +144,12 @@ def _entry(block: bytes, path: bytes) -> tarfile.TarInfo | None:
     try:
         return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape") if block.strip(b"\0") else None
     except tarfile.HeaderError as error:
-        raise BaseRefused(f"is not a whole tar: {error}", path) from None
+        raise BaseRefused(f"it is not a whole tar: {error}", path) from None
 
 
 def _size(text: str, path: bytes) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
-        raise BaseRefused("is not a whole tar: an entry has an impossible size", path)
+        raise BaseRefused("it is not a whole tar: an entry has an impossible size", path)
     return int(text)
 
 
@@ -165,7 +165,7 @@ def _skip(stream: Readable, size: int, path: bytes) -> None:
     while left > 0:
         piece = stream.read(min(left, 1 << 20))
         if not piece:
-            raise BaseRefused("is not a whole tar: it ends within a file", path)
+            raise BaseRefused("it is not a whole tar: it ends within a file", path)
         left -= len(piece)
 
 

@@ -222,6 +222,7 @@ def test_cache_of_conda_has_frames_and_roots(archive: Archive, conda: Conda, tmp
     assert "root of" in shown
     assert conda("coex", "cache", "path", "--roots", env=env).stdout == f"{tmp_path}\n"
     conda("coex", "cache", "clean", "--dry-run", "--all", env=env)
+    conda("coex", "cache", "clean", "-y", "--name", "a b", env=env)  # not a name of an environment
     assert only_root(tmp_path)
     time.sleep(2.1)  # a root that was started a moment ago counts as in use
     conda("coex", "cache", "clean", "-y", "--all", env=env)

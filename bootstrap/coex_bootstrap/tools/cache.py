@@ -81,7 +81,10 @@ def add_conditions(parser):
     parser.add_argument("--all", action="store_true", help="clean: all roots that are not in use")
     parser.add_argument("--older-than", type=age, metavar="AGE", help="clean: those not started for so long: 12h, 30d, 8w")
     parser.add_argument("--larger-than", type=size, metavar="SIZE", help="clean: those that take more: 500MB, 10GB")
-    parser.add_argument("--name", metavar="GLOB", help="clean: those of archives with such a name")
+    parser.add_argument(
+        "--name", dest="root_name", metavar="GLOB",  # `name` is conda's, for an environment
+        help="clean: those of archives whose first entry point has such a name",
+    )
     parser.add_argument(
         "--max-size", type=size, metavar="SIZE", help="clean: those started longest ago, until all others fit"
     )
@@ -130,7 +133,7 @@ def would_remove(chosen):
 def has_condition(options):
     # type: (Namespace) -> bool
     """Return whether an option chooses roots."""
-    conditions = (options.older_than, options.larger_than, options.name, options.max_size)
+    conditions = (options.older_than, options.larger_than, options.root_name, options.max_size)
     return bool(options.all or any(condition is not None for condition in conditions))
 
 
@@ -143,7 +146,7 @@ def choose(roots, options, now):
         root for root in roots
         if (options.older_than is None or now - root.used >= options.older_than)
         and (options.larger_than is None or root.size > options.larger_than)
-        and (options.name is None or fnmatchcase(root.name, text(path_bytes(options.name))))
+        and (options.root_name is None or fnmatchcase(root.name, text(path_bytes(options.root_name))))
         and not root.pids and not may_be_used_elsewhere(root, now)
     ]
     if options.max_size is None:

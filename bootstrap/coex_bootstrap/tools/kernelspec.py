@@ -44,7 +44,10 @@ CONNECTION = u"{connection_file}"
 def configure(parser):
     # type: (ArgumentParser) -> None
     """Add the options of `kernelspec` to a parser."""
-    parser.add_argument("--name", help="the name of the kernel in Jupyter; default: that of the file")
+    parser.add_argument(
+        "--name", dest="kernel_name", metavar="NAME",  # `name` is conda's, for an environment
+        help="the name of the kernel in Jupyter; default: that of the file",
+    )
     parser.add_argument("--display-name", metavar="TEXT", help="the name that users see; default: that of the file")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--user", action="store_true", help="for this user's Jupyter, the default")
@@ -68,7 +71,7 @@ def execute(path, options, environ):
         raise Misuse("--language goes with --command")
     program = absolute(path)
     file_name = text(os.path.basename(program)[: -len(SUFFIX)] if program.endswith(SUFFIX) else os.path.basename(program))
-    name = kernel_name(options.name) if options.name else name_from(file_name)
+    name = kernel_name(options.kernel_name) if options.kernel_name else name_from(file_name)
     shown = text(path_bytes(options.display_name)) if options.display_name else file_name
     with closing(Archive(path)) as archive:
         if options.command:

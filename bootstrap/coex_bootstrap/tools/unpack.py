@@ -137,7 +137,7 @@ def _into_store(archive, path, environ):
         if isinstance(error, EnvironmentError):
             raise CoexError("cannot be a store: %s" % error.strerror, path)
         raise
-    lines = ["%s: ready; COEX_ROOT=%s starts it" % (visible(root.path), visible(path))]
+    lines = ["%s: ready; COEX_ROOT=%s starts it" % (visible(root.path), quoted(visible(path)))]
     return Outcome({"archive": text(archive.path), "store": text(path), "root": text(root.path)}, lines, 0)
 
 
