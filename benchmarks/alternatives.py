@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 TEXT = """\
 Each way ships the same versions of numpy and pandas, and the program is `import numpy, pandas`. A first start begins
 with one file and an empty cache; conda-pack's is the user's `tar`, `conda-unpack` and activation. A later start finds
-the unpacked files; the squashfs image stays mounted. pex and shiv ship no Python: they run on that of this machine.
+the unpacked files; the squashfs image stays mounted, and its runs count as disturbed by the process that serves it.
+pex and shiv ship no Python: they run on that of this machine.
 `processor` is the time of all processes of a first start."""
 CODE = "import numpy, pandas"
 OWN = "conda-coex"
@@ -118,7 +119,7 @@ def _conda_pack(bench: Bench, environment: Environment) -> Way:
     start = f". {shlex.quote(str(output))}/bin/activate && exec python -c {shlex.quote(CODE)}"
     first = replace(unpack, name="conda-pack", words=["bash", "-c", f"{unpack.words[2]} && {start}"])
     file = bench.place / f"{environment.name}-conda-pack.tar.zst"
-    return Way(first, ["bash", "-c", start], file, "tar, zstd, bash; three commands", "post-link scripts")
+    return Way(first, ["bash", "-c", start], file, "tar, zstd, bash; three commands", "post-link on the host")
 
 
 def _conda_ship(bench: Bench, environment: Environment) -> Way:
