@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from ..verbs.archive_options import ArchiveOptions
 
-QUIET = "Print the result alone, without progress; together with --yes also without the plan."
+QUIET = "Print the result alone, without progress."
+PLAN = " conda still shows its plan when it asks: add --yes."
 BUILD_STATUS = """\
 exit status:
   0 the archive was written, or a dry run ended well; 1 something failed, and
@@ -143,4 +144,4 @@ def add_output(parser: ArgumentParser, *, asks: bool) -> None:
         if "--yes" in action.option_strings and not asks:
             action.help = SUPPRESS
         if "--quiet" in action.option_strings:
-            action.help = QUIET
+            action.help = QUIET + (PLAN if asks else "")
