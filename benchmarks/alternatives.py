@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks import archives, conda_ship, peers, wheel_channel
@@ -51,7 +52,7 @@ def measure_ways(bench: Bench) -> Section:
     environment = make_environment(bench, "pandas")
     ways = [_own(bench)]
     for name, make in _others(bench, environment).items():
-        ways += _available(bench, name, make)
+        ways += peers.available(bench, name, partial(_tried, make))
     with _mounted(ways):
         first = interleave([way.first for way in ways], bench.rounds)
         for way in ways:
@@ -102,15 +103,11 @@ def _others(bench: Bench, environment: Environment) -> dict[str, Callable[[], Wa
     }
 
 
-def _available(bench: Bench, name: str, make: Callable[[], Way]) -> list[Way]:
-    ways: list[Way] = []
-
-    def first() -> Command:
-        ways.append(make())
-        measure(ways[0].first)
-        return ways[0].first
-
-    return ways[:1] if peers.available(bench, name, first) else []
+def _tried(make: Callable[[], Way]) -> Way:
+    """Return a way that has started once."""
+    way = make()
+    measure(way.first)
+    return way
 
 
 def _conda_pack(bench: Bench, environment: Environment) -> Way:

@@ -79,7 +79,8 @@ def archive(bench: Bench, environment: str, entry: str = f"./{ENTRY}") -> Path:
 def sources_digest() -> str:
     """Return a hash over the programs that make archives."""
     directories = (REPOSITORY / "conda_coex", REPOSITORY / "bootstrap" / "coex_bootstrap")
-    return digest(*sorted(path for directory in directories for path in directory.glob("*.*")))
+    files = (path for directory in directories for path in directory.rglob("*.*") if path.suffix != ".pyc")
+    return digest(*sorted(files))
 
 
 def newest_python() -> Path:

@@ -16,9 +16,12 @@ from benchmarks.runner import Command, CommandFailedError, run_quietly
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import TypeVar
 
     from benchmarks.bench import Bench
     from benchmarks.environments import Environment
+
+    Made = TypeVar("Made")
 
 # conda-pack still imports pkg_resources; conda-ship's programs need no conda, though its metadata does.
 TOOLS = ("conda-pack", "zstandard", "shiv", "pex", "setuptools<81", "--no-deps conda-ship")
@@ -38,8 +41,8 @@ def install(bench: Bench) -> Path:
     return directory / "bin"
 
 
-def available(bench: Bench, peer: str, make: Callable[[], Command]) -> list[Command]:
-    """Return the command of a peer, or nothing and a note where it cannot be made."""
+def available(bench: Bench, peer: str, make: Callable[[], Made]) -> list[Made]:
+    """Return the result of `make`, such as the command of a peer; nothing and a note if it fails."""
     try:
         return [make()]
     except (CommandFailedError, OSError) as error:
