@@ -138,7 +138,7 @@ class Payload:
         if group.of_package:
             self.package_frames += range(first, len(self.frames))
         nowhere = Place(-first, 0, 0, None, 0)
-        places_of = [places[c.package_path or c.path] if c.size else nowhere for c in group.files]
+        places_of = [places[c.name_in_group] if c.size else nowhere for c in group.files]
         found = [(place.frame, place.offset, c.path, place, c) for place, c in zip(places_of, group.files, strict=True)]
         for frame, offset, path, place, content in sorted(found, key=itemgetter(0, 1, 2)):
             relocation = NOTHING if content.relocation is None else self._relocation(content, place)

@@ -79,9 +79,12 @@ def image(request: ImageRequest) -> ImageMade:
         # 2. The layers
         root = RootLayers(archive, ROOT)
         sbom = archive.members.get(SBOM)
-        new_writer = lambda: LayerWriter(new_file(), request.compression)  # noqa: E731
+
+        def new_layer() -> LayerWriter:
+            return LayerWriter(new_file(), request.compression)
+
         try:
-            layers, notes = make_layers(root, manifest, base, sbom, new_writer)
+            layers, notes = make_layers(root, manifest, base, sbom, new_layer)
         finally:
             archive.check_unchanged("run the command again")
         everything = [*(base.layers if base else ()), *layers]

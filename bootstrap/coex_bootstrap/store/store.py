@@ -10,7 +10,7 @@ from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
 from .claim import HELD, REFUSALS
 from .directory import DIRECTORY, Directory, move
-from .file_system import NOEXEC as OPTION
+from .file_system import NOEXEC as NOEXEC_OPTION
 from .file_system import file_system
 from .trust import distrust, distrust_made
 
@@ -232,7 +232,7 @@ def _is_noexec(path):
     # type: (bytes) -> bool
     """Return whether no program can be started from a directory; Python shows that flag of statvfs(3) on Linux only."""
     if sys.platform == "darwin":
-        return OPTION in file_system(path)[1]
+        return NOEXEC_OPTION in file_system(path)[1]
     return sys.platform.startswith("linux") and bool(os.statvfs(path).f_flag & NOEXEC)
 
 
