@@ -14,7 +14,7 @@ from ..base.trace import Trace
 from ..format.archive import Archive
 from ..format.manifest import MANIFEST
 from ..store.boot import in_doubt, keep
-from ..store.claim import Claim
+from ..store.claim import REFUSALS, Claim
 from ..store.directory import Directory, make_new
 from ..store.ladder import find_ready, passed_over, reason, stores
 from ..unpack.decoder import load_decoder
@@ -169,7 +169,7 @@ def say_place(places, store, refused, environ, trace):
 
 def obtain(archive, root, environ, trace):
     # type: (Archive, Root, Dict[bytes, bytes], Trace) -> None
-    """Wait until another process has made the root ready, or do it if none does."""
+    """Wait until another process has made the root ready, or do it if none does. Raises CoexError."""
     claim = Claim(root.path)
 
     def say():
@@ -179,13 +179,16 @@ def obtain(archive, root, environ, trace):
             sys.stderr.flush()
 
     try:
-        while claim.wait(root.ready, say) and not root.ready_at_server():
+        for left in reversed(range(REFUSALS)):
+            if not claim.wait(root.ready, say) or root.ready_at_server():
+                return
             try:
                 if prepare(archive, root, claim, environ, trace):
                     return
             except (CoexError, EnvironmentError):
-                if claim.held():
+                if claim.held() or not left:
                     raise
+        raise StoreUnusable("other files took the place of its root there, each time that it was made")
     except EnvironmentError as error:
         from ..store.refused import unusable
 

@@ -16,11 +16,11 @@ import sys
 import time
 from binascii import hexlify
 
-from .directory import make_new
+from .directory import ask_server, make_new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional
+    from typing import Callable, Optional, Set
 
 BEAT = 5  # seconds between two refreshes of a claim
 STALE = 60  # seconds without one after which an owner counts as dead, wherever it is
@@ -31,7 +31,8 @@ EVERY = 5  # tries between two looks at the owner
 PS = "/bin/ps"
 
 HELD = (errno.EEXIST, errno.ENOTEMPTY)
-REFUSALS = 3  # refused renames, with nothing in the way, before the error is raised
+REFUSALS = 3  # tries in a row that fail for no reason that can be seen, before the error is raised
+RELEASED = set()  # type: Set[bytes] # claims that this process gave up: their files stay if they cannot be removed
 
 
 def this_host():
@@ -172,6 +173,7 @@ class Claim(object):
     def release(self):
         # type: () -> None
         """Give up the claim, or the wait for it; a claim of another process stays, because its directory is not empty."""
+        RELEASED.add(self.identity)
         for path in (self.mark, self.own + b"/" + self.identity):
             _remove(os.unlink, path)
         for path in (self.path, self.own):
@@ -187,7 +189,11 @@ class Claim(object):
 
     def _take(self, look):
         # type: (bool) -> bool
-        """Try to get the claim; `look`: check whether its owner is dead."""
+        """Try to get the claim; `look`: check whether its owner is dead.
+
+        Raises EnvironmentError if the claim is refused again and again, though no process that works has it. The errors
+        themselves say little: for a taken name servers have various ones (sshfs EPERM).
+        """
         try:
             os.rename(self.own, self.path)
             return True
@@ -196,34 +202,45 @@ class Claim(object):
                 if self.held():
                     return True
                 self._prepare()
-            elif error.errno not in HELD and self._is_refused():
-                raise
-        owner = self._owner() if look else None
+            if error.errno in HELD and not look:
+                return False
+            has_it = self._take_from(self._owner(), look)
+            if has_it is None:
+                self._refusals += 1
+                if self._refusals >= REFUSALS:
+                    raise
+            return bool(has_it)
+
+    def _take_from(self, owner, look):
+        # type: (Optional[bytes], bool) -> Optional[bool]
+        """Return whether this process has the claim of an owner now; None if not, though no process that works has it."""
         if owner == self.identity:  # a server did the rename, and lost its answer
             return True
-        return owner is not None and self._is_dead(owner) and self._take_over(owner)
-
-    def _is_refused(self):
-        # type: () -> bool
-        """Return whether a rename failed although its target is free: for a taken target, servers have various errors (sshfs.
-
-        EPERM).
-        """
-        _ignore_errors(os.rmdir, self.path)  # if its owner ended between two steps; they rename over no directory
-        self._refusals = 0 if os.path.lexists(self.path) else self._refusals + 1
-        return self._refusals >= REFUSALS
+        if owner is None:
+            _ignore_errors(os.rmdir, self.path)  # if its owner ended between two steps; they rename over no directory
+            return None
+        if look and self._is_dead(owner):
+            return self._take_over(owner) or None
+        if look:
+            self._refusals = 0
+        return False
 
     def _owner(self):
         # type: () -> Optional[bytes]
-        try:
-            owners = sorted(os.listdir(self.path))
-        except EnvironmentError:
-            return None
+        """Return the name of the owner; None if nobody has the claim, or if that cannot be seen."""
+        for is_sure in (False, True):
+            try:
+                owners = sorted(os.listdir(self.path))
+            except EnvironmentError:
+                owners = []
+            if owners or is_sure:
+                break
+            ask_server(os.path.dirname(self.path))
         return owners[0] if owners else None
 
     def _is_dead(self, owner):
         # type: (bytes) -> bool
-        if gone(owner, self.host):
+        if owner in RELEASED or gone(owner, self.host):
             return True
         touch(self.own + b"/" + self.identity)  # the clock of the file system, not of a host
         now = last_change(self.own + b"/" + self.identity)

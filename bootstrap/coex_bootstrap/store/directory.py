@@ -77,6 +77,19 @@ def _work_elsewhere(work):
         raise OSError(number, os.strerror(number))
 
 
+def ask_server(path):
+    # type: (bytes) -> None
+    """Open a directory: other hosts make and remove files, too.
+
+    A client of NFS believes for up to a minute that a file is missing which it looked up before. It asks again when
+    its directory is opened (nfs(5), close-to-open).
+    """
+    try:
+        os.close(os.open(path, DIRECTORY))
+    except EnvironmentError:  # it is missing, or a link
+        pass
+
+
 def move(old, new):
     # type: (bytes, bytes) -> None
     """Rename a file or directory; raises EnvironmentError. If it fails, look: a server may have done it, and lost its answer."""

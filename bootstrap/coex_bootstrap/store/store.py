@@ -8,8 +8,8 @@ import sys
 from ..base.errors import StoreDisturbed
 from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
-from .claim import HELD, REFUSALS
-from .directory import DIRECTORY, Directory, move
+from .claim import REFUSALS
+from .directory import Directory, ask_server, move
 from .file_system import NOEXEC as NOEXEC_OPTION
 from .file_system import file_system
 from .trust import distrust, distrust_made
@@ -145,16 +145,9 @@ class Root(object):
 
     def ready_at_server(self):
         # type: () -> bool
-        """Return `ready` after a question to the server: other hosts make and remove roots, too.
-
-        A client of NFS believes for up to a minute that a file is missing which it looked up before. It asks again when
-        a directory is opened (nfs(5), close-to-open).
-        """
+        """Return `ready` after a question to the server."""
         for path in (self.store.path, self.path):
-            try:
-                os.close(os.open(path, DIRECTORY))
-            except EnvironmentError:  # it is missing, or a link
-                pass
+            ask_server(path)
         return self.ready()
 
     def distrust(self):
@@ -198,7 +191,7 @@ class Root(object):
 
         Return whether this process succeeded: a ready root stays, and a process that lost the claim leaves the place to
         another. If the rename fails, the file at the place shows the reason. The error does not: servers have errors of
-        their own.
+        their own. It is raised if the rename fails again and again.
         """
         os.chmod(work, 0o755)  # mkdir was for this user alone
         refusals = 0
@@ -206,15 +199,15 @@ class Root(object):
             try:
                 move(work, self.path)
                 return True
-            except EnvironmentError as error:
-                if error.errno not in HELD + (errno.ENOTDIR,) and not os.path.lexists(self.path):
-                    refusals += 1
-                    if refusals == REFUSALS:
-                        raise
-                    continue
-            from .leftovers import clear_away
+            except EnvironmentError:
+                refusals += 1
+                if refusals == REFUSALS:
+                    raise
+            ask_server(self.store.path)
+            if os.path.lexists(self.path):
+                from .leftovers import clear_away
 
-            clear_away(self.path, claim)
+                clear_away(self.path, claim)
         return False
 
     def withdraw(self, work, directory, claim):

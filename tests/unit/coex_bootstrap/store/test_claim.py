@@ -91,15 +91,84 @@ def test_a_server_with_errors_of_its_own(place, root, monkeypatch, odd):
     assert os.listdir(place) == []
 
 
-def test_a_rename_that_is_never_allowed_ends_it(root, monkeypatch):
-    # type: (bytes, Any) -> None
+@pytest.mark.parametrize("left", [None, b"", b"/ended"])
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EEXIST, errno.ENOTEMPTY, errno.ENOENT, errno.EIO])
+def test_a_rename_that_never_succeeds_ends_it(root, monkeypatch, number, left):
+    # type: (bytes, Any, int, Any) -> None
+    """Nobody has the claim, or one who was killed."""
+    if left == b"/ended":
+        write(root + b".claim/" + dead_process() + b"-00", b"")
+    elif left is not None:
+        os.mkdir(root + b".claim")
+
     def rename(old, new):
         # type: (bytes, bytes) -> None
-        raise OSError(errno.EPERM, "Operation not permitted")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "rename", rename)
-    with pytest.raises(EnvironmentError, match="Operation not permitted"):
+    monkeypatch.setattr(time, "sleep", sleeps(30))
+    with pytest.raises(EnvironmentError) as caught:
         Claim(root).wait(never, nothing)
+    assert caught.value.errno == number
+
+
+def sleeps(most):
+    # type: (float) -> Any
+    """Return a sleep that takes no time, and that fails after so many seconds."""
+    slept = [0.0]
+
+    def sleep(seconds):
+        # type: (float) -> None
+        slept[0] += seconds
+        assert slept[0] < most, "it waits for nobody"
+
+    return sleep
+
+
+def test_an_owner_that_nobody_can_see_ends_it(root, monkeypatch):
+    # type: (bytes, Any) -> None
+    taken(root)
+    real = os.listdir
+    monkeypatch.setattr(time, "sleep", sleeps(30))
+    monkeypatch.setattr(os, "listdir", lambda path: [] if path == root + b".claim" else real(path))
+    with pytest.raises(EnvironmentError):
+        Claim(root).wait(never, nothing)
+
+
+def test_an_owner_that_works_is_waited_for(root, monkeypatch):
+    # type: (bytes, Any) -> None
+    """For as long as it takes, also if a look fails now and then."""
+    first, real, looks = taken(root), os.listdir, []  # type: Any, Any, list[int]
+
+    def listdir(path):
+        # type: (bytes) -> Any
+        looks.append(1)
+        if len(looks) % 3:  # a look lists it a second time if that fails
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path)
+
+    def ready():
+        # type: () -> bool
+        return len(looks) > 100
+
+    monkeypatch.setattr(module, "this_process", lambda: b"0123456789abcdef-1-5")
+    second = Claim(root)
+    monkeypatch.setattr(time, "sleep", sleeps(1000))
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert not second.wait(ready, nothing)
+    assert first.held()
+
+
+def test_a_released_claim_whose_file_stays_is_taken_over(root, monkeypatch):
+    # type: (bytes, Any) -> None
+    """Its process is alive, and may try again in the same place."""
+    first = taken(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", lambda path: None)
+        first.release()
+    assert first.held()
+    second = taken(root)
+    assert (first.held(), second.held()) == (False, True)
 
 
 def test_is_kept(root):

@@ -396,9 +396,10 @@ def test_a_server_with_errors_of_its_own(place, claimed, monkeypatch, odd):
     assert not root.publish(make_work(claim), claim)
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EEXIST, errno.ENOTEMPTY, errno.ENOENT, errno.ENOTDIR])
 @pytest.mark.parametrize("there", [b"/prefix/half", b"/start", None])
-def test_a_file_that_can_neither_be_replaced_nor_moved_ends_it(claimed, monkeypatch, there):
-    # type: (Tuple[Root, Claim], Any, Optional[bytes]) -> None
+def test_a_rename_that_never_succeeds_ends_it(claimed, monkeypatch, there, number):
+    # type: (Tuple[Root, Claim], Any, Optional[bytes], int) -> None
     root, claim = claimed
     if there:
         write(root.path + there, b"x")
@@ -406,11 +407,12 @@ def test_a_file_that_can_neither_be_replaced_nor_moved_ends_it(claimed, monkeypa
 
     def rename(old, new):
         # type: (bytes, bytes) -> None
-        raise OSError(errno.EPERM, "Operation not permitted")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "rename", rename)
-    with pytest.raises(EnvironmentError, match="Operation not permitted"):
+    with pytest.raises(EnvironmentError) as caught:
         root.publish(work, claim)
+    assert caught.value.errno == number
 
 
 def below(monkeypatch, path):
