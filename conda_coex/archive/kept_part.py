@@ -20,9 +20,10 @@ from .new_file import write_at
 from .sizes import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from coex_bootstrap.format.archive import Archive
+    from coex_bootstrap.format.index import Files
     from coex_bootstrap.format.relocation import Source
 
     from ..root.layout import Layout
@@ -33,14 +34,15 @@ KEPT = "kept"  # the owner of files and frames of the old archive
 
 def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
     """Put the kept files and links into the layout; return the row of each file's path."""
-    rows, files = {}, old.index.files
-    items: list[Content | Link] = []
-    for number in range(len(files)):
-        path = os.fsdecode(files.path(number))
-        if app_stays or not path.startswith("app/"):
-            rows[path] = number
-            time = files.seconds[number] * SECOND + files.nanoseconds[number]
-            items.append(Content(path, files.modes[number], time, None, files.sizes[number]))
+    files = old.index.files
+    paths = [os.fsdecode(path) for path in paths_of(files)]
+    numbers: Sequence[int] = range(len(paths))
+    if not app_stays:
+        numbers = [number for number in numbers if not paths[number].startswith("app/")]
+    items: list[Content | Link] = [
+        Content(paths[n], files.modes[n], files.seconds[n] * SECOND + files.nanoseconds[n], None, files.sizes[n])
+        for n in numbers
+    ]
     for link in old.index.links:
         if app_stays or not link.path.startswith(b"app/"):
             items.append(Link(os.fsdecode(link.path), os.fsdecode(link.target)))
@@ -49,7 +51,13 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
             layout.directories.add(os.fsdecode(directory.path))
         layout.modes[os.fsdecode(directory.path)] = directory.mode
     layout.place(KEPT, items)
-    return rows
+    return {paths[number]: number for number in numbers}
+
+
+def paths_of(files: Files) -> list[bytes]:
+    """Return the paths of all files, in the order of their rows."""
+    above = [path + b"/" for path in files.paths]
+    return [above[directory] + name for directory, name in zip(files.directories, files.names, strict=True)]
 
 
 def give_sources(old: Archive, layout: Layout, kept_rows: dict[str, int], paths: Iterable[str]) -> None:
@@ -98,15 +106,18 @@ def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Paylo
         copying = [pool.submit(_copy_frame, old, number, payload, _take(old, number, payload)) for number in numbers]
         frames = {number: new for new, number in enumerate(numbers)}
         payload.package_frames += [frames[number] for number in old.index.package_frames if number in frames]
-        new_rows = {n: new for new, n in enumerate(row_numbers)}
-        for n, entry in kept:
-            relocation = files.relocations.get(n, NOTHING)
-            if n in files.hashed:
-                slots = parse_slots(relocation)
-                relocation = write_slots((_renumbered(source, new_rows, frames), offset) for source, offset in slots)
-            place = frames.get(files.frames[n], 0), files.offsets[n], files.sizes[n]
-            time = files.seconds[n] * SECOND + files.nanoseconds[n]
-            payload.rows.append(File(entry.mode, time, *place, relocation, files.path(n)))
+        new_rows = {n: new for new, n in enumerate(row_numbers)} if files.hashed else {}
+        paths, relocations = paths_of(files), dict(files.relocations)
+        for n in files.hashed.intersection(row_numbers):
+            slots = parse_slots(relocations[n])
+            relocations[n] = write_slots((_renumbered(source, new_rows, frames), offset) for source, offset in slots)
+        columns = (
+            [entry.mode for _, entry in kept], [entry.mtime_ns for _, entry in kept],
+            [frames.get(files.frames[n], 0) for n in row_numbers], [files.offsets[n] for n in row_numbers],
+            [files.sizes[n] for n in row_numbers], [relocations.get(n, NOTHING) for n in row_numbers],
+            [paths[n] for n in row_numbers],
+        )  # fmt: skip
+        payload.rows += map(partial(tuple.__new__, File), zip(*columns, strict=True))  # File itself takes longer
         for each in copying:
             each.result()
 

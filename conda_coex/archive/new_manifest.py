@@ -117,9 +117,9 @@ def _packages(plans: Sequence[PackagePlan], layout: Layout, payload: Payload) ->
 
 def unpacked_size(index: IndexDraft) -> dict[str, int]:
     """Return how many files and bytes an archive takes on the disk of a host, and the bytes that its files contain."""
-    blocks = sum(-(-row.size // BLOCK) * BLOCK for row in index.files)
-    content = sum(row.size for row in index.files)
-    return {"files": len(index.files), "bytes": blocks + BLOCK * len(index.directories), "content": content}
+    sizes = [row.size for row in index.files]
+    blocks = sum([-(-size // BLOCK) for size in sizes]) + len(index.directories)
+    return {"files": len(sizes), "bytes": blocks * BLOCK, "content": sum(sizes)}
 
 
 def _identity(package: Package) -> dict[str, object]:

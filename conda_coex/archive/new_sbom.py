@@ -1,95 +1,108 @@
-"""Make the software bill of materials of an archive, in CycloneDX: the same manifest gives the same bytes."""
+"""Make the software bill of materials of an archive, in CycloneDX: the same manifest gives the same bytes.
+
+The document has the fields, the order and the form that cyclonedx-python-lib writes; to load that library takes longer
+than anything else in a repack.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING
+
+from packageurl import PackageURL
 
 from .. import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
+    from typing import TypeAlias
 
     from coex_bootstrap.format.manifest import Manifest, Package, PipPackage
-    from cyclonedx.model import HashType
-    from cyclonedx.model.component import Component
+
+    Component: TypeAlias = dict[str, object]
+
+SCHEMA = {"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "bomFormat": "CycloneDX", "specVersion": "1.6"}
+OWN = "archive"  # the reference of the archive itself
+ESCAPED = {ord(sign): f"%{ord(sign):02X}" for sign in " \"'[]<>{}"}  # no reference (RFC 3987) has these
 
 
 def make_sbom(manifest: Manifest) -> bytes:
     """Return the CycloneDX 1.6 document (ECMA-424) of the packages in a manifest, whose digest is not looked at."""
-    from cyclonedx.model.bom import Bom, BomMetaData
-    from cyclonedx.model.component import Component, ComponentType
-    from cyclonedx.output.json import JsonV1Dot6
-
     fields = {name: value for name, value in manifest.fields.items() if name not in ("digest", "prelude")}
     sha256 = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-    archive = Component(name=manifest.name, type=ComponentType.APPLICATION, bom_ref="archive")
-    tool = Component(name="conda-coex", version=__version__, type=ComponentType.APPLICATION, bom_ref="conda-coex")
-    timestamp = dt.datetime.fromtimestamp(manifest.date, dt.timezone.utc)
-    bom = Bom(
-        serial_number=uuid.uuid5(uuid.NAMESPACE_OID, sha256),
-        metadata=BomMetaData(component=archive, timestamp=timestamp),
-    )
-    bom.metadata.tools.components.add(tool)
     carried = manifest.python.get("packages") if manifest.python else None
     components = [*map(_component, carried or ()), *map(_component, manifest.packages), *map(_wheel, manifest.pip)]
-    for component in {str(each.bom_ref.value): each for each in components}.values():
-        bom.components.add(component)
-    bom.register_dependency(archive, sorted(bom.components, key=lambda each: str(each.bom_ref.value)))
-    return JsonV1Dot6(bom).output_as_string().encode() + b"\n"
+    by_reference = {str(each["bom-ref"]): each for each in components}
+    document = {
+        "components": sorted(by_reference.values(), key=_order),
+        "dependencies": _dependencies(sorted(by_reference)),
+        "metadata": {
+            "component": {"bom-ref": OWN, "name": manifest.name, "type": "application"},
+            "timestamp": dt.datetime.fromtimestamp(manifest.date, dt.timezone.utc).isoformat(),
+            "tools": {"components": [_tool()]},
+        },
+        "serialNumber": uuid.uuid5(uuid.NAMESPACE_OID, sha256).urn,
+        "version": 1,
+        **SCHEMA,
+    }
+    if not components:
+        del document["components"]
+    return json.dumps(document).encode() + b"\n"
+
+
+def _tool() -> Component:
+    return {"bom-ref": "conda-coex", "name": "conda-coex", "type": "application", "version": __version__}
+
+
+def _order(component: Component) -> tuple[str, ...]:
+    return tuple(str(component[key]) for key in ("name", "version", "bom-ref"))
+
+
+def _dependencies(references: Sequence[str]) -> list[dict[str, object]]:
+    """Return the dependencies of the archive, which are all packages, and those of packages, which are not listed."""
+    rows: dict[str, dict[str, object]] = {reference: {"ref": reference} for reference in references}
+    rows[OWN] = {"dependsOn": list(references), "ref": OWN} if references else {"ref": OWN}
+    return [rows[reference] for reference in sorted(rows)]
 
 
 def _component(package: Package) -> Component:
     """Return the component of a conda package, named by its package URL (purl-spec, type conda)."""
-    from cyclonedx.model import ExternalReference, ExternalReferenceType, XsUri
-    from cyclonedx.model.component import Component, ComponentType
-    from cyclonedx.model.license import DisjunctiveLicense
-    from packageurl import PackageURL
-
     fields = {"build": package["build"], "channel": package.get("channel"), "subdir": package.get("subdir")}
     qualifiers = {name: value for name, value in fields.items() if value}
-    hashes = list(_hashes(package.get("md5"), package.get("sha256")))
+    purl = PackageURL("conda", name=package["name"], version=package["version"], qualifiers=qualifiers).to_string()
+    hashes = _hashes(package.get("md5"), package.get("sha256"))
+    more: Component = {}
     url, license_name = package.get("url"), package.get("license")
-    purl = PackageURL("conda", name=package["name"], version=package["version"], qualifiers=qualifiers)
-    references = []
     if url:
-        kind = ExternalReferenceType.DISTRIBUTION
-        references.append(ExternalReference(type=kind, url=XsUri(url), hashes=hashes))
-    return Component(
-        name=package["name"],
-        version=package["version"],
-        type=ComponentType.LIBRARY,
-        purl=purl,
-        bom_ref=purl.to_string(),
-        hashes=hashes,
-        licenses=[DisjunctiveLicense(name=license_name)] if license_name else (),
-        external_references=references,
-    )
+        more["externalReferences"] = [{**hashes, "type": "distribution", "url": _reference(url)}]
+    more |= hashes
+    if license_name:
+        more["licenses"] = [{"license": {"name": license_name}}]
+    return _library(package["name"], package["version"], purl, more)
 
 
 def _wheel(package: PipPackage) -> Component:
     """Return the component of a package of pip."""
-    from cyclonedx.model.component import Component, ComponentType
-    from packageurl import PackageURL
-
     name, version = package["name"], package.get("version") or ""
-    purl = PackageURL("pypi", name=name, version=version)
-    return Component(
-        name=name,
-        version=version,
-        type=ComponentType.LIBRARY,
-        purl=purl,
-        bom_ref=purl.to_string(),
-        hashes=_hashes(None, package.get("sha256")),
-    )
+    purl = PackageURL("pypi", name=name, version=version).to_string()
+    return _library(name, version, purl, _hashes(None, package.get("sha256")))
 
 
-def _hashes(md5: str | None, sha256: str | None) -> Iterator[HashType]:
-    from cyclonedx.model import HashAlgorithm, HashType
+def _library(name: str, version: str, purl: str, more: Component) -> Component:
+    return {"bom-ref": purl, **more, "name": name, "purl": purl, "type": "library", "version": version}
 
-    for algorithm, value in ((HashAlgorithm.MD5, md5), (HashAlgorithm.SHA_256, sha256)):
-        if value:
-            yield HashType(alg=algorithm, content=value)
+
+def _hashes(md5: str | None, sha256: str | None) -> Component:
+    """Return the field for the hashes that are known, without one if there are none."""
+    found = [{"alg": kind, "content": value} for kind, value in (("MD5", md5), ("SHA-256", sha256)) if value]
+    return {"hashes": found} if found else {}
+
+
+def _reference(url: str) -> str:
+    """Return a URL as a valid reference: packages of a directory may have any name."""
+    start, sign, fragment = re.sub("%(?![0-9A-Fa-f]{2})", "%25", url).translate(ESCAPED).partition("#")
+    return start + sign + fragment.replace("#", "%23")

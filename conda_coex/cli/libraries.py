@@ -9,7 +9,6 @@ from ..errors import LibraryMissing
 
 # Modules, and the names of their packages on conda-forge.
 NEEDED = {
-    "cyclonedx": "cyclonedx-python-lib",
     "installer": "python-installer",
     "packageurl": "packageurl-python",
     "zstandard": "zstandard",

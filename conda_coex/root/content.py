@@ -17,9 +17,9 @@ KINDS = {"text": TEXT, "binary": BINARY}  # by conda's words for the modes of fi
 SECOND = 10**9  # nanoseconds
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: that takes four times as long, for some ten thousand files
 class Content:
-    """One regular file of the root and where its bytes come from."""
+    """One regular file of the root and where its bytes come from; `replace` makes another one, nothing changes it."""
 
     path: str  # relative to the root
     mode: int

@@ -35,7 +35,7 @@ def without_nulls(row: PathRow) -> PathRow:
     return cast("PathRow", {name: value for name, value in row.items() if value is not None})
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen, as Content
 class PackagePath:
     """One row of a package's paths.json; `mode` is the permission bits that an umask of 022 leaves."""
 

@@ -63,9 +63,9 @@ class InMemory(Source):
         return self.data
 
 
-@dataclass(frozen=True)
+@dataclass
 class OnDisk(Source):
-    """A file as it is; an environment has so many that their paths are kept as text."""
+    """A file as it is; an environment has so many that their paths are kept as text, and that it is not frozen."""
 
     file: Path | str
 

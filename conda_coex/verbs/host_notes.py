@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.store.refused import alike
+from coex_bootstrap.store.refused import alike, folded
 
 from ..root.content import Content
 
@@ -56,9 +57,10 @@ def same_names(layout: Layout, platform: str) -> Iterator[str]:
 
     Every ncurses for Linux has such paths among its terminals, and so every Python: on Linux they are not worth a note.
     """
+    directories, entries = _suspects(layout)
     pairs = [
         (os.fsdecode(first), os.fsdecode(second))
-        for first, second in alike(map(os.fsencode, layout.entries), map(os.fsencode, layout.directories))
+        for first, second in alike(map(os.fsencode, entries), map(os.fsencode, directories))
     ]
     others = "many of macOS"
     if platform.startswith("linux-"):
@@ -71,6 +73,16 @@ def same_names(layout: Layout, platform: str) -> Iterator[str]:
             f"unpacks only on a file system with upper and lower case, which {others} do not have, because of "
             f"{named}{more}"
         )
+
+
+def _suspects(layout: Layout) -> tuple[list[str], list[str]]:
+    """Return the directories and the entries that may be one of a pair: `alike` takes its time for each path."""
+    paths = [*layout.directories, *layout.entries]
+    keys = [path.lower() if path.isascii() else folded(os.fsencode(path)) for path in paths]
+    several = Counter(keys)
+    suspects = [path for path, key in zip(paths, keys, strict=True) if several[key] > 1]
+    directories = [path for path in suspects if path in layout.directories]
+    return directories, [path for path in suspects if path in layout.entries]
 
 
 def fetching_scripts(plans: Iterable[PackagePlan]) -> Iterator[str]:

@@ -19,7 +19,6 @@ from ..archive.kept_part import copy, give_sources, keep
 from ..archive.new_manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
 from ..conda_api import settings
-from ..conda_api.python_package import configured_channels
 from ..entry.function import check_function, module_of
 from ..entry.names import files_of
 from ..entry.resolve import own_sources, resolve_all
@@ -28,7 +27,7 @@ from ..root.app import app_name, notes_on_app_links
 from ..root.content import Content
 from ..root.layout import Layout
 from ..root.pth_file import pth_files
-from . import carry, host_notes
+from . import host_notes
 from .assemble import assemble
 from .outcome import Repacked
 
@@ -169,6 +168,9 @@ def choose_python(options: ArchiveOptions, old: Archive) -> CarriedPython | None
         return python_of(old)
     if not options.carry_python:
         return None
+    from ..conda_api.python_package import configured_channels
+    from . import carry
+
     packages = old.manifest.packages
     channels = [str(package["channel"]) for package in packages if package.get("channel")]
     own = next((f"python={each['version']}={each['build']}" for each in packages if each["name"] == "python"), None)
@@ -208,6 +210,8 @@ def outcome(options: ArchiveOptions, points: list[EntryPoint], layout: Layout, o
     names = tuple(entry["name"] for entry in points)
     count = sum(path.startswith("app/") for path in layout.entries)
     if options.carry_python:
+        from . import carry
+
         carry.check(platform)
         notes += ["a Python of the channels would be added"] if settings.is_dry_run() else []
     version = carried["version"] if carried and options.carry_python is None else None

@@ -48,14 +48,14 @@ def alike(paths, directories):
     """Yield pairs of paths that some file systems do not tell apart; of two directories one serves for both."""
     known = {}  # type: Dict[str, bytes]
     for path in sorted(directories):
-        known.setdefault(_folded(path), path)
+        known.setdefault(folded(path), path)
     for path in sorted(paths):
-        first = known.setdefault(_folded(path), path)
+        first = known.setdefault(folded(path), path)
         if first != path:
             yield first, path
 
 
-def _folded(path):
+def folded(path):
     # type: (bytes) -> str
     """Return a key that is equal for paths that differ only in case, or in the encoding of accents."""
     import unicodedata

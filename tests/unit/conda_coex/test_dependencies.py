@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 DISTRIBUTIONS = {
     "conda": "conda",
     "conda_package_streaming": "conda-package-streaming",
-    "cyclonedx": "cyclonedx-python-lib",
     "installer": "installer",
     "packageurl": "packageurl-python",
     "packaging": "packaging",

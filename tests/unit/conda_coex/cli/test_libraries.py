@@ -26,6 +26,6 @@ def test_other_name_on_pypi(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_module_that_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "cyclonedx", None)
-    with pytest.raises(LibraryMissing, match="needs cyclonedx-python-lib, which"):
+    monkeypatch.setitem(__import__("sys").modules, "packageurl", None)
+    with pytest.raises(LibraryMissing, match="needs packageurl-python, which"):
         libraries.check_libraries()
