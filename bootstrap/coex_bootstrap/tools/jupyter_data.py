@@ -12,6 +12,7 @@ from ..base.errors import CoexError
 from ..base.untrusted import LARGEST, parse_json
 from ..base.working_directory import absolute
 from ..store.directory import beside, write_file
+from ..store.trust import distrust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Dict, Mapping, Optional, Text
 
 SPEC = b"kernel.json"
-NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+NAME = re.compile(r"(?!\.{1,2}\Z)(?!-)[A-Za-z0-9._-]+\Z")
 BESIDE = re.compile(br"(logo-.*|kernel\.(js|css))\Z")  # that Jupyter reads beside it
 
 
@@ -49,10 +50,33 @@ def data_directory(options, environ):
 
 def kernel_name(word):
     # type: (str) -> bytes
-    """Return the name of a kernel as Jupyter writes it; raises CoexError for a name that it does not read."""
+    """Return the name of a kernel as Jupyter writes it; raises CoexError for a name that it does not read.
+
+    Its commands would take a name that begins with a hyphen for an option.
+    """
     if not NAME.match(word):
-        raise CoexError("Jupyter does not take %s as the name of a kernel" % word, remedy="use letters, digits, -, . and _")
+        remedy = "use letters, digits, -, . and _, and no - at the beginning"
+        raise CoexError("Jupyter does not take %s as the name of a kernel" % word, remedy=remedy)
     return utf8(word).lower()
+
+
+def kernel_directory(kernels, name):
+    # type: (bytes, bytes) -> bytes
+    """Return the directory of a kernel of this name: Jupyter takes one whose name has other cases for the same kernel."""
+    try:
+        there = [entry for entry in sorted(os.listdir(kernels)) if entry.lower() == name]
+    except EnvironmentError:  # it is not there yet
+        there = []
+    return kernels + b"/" + (name if name in there or not there else there[0])
+
+
+def openness(directory, is_named):
+    # type: (bytes, bool) -> Optional[str]
+    """Return why other users can change the kernel in a directory; None if they cannot. `is_named`: the user trusts its owner."""
+    try:
+        return distrust(directory, is_named)
+    except EnvironmentError as error:
+        return error.strerror or str(error)
 
 
 def name_from(word):
@@ -93,8 +117,7 @@ def write_kernel(directory, spec, files):
     try:
         if os.path.islink(directory):
             os.unlink(directory)
-        if not os.path.isdir(directory):
-            os.makedirs(directory)
+        make_directory(directory)
         for name in sorted(files):
             _write(directory + b"/" + name, files[name])
         _write(directory + b"/" + SPEC, utf8(document))
@@ -103,6 +126,18 @@ def write_kernel(directory, spec, files):
                 _unlink(directory + b"/" + name)
     except EnvironmentError as error:
         raise CoexError("the kernel cannot be written: %s" % (error.strerror or error), directory)
+
+
+def make_directory(path):
+    # type: (bytes) -> None
+    """Make a directory, and those above it, to which no other user may write, under any umask. Raises EnvironmentError."""
+    if not os.path.isdir(path):
+        umask = os.umask(0)
+        os.umask(umask | 0o022)
+        try:
+            os.makedirs(path)
+        finally:
+            os.umask(umask)
 
 
 def _write(path, content):

@@ -12,7 +12,7 @@ from ..base.working_directory import absolute
 from ..format.archive import Archive
 from ..start.entry_choice import SUFFIX, VARIABLE, named_entries
 from .carried_kernels import CarriedKernels, Kernel, commands
-from .jupyter_data import data_directory, kernel_name, name_from, refuse_other, write_kernel
+from .jupyter_data import data_directory, kernel_directory, kernel_name, name_from, openness, refuse_other, write_kernel
 from .output import Outcome, quoted
 from .verb import Verb
 
@@ -80,7 +80,7 @@ def execute(path, options, environ):
             kernel = _carried(archive, options)
             kernel = kernel._replace(command=as_command(archive.manifest, kernel.command))
     spec = kernel_spec(program, kernel, shown)
-    directory = data_directory(options, environ) + b"/kernels/" + name
+    directory = kernel_directory(data_directory(options, environ) + b"/kernels", name)
     if re.search(br"\{[A-Za-z0-9_]+\}", program):
         raise CoexError("Jupyter would put a value in the place of the braces in its path", program, "rename it")
     if not os.access(program, os.X_OK):
@@ -88,9 +88,11 @@ def execute(path, options, environ):
     if not options.force:
         refuse_other(directory, program)
     write_kernel(directory, spec, kernel.files)
-    line = "%s: the kernel %s; jupyter kernelspec remove %s removes it" % (visible(directory), visible(shown), text(name))
-    fields = {"archive": text(program), "kernel": text(name), "directory": text(directory), "spec": spec}
-    return Outcome(fields, [line], 0)
+    lines = ["%s: the kernel %s; jupyter kernelspec remove %s removes it" % (visible(directory), visible(shown), text(name))]
+    why = openness(directory, bool(options.prefix or options.sys_prefix))
+    notes = ["other users can change this kernel, and so the program that Jupyter starts: " + why] if why else []
+    fields = {"archive": text(program), "kernel": text(name), "directory": text(directory), "spec": spec, "notes": notes}
+    return Outcome(fields, lines + ["  note: " + note for note in notes], 0)
 
 
 def kernel_spec(program, kernel, shown):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import stat
 
 import pytest
 
@@ -16,6 +18,7 @@ SCRIPT = b"#!/bin/sh\necho run\n"
 BARE = [u"python", u"-m", u"ipykernel_launcher", u"-f", u"{connection_file}"]
 OF_CONDA = [PLACEHOLDER.decode("ascii") + u"/bin/python"] + BARE[1:]
 OF_R = [PLACEHOLDER.decode("ascii") + u"/lib/R/bin/R", u"--slave", u"-e", u"IRkernel::main()", u"--args", u"{connection_file}"]
+OF_JUPYTER = re.compile(r"^[a-z0-9._\-]+$", re.IGNORECASE)  # names that jupyter_client reads, in its kernelspec.py
 WHERE = b"prefix/share/jupyter/kernels/"
 
 
@@ -88,6 +91,85 @@ def test_directories(place, environ, home, variables, words, below):
     environ.update((name, place + b"/" + value) for name, value in variables.items())
     found = ask(archive, environ, b"kernelspec", b"--name", b"Own.Name", *words)[1]
     assert found["directory"].encode("ascii") == place + b"/" + below + b"/kernels/own.name"
+
+
+@pytest.mark.parametrize("name", [
+    "UPPER", "a.b-c_d", "_", "...", ".hidden", "9", "x" * 255, "a b", " ", "a/b", "/", "../x", "a\\b", "a\tb", u"\xe9", "{a}",
+    "a:b", "*", "~", "$HOME",
+])
+def test_names_are_those_of_jupyter(place, environ, home, name):
+    # type: (bytes, Dict[bytes, bytes], bytes, str) -> None
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    status, found, _ = ask(archive, environ, b"kernelspec", b"--name", name.encode("utf-8"))
+    if OF_JUPYTER.match(name):
+        assert (status, found["kernel"]) == (0, name.lower())
+        assert os.listdir(home + b"/.local/share/jupyter/kernels") == [name.lower().encode("ascii")]
+    else:
+        assert (status, "Jupyter does not take " in found["error"]) == (1, True)
+        assert not os.path.exists(home)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "-x", "--help", "x" * 256, "a\n"])
+def test_names_that_jupyter_reads_and_nobody_can_use(place, environ, home, name):
+    # type: (bytes, Dict[bytes, bytes], bytes, str) -> None
+    """They are refused; an empty one is none, as in `jupyter kernelspec install`."""
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    status, found, _ = ask(archive, environ, b"kernelspec", b"--name=" + name.encode("ascii"))
+    assert status == (1 if name else 0)
+    assert ("as the name of a kernel; use letters" in found["error"] or "File name too long" in found["error"]) if name else (
+        found["kernel"] == "x"
+    )
+
+
+def test_kernel_whose_name_differs_in_case(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """Jupyter would take either of the two."""
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    kernels = home + b"/.local/share/jupyter/kernels"
+    write(kernels + b"/Mine/kernel.json", spec([u"/other.coex"]))
+    status, found, _ = ask(archive, environ, b"kernelspec", b"--name", b"mine")
+    assert (status, "which starts /other.coex; choose another one" in found["error"]) == (1, True)
+    assert ask(archive, environ, b"kernelspec", b"--name", b"mine", b"--force")[0] == 0
+    assert os.listdir(kernels) == [b"Mine"]
+    assert written(kernels + b"/Mine")["argv"][0] == archive.decode("ascii")
+
+
+LEADS = "%s, which leads there, is writable by others (uid %d, gid %d, mode 777; chmod +t or go-w %s)"
+IS_OPEN = "writable by others (uid %d, gid %d, mode 777; chmod go-w %s and remove files of others in it)"
+
+
+@pytest.mark.parametrize(("path", "mode", "words", "said"), [
+    (b"", 0o755, [], None), (b"", 0o777, [], LEADS), (b"/kernels/x", 0o777, [], IS_OPEN),
+    (b"/kernels", 0o777, [b"--prefix"], LEADS), (b"/kernels", 0o755, [b"--prefix"], None),
+])
+def test_says_that_others_can_change_it(place, environ, home, path, mode, words, said):
+    # type: (bytes, Dict[bytes, bytes], bytes, bytes, int, List[bytes], Any) -> None
+    """They can change the kernels of Jupyter there in any case: it is written."""
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    data = place + b"/prefix/share/jupyter" if words else home + b"/.local/share/jupyter"
+    os.makedirs(data + b"/kernels/x")
+    os.chmod(data + path, mode)
+    status, found, _ = ask(archive, environ, b"kernelspec", *(words + [place + b"/prefix"] if words else []))
+    assert status == 0
+    there = (data + path).decode("ascii")
+    ids = (os.geteuid(), os.stat(data).st_gid)
+    whole = said and said % ((there,) * (said == LEADS) + ids + (there,))
+    start = "other users can change this kernel, and so the program that Jupyter starts: "
+    assert found["notes"] == ([start + whole] if whole else [])
+
+
+def test_nobody_else_may_write_it_under_any_umask(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    umask = os.umask(0)
+    try:
+        found = ask(archive, environ, b"kernelspec")[1]
+    finally:
+        os.umask(umask)
+    assert found["notes"] == []
+    paths = [path for path, _, _ in os.walk(home)]
+    paths.append(home + b"/.local/share/jupyter/kernels/x/kernel.json")
+    assert [path for path in paths if stat.S_IMODE(os.stat(path).st_mode) & 0o022] == []
 
 
 def test_replaces_its_own_kernel_alone(place, environ, home):
