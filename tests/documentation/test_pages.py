@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,14 @@ def check_page(page: Path, user: dict[str, str], rename: Callable[[str], str]) -
             wrong.append(f"{page}:{step.line}: {step.script}status {result.status}, printed:\n{printed}\n")
     assert not wrong, "\n".join(wrong)
     assert len(results) == len(steps), f"{page}: the shell ended in line {steps[len(results)].line}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_roots_of_this_machine_are_left_alone(page: str) -> None:
+    """A start looks for roots in /tmp, too, so a page names a store before it lists or removes roots."""
+    scripts = [step.script for step in read_page(PAGES[page])]
+    listing = [number for number, script in enumerate(scripts) if re.search(r"\bcache (list|clean)\b", script)]
+    assert not listing or any("export COEX_ROOT=" in script for script in scripts[: listing[0]])
 
 
 @pytest.mark.parametrize(
