@@ -10,12 +10,13 @@ from pathlib import Path
 
 from testbed.layout import REPOSITORY, Layout
 
-from benchmarks import environments, machine, report
+from benchmarks import changes, environments, machine, report
 from benchmarks.bench import Bench
 from benchmarks.families import NAMES, families
 from benchmarks.places import measuring_place
 from benchmarks.requirements import require
 
+PAGE = REPOSITORY / "benchmarks"
 GIB = 1 << 30
 ROOM = {True: 3 * GIB, False: 12 * GIB}  # that the measured file system must have
 
@@ -38,16 +39,20 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # to remove temporary files
     layout = Layout.default()
     home = layout.root / "bench"
-    if not arguments.render:
-        require()
-        with measuring_place(arguments.place, ROOM[arguments.quick], home) as (place, kind):
-            rounds = arguments.rounds or (3 if arguments.quick else 5)
-            run(Bench(layout, place, kind, arguments.quick, rounds), arguments.only or NAMES, arguments.highest)
-    target = home / "quick" if arguments.quick else REPOSITORY / "benchmarks"
     results = home / ("results-quick" if arguments.quick else "results")
-    page = report.write(results, target, quick=arguments.quick)
-    print(page.read_text(encoding="utf-8"))
-    print(f"bench: written to {page}", file=sys.stderr)
+    before = report.load_all(results)
+    try:
+        if not arguments.render:
+            require()
+            with measuring_place(arguments.place, ROOM[arguments.quick], home) as (place, kind):
+                rounds = arguments.rounds or (3 if arguments.quick else 5)
+                run(Bench(layout, place, kind, arguments.quick, rounds), arguments.only or NAMES, arguments.highest)
+        page = report.write(results, home / "quick" if arguments.quick else PAGE, quick=arguments.quick)
+        print(page.read_text(encoding="utf-8"))
+        print(f"bench: written to {page}", file=sys.stderr)
+    finally:  # of a run that fails, too: the results before it are overwritten
+        for line in changes.lines(before, report.load_all(results)):
+            print(line)
     return 0
 
 
@@ -55,6 +60,7 @@ def run(bench: Bench, wanted: list[str] | tuple[str, ...], highest: bool) -> Non
     """Measure the wanted families, one after the other, keeping each as soon as it is known."""
     environments.make_channel(bench, tuple(dict.fromkeys((*bench.environments, "pandas"))))
     described = {**machine.describe(), "file system": bench.place_kind, "date": time.strftime("%Y-%m-%d")}
+    described["commit"] = machine.commit()
     functions = families(highest=highest)
     for name in wanted:
         print(f"bench: {name}", file=sys.stderr)

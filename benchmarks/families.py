@@ -15,6 +15,7 @@ from benchmarks import (
     levels,
     memory,
     pack_memory,
+    pytorch,
     shares,
     stages,
     warm_start,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     "warm-start", "first-start", "alternatives", "least-start", "stages", "memory", "pack-memory", "build", "levels",
-    "plugin", "growth", "shares",
+    "torch", "plugin", "growth", "shares",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def families(*, highest: bool = False) -> dict[str, Callable[[Bench], Section]]:
     functions = (
         warm_start.measure, first_start.measure, alternatives.measure_ways, least_start.measure, stages.measure,
         memory.measure, pack_memory.measure, build.measure,
-        partial(levels.measure, highest=highest), import_time.measure, growth.measure, shares.measure,
+        partial(levels.measure, highest=highest), pytorch.measure_torch, import_time.measure, growth.measure,
+        shares.measure,
     )  # fmt: skip
     return dict(zip(NAMES, functions, strict=True))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from testbed.layout import REPOSITORY
 
 TICK = os.sysconf("SC_CLK_TCK")
 QUIET = 0.15  # cores that others may use before a run is waited with
@@ -52,6 +55,15 @@ def wait_until_quiet() -> bool:
         if time.monotonic() > deadline:
             Patience.seconds = IMPATIENCE
             return False
+
+
+def commit() -> str:
+    """Return the commit of the sources that are measured, and whether they differ from it; nothing without git."""
+    words = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty= and changes", "--exclude=*"]
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def describe() -> dict[str, str]:

@@ -102,11 +102,26 @@ def conda_pack_script(file: Path, output: Path, *options: str) -> str:
 
 def zipapp_command(bench: Bench, peer: str, wheels: Path, code: str) -> Command:
     """Start a shiv or pex archive of wheels, for the first time."""
-    file, root = bench.place / f"{wheels.name}.{peer}", bench.place / f"{peer}-root"
+    file = bench.place / f"{wheels.name}.{peer}"
     if not file.exists():
-        files = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
-        extra = ["--no-deps"] if peer == "shiv" else ["--no-transitive", "--python", str(sys.executable)]
-        run_quietly([str(install(bench) / peer), *extra, "-o", str(file), *files], env=bench.conda_environment())
+        make = zipapp_build(bench, peer, wheels, file)
+        run_quietly(make.words, env=dict(make.environment or {}))
+    return zipapp_start(bench, peer, file, code)
+
+
+def zipapp_build(bench: Bench, peer: str, wheels: Path, file: Path, *options: str) -> Command:
+    """Return the command that makes a shiv or pex archive of wheels."""
+    files = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+    extra = ["--no-deps"] if peer == "shiv" else ["--no-transitive", "--python", str(sys.executable)]
+    words = [str(install(bench) / peer), *extra, *options, "-o", str(file), *files]
+    # Without the constraints of this machine's configuration: the pip of pex refuses them beside the paths of wheels.
+    variables = {**bench.conda_environment(), "XDG_CONFIG_DIRS": str(bench.place)}
+    return Command(" ".join((peer, *options)), words, variables, bench.place, outputs=(file,))
+
+
+def zipapp_start(bench: Bench, peer: str, file: Path, code: str) -> Command:
+    """Return the first start of a shiv or pex archive."""
+    root = bench.place / f"{file.name}-root"
     variables = {"PATH": "/usr/bin:/bin", "HOME": str(root), "LANG": "C.UTF-8", f"{peer.upper()}_ROOT": str(root)}
     words = [sys.executable, str(file), "-c", code]
     return Command(peer, words, variables, bench.place, outputs=(root,), prepare=root.mkdir)

@@ -42,6 +42,12 @@ class Outcome:
     unit: str = ""
 
     @property
+    def text(self) -> str:
+        """The number as readers want it, with its spread if there is one."""
+        digits = 0 if self.unit == " us" else 2
+        return self.value.text(digits) if self.count > 1 else f"{self.value.median:.{digits}f}"
+
+    @property
     def verdict(self) -> str:
         """Whether the target was met, an empty text if there is none."""
         if self.target is None:
@@ -92,6 +98,13 @@ def ratio(name: str, target: float | None, runs: Sequence[Run], baseline: Sequen
     values = [run.wall / other.wall for run, other in pairs]
     disturbed = sum(run.disturbed or other.disturbed for run, other in pairs)
     return Outcome(name, target, Spread.of(values), len(pairs), disturbed)
+
+
+def processor_ratio(name: str, target: float | None, runs: Sequence[Run], baseline: Sequence[Run]) -> Outcome:
+    """Compare the processor time of the runs of two commands, round by round."""
+    pairs = list(zip(runs, baseline, strict=True))
+    disturbed = sum(run.disturbed or other.disturbed for run, other in pairs)
+    return Outcome(name, target, Spread.of([run.cpu / other.cpu for run, other in pairs]), len(pairs), disturbed)
 
 
 def excess(name: str, target: float | None, runs: Sequence[Run], baseline: Sequence[Run]) -> Outcome:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -18,6 +17,8 @@ from testbed.stamps import digest, is_fresh
 from testbed.wheel_package import finish, lay_out
 from testbed.workshop import Workshop
 
+from benchmarks.runner import run_quietly
+
 if TYPE_CHECKING:
     from testbed.package import Package
 
@@ -28,7 +29,8 @@ BIG = (
     *("numba", "boto3", "statsmodels", "bokeh", "seaborn", "networkx", "sqlalchemy", "h5py", "lxml"),
     *("cryptography", "requests", "pip", "setuptools"),
 )
-ENVIRONMENTS = {"small": SMALL, "pandas": PANDAS, "big": BIG}
+TORCH = ("torch==2.13.0+cpu", "numpy")
+ENVIRONMENTS = {"small": SMALL, "pandas": PANDAS, "big": BIG, "torch": TORCH}
 
 REST = ("test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip")
 
@@ -56,7 +58,7 @@ def download(home: Path, environment: str) -> list[Path]:
     if not is_fresh(stamp, digest(sys.version, *names)):
         shutil.rmtree(directory, ignore_errors=True)
         command = [sys.executable, "-m", "pip", "download", "-qq", "--only-binary=:all:", "--dest", str(directory)]
-        subprocess.run([*command, "--disable-pip-version-check", *names], check=True)
+        run_quietly([*command, "--disable-pip-version-check", *names])
         stamp.write_text(digest(sys.version, *names), encoding="utf-8")
     return sorted(directory.glob("*.whl"))
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BUILDER, BOOTSTRAP = REPOSITORY / "conda_coex", REPOSITORY / "bootstrap" / "coex_bootstrap"
 PACKAGES = [pytest.param(BUILDER, id="conda_coex"), pytest.param(BOOTSTRAP, id="coex_bootstrap")]
 
+UNIT_FOLDERS = {BUILDER.name, BOOTSTRAP.name, "benchmarks"}
 TEST_FOLDERS = {"unit", "end_to_end", "property", "documentation", "packaging", "testbed"}
 
 LARGE = 10  # functions: unit tests of a larger module import it
@@ -160,7 +161,7 @@ def test_folders_of_tests() -> None:
     tests = REPOSITORY / "tests"
     places = [path.relative_to(tests).parts for path in tests.rglob("*.py")]
     assert {parts[0] for parts in places if len(parts) > 1} == TEST_FOLDERS
-    assert {parts[1] for parts in places if parts[0] == "unit" and len(parts) > 2} == {BUILDER.name, BOOTSTRAP.name}
+    assert {parts[1] for parts in places if parts[0] == "unit" and len(parts) > 2} == UNIT_FOLDERS
 
 
 def test_bootstrap_does_not_import_the_builder() -> None:

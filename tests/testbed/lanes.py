@@ -28,8 +28,8 @@ PYTEST = (*PYTHON, "pytest")
 SCRATCH = "--basetemp=SCRATCH/t"
 # Only of the unit tests: it makes each build of the others take half as long again.
 MEASURED = (*PYTHON, "coverage", "run", "-m", "pytest", "-q", SCRATCH)
-BUILDER_TESTS, BOOTSTRAP_TESTS = "tests/unit/conda_coex", "tests/unit/coex_bootstrap"
-BUILDER = ("unit tests of the builder", (*MEASURED, BUILDER_TESTS))
+BUILDER_TESTS, BOOTSTRAP_TESTS = ("tests/unit/conda_coex", "tests/unit/benchmarks"), "tests/unit/coex_bootstrap"
+BUILDER = ("unit tests of the builder", (*MEASURED, *BUILDER_TESTS))
 BOOTSTRAP = ("unit tests of the bootstrap", (*MEASURED, BOOTSTRAP_TESTS))
 COVERAGE = (*PYTHON, "coverage")
 STYLE = ("style", (*PYTHON, "ruff", "check", "."))
@@ -69,7 +69,7 @@ def whole() -> list[Lane]:
 
 def fast() -> list[Lane]:
     """Return the lanes of a developer who changes something: style, types, the unit tests of both sides."""
-    builder = [STYLE, LAYERS, TYPES, ("unit tests of the builder", (*PYTEST, "-q", SCRATCH, BUILDER_TESTS))]
+    builder = [STYLE, LAYERS, TYPES, ("unit tests of the builder", (*PYTEST, "-q", SCRATCH, *BUILDER_TESTS))]
     return [
         Lane("bootstrap", [("unit tests of the bootstrap", (*PYTEST, "-q", SCRATCH, BOOTSTRAP_TESTS))]),
         Lane("builder", builder),
