@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import posixpath
+import struct
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from .layout import Group
 from .source import InMemory, OnDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ..archive.frame_cache import FrameCache
     from .link_rules import PackagePlan, Python
@@ -29,21 +30,56 @@ if TYPE_CHECKING:
 
 DEPTH = 5  # parts of prefix/lib/pythonX.Y/site-packages/NAME
 MODE = 0o644  # of compileall under an umask of 022, for a source of any mode
-SOURCES = "sources.txt"
+SOURCES, MADE = "sources", "made"
+LENGTHS = struct.Struct("<QQ")
 OPTIONS = ("-s", "-S", "-B", "-Wi")
 
-# As conda compiles (`compile_multiple_pyc`), but each package in a new process, which has only loaded compileall: a
-# .pyc depends on the strings that its process has seen before, and the same package has to give the same bytes in every
-# build. The process is forked, which takes less than to start one.
+# Makes the .pyc files of `compileall`, by which conda compiles (`compile_multiple_pyc`), but reads and writes no file
+# for each. In a directory, SOURCES has the path of each source and its name in the prefix. MADE gets, for each that
+# compiles, the lengths of two things, and these: the name of its .pyc, and the content.
+#
+# Each package has a new process, which has only loaded compileall: a .pyc depends on the strings that its process has
+# seen before, and on the references to its code, and the same package has to give the same bytes in every build. The
+# process is forked, which takes less than to start one.
 COMPILE = f"""
-import compileall, os, sys
-sys.argv[1:] = ["-q", "-l", "-i", {SOURCES!r}]
+import compileall, os, py_compile, struct, sys
+if sys.version_info >= (3, 4):
+    import marshal
+    from importlib.machinery import SourceFileLoader
+    from importlib.util import MAGIC_NUMBER, cache_from_source
+    loader = SourceFileLoader("<py_compile>", "")
+    flags = b"\\0\\0\\0\\0" if sys.version_info >= (3, 7) else b""
+    def compiled(path, name):
+        name = name.decode("utf-8", "surrogateescape")
+        with open(path, "rb") as stream:
+            state, source = os.fstat(stream.fileno()), stream.read()
+        code = loader.source_to_code(source, name)
+        times = struct.pack("<LL", int(state.st_mtime) & 0xFFFFFFFF, state.st_size & 0xFFFFFFFF)
+        data = MAGIC_NUMBER + flags + times + marshal.dumps(code)
+        return cache_from_source(name).encode("utf-8", "surrogateescape"), data
+else:
+    import imp
+    text, raw = getattr(os, "fsdecode", str), getattr(os, "fsencode", str)
+    def compiled(path, name):
+        py_compile.compile(text(path), "one.pyc", text(name), True)
+        with open("one.pyc", "rb") as stream:
+            return raw(getattr(imp, "cache_from_source", lambda name: name + "c")(text(name))), stream.read()
+def compile_all():
+    with open({SOURCES!r}, "rb") as stream:
+        fields = stream.read().split(b"\\0")
+    with open({MADE!r}, "wb", 0) as stream:
+        for path, name in zip(fields[::2], fields[1::2]):
+            try:
+                target, data = compiled(path, name)
+            except Exception:
+                continue
+            stream.write(struct.pack("<QQ", len(target), len(data)) + target + data)
 for directory in iter(sys.stdin.readline, ""):
     child = os.fork()
     if not child:
         try:
             os.chdir(directory[:-1])
-            compileall.main()
+            compile_all()
         finally:
             os._exit(0)
     os.waitpid(child, 0)
@@ -210,7 +246,7 @@ class Interpreters:
             process.communicate()
 
     def compile(self, directory: str) -> None:
-        """Compile the files that SOURCES of a directory lists; one that fails has no .pyc."""
+        """Compile the sources that SOURCES of a directory lists, into its MADE; one that fails has no .pyc."""
         process = self._take()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -251,21 +287,30 @@ def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list
     A .pyc has the time of its source, so that it is the same in every archive.
     """
     times = times_of(sources)
+    fields = [field for item in sources for field in (_name_of_file(item), os.fsencode(_relative(item)))]
     with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
-        names = [_relative(item) for item in sources]
-        for parent in {posixpath.dirname(name) for name in names}:
-            Path(scratch, parent).mkdir(parents=True, exist_ok=True)
-        for item, name in zip(sources, names, strict=True):
-            assert isinstance(item.source, OnDisk)
-            Path(scratch, name).symlink_to(item.source.path)
-        Path(scratch, SOURCES).write_bytes(b"".join(os.fsencode(name) + b"\n" for name in names))
+        Path(scratch, SOURCES).write_bytes(b"\0".join(fields))
         interpreters.compile(scratch)
-        files = sorted(path for path in Path(scratch).rglob("*.pyc") if not path.is_symlink())
-        return [
-            Content(path, MODE, times[source_of(path)], InMemory(data), len(data))
-            for pyc in files
-            for path, data in [(f"prefix/{pyc.relative_to(scratch).as_posix()}", pyc.read_bytes())]
-        ]
+        made = list(_read_made(Path(scratch, MADE)))
+    files = [Content(path, MODE, times[source_of(path)], InMemory(data), len(data)) for path, data in made]
+    return sorted(files, key=lambda item: item.path.split("/"))
+
+
+def _name_of_file(item: Content) -> bytes:
+    assert isinstance(item.source, OnDisk)
+    return item.source.name
+
+
+def _read_made(made: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the path in the root and the content of each .pyc in MADE, up to one that is not whole."""
+    if not made.exists():
+        return
+    with made.open("rb") as stream:
+        while len(head := stream.read(LENGTHS.size)) == LENGTHS.size:
+            length, size = LENGTHS.unpack(head)
+            name, data = stream.read(length), stream.read(size)
+            if len(data) == size:
+                yield f"prefix/{os.fsdecode(name)}", data
 
 
 def times_of(sources: Sequence[Content]) -> dict[str, int]:
