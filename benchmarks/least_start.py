@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 TEXT = """\
 An archive of one C library of the test bed's channel and a C program that does nothing. Most of its first start is to
-start Python, and to compile the modules of the archive that the start runs. The system's own python3 is found on PATH
-and not probed; the others are named in COEX_PYTHON, and probed."""
+start Python, and to compile the modules of the archive that the start runs. The system's own python3 is found on PATH;
+the others are named in COEX_PYTHON."""
 PACKAGE = "libcgreet"
 SYSTEM = "the system's python3"
 TARGETS = {"2.7": 65, "3.11": 80, "3.13": 100}  # ms

@@ -337,6 +337,32 @@ if [ "${COEX_PYTHON-}" = carried ] && [ -n "$_coex_id" ]; then
   echo "coex: $_coex_file: the Python that it carries cannot be used: $_coex_why" >&2
   exit 127
 fi
+# A probe takes as long as a Python that starts. So the Python $_coex_found is not probed if its library is whole beside it,
+# and all libraries that it and its ctypes need are there: the loader of glibc lists these, and starts nothing. A list is
+# not asked of the system's own. With libraries of the caller a Python may not run. zsh ends if a pattern has no match.
+# This is a text for eval, because a shell reads a text faster than code. It has no single quotes.
+_coex_look='
+_coex_whole() {
+  case $_coex_found:${LD_LIBRARY_PATH-}${LD_PRELOAD-}${ZSH_VERSION-} in */bin/*:) ;; *) return 1 ;; esac
+  _coex_up=${_coex_found%/bin/*}
+  for _coex_at in "$_coex_up"/lib*/python3.*/lib-dynload/_ctypes.*.so "$_coex_up"/lib*/python2.7/lib-dynload/_ctypes.so; do
+    _coex_dir=${_coex_at%/lib-dynload/*}
+    _coex_own=$_coex_up/bin/${_coex_dir##*/}
+    [ "$_coex_found" -ef "$_coex_own" ] && [ ! -L "$_coex_own" ] && [ -f "$_coex_dir/os.py" ] || continue
+    [ -f "$_coex_dir/encodings/__init__.py" ] && [ -f "$_coex_dir/json/__init__.py" ] || continue
+    [ "$_coex_up" != /usr ] || return 0
+    IFS= read -r _coex_word <"$_coex_own" || return 1
+    case $_coex_word in "#!"*) return 1 ;; esac  # it may change the environment
+    case $(LD_TRACE_LOADED_OBJECTS=1 LD_PRELOAD=$_coex_at "$_coex_found" -V </dev/null 2>&1) in
+      *"not found"*) ;;
+      *"$_coex_at ("*) return 0 ;;
+    esac
+    return 1
+  done
+  return 1
+} 2>&-
+'
+eval "$_coex_look"
 # On macOS, /usr/bin/python3 opens a dialog unless the developer tools are installed. xcode-select
 # finds that out without a dialog.
 _coex_last= _coex_mac=
@@ -356,20 +382,12 @@ do
     mac:mac | mac:/usr/bin/python3) continue ;;
     mac:developer-tools) /usr/bin/xcode-select -p >/dev/null 2>&1 || continue; _coex_python=/usr/bin/python3 ;;
   esac
-  # The system's own python3 is not probed if its library is whole: a probe takes as long as a Python that starts. With
-  # libraries of the caller it may not run. zsh ends if a pattern has no match.
-  case $_coex_mac:$_coex_python:${LD_LIBRARY_PATH-}${LD_PRELOAD-}${ZSH_VERSION-} in
-    :python3: | :/usr/bin/python3: | :/usr/local/bin/python3:) _coex_found=$(command -v "$_coex_python") ;;
+  case $_coex_mac:$_coex_python in
+    :*/*) _coex_found=$_coex_python ;;
+    :*) _coex_found=$(command -v -- "$_coex_python") || continue ;;
     *) _coex_found= ;;
   esac
-  case $_coex_found in
-    /usr/bin/python3 | /usr/local/bin/python3)
-      for _coex_dir in "${_coex_found%/bin/python3}"/lib*/python3.*/lib-dynload/_ctypes.*.so; do
-        _coex_dir=${_coex_dir%/lib-dynload/*}
-        { [ "$_coex_found" -ef "${_coex_found%python3}${_coex_dir##*/}" ] && [ -f "$_coex_dir/json/__init__.py" ]; } 2>&- &&
-          exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
-      done ;;
-  esac
+  _coex_whole && exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
   # The interpreter itself is started, not a shim on PATH that changes the environment.
   if [ -c /dev/null ]; then _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
   else _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" <&- 2>&-) || continue; fi

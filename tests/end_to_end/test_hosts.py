@@ -169,6 +169,17 @@ def test_system_python_is_not_probed(archive: Path, shells: dict[str, list[str]]
             assert done.stderr.count("import posix, sys, zipimport") == (2 if number == 1 else 1), done.stderr
 
 
+def test_whole_python_is_not_probed(archive: Path, host: HostPython, tmp_path: Path) -> None:
+    """A Python with its library beside it is started once, unless libraries of the caller may keep it from running."""
+    if host.name.startswith("pypy"):
+        pytest.skip("the library of PyPy has another form")
+    for variables, mentions in (({}, 1), ({"LD_LIBRARY_PATH": "/nowhere"}, 2)):
+        store = tmp_path / f"store-{mentions}"
+        environ = {"PATH": "/usr/bin:/bin", "COEX_ROOT": str(store), "COEX_PYTHON": str(host.executable), **variables}
+        done = subprocess.run(["sh", "-x", archive], env=environ, capture_output=True, check=True, text=True)
+        assert done.stderr.count("import posix, sys, zipimport") == mentions, done.stderr
+
+
 @pytest.mark.parametrize("way", WAYS[:-1])
 def test_no_python_at_all(
     archive: Path, way: str, python: HostPython, shells: dict[str, list[str]], store: Path, empty_path: Path
