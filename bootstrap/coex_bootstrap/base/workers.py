@@ -1,6 +1,7 @@
 """Share numbered work among processes, one for each usable core, and collect their results and errors."""
 
 import errno
+import gc
 import marshal
 import os
 import struct
@@ -127,6 +128,7 @@ def _start(work, numbers, feed, others, delayed):
     status = 1
     try:
         delayed.restore()
+        gc.disable()  # to look at an object changes it: a page of memory that is then no longer shared with the parent
         for end in [feed, pipe] + others:
             os.close(end)
         try:

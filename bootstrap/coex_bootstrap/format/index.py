@@ -127,6 +127,13 @@ class Files(object):
         """Return the first row whose content begins in a frame, and the one after the last."""
         return bisect_left(self.frames, frame), bisect_left(self.frames, frame + 1)
 
+    def plain_rows(self, frame):
+        # type: (int) -> Sequence[int]
+        """Return the rows of the files that begin in a frame and are the same everywhere."""
+        first, last = self.rows_of(frame)
+        rows = range(first, last)
+        return rows if self.relocated.isdisjoint(rows) else [row for row in rows if row not in self.relocated]
+
 
 class Index(object):
     """An index that was read and checked."""

@@ -35,7 +35,8 @@ def refusal(index, work, error):
     """Return the error for a failed write while the files of the index were unpacked into `work`, made by this process."""
     if error.errno != errno.EEXIST:
         return unusable(error, work)
-    there = compat.path_bytes(error.filename or b"")[len(work) + 1 :]
+    there = compat.path_bytes(error.filename or b"")
+    there = there[len(work) + 1 :] if there.startswith(work + b"/") else there
     paths = [index.files.path(row) for row in range(len(index.files))] + [link.path for link in index.links]
     pairs = list(alike(paths, [directory.path for directory in index.directories]))
     for pair in [pair for pair in pairs if there in pair] + pairs:

@@ -136,10 +136,11 @@ class Expected(object):
         start = 0
         for number in self.index.frames_of(row):
             piece = self.decode(number)
-            yield relocating.feed(piece) if relocating else _put(slots, piece, start)
+            for part in relocating.feed(piece) if relocating else [_put(slots, piece, start)]:
+                yield memoryview(part).tobytes()
             start += len(piece)
-        if relocating:
-            yield relocating.finish()
+        for part in relocating.finish() if relocating else []:
+            yield memoryview(part).tobytes()
 
     def fill(self, row, content, hashes):
         # type: (int, bytes, Hashes) -> bytes

@@ -37,33 +37,37 @@ class Relocating(object):
             self._shebang = ShebangInPieces()
 
     def feed(self, piece):
-        # type: (Frame) -> bytes
-        """Return the relocated bytes that are complete with this piece; raises ArchiveDamaged."""
-        data, pieces, done = self._rest + memoryview(piece).tobytes(), [], 0
-        keep = len(data)
+        # type: (Frame) -> List[Frame]
+        """Return the relocated bytes that are complete with this piece, in parts that share its memory; raises ArchiveDamaged."""
+        data = memoryview(self._rest + memoryview(piece).tobytes() if self._rest else piece)
+        parts, done, keep = [], 0, len(data)  # type: List[Frame], int, int
         while self._next < len(self._splices):
             start, stop, old, new = self._splices[self._next]
             first, last = start - self._offset, stop - self._offset
             if last > len(data):
                 keep = min(first, keep)
                 break
-            if data[first:last] != old:
+            if data[first:last].tobytes() != old:
                 raise invalid_relocation()
-            pieces += [data[done:first], new]
+            parts += [data[done:first], new]
             done = last
             self._next += 1
-        pieces.append(data[done:keep])
-        self._offset, self._rest = self._offset + keep, data[keep:]
-        relocated = b"".join(pieces)
-        return relocated if self._shebang is None else self._shebang.feed(relocated)
+        parts.append(data[done:keep])
+        self._offset, self._rest = self._offset + keep, data[keep:].tobytes()
+        return parts if self._shebang is None else [self._shebang.feed(_joined(parts))]
 
     def finish(self):
-        # type: () -> bytes
+        # type: () -> List[Frame]
         """Return the bytes that are left when there are no more pieces; raises ArchiveDamaged if some are missing."""
-        last = self.feed(b"")
+        parts = self.feed(b"")
         if self._next < len(self._splices):
             raise invalid_relocation()
-        return last if self._shebang is None else last + self._shebang.finish()
+        return parts if self._shebang is None else parts + [self._shebang.finish()]
+
+
+def _joined(parts):
+    # type: (List[Frame]) -> bytes
+    return b"".join([memoryview(part).tobytes() for part in parts])
 
 
 def apply(relocation, data, prefix, signer=None, path=b""):
@@ -222,8 +226,10 @@ def hash_content(source, frames, placeholders, prefix, signer=None):
         return total.hexdigest().encode("ascii")
     relocating = Relocating(relocation, size, prefix) if relocation is not None else None
     for piece in pieces:
-        total.update(relocating.feed(piece) if relocating else piece)
-    total.update(relocating.finish() if relocating else b"")
+        for part in relocating.feed(piece) if relocating else [piece]:
+            total.update(part)
+    for part in relocating.finish() if relocating else []:
+        total.update(part)
     return total.hexdigest().encode("ascii")
 
 

@@ -97,6 +97,7 @@ class Writer(object):
     def __init__(self, expected, work, linked):
         # type: (Expected, bytes, Container[int]) -> None
         self.expected, self.work, self.linked = expected, work, linked
+        self.start, self.parent = work + b"/", os.getpid()  # before the path of a file in the root
         self.archive, self.index, self.files = expected.archive, expected.index, expected.files
         self.hashes = {}  # type: Dict[int, bytes]
         self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # of large files that any process may write: see Expected.parts
@@ -126,6 +127,9 @@ class Writer(object):
         """Decode the frames of the units of these numbers, write the files in them, return the hashes that are known."""
         self.archive.reopen()
         try:
+            if os.getpid() != self.parent:  # short paths: the system looks up each directory in them for every file
+                os.chdir(self.work)
+                self.start = b""
             for number in numbers:
                 frames, rows = self.units[number]
                 if rows:
@@ -141,7 +145,7 @@ class Writer(object):
     def _write_frame(self, number):
         # type: (int) -> memoryview
         """Write one frame and return its content; a first start spends most of its time in the loop over its plain files."""
-        files, start = self.files, self.work + b"/"
+        files, start = self.files, self.start
         content = memoryview(self.expected.frame(number))
         for row, offset in self.parts.get(number, ()):
             self._write_part(row, offset, content)
@@ -170,7 +174,7 @@ class Writer(object):
     def _path(self, row):
         # type: (int) -> bytes
         path = self.files.path(row)  # type: bytes
-        return self.work + b"/" + path
+        return self.start + path
 
     def _write_special(self, row, content):
         # type: (int, memoryview) -> None
@@ -206,10 +210,11 @@ class Writer(object):
         streams = [os.open(self._path(row), EXCLUSIVE, 0o600) for row in rows]
         try:
             for last in range(len(frames) + 1):
-                data = relocating.feed(self._write_frame(frames[last])) if last < len(frames) else relocating.finish()
-                total.update(data)
-                for stream in streams:
-                    write_all(stream, data)
+                parts = relocating.feed(self._write_frame(frames[last])) if last < len(frames) else relocating.finish()
+                for part in parts:
+                    total.update(part)
+                    for stream in streams:
+                        write_all(stream, part)
         finally:
             for stream in streams:
                 os.close(stream)

@@ -34,7 +34,7 @@ PLACES = {
     "tools/jupyter_data.py": (1, "this module"),
     "unpack/clone.py": (1, "unpack/test_clone.py"),
     "unpack/codesign.py": (1, "unpack/test_codesign.py"),
-    "unpack/link.py": (2, "unpack/test_clone.py"),
+    "unpack/link_frames.py": (2, "unpack/test_clone.py"),
     "unpack/shebang.py": (1, "this module"),
 }
 

@@ -13,7 +13,7 @@ from coex_bootstrap.base.trace import Trace
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.start.run import obtain
 from coex_bootstrap.store.store import Store
-from coex_bootstrap.unpack import clone, link
+from coex_bootstrap.unpack import clone, link_frames
 from coex_bootstrap.unpack.link import FRAME_LIST, MARK_SIZE, Neighbours
 
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
@@ -282,7 +282,7 @@ def copy_for_clone(new, request, stream):
 @pytest.mark.parametrize("scripts", [False, True])
 def test_clones(started, monkeypatch, scripts):
     # type: (Started, Any, bool) -> None
-    monkeypatch.setattr(link.sys, "platform", "linux")
+    monkeypatch.setattr(link_frames.sys, "platform", "linux")
     monkeypatch.setattr(clone, "REQUEST", CLONE)
     monkeypatch.setattr(fcntl, "ioctl", copy_for_clone)
     first = started(*package())
@@ -307,7 +307,7 @@ def test_clones(started, monkeypatch, scripts):
 
 def test_clone_of_a_changed_file(started, monkeypatch):
     # type: (Started, Any) -> None
-    monkeypatch.setattr(link.sys, "platform", "linux")
+    monkeypatch.setattr(link_frames.sys, "platform", "linux")
     monkeypatch.setattr(clone, "REQUEST", CLONE)
     monkeypatch.setattr(fcntl, "ioctl", copy_for_clone)
     first = started(*package())

@@ -34,7 +34,8 @@ def cut(data, drawn):
 def in_pieces(relocation, pieces, prefix):
     # type: (Relocation, List[bytes], bytes) -> bytes
     relocating = Relocating(relocation, sum(map(len, pieces)), prefix)
-    return b"".join([relocating.feed(piece) for piece in pieces] + [relocating.finish()])
+    parts = [relocating.feed(piece) for piece in pieces] + [relocating.finish()]
+    return b"".join(memoryview(part).tobytes() for group in parts for part in group)
 
 
 def noise(drawn, count):
@@ -129,9 +130,18 @@ def test_changes_that_do_not_fit(items):
 def test_a_file_that_ends_before_its_last_change():
     # type: () -> None
     relocating = Relocating(in_text(OLD, ((0, ((0, 0),)),)), len(OLD), b"/p")
-    assert relocating.feed(OLD.encode("utf-8")[:-1]) == b""
+    assert not any(map(len, relocating.feed(OLD.encode("utf-8")[:-1])))
     with pytest.raises(ArchiveDamaged):
         relocating.finish()
+
+
+def test_plain_bytes_are_not_copied():
+    # type: () -> None
+    frame = bytearray(b"a" * 10 + OLD.encode("utf-8") + b"\0" + b"b" * 10)
+    parts = Relocating(in_binary(OLD, ((0, ((10,),)),)), len(frame), b"/p").feed(memoryview(frame))
+    frame[0:1], frame[-1:] = b"A", b"B"
+    assert memoryview(parts[0]).tobytes() == b"A" + b"a" * 9
+    assert memoryview(parts[-1]).tobytes() == b"\0" + b"b" * 9 + b"B"
 
 
 def test_a_prefix_that_is_too_long():

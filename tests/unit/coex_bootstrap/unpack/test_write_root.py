@@ -129,6 +129,37 @@ def test_times(unpacked):
     assert min(used) > time.time() - 3600  # cleaners remove files that were not used for long
 
 
+def test_relative_paths(place, monkeypatch):
+    # type: (bytes, Any) -> None
+    """Each worker goes into the root; the paths of the caller are as before."""
+    monkeypatch.setattr(workers, "usable_cores", lambda: 2)
+    monkeypatch.setattr(write_root, "SMALL", 0)
+    monkeypatch.chdir(place.decode("ascii"))
+    contents = [b"1" + PLACEHOLDER, b"2"]
+    rows = [file_row(b"app/a", 0, 0, len(contents[0]), b"t:0:0=1"), file_row(b"app/b", 1, 0, 1)]
+    write_archive(b"a.coex", make_index(rows), contents)
+    os.mkdir(b"work")
+    with closing(Archive(b"a.coex")) as archive:
+        unpack(archive, b"work", ROOT, decode_raw)
+    assert read(b"work/app/a") == b"1" + ROOT + b"/prefix"
+    assert read(b"work/app/b") == b"2"
+    assert os.path.samefile(b".", place)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_file_of_another_process(place, monkeypatch, cores):
+    # type: (bytes, Any, int) -> None
+    monkeypatch.setattr(workers, "usable_cores", lambda: cores)
+    monkeypatch.setattr(write_root, "SMALL", 0)
+    rows = [file_row(b"app/a", 0, 0, 1), file_row(b"app/b", 1, 0, 1), file_row(b"app/c", 2, 0, 1)]
+    write_archive(place + b"/a.coex", make_index(rows), [b"1", b"2", b"3"])
+    os.makedirs(place + b"/work/app")
+    write(place + b"/work/app/b", b"other")
+    with closing(Archive(place + b"/a.coex")) as archive, pytest.raises(StoreUnusable, match="writes there: app/b$"):
+        unpack(archive, place + b"/work", ROOT, decode_raw)
+    assert read(place + b"/work/app/b") == b"other"
+
+
 def test_links(unpacked):
     # type: (Unpacked) -> None
     targets = {b"prefix/a": b"missing", b"prefix/b": b"/etc/x y", b"prefix/c": b"../app", b"app/\xff": b"\xfe"}
