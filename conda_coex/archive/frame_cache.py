@@ -15,7 +15,7 @@ import stat
 import struct
 import time
 import zlib
-from typing import IO, TYPE_CHECKING, TypedDict
+from typing import IO, TYPE_CHECKING, TypedDict, cast
 
 from coex_bootstrap.format.manifest import FORMAT_VERSION
 
@@ -24,36 +24,50 @@ from .frames import Place, frame_size
 from .new_file import NewFile, copy_range
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
-    from typing import TypeAlias
 
+    from coex_bootstrap.format.relocation import Edits
+
+    from ..root.conda_meta import Slots
+    from ..root.content import Content
     from .frames import Packed
-
-    # A place in JSON: frame, offset, size, [encoding, items] of each of the edits, mtime_ns.
-    PlaceRow: TypeAlias = tuple[int, int, int, list[tuple[int, list[list[int]]]] | None, int]
 
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
-MARK = b"coexfrm5"
+MARK = b"coexfrm6"
 ABANDONED = 24 * 3600  # seconds after which the leftovers of a killed build are removed
 
 
 class Description(TypedDict):
-    """The JSON description at the end of an entry, which its checksum vouches for."""
+    """The JSON description at the end of an entry, which its checksum vouches for.
+
+    The places are columns: JSON reads a few long lists in less time than some ten thousand short ones.
+    """
 
     owner: str
     level: int
     frames: list[tuple[int, int, str]]
-    places: dict[str, PlaceRow]
+    origins: list[str]
+    places: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]  # frame, offset, size, mtime_ns
+    edits: dict[str, Edits]  # by origin
+    slots: dict[str, Slots]  # by origin, of records
 
 
 class Entry:
-    """The frames of one package, open for reading: `frames` (size, content size, sha256), `places` by origin."""
+    """The frames of one package, open for reading: `frames` (size, content size, sha256), `places` by origin.
+
+    `slots` are the places of hashes in records, by origin.
+    """
 
     def __init__(self, path: Path, stream: IO[bytes], described: Description) -> None:
         self.path, self.stream = path, stream
         self.frames = [(size, content, sha256) for size, content, sha256 in described["frames"]]
-        self.places = {origin: _place(row) for origin, row in described["places"].items()}
+        self.places = _places(described)
+        self.slots = {
+            origin: [((owner, name), offset) for (owner, name), offset in slots]
+            for origin, slots in described["slots"].items()
+        }
         self.owner = str(described["owner"])
         self.level = int(described["level"])
 
@@ -63,8 +77,7 @@ class Entry:
         Something else may be in its place now, or nothing.
         """
         if not self._is_whole():
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+            self.discard()
             raise FramesDamaged(f"the frames kept of {self.owner} were altered", os.fsencode(self.path))
 
     def _is_whole(self) -> bool:
@@ -81,6 +94,12 @@ class Entry:
         """
         with self.stream:
             copy_range(self.stream.fileno(), 0, sum(size for size, _, _ in self.frames), descriptor, offset)
+
+    def discard(self) -> None:
+        """Close and remove the entry: it is about other contents than its name."""
+        self.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
 
     def close(self) -> None:
         """Close the file of the entry."""
@@ -105,11 +124,29 @@ class EntryWriter:
             except OSError:
                 self.abandon()
 
-    def commit(self, frames: list[tuple[int, int, str]], places: dict[str, Place]) -> None:
-        """Append the description of the frames, and give the entry its place."""
+    def commit(self, frames: list[tuple[int, int, str]], places: dict[str, Place], contents: Iterable[Content]) -> None:
+        """Append the description of the frames, which hold the contents, and give the entry its place."""
         if self.file is None:
             return
-        fields = {"owner": self.owner, "level": self.level, "frames": frames, "places": places}
+        rows = places.values()
+        fields = Description(
+            owner=self.owner,
+            level=self.level,
+            frames=frames,
+            origins=list(places),
+            places=(
+                [row.frame for row in rows],
+                [row.offset for row in rows],
+                [row.size for row in rows],
+                [row.mtime_ns for row in rows],
+            ),
+            edits={origin: row.edits for origin, row in places.items() if row.edits is not None},
+            slots={
+                item.name_in_group: cast("Slots", item.relocation.slots)
+                for item in contents
+                if item.relocation is not None and item.relocation.slots
+            },
+        )
         description = json.dumps(fields, separators=(",", ":")).encode()
         try:
             self.file.stream.write(description + END.pack(len(description), zlib.crc32(description), MARK))
@@ -155,11 +192,16 @@ class FrameCache:
                     path.unlink()
 
 
-def _place(row: PlaceRow) -> Place:
-    """Return a place of an entry; JSON has lists for tuples."""
-    frame, offset, size, given, mtime_ns = row
-    edits = None if given is None else tuple((encoding, tuple(map(tuple, items))) for encoding, items in given)
-    return Place(frame, offset, size, edits, mtime_ns)
+def _places(described: Description) -> dict[str, Place]:
+    """Return the places of an entry; JSON has lists for tuples."""
+    edits = {
+        origin: tuple([(encoding, tuple(map(tuple, items))) for encoding, items in rows])
+        for origin, rows in described["edits"].items()
+    }
+    frames, offsets, sizes, times = described["places"]
+    origins = described["origins"]
+    places = map(Place, frames, offsets, sizes, map(edits.get, origins), times)
+    return dict(zip(origins, places, strict=True))
 
 
 def open_entry(path: Path) -> Entry | None:
@@ -170,7 +212,7 @@ def open_entry(path: Path) -> Entry | None:
         return None
     try:
         return Entry(path, stream, _describe(stream))
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
         stream.close()
         return None
 

@@ -203,7 +203,7 @@ class Filling:
         for twin, first in self.twins:
             self.places[twin.name_in_group] = self.places[first]._replace(mtime_ns=twin.mtime_ns)
         if self.writer is not None:
-            self.writer.commit(self.frames, self.places)
+            self.writer.commit(self.frames, self.places, self.group.all_files)
 
     def abandon(self) -> None:
         """Leave nothing in the cache."""

@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import posixpath
 import stat
 from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import PackageDamaged, PackageRefused
 from ..root.package import EntryPoint, Package, PackagePath
 from . import versions
-from .paths_json import json_value, read_rows
+from .paths_json import json_value, read_listing
 from .public_urls import public_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from conda.models.package_info import PackageMetadata
     from conda.models.records import PackageCacheRecord
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from ..root.package import PathRow
 
 REFUSED_PARTS = {"", ".", ".."}  # of a path
+SUSPECT = ("//", "/./", "/../", "/conda-meta/")  # in a path between two slashes that may be refused
 
 
 def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str | None) -> Package:
@@ -40,12 +39,12 @@ def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str 
     directory = Path(entry.extracted_package_dir)
     try:
         metadata = read_package_metadata(str(directory))
-        rows = read_rows(directory)
+        listing = read_listing(directory)
         site_packages = _site_packages(directory) if record.name == "python" else None
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # by metadata of other types
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
     noarch, entry_points = _noarch(record, metadata, directory)
-    paths = tuple(_read_path(directory, str(directory), row) for row in rows)
+    paths = _read_paths(directory, listing.rows)
     _check_directories(directory, paths)
     modes = _true_modes(entry.package_tarball_full_path, paths)
     return Package(
@@ -53,9 +52,10 @@ def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str 
         directory=directory,
         noarch=noarch,
         entry_points=entry_points,
-        paths=tuple(_with_mode(path, modes) for path in paths),
+        paths=tuple(paths if modes is None else [_with_mode(path, modes) for path in paths]),
         site_packages=site_packages,
         requested=requested,
+        listing=listing.sha256,
     )
 
 
@@ -122,43 +122,53 @@ def check_path(path: str, directory: Path) -> str:
     return path
 
 
-def _read_path(directory: Path, base: str, fields: PathRow) -> PackagePath:
-    """Return the values of a row of a package; `base` is its directory as text, which is made only once."""
-    path = check_path(fields["_path"], directory)
-    try:
-        state = os.lstat(f"{base}/{path}")
-    except (OSError, ValueError) as error:
-        raise PackageDamaged("missing from the package", os.fsencode(f"{base}/{path}")) from error
-    kind = str(fields["path_type"])
-    if kind != "directory":
-        kind = "softlink" if stat.S_ISLNK(state.st_mode) else "hardlink"
-    if kind == "hardlink" and not stat.S_ISREG(state.st_mode):
-        raise PackageRefused(f"{path} is not a file, a directory or a link", os.fsencode(directory))
-    recorded = fields.get("size_in_bytes")
-    if kind == "hardlink" and recorded is not None and recorded != state.st_size:
-        what = f"has {state.st_size} bytes, its record says {recorded}"
-        raise PackageDamaged(what, os.fsencode(f"{base}/{path}"))
-    return PackagePath(
-        path=path,
-        kind=kind,
-        placeholder=(fields.get("prefix_placeholder") or None) if kind == "hardlink" else None,
-        file_mode=fields.get("file_mode"),
-        sha256=fields.get("sha256") if kind == "hardlink" else None,
-        size=state.st_size if kind == "hardlink" else 0,
-        mode=stat.S_IMODE(state.st_mode) & ~0o022,
-        mtime_ns=state.st_mtime_ns,
-        fields=fields,
-    )
+def _read_paths(directory: Path, rows: Sequence[PathRow]) -> list[PackagePath]:
+    """Return the values of the rows of a package, some ten thousand in all packages of an environment."""
+    _check_paths([fields["_path"] for fields in rows], directory)
+    base = f"{directory}/"
+    paths = []
+    for fields in rows:
+        path, kind = fields["_path"], fields["path_type"]
+        try:
+            state = os.lstat(base + path)
+        except (OSError, ValueError) as error:
+            raise PackageDamaged("missing from the package", os.fsencode(base + path)) from error
+        mode, time = stat.S_IMODE(state.st_mode) & ~0o022, state.st_mtime_ns
+        if kind == "directory" or stat.S_ISLNK(state.st_mode):
+            kind = kind if kind == "directory" else "softlink"
+            paths.append(PackagePath(path, kind, None, fields.get("file_mode"), None, 0, mode, time, fields))
+            continue
+        if not stat.S_ISREG(state.st_mode):
+            raise PackageRefused(f"{path} is not a file, a directory or a link", os.fsencode(directory))
+        size, recorded = state.st_size, fields.get("size_in_bytes")
+        if recorded is not None and recorded != size:
+            what = f"has {size} bytes, its record says {recorded}"
+            raise PackageDamaged(what, os.fsencode(base + path))
+        placeholder, file_mode = fields.get("prefix_placeholder") or None, fields.get("file_mode")
+        sha256 = fields.get("sha256")
+        paths.append(PackagePath(path, "hardlink", placeholder, file_mode, sha256, size, mode, time, fields))
+    return paths
+
+
+def _check_paths(paths: Sequence[str], directory: Path) -> None:
+    """Check all paths of a package, by `check_path` only if one of them looks as if that could refuse it."""
+    text = "\0/" + "/\0/".join(paths) + "/"
+    if text.count("\0") != len(paths) or any(part in text for part in SUSPECT):
+        for path in paths:
+            check_path(path, directory)
 
 
 def _check_directories(directory: Path, paths: Iterable[PackagePath]) -> None:
     """Refuse a file that is behind a link to a directory outside of its package: it is the builder's."""
-    parents = {path.path.rpartition("/")[0] for path in paths}
-    ancestors = {ancestor for parent in parents for ancestor in accumulate(parent.split("/"), posixpath.join)}
-    base, inside = str(directory), directory.resolve()
+    ancestors: set[str] = set()
+    for parent in {path.path.rpartition("/")[0] for path in paths}:
+        while parent and parent not in ancestors:
+            ancestors.add(parent)
+            parent = parent.rpartition("/")[0]
+    base = f"{directory}/"
     for ancestor in sorted(ancestors):
-        is_link = os.path.islink(f"{base}/{ancestor}")  # noqa: PTH114 - some thousand of them
-        if is_link and not (directory / ancestor).resolve().is_relative_to(inside):
+        is_link = os.path.islink(base + ancestor)  # noqa: PTH114 - some thousand of them
+        if is_link and not (directory / ancestor).resolve().is_relative_to(directory.resolve()):
             what = f"{ancestor} leads out of the package, and a file lies behind it"
             raise PackageRefused(what, os.fsencode(directory))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import of_hashes
@@ -13,13 +15,70 @@ from .package import without_nulls
 from .source import InMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
     from .link_rules import PackagePlan
     from .package import PathRow
 
+    Slots: TypeAlias = Sequence[tuple[tuple[str, str], int]]  # owner and name of a file, offset of its sha256
+
 COPY = 3  # conda's LinkType.copy
+HISTORY = "prefix/conda-meta/history"
 SLOT = "0123456789abcdef" * 4  # in place of a sha256 that only the host can compute
+
+
+def identity(plans: Sequence[PackagePlan], date: int, gone: Iterable[str], history: Content) -> str | None:
+    """Return a name for the content of all records and of the history: a hash of everything that they are made of.
+
+    None if a package's list of files has no hash, or does not name the files that are planned.
+    """
+    if not all(plan.package.listing and not plan.package.altered for plan in plans):
+        return None
+    assert isinstance(history.source, InMemory)
+    total = hashlib.sha256(Path(__file__).read_bytes() + history.source.data)
+    for plan in plans:
+        links = [str(number) for number, item in enumerate(plan.files) if isinstance(item, Link)]
+        parts = (
+            (json.dumps(plan.package.record, sort_keys=True), str(plan.package.listing)), links,
+            [item.path for item in plan.files], plan.compiled.values(), [script.path for script in plan.entry_points],
+        )  # fmt: skip
+        for words in parts:
+            total.update(f"{len(words)}\0".encode())
+            total.update("\0".join(words).encode("utf-8", "surrogateescape"))
+    removed = "\0".join(sorted(gone)).encode("utf-8", "surrogateescape")
+    return f"conda-meta {date} {hashlib.sha256(removed).hexdigest()} {total.hexdigest()}"
+
+
+def kept_records(
+    plans: Sequence[PackagePlan], date: int, gone: Container[str], sizes: Mapping[str, int], slots: Mapping[str, Slots]
+) -> list[Content] | None:
+    """Return the records and the history without their text, in the order of `plan_records`.
+
+    `sizes` and `slots` have those of each path. Return None if they are not about the files of these packages.
+    """
+    paths = [*(record_path(plan) for plan in plans), HISTORY]
+    relocated = {(plan.package.dist, name) for plan in plans for name in _relocated(plan, gone).values()}
+    if sizes.keys() != set(paths) or {file for rows in slots.values() for file, _ in rows} != relocated:
+        return None
+    hashes = {path: of_hashes(rows) for path, rows in slots.items()}
+    return [Content(path, 0o644, date * SECOND, None, sizes[path], relocation=hashes.get(path)) for path in paths]
+
+
+def _relocated(plan: PackagePlan, gone: Container[str]) -> dict[str, str]:
+    """Return the names of the files whose sha256 only the host can compute, by their `_path` in the record."""
+    pairs = zip(plan.package.linked, plan.files, strict=True)
+    files = [(path, item) for path, item in pairs if isinstance(item, Content) and item.relocation is not None]
+    return {
+        path.fields["_path"]: item.name_in_group
+        for path, item in files
+        if item.placeholder and item.path not in gone
+    }  # fmt: skip
+
+
+def record_path(plan: PackagePlan) -> str:
+    """Return the path of the record of a package."""
+    return f"prefix/conda-meta/{plan.package.dist}.json"
 
 
 def plan_records(plans: Sequence[PackagePlan], date: int, gone: Container[str] = ()) -> list[Content]:
@@ -43,15 +102,9 @@ def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
         "paths_data": {"paths_version": 1, "paths": _paths(plan, scripts, gone)},
     }
     text = dump_record(fields).encode()
-    relocated = sorted(
-        (path.fields["_path"], item.name_in_group)
-        for path, item in zip(plan.package.linked, plan.files, strict=True)
-        if isinstance(item, Content) and item.placeholder and item.path not in gone
-    )
-    slots = _find_slots(text, plan.package.dist, dict(relocated))
+    slots = _find_slots(text, plan.package.dist, _relocated(plan, gone))
     hashes = of_hashes(slots) if slots else None
-    path = f"prefix/conda-meta/{plan.package.dist}.json"
-    return Content(path, 0o644, date * SECOND, InMemory(text), len(text), relocation=hashes)
+    return Content(record_path(plan), 0o644, date * SECOND, InMemory(text), len(text), relocation=hashes)
 
 
 def dump_record(fields: Mapping[str, object]) -> str:
@@ -137,7 +190,7 @@ def plan_history(plans: Sequence[PackagePlan], specs: Sequence[str], conda_versi
     if specs:
         lines.append(f"# update specs: {list(specs)}")
     text = "\n".join(lines).encode() + b"\n"
-    return Content("prefix/conda-meta/history", 0o644, date * SECOND, InMemory(text), len(text))
+    return Content(HISTORY, 0o644, date * SECOND, InMemory(text), len(text))
 
 
 def _channel(record: Mapping[str, object]) -> str:

@@ -57,7 +57,8 @@ class PackagePlan:
         words: list[str] = []
         for item in files:
             words += (item.name_in_group, str(item.sha256))
-            words += (f"{item.size} {item.file_mode}", item.placeholder) if item.placeholder else (str(item.size),)
+            placeholder = item.placeholder if item.relocation is not None else None
+            words += (f"{item.size} {item.file_mode}", placeholder) if placeholder else (str(item.size),)
         digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
         return f"{self.package.dist} {digest}"
 
@@ -89,8 +90,8 @@ def plan_package(package: Package, python: Python | None, date: int) -> PackageP
     """Return the plan of a package; raises PackageRefused for noarch python without a Python."""
     if package.noarch == "python" and python is None:
         raise PackageRefused(f"{package.dist} needs a Python, and the environment has none", remedy="add python")
-    directory = str(package.directory)
-    files = tuple(_plan_path(package, directory, path, python) for path in package.linked)
+    base = f"{package.directory}/"
+    files = tuple([_plan_path(target_path(path.path, package, python), base, path) for path in package.linked])
     scripts = tuple(_plan_entry_point(point, python, date) for point in package.entry_points) if python else ()
     return PackagePlan(package, files, scripts, compiled_sources(package, python, files))
 
@@ -116,22 +117,14 @@ def target_path(path: str, package: Package, python: Python | None) -> str:
     return path
 
 
-def _plan_path(package: Package, directory: str, path: PackagePath, python: Python | None) -> Content | Link:
-    target = target_path(path.path, package, python)
-    source = f"{directory}/{path.path}"
+def _plan_path(target: str, base: str, path: PackagePath) -> Content | Link:
+    source, target, placeholder = base + path.path, "prefix/" + target, path.placeholder
     if path.kind == "softlink":
-        return Link("prefix/" + target, os.readlink(source))
-    return Content(
-        path="prefix/" + target,
-        # conda makes a copy that it rewrites writable for its owner
-        mode=path.mode | 0o200 if path.placeholder else path.mode,
-        mtime_ns=path.mtime_ns,
-        source=OnDisk(source),
-        size=path.size,
-        sha256=path.sha256,
-        relocation=relocation_of(path.placeholder, path.file_mode) if path.placeholder else None,
-        package_path=path.path,
-    )
+        return Link(target, os.readlink(source))
+    # conda makes a copy that it rewrites writable for its owner
+    mode = path.mode | 0o200 if placeholder else path.mode
+    relocation = relocation_of(placeholder, path.file_mode) if placeholder else None
+    return Content(target, mode, path.mtime_ns, OnDisk(source), path.size, path.sha256, relocation, path.path)
 
 
 def compiled_path(source: str, version: str) -> str:

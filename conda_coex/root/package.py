@@ -76,6 +76,7 @@ class Package:
     site_packages: str | None  # of a python package that says so
     requested: str | None  # the spec that asked for it
     altered: bool = False  # its files are not, or not all, those of the package
+    listing: str | None = None  # the sha256 of the list from which all of `paths` were read
 
     @property
     def name(self) -> str:

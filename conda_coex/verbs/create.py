@@ -95,5 +95,5 @@ def _lay_out(
     layout.remove(installed.removed)
     layout.place(Group(OWNER, of_package=True), installed.items)
     left_to_host += [item.path.removeprefix("prefix/") for item in installed.sources]
-    place_conda_meta(layout, plans, environment, date, installed.removed)
+    place_conda_meta(layout, plans, environment, date, cache, installed.removed)
     return layout, sorted(left_to_host)

@@ -86,9 +86,29 @@ def _note_on_compiling(layout: Layout, sources: Sequence[str], python: Python) -
 
 
 def place_conda_meta(
-    layout: Layout, plans: Sequence[PackagePlan], environment: Environment, date: int, removed: Collection[str] = ()
+    layout: Layout,
+    plans: Sequence[PackagePlan],
+    environment: Environment,
+    date: int,
+    cache: FrameCache,
+    removed: Collection[str] = (),
 ) -> None:
-    """Place `conda-meta`: a record for each package without the `removed` files, the history, and the state."""
-    items = conda_meta.plan_records(plans, date, removed)
-    items.append(conda_meta.plan_history(plans, environment.specs, versions.version(), date))
-    layout.place(META, items + conda_meta.plan_state(environment.variables, date))
+    """Place `conda-meta`: a record for each package without the `removed` files, the history, and the state.
+
+    The cache of frames has the records and the history of an environment that was built before. The variables of an
+    environment may be secrets, and its state is not kept.
+    """
+    history = conda_meta.plan_history(plans, environment.specs, versions.version(), date)
+    state = conda_meta.plan_state(environment.variables, date)
+    group = Group(META, None if state else conda_meta.identity(plans, date, removed, history))
+    group.entry = cache.open(group.identity)
+    items = None
+    if group.entry is not None:
+        sizes = {path: place.size for path, place in group.entry.places.items()}
+        items = conda_meta.kept_records(plans, date, removed, sizes, group.entry.slots)
+        if items is None:
+            group.entry.discard()
+            group.entry = None
+    if items is None:
+        items = [*conda_meta.plan_records(plans, date, removed), history]
+    layout.place(group, items + state)

@@ -186,7 +186,7 @@ def _lay_out(
     for path, mode in unmanaged.directories.items():
         layout.make_directory(path)
         layout.modes[path] = mode
-    place_conda_meta(layout, plans, environment, date)
+    place_conda_meta(layout, plans, environment, date, cache)
     return layout, sorted(set(left_to_host))
 
 

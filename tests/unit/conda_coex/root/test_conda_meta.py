@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from conda.history import History
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conda_coex.root.conda_meta import SLOT, dump_record, plan_history, plan_records, plan_state
+from conda_coex.root.conda_meta import SLOT, dump_record, identity, kept_records, plan_history, plan_records, plan_state
 from conda_coex.root.content import Content, Link, relocation_of
 from conda_coex.root.link_rules import PackagePlan
 from conda_coex.root.package import Package, PackagePath
@@ -140,3 +141,72 @@ def test_conda_reads_the_state(tmp_path: Path) -> None:
     write(tmp_path / "prefix", *plan_state({**variables}, DATE))
     assert PrefixData(str(tmp_path / "prefix")).get_environment_env_vars() == variables
     assert plan_state({}, DATE) == []
+
+
+def listed(**changed: Any) -> PackagePlan:
+    """Return the plan of a package whose list of files has a hash."""
+    planned = plan(row("a"), row("b", "/holder"), row("c", kind="softlink"))
+    return replace(planned, package=replace(planned.package, **{"listing": "5" * 64, **changed}))
+
+
+def moved(planned: PackagePlan) -> PackagePlan:
+    """Return the plan with another path of the first file, as another Python gives it."""
+    first, *others = planned.files
+    return replace(planned, files=(replace(first, path="prefix/lib/a"), *others))
+
+
+def as_file(planned: PackagePlan) -> PackagePlan:
+    """Return the plan with a file in the place of the link."""
+    return replace(planned, files=(*planned.files[:2], Content("prefix/c", 0o644, 0, None, 1)))
+
+
+HISTORY = plan_history([], ["demo"], "24.7.1", DATE)
+OTHER_INPUTS = {
+    "record": (([listed(record={**RECORD, "requested_spec": "demo"})], DATE, (), HISTORY)),
+    "list of files": ([listed(listing="6" * 64)], DATE, (), HISTORY),
+    "path in the prefix": ([moved(listed())], DATE, (), HISTORY),
+    "kind": ([as_file(listed())], DATE, (), HISTORY),
+    "name of a .pyc": ([replace(listed(), compiled={"prefix/a": "a.pyc"})], DATE, (), HISTORY),
+    "console script": ([replace(listed(), entry_points=(Content("prefix/bin/x", 0, 0, None, 1),))], DATE, (), HISTORY),
+    "one more package": ([listed(), listed()], DATE, (), HISTORY),
+    "date": ([listed()], DATE + 1, (), HISTORY),
+    "removed files": ([listed()], DATE, ("prefix/b",), HISTORY),
+    "history": ([listed()], DATE, (), plan_history([], ["demo=1"], "24.7.1", DATE)),
+}
+
+
+@pytest.mark.parametrize("what", OTHER_INPUTS)
+def test_identity_of_other_records(what: str) -> None:
+    own = identity([listed()], DATE, (), HISTORY)
+    assert own is not None
+    assert own == identity([listed()], DATE, (), HISTORY)
+    assert identity(*OTHER_INPUTS[what]) not in (None, own)
+
+
+@pytest.mark.parametrize("changed", [{"listing": None}, {"altered": True}])
+def test_no_identity(changed: dict[str, Any]) -> None:
+    assert identity([listed(**changed)], DATE, (), HISTORY) is None
+
+
+def kept(planned: PackagePlan, *, gone: tuple[str, ...] = ()) -> tuple[dict[str, int], dict[str, Any]]:
+    """Return the sizes and slots of the records and the history of a package, by path."""
+    made = [*plan_records([planned], DATE, gone), HISTORY]
+    slots = {item.path: item.relocation.slots for item in made if item.relocation is not None}
+    return {item.path: item.size for item in made}, slots
+
+
+@pytest.mark.parametrize("gone", [(), ("prefix/b",)])
+def test_kept_records(gone: tuple[str, ...]) -> None:
+    sizes, slots = kept(listed(), gone=gone)
+    made = [*plan_records([listed()], DATE, gone), HISTORY]
+    assert kept_records([listed()], DATE, gone, sizes, slots) == [replace(item, source=None) for item in made]
+
+
+def test_kept_records_of_other_files() -> None:
+    sizes, slots = kept(listed())
+    assert kept_records([listed()], DATE, (), {**sizes, "prefix/conda-meta/x.json": 1}, slots) is None
+    assert kept_records([listed()], DATE, (), {HISTORY.path: 1}, slots) is None
+    assert kept_records([listed()], DATE, (), sizes, {}) is None
+    assert kept_records([listed()], DATE, ("prefix/b",), sizes, slots) is None
+    others = {path: [(("other", "b"), offset) for _, offset in rows] for path, rows in slots.items()}
+    assert kept_records([listed()], DATE, (), sizes, others) is None
