@@ -196,16 +196,29 @@ def test_a_start_loads_few_modules() -> None:
 
     A start that needs a rare one imports it in a function.
     """
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import coex_bootstrap.start.run; print(*sys.modules)"
-    words = [sys.executable, "-E", "-s", "-S", "-c", code, BOOTSTRAP.parent]
-    names = set(subprocess.check_output(words, text=True).split())
+    names = loaded_by("run") | loaded_by("new_root")
     assert not names & {"collections", "enum", "functools", "json", "re", "signal", "subprocess", "threading"}
     loaded = {name.partition(f"{BOOTSTRAP.name}.")[2] for name in names}
     assert {"start.launch", "unpack.write_root", "format.index"} <= loaded
     assert not loaded & {
         "start.microarchitecture", "start.post_link", "start.rosetta", "start.survived", "store.leftovers",
-        "store.refused", "store.removal", "unpack.codesign", "unpack.mach_o", "unpack.relocate", "unpack.shebang",
+        "store.ps", "store.refused", "store.removal", "store.site", "unpack.codesign", "unpack.mach_o",
+        "unpack.relocate", "unpack.shebang",
     }  # fmt: skip
+
+
+def test_a_start_of_a_ready_root_does_not_load_modules_that_unpack() -> None:
+    """A start that a shell leaves to Python compiles its modules, too."""
+    names = {name.partition(f"{BOOTSTRAP.name}.")[2] for name in loaded_by("run")}
+    assert {"start.launch", "store.ladder"} <= names
+    assert not {name for name in names if name.startswith("unpack.")} | names & {"start.new_root", "start.finish"}
+
+
+def loaded_by(module: str) -> set[str]:
+    """Return the names of all modules that Python loads for a module of the start."""
+    code = f"import sys; sys.path.insert(0, sys.argv[1]); import coex_bootstrap.start.{module}; print(*sys.modules)"
+    words = [sys.executable, "-E", "-s", "-S", "-c", code, BOOTSTRAP.parent]
+    return set(subprocess.check_output(words, text=True).split())
 
 
 def test_a_start_loads_no_tool() -> None:

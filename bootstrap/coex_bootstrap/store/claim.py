@@ -28,8 +28,6 @@ LONGEST_SLEEP = 0.2
 NOTICE = 1  # seconds of waiting before the user is told
 EVERY = 5  # tries between two looks at the owner
 
-PS = "/bin/ps"
-
 HELD = (errno.EEXIST, errno.ENOTEMPTY)
 REFUSALS = 3  # tries in a row that fail for no reason that can be seen, before the error is raised
 RELEASED = set()  # type: Set[bytes] # claims that this process gave up: their files stay if they cannot be removed
@@ -52,39 +50,15 @@ def started(pid):
     # type: (int) -> Optional[bytes]
     """Return the start of a process of this host, in ticks of its clock; empty if it has ended, None if unknown."""
     if sys.platform == "darwin":
-        return _started_by_ps(pid)
+        from .ps import started_by_ps
+
+        return started_by_ps(pid)
     try:
         with open("/proc/%d/stat" % pid, "rb") as stream:
             fields = stream.read().rpartition(b")")[2].split()  # proc(5): the name may hold anything
         return b"" if fields[0] in (b"Z", b"X") else fields[19]
     except (EnvironmentError, IndexError):
         return None
-
-
-def _started_by_ps(pid):
-    # type: (int) -> Optional[bytes]
-    """Return the start of a process in letters and digits, by ps(1), on a system without proc(5).
-
-    ps is also asked for this process: if it may not see that one, its silence about another means nothing.
-    """
-    import subprocess
-
-    environ = dict(os.environ, LC_ALL="C", TZ="UTC")
-    command = [PS, "-o", "pid=", "-o", "stat=", "-o", "lstart=", "-p", "%d,%d" % (pid, os.getpid())]
-    try:
-        with open(os.devnull, "r+b") as nothing:
-            process = subprocess.Popen(command, env=environ, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing)
-        lines = [line.split() for line in process.communicate()[0].splitlines()]
-    except EnvironmentError:
-        return None
-    rows = dict((int(words[0]), words[1:]) for words in lines if words and words[0].isdigit())
-    if os.getpid() not in rows:
-        return None
-    state = rows.get(pid, [])
-    if not state or state[0].startswith(b"Z"):  # it is not there, or a zombie
-        return b""
-    start = b"".join(state[1:]).replace(b":", b"")
-    return start if start.isalnum() else None
 
 
 def this_process():

@@ -10,7 +10,6 @@ import sys
 from ..base import cgroups, compat
 from ..base.working_directory import absolute
 from .file_system import file_systems, is_of_server
-from .site import SettingWrong, read_setting
 from .store import Store
 
 TYPE_CHECKING = False
@@ -18,8 +17,11 @@ if TYPE_CHECKING:
     from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
     from ..format.manifest import Manifest
+    from .site import Setting
     from .store import Root
 
+SITE = b"/etc/coex.conf"
+OTHER_SITE = b"COEX_CONFIG"
 EXPLICIT = b"COEX_ROOT"
 TEMPORARY = (b"/tmp", b"/var/tmp")
 IN_MEMORY = b"/dev/shm"
@@ -50,7 +52,7 @@ def stores(environ):
     explicit = environ.get(EXPLICIT)
     if explicit:
         return [_named(Store(absolute(explicit), explicit=True), "COEX_ROOT")]
-    setting = read_setting(environ)
+    setting = setting_of_site(environ)
     if setting is None:
         return by_distance(_each(list(_caches(environ)) + list(_temporary(environ))))
     named = [_named(Store(path, of_site=True), compat.one_line(setting.path)) for path in setting.stores]
@@ -58,8 +60,22 @@ def stores(environ):
         return named + by_distance(_each(list(_caches(environ)) + list(_temporary(environ))), len(named))
     places = in_order(setting.order, named, environ)
     if not places:
+        from .site import SettingWrong
+
         raise SettingWrong("none of its places is there: variables in its stores are not set", setting.path)
     return places
+
+
+def setting_of_site(environ):
+    # type: (Dict[bytes, bytes]) -> Optional[Setting]
+    """Return the setting of the site; None if there is none, as on most hosts. Raises CoexError."""
+    value = environ.get(OTHER_SITE)
+    path = absolute(value) if value else SITE
+    if not value and not os.path.lexists(path):
+        return None
+    from .site import read_setting
+
+    return read_setting(path, environ)
 
 
 def in_order(order, named, environ):

@@ -9,15 +9,12 @@ import stat
 
 from ..base import compat
 from ..base.errors import CoexError
-from ..base.working_directory import absolute
 from .trust import distrust, distrust_made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
-PATH = b"/etc/coex.conf"
-VARIABLE = b"COEX_CONFIG"
 KINDS = (b"store", b"cache", b"temporary", b"memory")
 MARK = br"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\}|)"  # $$, $NAME, ${NAME}, a lone $
 LARGEST = 1 << 16
@@ -35,13 +32,9 @@ class Setting(object):
         self.path, self.stores, self.order = path, stores, order
 
 
-def read_setting(environ):
-    # type: (Dict[bytes, bytes]) -> Optional[Setting]
-    """Return the setting of the site; None if there is none. Raises SettingWrong."""
-    value = environ.get(VARIABLE)
-    path = absolute(value) if value else PATH
-    if not value and not os.path.lexists(path):
-        return None
+def read_setting(path, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> Setting
+    """Return the setting in the file of the site; raises SettingWrong."""
     try:
         return _parse(path, _read(path), environ)
     except EnvironmentError as error:

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from coex_bootstrap.store import claim as module
+from coex_bootstrap.store import ps
 from coex_bootstrap.store.claim import STALE, Claim, gone, last_change, started, this_host, this_process
 
 from unit.coex_bootstrap.building import wait_until, write
@@ -342,7 +343,7 @@ def test_starts_by_ps(place, monkeypatch, pid, found):
     # type: (bytes, Any, Any, Any) -> None
     """A process that is not there has ended; nothing is known if ps does not even see the process that asks."""
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(module, "PS", write(place + b"/ps", PS_OF_MACOS, 0o755))
+    monkeypatch.setattr(ps, "PS", write(place + b"/ps", PS_OF_MACOS, 0o755))
     monkeypatch.setenv("NUMBER", str(pid or os.getpid()))
     assert started(pid or os.getpid()) == found
 
@@ -350,7 +351,7 @@ def test_starts_by_ps(place, monkeypatch, pid, found):
 def test_no_ps(place, monkeypatch):
     # type: (bytes, Any) -> None
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(module, "PS", place + b"/none")
+    monkeypatch.setattr(ps, "PS", place + b"/none")
     assert started(os.getpid()) is None
     assert this_process().endswith(b"-0")
 

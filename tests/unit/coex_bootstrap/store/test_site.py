@@ -5,9 +5,9 @@ import sys
 
 import pytest
 from coex_bootstrap.base import compat
-from coex_bootstrap.store import site
-from coex_bootstrap.store.ladder import MemoryStore, reason, stores
-from coex_bootstrap.store.site import SettingWrong, expand, read_setting
+from coex_bootstrap.store import ladder
+from coex_bootstrap.store.ladder import MemoryStore, reason, setting_of_site, stores
+from coex_bootstrap.store.site import SettingWrong, expand
 
 from unit.coex_bootstrap.building import write
 
@@ -23,7 +23,7 @@ CACHES = b"/Library/Caches" if sys.platform == "darwin" else b"/.cache"
 def environ(place, monkeypatch):
     # type: (bytes, Any) -> Dict[bytes, bytes]
     """Return an environment that names a file of this user."""
-    monkeypatch.setattr(site, "PATH", place + b"/none")
+    monkeypatch.setattr(ladder, "SITE", place + b"/none")
     return {b"COEX_CONFIG": place + b"/coex.conf", b"HOME": b"/h", b"USER": b"me", b"EMPTY": b""}
 
 
@@ -104,7 +104,7 @@ def test_file_that_others_may_write(environ, mode):
     # type: (Dict[bytes, bytes], int) -> None
     os.chmod(write(environ[b"COEX_CONFIG"], b"store = /x"), mode)
     with pytest.raises(SettingWrong) as caught:
-        read_setting(environ)
+        setting_of_site(environ)
     assert ": not used: writable by others (mode %o); it has to belong to you or root" % mode in str(caught.value)
 
 
@@ -113,7 +113,7 @@ def test_directory_that_others_may_write(environ, place):
     paths(environ, b"store = /x")
     os.chmod(place, 0o777)
     with pytest.raises(SettingWrong):
-        read_setting(environ)
+        setting_of_site(environ)
 
 
 def test_file_of_another_user(environ):
@@ -123,20 +123,20 @@ def test_file_of_another_user(environ):
     paths(environ, b"store = /x")
     os.chown(environ[b"COEX_CONFIG"], 12345, -1)
     with pytest.raises(SettingWrong) as caught:
-        read_setting(environ)
+        setting_of_site(environ)
     assert "owned by another user (uid 12345)" in str(caught.value)
 
 
 def test_no_file(environ, place):
     # type: (Dict[bytes, bytes], bytes) -> None
     with pytest.raises(SettingWrong) as caught:
-        read_setting(environ)
+        setting_of_site(environ)
     assert "coex.conf: cannot be read: No such file" in str(caught.value)
     del environ[b"COEX_CONFIG"]
-    assert read_setting(environ) is None
-    os.mkfifo(site.PATH)
+    assert setting_of_site(environ) is None
+    os.mkfifo(ladder.SITE)
     with pytest.raises(SettingWrong) as caught:
-        read_setting(environ)
+        setting_of_site(environ)
     assert "not used: not of the kind" in str(caught.value)
 
 

@@ -11,7 +11,7 @@ import pytest
 from coex_bootstrap.base import workers
 from coex_bootstrap.base.trace import Trace
 from coex_bootstrap.format.archive import Archive
-from coex_bootstrap.start.run import obtain
+from coex_bootstrap.start.new_root import obtain
 from coex_bootstrap.store.store import Store
 from coex_bootstrap.unpack import clone, link_frames
 from coex_bootstrap.unpack.link import FRAME_LIST, MARK_SIZE, Neighbours
