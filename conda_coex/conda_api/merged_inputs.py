@@ -44,7 +44,8 @@ def merge_inputs(documents: Sequence[Document], specs: Sequence[str]) -> MergedI
         raise InputError("no package is requested", remedy="use -f FILE, --package SPEC, -n NAME or -p PATH")
     variables, notes = _merge_variables(files)
     channels = [channel for file in files for channel in file.channels]
-    lacks_pip = pip and all(file.lacks_pip for file in files if file.pip) and "pip" not in specs
+    sections = [file for file in files if file.has_pip_section]
+    lacks_pip = sections and all(file.lacks_pip for file in sections) and "pip" not in specs
     return MergedInputs(
         specs=tuple(dict.fromkeys(all_specs)),
         channels=tuple(channels) if pinned else _channels(channels),

@@ -78,10 +78,12 @@ def _read_by_plugin(path: str, platform: str) -> EnvironmentFile:
     else:
         environment = specifier.env
     external = environment.external_packages or {}
+    pip = (*_texts(external.get("pip")), *_texts(external.get("pypi")))
     return EnvironmentFile(
         channels=_texts(environment.config.channels if environment.config else ()),
         specs=_texts(environment.requested_packages),
-        pip=(*_texts(external.get("pip")), *_texts(external.get("pypi"))),
+        pip=pip,
+        has_pip_section=bool(pip),
         variables=_variables(environment.variables),
         pinned=tuple(environment.explicit_packages or ()),
     )

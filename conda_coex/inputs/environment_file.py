@@ -32,11 +32,12 @@ class EnvironmentFile:
     variables: dict[str, str | None]
     pinned: tuple[CondaRecord, ...] = field(default=())
     notes: tuple[str, ...] = ()
+    has_pip_section: bool = False
 
     @property
     def lacks_pip(self) -> bool:
-        """Whether it has lines for pip, and does not ask for pip itself: conda adds it then."""
-        return bool(self.pip) and not any(PIP.fullmatch(spec) for spec in self.specs)
+        """Whether it has a section for pip, or an empty one, and does not ask for pip itself: conda adds it then."""
+        return self.has_pip_section and not any(PIP.fullmatch(spec) for spec in self.specs)
 
 
 def read(document: Document) -> EnvironmentFile | None:
@@ -77,7 +78,7 @@ class _Reader:
 
     def __init__(self, path: str, mapping: Mapping) -> None:
         self.path, self.mapping = path, mapping
-        self.pip_sections = 0
+        self.pip_sections, self.has_pip_section = 0, False
 
     def read(self) -> EnvironmentFile:
         self.check_once(self.mapping)
@@ -94,7 +95,9 @@ class _Reader:
         written = self.variables()
         variables = {name: value and as_yaml_reads(value) for name, value in written.items()}
         notes = tuple(self.notes(written, variables))
-        return EnvironmentFile(channels, tuple(specs), tuple(pip), variables, notes=notes)
+        return EnvironmentFile(
+            channels, tuple(specs), tuple(pip), variables, notes=notes, has_pip_section=self.has_pip_section
+        )
 
     def wrong(self, what: str, remedy: str | None = None, at: object = None) -> InputError:
         line = getattr(at, "line", 0)
@@ -131,6 +134,7 @@ class _Reader:
             if lines is not None and not isinstance(lines, list):
                 raise self.wrong("has a `pip:` that is not a list of texts", "begin each line with `- `", item)
             self.pip_sections += bool(lines)
+            self.has_pip_section = True
             for line in lines or []:
                 yield self.text(line, "pip")
 

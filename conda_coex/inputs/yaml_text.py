@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NULLS = ("", "~", "null", "Null", "NULL")
 MERGE = "<<"
 TEMPLATE = re.compile(r"\{\{|\{%")
-OF_YAML = "tag:yaml.org,2002:"
+TAGS = ("!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))  # that change no value
 
 
 class Text(str):
@@ -195,8 +195,8 @@ class _Composer:
                 raise _Refused(f"nothing before has the anchor {event.anchor!r}", event.start_mark.line + 1)
             return self.anchors[event.anchor]
         tag = getattr(event, "tag", None)
-        if tag is not None and not str(tag).startswith(OF_YAML) and str(tag) != "!":
-            raise _Refused(f"the tag {str(tag)!r} is unknown", event.start_mark.line + 1)
+        if tag is not None and str(tag) not in TAGS:
+            raise _Refused(f"the tag {str(tag)!r} is not read; leave it out", event.start_mark.line + 1)
         value: object
         if kind == "ScalarEvent":
             value = _scalar(event, plain=event.implicit[0] and tag is None)

@@ -98,6 +98,8 @@ def test_pip_sections_know_their_directory(tmp_path: Path) -> None:
     (section,) = found.pip
     assert (section.directory, section.lines) == (str(tmp_path / "deep"), ("demo", "other"))
     assert found.implied == ("pip",)
+    assert merged(tmp_path, ["dependencies: [python, {pip: }]"]).implied == ("pip",)
+    assert merged(tmp_path, ["dependencies: [python, {pip: }]"], "pip").implied == ()
 
 
 @pytest.mark.parametrize(("more", "specs"), [(", pip", ()), ("", ("pip",))])
