@@ -109,12 +109,14 @@ class Entry:
 class EntryWriter:
     """Writes one entry while its package is compressed; a disk without room ends the entry, not the build."""
 
-    def __init__(self, path: Path, owner: str, level: int) -> None:
-        self.owner, self.level = owner, level
+    def __init__(self, path: Path, owner: str, cache: FrameCache) -> None:
+        self.owner, self.cache = owner, cache
         self.file: NewFile | None = None
-        with contextlib.suppress(OSError):
+        try:
             path.parent.mkdir(0o755, parents=True, exist_ok=True)
             self.file = NewFile(path)
+        except OSError:
+            cache.takes_more = False
 
     def write(self, packed: Packed) -> None:
         """Append a frame."""
@@ -122,7 +124,7 @@ class EntryWriter:
             try:
                 self.file.stream.write(packed.data)
             except OSError:
-                self.abandon()
+                self._give_up()
 
     def commit(self, frames: list[tuple[int, int, str]], places: dict[str, Place], contents: Iterable[Content]) -> None:
         """Append the description of the frames, which hold the contents, and give the entry its place."""
@@ -131,7 +133,7 @@ class EntryWriter:
         rows = places.values()
         fields = Description(
             owner=self.owner,
-            level=self.level,
+            level=self.cache.level,
             frames=frames,
             origins=list(places),
             places=(
@@ -152,7 +154,11 @@ class EntryWriter:
             self.file.stream.write(description + END.pack(len(description), zlib.crc32(description), MARK))
             self.file.commit(0o644, durable=False)  # readers compare checksums
         except OSError:
-            self.abandon()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.cache.takes_more = False
+        self.abandon()
 
     def abandon(self) -> None:
         """Leave nothing."""
@@ -166,6 +172,7 @@ class FrameCache:
 
     def __init__(self, directory: Path | None, level: int) -> None:
         self.directory, self.level = directory, level
+        self.takes_more = True  # until an entry cannot be written, as on a full disk
 
     def path(self, identity: str) -> Path | None:
         """Return the place of an entry; `identity` has all that its content depends on, except format and level."""
@@ -182,7 +189,7 @@ class FrameCache:
     def writer(self, identity: str | None, owner: str) -> EntryWriter | None:
         """Return a writer for the frames of an identity, None if they are not kept; messages show `owner`."""
         path = self.path(identity) if identity is not None else None
-        return EntryWriter(path, owner, self.level) if path is not None else None
+        return EntryWriter(path, owner, self) if path is not None else None
 
     def sweep(self) -> None:
         """Remove the leftovers of killed builds."""

@@ -64,8 +64,8 @@ class Payload:
     def _plan_group(self, group: Group, pool: ThreadPoolExecutor, steps: deque[Callable[[], None]], ahead: int) -> None:
         """Start the work on a group and queue its last step, in order; finish groups that are queued too far ahead."""
         entry = group.entry or self.cache.open(group.identity)
-        if entry is not None and {c.name_in_group for c in group.files if c.size} <= entry.places.keys():
-            changed = [c for c in group.files if c.size and entry.places[c.name_in_group].mtime_ns != c.mtime_ns]
+        changed = changed_since(entry, group.files) if entry is not None else None
+        if entry is not None and changed is not None:
             checks = [pool.submit(check_source, content) for content in changed if content.source is not None]
             steps.append(lambda: steps.append(self._take_entry(group, entry, checks, pool).result))
             while len(steps) > ahead:
@@ -145,7 +145,7 @@ class Payload:
             if relocation != NOTHING:
                 self._sources[group.owner, content.name_in_group] = len(self.rows)
             row = content.mode, content.mtime_ns, first + frame, offset, content.size, relocation, os.fsencode(path)
-            self.rows.append(File(*row))
+            self.rows.append(tuple.__new__(File, row))  # File itself takes longer
         for content in group.all_files:
             if content.relocation is None:
                 continue
@@ -161,6 +161,19 @@ class Payload:
         if relocation.kind == HASHES:
             return bytes(write_slots([(self._sources[owned], offset) for owned, offset in relocation.slots]))
         return bytes(write(relocation._replace(edits=place.edits), self.placeholders))
+
+
+def changed_since(entry: Entry, contents: Iterable[Content]) -> list[Content] | None:
+    """Return the files that may have changed since an entry was made; None if it lacks one."""
+    changed = []
+    for content in contents:
+        if content.size:
+            place = entry.places.get(content.name_in_group)
+            if place is None:
+                return None
+            if place.mtime_ns != content.mtime_ns:
+                changed.append(content)
+    return changed
 
 
 class Filling:

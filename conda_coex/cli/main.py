@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..errors import CoexError
     from ..verbs.outcome import Outcome
 
-OBJECTS = 200_000  # new ones, after which Python looks for some that it can free
+OBJECTS = 2_000_000  # new ones, after which Python looks for some that it can free: more than most builds make
 # The verbs that every archive answers (`coex_bootstrap.tools`), listed here so that conda need not load that.
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile", "kernelspec")
 BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": configure_repack}

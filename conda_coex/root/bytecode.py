@@ -97,6 +97,11 @@ class Compiled:
     group: Group
     files: list[Content]
 
+    def close(self) -> None:
+        """Close the entry of the cache from which the files were taken."""
+        if self.group.entry is not None:
+            self.group.entry.close()
+
 
 class Compiler:
     """Compiles for one Python; `native`: its platform is the builder's.
@@ -127,6 +132,10 @@ class Compiler:
             return [], sorted(map(_relative, sources))
         jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
         compiled, missing = self._take_kept([job for job in jobs if job[1]])
+        if missing and self.native and not _runs(self.program):
+            for each in compiled:
+                each.close()
+            return [], sorted(map(_relative, sources))
         if missing:
             compiled += self._compile_groups(self.program, missing, meanwhile)
         compiled.sort(key=lambda each: each.group.owner)
@@ -163,12 +172,11 @@ class Compiler:
                 raise
 
     def _find_program(self, plans: Sequence[PackagePlan]) -> Path | None:
-        """Return the interpreter that compiles, and keep its identity."""
+        """Return the interpreter that compiles, and keep its identity; one of this platform is not started for that."""
         assert self.python is not None
         if self.native:
             self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
-            program = self.python.package.directory / self.python.program
-            return program if _runs(program) else None
+            return self.python.package.directory / self.python.program
         path, self.interpreter = find_interpreter(self.python, self.others)
         return path
 

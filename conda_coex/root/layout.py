@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -135,9 +134,10 @@ class Layout:
 
     def files_in(self, directory: str) -> list[tuple[str, Content]]:
         """Return the files that are directly in a directory, with their paths, by which they are sorted."""
-        below = [(path, entry) for path, entry in self.entries.items() if path.startswith(directory + "/")]
-        files = [(path, entry) for path, entry in below if isinstance(entry, Content)]
-        return sorted((path, file) for path, file in files if posixpath.dirname(path) == directory)
+        start = directory + "/"
+        paths = sorted([path for path in self.entries if path.startswith(start) and "/" not in path[len(start) :]])
+        items = [(path, self.entries[path]) for path in paths]
+        return [(path, item) for path, item in items if isinstance(item, Content)]
 
     def links(self) -> list[Link]:
         """Return all links of the root."""

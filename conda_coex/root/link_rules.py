@@ -156,8 +156,7 @@ def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Co
 
 def notes_on_prefix_links(plans: Sequence[PackagePlan]) -> Iterator[str]:
     """Yield a note on each link that leaves the prefix: it stays a link. conda copies the target of an absolute one."""
-    owners = {item.path: plan.package.dist for plan in plans for item in plan.files if isinstance(item, Link)}
-    links = {item.path: item for plan in plans for item in plan.files if isinstance(item, Link)}
-    for link in leaving_links(links.values(), "prefix"):
+    links = {item.path: (item, plan) for plan in plans for item in plan.files if isinstance(item, Link)}
+    for link in leaving_links([link for link, _ in links.values()], "prefix"):
         what = f"{link.path.removeprefix('prefix/')} is a link to {link.target} and stays one"
-        yield f"{owners[link.path]}: {what}; its target is not in the archive"
+        yield f"{links[link.path][1].package.dist}: {what}; its target is not in the archive"

@@ -61,7 +61,8 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
 def compress_ahead(plans: Sequence[PackagePlan], cache: FrameCache) -> None:
     """Compress the packages that the cache of frames lacks into it: the archive, which takes them, does not begin yet.
 
-    Raises the errors of a damaged package.
+    A cache without room ends this: frames that it does not keep would be compressed twice. Raises the errors of a
+    damaged package.
     """
     groups = []
     for plan in plans:
@@ -73,7 +74,8 @@ def compress_ahead(plans: Sequence[PackagePlan], cache: FrameCache) -> None:
     total = sum(item.size for group in groups for item in group.files)
     if total:
         with Path(os.devnull).open("wb") as nowhere, versions.progress_bar("Compiling and compressing") as update:
-            Payload(nowhere, cache, fraction_of(total, update)).add(groups)
+            payload = Payload(nowhere, cache, fraction_of(total, update))
+            payload.add(group for group in groups if cache.takes_more)
 
 
 def _note_on_compiling(layout: Layout, sources: Sequence[str], python: Python) -> str:

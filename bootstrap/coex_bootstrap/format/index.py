@@ -201,28 +201,33 @@ def make_columns(index):
     # type: (Union[Index, IndexDraft]) -> Columns
     """Return the columns of an index; the numbers of the relocated files and of the large ones come from the rows."""
     files, frames = list(index.files), index.frames
+    modes, times, firsts, offsets, sizes, relocations, paths = list(zip(*files)) or [()] * 7
     rows = dict((directory.path, row) for row, directory in enumerate(index.directories))
     numbers, last = [], 0
-    for f in files:  # the frame of an empty file means nothing, but rows are in the order of their frames
-        last = f.frame if f.size else last
+    for first, size in zip(firsts, sizes):  # the frame of an empty file means nothing, but rows are in the order of their frames
+        last = first if size else last
         numbers.append(last)
-    places = [f.path.rpartition(b"/") for f in files]
-    relocated = [row for row, f in enumerate(files) if f.relocation != NOTHING]
+    places = [path.rpartition(b"/") for path in paths]
+    relocated = [row for row, relocation in enumerate(relocations) if relocation != NOTHING]
+    contents = [frame.content for frame in frames]
     columns = Columns()
     columns.texts = {
         "placeholder": index.placeholders, "frame_sha256": [frame.sha256 for frame in frames],
         "directory_path": [d.path for d in index.directories], "file_name": [place[2] for place in places],
-        "relocated_relocation": [files[row].relocation for row in relocated],
+        "relocated_relocation": [relocations[row] for row in relocated],
         "link_path": [link.path for link in index.links], "link_target": [link.target for link in index.links],
     }
     columns.numbers = {
         "frame_offset": [frame.offset for frame in frames], "frame_size": [frame.size for frame in frames],
-        "frame_content": [frame.content for frame in frames], "package_frame": index.package_frames,
+        "frame_content": contents, "package_frame": index.package_frames,
         "directory_mode": [d.mode for d in index.directories],
-        "file_directory": [rows[place[0]] for place in places], "file_mode": [f.mode for f in files],
-        "file_seconds": [f.mtime_ns // SECOND for f in files], "file_nanoseconds": [f.mtime_ns % SECOND for f in files],
-        "file_frame": numbers, "file_offset": [f.offset for f in files], "file_size": [f.size for f in files],
-        "large_file": [row for row, f in enumerate(files) if f.size and f.offset + f.size > frames[f.frame].content],
+        "file_directory": [rows[place[0]] for place in places], "file_mode": modes,
+        "file_seconds": [time // SECOND for time in times], "file_nanoseconds": [time % SECOND for time in times],
+        "file_frame": numbers, "file_offset": offsets, "file_size": sizes,
+        "large_file": [
+            row for row, (first, offset, size) in enumerate(zip(firsts, offsets, sizes))
+            if size and offset + size > contents[first]
+        ],
         "relocated_file": relocated,
     }
     return columns

@@ -130,6 +130,33 @@ def test_other_work_while_it_compiles(tmp_path: Path) -> None:
     kept.group.entry.close()
 
 
+def test_native_python_is_started_only_to_compile(tmp_path: Path) -> None:
+    """The .pyc files of an earlier build serve if the Python does not start now; without them the host compiles."""
+    interpreter = make_package(tmp_path / "python", "python", None, **{f"bin/python{VERSION}": b""})
+    program = interpreter.directory / f"bin/python{VERSION}"
+    module = make_package(tmp_path / "module", "module", "python", **{"site-packages/module.py": SOURCE})
+    more = make_package(tmp_path / "more", "more", "python", **{"site-packages/more.py": SOURCE})
+    python = Python(VERSION, f"lib/python{VERSION}/site-packages", interpreter)
+    cache = FrameCache(tmp_path / "frames", 1)
+
+    def compile_all(*packages: Package) -> tuple[list[Compiled], list[str]]:
+        return Compiler(python, True, cache).compile_plans([plan_package(each, python, 0) for each in packages])
+
+    program.unlink()
+    program.symlink_to(HERE)
+    (made,), _ = compile_all(interpreter, module)
+    with tempfile.TemporaryFile() as stream:
+        group = Group(made.group.owner, made.group.identity, all_files=made.files, files=made.files)
+        Payload(stream, cache, lambda _size: None).add([group])
+    program.unlink()
+    (kept,), left = compile_all(interpreter, module)
+    assert left == []
+    assert [item.path for item in kept.files] == [item.path for item in made.files]
+    kept.close()
+    directory = f"lib/python{VERSION}/site-packages"
+    assert compile_all(interpreter, module, more) == ([], [f"{directory}/module.py", f"{directory}/more.py"])
+
+
 def test_failure_of_the_other_work(tmp_path: Path) -> None:
     def fail() -> None:
         raise OSError("no room")

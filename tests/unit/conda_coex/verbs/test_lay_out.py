@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from coex_bootstrap.base.cpu_count import usable_cores
 
 from conda_coex.archive.frame_cache import END, MARK, FrameCache
+from conda_coex.archive.frames import pack
 from conda_coex.archive.payload import Payload
 from conda_coex.inputs.environment import Environment
 from conda_coex.root.content import Content, relocation_of
@@ -17,13 +20,15 @@ from conda_coex.root.layout import Group, Layout
 from conda_coex.root.link_rules import PackagePlan
 from conda_coex.root.package import Package, PackagePath
 from conda_coex.root.source import InMemory
-from conda_coex.verbs.lay_out import META, place_conda_meta
+from conda_coex.verbs.lay_out import META, compress_ahead, place_conda_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from coex_bootstrap.format.index import File
+
+    from conda_coex.archive.frames import Packed, Piece
 
 DATE = 1_700_000_000
 RECORDED = "prefix/conda-meta/demo-1.0-0.json"
@@ -133,3 +138,27 @@ def test_of_others(tmp_path: Path) -> None:
     entry_of(tmp_path).chmod(0o666)
     assert build(tmp_path) == (payload, rows, False)
 
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_nothing_is_compressed_ahead_into_a_cache_without_room(
+    tmp_path: Path, room: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames that are not kept would be compressed a second time, for the archive."""
+    directory = tmp_path / "frames"
+    if not room:
+        directory.write_bytes(b"")  # no directory can be made there
+    count, packages, packed = 8 * usable_cores(), [], []
+
+    def pack_and_note(pieces: Sequence[Piece], level: int) -> Packed:
+        packed.append(pieces)
+        return pack(pieces, level)
+
+    monkeypatch.setattr("conda_coex.archive.payload.pack", pack_and_note)
+    for number in range(count):
+        data = DATA + str(number).encode()
+        item = Content(f"prefix/{number}", 0o644, 0, InMemory(data), len(data), hashlib.sha256(data).hexdigest())
+        package = Package({**RECORD, "name": f"demo{number}"}, tmp_path, None, (), (), None, None)
+        packages.append(PackagePlan(package, (item,), (), {}))
+    compress_ahead(packages, FrameCache(directory, 3))
+    assert len(packed) == count if room else 0 < len(packed) < count
