@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from testbed.channel import assemble
 
 from benchmarks import archives, peers, wheel_channel
 from benchmarks.build import clean_cache
+from benchmarks.environments import walk
 from benchmarks.runner import Command, interleave, measure, remove, run_quietly
 from benchmarks.summary import Outcome, Section, Table, processor_ratio, ratio, time_table
 
@@ -22,7 +24,8 @@ TITLE = "PyTorch"
 TEXT = """\
 The build of PyTorch that runs on processors alone, with numpy and all that they need. Both ways ship the same wheels:
 pex ships them as they are; ours ships conda packages that are made of them, as for the other environments, and Python.
-pex runs on the Python of this machine. The program is `{code}`.
+In "`pip:`" the wheels are in the `pip:` section of an environment file: our build runs pip, and compiles all modules.
+pex runs on the Python of this machine, and its file has no compiled module. The program is `{code}`.
 A first start begins with one file and an empty cache; a later start finds unpacked files, and compiled modules. At a
 first build, ours has nothing compressed, and pex has an empty cache; a download is part of neither. At a second build,
 both have all that the first one kept."""
@@ -40,17 +43,13 @@ def measure_torch(bench: Bench) -> Section:
         return Section(TITLE, TEXT.format(code=CODE))
     channel = peers.available(bench, NAME, lambda: _channel(bench))
     if not channel:
-        bench.note(
-            f"{NAME} needs an index that has builds of PyTorch for processors alone (`PIP_EXTRA_INDEX_URL`)"
-        )
+        bench.note(f"{NAME} needs an index of pip with builds of PyTorch for processors alone (`PIP_EXTRA_INDEX_URL`)")
         return Section(TITLE, TEXT.format(code=CODE))
     wheels = _home(bench) / "wheels" / NAME
     builds, build_table = _builds(bench, channel[0], wheels)
     starts, start_tables = _starts(bench)
     versions = Table("The wheels", ["wheel", "MB"], [_described(wheel) for wheel in sorted(wheels.glob("*.whl"))])
-    files = [[name, f"{file.stat().st_size / 1e6:.1f}"] for name, file in _files(bench).items()]
-    sizes = Table("The files", ["", "MB"], files)
-    return Section(TITLE, TEXT.format(code=CODE), [*starts, *builds], [*start_tables, build_table, sizes, versions])
+    return Section(TITLE, TEXT.format(code=CODE), [*starts, *builds], [*start_tables, build_table, versions])
 
 
 def _described(wheel: Path) -> list[str]:
@@ -68,6 +67,7 @@ def _channel(bench: Bench) -> Path:
     made = wheel_channel.build(_home(bench), NAME)
     channel = _home(bench) / "channel"
     groups = [package.file.parent.parent for package in made]
+    groups += sorted((bench.home / "built").glob("pip-*"))  # of the small environment
     assemble(channel, [*groups, bench.layout.built / "python_package", bench.layout.built / "zstd_package"])
     return channel
 
@@ -78,39 +78,56 @@ def _files(bench: Bench) -> dict[str, Path]:
 
 def _builds(bench: Bench, channel: Path, wheels: Path) -> tuple[list[Outcome], Table]:
     """Build the archives to start, which fills the caches; then measure builds with and without these caches."""
-    kept, empty = bench.place / "pex-kept", bench.place / "pex-empty"
-    files = _files(bench)
-
-    def own(output: Path) -> Command:
-        specs = [f"bench-{NAME}"]
-        return archives.create_command(bench, NAME, output, entry="python", specs=specs, channel=channel)
-
-    def pex(output: Path, root: Path, *options: str) -> Command:
-        make = peers.zipapp_build(bench, "pex", wheels, output, *options)
-        variables = {**(make.environment or {}), "PEX_ROOT": str(root), "TMPDIR": str(bench.place)}
-        return replace(make, environment=variables)
-
-    for make in (own(files[OWN]), pex(files[VENV], kept, "--venv"), pex(files[PLAIN], kept)):
+    kept, empty, files = bench.place / "pex-kept", bench.place / "pex-empty", _files(bench)
+    venv = _pex(bench, wheels, files[VENV], kept, "--venv")
+    for make in (_own(bench, channel, files[OWN]), venv, _pex(bench, wheels, files[PLAIN], kept)):
         run_quietly(make.words, env=dict(make.environment or {}), cwd=make.directory)
     output = bench.place / "build"
-    first = replace(own(output), name=f"{OWN}, first", prepare=lambda: clean_cache(bench))
-    second = replace(own(output), name=f"{OWN}, second")
-    pex_first = replace(pex(output, empty, "--venv"), name=f"{VENV}, first", outputs=(output, empty))
-    pex_second = replace(pex(output, kept, "--venv"), name=f"{VENV}, second")
-    runs = interleave([first, second, pex_first, pex_second], 1 if bench.quick else min(bench.rounds, 3))
-    for path in (kept, empty, output):
-        remove(path)
-    outcomes = [
-        processor_ratio(
-            f"build of {NAME}, processor time / {VENV}", TARGET_BUILD, runs[first.name], runs[pex_first.name]
-        ),
-        ratio(f"build of {NAME} / {VENV}", None, runs[first.name], runs[pex_first.name]),
-        processor_ratio(
-            f"second build of {NAME}, processor time / {VENV}", None, runs[second.name], runs[pex_second.name]
-        ),
-        ratio(f"second build of {NAME} / {VENV}", None, runs[second.name], runs[pex_second.name]),
+    own, pex = _own(bench, channel, output), _pex(bench, wheels, output, empty, "--venv")
+    commands = [
+        replace(own, name=f"{OWN}, first", prepare=lambda: clean_cache(bench)),
+        replace(own, name=f"{OWN}, second"),
+        replace(pex, name=f"{VENV}, first", outputs=(output, empty)),
+        replace(_pex(bench, wheels, output, kept, "--venv"), name=f"{VENV}, second"),
+        _by_pip(bench, own, wheels),
     ]
-    return outcomes, time_table(f"Builds of {NAME}", runs, pex_first.name)
+    first, second, pex_first, pex_second, by_pip = (command.name for command in commands)
+    runs = interleave(commands, 1 if bench.quick else min(bench.rounds, 3))
+    for path in (kept, empty):
+        remove(path)
+    outcomes: list[Outcome] = []
+    for what, target, ours, other in (
+        ("build", TARGET_BUILD, first, pex_first),
+        ("build by `pip:`", TARGET_BUILD, by_pip, pex_first),
+        ("second build", None, second, pex_second),
+    ):
+        measured = f"{what} of {NAME}"
+        outcomes.append(processor_ratio(f"{measured}, processor time / {VENV}", target, runs[ours], runs[other]))
+        outcomes.append(ratio(f"{measured} / {VENV}", None, runs[ours], runs[other]))
+    return outcomes, time_table(f"Builds of {NAME}", runs, pex_first)
+
+
+def _own(bench: Bench, channel: Path, output: Path) -> Command:
+    specs = [f"bench-{NAME}"]
+    return archives.create_command(bench, NAME, output, entry="python", specs=specs, channel=channel)
+
+
+def _by_pip(bench: Bench, own: Command, wheels: Path) -> Command:
+    """Return a first build whose environment file has the wheels in its `pip:` section."""
+    file = bench.place / "environment.yml"
+    lines = ["dependencies:", "- python", "- pip", "- pip:", *(f"  - {name}" for name in wheel_channel.TORCH)]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    place = own.words.index("--package")
+    words = [*own.words[:place], "--file", str(file), *own.words[place + 2 :]]
+    variables = {**(own.environment or {}), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    name = f"{OWN}, `pip:`, first"
+    return replace(own, name=name, words=words, environment=variables, prepare=lambda: clean_cache(bench))
+
+
+def _pex(bench: Bench, wheels: Path, output: Path, root: Path, *options: str) -> Command:
+    make = peers.zipapp_build(bench, "pex", wheels, output, *options)
+    variables = {**(make.environment or {}), "PEX_ROOT": str(root), "TMPDIR": str(bench.place)}
+    return replace(make, environment=variables)
 
 
 def _starts(bench: Bench) -> tuple[list[Outcome], list[Table]]:
@@ -122,6 +139,7 @@ def _starts(bench: Bench) -> tuple[list[Outcome], list[Table]]:
         measure(command)
     later = [replace(command, outputs=(), prepare=_nothing, check=_nothing) for command in first]
     warm = interleave(later, 2 * bench.rounds)
+    sizes = [[command.name, *_sizes(files[command.name], command.outputs[0])] for command in first]
     for command in first:
         for output in command.outputs:
             remove(output)
@@ -132,7 +150,13 @@ def _starts(bench: Bench) -> tuple[list[Outcome], list[Table]]:
         ratio(f"{what}, later start / {VENV}", None, warm[OWN], warm[VENV]),
         ratio(f"{what}, later start / {PLAIN}", None, warm[OWN], warm[PLAIN]),
     ]
-    return outcomes, [time_table("First start", cold, VENV), time_table("Later start", warm, VENV)]
+    unpacked = Table("Sizes", ["", "file, MB", "unpacked files", "unpacked, MB"], sizes)
+    return outcomes, [time_table("First start", cold, VENV), time_table("Later start", warm, VENV), unpacked]
+
+
+def _sizes(file: Path, unpacked: Path) -> list[str]:
+    sizes = [os.lstat(path).st_size for path in walk(unpacked)]
+    return [f"{file.stat().st_size / 1e6:.1f}", f"{len(sizes)}", f"{sum(sizes) / 1e6:.0f}"]
 
 
 def _nothing() -> None:

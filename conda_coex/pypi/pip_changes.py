@@ -19,7 +19,7 @@ from ..inputs.json_values import as_table, as_text
 from ..prefix.unmanaged import collect_unmanaged
 from ..prefix.walk import Tree, walk
 from ..root.content import SECOND, Content, Link
-from ..root.source import OnDisk
+from ..root.source import OnDisk, mapped
 from .direct_url_json import DirectUrl, parse_direct_url
 from .metadata import Distribution, describe, origin
 from .pip import Pip, Program, editable_sources
@@ -100,9 +100,8 @@ def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[D
     unchanged = {path for path, state in after.files.items() if _same(before.files.get(path), state)}
     unchanged |= {path for path, target in after.links.items() if before.links.get(path) == target}
     name = stand_in(prefix)
-    for path in after.files.keys() - unchanged:
-        _rename(prefix / path, str(prefix), name)
-    unmanaged = collect_unmanaged(prefix, unchanged, [name])
+    silent = {path for path in after.files.keys() - unchanged if not _rename(prefix / path, str(prefix), name)}
+    unmanaged = collect_unmanaged(prefix, unchanged, [name], after, silent=silent)
     items = [_dated(item, date) if isinstance(item, Content) else item for item in blank_hashes(unmanaged.items)]
     below = f"prefix/{python.site_packages}/"
     sources = [i for i in items if isinstance(i, Content) and i.path.startswith(below) and i.path.endswith(".py")]
@@ -124,14 +123,17 @@ def _dated(content: Content, date: int) -> Content:
     return replace(content, mode=0o755 if content.mode & 0o100 else 0o644, mtime_ns=date * SECOND)
 
 
-def _rename(file: Path, old: str, new: str) -> None:
-    """Replace the prefix in a file by the stand-in, which has the same length."""
-    data = original = file.read_bytes()
-    for encoding in ENCODINGS:
+def _rename(file: Path, old: str, new: str) -> bool:
+    """Replace the prefix in a file by the stand-in, which has the same length; return whether the file names it."""
+    with file.open("rb") as stream, mapped(stream.fileno()) as searched:
+        encodings = [encoding for encoding in ENCODINGS if searched.find(old.encode(encoding)) >= 0]
+        data = searched[:] if encodings else b""
+    for encoding in encodings:
         data = data.replace(old.encode(encoding), new.encode(encoding))
-    if data is not original:
+    if encodings:
         file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
         file.write_bytes(data)
+    return bool(encodings)
 
 
 def _new_distributions(site_packages: Path, before: Tree, prefix: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Which pip installs: the environment's package, or the one that its Python carries."""
+"""Which pip installs, and the files that it brings, with the places that name the staging environment."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from conda_coex.conda_api.staging import stand_in
 from conda_coex.errors import InputError
+from conda_coex.inputs.environment import Environment, PipSection
 from conda_coex.pypi.pip import Program
-from conda_coex.pypi.pip_changes import find_pip
+from conda_coex.pypi.pip_changes import find_pip, install
+from conda_coex.root.content import Content
+from conda_coex.root.link_rules import Python
 from conda_coex.root.package import Package, PackagePath
 
 WHEEL = "lib/python3.13/ensurepip/_bundled/pip-24.2-py3-none-any.whl"
@@ -30,3 +34,38 @@ def test_none() -> None:
         find_pip([package("python", "bin/python")])
     with pytest.raises(InputError, match="has no Python; add python and pip"):
         find_pip([package("zlib", WHEEL)])
+
+
+SITE_PACKAGES = "lib/python3.13/site-packages"
+NAMED, LARGE, MARKED, PLAIN = "named.txt", "large.so", "marked.txt", "plain.py"
+
+
+class Writer:
+    """Stands in the place of pip, and writes files."""
+
+    def __init__(self, prefix: Path) -> None:
+        self.prefix = prefix
+
+    def install(self, _: object) -> list[dict[str, object]]:
+        name, directory = str(self.prefix).encode(), self.prefix / SITE_PACKAGES
+        wide = str(self.prefix).encode("utf-16-le")
+        (directory / NAMED).write_bytes(b"home = " + name + b"/share, and again " + name + b"\n")
+        (directory / LARGE).write_bytes(b"\x7fELF" + bytes(3 << 20) + wide + bytes(9))
+        (directory / MARKED).write_text(f"{stand_in(self.prefix)}/share\n", encoding="utf-8")
+        (directory / PLAIN).write_bytes(b"pass\n")
+        return []
+
+
+def test_files_that_name_the_staging_environment(tmp_path: Path) -> None:
+    prefix = tmp_path / "prefix"
+    (prefix / SITE_PACKAGES).mkdir(parents=True)
+    environment = Environment("linux-64", (), (), (), {}, pip=(PipSection(str(tmp_path), ()),))
+    python = Python("3.13", SITE_PACKAGES, package("python"))
+    installed = install(prefix, environment, python, Writer(prefix), 1_600_000_000)  # type: ignore[arg-type]
+    found = {Path(item.path).name: item for item in installed.items if isinstance(item, Content)}
+    new = stand_in(prefix)
+    placeholders = {name: item.placeholder for name, item in found.items()}
+    assert placeholders == {NAMED: new, LARGE: new, MARKED: None, PLAIN: None}
+    assert found[NAMED].read() == f"home = {new}/share, and again {new}\n".encode()
+    assert found[LARGE].read() == b"\x7fELF" + bytes(3 << 20) + new.encode("utf-16-le") + bytes(9)
+    assert found[MARKED].read() == f"{new}/share\n".encode()
