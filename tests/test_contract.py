@@ -201,9 +201,10 @@ def test_a_start_loads_few_modules() -> None:
     loaded = {name.partition(f"{BOOTSTRAP.name}.")[2] for name in names}
     assert {"start.launch", "unpack.write_root", "format.index"} <= loaded
     assert not loaded & {
-        "start.microarchitecture", "start.post_link", "start.rosetta", "start.survived", "store.leftovers",
-        "store.ps", "store.refused", "store.removal", "store.site", "unpack.codesign", "unpack.mach_o",
-        "unpack.relocate", "unpack.shebang",
+        "format.index_write", "format.relocation_write", "start.microarchitecture", "start.post_link", "start.rosetta",
+        "start.survived", "store.leftovers", "store.memory", "store.ps", "store.refused", "store.removal", "store.site",
+        "unpack.codesign", "unpack.mach_o", "unpack.progress_line", "unpack.relocate", "unpack.shebang",
+        "unpack.zstd_program",
     }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.base.cpu_count import usable_cores
 from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.index import File
-from coex_bootstrap.format.relocation import NOTHING, TEXT, kind_of, parse, parse_slots, write_slots
+from coex_bootstrap.format.relocation import NOTHING, TEXT, kind_of, parse, parse_slots
+from coex_bootstrap.format.relocation_write import write_slots
 
 from ..root.content import SECOND, Content, Link, relocation_of
 from ..root.source import InMemory

@@ -16,7 +16,7 @@ from .writer import prelude_size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from coex_bootstrap.format.index import IndexDraft
+    from coex_bootstrap.format.index_write import IndexDraft
     from coex_bootstrap.format.manifest import EntryPoint, Variable
 
     from ..inputs.environment import Environment

@@ -11,9 +11,11 @@ from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.base.cpu_count import usable_cores
 from coex_bootstrap.base.errors import ArchiveDamaged
-from coex_bootstrap.format.index import Directory, File, Frame, IndexDraft
+from coex_bootstrap.format.index import Directory, File, Frame
 from coex_bootstrap.format.index import Link as IndexLink
-from coex_bootstrap.format.relocation import HASHES, NOTHING, SCRIPT, write, write_slots
+from coex_bootstrap.format.index_write import IndexDraft
+from coex_bootstrap.format.relocation import HASHES, NOTHING, SCRIPT
+from coex_bootstrap.format.relocation_write import write, write_slots
 
 from ..errors import FramesDamaged
 from ..root.source import OnDisk

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.format.archive import OLD_START, Archive, is_start
-from coex_bootstrap.format.index import dump_index
+from coex_bootstrap.format.index_write import dump_index
 from coex_bootstrap.format.manifest import (
     ID_LENGTH,
     INDEX,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.abc import Traversable
 
-    from coex_bootstrap.format.index import IndexDraft
+    from coex_bootstrap.format.index_write import IndexDraft
 
     from .carried_python import CarriedPython
 

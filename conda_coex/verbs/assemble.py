@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from coex_bootstrap.format.index import IndexDraft
+    from coex_bootstrap.format.index_write import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.carried_python import CarriedPython

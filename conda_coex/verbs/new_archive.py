@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
-    from coex_bootstrap.format.index import IndexDraft
+    from coex_bootstrap.format.index_write import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.frame_cache import FrameCache

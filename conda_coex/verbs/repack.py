@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from coex_bootstrap.format.index import IndexDraft
+    from coex_bootstrap.format.index_write import IndexDraft
     from coex_bootstrap.format.manifest import EntryPoint, Manifest, Variable
 
     from ..archive.carried_python import CarriedPython

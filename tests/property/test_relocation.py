@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from coex_bootstrap.base.errors import HostUnfit
-from coex_bootstrap.format.relocation import ENCODINGS, parse, write_edits
+from coex_bootstrap.format.relocation import ENCODINGS, parse
+from coex_bootstrap.format.relocation_write import write_edits
 from coex_bootstrap.unpack.relocate import apply
 from coex_bootstrap.unpack.shebang import ODD, console_shebang
 from conda.core.portability import (

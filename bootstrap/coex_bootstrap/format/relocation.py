@@ -19,7 +19,7 @@ from ..base.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+    from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple, Union
 
     Edits = Tuple[Tuple[int, Tuple[Tuple[int, ...], ...]], ...]
     Source = Union[int, Tuple[int, int, int, bytes]]
@@ -92,20 +92,6 @@ def parse(text, placeholders):
     raise invalid_relocation()
 
 
-def write(relocation, placeholders):
-    # type: (Relocation, List[str]) -> bytes
-    """Return the RELOCATION as text; append its placeholder to `placeholders` if it is new."""
-    kind, python = relocation.kind, relocation.python  # type: bytes, bytes
-    if kind == SCRIPT:
-        return kind + b":" + python
-    if kind == HASHES:
-        return write_slots(relocation.slots)
-    if relocation.placeholder not in placeholders:
-        placeholders.append(relocation.placeholder)
-    number = placeholders.index(relocation.placeholder)
-    return kind + (":%d:" % number).encode("ascii") + write_edits(kind, relocation.edits or ())
-
-
 def parse_edits(kind, text):
     # type: (bytes, bytes) -> Edits
     """Parse EDITS of a kind; raises ValueError."""
@@ -118,14 +104,6 @@ def parse_edits(kind, text):
     return tuple(edits)
 
 
-def write_edits(kind, edits):
-    # type: (bytes, Edits) -> bytes
-    """Return EDITS as text."""
-    join = _text_item if kind == TEXT else _binary_item
-    written = ["%d=%s" % (encoding, "+".join(map(join, items))) for encoding, items in edits]
-    return "/".join(written).encode("ascii")
-
-
 def _parse_item(kind, item):
     # type: (bytes, bytes) -> Tuple[int, ...]
     if kind == TEXT:
@@ -134,16 +112,6 @@ def _parse_item(kind, item):
     if numbers != sorted(numbers):
         raise ValueError(item)
     return tuple(numbers)
-
-
-def _text_item(item):
-    # type: (Tuple[int, ...]) -> str
-    return "%d!" % item[0] if item[1] else "%d" % item[0]
-
-
-def _binary_item(item):
-    # type: (Tuple[int, ...]) -> str
-    return ".".join(map(str, item))
 
 
 def parse_slots(text):
@@ -164,20 +132,6 @@ def parse_source(text):
     place, _, relocation = text.partition(b";")
     frame, start, size = place.split(b".")
     return count(frame), count(start), count(size), relocation
-
-
-def write_slots(slots):
-    # type: (Iterable[Slot]) -> bytes
-    """Return a RELOCATION of kind h."""
-    written = [_write_source(source) + ("@%d" % offset).encode("ascii") for source, offset in slots]
-    return HASHES + b":" + b",".join(written)
-
-
-def _write_source(source):
-    # type: (Source) -> bytes
-    if isinstance(source, int):
-        return str(source).encode("ascii")
-    return ("%d.%d.%d;" % source[:3]).encode("ascii") + source[3]
 
 
 def invalid_relocation():

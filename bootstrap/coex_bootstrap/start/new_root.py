@@ -10,7 +10,7 @@ from ..store.claim import REFUSALS, Claim
 from ..store.directory import Directory, make_new
 from ..unpack.decoder import load_decoder
 from ..unpack.link import FRAME_LIST, Neighbours
-from ..unpack.progress import Progress
+from ..unpack.progress import show_progress
 from ..unpack.write_root import unpack
 from .finish import Finish
 
@@ -71,7 +71,7 @@ def prepare(archive, root, claim, environ, trace):
         directory = Directory(work)
         decoder = load_decoder(archive, work)
         trace.done("claim the root, load zstd")
-        progress = Progress(archive, environ)
+        progress = show_progress(archive, environ)
 
         def link(path):
             # type: (bytes) -> Set[int]

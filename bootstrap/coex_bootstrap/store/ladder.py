@@ -7,7 +7,7 @@ a server several messages, for every start on every host.
 import os
 import sys
 
-from ..base import cgroups, compat
+from ..base import compat
 from ..base.working_directory import absolute
 from .file_system import file_systems, is_of_server
 from .store import Store
@@ -25,21 +25,6 @@ OTHER_SITE = b"COEX_CONFIG"
 EXPLICIT = b"COEX_ROOT"
 TEMPORARY = (b"/tmp", b"/var/tmp")
 IN_MEMORY = b"/dev/shm"
-SPARE = 2  # times the size of a root that have to be free in memory
-
-
-class MemoryStore(Store):
-    """A candidate directory whose files take the memory of this host."""
-
-    def lack(self, manifest, linked=(0, 0)):
-        # type: (Manifest, Tuple[int, int]) -> Optional[str]
-        """Return why there is not enough memory for a root and as much again; None if there is. Raises EnvironmentError."""
-        needed = (manifest.unpacked["bytes"] - linked[1]) * SPARE
-        volume = os.statvfs(self.path)
-        free = min(volume.f_bavail * volume.f_frsize, free_memory())
-        if free < needed:
-            return "%d MB of memory are free for this process, %d MB are needed" % (free >> 20, needed >> 20)
-        return super(MemoryStore, self).lack(manifest, linked)
 
 
 def stores(environ):
@@ -85,7 +70,7 @@ def in_order(order, named, environ):
         b"store": lambda: named,
         b"cache": lambda: _each(_caches(environ)),
         b"temporary": lambda: _each(_temporary(environ)),
-        b"memory": lambda: [MemoryStore(_private(IN_MEMORY))] if os.path.isdir(IN_MEMORY) else [],
+        b"memory": _in_memory,
     }  # type: Dict[bytes, Callable[[], Sequence[Store]]]
     places = [store for kind in order for store in kinds[kind]()]
     for rank, store in enumerate(places):
@@ -118,10 +103,20 @@ def by_distance(places, first=0):
     for rank, (store, (kind, _)) in enumerate(zip(places, file_systems([store.path for store in places])), first):
         store.rank, store.server = rank, kind if is_of_server(kind) else b""
     near, far = [store for store in places if not store.server], [store for store in places if store.server]
-    if far and os.path.isdir(IN_MEMORY):
-        near.append(MemoryStore(_private(IN_MEMORY)))
-        near[-1].rank = first + len(places)
-    return near + far
+    memory = _in_memory() if far else []
+    for store in memory:
+        store.rank = first + len(places)
+    return near + memory + far
+
+
+def _in_memory():
+    # type: () -> List[Store]
+    """Return the place in the memory of this host, if it has one."""
+    if not os.path.isdir(IN_MEMORY):
+        return []
+    from .memory import MemoryStore  # few hosts need it
+
+    return [MemoryStore(_private(IN_MEMORY))]
 
 
 def _caches(environ):
@@ -178,18 +173,3 @@ def reason(places, taken, refused=()):
     if taken.named_by:
         return "; ".join(["named by " + taken.named_by] + list(refused))
     return "; ".join(passed_over(places, taken, refused)) or "the first choice"
-
-
-def free_memory(host=b"/proc/meminfo", groups=cgroups.GROUPS, mounts=cgroups.MOUNTS):
-    # type: (bytes, bytes, bytes) -> int
-    """Return how many bytes of memory this process may still take, by the host and by the limits of its cgroups."""
-    free = 0
-    for line in cgroups.read(host).splitlines():
-        if line.startswith(b"MemAvailable:"):
-            free = int(line.split()[1]) << 10
-    for group in cgroups.directories(b"memory", (b"memory",), groups, mounts):
-        for limit, used in ((b"/memory.max", b"/memory.current"), (b"/memory.limit_in_bytes", b"/memory.usage_in_bytes")):
-            words = cgroups.read(group + limit).split() + cgroups.read(group + used).split()
-            if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
-                free = min(free, max(0, int(words[0]) - int(words[1])))
-    return free

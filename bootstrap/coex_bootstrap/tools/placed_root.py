@@ -9,7 +9,7 @@ from ..start.placed import write_placed
 from ..store.boot import sync
 from ..store.destination import Destination, mark_unfinished
 from ..unpack.decoder import load_decoder
-from ..unpack.progress import Progress
+from ..unpack.progress import show_progress
 from ..unpack.write_root import unpack
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ class PlacedRoot(object):
 def unpack_shown(archive, work, root, environ, prefix=None):
     # type: (Archive, bytes, bytes, Dict[bytes, bytes], Optional[bytes]) -> None
     """Unpack into a work directory with the progress on a terminal, for the places that `unpack` takes."""
-    decoder, progress = load_decoder(archive), Progress(archive, environ)
+    decoder, progress = load_decoder(archive), show_progress(archive, environ)
     try:
         unpack(archive, work, root, progress.counted(decoder), progress.beating(nothing), prefix=prefix)
     finally:

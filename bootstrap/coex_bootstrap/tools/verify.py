@@ -12,7 +12,7 @@ from ..store.refused import looked_at
 from ..store.ladder import find_ready, stores
 from ..unpack.decoder import load_decoder
 from ..unpack.expected import Expected
-from ..unpack.progress import Progress
+from ..unpack.progress import show_progress
 from .check_archive import Examined, check_archive, damaged_part
 from .check_root import ALTERED, MODE, RootCheck
 from .conda_state import STATE, differ_only_in
@@ -76,7 +76,7 @@ def execute(path, options, environ):
         return _outcome(path, [damage], None, [note])
     with closing(archive):
         decoder, notes = None, []
-        progress = Progress(archive, environ, "verifying")
+        progress = show_progress(archive, environ, "verifying")
         try:
             decoder = progress.counted(load_decoder(archive))
         except DecoderMissing as error:

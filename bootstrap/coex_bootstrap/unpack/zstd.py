@@ -1,15 +1,12 @@
 """Decode independent zstd frames with a decoder of the archive or of the host."""
 
-import os
-
 from ..base import compat
 from ..base.errors import ArchiveDamaged, DecoderMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ctypes
-    import subprocess
-    from typing import Callable, List, Optional, Tuple, Union
+    from typing import Callable, List, Optional, Union
 
     # Takes a frame and the size of its content; the result holds until the next call.
     Decoder = Callable[[bytes, int], Union[bytes, memoryview]]
@@ -114,50 +111,10 @@ def _library(name):
 
 def _program(name):
     # type: (str) -> Decoder
-    """A zstd program, one process a frame: slow, but it is there on some hosts without a library."""
-    import subprocess
+    from .zstd_program import run_each
 
-    with open(os.devnull, "rb") as nothing:
-        subprocess.check_output([name, "--version"], stdin=nothing, stderr=subprocess.STDOUT)
-
-    def decode(frame, size):
-        # type: (bytes, int) -> bytes
-        process = subprocess.Popen(
-            [name, "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        content, why = _communicate(process, frame, size + 1)
-        if process.returncode and len(content) <= size:
-            raise ArchiveDamaged("a frame cannot be decoded: %s" % " ".join(why.decode("ascii", "replace").split()))
-        return _checked(content, size)
-
-    return decode
-
-
-def _communicate(process, frame, limit):
-    # type: (subprocess.Popen[bytes], bytes, int) -> Tuple[bytes, bytes]
-    """Return up to `limit` bytes that a program decodes from a frame, and its messages: a frame may expand without end."""
-    import threading
-
-    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
-    assert stdin and stdout and stderr, "three pipes"
-
-    def feed():
-        # type: () -> None
-        try:
-            with stdin:
-                stdin.write(frame)
-        except EnvironmentError:  # it has stopped reading
-            pass
-
-    feeder = threading.Thread(target=feed)
-    feeder.start()
-    with stdout:
-        content = stdout.read(limit)
-    with stderr:
-        why = stderr.read()
-    feeder.join()
-    process.wait()
-    return content, why
+    decode = run_each(name)
+    return lambda frame, size: _checked(decode(frame, size), size)
 
 
 def _checked(content, size):

@@ -8,7 +8,8 @@ import time
 import zipfile
 
 import coex_bootstrap
-from coex_bootstrap.format.index import Directory, File, Frame, IndexDraft, dump_index
+from coex_bootstrap.format.index import Directory, File, Frame
+from coex_bootstrap.format.index_write import IndexDraft, dump_index
 from coex_bootstrap.format.manifest import (
     FORMAT_VERSION, ID_LENGTH, INDEX, MAIN, MANIFEST, PACKAGE, PRELUDE, PYTHON, Manifest, digest, fill_prelude,
     python_id, python_mark, seal,

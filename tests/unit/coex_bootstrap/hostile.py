@@ -7,7 +7,8 @@ import struct
 from collections import OrderedDict, namedtuple
 
 from coex_bootstrap.format import manifest as format_manifest
-from coex_bootstrap.format.index import COLUMNS, HEAD, TEXT, Frame, Link, make_columns
+from coex_bootstrap.format.index import COLUMNS, HEAD, TEXT, Frame, Link
+from coex_bootstrap.format.index_write import make_columns
 
 from unit.coex_bootstrap.building import PLACEHOLDER, bootstrap_members, file_row, make_index, make_manifest, raw_frame, zip_bytes
 

@@ -11,7 +11,8 @@ import pytest
 from coex_bootstrap.base import compat, workers
 from coex_bootstrap.base.errors import ArchiveDamaged, CoexError
 from coex_bootstrap.format.archive import Archive
-from coex_bootstrap.format.index import Frame, Link, make_columns
+from coex_bootstrap.format.index import Frame, Link
+from coex_bootstrap.format.index_write import make_columns
 from coex_bootstrap.format.manifest import load_manifest
 from coex_bootstrap.tools import command_line
 from coex_bootstrap.unpack.write_root import unpack

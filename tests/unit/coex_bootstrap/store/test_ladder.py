@@ -6,8 +6,9 @@ import sys
 import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.base.errors import CoexError
-from coex_bootstrap.store import ladder
-from coex_bootstrap.store.ladder import MemoryStore, free_memory, passed_over, reason, stores
+from coex_bootstrap.store import ladder, memory
+from coex_bootstrap.store.ladder import passed_over, reason, stores
+from coex_bootstrap.store.memory import MemoryStore, free_memory
 
 from unit.coex_bootstrap.building import make_manifest, write
 
@@ -128,7 +129,7 @@ def test_memory_comes_before_servers_only(monkeypatch, place):
 @pytest.mark.parametrize(("free", "fits"), [(0, False), (2 * GIB - 1, False), (2 * GIB, True)])
 def test_room_in_memory(place, monkeypatch, free, fits):
     # type: (bytes, Any, int, bool) -> None
-    monkeypatch.setattr(ladder, "free_memory", lambda: free)
+    monkeypatch.setattr(memory, "free_memory", lambda: free)
     room = os.statvfs(place)
     if room.f_bavail * room.f_frsize < 2 * GIB:
         pytest.skip("less than 2 GiB are free")

@@ -6,7 +6,8 @@ import sys
 import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.store import ladder
-from coex_bootstrap.store.ladder import MemoryStore, reason, setting_of_site, stores
+from coex_bootstrap.store.ladder import reason, setting_of_site, stores
+from coex_bootstrap.store.memory import MemoryStore
 from coex_bootstrap.store.site import SettingWrong, expand
 
 from unit.coex_bootstrap.building import write

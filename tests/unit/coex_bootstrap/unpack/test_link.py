@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Sequence
 
-    from coex_bootstrap.format.index import IndexDraft
+    from coex_bootstrap.format.index_write import IndexDraft
 
     Started = Callable[..., bytes]
 

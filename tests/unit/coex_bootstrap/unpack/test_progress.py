@@ -4,8 +4,9 @@ import os
 import time
 
 import pytest
-from coex_bootstrap.unpack import progress
-from coex_bootstrap.unpack.progress import Progress
+from coex_bootstrap.unpack import progress_line
+from coex_bootstrap.unpack.progress import show_progress
+from coex_bootstrap.unpack.progress_line import Line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,16 +41,16 @@ def written(monkeypatch):
     # type: (Any) -> List[str]
     """Return the output, on a terminal."""
     written = []  # type: List[str]
-    monkeypatch.setattr(progress, "_write", written.append)
-    monkeypatch.setattr(progress, "DELAY", 0)
-    monkeypatch.setattr(progress, "STEP", 0.01)
+    monkeypatch.setattr(progress_line, "_write", written.append)
+    monkeypatch.setattr(progress_line, "DELAY", 0)
+    monkeypatch.setattr(progress_line, "STEP", 0.01)
     monkeypatch.setattr(os, "isatty", lambda stream: stream == 2)
     return written
 
 
 def test_counts_the_work_of_a_child(written):
     # type: (List[str]) -> None
-    shown = Progress(Frames(), {})  # type: ignore[arg-type]
+    shown = Line(Frames(), "unpacking")  # type: ignore[arg-type]
     decode = shown.counted(lambda frame, size: frame)
     beats = []  # type: List[int]
     child = os.fork()
@@ -89,21 +90,21 @@ def test_counts_the_work_of_a_child(written):
 )
 def test_fits_the_terminal(room, line):
     # type: (int, str) -> None
-    assert progress.fitting("verifying", 1500000, 6000000, 0.51, room) == line
+    assert progress_line.fitting("verifying", 1500000, 6000000, 0.51, room) == line
 
 
 def test_nothing_to_decode(written):
     # type: (List[str]) -> None
-    shown = Progress(Frames(), {})  # type: ignore[arg-type]
+    shown = Line(Frames(), "unpacking")  # type: ignore[arg-type]
     shown.stop()
     assert written == []
-    assert progress.fitting("unpacking", 0, 0, 0, 20) == "coex: 0 %"
+    assert progress_line.fitting("unpacking", 0, 0, 0, 20) == "coex: 0 %"
 
 
 @pytest.mark.parametrize("environ", [{b"COEX_QUIET": b"1"}, {b"COEX_TRACE": b"1"}])
 def test_silent(written, environ):
     # type: (List[str], Any) -> None
-    shown = Progress(Frames(), environ)  # type: ignore[arg-type]
+    shown = show_progress(Frames(), environ)  # type: ignore[arg-type]
     decoder, beat = object(), object()
     assert shown.counted(decoder) is decoder  # type: ignore[comparison-overlap,arg-type]
     assert shown.beating(beat) is beat  # type: ignore[comparison-overlap,arg-type]

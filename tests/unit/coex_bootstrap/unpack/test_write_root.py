@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Sequence, Tuple
 
-    from coex_bootstrap.format.index import IndexDraft
+    from coex_bootstrap.format.index_write import IndexDraft
 
     Unpacked = Callable[..., bytes]
 

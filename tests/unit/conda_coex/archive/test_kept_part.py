@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.format.index import Directory, File, Frame, IndexDraft, dump_index, load_index
+from coex_bootstrap.format.index import Directory, File, Frame, load_index
+from coex_bootstrap.format.index_write import IndexDraft, dump_index
 
 from conda_coex.archive.kept_part import keep, paths_of
 from conda_coex.root.content import Content

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from coex_bootstrap.format.index import Directory, IndexDraft, dump_index, load_index
+from coex_bootstrap.format.index import Directory, load_index
 from coex_bootstrap.format.index import Link as IndexLink
+from coex_bootstrap.format.index_write import IndexDraft, dump_index
 from coex_bootstrap.format.relocation import parse
 from coex_bootstrap.unpack import relocate
 from conda.core.portability import replace_prefix

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from coex_bootstrap.format.index import File, IndexDraft, Link
+from coex_bootstrap.format.index import File, Link
 from coex_bootstrap.start.host import host_platform
 
 from conda_coex.archive import writer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from coex_bootstrap.format.index_write import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
 
     Change = Callable[[IndexDraft, Manifest], object]

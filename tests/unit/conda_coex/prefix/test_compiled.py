@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from coex_bootstrap.format.relocation import BINARY, in_binary, write_edits
+from coex_bootstrap.format.relocation import BINARY, in_binary
+from coex_bootstrap.format.relocation_write import write_edits
 from coex_bootstrap.unpack.relocate import apply
 
 from conda_coex.prefix.compiled import UnreplacedPaths, limit_edits

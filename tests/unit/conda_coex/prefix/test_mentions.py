@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from coex_bootstrap.format.relocation import parse, write_edits
+from coex_bootstrap.format.relocation import parse
+from coex_bootstrap.format.relocation_write import write_edits
 from coex_bootstrap.unpack.relocate import apply
 
 from conda_coex.prefix.mentions import find_prefix, respelled
