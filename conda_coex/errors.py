@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.base.compat import one_line
 from coex_bootstrap.base.errors import CoexError, Misuse
 
 if TYPE_CHECKING:
@@ -99,7 +100,10 @@ class LockMismatch(CoexError):
 
 
 class PipFailed(CoexError):
-    """pip could not install its packages."""
+    """pip could not install its packages; its output stands in lines of its own."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(one_line, self.what.expandtabs().splitlines()))
 
 
 class RepodataMissing(CoexError):

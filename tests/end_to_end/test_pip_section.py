@@ -210,8 +210,8 @@ def test_requirements_that_pip_refuses(tmp_path: Path, conda: Conda, channel: tu
     """Its words are shown, on stderr or in the JSON document, and no credentials."""
     line = '--index-url http://me:hunter2@127.0.0.1:1/simple, "no-such-package-at-all==3"'
     said = pip_case(conda, channel, tmp_path, line)
-    assert "PipFailed: pip ended with status 1 and said:" in said
-    assert re.search(r"No matching distribution found for no-such-package-at-all", said)
+    assert "PipFailed: pip ended with status 1 and said:\n" in said
+    assert re.search(r"^ERROR: No matching distribution found for no-such-package-at-all", said, re.MULTILINE)
     assert "hunter2" not in said
     document = json.loads(pip_case(conda, channel, tmp_path, '"not a requirement !"', "--json").partition("\n\n\n")[0])
     assert "Invalid requirement" in document["message"]

@@ -185,7 +185,8 @@ def clean(roots, chosen):
             continue
     total = freed_by(removed)
     lines = ["removed %s" % _words(root) for root in removed]
-    lines += ["not removed, somebody uses it or may not remove it: %s" % _words(root) for root in kept]
+    why = "a program uses it, or started from it just now, or you may not remove it"
+    lines += ["not removed, %s: %s" % (why, _words(root)) for root in kept]
     lines.append("%s removed, %s" % (counted(len(removed), "root"), human(total)))
     document = {"removed": [fields(root) for root in removed], "kept": [fields(root) for root in kept], "size": total}
     return Outcome(document, lines, 0)

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from coex_bootstrap.store.store import TAG
+from coex_bootstrap.store.store import TAG, Store
 from coex_bootstrap.tools import cache
 from coex_bootstrap.tools import roots as roots_module
 
@@ -98,6 +98,17 @@ def test_least_recently_used_goes_first(archive, environ, roots):
     limit = str(sum(sizes) - 1).encode("ascii")
     found = ask(archive, environ, b"cache", b"clean", b"-y", b"--max-size", limit)[1]
     assert [row["name"] for row in found["removed"]] == ["demo"]
+
+
+def test_root_that_started_just_now_stays(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    """Its process may not be visible yet. The line does not say that some other user has it."""
+    os.utime(roots[0] + b"/used", None)
+    listed = roots_module.find_roots([Store(environ[b"COEX_ROOT"], explicit=True)])
+    outcome = cache.clean(listed, listed)
+    assert names(environ) == [roots[0]]
+    (line,) = [line for line in outcome.lines if line.startswith("not removed, ")]
+    assert line.startswith("not removed, a program uses it, or started from it just now, or you may not remove it: ")
 
 
 def test_root_in_use_stays(archive, environ, roots):
