@@ -18,12 +18,13 @@ from coex_bootstrap.format.relocation import HASHES, NOTHING, SCRIPT
 from coex_bootstrap.format.relocation_write import write, write_slots
 
 from ..errors import FramesDamaged
+from ..root.cores import Cores
 from ..root.source import OnDisk
-from .frames import Packed, Place, check_source, cut, frame_size, ordered, pack
+from .frames import Packed, Piece, Place, check_source, cut, frame_size, ordered, pack
 from .new_file import write_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from coex_bootstrap.format.relocation import Source
 
@@ -35,8 +36,12 @@ if TYPE_CHECKING:
 class Payload:
     """The payload of an archive while it is written to a file, from `start` on; collects frames, rows, placeholders."""
 
-    def __init__(self, stream: IO[bytes], cache: FrameCache, progress: Callable[[int], None], start: int = 0) -> None:
+    def __init__(
+        self, stream: IO[bytes], cache: FrameCache, progress: Callable[[int], None], start: int = 0,
+        cores: Cores | None = None,
+    ) -> None:  # fmt: skip
         self.stream, self.cache, self.progress, self.start = stream, cache, progress, start
+        self.cores = cores or Cores(usable_cores())
         self.size = 0
         self.frames: list[Frame] = []
         self.rows: list[File] = []
@@ -76,7 +81,7 @@ class Payload:
         filling = Filling(self.cache.writer(group.identity, group.owner), group)
         self._fillings.append(filling)
         for pieces in cut(filling.contents, frame_size(self.cache.level)):
-            future = pool.submit(pack, pieces, self.cache.level)
+            future = pool.submit(self._pack, pieces)
             steps.append(lambda future=future: self._take_frame(filling, future))  # type: ignore[misc]
             while len(steps) > ahead:
                 steps.popleft()()
@@ -84,6 +89,10 @@ class Payload:
             if isinstance(twin.source, OnDisk):  # which no frame reads
                 steps.append(pool.submit(check_source, twin).result)
         steps.append(lambda: self._finish(filling))
+
+    def _pack(self, pieces: Sequence[Piece]) -> Packed:
+        with self.cores.to_compress():
+            return pack(pieces, self.cache.level)
 
     def _take_entry(
         self, group: Group, entry: Entry, checked: list[Future[None]], pool: ThreadPoolExecutor

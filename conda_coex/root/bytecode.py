@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.base.cpu_count import usable_cores
 
 from .content import Content
+from .cores import Cores
 from .layout import Group
 from .source import InMemory, OnDisk
 
@@ -110,8 +111,12 @@ class Compiler:
     (PEP 3147): bytecode does not depend on the platform.
     """
 
-    def __init__(self, python: Python | None, native: bool, cache: FrameCache, others: Iterable[Path] = ()) -> None:
+    def __init__(
+        self, python: Python | None, native: bool, cache: FrameCache, others: Iterable[Path] = (),
+        cores: Cores | None = None,
+    ) -> None:  # fmt: skip
         self.python, self.native, self.cache, self.others = python, native, cache, others
+        self.cores = cores or Cores(usable_cores())
         self.program: Path | None = None  # the interpreter that compiles, if one can
         self.interpreter: str | None = None  # its identity
 
@@ -162,7 +167,7 @@ class Compiler:
         self, program: Path, jobs: list[tuple[Group, list[Content]]], meanwhile: Callable[[], None]
     ) -> list[Compiled]:
         jobs.sort(key=lambda job: -sum(item.size for item in job[1]))  # the longest first
-        with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
+        with Interpreters(program, self.cores) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
             compiling = [(group, pool.submit(compile_with, interpreters, sources)) for group, sources in jobs]
             try:
                 meanwhile()
@@ -241,8 +246,8 @@ def _environment() -> dict[str, str]:
 class Interpreters:
     """Running interpreters of the environment's Python, one for each thread that compiles at a time."""
 
-    def __init__(self, program: Path) -> None:
-        self.command = [str(program), *OPTIONS, "-c", COMPILE]
+    def __init__(self, program: Path, cores: Cores) -> None:
+        self.command, self.cores = [str(program), *OPTIONS, "-c", COMPILE], cores
         self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
         self._all: list[subprocess.Popen[str]] = []
 
@@ -258,7 +263,7 @@ class Interpreters:
         process = self._take()
         assert process.stdin is not None
         assert process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
+        with self.cores.to_compile(), contextlib.suppress(BrokenPipeError):
             process.stdin.write(directory + "\n")
             process.stdin.flush()
             if process.stdout.readline():
@@ -284,7 +289,8 @@ def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
     for item in sources:
         jobs.setdefault("/".join(posixpath.dirname(item.path).split("/")[:DEPTH]), []).append(item)
     ordered = sorted(jobs.values(), key=lambda job: -sum(item.size for item in job))
-    with Interpreters(program) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
+    cores = usable_cores()
+    with Interpreters(program, Cores(cores)) as interpreters, ThreadPoolExecutor(cores) as pool:
         files = [item for each in pool.map(lambda job: compile_with(interpreters, job), ordered) for item in each]
     return sorted(files, key=lambda item: item.path)
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.base.cpu_count import usable_cores
 from coex_bootstrap.tools.output import counted, human
 
 from ..archive.payload import Payload
@@ -13,6 +14,7 @@ from ..conda_api import versions
 from ..conda_api.interpreters import interpreters
 from ..root import bytecode, conda_meta
 from ..root.content import Content
+from ..root.cores import Cores
 from ..root.layout import Group
 from ..root.link_rules import find_python
 from .assemble import fraction_of
@@ -49,8 +51,9 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
     """
     python = find_python([plan.package for plan in plans])
     others = interpreters(python.version) if python and not native else ()
-    compiler = bytecode.Compiler(python, native, cache, others)
-    compiled, left_to_host = compiler.compile_plans(plans, lambda: compress_ahead(plans, cache))
+    cores = Cores(usable_cores())
+    compiler = bytecode.Compiler(python, native, cache, others, cores)
+    compiled, left_to_host = compiler.compile_plans(plans, lambda: compress_ahead(plans, cache, cores))
     if left_to_host and python and not (native or compiler.program):
         layout.notes.append(_note_on_compiling(layout, left_to_host, python))
     for made in compiled:
@@ -58,7 +61,7 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
     return left_to_host
 
 
-def compress_ahead(plans: Sequence[PackagePlan], cache: FrameCache) -> None:
+def compress_ahead(plans: Sequence[PackagePlan], cache: FrameCache, cores: Cores) -> None:
     """Compress the packages that the cache of frames lacks into it: the archive, which takes them, does not begin yet.
 
     A cache without room ends this: frames that it does not keep would be compressed twice. Raises the errors of a
@@ -74,7 +77,7 @@ def compress_ahead(plans: Sequence[PackagePlan], cache: FrameCache) -> None:
     total = sum(item.size for group in groups for item in group.files)
     if total:
         with Path(os.devnull).open("wb") as nowhere, versions.progress_bar("Compiling and compressing") as update:
-            payload = Payload(nowhere, cache, fraction_of(total, update))
+            payload = Payload(nowhere, cache, fraction_of(total, update), cores=cores)
             payload.add(group for group in groups if cache.takes_more)
 
 

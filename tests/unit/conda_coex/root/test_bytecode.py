@@ -19,6 +19,7 @@ from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.payload import Payload
 from conda_coex.root.bytecode import LENGTHS, MADE, Compiled, Compiler, Interpreters, compile_sources, compile_with
 from conda_coex.root.content import Content
+from conda_coex.root.cores import Cores
 from conda_coex.root.layout import Group
 from conda_coex.root.link_rules import PackagePlan, Python, plan_package
 from conda_coex.root.package import Package, PackagePath
@@ -210,5 +211,5 @@ class Dying(Interpreters):
 def test_interpreter_that_dies(tmp_path: Path) -> None:
     """The .pyc files that were whole by then are taken."""
     sources = [Content("prefix/lib/single.py", 0o644, 1, OnDisk(tmp_path / "single.py"), 0)]
-    (made,) = compile_with(Dying(HERE), sources)
+    (made,) = compile_with(Dying(HERE, Cores(1)), sources)
     assert (made.path, made.read()) == ("prefix/lib/__pycache__/single.cpython-311.pyc", b"code")

@@ -1,0 +1,48 @@
+"""Share the cores of the builder between sources to compile, which come first, and frames to compress."""
+
+from __future__ import annotations
+
+import contextlib
+from threading import Condition
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Cores:
+    """A number of cores, each taken by one piece of work at a time; more would only empty each other's caches.
+
+    A package is compiled as a whole, so sources come first: a large one that is left for the end keeps one core busy
+    while the others are idle.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._free, self._to_compile = number, 0
+        self._changed = Condition()
+
+    @contextlib.contextmanager
+    def to_compile(self) -> Iterator[None]:
+        """Take a core, as soon as one is free."""
+        with self._changed:
+            self._to_compile += 1
+            self._changed.wait_for(lambda: self._free > 0)
+            self._to_compile -= 1
+            self._free -= 1
+        yield from self._taken()
+
+    @contextlib.contextmanager
+    def to_compress(self) -> Iterator[None]:
+        """Take a core that nothing waits for to compile."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free > self._to_compile)
+            self._free -= 1
+        yield from self._taken()
+
+    def _taken(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
