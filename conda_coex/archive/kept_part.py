@@ -99,7 +99,9 @@ def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Paylo
     entries = ((n, layout.entries.get(path)) for path, n in kept_rows.items())
     kept = [(n, entry) for n, entry in entries if isinstance(entry, Content) and is_kept(entry)]
     row_numbers = [n for n, _ in kept]
-    frame_numbers = {*old.index.package_frames, *(number for n in row_numbers for number in old.index.frames_of(n))}
+    frame_numbers = {*old.index.package_frames, *(files.frames[n] for n in row_numbers if files.sizes[n])}
+    for n in {*files.large}.intersection(row_numbers):
+        frame_numbers.update(old.index.frames_of(n))
     for n in files.hashed.intersection(row_numbers):
         frame_numbers.update(_sources(old, files.relocations[n]))
     numbers = sorted(frame_numbers)

@@ -153,6 +153,7 @@ def virtual_packages(packages: Iterable[Package]) -> dict[str, list[str]]:
 
 def _prefix_limit(index: IndexDraft) -> int | None:
     """Return the length of the shortest placeholder that a binary holds: a longer prefix has no room there."""
-    binaries = (row.relocation for row in index.files if kind_of(row.relocation) == BINARY)
-    lengths = {len(parse(text, index.placeholders).placeholder.encode()) for text in binaries}
+    relocations = {row.relocation for row in index.files}
+    binaries = [parse(text, index.placeholders) for text in relocations if kind_of(text) == BINARY]
+    lengths = {len(relocation.placeholder.encode()) for relocation in binaries}
     return min(lengths, default=None)

@@ -10,7 +10,7 @@ from .content import Content, Link
 from .link_target import TooManyLinks, is_below, resolve_links
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..archive.frame_cache import Entry
 
@@ -47,20 +47,36 @@ class Layout:
         given = Group(owner) if isinstance(owner, str) else owner
         group = self._groups.setdefault(given.owner, given)
         items = list(items)
-        for directory in sorted({item.path.rpartition("/")[0] for item in items}, key=lambda path: path.split("/")):
-            self._make_parents(self.resolve(f"{directory}/."))
-        for item in items:  # some ten thousand: nearly all stand in directories, where nothing else is
-            path = item.path
-            if path.rpartition("/")[0] not in self.directories:
-                path = self.resolve(path)
-                self._make_parents(path)
-            if path in self.directories:
-                self._remove_below(path)
-            self.entries.pop(path, None)  # the winner takes its place in its own package's order
-            self.entries[path] = item if path == item.path else replace(item, path=path)
-            self._owners[path] = group
-            if isinstance(item, Content):
-                group.all_files.append(item)
+        above = {item.path[: item.path.rfind("/")] for item in items}
+        for directory in sorted(above, key=lambda path: path.split("/")):
+            if directory not in self.directories:
+                self._make_parents(self.resolve(f"{directory}/."))
+        if not (above <= self.directories and self._place_alone(items, group)):
+            for item in items:
+                self._place_one(item, group)
+        group.all_files += [item for item in items if isinstance(item, Content)]
+
+    def _place_alone(self, items: Sequence[Content | Link], group: Group) -> bool:
+        """Put items of directories at their paths, all at once: there are some ten thousand.
+
+        Return False if not all of the paths are new.
+        """
+        paths = {item.path: item for item in items}
+        is_new = self.entries.keys().isdisjoint(paths) and self.directories.isdisjoint(paths)
+        if not is_new or len(paths) < len(items):
+            return False
+        self.entries.update(paths)
+        self._owners.update(dict.fromkeys(paths, group))
+        return True
+
+    def _place_one(self, item: Content | Link, group: Group) -> None:
+        path = self.resolve(item.path)
+        if path in self.directories:
+            self._remove_below(path)
+        self.entries.pop(path, None)  # the winner takes its place in its own package's order
+        self.entries[path] = item if path == item.path else replace(item, path=path)
+        self._owners[path] = group
+        self._make_parents(path)
 
     def place_app(self, files: Iterable[Content | Link], directories: Iterable[str]) -> None:
         """Put the files of the app at their paths, and its directories, even if they are empty."""
