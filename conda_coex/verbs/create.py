@@ -64,6 +64,7 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     if isinstance(environment, DryRun):
         return carry.planned(environment) if options.carry_python else environment
     packages = fetch(environment.records, environment.specs)
+    carried = new_archive.choose_carried(options, environment, packages)
     date = new_archive.build_date(packages)
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
     # 3. Install packages of pip
@@ -75,7 +76,7 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     def make() -> tuple[Manifest, Layout]:
         layout, left_to_host = _lay_out(environment, plans, installed, cache, date)
         # 5. Add the app. 6. Resolve the entry points. 7. Compress. 8. Prepare the activation. 9. Write
-        build = Build(environment, plans, layout, cache, date, left_to_host, installed.lock)
+        build = Build(environment, plans, layout, cache, date, left_to_host, installed.lock, python=carried)
         return new_archive.write(options, prefix, build), layout
 
     manifest, layout = new_archive.renewing(make)

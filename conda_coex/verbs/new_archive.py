@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.index_write import IndexDraft
     from coex_bootstrap.format.manifest import Manifest
 
+    from ..archive.carried_python import CarriedPython
     from ..archive.frame_cache import FrameCache
     from ..archive.payload import Payload
     from ..inputs.environment import Environment
@@ -76,7 +77,19 @@ class Build:
     compile: list[str]  # sources that the host compiles
     pip: Sequence[Mapping[str, object]]  # rows of the manifest's field of that name
     runs_post_link: bool = True
-    names: tuple[str, ...] = ()  # paths of a live prefix
+    python: CarriedPython | None = None  # for hosts without one
+
+
+def choose_carried(
+    options: ArchiveOptions, environment: Environment, packages: Sequence[Package], names: Iterable[str] = ()
+) -> CarriedPython | None:
+    """Return the Python that the archive is to carry; raises PythonNotCarried, so that long steps come after it.
+
+    `names` are the paths of a live prefix.
+    """
+    if not options.carry_python:
+        return None
+    return choose_python(environment.platform, packages, environment.channels, names=names)
 
 
 def renewing(make: Callable[[], Made]) -> Made:
@@ -98,9 +111,6 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     layout.platform = platform
     points = resolve_all(options.commands, layout, prefix, options.variables)
     packages = [plan.package for plan in build.plans]
-    python = None
-    if options.carry_python:
-        python = choose_python(platform, packages, build.environment.channels, names=build.names)
     library, library_from = libzstd.find_libzstd(build.environment, packages, fetch_zstd, _native_base(platform))
     description = Description(
         name=options.commands[0].name,
@@ -120,7 +130,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     def describe(payload: Payload, index: IndexDraft) -> Manifest:
         return make_manifest(description, layout, payload, index)
 
-    return assemble(options.output, platform, layout, build.cache, describe, library, python=python)
+    return assemble(options.output, platform, layout, build.cache, describe, library, python=build.python)
 
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:

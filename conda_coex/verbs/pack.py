@@ -95,6 +95,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     restoring = Restoring(selection, date, scratch) if request.missing == "restore" else None
     planned = plan_packages(live.records, packages, live.path, unmanaged, restoring, names)
     missing = _missing(request, live.path, planned)
+    carried = new_archive.choose_carried(options, live.environment, [plan.package for plan in planned.plans], names)
     # The records of pip, and the run paths of compiled files
     pip = distributions(unmanaged.items)
     unreplaced = compiled.UnreplacedPaths(unmanaged.fixed)
@@ -111,7 +112,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
         layout, left_to_host = _lay_out(live.environment, plans, unmanaged, cache, date)
         on_host = list(_notes_on_host(live, find_python(packages), unmanaged, layout))
         build = Build(
-            live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, names=live.names
+            live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, python=carried
         )
         manifest = new_archive.write(options, request.prefix, build)
         return manifest, [*on_host, *limits, *layout.notes]

@@ -238,4 +238,7 @@ def test_platforms_without_one(coex: Coex, tmp_path: Path) -> None:
     done = coex(tmp_path, *options[:-1], "linux-aarch64", packages=("data-generic",), check=False)
     assert done.returncode == 1
     assert "no CPython for linux-aarch64, 3.9 or newer, was found" in done.stderr
+    # before pip runs, and before anything is laid out or compressed
+    late = (*options[:2], "--entrypoint", "no-such-command", *options[4:-1], "linux-aarch64")
+    assert "PythonNotCarried" in coex(tmp_path, *late, packages=("data-generic",), check=False).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["x.sh"]
