@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import CoexError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from ..root.package import Package
 
 DIRECTORY = ".coex-staging"
+TRIES = 1000  # more builds than wait for one directory
 LONGEST = 255  # bytes of conda-build's placeholders
 STAND_IN = "/opt/coex" + "_placehold" * 25
 
@@ -84,11 +87,11 @@ def _directory(key: str, parent: Path | None) -> Iterator[Path]:
 
 
 def _lock(place: Path) -> int:
-    """Make a directory and return its descriptor, locked.
+    """Make a directory and return its descriptor, locked; raises CoexError.
 
     While a process waits for the lock, the one before it may remove the directory: then make it again.
     """
-    while True:
+    for _ in range(TRIES):
         try:
             place.parent.mkdir(0o755, parents=True, exist_ok=True)
             place.mkdir(0o700, exist_ok=True)
@@ -101,6 +104,7 @@ def _lock(place: Path) -> int:
                 os.set_inheritable(descriptor, True)  # a pip that goes on after its build was killed keeps the lock
                 return descriptor
         os.close(descriptor)
+    raise CoexError("it is gone or another one each time after it was made, and pip needs it", os.fsencode(place))
 
 
 def _sweep(parent: Path) -> None:

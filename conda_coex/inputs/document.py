@@ -39,5 +39,10 @@ def read_document(path: str) -> Document:
         return Document(path, data, problem=str(error))
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text as conda and editors see them. `str.splitlines` ends lines at rare characters, too."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 class _NotYaml(Exception):
     """Why a file is not YAML."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .document import lines_of
 from .suffixes import YAML_SUFFIXES
 from .yaml_text import TEMPLATE, Mapping, Text, as_yaml_reads, shown, text
 
@@ -65,7 +66,7 @@ def read(document: Document) -> EnvironmentFile | None:
 def _listed(document: Document) -> Iterator[Text]:
     """Yield the lines of a list of specs, without comments, as `conda create --file` reads it."""
     try:
-        lines = document.data.decode("utf-8-sig").splitlines()
+        lines = lines_of(document.data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise wrong(document.path, "is not UTF-8 text", "save it as UTF-8") from error
     for number, line in enumerate(lines, 1):

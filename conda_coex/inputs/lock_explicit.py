@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from .document import lines_of
 from .lock_file import check_platform
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read_explicit_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> 
         text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise file.wrong("is not UTF-8 text") from error
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in lines_of(text)]
     rows = [line for line in lines if line and not line.startswith("#") and line != "@EXPLICIT"]
     packages = [_package(file, line, rules) for line in rows]
     platforms = {package.subdir for package in packages if package.subdir in rules.platforms} - {"noarch"}

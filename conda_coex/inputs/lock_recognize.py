@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .document import Document
     from .lock_explicit import ExplicitRules
 
-EXPLICIT = re.compile(rb"^(?:\xef\xbb\xbf)?@EXPLICIT\s*$", re.MULTILINE)
+EXPLICIT = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*@EXPLICIT\s*$", re.MULTILINE)
 KEYS = {"pixi": {"environments", "packages", "version"}, "conda-lock": {"metadata", "package"}}
 NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write them, after a name of the user's choice
 

@@ -224,6 +224,11 @@ def test_list_of_specs(tmp_path: Path) -> None:
     assert found.specs == ("x=1.10=0", "y >=2 # why")
     assert [str(MatchSpec(spec)) for spec in found.specs] == requirements_of_conda(tmp_path / "spec.txt")
     assert merge_inputs([read_document(str(tmp_path / "spec.txt"))], []).specs == found.specs
+    for mark in "\v\f\x1c\x1d\x1e\x85\u2028\u2029":  # which end no line of a file
+        found = taken(tmp_path, f"x # why{mark}y\rz\n", "spec.txt")
+        assert found is not None
+        specs = [str(MatchSpec(spec)) for spec in found.specs]
+        assert specs == requirements_of_conda(tmp_path / "spec.txt") == ["x", "z"]
     (tmp_path / "spec.txt").write_text("x=1.0=pypi_0\n")
     with pytest.raises(InputError, match=r"'x=1.0=pypi_0' was installed by pip, in line 1; list it below `- pip:`"):
         merge_inputs([read_document(str(tmp_path / "spec.txt"))], [])

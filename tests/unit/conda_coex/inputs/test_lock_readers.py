@@ -155,7 +155,8 @@ def test_explicit(tmp_path: Path) -> None:
 
 def test_explicit_of_another_editor(tmp_path: Path) -> None:
     """With the mark of UTF-8 and the line ends of Windows."""
-    found = read(tmp_path, f"\ufeff@EXPLICIT\r\n# x\r\n\r\n  {URL.format(HERE, 'a')}#{MD5}  \r\n")
+    hidden = f"# x\u2028{URL.format(HERE, 'b')}"  # which editors and conda take for one line, a comment
+    found = read(tmp_path, f"\ufeff  @EXPLICIT \r\n{hidden}\r\n\r\n  {URL.format(HERE, 'a')}#{MD5}  \r\n")
     assert found is not None
     assert [(package.url, package.md5) for package in found.packages] == [(URL.format(HERE, "a"), MD5)]
     (tmp_path / "latin").write_bytes(b"@EXPLICIT\n# caf\xe9\n")
