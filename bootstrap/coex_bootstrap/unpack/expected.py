@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .zstd import Decoder
 
     from .codesign import Signer
-    from .relocate import Relocating
+    from .relocate_pieces import Relocating
 
     Hashes = Dict[int, bytes]  # sha256 of relocated files, in hexadecimal, by row
 
@@ -37,6 +37,8 @@ class Expected(object):
         self.relocations = self.files.relocations
         if self.relocations:
             from . import relocate  # noqa: F401 # once, not in each of the workers
+        if not self.large.isdisjoint(self.relocations):
+            from . import relocate_pieces  # noqa: F401
         self.hashed = self.files.hashed  # rows of files that hold the sha256 of others
 
     def frame(self, number):
@@ -92,7 +94,7 @@ class Expected(object):
     def relocating(self, row):
         # type: (int) -> Relocating
         """Return an object that relocates a large file piece by piece."""
-        from .relocate import Relocating
+        from .relocate_pieces import Relocating
 
         return Relocating(self.index.relocation(row), self.files.sizes[row], self.prefix)
 
@@ -150,7 +152,7 @@ class Expected(object):
     def filled_in(self, row, hashes):
         # type: (int, Hashes) -> Iterator[Tuple[int, bytes]]
         """Yield (offset, sha256 in hexadecimal) for each hash in a file; raises ArchiveDamaged."""
-        from .relocate import hash_content
+        from .relocate_pieces import hash_content
 
         for source, offset in self.index.relocation(row).slots:
             if isinstance(source, int):

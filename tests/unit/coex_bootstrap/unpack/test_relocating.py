@@ -5,7 +5,8 @@ import random
 import pytest
 from coex_bootstrap.base.errors import ArchiveDamaged, HostUnfit
 from coex_bootstrap.format.relocation import ENCODINGS, in_binary, in_text, of_script
-from coex_bootstrap.unpack.relocate import Relocating, apply
+from coex_bootstrap.unpack.relocate import apply
+from coex_bootstrap.unpack.relocate_pieces import Relocating
 from coex_bootstrap.unpack.shebang import ShebangInPieces, shorten_shebang
 
 TYPE_CHECKING = False
