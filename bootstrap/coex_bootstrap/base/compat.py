@@ -6,9 +6,12 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import hashlib
     import re
     import signal as signal
     from typing import BinaryIO, Dict, Optional, Union
+
+    from .libcrypto import LibraryHash
 else:
     try:  # the module below, whose numbers have no names: those are made by enum, which loads many others
         import _signal as signal
@@ -141,6 +144,18 @@ def read_from(stream, offset, size):
         piece = stream.read(size - len(data))
         data += piece
     return data
+
+
+def new_sha256():
+    # type: () -> Union[hashlib._Hash, LibraryHash]
+    """Return a sha256 with the `update` and `hexdigest` of hashlib, fast enough for large content."""
+    import hashlib
+
+    if "_hashlib" in sys.modules:  # that of OpenSSL, if Python was built with it
+        return hashlib.sha256()
+    from . import libcrypto
+
+    return libcrypto.new_sha256()
 
 
 def set_times(path, stream, seconds, nanoseconds):

@@ -1,7 +1,6 @@
 """Compute the right content of each file of an archive in a prefix: for unpacking, verifying and repairing."""
 
-import hashlib
-
+from ..base import compat
 from ..base.errors import ArchiveDamaged
 from ..format.relocation import BINARY, NOTHING, invalid_relocation, kind_of
 
@@ -213,7 +212,7 @@ def _put(slots, content, start):
 def sha256_of(pieces):
     # type: (Iterable[bytes]) -> bytes
     """Return the sha256, in hexadecimal, of a content that comes in pieces."""
-    total = hashlib.sha256()
+    total = compat.new_sha256()
     for piece in pieces:
         total.update(piece)
     return total.hexdigest().encode("ascii")

@@ -1,7 +1,6 @@
 """Relocate content that comes in pieces, such as that of a file of many frames: no more than a piece is in memory."""
 
-import hashlib
-
+from ..base import compat
 from ..format.relocation import BINARY, NOTHING, TEXT, invalid_relocation, parse
 from .relocate import apply, splices
 
@@ -73,7 +72,7 @@ def hash_content(source, frames, placeholders, prefix, signer=None):
     """
     size, text = source[2:]
     pieces, relocation = _pieces(source, frames), parse(text, placeholders) if text != NOTHING else None
-    total = hashlib.sha256()
+    total = compat.new_sha256()
     if relocation is not None and relocation.kind == BINARY and signer:
         total.update(apply(relocation, b"".join(pieces), prefix, signer))
         return total.hexdigest().encode("ascii")

@@ -4,7 +4,6 @@ Files are made exclusively in directories that this process made, links last: no
 """
 
 import errno
-import hashlib
 import os
 import stat
 
@@ -102,6 +101,7 @@ class Writer(object):
         self.hashes = {}  # type: Dict[int, bytes]
         self.parts = {}  # type: Dict[int, List[Tuple[int, int]]] # of large files that any process may write: see Expected.parts
         self.large = set(row for row in self.files.large if row in self.files.relocations or self.files.frames[row] not in linked)
+        self.special = self.large.union(self.files.relocations)  # rows of files that are not written as they are in a frame
         self.units = []  # type: List[Tuple[Sequence[int], List[int]]] # frames, and rows of relocated files that own them
 
     def prepare(self):
@@ -145,28 +145,30 @@ class Writer(object):
     def _write_frame(self, number):
         # type: (int) -> memoryview
         """Write one frame and return its content; a first start spends most of its time in the loop over its plain files."""
-        files, start = self.files, self.start
+        files, special = self.files, self.special
         content = memoryview(self.expected.frame(number))
         for row, offset in self.parts.get(number, ()):
             self._write_part(row, offset, content)
         first, last = files.rows_of(number)
-        paths, relocations = files.paths, files.relocations
-        directories, names, modes = files.directories, files.names, files.modes
-        seconds, nanoseconds, offsets, sizes = files.seconds, files.nanoseconds, files.offsets, files.sizes
-        for row in range(first, last):
-            if row in relocations or row in self.large:
+        columns = [column[first:last] for column in (
+            files.directories, files.names, files.modes, files.seconds, files.nanoseconds, files.offsets, files.sizes,
+        )]
+        is_linked, at, above = number in self.linked, -1, b""
+        for row, directory, name, mode, seconds, nanoseconds, offset, size in zip(range(first, last), *columns):
+            if row in special:
                 self._write_special(row, content)
                 continue
-            if number in self.linked:
+            if is_linked:
                 continue
-            path = start + paths[directories[row]] + b"/" + names[row]
-            stream = os.open(path, EXCLUSIVE, modes[row])
+            if directory != at:
+                at, above = directory, self.start + files.paths[directory] + b"/"
+            path = above + name
+            stream = os.open(path, EXCLUSIVE, mode)
             try:
-                offset = offsets[row]
-                write_all(stream, content[offset : offset + sizes[row]])
-                compat.set_times(path, stream, seconds[row], nanoseconds[row])
-                if modes[row] & 0o7000:  # a write takes these away
-                    os.fchmod(stream, modes[row])
+                write_all(stream, content[offset : offset + size])
+                compat.set_times(path, stream, seconds, nanoseconds)
+                if mode & 0o7000:  # a write takes these away
+                    os.fchmod(stream, mode)
             finally:
                 os.close(stream)
         return content
@@ -178,19 +180,18 @@ class Writer(object):
 
     def _write_special(self, row, content):
         # type: (int, memoryview) -> None
-        """Write a small file that is relocated; large files, and those with hashes, are written elsewhere."""
-        if row in self.large or row in self.files.hashed:
+        """Write a small file that is relocated, or will get hashes; large files are written elsewhere."""
+        if row in self.large:
             return
-        data = self.expected.content(row, content)
-        self.hashes[row] = sha256_of([data])
-        self._write_file(row, data)
-
-    def _write_file(self, row, data):
-        # type: (int, bytes) -> None
-        stream = os.open(self._path(row), EXCLUSIVE, self.files.modes[row])
+        data, mode = self.expected.content(row, content), self.files.modes[row]
+        if row in self.files.hashed:
+            mode = 0o600  # until they are filled in
+        else:
+            self.hashes[row] = sha256_of([data])
+        stream = os.open(self._path(row), EXCLUSIVE, mode)
         try:
             write_all(stream, data)
-            os.fchmod(stream, self.files.modes[row])
+            os.fchmod(stream, mode)
         finally:
             os.close(stream)
 
@@ -206,7 +207,7 @@ class Writer(object):
     def _write_relocated(self, rows, frames):
         # type: (List[int], Sequence[int]) -> None
         """Write large relocated files of one content, and all else in their frames."""
-        relocating, total = self.expected.relocating(rows[0]), hashlib.sha256()
+        relocating, total = self.expected.relocating(rows[0]), compat.new_sha256()
         streams = [os.open(self._path(row), EXCLUSIVE, 0o600) for row in rows]
         try:
             for last in range(len(frames) + 1):
@@ -226,21 +227,19 @@ class Writer(object):
 
     def finish(self, beat):
         # type: (Callable[[], None]) -> None
-        """Complete the files that span frames, then write the files that hold hashes of others."""
-        for row in sorted(self.large):
+        """Complete the files that span frames, and those that hold hashes of others."""
+        for row in sorted(self.large.union(self.files.hashed)):
+            beat()
             path = self._path(row)
             if row in self.files.hashed:
                 self._fill(row, path)
             if self.expected.keeps_time(row):
                 compat.set_times(path, None, self.files.seconds[row], self.files.nanoseconds[row])
             os.chmod(path, self.files.modes[row])
-        for row, content in self.expected.contents(self.files.hashed - self.large):
-            self._write_file(row, self.expected.fill(row, content, self.hashes))
-            compat.set_times(self._path(row), None, self.files.seconds[row], self.files.nanoseconds[row])
 
     def _fill(self, row, path):
         # type: (int, bytes) -> None
-        """Write the hashes in a large file over the old bytes."""
+        """Write the hashes in a file over the old bytes."""
         with open(path, "r+b") as stream:
             for offset, sha256 in self.expected.filled_in(row, self.hashes):
                 stream.seek(offset)

@@ -216,13 +216,14 @@ def test_slots_of_hashes(unpacked):
     index = make_index([
         file_row(b"prefix/one", 0, 0, len(PLACEHOLDER), b"t:0:0=0"),
         file_row(b"prefix/two", 1, 0, 1, b"t:0:"),
-        file_row(b"prefix/record", 2, 1, 140, b"h:0@3,1@70"),
+        file_row(b"prefix/record", 2, 1, 140, b"h:0@3,1@70", mode=0o444),
     ])
     work = unpacked(index, [PLACEHOLDER, b"2", b"!" + b"." * 140])
     first = hashlib.sha256(ROOT + b"/prefix").hexdigest().encode("ascii")
     second = hashlib.sha256(b"2").hexdigest().encode("ascii")
     assert read(work + b"/prefix/record") == b"..." + first + b"..." + second + b"." * 6
     assert os.stat(work + b"/prefix/record").st_mtime == 1000000000
+    assert mode_of(work + b"/prefix/record") == 0o444
 
 
 def test_nothing_at_all(unpacked):
