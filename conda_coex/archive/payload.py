@@ -63,6 +63,7 @@ class Payload:
                 while steps:
                     steps.popleft()()
             except BaseException:
+                self.cores.end()
                 pool.shutdown(wait=True, cancel_futures=True)
                 for filling in self._fillings:
                     filling.abandon()

@@ -22,11 +22,12 @@ from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.payload import Payload, make_index
 from conda_coex.errors import PackageDamaged
 from conda_coex.root.content import Content, Link, relocation_of, script_of
+from conda_coex.root.cores import Cores
 from conda_coex.root.layout import Group, Layout
 from conda_coex.root.source import InMemory, OnDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from coex_bootstrap.format.index import File
@@ -127,6 +128,18 @@ def test_damaged_package_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
         made(("one", [file("a", os.urandom(100)), wrong]), cache=cache)
     assert str(path) in str(caught.value)
     assert [each for each in (tmp_path / "frames").rglob("*") if each.is_file()] == []
+
+
+def test_failure_does_not_wait_for_sources_that_compile(tmp_path: Path) -> None:
+    def groups() -> Iterator[Group]:
+        items = [file("a", b"aa")]
+        yield Group("one", "identity of one", all_files=items, files=items)
+        raise PackageDamaged("missing from the package", b"two")
+
+    cores = Cores(1)
+    with tempfile.TemporaryFile() as stream, cores.to_compile(), pytest.raises(PackageDamaged):
+        Payload(stream, FrameCache(tmp_path, 1), lambda _size: None, cores=cores).add(groups())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_second_build_takes_the_frames_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
@@ -55,3 +55,23 @@ def test_failed_work_gives_its_core_back(kind: str) -> None:
     for _ in itertools.repeat(None, 2):
         with pytest.raises(OSError, match="no room"), getattr(cores, kind)():
             raise OSError("no room")
+
+
+@pytest.mark.parametrize("kind", ["to_compile", "to_compress"])
+def test_end_of_a_build_that_failed(kind: str) -> None:
+    """Work that waits for a core does not begin, even after a core is free."""
+    cores, done = Cores(1), list[str]()
+
+    def work() -> None:
+        with getattr(cores, kind)():
+            done.append(kind)
+
+    with ThreadPoolExecutor(1) as pool:
+        with cores.to_compile():
+            future = pool.submit(work)
+            while not waiting(cores):
+                threading.Event().wait(0.001)
+            cores.end()
+            assert isinstance(future.exception(), CancelledError)
+        assert isinstance(pool.submit(work).exception(), CancelledError)
+    assert done == []
