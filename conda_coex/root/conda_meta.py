@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Slots: TypeAlias = Sequence[tuple[tuple[str, str], int]]  # owner and name of a file, offset of its sha256
 
 COPY = 3  # conda's LinkType.copy
+# Paths of the builder, which a record has or lacks by the way in which conda found the package.
+BLANK = {"extracted_package_dir": "", "package_tarball_full_path": "", "link": {"source": "", "type": COPY}}
 HISTORY = "prefix/conda-meta/history"
 SLOT = "0123456789abcdef" * 4  # in place of a sha256 that only the host can compute
 
@@ -40,7 +42,7 @@ def identity(plans: Sequence[PackagePlan], date: int, gone: Iterable[str], histo
     for plan in plans:
         links = [str(number) for number, item in enumerate(plan.files) if isinstance(item, Link)]
         parts = (
-            (json.dumps(plan.package.record, sort_keys=True), str(plan.package.listing)), links,
+            (json.dumps({**plan.package.record, **BLANK}, sort_keys=True), str(plan.package.listing)), links,
             [item.path for item in plan.files], plan.compiled.values(), [script.path for script in plan.entry_points],
         )  # fmt: skip
         for words in parts:
@@ -95,9 +97,7 @@ def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
     scripts = [script.path.removeprefix("prefix/") for script in plan.entry_points]
     fields = {
         **plan.package.record,
-        "extracted_package_dir": "",
-        "package_tarball_full_path": "",
-        "link": {"source": "", "type": COPY},
+        **BLANK,
         "files": [*targets, *plan.compiled.values(), *scripts],
         "paths_data": {"paths_version": 1, "paths": _paths(plan, scripts, gone)},
     }

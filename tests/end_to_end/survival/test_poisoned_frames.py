@@ -14,7 +14,7 @@ import zstandard
 from coex_bootstrap.format.archive import Archive
 from end_to_end.own_channel import put, workshop
 
-from conda_coex.archive.frame_cache import END, MARK
+from conda_coex.archive.frame_cache import END, MARK, open_entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from testbed.layout import Layout
 
 GOOD, BAD = b"what the package has", b"what others have put"
+KEPT = 2  # entries of the cache: one of the package, and one of the records in conda-meta
 OTHER = 54332  # a user that no machine has
 
 
@@ -43,9 +44,19 @@ class Build:
             numbers = range(len(archive.index.frames))
             return b"".join(zstandard.ZstdDecompressor().decompress(archive.frame(number)) for number in numbers)
 
+    def entry(self, owner: str) -> Path:
+        """Return the entry for the package, or for the records, whose name begins so."""
+        entries = {path: open_entry(path) for path in self.cache.glob(".coex-frames/*.frames")}
+        for entry in entries.values():
+            assert entry is not None
+            entry.close()
+        (path,) = [path for path, entry in entries.items() if entry is not None and entry.owner.startswith(owner)]
+        assert len(entries) == KEPT
+        return path
+
     def poison(self) -> Path:
         """Give the entry other contents of the same sizes, with the sums that it has of itself; return its path."""
-        (entry,) = self.cache.glob(".coex-frames/*.frames")
+        entry = self.entry("own-")
         data = entry.read_bytes()
         length, _, _ = END.unpack(data[-END.size :])
         described = json.loads(data[-END.size - length : -END.size])
@@ -77,9 +88,10 @@ def test_frames_that_the_user_kept_are_used(build: Build) -> None:
     assert BAD in build.payload()
 
 
-def test_frames_that_were_altered(build: Build) -> None:
+@pytest.mark.parametrize("owner", ["own-", "conda-meta"])
+def test_frames_that_were_altered(build: Build, owner: str) -> None:
     """The same build makes them again, without an error."""
-    (entry,) = build.cache.glob(".coex-frames/*.frames")
+    entry = build.entry(owner)
     kept, archive = entry.read_bytes(), (build.work / "x.coex").read_bytes()
     entry.write_bytes(kept[:20] + bytes([kept[20] ^ 1]) + kept[21:])
     build.payload()
@@ -95,7 +107,7 @@ def test_another_package_of_the_same_name(build: Build, testbed: Layout, tmp_pat
     again.mkdir()
     (build.cache / ".coex-frames").rename(again / ".coex-frames")
     assert BAD in build.payload(str(again))
-    assert len(list(again.glob(".coex-frames/*.frames"))) == 2
+    assert len(list(again.glob(".coex-frames/*.frames"))) == 2 * KEPT
 
 
 @pytest.mark.parametrize("place", ["pkgs", "pkgs/.coex-frames", "."])
@@ -114,7 +126,7 @@ def test_a_cache_of_ones_own_beside_a_shared_one(build: Build) -> None:
     mine.mkdir(parents=True)
     for _ in range(2):
         assert GOOD in build.payload(f"{build.cache},{mine}")
-    assert len(list(mine.glob(".coex-frames/*.frames"))) == 1
+    assert len(list(mine.glob(".coex-frames/*.frames"))) == KEPT
     assert entry.exists()
 
 
@@ -134,8 +146,9 @@ def test_an_entry_of_others(build: Build, change: str) -> None:
 
 
 def test_umask_that_leaves_all_open(build: Build) -> None:
-    (entry,) = build.cache.glob(".coex-frames/*.frames")
-    entry.unlink()
+    entry = build.entry("own-")
+    for path in entry.parent.iterdir():
+        path.unlink()
     entry.parent.rmdir()
     before = os.umask(0)
     try:

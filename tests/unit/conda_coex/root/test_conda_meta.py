@@ -183,6 +183,12 @@ def test_identity_of_other_records(what: str) -> None:
     assert identity(*OTHER_INPUTS[what]) not in (None, own)
 
 
+def test_identity_without_paths_of_the_builder() -> None:
+    """A record has them if conda's cache had the package before: its text is the same."""
+    own = identity([listed()], DATE, (), HISTORY)
+    assert own == identity([listed(record={**RECORD, "extracted_package_dir": "/pkgs/demo"})], DATE, (), HISTORY)
+
+
 @pytest.mark.parametrize("changed", [{"listing": None}, {"altered": True}])
 def test_no_identity(changed: dict[str, Any]) -> None:
     assert identity([listed(**changed)], DATE, (), HISTORY) is None

@@ -16,6 +16,7 @@ from conda_coex.archive.frames import pack
 from conda_coex.archive.payload import Payload
 from conda_coex.inputs.environment import Environment
 from conda_coex.root.content import Content, relocation_of
+from conda_coex.root.cores import Cores
 from conda_coex.root.layout import Group, Layout
 from conda_coex.root.link_rules import PackagePlan
 from conda_coex.root.package import Package, PackagePath
@@ -160,5 +161,5 @@ def test_nothing_is_compressed_ahead_into_a_cache_without_room(
         item = Content(f"prefix/{number}", 0o644, 0, InMemory(data), len(data), hashlib.sha256(data).hexdigest())
         package = Package({**RECORD, "name": f"demo{number}"}, tmp_path, None, (), (), None, None)
         packages.append(PackagePlan(package, (item,), (), {}))
-    compress_ahead(packages, FrameCache(directory, 3))
+    compress_ahead(packages, FrameCache(directory, 3), Cores(2))
     assert len(packed) == count if room else 0 < len(packed) < count
