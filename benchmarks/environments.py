@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from benchmarks.bench import Bench
 
-SPECS = {"small": "bench-small", "pandas": "bench-pandas", "big": "bench-big"}
+SPECS = {"small": "bench-small", "pandas": "bench-pandas", "big": "bench-big", "numpy": "numpy"}
 
 
 @dataclass(frozen=True)

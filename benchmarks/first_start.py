@@ -49,7 +49,7 @@ def measure(bench: Bench) -> Section:
         bars = [(each, Spread.of([run.wall for run in runs[each]]).median) for each in runs]
         charts.append(Chart(f"first-start-{name}", f"First start of {name}", "bars", "s", bars=bars))
         _tidy(bench, name)
-    for part in (_hosts(bench), _zipapps(bench), _second(bench)):
+    for part in (_hosts(bench), _numpy(bench), _zipapps(bench), _second(bench)):
         outcomes += part[0]
         tables.append(part[1])
     return Section("First start", TEXT, outcomes, tables, charts)
@@ -92,6 +92,21 @@ def _hosts(bench: Bench) -> tuple[list[Outcome], Table]:
     oldest, newest = (f"Python {host.name}" for host in (chosen[0], chosen[-1]))
     outcome = ratio(f"first start on {oldest} / {newest}", 1.15, runs[oldest], runs[newest])
     return [outcome], time_table(f"Host Pythons, {bench.main_environment}", runs, newest)
+
+
+def _numpy(bench: Bench) -> tuple[list[Outcome], Table]:
+    """Compare the first start of an environment of Python and numpy with C, also on a Python that is not named."""
+    file, store = archives.archive(bench, "numpy"), bench.place / "store"
+    floor = c_floor.extractor(file, bench.place, bench.place / "out")
+    named, system = "coex", "coex, the system's python3"
+    commands = [first_start(named, file, store, archives.newest_python()), first_start(system, file, store), floor]
+    runs = interleave(commands, bench.rounds)
+    title = "first start of python + numpy"
+    outcomes = [
+        ratio(f"{title} / {floor.name}", 1.5, runs[named], runs[floor.name]),
+        ratio(f"{title} on the system's python3 / {floor.name}", None, runs[system], runs[floor.name]),
+    ]
+    return outcomes, time_table("python + numpy, which ends where the entry point begins", runs, named)
 
 
 def _zipapps(bench: Bench) -> tuple[list[Outcome], Table]:
