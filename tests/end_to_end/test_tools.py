@@ -55,6 +55,15 @@ def test_conda_says_the_same(archive: Archive, conda: Conda, verb: str, tmp_path
     )
 
 
+@pytest.mark.parametrize("words", [(), ("--archive",), ("--root",)], ids=repr)
+def test_conda_verifies_as_much(archive: Archive, conda: Conda, words: tuple[str, ...], tmp_path: Path) -> None:
+    archive.start(store=tmp_path)
+    said = conda("coex", "verify", archive.path, *words, env={"COEX_ROOT": str(tmp_path)}).stdout
+    assert said == ask(archive, "verify", *words, store=tmp_path)
+    assert (f"{archive.path}: whole" in said) == ("--root" not in words)
+    assert (f"{only_root(tmp_path)}: whole" in said) == ("--archive" not in words)
+
+
 @pytest.mark.parametrize("verb", sorted(TOOLS))
 def test_conda_refuses_other_files(conda: Conda, verb: str, tmp_path: Path) -> None:
     path = tmp_path / "x.coex"

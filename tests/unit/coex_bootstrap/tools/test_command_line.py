@@ -25,7 +25,7 @@ PYTHON = compat.path_bytes(sys.executable)
 SCRIPT = b"#!/bin/sh\necho " + PLACEHOLDER + b"/share\n"
 RECORD = b'{"name": "demo", "files": ["bin/demo", "share/plain"]}'
 CONTENT = SCRIPT + b"plain\n" + RECORD
-Options = namedtuple("Options", "archive root prefix")
+Options = namedtuple("Options", "archive_alone root prefix")
 
 
 def demo_index():

@@ -58,6 +58,14 @@ def test_a_walk_finds_all_options(parser: ArgumentParser) -> None:
     assert all({"--help", "--json"} <= options for options in found.values())
     assert {"--entrypoint", "--package", "--name", "--config", "--channel"} <= found["create"]
     assert {"--prefix", "--store"} <= found["unpack"]
+
+
+def test_no_option_takes_the_name_of_another(parser: ArgumentParser) -> None:
+    """A positional argument whose name an option has too gets the value of the option, and the reverse."""
+    for verb, below in verbs_of(parser).items():
+        names = [action.dest for action in below._actions if not action.option_strings]
+        options = {action.dest for action in below._actions if action.option_strings}
+        assert options.isdisjoint(names), verb
     assert all(below.description for below in verbs_of(parser).values())
 
 
