@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from benchmarks.summary import Outcome
 
 HEAD = ("measure", "before", "now", "change", "beyond the spread", "before was measured")
+LEGEND = """\
+Medians, with the least and the greatest run in parentheses; less is better. "beyond the spread" says "less" or "more"
+if all runs of now are below, or above, all runs before. The column "before" is empty until a second run."""
 SAME_MACHINE = ("processor", "memory", "kernel", "Python of the builder", "file system")
 """The facts about a machine without which two runs are not to be compared."""
 
@@ -47,8 +50,14 @@ class Change:
     @property
     def row(self) -> list[str]:
         """The cells of the table, as ``HEAD`` names them."""
-        texts = ["" if each is None else each.text for each in (self.before, self.now)]
-        return [self.name, *texts, self.ratio, self.beyond, self.measured]
+        return [self.name, _cell(self.before), _cell(self.now), self.ratio, self.beyond, self.measured]
+
+
+def _cell(outcome: Outcome | None) -> str:
+    """Return a measure, and how many of its runs shared the machine with others."""
+    if outcome is None:
+        return ""
+    return f"{outcome.text}, {outcome.disturbed} of {outcome.count} disturbed" if outcome.disturbed else outcome.text
 
 
 def of_family(before: Kept | None, now: Kept) -> list[Change]:
@@ -71,10 +80,11 @@ def _when(machine: Mapping[str, str]) -> str:
 
 
 def lines(before: Mapping[str, Kept], after: Mapping[str, Kept]) -> Iterator[str]:
-    """Yield a table of the families that were measured since; nothing if there are none. Smaller is better."""
+    """Yield a table of the families that were measured since; nothing if there are none."""
     measured = [name for name, kept in after.items() if kept != before.get(name)]
     if not measured:
         return
     yield f"\n## Before and now ({_when(after[measured[0]].machine)})\n"
+    yield f"{LEGEND}\n"
     changes = [change for name in measured for change in of_family(before.get(name), after[name])]
     yield from markdown_table(HEAD, [change.row for change in changes])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `./dev bench`{variant}; do not edit. Every comparison is of commands that took turns on one machine, so
+Written by `./dev bench{variant}`; do not edit. Every comparison is of commands that took turns on one machine, so
 read the ratios: absolute times are of that machine and that day. Numbers are medians, with the least and the greatest
 in parentheses. A run during which others used the machine is repeated; runs that stayed disturbed are counted. The file
 system is synced, and the outputs of the run before are gone, before each run.

@@ -72,7 +72,7 @@ def list_all(*, with_roots: bool) -> Outcome:
     rows = [(*_describe(path), size_of(path), path.name) for path in entries(_directory())]
     names = ("owner", "level", "size", "file")
     fields = {"path": str(_directory()), "entries": [dict(zip(names, row, strict=True)) for row in rows]}
-    cells = [(owner, str(level), human(size)) for owner, level, size, _ in rows]
+    cells = [(owner, str(level or ""), human(size)) for owner, level, size, _ in rows]
     lines = [*table(("frames of", "level", "size"), cells)]
     total = human(sum(size for _, _, size, _ in rows))
     noun = "entry" if len(rows) == 1 else "entries"
@@ -88,7 +88,7 @@ def _describe(path: Path) -> tuple[str, int]:
     """Return the owner of an entry's frames, and their level."""
     entry = open_entry(path)
     if entry is None:
-        return "not readable", 0
+        return "another version, or damaged", 0
     entry.close()
     return entry.owner, entry.level
 

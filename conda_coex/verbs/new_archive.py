@@ -135,7 +135,8 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:
     """Return the outcome of a build: facts about the archive, and notes on the things that it lacks."""
-    left_out = [f"{name} was not installed by conda and is left out" for name in environment.foreign]
+    others = ", ".join(environment.foreign)
+    left_out = [f"not installed by conda, and left out: {others}; `conda coex pack` takes all files"] if others else []
     return Created(
         archive=output,
         platform=manifest.platform,

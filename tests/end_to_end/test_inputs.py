@@ -80,6 +80,21 @@ def test_existing_environment(
     assert script.stdout == f"{prefix}\n"
 
 
+def test_packages_of_other_installers_are_named(
+    conda: Conda, channel: tuple[str, ...], coex: Coex, work: Path, tmp_path: Path
+) -> None:
+    """The note names the verb that takes them."""
+    prefix = tmp_path / "env"
+    conda("create", "-q", "-y", "--offline", *channel, "-p", prefix, "hello-noarch")
+    for name in ("one", "two"):
+        metadata = next(prefix.glob("lib/python*/site-packages")) / f"{name}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    said = coex(work, "-p", prefix, "-q", *SH).stderr
+    left_out = "not installed by conda, and left out: one 1.0, two 1.0"
+    assert said == f"coex: note: {left_out}; `conda coex pack` takes all files\n"
+
+
 def test_files_and_specs_are_joined(conda: Conda, testbed: Layout, work: Path, packages_of: Any, store: Path) -> None:
     """Several files with channels and variables, and specs; the later file's variables win."""
     env_print = "#!/bin/sh\necho $FIRST $BOTH\n"

@@ -239,6 +239,20 @@ def test_cache_of_conda_has_frames_and_roots(archive: Archive, conda: Conda, tmp
     assert json.loads(conda("coex", "cache", "list", "--json", env=env).stdout)["entries"] == found["entries"]
 
 
+def test_cache_of_conda_lists_frames_that_it_cannot_use(conda: Conda, tmp_path: Path) -> None:
+    """A version with another format left them; they are removed with the others."""
+    frames = tmp_path / ".coex-frames"
+    frames.mkdir()
+    (frames / f"{0:040}.frames").write_text("of another format", encoding="utf-8")
+    env = {"CONDA_PKGS_DIRS": str(tmp_path)}
+    lines = conda("coex", "cache", "list", "--frames", env=env).stdout.splitlines()
+    assert lines[2].split("  ")[0] == "another version, or damaged"
+    assert lines[2].split()[4:] == ["17", "B"]  # and not a level
+    assert lines[3].startswith("1 entry, 17 B, ")
+    conda("coex", "cache", "clean", "-y", env=env)
+    assert list(frames.iterdir()) == []
+
+
 @pytest.mark.parametrize("words", [("clean", "--frames", "--all"), ("list", "--all"), ("clean", "--older-than", "x")])
 def test_cache_of_conda_refuses(conda: Conda, words: tuple[str, ...], tmp_path: Path) -> None:
     done = conda("coex", "cache", *words, "-y", env={"COEX_ROOT": str(tmp_path)}, check=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +58,12 @@ def test_results_are_read_as_they_were_kept(tmp_path):
 def test_a_measure_is_shown_before_and_now(tmp_path):
     found = run_twice(tmp_path, [outcome("a", 2.0, 1.8, 2.2)], [outcome("a", 1.0, 0.9, 1.1)])
     assert found == [["a", "2.00 (1.80-2.20)", "1.00 (0.90-1.10)", "-50 %", "less", "2026-01-02, abc1234"]]
+
+
+def test_runs_beside_others_are_counted(tmp_path):
+    then, now = (replace(outcome("a", 1.0, 0.9, 1.1), disturbed=number) for number in (2, 0))
+    ((_, *found, _, _, _),) = run_twice(tmp_path, [then], [now])
+    assert found == ["1.00 (0.90-1.10), 2 of 3 disturbed", "1.00 (0.90-1.10)"]
 
 
 def test_the_title_names_the_commit_of_now(tmp_path):
