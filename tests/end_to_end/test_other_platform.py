@@ -101,6 +101,7 @@ def test_unpacked_with_a_note(foreign: Archive, conda: Conda, tmp_path: Path) ->
         f"  note: the environment is for {OTHER}, and does not run on this host, which is {HERE}",
         "  note: the post-link scripts of these packages were not run: post-link-demo",
         "  note: 1 Python file could not be compiled here",  # it names the prefix
+        "  note: the files of the application are left out; --app DIR unpacks them, too",
     ]
     listed = json.loads(conda("list", "--json", "-p", prefix).stdout)
     assert {row["name"]: row["platform"] for row in listed}["python"] == OTHER

@@ -81,9 +81,12 @@ def execute(path, options, environ):
         app = absolute(path_bytes(options.app)) if options.app else None
         environment = Environment(archive, prefix, app, environ)
         _make(environment, prefix, app)
-        count = counted(len(archive.index.files), "file")
+        files = archive.index.files
+        of_prefix = sum(files.path(row).startswith(b"prefix/") for row in range(len(files)))
         how = "" if is_foreign(archive.manifest) else "; conda activate " + quoted(visible(prefix))
-    lines = ["%s: an environment of %s%s" % (visible(prefix), count, how)]
+    lines = ["%s: an environment of %s%s" % (visible(prefix), counted(of_prefix, "file"), how)]
+    if app is None and of_prefix < len(files):
+        environment.notes.append("the files of the application are left out; --app DIR unpacks them, too")
     fields = {
         "archive": text(path), "prefix": text(prefix), "app": text(app) if app else None,
         "env": dict(environment.variables), "notes": environment.notes,

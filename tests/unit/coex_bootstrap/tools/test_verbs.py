@@ -25,7 +25,7 @@ from unit.coex_bootstrap.tools.test_command_line import CONTENT, PYTHON, archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Sequence
+    from typing import Any, Dict, List, Sequence, Tuple
 
 __all__ = ["archive"]  # a fixture
 WAYS = ("prefix", "app", "store", "root")  # to say where to unpack
@@ -145,6 +145,23 @@ def test_env(archive, environ, place):
     out = subprocess.check_output([PYTHON, archive, b"env"], env=asking(environ))
     shown = subprocess.check_output([b"sh", b"-c", out + b'\necho "$COEX_PREFIX|${PYTHONPATH-gone}"'], env=environ)
     assert shown.decode("ascii") == prefix + "|gone\n"
+
+
+@pytest.mark.parametrize("words", [(), (b"--app",)], ids=["alone", "with its app"])
+def test_unpack_counts_the_files_of_the_environment(archive, environ, place, words):
+    # type: (bytes, Dict[bytes, bytes], bytes, Tuple[bytes, ...]) -> None
+    index = make_index([file_row(b"prefix/conda-meta/history", 0, 0, 1), file_row(b"app/main", 0, 0, 1)])
+    write_archive(archive, index, [b"x"])
+    more = [place + b"/app" for _ in words]
+    arguments = [b"unpack", b"-p", place + b"/env"] + list(words) + more
+    status, out, error = run_copy(environ, lambda: command_line.main(archive, arguments))
+    assert (status, error) == (0, b"")
+    lines = out.decode("utf-8").splitlines()
+    assert ": an environment of 1 file; conda activate " in lines[0]
+    assert [line.partition(";")[0] for line in lines[1:]] == (
+        [] if words else ["  note: the files of the application are left out"]
+    )
+    assert os.path.exists(place + b"/app/main") == bool(words)
 
 
 def test_unpack_an_environment(archive, environ, place):
