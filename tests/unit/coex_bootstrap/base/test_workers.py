@@ -12,7 +12,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged, CoexError, HostUnfit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, List
+    from typing import Any, Callable, Iterable, Iterator, List
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +108,17 @@ def test_bug_of_a_worker_is_shown(capfd, monkeypatch):
         assert ("Traceback" in capfd.readouterr().err) == bool(trace)
 
 
+@pytest.fixture
+def untraced():
+    # type: () -> Iterator[None]
+    """Switch off the measuring of coverage: it holds a lock for a moment in each call, and an interrupt would leave it locked."""
+    trace = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(trace)
+
+
+@pytest.mark.usefixtures("untraced")
 def test_interrupt_ends_the_workers():
     # type: () -> None
     def work(numbers):
@@ -127,6 +138,7 @@ def test_interrupt_ends_the_workers():
     assert no_child_is_left()
 
 
+@pytest.mark.usefixtures("untraced")
 def test_interrupt_within_fork_waits_until_the_child_is_known(monkeypatch):
     # type: (Any) -> None
     started, fork = [], os.fork
