@@ -47,13 +47,20 @@ def main() -> int:
             with measuring_place(arguments.place, ROOM[arguments.quick], home) as (place, kind):
                 rounds = arguments.rounds or (3 if arguments.quick else 5)
                 run(Bench(layout, place, kind, arguments.quick, rounds), arguments.only or NAMES, arguments.highest)
-        page = report.write(results, home / "quick" if arguments.quick else PAGE, quick=arguments.quick)
+        page = report.write(results, target_of(results, home, quick=arguments.quick), quick=arguments.quick)
         print(page.read_text(encoding="utf-8"))
         print(f"bench: written to {page}", file=sys.stderr)
     finally:  # of a run that fails, too: the results before it are overwritten
         for line in changes.lines(before, report.load_all(results)):
             print(line)
     return 0
+
+
+def target_of(results: Path, home: Path, *, quick: bool) -> Path:
+    """Return the directory of the page: that of the repository only if no family would be missing on it."""
+    if quick:
+        return home / "quick"
+    return PAGE if report.has_all(results) else home / "part"
 
 
 def run(bench: Bench, wanted: list[str] | tuple[str, ...], highest: bool) -> None:

@@ -55,6 +55,11 @@ def load_all(directory: Path) -> dict[str, Kept]:
     return {name: kept for name, kept in found.items() if kept}
 
 
+def has_all(directory: Path) -> bool:
+    """Return whether every family of the page has kept results."""
+    return list(load_all(directory)) == list(NAMES)
+
+
 def write(results: Path, target: Path, *, quick: bool) -> Path:
     """Write README.md and the charts from all that is kept; return the page."""
     target.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,8 @@ If this host cannot decode zstd, the packages are left out.
 
 examples:
   CALL
-  CALL --package 'numpy-*'
+  CALL --package numpy
+  CALL --package 'lib*'
   CALL --json
 """
 
@@ -43,7 +44,7 @@ examples:
 def configure(parser):
     # type: (ArgumentParser) -> None
     """Add the options of `files` to a parser."""
-    parser.add_argument("--package", metavar="GLOB", help="only files of packages whose name-version-build matches")
+    parser.add_argument("--package", metavar="GLOB", help="only files of packages whose name, or name-version-build, matches")
 
 
 def execute(path, options, environ):
@@ -60,10 +61,7 @@ def execute(path, options, environ):
         entries = chain(index.directories, index.files, index.links)  # type: chain[Union[Directory, File, Link]]
         rows = [_row(entry, owner) for entry in sorted(entries, key=lambda entry: entry.path)]
     if options.package:
-        from fnmatch import fnmatchcase
-
-        pattern = text(path_bytes(options.package))
-        rows = [row for row in rows if fnmatchcase(row["package"] or "", pattern)]
+        rows = _of_packages(rows, text(path_bytes(options.package)))
     total = sum(row.get("size", 0) for row in rows)
     return Outcome({"archive": text(path), "files": rows, "size": total}, list(_lines(rows, total)), 0)
 
@@ -78,6 +76,16 @@ def _row(each, owner):
         row["kind"], row["size"] = "file", each.size
     row["package"] = package
     return row
+
+
+def _of_packages(rows, pattern):
+    # type: (List[Row], str) -> List[Row]
+    """Return the rows of packages whose name, or name-version-build, matches a pattern of a shell."""
+    from fnmatch import fnmatchcase
+
+    packages = set(row["package"] or "" for row in rows)
+    matching = set(name for name in packages if fnmatchcase(name, pattern) or fnmatchcase(name.rsplit("-", 2)[0], pattern))
+    return [row for row in rows if (row["package"] or "") in matching]
 
 
 def _lines(rows, total):

@@ -11,6 +11,8 @@ import pytest
 from testbed.layout import REPOSITORY
 
 from benchmarks import changes, machine, report
+from benchmarks.__main__ import target_of
+from benchmarks.families import NAMES
 from benchmarks.runner import Run
 from benchmarks.summary import Chart, Outcome, Section, Spread, Table, processor_ratio, ratio
 
@@ -151,3 +153,13 @@ def test_processor_time_is_compared_apart_from_wall_time():
     ours, others = [Run(1.0, 3.0, 0, 0.0), Run(1.0, 8.0, 0, 0.0)], [Run(2.0, 2.0, 0, 0.0)] * 2
     assert ratio("wall", None, ours, others).value == Spread(0.5, 0.5, 0.5)
     assert processor_ratio("processor", 1.0, ours, others).value == Spread(2.75, 1.5, 4.0)
+
+
+def test_the_page_of_the_repository_is_written_if_no_family_is_missing(tmp_path):
+    results, home = tmp_path / "results", tmp_path / "home"
+    for name in NAMES[:-1]:
+        report.save(results, name, section(outcome("a", 1.0, 0.5, 2.0)), NOW, [])
+    assert target_of(results, home, quick=False) == home / "part"
+    report.save(results, NAMES[-1], section(outcome("a", 1.0, 0.5, 2.0)), NOW, [])
+    assert target_of(results, home, quick=False) == REPOSITORY / "benchmarks"
+    assert target_of(results, home, quick=True) == home / "quick"

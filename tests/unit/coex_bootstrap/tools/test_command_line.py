@@ -85,15 +85,22 @@ def test_info(archive, environ):
     assert (status, found["success"], found["name"], found["size"]) == (0, True, "demo", os.stat(archive).st_size)
 
 
-def test_files(archive, environ):
-    # type: (bytes, Dict[bytes, bytes]) -> None
-    status, found, error = ask_python(archive, environ, b"files", b"--package", b"demo-*")
+@pytest.mark.parametrize("pattern", [b"demo-*", b"demo", b"d?mo", b"demo-1-0"])
+def test_files(archive, environ, pattern):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    status, found, error = ask_python(archive, environ, b"files", b"--package", pattern)
     assert (status, error) == (0, b"")
     assert [(row["path"], row["mode"], row["size"], row["package"]) for row in found["files"]] == [
         ("prefix/bin/demo", "0755", len(SCRIPT), "demo-1-0"),
         ("prefix/conda-meta/demo-1-0.json", "0644", len(RECORD), "demo-1-0"),
         ("prefix/share/plain", "0644", 6, "demo-1-0"),
     ]
+
+
+def test_files_of_a_package_that_is_not_there(archive, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> None
+    status, found, _ = ask_python(archive, environ, b"files", b"--package", b"dem")
+    assert (status, found["files"], found["size"]) == (0, [], 0)
 
 
 def test_tools_do_not_start_a_ready_root(archive, environ):
