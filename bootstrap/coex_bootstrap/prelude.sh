@@ -339,17 +339,22 @@ if [ "${COEX_PYTHON-}" = carried ] && [ -n "$_coex_id" ]; then
 fi
 # A probe takes as long as a Python that starts. So the Python $_coex_found is not probed if its library is whole beside it,
 # and all libraries that it and its ctypes need are there: the loader of glibc lists these, and starts nothing. A list is
-# not asked of the system's own. With libraries of the caller a Python may not run. zsh ends if a pattern has no match.
+# not asked of the system's own. With libraries of the caller a Python may not run. zsh and failglob of bash end a script
+# if a pattern has no match. A name that begins with a dash would be an option of exec.
 # This is a text for eval, because a shell reads a text faster than code. It has no single quotes.
 _coex_look='
 _coex_whole() {
-  case $_coex_found:${LD_LIBRARY_PATH-}${LD_PRELOAD-}${ZSH_VERSION-} in */bin/*:) ;; *) return 1 ;; esac
+  [ -z "${LD_LIBRARY_PATH-}${LD_PRELOAD-}${ZSH_VERSION-}" ] || return 1
+  case ${BASHOPTS-}$_coex_found in *failglob*) return 1 ;; esac
+  case $_coex_found in /bin/* | /*/bin/*) ;; *) return 1 ;; esac
   _coex_up=${_coex_found%/bin/*}
   for _coex_at in "$_coex_up"/lib*/python3.*/lib-dynload/_ctypes.*.so "$_coex_up"/lib*/python2.7/lib-dynload/_ctypes.so; do
     _coex_dir=${_coex_at%/lib-dynload/*}
     _coex_own=$_coex_up/bin/${_coex_dir##*/}
-    [ "$_coex_found" -ef "$_coex_own" ] && [ ! -L "$_coex_own" ] && [ -f "$_coex_dir/os.py" ] || continue
-    [ -f "$_coex_dir/encodings/__init__.py" ] && [ -f "$_coex_dir/json/__init__.py" ] || continue
+    [ "$_coex_found" -ef "$_coex_own" ] && [ -f "$_coex_own" ] && [ ! -L "$_coex_own" ] || continue
+    for _coex_word in json/__init__ os abc codecs io encodings/__init__ encodings/aliases encodings/utf_8; do
+      [ -s "$_coex_dir/$_coex_word.py" ] || continue 2
+    done
     [ "$_coex_up" != /usr ] || return 0
     IFS= read -r _coex_word <"$_coex_own" || return 1
     case $_coex_word in "#!"*) return 1 ;; esac  # it may change the environment

@@ -30,6 +30,7 @@ int main(int count, char **words) {
   return 0;
 }
 """
+LIBRARY = (b"json/__init__", b"os", b"abc", b"codecs", b"io", b"encodings/__init__", b"encodings/aliases", b"encodings/utf_8")
 OTHER = b"#!/bin/sh\ncase $5 in *'import posix'*) printf %s \"$0\" ;; *) printf other ;; esac\n"
 SHIM = b"#!/bin/sh\nexec %s \"$@\"\n"
 
@@ -49,8 +50,8 @@ def whole(tmp_path_factory):
     """Return a prefix with a Python that needs a library beside it, and whose ctypes needs another one."""
     up = compat.path_bytes(str(tmp_path_factory.mktemp("whole")))
     library = up + b"/lib/python3.11"
-    for name in (b"os.py", b"encodings/__init__.py", b"json/__init__.py"):
-        write(library + b"/" + name, b"")
+    for name in LIBRARY:
+        write(library + b"/" + name + b".py", b"#")
     os.makedirs(library + b"/lib-dynload")
     os.mkdir(up + b"/bin")
     for name in (b"python", b"ffi"):
@@ -157,9 +158,7 @@ def of_another_processor(program):
 DAMAGES = {
     "no libpython": remove(b"/lib/libpython-of-up.so"),
     "no libffi": remove(b"/lib/libffi-of-up.so"),
-    "no json": remove(b"/lib/python3.11/json/__init__.py"),
-    "no encodings": remove(b"/lib/python3.11/encodings/__init__.py"),
-    "no os": remove(b"/lib/python3.11/os.py"),
+    "empty encodings": lambda up: write(up + b"/lib/python3.11/encodings/__init__.py", b"") and None,
     "no ctypes": lambda up: os.unlink(ctypes_of(up)),
     "ctypes of another processor": lambda up: write(ctypes_of(up), of_another_processor(read(ctypes_of(up)))) and None,
     "another processor": rewrite(b"/bin/python3.11", of_another_processor),
@@ -170,6 +169,7 @@ DAMAGES = {
     "another file than python3.11": replace_by_another,
     "a link to another directory": move_away,
 }
+DAMAGES.update(("no " + name.decode("ascii"), remove(b"/lib/python3.11/" + name + b".py")) for name in LIBRARY)
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
@@ -180,10 +180,26 @@ def test_python_that_may_not_run_is_asked(start, up, damage):
 
 
 @pytest.mark.parametrize("name", [b"LD_LIBRARY_PATH", b"LD_PRELOAD"])
-def test_libraries_of_the_caller(start, up, environ, place, name):
-    # type: (Callable[..., bytes], bytes, Dict[bytes, bytes], bytes, bytes) -> None
-    environ[name] = up + (b"/lib" if name == b"LD_LIBRARY_PATH" else b"/lib/libffi-of-up.so")
+@pytest.mark.parametrize("end", [b"", b":"])
+def test_libraries_of_the_caller(start, up, environ, place, name, end):
+    # type: (Callable[..., bytes], bytes, Dict[bytes, bytes], bytes, bytes, bytes) -> None
+    """A list may end with a colon."""
+    environ[name] = up + (b"/lib" if name == b"LD_LIBRARY_PATH" else b"/lib/libffi-of-up.so") + end
     assert start(up + b"/bin/python3") == b"other"
+
+
+@pytest.mark.parametrize("option", [b"failglob", b"checkwinsize:failglob"])
+def test_options_of_bash(start, up, environ, option):
+    # type: (Callable[..., bytes], bytes, Dict[bytes, bytes], bytes) -> None
+    environ[b"BASHOPTS"] = option
+    assert start(up + b"/bin/python3") == b"other"
+
+
+def test_name_like_an_option(start, up, environ, place, monkeypatch):
+    # type: (Callable[..., bytes], bytes, Dict[bytes, bytes], bytes, Any) -> None
+    os.rename(up, place + b"/-c")
+    monkeypatch.chdir(compat.text(place))
+    assert start(b"-c/bin/python3") == b"other"
 
 
 @pytest.mark.parametrize("name", [b"with blank", b"it's", b'"$HOME `id`', b"*[a]?", b"\xc3\xa4"])
