@@ -45,6 +45,7 @@ class Description(TypedDict):
     The places are columns: JSON reads a few long lists in less time than some ten thousand short ones.
     """
 
+    name: str  # of the file, which stands for all that the content depends on
     owner: str
     level: int
     frames: list[tuple[int, int, str]]
@@ -110,7 +111,7 @@ class EntryWriter:
     """Writes one entry while its package is compressed; a disk without room ends the entry, not the build."""
 
     def __init__(self, path: Path, owner: str, cache: FrameCache) -> None:
-        self.owner, self.cache = owner, cache
+        self.name, self.owner, self.cache = path.name, owner, cache
         self.file: NewFile | None = None
         try:
             path.parent.mkdir(0o755, parents=True, exist_ok=True)
@@ -132,6 +133,7 @@ class EntryWriter:
             return
         rows = places.values()
         fields = Description(
+            name=self.name,
             owner=self.owner,
             level=self.cache.level,
             frames=frames,
@@ -212,14 +214,17 @@ def _places(described: Description) -> dict[str, Place]:
 
 
 def open_entry(path: Path) -> Entry | None:
-    """Return the entry at `path`; None if it is missing, not whole, or could have been written by others."""
+    """Return the entry at `path`; None if it is missing, not whole, of another name, or could be written by others."""
     try:
         stream = _open(path)
     except (OSError, ValueError):
         return None
     try:
-        return Entry(path, stream, _describe(stream))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
+        described = _describe(stream)
+        if described["name"] != path.name:
+            raise ValueError("an entry that had another name")
+        return Entry(path, stream, described)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, struct.error):
         stream.close()
         return None
 

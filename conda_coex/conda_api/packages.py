@@ -119,7 +119,18 @@ def check_path(path: str, directory: Path) -> str:
         raise PackageRefused(f"the package's path {path!r} leaves the environment", os.fsencode(directory))
     if parts[0] == "conda-meta" and path.endswith((".json", "/history")):
         raise PackageRefused(f"the package brings conda's own record {path!r}", os.fsencode(directory))
+    if not _has_name(path):
+        raise PackageRefused(f"no file can have the package's path {path!r}", os.fsencode(directory))
     return path
+
+
+def _has_name(path: str) -> bool:
+    """Return whether a path of JSON has bytes: half of a surrogate pair has none."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_paths(directory: Path, rows: Sequence[PathRow]) -> list[PackagePath]:
@@ -153,7 +164,7 @@ def _read_paths(directory: Path, rows: Sequence[PathRow]) -> list[PackagePath]:
 def _check_paths(paths: Sequence[str], directory: Path) -> None:
     """Check all paths of a package, by `check_path` only if one of them looks as if that could refuse it."""
     text = "\0/" + "/\0/".join(paths) + "/"
-    if text.count("\0") != len(paths) or any(part in text for part in SUSPECT):
+    if text.count("\0") != len(paths) or any(part in text for part in SUSPECT) or not _has_name(text):
         for path in paths:
             check_path(path, directory)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import of_hashes
 
+from .. import __version__
 from .content import SECOND, Content, Link
 from .package import without_nulls
 from .source import InMemory
@@ -38,7 +39,7 @@ def identity(plans: Sequence[PackagePlan], date: int, gone: Iterable[str], histo
     if not all(plan.package.listing and not plan.package.altered for plan in plans):
         return None
     assert isinstance(history.source, InMemory)
-    total = hashlib.sha256(Path(__file__).read_bytes() + history.source.data)
+    total = hashlib.sha256(__version__.encode() + Path(__file__).read_bytes() + history.source.data)
     for plan in plans:
         links = [str(number) for number, item in enumerate(plan.files) if isinstance(item, Link)]
         parts = (

@@ -146,6 +146,15 @@ def read_from(stream, offset, size):
     return data
 
 
+def leave_garbage():
+    # type: () -> None
+    """Look for no more cycles of objects. PyPy frees no object at all in another way, so it goes on."""
+    import gc
+
+    if "__pypy__" not in sys.builtin_module_names:
+        gc.disable()
+
+
 def new_sha256():
     # type: () -> Union[hashlib._Hash, LibraryHash]
     """Return a sha256 with the `update` and `hexdigest` of hashlib, fast enough for large content."""

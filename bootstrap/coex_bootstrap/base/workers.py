@@ -1,14 +1,13 @@
 """Share numbered work among processes, one for each usable core, and collect their results and errors."""
 
 import errno
-import gc
 import marshal
 import os
 import struct
 import sys
 
 from . import errors
-from .compat import signal
+from .compat import leave_garbage, signal
 from .cpu_count import usable_cores
 from .errors import CoexError, unforeseen
 from .pipes import nothing, read_all
@@ -128,7 +127,7 @@ def _start(work, numbers, feed, others, delayed):
     status = 1
     try:
         delayed.restore()
-        gc.disable()  # to look at an object changes it: a page of memory that is then no longer shared with the parent
+        leave_garbage()  # to look at an object changes it: a page of memory that is then no longer shared with the parent
         for end in [feed, pipe] + others:
             os.close(end)
         try:

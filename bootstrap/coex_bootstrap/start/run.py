@@ -4,7 +4,6 @@ The archive may be moved or removed while it is unpacked: its modules are in mem
 one takes a start a millisecond, so that functions import the modules that few starts need, or only first ones.
 """
 
-import gc
 import os
 import sys
 
@@ -55,7 +54,7 @@ def ignore(store):
 def run(path, arguments, environ, process, python=None):
     # type: (bytes, List[bytes], Dict[bytes, bytes], Process, Optional[CarriedPython]) -> None
     """Find or make the root of an archive, then become its entry point; `python` is of the archive, if it runs this."""
-    gc.disable()  # it would look at each row of a large index several times, and find nothing
+    compat.leave_garbage()  # each row of a large index would be looked at several times, for nothing
     trace = Trace(environ)
     archive = Archive(path)
     trace.done("open the archive")

@@ -55,6 +55,12 @@ def test_environ_bytes_is_the_original_environment(environ, locale):
     assert output(code, environ) == ALL_BYTES
 
 
+def test_pypy_keeps_its_garbage_collection(environ):
+    # type: (Dict[bytes, bytes]) -> None
+    code = "import gc, os; compat.leave_garbage(); os.write(1, str(gc.isenabled()).encode('ascii'))"
+    assert output(code, environ) == str("__pypy__" in sys.builtin_module_names).encode("ascii")
+
+
 def test_environ_bytes_has_no_variable_of_the_interpreter(environ):
     # type: (Dict[bytes, bytes]) -> None
     del environ[b"LC_ALL"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from conda_coex.archive.frame_cache import END, FrameCache, open_entry
+from conda_coex.archive.frame_cache import END, MARK, FrameCache, open_entry
 from conda_coex.archive.payload import Payload
 from conda_coex.errors import FramesDamaged
 from conda_coex.root.content import Content
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OTHER = 54332  # a user that no machine has
+NOTHING = b'"name": "NAME", "owner": "", "frames": [], "origins": [], "places": [[], [], [], []], "edits": {}'
 WORDS = b"the text of a file " * 100
 
 
@@ -51,6 +53,23 @@ def link(entry: Path) -> None:
     entry.symlink_to(entry.with_name("elsewhere"))
 
 
+def describe(text: bytes) -> Callable[[Path], object]:
+    """Return a function that gives an entry another description, with the entry's name and a checksum."""
+
+    def change(entry: Path) -> None:
+        named = text.replace(b"NAME", entry.name.encode())
+        entry.write_bytes(named + END.pack(len(named), zlib.crc32(named), MARK))
+
+    return change
+
+
+def take_another(entry: Path) -> None:
+    """Put the entry of another identity in its place."""
+    build(entry.parent, b"another text", "demo-1.0-0 of other files")
+    (other,) = set(entry.parent.glob("*.frames")) - {entry}
+    other.replace(entry)
+
+
 def pipe(entry: Path) -> None:
     entry.unlink()
     os.mkfifo(entry)
@@ -73,6 +92,9 @@ CHANGES = {
     "its checksum": flip(-9),
     "the length of its description": flip(-END.size),
     "its description": flip(-END.size - 9),
+    "a number without an end": describe(b"{" + NOTHING + b', "slots": {}, "level": Infinity}'),
+    "very deep": describe(b"[" * 200_000),
+    "of another identity": take_another,
     "a link": link,
     "a pipe": pipe,
     "of another user": give_away,
