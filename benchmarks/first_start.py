@@ -106,7 +106,7 @@ def _numpy(bench: Bench) -> tuple[list[Outcome], Table]:
         ratio(f"{title} / {floor.name}", 1.5, runs[named], runs[floor.name]),
         ratio(f"{title} on the system's python3 / {floor.name}", None, runs[system], runs[floor.name]),
     ]
-    return outcomes, time_table("python + numpy, which ends where the entry point begins", runs, named)
+    return outcomes, time_table("python + numpy, until the entry point begins", runs, named)
 
 
 def _zipapps(bench: Bench) -> tuple[list[Outcome], Table]:

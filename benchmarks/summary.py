@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.runner import Run
 
@@ -94,25 +94,25 @@ class Section:
 
 def ratio(name: str, target: float | None, runs: Sequence[Run], baseline: Sequence[Run]) -> Outcome:
     """Compare the runs of two commands, round by round."""
-    pairs = list(zip(runs, baseline, strict=True))
-    values = [run.wall / other.wall for run, other in pairs]
-    disturbed = sum(run.disturbed or other.disturbed for run, other in pairs)
-    return Outcome(name, target, Spread.of(values), len(pairs), disturbed)
+    return _by_round(name, target, runs, baseline, lambda run, other: run.wall / other.wall)
 
 
 def processor_ratio(name: str, target: float | None, runs: Sequence[Run], baseline: Sequence[Run]) -> Outcome:
     """Compare the processor time of the runs of two commands, round by round."""
-    pairs = list(zip(runs, baseline, strict=True))
-    disturbed = sum(run.disturbed or other.disturbed for run, other in pairs)
-    return Outcome(name, target, Spread.of([run.cpu / other.cpu for run, other in pairs]), len(pairs), disturbed)
+    return _by_round(name, target, runs, baseline, lambda run, other: run.cpu / other.cpu)
 
 
 def excess(name: str, target: float | None, runs: Sequence[Run], baseline: Sequence[Run]) -> Outcome:
     """Return the seconds that one command takes over another, round by round."""
+    return replace(_by_round(name, target, runs, baseline, lambda run, other: run.wall - other.wall), unit=" s")
+
+
+def _by_round(
+    name: str, target: float | None, runs: Sequence[Run], baseline: Sequence[Run], compare: Callable[[Run, Run], float]
+) -> Outcome:
     pairs = list(zip(runs, baseline, strict=True))
-    values = [run.wall - other.wall for run, other in pairs]
     disturbed = sum(run.disturbed or other.disturbed for run, other in pairs)
-    return Outcome(name, target, Spread.of(values), len(pairs), disturbed, " s")
+    return Outcome(name, target, Spread.of([compare(*pair) for pair in pairs]), len(pairs), disturbed)
 
 
 def time_table(title: str, runs: Mapping[str, Sequence[Run]], baseline: str) -> Table:
