@@ -12,6 +12,7 @@ import json
 import re
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from packageurl import PackageURL
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 SCHEMA = {"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "bomFormat": "CycloneDX", "specVersion": "1.6"}
 OWN = "archive"  # the reference of the archive itself
-ESCAPED = {ord(sign): f"%{ord(sign):02X}" for sign in " \"'[]<>{}"}  # no reference (RFC 3987) has these
+SIGNS = "!$&()*+,;=:@/?#%~"  # that a URI has beside letters and digits (RFC 3986); cyclonedx-python-lib leaves no '
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\[[0-9A-Za-z:.]+\])(?=[:/?#]|\Z)")  # of a host, in IPv6
 
 
 def make_sbom(manifest: Manifest) -> bytes:
@@ -103,6 +105,13 @@ def _hashes(md5: str | None, sha256: str | None) -> Component:
 
 
 def _reference(url: str) -> str:
-    """Return a URL as a valid reference: packages of a directory may have any name."""
-    start, sign, fragment = re.sub("%(?![0-9A-Fa-f]{2})", "%25", url).translate(ESCAPED).partition("#")
+    """Return a URL as a valid URI: packages of a directory may have any name."""
+    url = re.sub("%(?![0-9A-Fa-f]{2})", "%25", url)
+    host = ADDRESS.match(url)
+    at, end = host.span(1) if host else (0, 0)
+    start, sign, fragment = (_escaped(url[:at]) + url[at:end] + _escaped(url[end:])).partition("#")
     return start + sign + fragment.replace("#", "%23")
+
+
+def _escaped(text: str) -> str:
+    return quote(text, SIGNS, errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""The bill of materials is the one that cyclonedx-python-lib writes, byte for byte."""
+"""The bill of materials is the one that cyclonedx-python-lib writes, byte for byte, with URLs that are URIs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import hashlib
 import json
 import uuid
 from typing import Any
+from urllib.parse import unquote
 
-import pytest
 from coex_bootstrap.format.manifest import Manifest
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from packageurl import PackageURL
+from rfc3986_validator import validate_rfc3986
 
 from conda_coex import __version__
 from conda_coex.archive.new_sbom import make_sbom
@@ -30,7 +31,7 @@ PACKAGE = st.fixed_dictionaries(
     {"name": NAMES, "version": WORDS, "build": WORDS, "build_number": st.just(0)},
     optional={
         "channel": WORDS, "subdir": WORDS, "license": st.one_of(WORDS, st.just("")), "md5": SUMS, "sha256": LONG_SUMS,
-        "url": WORDS.map("https://host/{}".format),
+        "url": WORDS.filter(str.isascii).map("https://host/{}".format),  # the library leaves other letters as they are
     },
 )  # fmt: skip
 WHEEL = st.fixed_dictionaries({"name": NAMES}, optional={"version": WORDS, "sha256": LONG_SUMS})
@@ -48,12 +49,18 @@ def test_same_as_the_library(fields: dict[str, Any]) -> None:
     assert make_sbom(Manifest(fields)) == by_library(Manifest(fields))
 
 
-@pytest.mark.parametrize("name", ["100%.conda", "a%2.conda", "#a#b.conda"])
-def test_file_name_that_is_not_a_reference(name: str) -> None:
-    package = {"name": "x", "version": "1", "build": "0", "url": f"file:///local-channel/{name}"}
+@given(st.sampled_from(["file://", "http://host:80", "http://user@[::1]:80", "https://[v1.x]", "x://]["]), st.text())
+@example("file://", "/100%.conda")
+@example("file://", "/#a#b|c^d`e\\f.conda")
+@example("http://[::1]", "/[::1]/\ufffd\ue000\ud800")
+def test_url_is_a_uri(start: str, rest: str) -> None:
+    package = {"name": "x", "version": "1", "build": "0", "url": f"{start}/{rest}"}
     document = make_sbom(Manifest({"name": "n", "date": 0, "packages": [package], "pip": []}))
     (reference,) = json.loads(document)["components"][0]["externalReferences"]
-    XsUri(reference["url"])  # which refuses others
+    XsUri(reference["url"])  # which refuses some
+    assert validate_rfc3986(reference["url"], rule="URI"), reference["url"]
+    path = unquote(reference["url"].split("/", 3)[3], errors="surrogatepass")
+    assert path == unquote(package["url"].split("/", 3)[3], errors="surrogatepass")
 
 
 def by_library(manifest: Manifest) -> bytes:
