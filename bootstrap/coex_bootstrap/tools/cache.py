@@ -1,6 +1,7 @@
 """List and clean the roots that archives were unpacked to on this host."""
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -18,7 +19,7 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Dict, Iterator, List, Optional, TypedDict
+    from typing import Dict, Iterator, List, Optional, Tuple, TypedDict
 
     from ..store.store import Store
     from .roots import Unpacked
@@ -175,9 +176,13 @@ def _ask(chosen):
 def clean(roots, chosen):
     # type: (List[Unpacked], List[Unpacked]) -> Outcome
     """Remove the chosen roots, and leftovers in all stores; return the removed roots, and those that could not be removed."""
-    removed, kept = [], []  # type: List[Unpacked], List[Unpacked]
+    removed, kept = [], []  # type: List[Unpacked], List[Tuple[Unpacked, str]]
     for root in chosen:
-        (removed if _remove(root) else kept).append(root)
+        why = _remove(root)
+        if why is None:
+            removed.append(root)
+        else:
+            kept.append((root, why))
     for store in set(root.store.path for root in roots):
         try:
             remove_leftovers(store)
@@ -185,10 +190,11 @@ def clean(roots, chosen):
             continue
     total = freed_by(removed)
     lines = ["removed %s" % _words(root) for root in removed]
-    why = "a program uses it, or started from it just now, or you may not remove it"
-    lines += ["not removed, %s: %s" % (why, _words(root)) for root in kept]
+    lines += ["not removed: %s: %s" % (_words(root), why) for root, why in kept]
     lines.append("%s removed, %s" % (counted(len(removed), "root"), human(total)))
-    document = {"removed": [fields(root) for root in removed], "kept": [fields(root) for root in kept], "size": total}
+    document = {
+        "removed": [fields(root) for root in removed], "kept": [dict(fields(root), why=why) for root, why in kept], "size": total,
+    }
     return Outcome(document, lines, 0)
 
 
@@ -202,11 +208,13 @@ def freed_by(roots):
 
 
 def _remove(root):
-    # type: (Unpacked) -> bool
+    # type: (Unpacked) -> Optional[str]
+    """Remove a root, or return why not."""
     try:
         return remove_root(root)
-    except EnvironmentError:
-        return False
+    except EnvironmentError as error:
+        who = "; the owner of its directory can do that" if error.errno in (errno.EACCES, errno.EPERM) else ""
+        return "it cannot be removed: %s%s" % (error.strerror or error, who)
 
 
 def fields(root):

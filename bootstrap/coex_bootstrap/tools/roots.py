@@ -19,7 +19,7 @@ from ..store.trust import distrust_made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Set, Tuple
+    from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 ROOT_NAME = re.compile(br"(?:python-)?[0-9a-f]{24}\Z")  # a carried Python that was kept is listed and cleaned as one
 MOMENT = 2  # seconds that a start needs to reach its entry point, before which no process may be visible
@@ -185,43 +185,55 @@ def sign_of(path):
 
 
 def remove_root(root):
-    # type: (Unpacked) -> bool
-    """Remove a root and return True, unless a process unpacks or uses it; a start meanwhile finds it whole, or not at all."""
+    # type: (Unpacked) -> Optional[str]
+    """Remove a root, unless a process unpacks or uses it: return why not. A start meanwhile finds it whole, or not at all.
+
+    Raises EnvironmentError if it cannot be removed.
+    """
     store, name = os.path.split(root.path)
     claim = Claim(store + b"/" + name[-ID_LENGTH:])
     try:
         if not claim.wait(lambda: True, lambda: None):
-            return False
+            return "another process unpacks or repairs it; try again later"
         try:
             aside = set_aside(root.path, claim)
         except EnvironmentError as error:
             if not cannot_be_moved(error):
                 raise
             return _remove_in_place(root.path, claim)
-        if users_of([aside])[aside] or claim.now() - last_use(aside) < MOMENT:
-            if not os.path.lexists(root.path):
-                put_back(aside, root.path)
-            return False
-        remove(aside)
-        return True
+        why = _use_of(aside, last_use(aside), claim)
+        if why is None:
+            remove(aside)
+        elif not os.path.lexists(root.path):
+            put_back(aside, root.path)
+        return why
     finally:
         claim.release()
 
 
+def _use_of(path, used, claim):
+    # type: (bytes, float, Claim) -> Optional[str]
+    """Return how a root is in use that was started at a time; None if it is not."""
+    pids = users_of([path])[path]
+    if pids:
+        return "it is in use by the %s %s" % ("process" if len(pids) == 1 else "processes", ", ".join(map(str, pids)))
+    return "it was started just now; try again in a moment" if claim.now() - used < MOMENT else None
+
+
 def _remove_in_place(path, claim):
-    # type: (bytes, Claim) -> bool
+    # type: (bytes, Claim) -> Optional[str]
     """Remove a root that cannot be renamed; no process can start it during the check."""
     start = path + sign_of(path)
     hidden = start + b".removed"
     used = last_use(path)
     if os.path.lexists(start):
         move(start, hidden)
-    if users_of([path])[path] or claim.now() - used < MOMENT:
-        if os.path.lexists(hidden):
-            put_back(hidden, start)
-        return False
-    remove_in_place(path)
-    return True
+    why = _use_of(path, used, claim)
+    if why is None:
+        remove_in_place(path)
+    elif os.path.lexists(hidden):
+        put_back(hidden, start)
+    return why
 
 
 def put_back(aside, path):

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+from coex_bootstrap.store.claim import Claim
 from coex_bootstrap.store.store import TAG, Store
 from coex_bootstrap.tools import cache
 from coex_bootstrap.tools import roots as roots_module
@@ -100,15 +101,59 @@ def test_least_recently_used_goes_first(archive, environ, roots):
     assert [row["name"] for row in found["removed"]] == ["demo"]
 
 
-def test_root_that_started_just_now_stays(archive, environ, roots):
-    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
-    """Its process may not be visible yet. The line does not say that some other user has it."""
-    os.utime(roots[0] + b"/used", None)
+def clean_both(environ, roots):
+    # type: (Dict[bytes, bytes], List[bytes]) -> List[str]
+    """Try to remove both roots; return the reasons of those that stay."""
     listed = roots_module.find_roots([Store(environ[b"COEX_ROOT"], explicit=True)])
     outcome = cache.clean(listed, listed)
+    reasons = [row["why"] for row in outcome.fields["kept"]]  # type: ignore[attr-defined]
+    lines = [line for line in outcome.lines if line.startswith("not removed: ")]
+    assert len(lines) == len(reasons) and all(line.endswith(": " + why) for line, why in zip(lines, reasons))
+    return reasons
+
+
+def test_root_that_started_just_now_stays(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    """Its process may not be visible yet."""
+    os.utime(roots[0] + b"/used", None)
+    assert clean_both(environ, roots) == ["it was started just now; try again in a moment"]
     assert names(environ) == [roots[0]]
-    (line,) = [line for line in outcome.lines if line.startswith("not removed, ")]
-    assert line.startswith("not removed, a program uses it, or started from it just now, or you may not remove it: ")
+
+
+def test_root_that_a_process_began_to_use_stays(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    process = subprocess.Popen([b"sleep", b"60"], cwd=roots[0] + b"/prefix")
+    try:
+        assert clean_both(environ, roots) == ["it is in use by the process %d" % process.pid]
+    finally:
+        process.kill()
+        process.wait()
+    assert names(environ) == [roots[0]]
+
+
+def test_root_that_another_process_repairs_stays(archive, environ, roots):
+    # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
+    claim = Claim(roots[0])
+    assert claim.wait(lambda: False, lambda: None)
+    try:
+        assert clean_both(environ, roots) == ["another process unpacks or repairs it; try again later"]
+    finally:
+        claim.release()
+    assert names(environ) == [roots[0]]
+
+
+@pytest.mark.parametrize(("number", "words"), [
+    (errno.EACCES, "Permission denied; the owner of its directory can do that"), (errno.EROFS, "Read-only file system"),
+])
+def test_root_that_may_not_be_removed_stays(archive, environ, roots, monkeypatch, number, words):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], Any, int, str) -> None
+    def refuse(path, claim):
+        # type: (bytes, Claim) -> bytes
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(roots_module, "set_aside", refuse)
+    assert clean_both(environ, roots) == ["it cannot be removed: " + words] * 2
+    assert names(environ) == sorted(roots)
 
 
 def test_root_in_use_stays(archive, environ, roots):
