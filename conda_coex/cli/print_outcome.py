@@ -87,12 +87,13 @@ def _in_words(outcome: Outcome) -> Shown:
 def _created(made: Created) -> Shown:
     fields = {
         "archive": str(made.archive), "digest": made.digest, "size": made.size, "platform": made.platform,
-        "packages": made.packages, "entry_point": made.entry_point, "python": made.python,
-        "warnings": list(made.notes),
+        "packages": made.packages, "pip_packages": made.pip_packages, "entry_point": made.entry_point,
+        "python": made.python, "warnings": list(made.notes),
     }  # fmt: skip
-    facts = (
-        f"{human(made.size)} for {made.platform}, {counted(made.packages, 'package')}, {human(made.unpacked)} unpacked"
-    )
+    packages = counted(made.packages, "package")
+    if made.pip_packages:
+        packages += f", {counted(made.pip_packages, 'pip package')}"
+    facts = f"{human(made.size)} for {made.platform}, {packages}, {human(made.unpacked)} unpacked"
     facts += _carries(made.python)
     return Shown(fields, [f"{made.archive}: {facts}"], made.notes, _how_to_start(made.archive, made.platform))
 

@@ -144,6 +144,7 @@ def created(output: Path, manifest: Manifest, environment: Environment, notes: I
         size=output.stat().st_size,
         unpacked=manifest.unpacked["content"],
         packages=len(manifest.packages),
+        pip_packages=len(manifest.pip),
         entry_point=manifest.entry_points[0],
         python=manifest.python["version"] if manifest.python else None,
         notes=(*notes, *shared_cache_notes(), *left_out),

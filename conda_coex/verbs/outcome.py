@@ -26,7 +26,8 @@ class Created:
     digest: str
     size: int  # of the file
     unpacked: int  # of the contents of all files
-    packages: int
+    packages: int  # of conda
+    pip_packages: int
     entry_point: EntryPoint  # the default one
     python: str | None  # the version of the Python that it carries
     notes: tuple[str, ...]

@@ -34,17 +34,19 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 With --prefix, an ordinary conda environment: `conda activate PREFIX`, `conda install -p PREFIX` and the others work on
-it, and it no longer needs the archive. Post-link scripts run in it. PREFIX must not be there yet: it is made beside its
-place and renamed, so it is whole or not there. An empty directory, which may be a mount point, is filled. If the
-command is killed, run it again: it starts from the beginning. --app puts the files of the application elsewhere. An
-archive for another platform is unpacked too: its environment can be looked at and copied, and does not run here. The
-archive's own variables (--env) become variables of the environment, as `conda env config vars set` makes them.
+it, and it no longer needs the archive. Post-link scripts run in it. PREFIX is a new path or an empty directory. A new
+one is made beside its place and renamed, so it is whole or not there. An empty directory, which may be a mount point,
+is filled. If the command is killed, run it again: it starts from the beginning. --app puts the files of the application
+elsewhere, at another such place. An archive for another platform is unpacked too: its environment can be looked at and
+copied, and does not run here. The archive's own variables (--env) become variables of the environment, as `conda env
+config vars set` makes them.
 
 With --store, a root as a start makes it, in a store that may be read-only from then on. Users with COEX_ROOT=DIR in the
 environment start the archive from there.
 
 With --root, a root that stays in one place and no longer needs the archive, as in a container image. DIR/bin has a
-program for each entry point, DIR/prefix the environment, DIR/app the application. DIR must not be there yet, as PREFIX.
+program for each entry point, DIR/prefix the environment, DIR/app the application. DIR is a new path or an empty
+directory, as PREFIX.
 
 examples:
   CALL -p ~/envs/tool
