@@ -351,9 +351,9 @@ _coex_whole() {
   for _coex_at in "$_coex_up"/lib*/python3.*/lib-dynload/_ctypes.*.so "$_coex_up"/lib*/python2.7/lib-dynload/_ctypes.so; do
     _coex_dir=${_coex_at%/lib-dynload/*}
     _coex_own=$_coex_up/bin/${_coex_dir##*/}
-    [ "$_coex_found" -ef "$_coex_own" ] && [ -f "$_coex_own" ] && [ ! -L "$_coex_own" ] || continue
+    [ "$_coex_found" -ef "$_coex_own" ] && [ -f "$_coex_own" ] && [ ! -L "$_coex_own" ] && [ -x "$_coex_own" ] || continue
     for _coex_word in json/__init__ os abc codecs io encodings/__init__ encodings/aliases encodings/utf_8; do
-      [ -s "$_coex_dir/$_coex_word.py" ] || continue 2
+      [ -s "$_coex_dir/$_coex_word.py" ] && [ -r "$_coex_dir/$_coex_word.py" ] || continue 2
     done
     [ "$_coex_up" != /usr ] || return 0
     IFS= read -r _coex_word <"$_coex_own" || return 1

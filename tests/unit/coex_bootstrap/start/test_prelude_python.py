@@ -84,10 +84,11 @@ def start(place, environ, shell):
     """Return a function that starts an archive with this Python, then with another one; it returns the choice."""
     write(place + b"/other/python2.7", OTHER, 0o755)
     text = fill_prelude(CARRIED["coex_bootstrap/prelude.sh"], b"0" * ID_LENGTH, "linux-64")
-    write(place + b"/demo.coex", text)
 
-    def start(python, path=place + b"/other"):
-        # type: (bytes, bytes) -> bytes
+    def start(python, path=place + b"/other", system=b"/usr"):
+        # type: (bytes, bytes, bytes) -> bytes
+        assert b'"$_coex_up" != /usr ' in text
+        write(place + b"/demo.coex", text.replace(b'"$_coex_up" != /usr ', b'"$_coex_up" != ' + system + b" "))
         environ[b"COEX_PYTHON"], environ[b"PATH"] = python, path
         words = [program(shell[0])] + shell[1:] + [place + b"/demo.coex"]
         process = subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -176,6 +177,29 @@ DAMAGES.update(("no " + name.decode("ascii"), remove(b"/lib/python3.11/" + name 
 def test_python_that_may_not_run_is_asked(start, up, damage):
     # type: (Callable[..., bytes], bytes, str) -> None
     DAMAGES[damage](up)
+    assert start(up + b"/bin/python3") == b"other"
+
+
+@pytest.mark.usefixtures("without_probe")
+def test_python_of_the_system_is_not_traced(start, up):
+    # type: (Callable[..., bytes], bytes) -> None
+    write(ctypes_of(up), b"nothing that a loader could list")
+    assert start(up + b"/bin/python3", system=up) == up + b"/bin/python3"
+
+
+def test_python_of_the_system_that_is_for_others(start, up):
+    # type: (Callable[..., bytes], bytes) -> None
+    """An administrator may take it away from users; an exec that fails would end the shell."""
+    os.chmod(up + b"/bin/python3.11", 0o644)
+    assert start(up + b"/bin/python3", system=up) == b"other"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+@pytest.mark.parametrize("name", LIBRARY)
+def test_library_that_cannot_be_read(start, up, name):
+    # type: (Callable[..., bytes], bytes, bytes) -> None
+    """As after an installation under a strict umask."""
+    os.chmod(up + b"/lib/python3.11/" + name + b".py", 0)
     assert start(up + b"/bin/python3") == b"other"
 
 
