@@ -136,6 +136,9 @@ def make_directory(path):
         os.umask(umask | 0o022)
         try:
             os.makedirs(path)
+        except EnvironmentError as error:
+            if error.errno != errno.EEXIST or not os.path.isdir(path):  # another process made it meanwhile
+                raise
         finally:
             os.umask(umask)
 

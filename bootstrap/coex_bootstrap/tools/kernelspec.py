@@ -102,7 +102,7 @@ def kernel_spec(program, kernel, shown):
     spec["argv"] = [text(program)] + kernel.arguments
     spec["display_name"] = shown
     spec["env"] = OrderedDict(kernel.fields.get("env") or {})  # type: ignore[call-overload]
-    spec["env"][VARIABLE] = kernel.command  # type: ignore[index]
+    spec["env"][VARIABLE] = kernel.command.replace(u"$", u"$$")  # type: ignore[index] # Jupyter reads string.Template
     return spec
 
 

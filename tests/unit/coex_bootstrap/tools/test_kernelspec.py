@@ -4,6 +4,7 @@ import json
 import os
 import re
 import stat
+import string
 
 import pytest
 
@@ -258,6 +259,32 @@ def test_command_of_the_user(place, environ, home):
             "argv": [archive.decode("ascii"), "--args", "{connection_file}"], "env": {"COEX_ENTRYPOINT": command},
             "language": "R", "display_name": "x",
         }
+
+
+def test_command_with_a_dollar(place, environ, home):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """Jupyter puts variables in the place of those that a value names, by string.Template."""
+    entry = {"name": u"$HOME$$", "command": [["prefix", u"bin/R"]], "named": True}
+    archive = make(place + b"/x.coex", {}, entry_points=[entry])
+    _, found, _ = ask(archive, environ, b"kernelspec", b"--command", b"'$HOME$$' {connection_file}")
+    value = string.Template(found["spec"]["env"]["COEX_ENTRYPOINT"]).safe_substitute({"HOME": "/home/me"})
+    assert value == "$HOME$$"
+
+
+def test_directory_that_another_process_makes_meanwhile(place, environ, home, monkeypatch):
+    # type: (bytes, Dict[bytes, bytes], bytes, Any) -> None
+    mkdir = os.mkdir
+
+    def come_second(path, *words):
+        # type: (bytes, *int) -> None
+        if path.endswith(b"/jupyter/kernels/x"):
+            mkdir(path)
+        mkdir(path, *words)
+
+    monkeypatch.setattr(os, "mkdir", come_second)
+    archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
+    assert ask(archive, environ, b"kernelspec")[0] == 0
+    assert written(home + b"/.local/share/jupyter/kernels/x")["argv"][0] == archive.decode("ascii")
 
 
 def test_kernel_is_the_command_and_no_entry_point_of_that_name(place, environ, home):
