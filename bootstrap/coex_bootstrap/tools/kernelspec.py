@@ -19,7 +19,7 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Dict, List, Text
+    from typing import Dict, List, Text, Union
 
     from ..format.manifest import Manifest
 
@@ -70,9 +70,10 @@ def execute(path, options, environ):
     if options.language and not options.command:
         raise Misuse("--language goes with --command")
     program = absolute(path)
-    file_name = text(os.path.basename(program)[: -len(SUFFIX)] if program.endswith(SUFFIX) else os.path.basename(program))
+    file_name = os.path.basename(_written(program, "the path of the file"))
+    file_name = file_name[: -len(SUFFIX)] if program.endswith(SUFFIX) else file_name
     name = kernel_name(options.kernel_name) if options.kernel_name else name_from(file_name)
-    shown = text(path_bytes(options.display_name)) if options.display_name else file_name
+    shown = _written(options.display_name, "--display-name") if options.display_name else file_name
     with closing(Archive(path)) as archive:
         if options.command:
             kernel = _asked(archive, options)
@@ -93,6 +94,15 @@ def execute(path, options, environ):
     notes = ["other users can change this kernel, and so the program that Jupyter starts: " + why] if why else []
     fields = {"archive": text(program), "kernel": text(name), "directory": text(directory), "spec": spec, "notes": notes}
     return Outcome(fields, lines + ["  note: " + note for note in notes], 0)
+
+
+def _written(word, title):
+    # type: (Union[str, bytes], str) -> Text
+    """Return a word as Jupyter will read it; raises CoexError if it is not UTF-8."""
+    try:
+        return path_bytes(word).decode("utf-8")
+    except UnicodeDecodeError:
+        raise CoexError("%s is not UTF-8, in which Jupyter reads a kernel.json" % title, remedy="use another name")
 
 
 def kernel_spec(program, kernel, shown):
@@ -140,7 +150,7 @@ def _asked(archive, options):
     # type: (Archive, Namespace) -> Kernel
     """Return the kernel that the options describe; raises CoexError if the archive does not have its command."""
     try:
-        words = [text(path_bytes(word)) for word in shlex.split(options.command)]
+        words = [_written(word, "--command") for word in shlex.split(options.command)]
     except ValueError as error:
         raise Misuse("--command: %s" % error)
     if not any(CONNECTION in word for word in words[1:]):
@@ -152,7 +162,7 @@ def _asked(archive, options):
     else:
         what = "%s is neither an entry point nor a command of the environment" % words[0]
         raise CoexError(what, archive.path)
-    return Kernel(command, words[1:], {"language": text(path_bytes(options.language or "python"))}, {})
+    return Kernel(command, words[1:], {"language": _written(options.language or "python", "--language")}, {})
 
 
 VERB = Verb("kernelspec", "Add the archive to Jupyter, as a kernel that starts it.", ABOUT, configure, execute)

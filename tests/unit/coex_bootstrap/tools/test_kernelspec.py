@@ -340,6 +340,21 @@ def test_path_in_which_jupyter_would_put_a_value(place, environ, home):
     assert (status, "Jupyter would put a value in the place of the braces in its path" in found["error"]) == (1, True)
 
 
+@pytest.mark.parametrize(("name", "words"), [
+    (b"\xff.coex", []), (b"x.coex", [b"--display-name", b"\xff"]),
+    (b"x.coex", [b"--command", b"R \xff {connection_file}"]),
+    (b"x.coex", [b"--command", b"R {connection_file}", b"--language", b"\xff"]),
+])
+def test_names_that_are_not_utf_8(place, environ, home, name, words):
+    # type: (bytes, Dict[bytes, bytes], bytes, bytes, List[bytes]) -> None
+    """A kernel.json is in UTF-8; a Python 2 would write another name, which nobody has."""
+    archive = make(place + b"/" + name, {b"x/kernel.json": spec(BARE)})
+    status, found, error = ask(archive, environ, b"kernelspec", *words)
+    assert (status, error) == (1, b"")
+    assert " is not UTF-8, in which Jupyter reads a kernel.json" in found["error"]
+    assert not os.path.exists(home)
+
+
 def test_place_that_cannot_be_written(place, environ, home):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
     archive = make(place + b"/x.coex", {b"x/kernel.json": spec(BARE)})
