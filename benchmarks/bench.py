@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from testbed.layout import Layout
 
 SOURCES = Path(__file__).resolve().parent / "sources"
+# Variables that are not for measured commands; an installed conda-coex has the bytecode of its modules
+OWN = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 LEVEL = 9  # the level of all archives that do not compare levels
 
 
@@ -54,7 +56,7 @@ class Bench:
 
     def conda_environment(self) -> dict[str, str]:
         """Return the variables under which the base conda uses caches of its own."""
-        own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        own = {name: value for name, value in os.environ.items() if name not in OWN}
         return {
             **own,
             "CONDA_PKGS_DIRS": str(self.home / "pkgs"),

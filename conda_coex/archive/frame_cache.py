@@ -15,44 +15,28 @@ import stat
 import struct
 import time
 import zlib
-from typing import IO, TYPE_CHECKING, TypedDict, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from coex_bootstrap.format.manifest import FORMAT_VERSION
 
 from ..errors import FramesDamaged
-from .frames import Place, frame_size
+from .entry_description import Description, parse
+from .frames import frame_size
 from .new_file import NewFile, copy_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
-
-    from coex_bootstrap.format.relocation import Edits
 
     from ..root.conda_meta import Slots
     from ..root.content import Content
-    from .frames import Packed
+    from .entry_description import Described
+    from .frames import Packed, Place
 
 DIRECTORY = ".coex-frames"
 END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
 MARK = b"coexfrm6"
 ABANDONED = 24 * 3600  # seconds after which the leftovers of a killed build are removed
-
-
-class Description(TypedDict):
-    """The JSON description at the end of an entry, which its checksum vouches for.
-
-    The places are columns: JSON reads a few long lists in less time than some ten thousand short ones.
-    """
-
-    name: str  # of the file, which stands for all that the content depends on
-    owner: str
-    level: int
-    frames: list[tuple[int, int, str]]
-    origins: list[str]
-    places: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]  # frame, offset, size, mtime_ns
-    edits: dict[str, Edits]  # by origin
-    slots: dict[str, Slots]  # by origin, of records
 
 
 class Entry:
@@ -61,16 +45,10 @@ class Entry:
     `slots` are the places of hashes in records, by origin.
     """
 
-    def __init__(self, path: Path, stream: IO[bytes], described: Description) -> None:
+    def __init__(self, path: Path, stream: IO[bytes], described: Described) -> None:
         self.path, self.stream = path, stream
-        self.frames = [(size, content, sha256) for size, content, sha256 in described["frames"]]
-        self.places = _places(described)
-        self.slots = {
-            origin: [((owner, name), offset) for (owner, name), offset in slots]
-            for origin, slots in described["slots"].items()
-        }
-        self.owner = str(described["owner"])
-        self.level = int(described["level"])
+        self.frames, self.places, self.slots = described.frames, described.places, described.slots
+        self.owner, self.level = described.owner, described.level
 
     def check(self) -> None:
         """Compare the frames with their hashes; raises FramesDamaged, and removes the entry then.
@@ -201,18 +179,6 @@ class FrameCache:
                     path.unlink()
 
 
-def _places(described: Description) -> dict[str, Place]:
-    """Return the places of an entry; JSON has lists for tuples."""
-    edits = {
-        origin: tuple([(encoding, tuple(map(tuple, items))) for encoding, items in rows])
-        for origin, rows in described["edits"].items()
-    }
-    frames, offsets, sizes, times = described["places"]
-    origins = described["origins"]
-    places = map(Place, frames, offsets, sizes, map(edits.get, origins), times)
-    return dict(zip(origins, places, strict=True))
-
-
 def open_entry(path: Path) -> Entry | None:
     """Return the entry at `path`; None if it is missing, not whole, of another name, or could be written by others."""
     try:
@@ -221,7 +187,7 @@ def open_entry(path: Path) -> Entry | None:
         return None
     try:
         described = _describe(stream)
-        if described["name"] != path.name:
+        if described.name != path.name:
             raise ValueError("an entry that had another name")
         return Entry(path, stream, described)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, struct.error):
@@ -240,7 +206,7 @@ def _open(path: Path) -> IO[bytes]:
     return stream
 
 
-def _describe(stream: IO[bytes]) -> Description:
+def _describe(stream: IO[bytes]) -> Described:
     size = stream.seek(0, 2)
     stream.seek(size - END.size)
     length, checksum, mark = END.unpack(stream.read())
@@ -248,10 +214,10 @@ def _describe(stream: IO[bytes]) -> Description:
     text = stream.read(length)
     if mark != MARK or zlib.crc32(text) != checksum:
         raise ValueError("an entry that is not whole")
-    description: Description = json.loads(text)
-    if sum(row[0] for row in description["frames"]) + length + END.size != size:
+    described = parse(text)
+    if sum(row[0] for row in described.frames) + length + END.size != size:
         raise ValueError("an entry of another size")
-    return description
+    return described
 
 
 def entries(directory: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from coex_bootstrap.format.relocation_write import write, write_slots
 from ..errors import FramesDamaged
 from ..root.cores import Cores
 from ..root.source import OnDisk
+from .entry_description import fit
 from .frames import Packed, Piece, Place, check_source, cut, frame_size, ordered, pack
 from .new_file import write_at
 
@@ -79,6 +80,8 @@ class Payload:
             while len(steps) > ahead:
                 steps.popleft()()
             return
+        if entry is not None:
+            entry.close()
         filling = Filling(self.cache.writer(group.identity, group.owner), group)
         self._fillings.append(filling)
         for pieces in cut(filling.contents, frame_size(self.cache.level)):
@@ -181,7 +184,7 @@ def changed_since(entry: Entry, contents: Iterable[Content]) -> list[Content] | 
     for content in contents:
         if content.size:
             place = entry.places.get(content.name_in_group)
-            if place is None:
+            if place is None or (place.edits and content.relocation and not fit(place.edits, content.relocation.kind)):
                 return None
             if place.mtime_ns != content.mtime_ns:
                 changed.append(content)
