@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from .document import lines_of
 from .suffixes import YAML_SUFFIXES
-from .yaml_text import TEMPLATE, Mapping, Text, as_yaml_reads, shown, text
+from .yaml_events import TEMPLATE
+from .yaml_text import Mapping, Text, as_yaml_reads, shown, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 import reprlib
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
+
+from .yaml_events import Refused, events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from .yaml_events import Event
+
 NULLS = ("", "~", "null", "Null", "NULL")
 MERGE = "<<"
-TEMPLATE = re.compile(r"\{\{|\{%")
 TAGS = ("!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))  # that change no value
 
 
@@ -54,7 +56,7 @@ def load(data: bytes, wrong: Callable[[str], Exception]) -> object:
     text = _decoded(data, wrong)
     try:
         return _composed(text) if not text.lstrip().startswith("{") else _of_json(text)
-    except _Refused as error:
+    except Refused as error:
         raise wrong(error.reason(text)) from error
     except RecursionError as error:
         raise wrong("is nested too deeply") from error
@@ -67,22 +69,6 @@ def _decoded(data: bytes, wrong: Callable[[str], Exception]) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise wrong(f"is not UTF-8 text in line {line}; save it as UTF-8") from error
-
-
-class _Refused(Exception):
-    """The fault of a document, and the line, if it is known."""
-
-    def __init__(self, problem: str, line: int = 0) -> None:
-        super().__init__(problem)
-        self.problem, self.line = problem, line
-
-    def reason(self, text: str) -> str:
-        if not self.line:
-            return f"is not YAML: {self.problem}"
-        lines = text.split("\n", self.line)
-        if len(lines) >= self.line and TEMPLATE.search(lines[self.line - 1]):
-            return f"is a template, as line {self.line} shows: give the file that is made of it"
-        return f"is not YAML in line {self.line}: {self.problem}"
 
 
 def _of_json(text: str) -> object:
@@ -127,21 +113,8 @@ def _mapping(pairs: Iterable[tuple[str, int, object]], line: int) -> Mapping:
     return mapping
 
 
-class _Mark(Protocol):
-    line: int  # from 0
-
-
-class _Event(Protocol):
-    """An event of both parsers; a kind of event has only some of the fields behind the first."""
-
-    start_mark: _Mark
-    anchor: str | None  # of values and aliases
-    value: str  # of scalars
-    implicit: tuple[bool, bool]  # of scalars: whether it is plain, whether it is quoted
-
-
 def _composed(text: str) -> object:
-    events = _events(text)
+    events = events_of(text)
     next(event for event in events if type(event).__name__ == "StreamStartEvent")
     if type(next(events)).__name__ == "StreamEndEvent":
         return None
@@ -149,54 +122,31 @@ def _composed(text: str) -> object:
     next(events)  # the end of the document
     after = next(events)
     if type(after).__name__ != "StreamEndEvent":
-        raise _Refused("a second document begins there", after.start_mark.line + 1)
+        raise Refused("a second document begins there", after.start_mark.line + 1)
     return value
 
 
-def _events(text: str) -> Iterator[_Event]:
-    """Yield the events of a parser: libyaml's by PyYAML, which is thirty times as fast, or the one of conda itself."""
-    try:
-        import yaml
-    except ImportError:  # installed without dependencies
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError as RuamelError
-
-        failure: type[Exception] = RuamelError
-        parsed: Iterable[object] = YAML(typ="safe", pure=True).parse(text)
-    else:
-        failure = yaml.YAMLError
-        parsed = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    try:
-        yield from cast("Iterable[_Event]", parsed)
-    except failure as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise _Refused(problem, mark.line + 1 if mark is not None else 0) from error
-    except ValueError as error:  # half of a surrogate pair
-        raise _Refused(" ".join(str(error).split())) from error
-
-
-def _scalar(event: _Event, *, plain: bool) -> Text | None:
+def _scalar(event: Event, *, plain: bool) -> Text | None:
     return None if plain and event.value in NULLS else text(event.value, event.start_mark.line + 1, plain=plain)
 
 
 class _Composer:
     """Makes values of events; an alias is the same object as the value of its anchor."""
 
-    def __init__(self, events: Iterator[_Event]) -> None:
+    def __init__(self, events: Iterator[Event]) -> None:
         self.events = events
         self.anchors: dict[str, object] = {}
 
-    def node(self, event: _Event) -> object:
+    def node(self, event: Event) -> object:
         """Return the value that begins with this event."""
         kind = type(event).__name__
         if kind == "AliasEvent":
             if event.anchor not in self.anchors:
-                raise _Refused(f"nothing before has the anchor {event.anchor!r}", event.start_mark.line + 1)
+                raise Refused(f"nothing before has the anchor {event.anchor!r}", event.start_mark.line + 1)
             return self.anchors[event.anchor]
         tag = getattr(event, "tag", None)
         if tag is not None and str(tag) not in TAGS:
-            raise _Refused(f"the tag {str(tag)!r} is not read; leave it out", event.start_mark.line + 1)
+            raise Refused(f"the tag {str(tag)!r} is not read; leave it out", event.start_mark.line + 1)
         value: object
         if kind == "ScalarEvent":
             value = _scalar(event, plain=event.implicit[0] and tag is None)
@@ -208,7 +158,7 @@ class _Composer:
             self.anchors[event.anchor] = value
         return value
 
-    def until(self, end: str) -> Iterator[_Event]:
+    def until(self, end: str) -> Iterator[Event]:
         """Yield the events that begin a value, up to the end of the enclosing list or mapping."""
         for event in self.events:
             if type(event).__name__ == end:
@@ -223,7 +173,7 @@ class _Composer:
             place = event.start_mark.line + 1
             key = event.value if type(event).__name__ == "ScalarEvent" else self.node(event)
             if not isinstance(key, str):
-                raise _Refused("a key is not text", place)
+                raise Refused("a key is not text", place)
             value = self.node(next(self.events))
             if key == MERGE and getattr(event, "implicit", (False,))[0]:
                 merged += value if isinstance(value, list) else [value]
@@ -232,7 +182,7 @@ class _Composer:
         mapping = _mapping(pairs, line)
         for other in merged:
             if not isinstance(other, Mapping):
-                raise _Refused("`<<` merges mappings alone", line)
+                raise Refused("`<<` merges mappings alone", line)
             for key, value in other.items():
                 mapping.setdefault(key, value)
         return mapping

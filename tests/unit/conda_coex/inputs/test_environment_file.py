@@ -216,6 +216,22 @@ def requirements_of_conda(path: Path) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\u2029"])
+def test_rare_ends_of_lines(tmp_path: Path, mark: str) -> None:
+    """They end a line in YAML 1.1. So a package could hide in a comment, where editors show it."""
+    for hiding in (f"- x\n# why{mark}- y\n", f"- x # why{mark}- y\n"):
+        with pytest.raises(InputError, match=rf"line [23]: some readers end a line at U\+{ord(mark):04X}; remove it"):
+            taken(tmp_path, f"dependencies:\n{hiding}")
+    text = f"dependencies:\n- x\n- pip:\n  - ./a{mark}b\n  - 'c{mark}d'\n  - \"e\\L\"\n"
+    if mark == "\x85":  # of which conda makes a blank
+        with pytest.raises(InputError, match="remove it"):
+            taken(tmp_path, text)
+        return
+    found = taken(tmp_path, text)
+    assert found is not None
+    assert list(found.pip) == from_file(str(tmp_path / "environment.yml")).dependencies["pip"]
+
+
 def test_list_of_specs(tmp_path: Path) -> None:
     """As read by `conda create --file` and written by `conda list --export`."""
     content = "# platform: linux-64\r\nx=1.10=0\r\n\r\n  y >=2 # why\n"
