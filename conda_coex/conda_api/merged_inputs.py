@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..inputs.environment import MergedInputs, PipSection
 from ..inputs.lock_file import not_alone
+from ..inputs.suffixes import PACKAGE_SUFFIXES
 from ..inputs.variables import RESERVED
 from ..inputs.yaml_text import Text
 from .specs import read_environment_file
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
     from ..inputs.document import Document
     from ..inputs.environment_file import EnvironmentFile
 
-# Lines that pip can read and conda cannot: options, extras, hashes, repositories.
-PIP_LINE = re.compile(r"-|[\w.-]+\[[\w\s,.-]*\]|.*\s--?\w|.*\w+\+\w+://")
+# Lines that pip can read and conda cannot: options, paths, `NAME @ URL`, extras, hashes, repositories, URLs, markers.
+PIP_LINE = re.compile(
+    r"""-|(?:\.{0,2}/|\w+://)(?!.*::)|\.\.?$|[\w.-]+\s*@|[\w.-]+\[[\w\s,.-]*\]|.*\s--?\w|.*\w+\+\w+://|.*\.whl$
+    |.*;\s*\(*(?:python|platform|os_name|sys_|implementation|extra)""",
+    re.VERBOSE,
+)
+NAME = re.compile(r"[\w.+-]+")
 
 
 def merge_inputs(documents: Sequence[Document], specs: Sequence[str]) -> MergedInputs:
@@ -94,6 +100,9 @@ def _check_spec(spec: str, path: str | None = None) -> None:
     if spec.endswith("=pypi_0"):  # as `conda list --export` writes it
         what = f"{str(spec)!r} was installed by pip{line}"
         raise InputError(what, where, "list it below `- pip:` in an environment file")
+    if spec.endswith(PACKAGE_SUFFIXES):
+        what = f"{str(spec)!r} is one package, not the specification of packages{line}"
+        raise InputError(what, where, "pin packages in an `@EXPLICIT` list, or name this one and its channel")
     if PIP_LINE.match(spec):  # older versions of conda read it as another package
         what = f"{str(spec)!r} is a line for pip, not the specification of a package{line}"
         raise InputError(what, where, "list it below `- pip:` in an environment file, as it is or by `-r FILE`")
@@ -107,7 +116,7 @@ def _check_spec(spec: str, path: str | None = None) -> None:
         raise InputError(f"{error}{line}", where) from error
     except (ValueError, IndexError) as error:  # conda 26's parser, for a text that begins like a spec
         raise InputError(f"Invalid spec {str(spec)!r}: {error}{line}", where) from error
-    if name in (None, "*"):
+    if name is None or not NAME.fullmatch(name):
         what = f"the specification {str(spec)!r} names no package{line}"
         raise InputError(what, where, remedy="name one, as in --package python")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from .yaml_text import Mapping, load
 
 @dataclass(frozen=True)
 class Document:
-    """A file, its bytes, and its YAML; `problem` is the reason if it is not YAML."""
+    """A file, its bytes as UTF-8, and its YAML; `problem` is the reason if it is not YAML."""
 
     path: str
     data: bytes
@@ -28,7 +29,7 @@ class Document:
 def read_document(path: str) -> Document:
     """Read a file; raises InputError if it cannot be read."""
     try:
-        data = Path(path).read_bytes()
+        data = as_utf8(Path(path).read_bytes())
     except OSError as error:
         kinds = {"FileNotFoundError": "does not exist", "IsADirectoryError": "is a directory"}
         what = kinds.get(type(error).__name__, f"cannot be read: {error.strerror}")
@@ -37,6 +38,16 @@ def read_document(path: str) -> Document:
         return Document(path, data, load(data, _NotYaml))
     except _NotYaml as error:
         return Document(path, data, problem=str(error))
+
+
+def as_utf8(data: bytes) -> bytes:
+    """Return text that has the mark of UTF-16, as PowerShell's `>` writes it, as UTF-8; other data unchanged."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return data.decode("utf-16").encode()
+        except UnicodeDecodeError:
+            return data
+    return data
 
 
 def lines_of(text: str) -> list[str]:

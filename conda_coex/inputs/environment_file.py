@@ -57,7 +57,8 @@ def read(document: Document) -> EnvironmentFile | None:
     if not isinstance(document.parsed, Mapping):
         if named:
             what = "is empty" if document.parsed is None else "is not a mapping"
-            raise wrong(document.path, what, "list packages under `dependencies:`")
+            lines = ", or name it `.txt` if it is a list of specs" if isinstance(document.parsed, Text) else ""
+            raise wrong(document.path, what, f"list packages under `dependencies:`{lines}")
         return None
     if "dependencies" not in document.keys and not document.keys <= KEYS:
         return None

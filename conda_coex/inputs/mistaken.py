@@ -30,7 +30,7 @@ NAMES = {
     r"Pipfile(\.lock)?": ("a file of pipenv", EXPORTED.replace("{tool}", "pipenv requirements")),
     r"pylock(\..+)?\.toml": ("a lock file for pip", "give an environment file, a conda-lock.yml or a pixi.lock"),
     r"(meta|recipe)\.ya?ml": ("the recipe of a package", LISTED),
-    r"anaconda-project\.ya?ml": ("a file of anaconda-project", EXPORT),
+    r"anaconda-project(-lock)?\.ya?ml": ("a file of anaconda-project", EXPORT),
     r"construct\.ya?ml": ("a file of constructor", EXPORT),
     r"package(-lock)?\.json": ("a file of npm", EXPORT),
     r"Dockerfile": ("the recipe of a container image", EXPORT),

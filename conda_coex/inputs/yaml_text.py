@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import reprlib
 from typing import TYPE_CHECKING
@@ -63,9 +62,8 @@ def load(data: bytes, wrong: Callable[[str], Exception]) -> object:
 
 
 def _decoded(data: bytes, wrong: Callable[[str], Exception]) -> str:
-    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # which conda reads, too
     try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise wrong(f"is not UTF-8 text in line {line}; save it as UTF-8") from error

@@ -43,7 +43,11 @@ def taken(directory: Path, content: bytes | str, name: str = "environment.yml") 
         pytest.param(b"\0\1\2", "is not YAML", id="control characters"),
         pytest.param(b"a: 1\n# caf\xe9\n", "is not UTF-8 text in line 2; save it as UTF-8", id="other encoding"),
         pytest.param(b"- cprog\n", "is not a mapping; list packages under `dependencies:`", id="list"),
-        pytest.param(b"cprog\n", "is not a mapping; list packages under `dependencies:`", id="prose"),
+        pytest.param(
+            b"cprog=1\nx\n",
+            "is not a mapping; list packages under `dependencies:`, or name it `.txt` if it is a list of specs",
+            id="specs",
+        ),
         pytest.param(b"", "is empty; list packages under `dependencies:`", id="empty"),
         pytest.param(b"# nothing\n", "is empty; list packages under `dependencies:`", id="comment"),
         pytest.param(b"a: 1\n---\nb: 1\n", "is not YAML in line 2: a second document begins there", id="documents"),
@@ -180,6 +184,8 @@ def test_other_formats(tmp_path: Path, name: str, content: bytes) -> None:
         pytest.param("p[all]", r"environment.yml: 'p\[all\]' is a line for pip, .*, in line 3; list it", id="extra"),
         pytest.param("x==", r"environment.yml: .*x==.*, in line 3", id="no version"),
         pytest.param("*", r"environment.yml: the specification '\*' names no package, in line 3", id="no name"),
+        pytest.param("x,y", r"environment.yml: the specification 'x,y' names no package, in line 3", id="two names"),
+        pytest.param("https://h/c/noarch/x-1-0.conda", r"'https.*conda' is one package, .*`@EXPLICIT`", id="package"),
     ],
 )
 def test_specs_that_are_none(tmp_path: Path, spec: str, says: str) -> None:
@@ -198,6 +204,7 @@ def test_specs_that_are_none(tmp_path: Path, spec: str, says: str) -> None:
         ("poetry.lock", "this is a lock file of Poetry"),
         ("Pipfile", "this is a file of pipenv"),
         ("meta.yaml", "this is the recipe of a package"),
+        ("anaconda-project-lock.yml", "this is a file of anaconda-project"),
         ("x-1.0-0.conda", "this is an archive"),
     ],
 )
@@ -205,6 +212,19 @@ def test_other_files_by_mistake(tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / name).write_text("[x]\ny = 1\n")
     with pytest.raises(InputError, match=says):
         merge_inputs([read_document(str(tmp_path / name))], [])
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "https://u:p@h/t/tk-1/ch::x", "/tmp/ch::x", "./ch::x", "c/label/dev::a+b", "c/linux-64::_x.y >=1,<2  # why",
+        "x~=1.0", "x=1|2", "x=1=*_cpython", "x[version='>=1', build=*cuda*]", "x 1.0 py_0",
+    ],
+)  # fmt: skip
+def test_specs_of_conda(tmp_path: Path, spec: str) -> None:
+    (tmp_path / "list.txt").write_text(f"{spec}\n")
+    (found,) = merge_inputs([read_document(str(tmp_path / "list.txt"))], []).specs
+    assert MatchSpec(found) == MatchSpec(spec)
 
 
 def requirements_of_conda(path: Path) -> list[str]:
@@ -245,6 +265,9 @@ def test_list_of_specs(tmp_path: Path) -> None:
         assert found is not None
         specs = [str(MatchSpec(spec)) for spec in found.specs]
         assert specs == requirements_of_conda(tmp_path / "spec.txt") == ["x", "z"]
+    found = taken(tmp_path, "x=1.10\r\ny\r\n".encode("utf-16"), "spec.txt")  # as PowerShell's `>` writes it
+    assert found is not None
+    assert found.specs == ("x=1.10", "y")
     (tmp_path / "spec.txt").write_text("x=1.0=pypi_0\n")
     with pytest.raises(InputError, match=r"'x=1.0=pypi_0' was installed by pip, in line 1; list it below `- pip:`"):
         merge_inputs([read_document(str(tmp_path / "spec.txt"))], [])
@@ -253,7 +276,24 @@ def test_list_of_specs(tmp_path: Path) -> None:
         merge_inputs([read_document(str(tmp_path / "spec"))], [])
 
 
-def test_requirements_of_pip(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("x==1 \\\n --hash=sha256:ab\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x==1 \\\n --hash=sha256:ab",
+        "x @ file:///tmp/build/x_1/work",  # written by `pip freeze` in an environment of conda
+        "x@https://h/x.zip",
+        "https://h/x-1.0.tar.gz",
+        "./x",
+        ".",
+        "../x",
+        "/x/y",
+        "x-1.0-py3-none-any.whl",
+        'x==1; python_version > "3.7"',
+        'x >=1 ; (sys_platform == "win32")',
+    ],
+)
+def test_requirements_of_pip(tmp_path: Path, text: str) -> None:
+    """pip's own parser takes all of them; MatchSpec takes most, as packages of odd names."""
+    (tmp_path / "requirements.txt").write_text(f"{text}\n")
     with pytest.raises(InputError, match=r"requirements.txt: .* is a line for pip, .*by `-r FILE`"):
         merge_inputs([read_document(str(tmp_path / "requirements.txt"))], [])

@@ -154,11 +154,14 @@ def test_explicit(tmp_path: Path) -> None:
 
 
 def test_explicit_of_another_editor(tmp_path: Path) -> None:
-    """With the mark of UTF-8 and the line ends of Windows."""
+    """With the mark of UTF-8 or UTF-16 and the line ends of Windows."""
     hidden = f"# x\u2028{URL.format(HERE, 'b')}"  # which editors and conda take for one line, a comment
-    found = read(tmp_path, f"\ufeff  @EXPLICIT \r\n{hidden}\r\n\r\n  {URL.format(HERE, 'a')}#{MD5}  \r\n")
-    assert found is not None
-    assert [(package.url, package.md5) for package in found.packages] == [(URL.format(HERE, "a"), MD5)]
+    content = f"\ufeff  @EXPLICIT \r\n{hidden}\r\n\r\n  {URL.format(HERE, 'a')}#{MD5}  \r\n"
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
+        (tmp_path / "list").write_bytes(content.encode(encoding))
+        found = find_lock([read_document(str(tmp_path / "list"))], [], PLAIN, explicit_rules())
+        assert found is not None
+        assert [(package.url, package.md5) for package in found.packages] == [(URL.format(HERE, "a"), MD5)]
     (tmp_path / "latin").write_bytes(b"@EXPLICIT\n# caf\xe9\n")
     with pytest.raises(InputError, match="is not UTF-8 text"):
         find_lock([read_document(str(tmp_path / "latin"))], [], PLAIN, explicit_rules())

@@ -89,6 +89,12 @@ def test_several_sections(home: Path, tmp_path: Path) -> None:
     assert lines == [f"{home}/./lib", f"{tmp_path}/./lib", f"{tmp_path}/./lib"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])  # as PowerShell's `>` writes them, and pip reads them
+def test_requirements_of_windows(home: Path, encoding: str) -> None:
+    (home / "a.txt").write_bytes("b==1 \\\r\n  ; python_version > '3'\r\n# caf\u00e9\r\nc\r\n".encode(encoding))
+    assert gathered(home, "-r a.txt") == ["b==1   ; python_version > '3'", "c"]
+
+
 def test_refused(home: Path) -> None:
     (home / "a.txt").write_text("-r more/b.txt\n")
     (home / "more/b.txt").write_text("-r ../a.txt\n")
