@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 NULLS = ("", "~", "null", "Null", "NULL")
 MERGE = "<<"
-TAGS = ("!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))  # that change no value
+PYTHON = ("tuple", "list", "dict", "str", "unicode")  # which `conda env export` wrote in 2017
+KINDS = ("str", "seq", "map", *(f"python/{kind}" for kind in PYTHON))
+TAGS = ("!", *(f"tag:yaml.org,2002:{kind}" for kind in KINDS))  # that change no value
 
 
 class Text(str):

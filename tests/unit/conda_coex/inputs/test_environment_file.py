@@ -166,6 +166,14 @@ def test_more_than_conda_reads(tmp_path: Path) -> None:
     assert found.variables == {"A": "\U0001f600"}
 
 
+def test_tags_of_old_exports(tmp_path: Path) -> None:
+    """As conda wrote them with Python 2; conda 26 reads them."""
+    content = "channels: !!python/tuple\n- !!python/unicode 'c'\n- d\ndependencies: !!python/list [!!python/str 'x']\n"
+    found = taken(tmp_path, content)
+    assert found is not None
+    assert (found.channels, found.specs) == (("c", "d"), ("x",))
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
