@@ -39,7 +39,8 @@ that were added stay. If a package that was repaired has a post-link script, the
 scripts are not in the archive, and are not checked. Python files that the first start compiled are compiled again if
 they are missing or their source was repaired. The archive does not know their content either.
 
-A root that was never complete needs no repair: the next start makes it.
+A root that was never complete needs no repair: the next start makes it. An environment that `unpack -p` made is
+conda's, which may have changed it since: remove it, and unpack it again.
 
 examples:
   CALL

@@ -58,10 +58,11 @@ examples:
 def configure(parser):
     # type: (ArgumentParser) -> None
     """Add the verb's options."""
+    part = parser.add_mutually_exclusive_group()
     # `archive` is the file itself, for conda's parser
-    parser.add_argument("--archive", dest="archive_alone", action="store_true", help="verify the file alone")
-    parser.add_argument("--root", action="store_true", help="verify the root alone, which must be there")
-    parser.add_argument("-p", "--prefix", metavar="PREFIX", help="verify the environment that `unpack -p` made there")
+    part.add_argument("--archive", dest="archive_alone", action="store_true", help="verify the file alone")
+    part.add_argument("--root", action="store_true", help="verify the root alone, which must be there")
+    part.add_argument("-p", "--prefix", metavar="PREFIX", help="verify the environment that `unpack -p` made there")
 
 
 def execute(path, options, environ):
@@ -85,7 +86,7 @@ def execute(path, options, environ):
                 raise
             notes.append("frames were not decoded: %s" % error)
         expected = Expected(archive, b"", decoder) if decoder else None
-        place = None if options.archive_alone and not alone else _places(archive.manifest, options, environ)
+        place = None if options.archive_alone else _places(archive.manifest, options, environ)
         check = None
         if place is not None and decoder is not None:
             check = RootCheck(Expected(archive, place[1][PREFIX], decoder), place[1])

@@ -186,7 +186,10 @@ def test_verify_names_the_package(archive, environ, place):
     assert [(d["part"], d["frame"], d["package"]) for d in found["damages"]] == [("payload", 0, "demo-1-0")]
 
 
-@pytest.mark.parametrize("words", [[], [b"nonsense"], [b"verify", b"--nonsense"], [b"info", b"more"]], ids=repr)
+@pytest.mark.parametrize("words", [
+    [], [b"nonsense"], [b"verify", b"--nonsense"], [b"info", b"more"], [b"verify", b"--archive", b"--root"],
+    [b"verify", b"--root", b"-p", b"x"], [b"verify", b"--archive", b"-p", b"x"],
+], ids=repr)
 def test_wrong_command_lines(archive, environ, words):
     # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
     status, found, error = ask(archive, environ, *words)
