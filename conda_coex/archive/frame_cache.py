@@ -174,7 +174,7 @@ class FrameCache:
     def sweep(self) -> None:
         """Remove the leftovers of killed builds."""
         for path in unfinished(self.directory) if self.directory else ():
-            with contextlib.suppress(FileNotFoundError):  # the build that writes it has given it its name
+            with contextlib.suppress(OSError):  # the build that writes it has given it its name, or it has to stay
                 if path.stat().st_mtime < time.time() - ABANDONED:
                     path.unlink()
 

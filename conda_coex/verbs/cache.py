@@ -96,7 +96,7 @@ def _describe(path: Path) -> tuple[str, int]:
 def clean() -> Outcome:
     """Remove everything that is kept, after asking; builds under way go on."""
     paths = [*entries(_directory()), *unfinished(_directory())]
-    size = sum(size_of(path) for path in paths)
+    size = sum(map(size_of, paths))
     files = f"{counted(len(paths), 'file')} of frames, {human(size)}, in {_directory()}"
     nothing = "no frames are kept: nothing to remove"
     if settings.is_dry_run():
@@ -104,6 +104,17 @@ def clean() -> Outcome:
         return Outcome(fields, [f"would remove {files}" if paths else nothing], 0)
     if paths:
         versions.show_and_confirm(lambda: [files])
-    for path in paths:
+    kept = {str(path): why for path in paths if (why := _remove(path))}
+    fields = {"removed": len(paths) - len(kept), "kept": kept, "size": size}
+    if kept:
+        return Outcome(fields, [f"not removed: {path}: {why}" for path, why in kept.items()], 1)
+    return Outcome(fields, [f"removed {files}" if paths else nothing], 0)
+
+
+def _remove(path: Path) -> str | None:
+    """Remove a file, or return why that is not possible."""
+    try:
         path.unlink(missing_ok=True)
-    return Outcome({"removed": len(paths), "size": size}, [f"removed {files}" if paths else nothing], 0)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None

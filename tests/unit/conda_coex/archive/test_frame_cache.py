@@ -226,3 +226,14 @@ def test_edits_of_another_kind(tmp_path: Path, kind: str, item: list[int]) -> No
     path.write_bytes(kept[: -END.size - length] + altered + END.pack(len(altered), zlib.crc32(altered), MARK))
     assert relocated(tmp_path) == payload
     assert path.read_bytes() == kept
+
+
+def test_leftover_that_cannot_be_removed(tmp_path: Path) -> None:
+    """A build goes on; leftovers of a day ago are removed."""
+    (tmp_path / ".a.frames.1").mkdir()
+    (tmp_path / ".b.frames.1").write_bytes(b"")
+    (tmp_path / ".c.frames.1").write_bytes(b"")
+    for name in (".a.frames.1", ".b.frames.1"):
+        os.utime(tmp_path / name, (0, 0))
+    FrameCache(tmp_path, 3).sweep()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.frames.1", ".c.frames.1"]
