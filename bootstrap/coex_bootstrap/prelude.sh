@@ -340,12 +340,13 @@ fi
 # A probe takes as long as a Python that starts. So the Python $_coex_found is not probed if its library is whole beside it,
 # and all libraries that it and its ctypes need are there: the loader of glibc lists these, and starts nothing. A list is
 # not asked of the system's own. With libraries of the caller a Python may not run. zsh and failglob of bash end a script
-# if a pattern has no match. A name that begins with a dash would be an option of exec.
+# if a pattern has no match. A name that begins with a dash would be an option of exec. Programs of Nix may be compiled
+# wrappers that set variables.
 # This is a text for eval, because a shell reads a text faster than code. It has no single quotes.
 _coex_look='
 _coex_whole() {
   [ -z "${LD_LIBRARY_PATH-}${LD_PRELOAD-}${ZSH_VERSION-}" ] || return 1
-  case ${BASHOPTS-}$_coex_found in *failglob*) return 1 ;; esac
+  case ${BASHOPTS-}$_coex_found in *failglob* | */nix/store/*) return 1 ;; esac
   case $_coex_found in /bin/* | /*/bin/*) ;; *) return 1 ;; esac
   _coex_up=${_coex_found%/bin/*}
   for _coex_at in "$_coex_up"/lib*/python3.*/lib-dynload/_ctypes.*.so "$_coex_up"/lib*/python2.7/lib-dynload/_ctypes.so; do

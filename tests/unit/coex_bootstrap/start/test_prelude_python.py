@@ -226,6 +226,14 @@ def test_name_like_an_option(start, up, environ, place, monkeypatch):
     assert start(b"-c/bin/python3") == b"other"
 
 
+def test_wrapper_of_nix(start, up, place):
+    # type: (Callable[..., bytes], bytes, bytes) -> None
+    """It is a program as any other, and sets PYTHONNOUSERSITE for the Python that it starts, and so for the entry point."""
+    os.makedirs(place + b"/nix/store")
+    os.rename(up, place + b"/nix/store/python-env")
+    assert start(place + b"/nix/store/python-env/bin/python3") == b"other"
+
+
 @pytest.mark.parametrize("name", [b"with blank", b"it's", b'"$HOME `id`', b"*[a]?", b"\xc3\xa4"])
 def test_prefix_of_any_name(start, up, place, name):
     # type: (Callable[..., bytes], bytes, bytes, bytes) -> None
