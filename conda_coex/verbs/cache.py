@@ -100,12 +100,12 @@ def clean() -> Outcome:
     files = f"{counted(len(paths), 'file')} of frames, {human(size)}, in {_directory()}"
     nothing = "no frames are kept: nothing to remove"
     if settings.is_dry_run():
-        fields = {"dry_run": True, "files": len(paths), "size": size}
-        return Outcome(fields, [f"would remove {files}" if paths else nothing], 0)
+        planned = {"dry_run": True, "files": len(paths), "size": size}
+        return Outcome(planned, [f"would remove {files}" if paths else nothing], 0)
     if paths:
         versions.show_and_confirm(lambda: [files])
     kept = {str(path): why for path in paths if (why := _remove(path))}
-    fields = {"removed": len(paths) - len(kept), "kept": kept, "size": size}
+    fields: dict[str, object] = {"removed": len(paths) - len(kept), "kept": kept, "size": size}
     if kept:
         return Outcome(fields, [f"not removed: {path}: {why}" for path, why in kept.items()], 1)
     return Outcome(fields, [f"removed {files}" if paths else nothing], 0)

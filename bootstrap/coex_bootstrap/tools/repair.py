@@ -1,5 +1,6 @@
 """Repair a root: make missing and damaged files again, in place, by renames."""
 
+import errno
 import os
 import sys
 from contextlib import closing
@@ -71,6 +72,8 @@ def execute(path, options, environ):
                 keep(root.path)
         except EnvironmentError as error:
             remedy = "start it with a new directory in COEX_ROOT" if cannot_be_moved(error) else None
+            if error.errno in (errno.EACCES, errno.EPERM):
+                remedy = "its owner can repair it, or start it with a directory of yours in COEX_ROOT"
             raise CoexError("cannot be repaired: %s" % (error.strerror or error), root.path, remedy)
         finally:
             claim.release()

@@ -1,5 +1,6 @@
 """The answers of an archive with COEX_TOOLS: its own verbs, in the Python of the host."""
 
+import errno
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.format.manifest import SEAL_SIZE
 from coex_bootstrap.start import run
+from coex_bootstrap.store.claim import Claim
 from coex_bootstrap.tools import command_line
 from coex_bootstrap.tools import sbom as tool_sbom
 from coex_bootstrap.tools import verify
@@ -263,6 +265,23 @@ def test_repair_the_start(archive, environ, name, empty):
     status, found, _ = ask_python(archive, environ, b"repair")
     assert (status, found["repaired"], found["start_rewritten"]) == (0, [], True)
     assert tree(root) == before
+
+
+def test_repair_of_a_root_that_only_its_owner_may_change(archive, environ, monkeypatch):
+    # type: (bytes, Dict[bytes, bytes], Any) -> None
+    """As in a store that others share."""
+    root = start(archive, environ)
+    os.unlink(root + b"/prefix/share/plain")
+
+    def refuse(self, ready, notice):
+        # type: (Claim, Any, Any) -> bool
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Claim, "wait", refuse)
+    status, found, error = ask(archive, environ, b"repair")
+    assert (status, error) == (1, b"")
+    what = "cannot be repaired: Permission denied; its owner can repair it, or start it with a directory of yours in COEX_ROOT"
+    assert found["error"].endswith(": " + what)
 
 
 def test_repair_without_a_root(archive, environ):
