@@ -62,12 +62,16 @@ class Incomplete(Exception):
 class Modules(object):
     """Imports the modules of the bootstrap out of the tail, which is read once (PEP 302 for Python 2.7, else PEP 451).
 
-    The zipimport of Python 3 is written in Python: it takes longer than the rest of a small archive's start.
+    The zipimport of Python 3 is written in Python: it takes longer than the rest of a small archive's start. `codes` are
+    the modules that the builder has compiled for this Python.
     """
 
     def __init__(self, path):
         # type: (str) -> None
-        self.path, self.sources = path, read_sources(path)
+        wanted = bytecode_member()
+        members = read_members(path, wanted)
+        self.path, self.codes = path, load_codes(wanted, members.pop(wanted, b""))
+        self.sources = dict((name_of(member), (member, source)) for member, source in members.items())
 
     def find_spec(self, name, path=None, target=None):  # noqa: ARG002
         # type: (str, object, object) -> Optional[ModuleSpec]
@@ -123,7 +127,7 @@ class Modules(object):
     def get_code(self, name):
         # type: (str) -> CodeType
         """Return the compiled code of a module."""
-        return compile(self.sources[name][1], self.file_of(name), "exec", 0, True)
+        return self.codes.get(name) or compile(self.sources[name][1], self.file_of(name), "exec", 0, True)
 
     def get_source(self, name):
         # type: (str) -> str
@@ -132,11 +136,43 @@ class Modules(object):
         return source if isinstance(source, str) else source.decode("utf-8")
 
 
-def read_sources(path):
-    # type: (str) -> Dict[str, Tuple[str, bytes]]
-    """Return member and source of each module in the tail of an archive, by the module's name; raises Incomplete.
+def bytecode_member():
+    # type: () -> str
+    """Return the name of the member with bytecode for this Python, by its implementation and its magic number."""
+    external = sys.modules.get("_frozen_importlib_external")
+    if external is not None:  # importlib.util, which has the number too, would load others
+        tag, magic = str(sys.implementation.cache_tag), external.MAGIC_NUMBER
+    elif sys.version_info < (3,):
+        tag = sys.subversion[0].lower() + "-27"  # type: ignore[attr-defined,unused-ignore]
+        magic = __import__("imp").get_magic()  # which newer Pythons lack
+    else:
+        return ""
+    low, high = bytearray(magic[:2])
+    return "coex_bytecode/%s-%d" % (tag, low | high << 8)
 
-    Members of code are stored, one after another, and have no extra field. Only they are read here: the whole tail is
+
+def load_codes(name, packed):
+    # type: (str, bytes) -> Dict[str, CodeType]
+    """Return the code of modules out of the member `name`, none if it is empty or damaged: marshal cannot stand damage.
+
+    It begins with its own name, and zlib compares a checksum.
+    """
+    try:
+        import marshal
+        import zlib
+
+        data = zlib.decompress(packed)
+        head = name.encode("ascii") + b"\n"
+        return dict(marshal.loads(data[len(head) :])) if packed and data.startswith(head) else {}
+    except Exception:
+        return {}
+
+
+def read_members(path, wanted):
+    # type: (str, str) -> Dict[str, bytes]
+    """Return the modules in the tail of an archive, and the member `wanted` if it is there; raises Incomplete.
+
+    These members are stored, one after another, and have no extra field. Only they are read here: the whole tail is
     read, and compared with its digest, when the archive is opened.
     """
     import struct
@@ -152,7 +188,7 @@ def read_sources(path):
         if record[:4] != b"PK\5\6" or start < 0:
             raise Incomplete()
         stream.seek(start + offset)
-        members = read_code_members(stream.read(size))
+        members = find_members(stream.read(size), wanted)
         if not members:
             raise Incomplete()
         first, last = members[0][0], sum(members[-1][:2])
@@ -160,12 +196,12 @@ def read_sources(path):
         code = stream.read(last - first)
     finally:
         stream.close()
-    return dict((name_of(member), (member, code[offset - first : offset - first + size])) for offset, size, member in members)
+    return dict((member, code[offset - first : offset - first + size]) for offset, size, member in members)
 
 
-def read_code_members(directory):
-    # type: (bytes) -> List[Tuple[int, int, str]]
-    """Return offset in the tail, size and name of each module in the directory of a zip, by offset (APPNOTE 4.3.12)."""
+def find_members(directory, wanted):
+    # type: (bytes, str) -> List[Tuple[int, int, str]]
+    """Return offset in the tail, size and name of those members in the directory of a zip, by offset (APPNOTE 4.3.12)."""
     import struct
 
     place, members = 0, []
@@ -173,7 +209,7 @@ def read_code_members(directory):
         size, _, length, more, comment = struct.unpack("<2L3H", directory[place + 20 : place + 34])
         (offset,) = struct.unpack("<L", directory[place + 42 : place + 46])
         member = str(directory[place + 46 : place + 46 + length].decode("ascii"))
-        if member.endswith(".py") and "/" in member:
+        if member.endswith(".py") and "/" in member or member == wanted:
             members.append((offset + 30 + length, size, member))
         place += 46 + length + more + comment
     return sorted(members)

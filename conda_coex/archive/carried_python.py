@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.manifest import PYTHON, python_id
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coex_bootstrap.format.archive import Archive
+
+    from ..root.package import Package
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class CarriedPython:
     version: str
     size: int  # bytes of its files, unpacked
     packages: Sequence[Mapping[str, object]] = ()  # that its files come from, as `described` writes them
+    package: Package | None = field(default=None, compare=False)  # that it was made of now
 
     def fields(self) -> dict[str, object]:
         """Return the manifest's field `python`."""

@@ -35,7 +35,7 @@ from .new_sbom import make_sbom
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from importlib.abc import Traversable
 
     from coex_bootstrap.format.index_write import IndexDraft
@@ -94,12 +94,13 @@ def finish(
     index: IndexDraft,
     libzstd: bytes,
     python: CarriedPython | None = None,
+    bytecode: Mapping[str, bytes] | None = None,
 ) -> Manifest:
     """Seal an archive whose payload stands in `stream` after room for the prelude; return the manifest with digest.
 
-    `python` is for hosts that have none.
+    `python` is for hosts that have none, and the members `bytecode` for hosts with certain Pythons.
     """
-    members = {**bootstrap_members(), INDEX: dump_index(index)}
+    members = {**bootstrap_members(), **(bytecode or {}), INDEX: dump_index(index)}
     if python is not None:
         members[PYTHON] = python.data
         manifest = manifest.replace(python=python.fields())

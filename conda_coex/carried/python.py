@@ -80,6 +80,7 @@ def carry(interpreter: Interpreter, packages: Sequence[Package], names: Iterable
         interpreter.package.version,
         sum(map(len, content.values())),
         _sources(files.places[path][1] for path in sorted(objects)),
+        interpreter.package,
     )
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 MADE = {"file", "package", "lock-environment", "lock-category"}
 EXISTING = {"name", "prefix"}
 # Options that change something in `repack`; if none is given, the file's are taken.
-CHANGES = {"sources", "entrypoint", "env", "unset", "no_env", "no_app", "keep_app", "carry_python"}
+CHANGES = {"sources", "entrypoint", "env", "unset", "no_env", "no_app", "keep_app", "carry_python", "bytecode_for"}
 # Paths of the command line, which stay relative to the user's directory.
 PATHS = ("output", "prefix", "from_prefix")
-LISTS_OF_PATHS = ("file", "channel")
+LISTS_OF_PATHS = ("file", "channel", "bytecode_for")
 
 
 def fill(arguments: Namespace, configure: Callable[[ArgumentParser], None]) -> Namespace:
@@ -112,6 +112,8 @@ def _go_to(directory: str, arguments: Namespace, given: set[str]) -> None:
     for name in given & set(LISTS_OF_PATHS):
         values = getattr(arguments, name)
         is_path = [name == "file" or value.startswith((".", "/")) for value in values]
+        if name == "bytecode_for":
+            is_path = ["/" in value for value in values]
         setattr(arguments, name, [os.path.abspath(v) if path else v for v, path in zip(values, is_path, strict=True)])  # noqa: PTH100
     if getattr(arguments, "archive", None):
         arguments.archive = os.path.abspath(arguments.archive)  # noqa: PTH100

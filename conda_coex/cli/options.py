@@ -42,6 +42,8 @@ HELP_OF_BUILDS = {
     "have none. ${COEX_APP} and ${COEX_PREFIX} in VALUE stand for the unpacked places.",
     "keep-env": "A variable of the caller's, such as PYTHONPATH or R_LIBS, that the archive's start is not to remove.",
     "carry-python": "Put a small Python into the archive, about 3 MB, for Linux hosts that have none.",
+    "bytecode-for": "A Python of this machine, such as python3.12: first starts on hosts with a Python of that version "
+    "are faster, for 0.1 MB. The versions of the environment's own and of --carry-python are there anyway.",
     "output": "The archive to write. The default is the entry point's name and .coex.",
     "compression-level": "How hard zstd tries, 1 to 19: smaller archives take longer to build, not to start. The "
     f"default is {DEFAULT_LEVEL}.",
@@ -90,6 +92,7 @@ def add_archive(parser: ArgumentParser, help_texts: dict[str, str]) -> _Mutually
     add_list(parser, "--env", "NAME=VALUE", help_texts["env"])
     add_list(parser, "--keep-env", "NAME", help_texts["keep-env"])
     parser.add_argument("--carry-python", action=BooleanOptionalAction, help=help_texts["carry-python"])
+    add_list(parser, "--bytecode-for", "PYTHON", help_texts["bytecode-for"])
     parser.add_argument("-o", "--output", metavar="FILE", help=help_texts["output"])
     level = parser.add_mutually_exclusive_group()
     level.add_argument("--compression-level", type=int, metavar="N", help=help_texts["compression-level"])
@@ -115,6 +118,7 @@ def archive_options(arguments: Namespace, default_output: str | None = None) -> 
         kept_variables=arguments.keep_env,
         output=arguments.output or default_output,
         carry_python=arguments.carry_python,
+        bytecode_for=arguments.bytecode_for,
         level=arguments.compression_level,
     )
 

@@ -35,6 +35,8 @@ HELP = {
     "keep-env": "As for create: one variable more that is not removed. --unset and --no-env count for these, too.",
     "carry-python": "Put a small Python of the packages' channels into the archive, as for create, or leave out the "
     "one that it carries. By default that stays.",
+    "bytecode-for": "As for create, for one Python more. The archive keeps the bytecode that it has, unless another "
+    "version of conda-coex made it.",
     "output": "The new archive. By default it takes the place of the old one.",
     "compression-level": "How hard zstd tries at the app, 1 to 19. The default is the archive's own level.",
 }

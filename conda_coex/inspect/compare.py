@@ -77,6 +77,7 @@ def compare(old: Described, new: Described, files: Mapping[str, Mapping[str, lis
             {
                 "platform": each["platform"], "default entry point": each["entry_points"][0]["name"],
                 "made by": str(each.get("builder")), **_carried_python(each),
+                **{f"bytecode {name}": "" for name in each.get("bytecode") or ()},
             }
             for each in (old, new)
         ],

@@ -221,7 +221,7 @@ def _describe(program: Path) -> tuple[bytes, str] | None:
     """Return the magic number and the version of an interpreter; None if it does not start."""
     try:
         command = [str(program), *OPTIONS, "-c", DESCRIBE]
-        process = subprocess.run(command, env=_environment(), capture_output=True, text=True)
+        process = subprocess.run(command, env=quiet_environment(), capture_output=True, text=True)
         magic, _, version = process.stdout.partition(" ")
         return (bytes.fromhex(magic), version) if version else None
     except (OSError, ValueError):
@@ -232,12 +232,12 @@ def _runs(program: Path) -> bool:
     """Return whether the interpreter starts in conda's cache, without its dependencies."""
     command = [str(program), *OPTIONS, "-c", "import compileall"]
     try:
-        return not subprocess.run(command, env=_environment(), capture_output=True).returncode
+        return not subprocess.run(command, env=quiet_environment(), capture_output=True).returncode
     except OSError:
         return False
 
 
-def _environment() -> dict[str, str]:
+def quiet_environment() -> dict[str, str]:
     """Return the variables of an interpreter that compiles: none of the caller's for Python, and one order of sets."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return {**variables, "PYTHONHASHSEED": "0"}
@@ -273,7 +273,7 @@ class Interpreters:
         with contextlib.suppress(Empty):
             return self._idle.get_nowait()
         process = subprocess.Popen(
-            self.command, env=_environment(), text=True,
+            self.command, env=quiet_environment(), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._all.append(process)

@@ -29,6 +29,7 @@ class ArchiveOptions:
     variables: list[Variable]
     kept_variables: list[str]  # variables of the caller that a start does not remove
     carry_python: bool | None  # None: nothing is said of it
+    bytecode_for: tuple[str, ...]  # Pythons of this machine: paths, and names on PATH
     level: int | None  # of zstd; None: DEFAULT_LEVEL, or the level of the archive to repack
 
     @property
@@ -45,6 +46,7 @@ def parse_options(
     kept_variables: Iterable[str] = (),
     output: str | None = None,
     carry_python: bool | None = None,
+    bytecode_for: Iterable[str] = (),
     level: int | None = None,
 ) -> ArchiveOptions:
     """Parse the words of a command line; the default output is the name of the first entry point and `.coex`.
@@ -58,4 +60,5 @@ def parse_options(
     name = output or f"{commands[0].name}.coex"
     if name.endswith("/"):
         raise OutputError("the output is a directory", os.fsencode(name), "name a file with -o")
-    return ArchiveOptions(App(sources, Path(name)), commands, env, keep_env, carry_python, level)
+    app = App(sources, Path(name))
+    return ArchiveOptions(app, commands, env, keep_env, carry_python, tuple(bytecode_for), level)

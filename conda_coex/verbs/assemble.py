@@ -15,7 +15,7 @@ from ..conda_api import versions
 from ..root.content import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from coex_bootstrap.format.index_write import IndexDraft
@@ -35,12 +35,13 @@ def assemble(
     libzstd: bytes,
     copy_kept: Callable[[Payload], None] | None = None,
     python: CarriedPython | None = None,
+    bytecode: Callable[[], Mapping[str, bytes]] = dict,
 ) -> Manifest:
     """Write the archive of a root at `output`, and return its manifest with the digest.
 
     Contents are compressed package by package, then the files that only this environment has, then the app.
     `copy_kept` first copies the frames of another archive for the files that are kept; `describe` makes the manifest,
-    without digest. `python` is for hosts that have none.
+    without digest. `python` is for hosts that have none, `bytecode` returns the members for hosts with certain Pythons.
     """
     with writer.output_file(output) as stream:
         with versions.progress_bar("Repacking" if copy_kept else "Compressing") as update:
@@ -53,7 +54,7 @@ def assemble(
         with ThreadPoolExecutor(usable_cores()) as pool:
             reader = FrameReader(stream, payload.start, payload.frames, pool)
             index = make_index(payload, layout)
-            manifest = writer.finish(stream, describe(payload, index), index, libzstd, python)
+            manifest = writer.finish(stream, describe(payload, index), index, libzstd, python, bytecode())
             read_back(stream, output, payload, reader)
     return manifest
 

@@ -17,7 +17,7 @@ from ..inputs.lock_file import Choice
 from ..pypi.pip_changes import OWNER
 from ..root.layout import Group, Layout
 from ..root.link_rules import broken_commands, find_python, notes_on_prefix_links, plan_package
-from . import carry, new_archive, pip_stage, requested
+from . import carry, host_bytecode, new_archive, pip_stage, requested
 from .host_notes import fetching_scripts
 from .lay_out import place_compiled, place_conda_meta, place_packages
 from .new_archive import Build
@@ -55,6 +55,7 @@ def create(request: CreateRequest) -> Created | DryRun:
 def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | DryRun:
     options, prefix = request.archive, request.prefix
     new_archive.check(options, prefix)
+    bytecode = host_bytecode.for_named(options.bytecode_for)
     prepare_caches()
     # 1. Read the inputs. 2. Solve, or take pinned packages
     choice = Choice(request.platform, request.lock_environment, request.lock_categories)
@@ -76,7 +77,9 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     def make() -> tuple[Manifest, Layout]:
         layout, left_to_host = _lay_out(environment, plans, installed, cache, date)
         # 5. Add the app. 6. Resolve the entry points. 7. Compress. 8. Prepare the activation. 9. Write
-        build = Build(environment, plans, layout, cache, date, left_to_host, installed.lock, python=carried)
+        build = Build(
+            environment, plans, layout, cache, date, left_to_host, installed.lock, python=carried, bytecode=bytecode
+        )
         return new_archive.write(options, prefix, build), layout
 
     manifest, layout = new_archive.renewing(make)

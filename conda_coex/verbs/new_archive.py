@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..archive import writer
@@ -19,6 +19,7 @@ from ..root import libzstd
 from ..root.app import notes_on_app_links
 from ..root.layout import Layout
 from ..root.link_rules import find_python
+from . import host_bytecode
 from .assemble import assemble
 from .carry import choose_python
 from .host_notes import ending_scripts, same_names
@@ -78,6 +79,7 @@ class Build:
     pip: Sequence[Mapping[str, object]]  # rows of the manifest's field of that name
     runs_post_link: bool = True
     python: CarriedPython | None = None  # for hosts without one
+    bytecode: Mapping[str, bytes] = field(default_factory=dict)  # for hosts with Pythons that the user named
 
 
 def choose_carried(
@@ -130,7 +132,13 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     def describe(payload: Payload, index: IndexDraft) -> Manifest:
         return make_manifest(description, layout, payload, index)
 
-    return assemble(options.output, platform, layout, build.cache, describe, library, python=build.python)
+    carried = [build.python.package] if build.python and build.python.package else []
+    native = platform == settings.builder_platform()
+    with host_bytecode.compiling([*packages, *carried], native=native) as compiled:
+        return assemble(
+            options.output, platform, layout, build.cache, describe, library, python=build.python,
+            bytecode=lambda: {**build.bytecode, **compiled()},
+        )  # fmt: skip
 
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:

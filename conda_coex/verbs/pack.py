@@ -25,7 +25,7 @@ from ..root import bytecode
 from ..root.layout import Layout
 from ..root.link_rules import find_python
 from ..root.source import OnDisk
-from . import carry, new_archive, pack_notes
+from . import carry, host_bytecode, new_archive, pack_notes
 from .lay_out import place_compiled, place_conda_meta, place_packages
 from .new_archive import Build
 
@@ -79,6 +79,7 @@ def pack(request: PackRequest) -> Created | DryRun:
 def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryRun:
     options, selection = request.archive, request.selection
     new_archive.check(options, request.prefix)
+    bytecode = host_bytecode.for_named(options.bytecode_for)
     live = _find_environment(request.prefix)
     if isinstance(live, DryRun):
         return carry.planned(live) if options.carry_python else live
@@ -112,8 +113,9 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
         layout, left_to_host = _lay_out(live.environment, plans, unmanaged, cache, date)
         on_host = list(_notes_on_host(live, find_python(packages), unmanaged, layout))
         build = Build(
-            live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, python=carried
-        )
+            live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, python=carried,
+            bytecode=bytecode,
+        )  # fmt: skip
         manifest = new_archive.write(options, request.prefix, build)
         return manifest, [*on_host, *limits, *layout.notes]
 

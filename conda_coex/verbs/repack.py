@@ -27,12 +27,12 @@ from ..root.app import app_name, notes_on_app_links
 from ..root.content import Content
 from ..root.layout import Layout
 from ..root.pth_file import pth_files
-from . import host_notes
+from . import host_bytecode, host_notes
 from .assemble import assemble
 from .outcome import Repacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from coex_bootstrap.format.index_write import IndexDraft
@@ -60,6 +60,7 @@ def repack(request: RepackRequest) -> Repacked:
     """Write an archive of the same packages; in a dry run only describe it."""
     options = request.archive
     check(request)
+    named = host_bytecode.for_named(options.bytecode_for)
     with closing(Archive(os.fsencode(request.path))) as old:
         check_relocations(old.index)
         # 1. The packages, and the app unless it is replaced
@@ -76,10 +77,12 @@ def repack(request: RepackRequest) -> Repacked:
         if settings.is_dry_run():
             return repacked
         python = choose_python(options, old)
+        bytecode = choose_bytecode(old, python, named)
         # 3. The archive, with the same frames of packages
         name = options.commands[0].name if options.commands else None
         level = options.level or old.manifest.level or DEFAULT_LEVEL
-        manifest = write(old, layout, rows, Change(name, points, env, keep_env, level), options.output, python)
+        change = Change(name, points, env, keep_env, level)
+        manifest = write(old, layout, rows, change, options.output, python, bytecode)
     version = python.version if python else None
     return replace(repacked, python=version, digest=manifest.digest, size=options.output.stat().st_size)
 
@@ -89,10 +92,10 @@ def check(request: RepackRequest) -> None:
     options = request.archive
     if request.no_app and (request.keep_app or options.app.sources):
         raise InputError("--no-app leaves the app out", remedy="leave out --no-app, or --keep-app and the paths")
-    renews = options.carry_python is not None
+    renews = options.carry_python is not None or options.bytecode_for
     new = (*options.app.sources, *options.commands, *options.variables, *options.kept_variables)
     if not (new or renews or request.unset or request.no_app or request.no_env):
-        remedy = "name app files, --entrypoint, --env, --unset, --no-app, --no-env or --carry-python"
+        remedy = "name app files, --entrypoint, --env, --unset, --no-app, --no-env, --carry-python or --bytecode-for"
         raise InputError("no change is requested", remedy=remedy)
     writer.check_output(options.output)
 
@@ -177,6 +180,13 @@ def choose_python(options: ArchiveOptions, old: Archive) -> CarriedPython | None
     return carry.choose_python(old.manifest.platform, (), (*channels, *configured_channels()), pinned=own)
 
 
+def choose_bytecode(old: Archive, python: CarriedPython | None, named: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the bytecode of the new archive: that of the old one, of a new carried Python, and of Pythons named."""
+    carried = [python.package] if python and python.package else []
+    native = old.manifest.platform == settings.builder_platform()
+    return {**named, **host_bytecode.of_archive(old), **host_bytecode.for_packages(carried, native=native)}
+
+
 def write(
     old: Archive,
     layout: Layout,
@@ -184,6 +194,7 @@ def write(
     change: Change,
     output: Path,
     python: CarriedPython | None,
+    bytecode: Mapping[str, bytes],
 ) -> Manifest:
     """Write the archive; return its manifest."""
 
@@ -200,6 +211,7 @@ def write(
         library,
         lambda payload: copy(old, layout, kept_rows, payload),
         python,
+        lambda: bytecode,
     )
 
 
@@ -207,6 +219,7 @@ def outcome(options: ArchiveOptions, points: list[EntryPoint], layout: Layout, o
     """Return the outcome of a dry run."""
     platform, carried = old.manifest.platform, old.manifest.python
     notes = [*notes_on_app_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
+    notes += host_bytecode.notes_on_archive(old)
     names = tuple(entry["name"] for entry in points)
     count = sum(path.startswith("app/") for path in layout.entries)
     if options.carry_python:

@@ -27,6 +27,7 @@ INDEX = "index"
 LIBZSTD = "libzstd"
 SBOM = "sbom.json"
 PYTHON = "carried-python"
+BYTECODE = "coex_bytecode"  # directory of members; `__main__` knows their names
 PRELUDE = "prelude.sh"
 
 FRAME_SIZE = 4 << 20  # bytes of content in a frame that a builder makes; from 1 to 16 MiB, speed does not change

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from ..base.compat import text, visible
 from ..format.archive import Archive
-from ..format.manifest import LIBZSTD, PYTHON
+from ..format.manifest import BYTECODE, LIBZSTD, PYTHON
 from .output import Outcome, counted, human, quoted, table
 from .verb import Verb
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         "packages": List[Package], "pip": Optional[List[PipPackage]], "requires": Dict[str, List[str]],
         "prefix_limit": Optional[int], "post_link": List[PostLink], "compile": Optional[Sources],
         "unpacked": Dict[str, int], "size": int, "app": List[AppFile], "libzstd": Library, "setuid": List[str],
-        "python": Optional[Carried],
+        "python": Optional[Carried], "bytecode": List[str],
     }, total=False)
 
 ABOUT = """\
@@ -53,7 +53,7 @@ def execute(path, options, environ):
 
 def describe(archive):
     # type: (Archive) -> Described
-    """Return the fields of the manifest, and size, app, libzstd, python, setuid and unpacked from the file."""
+    """Return the fields of the manifest, and size, app, libzstd, python, bytecode, setuid and unpacked from the file."""
     manifest = archive.manifest
     fields = dict(manifest.fields)
     for name in ("prelude", "payload"):
@@ -63,6 +63,7 @@ def describe(archive):
         size=os.stat(archive.path).st_size,
         app=list(_app_files(archive)),
         libzstd={"from": fields["libzstd"], "size": len(library)},
+        bytecode=sorted(name[len(BYTECODE) + 1 :] for name in archive.members if name.startswith(BYTECODE + "/")),
         setuid=list(_setuid_files(archive)),
         unpacked=dict(manifest.unpacked, content=sum(archive.index.files.sizes)),  # older manifests do not have it
     )
@@ -116,6 +117,7 @@ def render(path, fields):
         ("post-link", ", ".join(package["name"] for package in fields["post_link"]) or "none"),
         ("libzstd", "%s (%s)" % (fields["libzstd"]["from"], human(fields["libzstd"]["size"]))),
     ] + _carried_python(fields) + [
+        ("bytecode", ", ".join(map(visible, fields["bytecode"])) or "none"),
         ("made by", "%s, contents of %s" % (fields.get("builder") or "?", made)),
         ("format", str(fields["format"])),
         ("digest", fields["digest"]),

@@ -1,12 +1,15 @@
 """The bootstrap is imported from the tail of an archive as zipimport would import it, and faster."""
 
 import json
+import marshal
 import os
 import subprocess
 import sys
+import zlib
 
 import pytest
 from coex_bootstrap import __main__ as gate
+from coex_bootstrap.format.manifest import BYTECODE
 
 from .building import bootstrap_members, make_index, read, write, write_archive
 
@@ -106,10 +109,95 @@ def test_module_that_fails_is_not_left(archive, monkeypatch):
 
 def test_whole_bootstrap(archive):
     # type: (str) -> None
-    sources = gate.read_sources(archive)
+    sources = gate.Modules(archive).sources
     assert sorted(sources) == module_names()
     members = bootstrap_members()
     assert all(members[member] == source for member, source in sources.values())
+
+
+def compiled(members, name=""):
+    # type: (Dict[str, bytes], str) -> bytes
+    """Return the member with the code of modules, as the builder makes it, for this Python or the member `name`."""
+    codes = {}
+    for member, source in members.items():
+        codes[gate.name_of(member)] = compile(source, member, "exec", 0, True)
+    head = (name or gate.bytecode_member()).encode("ascii") + b"\n"
+    return zlib.compress(head + marshal.dumps(codes))
+
+
+def flipped(data, place):
+    # type: (bytes, int) -> bytes
+    """Return data with the bits of one byte altered."""
+    return data[:place] + bytes(bytearray([255 - bytearray(data)[place]])) + data[place + 1 :]
+
+
+def with_bytecode(place, name, packed):
+    # type: (bytes, str, bytes) -> str
+    write_archive(place + b"/demo.coex", make_index([]), members={name: packed})
+    return place.decode("ascii") + "/demo.coex"
+
+
+def test_bytecode_of_this_python(place):
+    # type: (bytes) -> None
+    """Modules are those of zipimport, and tracebacks show lines of the source."""
+    modules = dict(item for item in bootstrap_members().items() if item[0].endswith(".py") and "/" in item[0])
+    name = gate.bytecode_member()
+    assert name.startswith(BYTECODE + "/")
+    archive = with_bytecode(place, name, compiled(modules))
+    expected, found = imported(ZIPIMPORT, archive), imported(TAIL, archive)
+    seen = "".join(expected.pop("traceback")).replace(archive + "/", "")
+    assert "".join(found.pop("traceback")) == seen
+    assert found == expected
+    assert sorted(gate.Modules(archive).codes) == module_names()
+
+
+def test_bytecode_of_this_python_is_not_compiled_again(place):
+    # type: (bytes) -> None
+    name = "coex_bootstrap.base.record"
+    packed = compiled({"coex_bootstrap/base/record.py": b"COMPILED = 1"})
+    modules = gate.Modules(with_bytecode(place, gate.bytecode_member(), packed))
+    assert modules.get_code(name).co_names == ("COMPILED",) != modules.get_code("coex_bootstrap.base").co_names
+    assert "COMPILED" not in modules.get_source(name)
+
+
+@pytest.mark.parametrize("name", ["cpython-311-1", "pypy39-3495", "", "cpython-311-3495/more"])
+def test_bytecode_of_other_pythons(place, name):
+    # type: (bytes, str) -> None
+    other = "%s/%s" % (BYTECODE, name)
+    packed = compiled({"coex_bootstrap/base/record.py": b"1 / 0"}, other)
+    assert gate.Modules(with_bytecode(place, other, packed)).codes == {}
+    assert gate.Modules(with_bytecode(place, gate.bytecode_member(), packed)).codes == {}  # a name that was altered
+
+
+def test_damaged_bytecode():
+    # type: () -> None
+    """No altered byte reaches marshal, which cannot stand it: the source is compiled then."""
+    name = gate.bytecode_member()
+    packed = compiled({"coex_bootstrap/base/record.py": b"ONE = 1\nTWO = 2\n"})
+    whole = gate.load_codes(name, packed)
+    assert list(whole) == ["coex_bootstrap.base.record"]
+    for place in range(len(packed)):
+        for altered in (packed[:place], flipped(packed, place)):
+            assert gate.load_codes(name, altered) == {}
+    for altered in (b"", zlib.compress(b""), zlib.compress(name.encode("ascii") + b"\n")):
+        assert gate.load_codes(name, altered) == {}
+
+
+def test_start_with_damaged_bytecode(place, monkeypatch, capsys):
+    # type: (bytes, Any, Any) -> None
+    """The source is compiled, and finds that the archive was altered."""
+    archive = with_bytecode(place, gate.bytecode_member(), compiled({"coex_bootstrap/base/record.py": b""}))
+    with open(archive, "rb") as stream:
+        data = stream.read()
+    at = data.index(gate.bytecode_member().encode("ascii")) + len(gate.bytecode_member()) + 12
+    with open(archive, "wb") as stream:
+        stream.write(flipped(data, at))
+    main = gate.__file__.replace(".pyc", ".py")
+    code = "import sys; n = {'__name__': 'coex'}; exec(compile(open(%r).read(), 'main', 'exec'), n); " % main
+    words = [sys.executable, "-E", "-S", "-c", code + "sys.exit(n['main'](sys.argv[1], []))", archive]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, env={"HOME": place.decode("ascii")})
+    err = process.communicate()[1].decode("utf-8")
+    assert (process.returncode, "its member %s was altered" % gate.bytecode_member() in err) == (125, True), err
 
 
 @pytest.mark.parametrize("size", [0, 10, 22, 500])

@@ -1,0 +1,76 @@
+"""Choose the Pythons whose bytecode an archive carries for hosts: its own, the carried one, and those of the user."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.format.manifest import BYTECODE
+
+from ..archive.writer import bootstrap_members
+from ..carried.bootstrap_code import compile_bootstrap
+from ..conda_api.interpreters import interpreters
+from ..errors import InputError
+from ..root.bytecode import find_interpreter
+from ..root.link_rules import find_python
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from coex_bootstrap.format.archive import Archive
+
+    from ..root.link_rules import Python
+    from ..root.package import Package
+
+
+def for_named(programs: Iterable[str]) -> dict[str, bytes]:
+    """Return the members for Pythons of this machine that the user names; raises InputError."""
+    return dict(map(compile_bootstrap, programs))
+
+
+@contextlib.contextmanager
+def compiling(packages: Iterable[Package], *, native: bool) -> Iterator[Callable[[], dict[str, bytes]]]:
+    """Yield a function that returns the members of `for_packages`, which another thread makes meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(for_packages, packages, native=native).result
+
+
+def for_packages(packages: Iterable[Package], *, native: bool) -> dict[str, bytes]:
+    """Return the members for the Pythons among packages; for one of another platform, by a Python of this machine.
+
+    A Python that does not run here, or is too old, has none: hosts compile the source.
+    """
+    members: dict[str, bytes] = {}
+    for package in packages:
+        python = find_python([package])
+        program = _program(python, native=native) if python is not None else None
+        if program is not None:
+            with contextlib.suppress(InputError):
+                members.update([compile_bootstrap(program)])
+    return members
+
+
+def _program(python: Python, *, native: bool) -> Path | None:
+    if native:
+        return python.package.directory / python.program
+    return find_interpreter(python, interpreters(python.version))[0]
+
+
+def of_archive(archive: Archive) -> dict[str, bytes]:
+    """Return the members of an archive, none if they are about another bootstrap than that of new archives."""
+    is_same = all(archive.members.get(name) == data for name, data in bootstrap_members().items())
+    return _members(archive) if is_same else {}
+
+
+def notes_on_archive(archive: Archive) -> list[str]:
+    """Return a note if an archive has bytecode that a new one cannot have."""
+    if not _members(archive) or of_archive(archive):
+        return []
+    why = "another version of conda-coex made the archive, and its bytecode is left out"
+    return [f"{why}; --bytecode-for adds that of a Python"]
+
+
+def _members(archive: Archive) -> dict[str, bytes]:
+    return {name: data for name, data in archive.members.items() if name.startswith(f"{BYTECODE}/")}
