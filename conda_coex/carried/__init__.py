@@ -1,4 +1,4 @@
-"""Make the small Python that an archive can carry, from the files of a conda package.
+"""Make the things that an archive carries for Pythons of hosts: a small Python, and bytecode of the bootstrap.
 
 It may import `prefix`, `conda_api`, `archive`, `root` and `inputs`.
 """
