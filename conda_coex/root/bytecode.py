@@ -137,7 +137,7 @@ class Compiler:
             return [], sorted(map(_relative, sources))
         jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
         compiled, missing = self._take_kept([job for job in jobs if job[1]])
-        if missing and self.native and not _runs(self.program):
+        if missing and self.native and not runs(self.program):
             for each in compiled:
                 each.close()
             return [], sorted(map(_relative, sources))
@@ -228,8 +228,8 @@ def _describe(program: Path) -> tuple[bytes, str] | None:
         return None
 
 
-def _runs(program: Path) -> bool:
-    """Return whether the interpreter starts in conda's cache, without its dependencies."""
+def runs(program: Path) -> bool:
+    """Return whether the interpreter starts where it is: in conda's cache, or in a prefix that lacks files."""
     command = [str(program), *OPTIONS, "-c", "import compileall"]
     try:
         return not subprocess.run(command, env=quiet_environment(), capture_output=True).returncode

@@ -196,16 +196,18 @@ def _lay_out(
 def _compile_unmanaged(python: Python | None, unmanaged: Unmanaged, layout: Layout, *, native: bool) -> list[str]:
     """Compile the sources that had a .pyc file, and return those that only the host can compile.
 
-    Those name the prefix, or belong to another platform.
+    Those name the prefix, or belong to another platform; or all, if the prefix lacks its Python.
     """
     if python is None:
         return []
+    program = python.package.directory / python.program
     sources = [
         source for source in unmanaged.sources if native and not source.edits and isinstance(source.source, OnDisk)
     ]
+    if sources and not bytecode.runs(program):
+        sources = []
     if sources:
-        items = bytecode.compile_sources(python.package.directory / python.program, sources)
-        layout.place(f"{OWNER}, compiled", items)
+        layout.place(f"{OWNER}, compiled", bytecode.compile_sources(program, sources))
     compiled_here = {source.path for source in sources}
     others = [source.path for source in unmanaged.sources if source.path not in compiled_here]
     return [path.removeprefix("prefix/") for path in others]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,6 +131,25 @@ def test_records_as_others_leave_them(conda: Conda, linked: Path, tmp_path: Path
     owned = conda("coex", "files", tmp_path / "x.coex", "--package", "hello-noarch*").stdout
     assert (root / "bin/cprog").read_bytes().find(str(root).encode()) > 0
     assert owned.count("site-packages/hello_noarch") > 1
+
+
+def test_no_python(conda: Conda, linked: Path, tmp_path: Path) -> None:
+    """A file of yours was compiled, and the program that compiled it is gone: the host would compile it."""
+    mine = linked / "lib/python3.11/site-packages/mine.py"
+    mine.write_text("A = 1\n")
+    python = linked / "bin/python3.11"
+    subprocess.run([python, "-m", "compileall", "-q", mine], check=True)
+    python.rename(linked / "away")
+    try:
+        said = pack(conda, linked, tmp_path / "x.coex", entry_point="cprog").stderr
+    finally:
+        (linked / "away").rename(python)
+    assert "missing from packages, and so from the archive: bin/python3.11\n" in said
+    assert Archive(tmp_path / "x.coex").start(store=tmp_path / "store").startswith("prefix=")
+    root = only_root(tmp_path / "store") / "prefix"
+    assert (root / mine.relative_to(linked)).read_text() == "A = 1\n"
+    mine.unlink()
+    shutil.rmtree(mine.parent / "__pycache__")
 
 
 def test_no_environment(conda: Conda, tmp_path: Path) -> None:
