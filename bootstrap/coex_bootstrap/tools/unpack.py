@@ -5,7 +5,7 @@ import os
 from contextlib import closing
 
 from ..base.compat import native, path_bytes, text, visible
-from ..base.errors import CoexError, Misuse, StoreUnusable
+from ..base.errors import CoexError, HostUnfit, Misuse, StoreUnusable
 from ..base.trace import Trace
 from ..base.working_directory import absolute
 from ..format.archive import Archive
@@ -103,6 +103,8 @@ def _make(made, target, app=None):
         remove_unfinished([target] + ([app] if app else []))
         _check_targets(made.archive, target, made.prefix, app)
         made.make()
+    except HostUnfit as error:  # a package does not take that path
+        raise CoexError(error.what, target, "name another place")
     except StoreUnusable as error:
         raise CoexError(error.what, target)
     except EnvironmentError as error:

@@ -17,7 +17,7 @@ from coex_bootstrap.start.finish import Finish
 from coex_bootstrap.tools import cache, command_line, output, placed_root, unpack
 from coex_bootstrap.unpack import decoder
 
-from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
 from unit.coex_bootstrap.copies import run_copy
 from unit.coex_bootstrap.store.test_claim import dead_process
 from unit.coex_bootstrap.store.test_leftovers import give_away
@@ -444,6 +444,17 @@ def test_unpack_to_where_it_cannot(archive, environ, place, words):
     assert (status, found["success"]) == (2 if is_wrong_usage else 1, False)
     assert "\n" not in found["error"]
     assert sorted(os.listdir(place)) == before
+
+
+def test_unpack_to_a_path_that_a_package_does_not_take(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    """The remedy is another PREFIX, and no variable."""
+    wide = PLACEHOLDER.decode("ascii").encode("utf-16-le")
+    index = make_index(list(demo_index().files) + [file_row(b"prefix/wide", 1, 0, len(wide), b"t:0:1=0")])
+    write_archive(archive, index, [CONTENT, wide])
+    status, found, _ = ask(archive, environ, b"unpack", b"-p", place + b"/\xff")
+    assert status == 1
+    assert found["error"].endswith("xff: a package needs a place whose path is UTF-8; name another place")
 
 
 def test_unpack_whose_script_fails(archive, environ, place):
