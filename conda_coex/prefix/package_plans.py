@@ -17,6 +17,7 @@ from ..root.link_rules import NOARCH_SOURCE, PackagePlan, compiled_path
 from ..root.package import Package, PackagePath
 from ..root.source import OnDisk, Patched, Span, sha256_of
 from .live_file import opened
+from .unmanaged import COMPILED, source_of
 
 LONGEST = 255  # bytes by which a placeholder may be longer than the prefix
 NULS = 512  # bytes that are read at once to count NULs
@@ -41,6 +42,7 @@ class Drift:
     dist: str
     modified: tuple[str, ...]
     missing: tuple[str, ...]
+    compiled_again: tuple[str, ...] = ()  # .pyc files that Python has written over the package's own
 
 
 def plan_all(
@@ -74,11 +76,12 @@ def plan_installed(
     """Return the plan of a package as it is in the prefix, and how it differs from its record.
 
     A file is the package's own if its sha256 is that of the record after the prefix in it is replaced by the
-    placeholder again.
+    placeholder again. A .pyc that Python has written over it is left out: it is made again of its source.
     """
     paths: list[PackagePath] = []
     files: list[Content | Link] = []
     modified: list[str] = []
+    again: list[str] = []
     compiled: dict[str, str] = {}
     for target, _ in record.rows:
         check_path(target, package.directory)
@@ -94,6 +97,9 @@ def plan_installed(
             compiled[item.path] = compiled_path(target, python.version)
         is_changed = isinstance(item, Content) and item.package_path is None and row.get("sha256")
         if is_changed and _live_digest(package.directory / target) != row.get("sha256_in_prefix"):
+            if COMPILED.match(target) and isinstance(live.get(source_of(target)), Content):
+                again.append(target)
+                continue
             modified.append(target)
         files.append(item)
         paths.append(_path_row(target, row, item))
@@ -101,7 +107,8 @@ def plan_installed(
     planned = replace(package, paths=tuple(paths), altered=not own or len(files) != len(in_package))
     missing = tuple(target for target, row in record.rows if _is_missing(target, row, live, package.directory))
     scripts = tuple(_scripts(record, live))
-    return PackagePlan(planned, tuple(files), scripts, compiled), Drift(package.dist, tuple(modified), missing)
+    drift = Drift(package.dist, tuple(modified), missing, tuple(again))
+    return PackagePlan(planned, tuple(files), scripts, compiled), drift
 
 
 def _scripts(record: InstalledRecord, live: Live) -> Iterator[Content]:

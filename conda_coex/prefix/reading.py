@@ -17,7 +17,7 @@ from . import builder_paths
 from .cached_files import follow_cache_links
 from .package_plans import plan_all
 from .restore import restore
-from .unmanaged import Unmanaged, collect_unmanaged, emptied_directories, names_of
+from .unmanaged import Unmanaged, collect_unmanaged, emptied_directories, names_of, source_of
 from .walk import is_environment, walk
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ def plan_packages(
     plans, drifts = plan_all(packages, installed, python, {**live, **restored}, names)
     files = [item for plan in plans for item in plan.files if isinstance(item, Content)]
     noarch = {path for plan in plans for path in plan.compiled}
-    unmanaged.sources = [source for source in unmanaged.sources if source.path not in noarch]
+    again = {path for drift in drifts for path in drift.compiled_again}
+    sources = {item.path: item for item in (*unmanaged.sources, *(live[source_of(path)] for path in sorted(again)))}
+    unmanaged.sources = [item for item in sources.values() if isinstance(item, Content) and item.path not in noarch]
     own = {item.path.removeprefix("prefix/") for item in files if item.package_path is not None}
-    unmanaged.fixed = {path: count for path, count in unmanaged.fixed.items() if path not in own}
+    unmanaged.fixed = {path: count for path, count in unmanaged.fixed.items() if path not in own | again}
     return Planned(plans, drifts, sorted(restored))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,23 @@ def test_records_as_others_leave_them(conda: Conda, linked: Path, tmp_path: Path
     owned = conda("coex", "files", tmp_path / "x.coex", "--package", "hello-noarch*").stdout
     assert (root / "bin/cprog").read_bytes().find(str(root).encode()) > 0
     assert owned.count("site-packages/hello_noarch") > 1
+
+
+def test_compiled_by_use(conda: Conda, linked: Path, tmp_path: Path) -> None:
+    """Python writes over a .pyc of its own package when it first imports a source with the prefix in it."""
+    name = "_sysconfigdata__linux_x86_64-linux-gnu"
+    compiled = linked / f"lib/python3.11/__pycache__/{name}.cpython-311.pyc"
+    load = f"import importlib; importlib.import_module({name!r})"
+    subprocess.run([linked / "bin/python", "-c", load], env={}, check=True)
+    assert str(linked).encode() in compiled.read_bytes()
+    said, root = start(conda, linked, tmp_path)
+    assert "modified" not in said
+    assert "names the environment's path" not in said
+    data = (root / compiled.relative_to(linked)).read_bytes()
+    assert str(root).encode() in data
+    assert str(linked.parent).encode() not in data
+    state = (root / f"lib/python3.11/{name}.py").stat()
+    assert struct.unpack("<II", data[8:16]) == (int(state.st_mtime), state.st_size)
 
 
 def test_no_python(conda: Conda, linked: Path, tmp_path: Path) -> None:

@@ -106,6 +106,18 @@ def test_modified_and_missing_files(installed: Installed) -> None:
     assert (edited.read(), edited.package_path) == (b"after", None)
 
 
+def test_compiled_again(installed: Installed) -> None:
+    """Python writes a .pyc over the package's own if conda has put the prefix into its source."""
+    installed.add("m.py", f"A = '{PLACEHOLDER}'".encode(), "text")
+    installed.add("__pycache__/m.cpython-311.pyc", b"of the package", live=f"of {installed.prefix}".encode())
+    installed.add("__pycache__/alone.cpython-311.pyc", b"before", live=b"after")
+    plan, drift = plan_installed(installed.package, installed.record, None, installed.live, (str(installed.prefix),))
+    assert [item.path for item in plan.files] == ["prefix/m.py", "prefix/__pycache__/alone.cpython-311.pyc"]
+    assert drift.compiled_again == ("__pycache__/m.cpython-311.pyc",)
+    assert drift.modified == ("__pycache__/alone.cpython-311.pyc",)
+    assert plan.package.altered
+
+
 def test_compiled_python_and_directories_may_be_missing(installed: Installed) -> None:
     installed.rows += [
         {"_path": "lib/__pycache__/m.pyc", "path_type": "hardlink", "sha256": "0" * 64},
