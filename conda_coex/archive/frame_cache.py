@@ -17,10 +17,11 @@ import time
 import zlib
 from typing import IO, TYPE_CHECKING, cast
 
+from coex_bootstrap.format.index import Frame
 from coex_bootstrap.format.manifest import FORMAT_VERSION
 
 from ..errors import FramesDamaged
-from .entry_description import Description, parse
+from .entry_description import Description, fit, parse
 from .frames import frame_size
 from .new_file import NewFile, copy_range
 
@@ -49,6 +50,14 @@ class Entry:
         self.path, self.stream = path, stream
         self.frames, self.places, self.slots = described.frames, described.places, described.slots
         self.owner, self.level = described.owner, described.level
+
+    def frames_at(self, offset: int) -> list[Frame]:
+        """Return the rows of the frames in a payload, if the first is at an offset."""
+        rows = []
+        for size, content, sha256 in self.frames:
+            rows.append(Frame(offset, size, content, sha256.encode()))
+            offset += size
+        return rows
 
     def check(self) -> None:
         """Compare the frames with their hashes; raises FramesDamaged, and removes the entry then.
@@ -83,6 +92,19 @@ class Entry:
     def close(self) -> None:
         """Close the file of the entry."""
         self.stream.close()
+
+
+def changed_since(entry: Entry, contents: Iterable[Content]) -> list[Content] | None:
+    """Return the files that may have changed since an entry was made; None if it lacks one."""
+    changed = []
+    for content in contents:
+        if content.size:
+            place = entry.places.get(content.name_in_group)
+            if place is None or (place.edits and content.relocation and not fit(place.edits, content.relocation.kind)):
+                return None
+            if place.mtime_ns != content.mtime_ns:
+                changed.append(content)
+    return changed
 
 
 class EntryWriter:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import count, repeat, starmap
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.base.cpu_count import usable_cores
 from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.index import File
 from coex_bootstrap.format.relocation import NOTHING, TEXT, kind_of, parse, parse_slots
@@ -17,42 +16,47 @@ from coex_bootstrap.format.relocation_write import write_slots
 
 from ..root.content import SECOND, Content, Link, relocation_of
 from ..root.source import InMemory
-from .new_file import write_at
+from .new_file import copy_range
 from .sizes import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias
 
     from coex_bootstrap.format.archive import Archive
-    from coex_bootstrap.format.index import Files
+    from coex_bootstrap.format.index import Files, Frame
     from coex_bootstrap.format.relocation import Source
 
     from ..root.layout import Layout
+    from .frame_reader import Whole
     from .payload import Payload
 
+    Copied: TypeAlias = Sequence[tuple[list[Frame], Whole]]
+
+AT_ONCE = 1 << 24  # bytes of frames to copy, before these are read back
 KEPT = "kept"  # the owner of files and frames of the old archive
 
 
 def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
     """Put the kept files and links into the layout; return the row of each file's path."""
     files = old.index.files
-    paths = [os.fsdecode(path) for path in paths_of(files)]
-    numbers: Sequence[int] = range(len(paths))
-    if not app_stays:
-        numbers = [number for number in numbers if not paths[number].startswith("app/")]
-    items: list[Content | Link] = [
-        Content(paths[n], files.modes[n], files.seconds[n] * SECOND + files.nanoseconds[n], None, files.sizes[n])
-        for n in numbers
-    ]
+    paths = os.fsdecode(b"\0".join(paths_of(files))).split("\0") if files.names else []
+    times = [second * SECOND + more for second, more in zip(files.seconds, files.nanoseconds, strict=True)]
+    columns = zip(paths, files.modes, times, repeat(None), files.sizes)
+    items: dict[str, Content | Link] = dict(zip(paths, starmap(Content, columns), strict=True))
+    rows = dict(zip(paths, count()))
     for link in old.index.links:
-        if app_stays or not link.path.startswith(b"app/"):
-            items.append(Link(os.fsdecode(link.path), os.fsdecode(link.target)))
+        items[os.fsdecode(link.path)] = Link(os.fsdecode(link.path), os.fsdecode(link.target))
     for directory in old.index.directories:
         if app_stays or not directory.path.startswith(b"app/"):
             layout.directories.add(os.fsdecode(directory.path))
         layout.modes[os.fsdecode(directory.path)] = directory.mode
-    layout.place(KEPT, items)
-    return {paths[number]: number for number in numbers}
+    if not app_stays:
+        for path in [path for path in items if path.startswith("app/")]:
+            del items[path]
+            rows.pop(path, None)
+    layout.place_whole(KEPT, items)
+    return rows
 
 
 def paths_of(files: Files) -> list[bytes]:
@@ -89,7 +93,13 @@ def checked_frame(old: Archive, number: int) -> bytes:
     return data
 
 
-def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Payload) -> None:
+def begin(old: Archive, payload: Payload) -> Copied:
+    """Start to copy the frames of packages at the beginning of the old archive, which every new one has."""
+    numbers = [number for number, frame in enumerate(old.index.package_frames) if number == frame]
+    return _copy_frames(old, numbers, 0, payload)
+
+
+def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Payload, begun: Copied) -> None:
     """Copy the frames of kept files byte for byte, and make their rows again.
 
     They are compared with their sha256 when the new archive is read back.
@@ -105,36 +115,49 @@ def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Paylo
     for n in files.hashed.intersection(row_numbers):
         frame_numbers.update(_sources(old, files.relocations[n]))
     numbers = sorted(frame_numbers)
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        copying = [pool.submit(_copy_frame, old, number, payload, _take(old, number, payload)) for number in numbers]
-        frames = {number: new for new, number in enumerate(numbers)}
-        payload.package_frames += [frames[number] for number in old.index.package_frames if number in frames]
-        new_rows = {n: new for new, n in enumerate(row_numbers)} if files.hashed else {}
-        paths, relocations = paths_of(files), dict(files.relocations)
-        for n in files.hashed.intersection(row_numbers):
-            slots = parse_slots(relocations[n])
-            relocations[n] = write_slots((_renumbered(source, new_rows, frames), offset) for source, offset in slots)
-        columns = (
-            [entry.mode for _, entry in kept], [entry.mtime_ns for _, entry in kept],
-            [frames.get(files.frames[n], 0) for n in row_numbers], [files.offsets[n] for n in row_numbers],
-            [files.sizes[n] for n in row_numbers], [relocations.get(n, NOTHING) for n in row_numbers],
-            [paths[n] for n in row_numbers],
-        )  # fmt: skip
-        payload.rows += map(partial(tuple.__new__, File), zip(*columns, strict=True))  # File itself takes longer
-        for each in copying:
-            each.result()
+    done = sum(len(frames) for frames, _ in begun)
+    end = sum(frame.size for frames, _ in begun for frame in frames)
+    payload.frame_checks += [(new, partial(checked_frame, old, number)) for new, number in enumerate(numbers)]
+    for copied, whole in (*begun, *_copy_frames(old, numbers[done:], end, payload)):
+        payload.reader.take(copied, whole)
+        for frame in copied:
+            payload.count(KEPT, frame)
+    frames = {number: new for new, number in enumerate(numbers)}
+    payload.package_frames += [frames[number] for number in old.index.package_frames if number in frames]
+    new_rows = {n: new for new, n in enumerate(row_numbers)} if files.hashed else {}
+    paths, relocations = paths_of(files), dict(files.relocations)
+    for n in files.hashed.intersection(row_numbers):
+        slots = parse_slots(relocations[n])
+        relocations[n] = write_slots((_renumbered(source, new_rows, frames), offset) for source, offset in slots)
+    columns = (
+        [entry.mode for _, entry in kept], [entry.mtime_ns for _, entry in kept],
+        [frames.get(files.frames[n], 0) for n in row_numbers], [files.offsets[n] for n in row_numbers],
+        [files.sizes[n] for n in row_numbers], [relocations.get(n, NOTHING) for n in row_numbers],
+        [paths[n] for n in row_numbers],
+    )  # fmt: skip
+    payload.rows += map(partial(tuple.__new__, File), zip(*columns, strict=True))  # File itself takes longer
 
 
-def _take(old: Archive, number: int, payload: Payload) -> int:
-    """Append a frame of the old archive to the payload; return its new number."""
-    payload.frame_checks.append((len(payload.frames), partial(checked_frame, old, number)))
-    payload.count(KEPT, old.index.frames[number]._replace(offset=payload.size))
-    return len(payload.frames) - 1
+def _copy_frames(old: Archive, numbers: Sequence[int], end: int, payload: Payload) -> Copied:
+    """Start to copy frames of the old archive to the `end` of the payload: those that follow each other as one."""
+    copied: list[tuple[list[Frame], Whole]] = []
+    frames: list[Frame] = []
+    start, stop = 0, -1  # of the bytes of `frames` in the old payload
+    for number in numbers:
+        frame = old.index.frames[number]
+        if frames and (frame.offset != stop or stop - start > AT_ONCE):
+            copied.append((frames, _copy_bytes(old, start, stop, frames, payload)))
+            frames = []
+        start = start if frames else frame.offset
+        stop = frame.offset + frame.size
+        frames.append(frame._replace(offset=end))
+        end += frame.size
+    return [*copied, (frames, _copy_bytes(old, start, stop, frames, payload))] if frames else copied
 
 
-def _copy_frame(old: Archive, number: int, payload: Payload, new: int) -> None:
-    """Copy the bytes of a frame of the old archive to the place of frame `new`, in any thread."""
-    write_at(payload.stream.fileno(), old.frame(number), payload.start + payload.frames[new].offset)
+def _copy_bytes(old: Archive, start: int, stop: int, frames: Sequence[Frame], payload: Payload) -> Whole:
+    source, first = old.stream.fileno(), old.manifest.prelude + start
+    return payload.reader.copy(frames, partial(copy_range, source, first, stop - start))
 
 
 def _sources(old: Archive, relocation: bytes) -> Iterator[int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DESCRIPTORS = "/proc/self/fd"
 BLOCK = 1 << 20  # bytes to copy at a time
+AT_ONCE = 1 << 26  # if the kernel copies: after that many, a thread may have to wait for others of Python
 
 
 class NewFile:
@@ -57,19 +58,41 @@ def output_file(path: Path, mode: int) -> Iterator[IO[bytes]]:
     A link at `path` stays, and the file that it leads to is replaced. Raises OutputError if the file cannot be
     written.
     """
-    path = behind_links(path)
-    new: NewFile | None = None
-    try:
-        new = NewFile(path)
+    with new_output(path) as new, writing(new):
         yield new.stream
         new.commit(mode, durable=True)
+
+
+@contextlib.contextmanager
+def new_output(path: Path) -> Iterator[NewFile]:
+    """Yield a new file for the place of `path`, or of the file that a link at `path` leads to; raises OutputError.
+
+    Unless it is committed, nothing is left of it.
+    """
+    path = behind_links(path)
+    try:
+        new = NewFile(path)
     except OSError as error:
-        if new is not None and error.filename is not None and not _names(error, new.temporary):
-            raise
-        raise OutputError(f"cannot be written: {error.strerror}", os.fsencode(path)) from error
+        raise _unwritten(path, error) from error
+    try:
+        yield new
     finally:
-        if new is not None:
-            new.abandon()
+        new.abandon()
+
+
+@contextlib.contextmanager
+def writing(new: NewFile) -> Iterator[None]:
+    """Raise the errors of the system that name no other file as OutputError for the new file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and not _names(error, new.temporary):
+            raise
+        raise _unwritten(new.path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"cannot be written: {error.strerror}", os.fsencode(path))
 
 
 def _names(error: OSError, path: Path) -> bool:
@@ -114,10 +137,33 @@ def write_at(descriptor: int, data: bytes, offset: int) -> None:
 
 def copy_range(source: int, start: int, size: int, descriptor: int, offset: int) -> None:
     """Copy bytes of one file to a place in another, in any thread; fewer, if the first ends early. Raises OSError."""
-    done = 0
+    done, copied = 0, 1
+    while done < size and copied:
+        copied = _copied(source, start + done, min(AT_ONCE, size - done), descriptor, offset + done)
+        done += copied
     while done < size and (data := os.pread(source, min(BLOCK, size - done), start + done)):
         write_at(descriptor, data, offset + done)
         done += len(data)
+
+
+def _copied(source: int, start: int, size: int, descriptor: int, offset: int) -> int:
+    """Return how many bytes the kernel has copied by itself, on a share perhaps on its server; 0 if it cannot."""
+    for copy in (_copy_within, _copy_between):
+        with contextlib.suppress(OSError, AttributeError):  # a system without the function
+            return copy(source, start, size, descriptor, offset)
+    return 0
+
+
+def _copy_within(source: int, start: int, size: int, descriptor: int, offset: int) -> int:
+    """Copy bytes within one file system."""
+    return os.copy_file_range(source, descriptor, size, start, offset)
+
+
+def _copy_between(source: int, start: int, size: int, descriptor: int, offset: int) -> int:
+    """Copy bytes between file systems, by Linux; the position in the file is not that of other threads."""
+    with Path(DESCRIPTORS, str(descriptor)).open("r+b", buffering=0) as stream:
+        stream.seek(offset)
+        return os.sendfile(stream.fileno(), source, start, size)
 
 
 def _open_unnamed(directory: Path) -> IO[bytes] | None:

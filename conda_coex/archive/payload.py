@@ -20,8 +20,10 @@ from coex_bootstrap.format.relocation_write import write, write_slots
 from ..errors import FramesDamaged
 from ..root.cores import Cores
 from ..root.source import OnDisk
-from .entry_description import fit
-from .frames import Packed, Piece, Place, check_source, cut, frame_size, ordered, pack
+from .filling import Filling
+from .frame_cache import changed_since
+from .frame_reader import FrameReader
+from .frames import Packed, Piece, Place, check_source, cut, frame_size, pack
 from .new_file import write_at
 
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
 
     from ..root.content import Content
     from ..root.layout import Group, Layout
-    from .frame_cache import Entry, EntryWriter, FrameCache
+    from .frame_cache import Entry, FrameCache
+    from .frame_reader import Whole
+
+OPEN = 64  # entries of the cache to copy, at a time: each is an open file
 
 
 class Payload:
@@ -39,10 +44,11 @@ class Payload:
 
     def __init__(
         self, stream: IO[bytes], cache: FrameCache, progress: Callable[[int], None], start: int = 0,
-        cores: Cores | None = None,
+        cores: Cores | None = None, reader: FrameReader | None = None,
     ) -> None:  # fmt: skip
         self.stream, self.cache, self.progress, self.start = stream, cache, progress, start
         self.cores = cores or Cores(usable_cores())
+        self.reader = reader or FrameReader(stream, start)
         self.size = 0
         self.frames: list[Frame] = []
         self.rows: list[File] = []
@@ -52,6 +58,56 @@ class Payload:
         self.frame_checks: list[tuple[int, Callable[[], object]]] = []  # by number of a copied frame
         self._sources: dict[Hashable, Source] = {}  # by owner and origin: where relocated files are, for a slot
         self._fillings: list[Filling] = []  # not yet finished
+        self._begun: deque[tuple[Group, list[Frame], Whole]] = deque()  # the first groups, whose frames are copied now
+        self._begun_size, self._can_begin = 0, True
+        self._copies: deque[Whole] = deque()
+
+    @property
+    def end(self) -> int:
+        """Where the payload ends in its file."""
+        return self.start + self.size
+
+    def begin(self, group: Group) -> None:
+        """Copy the frames of a package that the cache has, before all groups are known, if those before it began so.
+
+        Nothing is wrong if the archive then lacks the group: its frames and those after it are copied again.
+        """
+        if not self._can_begin or not any(content.size for content in group.all_files):
+            return
+        entry = self.cache.open(group.identity)
+        self._can_begin = entry is not None and changed_since(entry, group.all_files) == []
+        if entry is None:
+            return
+        if not self._can_begin:
+            entry.close()
+            return
+        group.entry, frames = entry, entry.frames_at(self._begun_size)
+        self._begun_size += sum(frame.size for frame in frames)
+        self._begun.append((group, frames, self._copy(entry, frames)))
+
+    def _copy(self, entry: Entry, frames: list[Frame]) -> Whole:
+        """Start to copy an entry, which is closed after that."""
+        copying = self.reader.copy(frames, entry.copy)
+        copying.add_done_callback(lambda _: entry.close())
+        self._copies.append(copying)
+        if len(self._copies) > OPEN:
+            self._copies.popleft().exception()  # waits
+        return copying
+
+    def _copying(self, group: Group) -> Whole | None:
+        """Return the copying that has begun of the next group, or end all that has begun: another group is the next."""
+        if self._begun and self._begun[0][0] is group:
+            return self._begun.popleft()[2]
+        self._forget_begun()
+        return None
+
+    def _forget_begun(self) -> None:
+        for group, _, copying in self._begun:
+            copying.exception()
+            group.entry = None
+        if self._begun:
+            os.ftruncate(self.stream.fileno(), self.start + self._begun[0][1][0].offset)
+            self._begun.clear()
 
     def add(self, groups: Iterable[Group]) -> None:
         """Append groups of files: no frame holds files of two, so the frames of a package are its own."""
@@ -61,6 +117,7 @@ class Payload:
             try:
                 for group in groups:
                     self._plan_group(group, pool, steps, 2 * workers)
+                self._forget_begun()
                 while steps:
                     steps.popleft()()
             except BaseException:
@@ -72,11 +129,12 @@ class Payload:
 
     def _plan_group(self, group: Group, pool: ThreadPoolExecutor, steps: deque[Callable[[], None]], ahead: int) -> None:
         """Start the work on a group and queue its last step, in order; finish groups that are queued too far ahead."""
+        copying = self._copying(group)
         entry = group.entry or self.cache.open(group.identity)
         changed = changed_since(entry, group.files) if entry is not None else None
         if entry is not None and changed is not None:
             checks = [pool.submit(check_source, content) for content in changed if content.source is not None]
-            steps.append(lambda: steps.append(self._take_entry(group, entry, checks, pool).result))
+            steps.append(lambda: self._take_entry(group, entry, checks, copying))
             while len(steps) > ahead:
                 steps.popleft()()
             return
@@ -98,19 +156,16 @@ class Payload:
         with self.cores.to_compress():
             return pack(pieces, self.cache.level)
 
-    def _take_entry(
-        self, group: Group, entry: Entry, checked: list[Future[None]], pool: ThreadPoolExecutor
-    ) -> Future[None]:
-        """Take the frames and places of an entry; return the copying of its bytes, which goes on meanwhile."""
+    def _take_entry(self, group: Group, entry: Entry, checked: list[Future[None]], copying: Whole | None) -> None:
+        """Take the frames and places of an entry, whose bytes are copied meanwhile."""
         for future in checked:
             future.result()
-        first = len(self.frames)
-        copying = pool.submit(entry.copy, self.stream.fileno(), self.start + self.size)
-        for size, content, sha256 in entry.frames:
-            self.count(group.owner, Frame(self.size, size, content, sha256.encode()))
+        first, frames = len(self.frames), entry.frames_at(self.size)
+        self.reader.take(frames, copying or self._copy(entry, frames))
+        for frame in frames:
+            self.count(group.owner, frame)
         self.frame_checks.append((first, entry.check))
         self._add_rows(group, first, entry.places)
-        return copying
 
     def _take_frame(self, filling: Filling, future: Future[Packed]) -> None:
         packed = future.result()
@@ -126,6 +181,7 @@ class Payload:
     def append(self, owner: str, data: bytes, frame: Frame) -> None:
         """Append a frame, whose offset is the size of the payload."""
         write_at(self.stream.fileno(), data, self.start + frame.offset)
+        self.reader.read([frame])
         self.count(owner, frame)
 
     def count(self, owner: str, frame: Frame) -> None:
@@ -176,67 +232,6 @@ class Payload:
         if relocation.kind == HASHES:
             return bytes(write_slots([(self._sources[owned], offset) for owned, offset in relocation.slots]))
         return bytes(write(relocation._replace(edits=place.edits), self.placeholders))
-
-
-def changed_since(entry: Entry, contents: Iterable[Content]) -> list[Content] | None:
-    """Return the files that may have changed since an entry was made; None if it lacks one."""
-    changed = []
-    for content in contents:
-        if content.size:
-            place = entry.places.get(content.name_in_group)
-            if place is None or (place.edits and content.relocation and not fit(place.edits, content.relocation.kind)):
-                return None
-            if place.mtime_ns != content.mtime_ns:
-                changed.append(content)
-    return changed
-
-
-class Filling:
-    """The frames of one group while they are made; a content that occurs twice in it is stored once."""
-
-    def __init__(self, writer: EntryWriter | None, group: Group) -> None:
-        self.writer, self.group = writer, group
-        self.frames: list[tuple[int, int, str]] = []
-        self.places: dict[str, Place] = {}
-        self.twins: list[tuple[Content, str]] = []  # and origin of the same content before it
-        self.contents = list(self._once(ordered(group.all_files)))
-
-    def _once(self, contents: Iterable[Content]) -> Iterable[Content]:
-        origins: dict[tuple[object, ...], str] = {}
-        for content in contents:
-            if not content.size:
-                continue
-            if content.sha256 is not None:
-                key = (content.sha256, content.size, content.relocation)
-                if key in origins:
-                    self.twins.append((content, origins[key]))
-                    continue
-                origins[key] = content.name_in_group
-            yield content
-
-    def take(self, packed: Packed) -> None:
-        """Note the places of the files of the next frame, and keep the frame."""
-        number, offset = len(self.frames), 0
-        self.frames.append((len(packed.data), packed.content, packed.sha256))
-        for piece in packed.pieces:
-            if not piece.start:
-                content, edits = piece.content, packed.edits[piece.content.name_in_group]
-                self.places[content.name_in_group] = Place(number, offset, content.size, edits, content.mtime_ns)
-            offset += piece.length
-        if self.writer is not None:
-            self.writer.write(packed)
-
-    def finish(self) -> None:
-        """Place the twins, and commit the frames to the cache."""
-        for twin, first in self.twins:
-            self.places[twin.name_in_group] = self.places[first]._replace(mtime_ns=twin.mtime_ns)
-        if self.writer is not None:
-            self.writer.commit(self.frames, self.places, self.group.all_files)
-
-    def abandon(self) -> None:
-        """Leave nothing in the cache."""
-        if self.writer is not None:
-            self.writer.abandon()
 
 
 def make_index(payload: Payload, layout: Layout) -> IndexDraft:

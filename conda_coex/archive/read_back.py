@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from stat import S_IXUSR
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.base.cpu_count import usable_cores
 from coex_bootstrap.base.errors import ArchiveDamaged, DecoderMissing
 from coex_bootstrap.format.archive import unreadable
 from coex_bootstrap.format.relocation import NOTHING, parse
@@ -19,16 +16,16 @@ from coex_bootstrap.unpack.decoder import load_decoder
 
 from ..errors import ReadBackFailed
 from ..root.link_target import TooManyLinks, is_below, resolve_links
+from .frame_reader import FrameReader
 from .sizes import decode
 from .writer import open_written
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
     from typing import IO
 
     from coex_bootstrap.format.archive import Archive
-    from coex_bootstrap.format.index import Frame, Index
+    from coex_bootstrap.format.index import Index
     from coex_bootstrap.unpack.zstd import Decoder
 
     from .payload import Payload
@@ -36,46 +33,28 @@ if TYPE_CHECKING:
 TOPS = ("prefix", "app")
 
 
-class FrameReader:
-    """Reads frames that are in a file from `start` on, by the threads of a pool, while the tail is made."""
-
-    def __init__(self, stream: IO[bytes], start: int, frames: Sequence[Frame], pool: ThreadPoolExecutor) -> None:
-        self.descriptor, self.start, self.frames = stream.fileno(), start, list(frames)
-        self._whole = [pool.submit(self._is_whole, frame) for frame in self.frames]
-
-    def _is_whole(self, frame: Frame) -> bool:
-        data = os.pread(self.descriptor, frame.size, self.start + frame.offset)
-        return hashlib.sha256(data).hexdigest().encode() == frame.sha256
-
-    def altered(self, frames: Sequence[Frame]) -> int | None:
-        """Return the first frame whose bytes differ from their sha256, None if there is no such frame.
-
-        Raises ArchiveDamaged if the index of the archive, `frames`, has others than those that were read.
-        """
-        if list(frames) != self.frames:
-            raise ArchiveDamaged("its index has other frames than its payload")
-        return next((number for number, whole in enumerate(self._whole) if not whole.result()), None)
-
-
 def altered_frame(archive: Archive) -> int | None:
     """Return the first frame of an archive whose bytes differ from their sha256, None if there is no such frame."""
     frames = archive.index.frames
     try:
-        with ThreadPoolExecutor(usable_cores()) as pool:
-            return FrameReader(archive.stream, archive.manifest.prelude, frames, pool).altered(frames)
+        with FrameReader(archive.stream, archive.manifest.prelude) as reader:
+            for frame in frames:
+                reader.read([frame])
+            return reader.altered(frames)
     except OSError as error:
         raise unreadable(error, archive.path) from error
 
 
-def read_back(stream: IO[bytes], output: Path, payload: Payload, reader: FrameReader) -> None:
+def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
     """Read all of the archive in `stream` but the content of its frames, with the readers that it carries.
 
+    The payload has a reader of its own, which has read the frames, or still does.
     Raises ReadBackFailed if a host would refuse the archive, or, if frames taken from an earlier build or archive
     were damaged there, the error that names it.
     """
     try:
         with closing(open_written(stream)) as written:
-            altered = reader.altered(written.index.frames)
+            altered = payload.reader.altered(written.index.frames)
             check_relocations(written.index)
             for entry in written.manifest.entry_points:
                 check_command(written.index, entry["command"])

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
-import time
-import zipfile
-from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.format.archive import OLD_START, Archive, is_start
-from coex_bootstrap.format.index_write import dump_index
 from coex_bootstrap.format.manifest import (
     ID_LENGTH,
-    INDEX,
-    LIBZSTD,
-    MAIN,
     MANIFEST,
     PACKAGE,
     PRELUDE,
@@ -30,44 +22,26 @@ from coex_bootstrap.format.manifest import (
 )
 
 from . import new_file
-from .new_file import DESCRIPTORS, check_place
+from .new_file import DESCRIPTORS, NewFile, check_place
 from .new_sbom import make_sbom
+from .new_tail import bootstrap_members
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Iterator, Mapping
-    from importlib.abc import Traversable
-
-    from coex_bootstrap.format.index_write import IndexDraft
 
     from .carried_python import CarriedPython
+    from .new_tail import NewTail
 
-DEFLATED = (INDEX, LIBZSTD, MANIFEST, SBOM)  # the code is stored: it starts faster, and can be read
-ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
-
-
-def bootstrap_members() -> dict[str, bytes]:
-    """Return the bootstrap, byte for byte, by its names in the tail, with the root's `__main__.py`."""
-    members = dict(_sources(files(PACKAGE), PACKAGE))
-    members[MAIN] = members[f"{PACKAGE}/{MAIN}"]
-    return members
+MODE = 0o777  # of an archive, less the umask
 
 
-def _sources(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.name.endswith((".py", ".sh")):
-            yield f"{name}/{entry.name}", entry.read_bytes()
-        elif entry.is_dir() and entry.name != "__pycache__":
-            yield from _sources(entry, f"{name}/{entry.name}")
-
-
-def output_file(path: Path) -> contextlib.AbstractContextManager[IO[bytes]]:
-    """Return the context of a stream to a new archive, which takes the place of `path` if nothing is raised.
+def new_output(path: Path) -> contextlib.AbstractContextManager[NewFile]:
+    """Return the context of a new archive for the place of `path`; nothing is left of it unless it is committed.
 
     Raises OutputError if it cannot be written, or if a file that is not an archive is at `path`.
     """
     check_output(path)
-    return new_file.output_file(path, 0o777)
+    return new_file.new_output(path)
 
 
 def check_output(path: Path) -> None:
@@ -89,30 +63,25 @@ def prelude_size(platform: str) -> int:
 
 
 def finish(
-    stream: IO[bytes],
-    manifest: Manifest,
-    index: IndexDraft,
-    libzstd: bytes,
-    python: CarriedPython | None = None,
-    bytecode: Mapping[str, bytes] | None = None,
+    stream: IO[bytes], end: int, manifest: Manifest, tail: NewTail, python: CarriedPython | None = None
 ) -> Manifest:
-    """Seal an archive whose payload stands in `stream` after room for the prelude; return the manifest with digest.
+    """Seal an archive whose payload stands in `stream`, after room for the prelude and up to `end`.
 
-    `python` is for hosts that have none, and the members `bytecode` for hosts with certain Pythons.
+    Return the manifest with digest. `tail` has the bootstrap, its bytecode for certain Pythons, the index and libzstd;
+    `python` is for hosts that have none.
     """
-    members = {**bootstrap_members(), **(bytecode or {}), INDEX: dump_index(index)}
     if python is not None:
-        members[PYTHON] = python.data
+        tail.add(PYTHON, python.data)
         manifest = manifest.replace(python=python.fields())
-    members |= {LIBZSTD: libzstd, SBOM: make_sbom(manifest)}
-    manifest = manifest.replace(digest=digest(manifest, members))
-    members[MANIFEST] = manifest.dumps()
-    text = members[f"{PACKAGE}/{PRELUDE}"]
-    mark = python_mark(manifest, members)
+    tail.add(SBOM, make_sbom(manifest))
+    manifest = manifest.replace(digest=digest(manifest, tail.members))
+    tail.add(MANIFEST, manifest.dumps())
+    text = tail.members[f"{PACKAGE}/{PRELUDE}"]
+    mark = python_mark(manifest, tail.members)
     prelude = fill_prelude(text, manifest.root_name, manifest.platform, mark)
-    tail = zip_bytes(members, manifest.date)
-    stream.seek(0, os.SEEK_END)
-    stream.write(seal(prelude, tail) + tail)
+    data = tail.zip_bytes(manifest.date)
+    stream.seek(end)
+    stream.write(seal(prelude, data) + data)
     stream.seek(0)
     stream.write(prelude)
     return manifest
@@ -123,16 +92,3 @@ def open_written(stream: IO[bytes]) -> Archive:
     stream.flush()
     descriptor = f"{DESCRIPTORS if Path(DESCRIPTORS).is_dir() else '/dev/fd'}/{stream.fileno()}"
     return Archive(os.fsencode(descriptor))
-
-
-def zip_bytes(members: dict[str, bytes], date: int) -> bytes:
-    """Return a zip with its own offsets, without comment: every Python from 2.7 on starts it behind any other bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as tail:
-        for name in sorted(members):
-            info = zipfile.ZipInfo(name, time.gmtime(max(date, ZIP_EPOCH))[:6])
-            info.create_system = 3
-            info.external_attr = 0o100644 << 16
-            info.compress_type = zipfile.ZIP_DEFLATED if name in DEFLATED else zipfile.ZIP_STORED
-            tail.writestr(info, members[name], compresslevel=6)
-    return buffer.getvalue()

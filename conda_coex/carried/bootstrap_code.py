@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.manifest import BYTECODE, MAIN, PACKAGE
 
-from ..archive.writer import bootstrap_members
+from ..archive.new_tail import bootstrap_members
 from ..errors import InputError
 from ..root.bytecode import OPTIONS, quiet_environment
 from .imports import imports_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.manifest import MAIN, PACKAGE
 
-from ..archive.writer import bootstrap_members
+from ..archive.new_tail import bootstrap_members
 from .imports import imports_of
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 from typing import TYPE_CHECKING
@@ -183,6 +184,7 @@ def _execute(arguments: Namespace) -> int:
 
 
 def _run(arguments: Namespace) -> Outcome:
+    atexit.register(gc.freeze)  # Python would look through all objects again as it ends, for a tenth of a second
     if arguments.coex_verb in TOOLS:
         from .archive_verbs import ask
 

@@ -10,7 +10,7 @@ from .content import Content, Link
 from .link_target import TooManyLinks, is_below, resolve_links
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..archive.frame_cache import Entry
 
@@ -55,6 +55,13 @@ class Layout:
             for item in items:
                 self._place_one(item, group)
         group.all_files += [item for item in items if isinstance(item, Content)]
+
+    def place_whole(self, owner: str, items: Mapping[str, Content | Link]) -> None:
+        """Put the files and links of a root that was laid out before, whose directories are known, at their paths."""
+        group = self._groups.setdefault(owner, Group(owner))
+        self.entries.update(items)
+        self._owners.update(dict.fromkeys(items, group))
+        group.all_files += [item for item in items.values() if isinstance(item, Content)]
 
     def _place_alone(self, items: Sequence[Content | Link], group: Group) -> bool:
         """Put items of directories at their paths, all at once: there are some ten thousand.

@@ -18,6 +18,7 @@ from ..pypi.pip_changes import OWNER
 from ..root.layout import Group, Layout
 from ..root.link_rules import broken_commands, find_python, notes_on_prefix_links, plan_package
 from . import carry, host_bytecode, new_archive, pip_stage, requested
+from .assemble import drafted
 from .host_notes import fetching_scripts
 from .lay_out import place_compiled, place_conda_meta, place_packages
 from .new_archive import Build
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from coex_bootstrap.format.manifest import Manifest
 
+    from ..archive.payload import Payload
     from ..pypi.pip_changes import Installed
     from ..root.link_rules import PackagePlan
     from .archive_options import ArchiveOptions
@@ -75,12 +77,13 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     plans = [plan_package(package, python, date) for package in packages]
 
     def make() -> tuple[Manifest, Layout]:
-        layout, left_to_host = _lay_out(environment, plans, installed, cache, date)
-        # 5. Add the app. 6. Resolve the entry points. 7. Compress. 8. Prepare the activation. 9. Write
-        build = Build(
-            environment, plans, layout, cache, date, left_to_host, installed.lock, python=carried, bytecode=bytecode
-        )
-        return new_archive.write(options, prefix, build), layout
+        with drafted(options.output, environment.platform, cache) as draft:
+            layout, left_to_host = _lay_out(environment, plans, installed, draft.payload, date)
+            # 5. Add the app. 6. Resolve the entry points. 7. Compress. 8. Prepare the activation. 9. Write
+            build = Build(
+                environment, plans, layout, date, left_to_host, installed.lock, python=carried, bytecode=bytecode
+            )
+            return new_archive.write(options, prefix, build, draft), layout
 
     manifest, layout = new_archive.renewing(make)
     notes = [*notes_on_prefix_links(plans), *environment.notes, *installed.notes, *layout.notes]
@@ -88,11 +91,11 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
 
 
 def _lay_out(
-    environment: Environment, plans: Sequence[PackagePlan], installed: Installed, cache: FrameCache, date: int
+    environment: Environment, plans: Sequence[PackagePlan], installed: Installed, payload: Payload, date: int
 ) -> tuple[Layout, list[str]]:
     """Return the root without the app, and the sources that the host has to compile."""
-    layout = Layout()
-    place_packages(layout, plans)
+    layout, cache = Layout(), payload.cache
+    place_packages(layout, plans, payload.begin)
     layout.notes += [*broken_commands(plans), *fetching_scripts(plans)]
     native = environment.platform == settings.builder_platform()
     left_to_host = place_compiled(layout, plans, cache, native=native)

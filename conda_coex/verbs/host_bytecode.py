@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.manifest import BYTECODE
 
-from ..archive.writer import bootstrap_members
+from ..archive.new_tail import bootstrap_members
 from ..carried.bootstrap_code import compile_bootstrap
 from ..conda_api.interpreters import interpreters
 from ..errors import InputError

@@ -78,7 +78,13 @@ def same_names(layout: Layout, platform: str) -> Iterator[str]:
 def _suspects(layout: Layout) -> tuple[list[str], list[str]]:
     """Return the directories and the entries that may be one of a pair: `alike` takes its time for each path."""
     paths = [*layout.directories, *layout.entries]
-    keys = [path.lower() if path.isascii() else folded(os.fsencode(path)) for path in paths]
+    joined = "\0".join(paths)
+    if joined.isascii():
+        keys = joined.lower().split("\0")
+    else:
+        keys = [path.lower() if path.isascii() else folded(os.fsencode(path)) for path in paths]
+    if len({*keys}) == len(keys):
+        return [], []
     several = Counter(keys)
     suspects = [path for path, key in zip(paths, keys, strict=True) if several[key] > 1]
     directories = [path for path in suspects if path in layout.directories]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.base.cpu_count import usable_cores
 from coex_bootstrap.tools.output import counted, human
 
+from ..archive.frame_reader import FrameReader
 from ..archive.payload import Payload
 from ..conda_api import versions
 from ..conda_api.interpreters import interpreters
@@ -20,7 +21,7 @@ from ..root.link_rules import find_python
 from .assemble import fraction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from ..archive.frame_cache import FrameCache
     from ..inputs.environment import Environment
@@ -31,10 +32,14 @@ if TYPE_CHECKING:
 SCRIPTS, META = "console scripts", "conda-meta"
 
 
-def place_packages(layout: Layout, plans: Sequence[PackagePlan]) -> None:
-    """Place the files of all packages, then the console scripts of noarch packages."""
+def place_packages(
+    layout: Layout, plans: Sequence[PackagePlan], begin: Callable[[Group], object] = lambda _group: None
+) -> None:
+    """Place the files of all packages, with a call of `begin` for each, then the scripts of noarch packages."""
     for plan in plans:
-        layout.place(_group(plan), plan.files)
+        group = _group(plan)
+        layout.place(group, plan.files)
+        begin(group)
     for plan in plans:
         layout.place(SCRIPTS, plan.entry_points)
 
@@ -76,8 +81,12 @@ def compress_ahead(plans: Sequence[PackagePlan], cache: FrameCache, cores: Cores
             groups.append(group)
     total = sum(item.size for group in groups for item in group.files)
     if total:
-        with Path(os.devnull).open("wb") as nowhere, versions.progress_bar("Compiling and compressing") as update:
-            payload = Payload(nowhere, cache, fraction_of(total, update), cores=cores)
+        with (
+            Path(os.devnull).open("r+b") as nowhere,
+            FrameReader(nowhere, 0) as reader,
+            versions.progress_bar("Compiling and compressing") as update,
+        ):
+            payload = Payload(nowhere, cache, fraction_of(total, update), cores=cores, reader=reader)
             payload.add(group for group in groups if cache.takes_more)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..archive import writer
 from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.new_manifest import Description, make_manifest
+from ..archive.new_tail import ZIP_EPOCH
 from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
 from ..conda_api.zstd_package import fetch_zstd
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.carried_python import CarriedPython
-    from ..archive.frame_cache import FrameCache
     from ..archive.payload import Payload
     from ..inputs.environment import Environment
     from ..root.link_rules import PackagePlan
     from ..root.package import Package
     from .archive_options import ArchiveOptions
+    from .assemble import Draft
 
     Made = TypeVar("Made")
 
@@ -63,7 +64,7 @@ def build_date(packages: Iterable[Package]) -> int:
         return int(epoch)
     stamps = [package.timestamp for package in packages]
     # conda writes milliseconds, and long ago wrote seconds
-    return max([writer.ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
+    return max([ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,6 @@ class Build:
     environment: Environment
     plans: list[PackagePlan]
     layout: Layout
-    cache: FrameCache
     date: int  # seconds since 1970
     compile: list[str]  # sources that the host compiles
     pip: Sequence[Mapping[str, object]]  # rows of the manifest's field of that name
@@ -104,8 +104,8 @@ def renewing(make: Callable[[], Made]) -> Made:
     return make()
 
 
-def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest:
-    """Add the app and the entry points to a build, and write the archive; return its manifest."""
+def write(options: ArchiveOptions, prefix: str | None, build: Build, draft: Draft) -> Manifest:
+    """Add the app and the entry points to a build, and complete the archive; return its manifest."""
     layout, platform = build.layout, build.environment.platform
     _place_app(options, prefix, layout, build.date)
     layout.notes += [*notes_on_app_links(layout.links()), *same_names(layout, platform)]
@@ -136,9 +136,8 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build) -> Manifest
     native = platform == settings.builder_platform()
     with host_bytecode.compiling([*packages, *carried], native=native) as compiled:
         return assemble(
-            options.output, platform, layout, build.cache, describe, library, python=build.python,
-            bytecode=lambda: {**build.bytecode, **compiled()},
-        )  # fmt: skip
+            draft, layout, describe, library, python=build.python, bytecode=lambda: {**build.bytecode, **compiled()}
+        )
 
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:

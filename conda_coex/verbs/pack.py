@@ -26,6 +26,7 @@ from ..root.layout import Layout
 from ..root.link_rules import find_python
 from ..root.source import OnDisk
 from . import carry, host_bytecode, new_archive, pack_notes
+from .assemble import drafted
 from .lay_out import place_compiled, place_conda_meta, place_packages
 from .new_archive import Build
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from coex_bootstrap.format.manifest import Manifest
 
+    from ..archive.payload import Payload
     from ..conda_api.installed_records import InstalledRecord
     from ..inputs.environment import Environment
     from ..prefix.filters import Selection
@@ -110,14 +112,15 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
 
     def make() -> tuple[Manifest, list[str]]:
-        layout, left_to_host = _lay_out(live.environment, plans, unmanaged, cache, date)
-        on_host = list(_notes_on_host(live, find_python(packages), unmanaged, layout))
-        build = Build(
-            live.environment, plans, layout, cache, date, left_to_host, pip, runs_post_link=False, python=carried,
-            bytecode=bytecode,
-        )  # fmt: skip
-        manifest = new_archive.write(options, request.prefix, build)
-        return manifest, [*on_host, *limits, *layout.notes]
+        with drafted(options.output, live.environment.platform, cache) as draft:
+            layout, left_to_host = _lay_out(live.environment, plans, unmanaged, draft.payload, date)
+            on_host = list(_notes_on_host(live, find_python(packages), unmanaged, layout))
+            build = Build(
+                live.environment, plans, layout, date, left_to_host, pip, runs_post_link=False, python=carried,
+                bytecode=bytecode,
+            )  # fmt: skip
+            manifest = new_archive.write(options, request.prefix, build, draft)
+            return manifest, [*on_host, *limits, *layout.notes]
 
     manifest, last_notes = new_archive.renewing(make)
     notes = [
@@ -176,11 +179,11 @@ def _notes_on_host(live: LivePrefix, python: Python | None, unmanaged: Unmanaged
 
 
 def _lay_out(
-    environment: Environment, plans: Sequence[PackagePlan], unmanaged: Unmanaged, cache: FrameCache, date: int
+    environment: Environment, plans: Sequence[PackagePlan], unmanaged: Unmanaged, payload: Payload, date: int
 ) -> tuple[Layout, list[str]]:
     """Return the root without the app, and the sources that the host has to compile."""
-    layout = Layout()
-    place_packages(layout, plans)
+    layout, cache = Layout(), payload.cache
+    place_packages(layout, plans, payload.begin)
     layout.place(OWNER, unmanaged.items)
     native = environment.platform == settings.builder_platform()
     left_to_host = place_compiled(layout, plans, cache, native=native)

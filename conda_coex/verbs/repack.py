@@ -15,7 +15,7 @@ from ..archive import writer
 from ..archive.carried_python import python_of
 from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
-from ..archive.kept_part import copy, give_sources, keep
+from ..archive.kept_part import begin, copy, give_sources, keep
 from ..archive.new_manifest import Change, change_manifest
 from ..archive.read_back import check_relocations
 from ..conda_api import settings
@@ -28,20 +28,21 @@ from ..root.content import Content
 from ..root.layout import Layout
 from ..root.pth_file import pth_files
 from . import host_bytecode, host_notes
-from .assemble import assemble
+from .assemble import assemble, drafted
 from .outcome import Repacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from coex_bootstrap.format.index_write import IndexDraft
     from coex_bootstrap.format.manifest import EntryPoint, Manifest, Variable
 
     from ..archive.carried_python import CarriedPython
+    from ..archive.kept_part import Copied
     from ..archive.payload import Payload
     from ..entry.command import EntryCommand
     from .archive_options import ArchiveOptions
+    from .assemble import Draft
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,16 @@ class RepackRequest:
     no_env: bool = False
 
 
+@dataclass(frozen=True)
+class LaidOut:
+    """The root and the changes of a new archive, and its outcome as far as that is known before it is written."""
+
+    layout: Layout
+    rows: dict[str, int]  # of the old archive, by the path of each kept file
+    change: Change
+    outcome: Repacked
+
+
 def repack(request: RepackRequest) -> Repacked:
     """Write an archive of the same packages; in a dry run only describe it."""
     options = request.archive
@@ -63,28 +74,34 @@ def repack(request: RepackRequest) -> Repacked:
     named = host_bytecode.for_named(options.bytecode_for)
     with closing(Archive(os.fsencode(request.path))) as old:
         check_relocations(old.index)
-        # 1. The packages, and the app unless it is replaced
-        layout = Layout()
-        layout.platform = old.manifest.platform
-        app_stays = (request.keep_app or not options.app.sources) and not request.no_app
-        rows = keep(old, layout, app_stays=app_stays)
-        # 2. The new app, entry points and variables
-        place_app(options, old, layout)
-        read_sources(options.commands, old, layout, rows)
-        points = resolve(request, old, layout)
-        env, keep_env = change_variables(request, old)
-        repacked = outcome(options, points, layout, old)
         if settings.is_dry_run():
-            return repacked
-        python = choose_python(options, old)
-        bytecode = choose_bytecode(old, python, named)
-        # 3. The archive, with the same frames of packages
-        name = options.commands[0].name if options.commands else None
-        level = options.level or old.manifest.level or DEFAULT_LEVEL
-        change = Change(name, points, env, keep_env, level)
-        manifest = write(old, layout, rows, change, options.output, python, bytecode)
+            return lay_out(request, old).outcome
+        cache = FrameCache(None, options.level or old.manifest.level or DEFAULT_LEVEL)
+        with drafted(options.output, old.manifest.platform, cache) as draft:
+            begun = begin(old, draft.payload)
+            laid_out = lay_out(request, old)
+            python = choose_python(options, old)
+            bytecode = choose_bytecode(old, python, named)
+            manifest = write(draft, old, laid_out, begun, python, bytecode)
     version = python.version if python else None
-    return replace(repacked, python=version, digest=manifest.digest, size=options.output.stat().st_size)
+    size = options.output.stat().st_size
+    return replace(laid_out.outcome, python=version, digest=manifest.digest, size=size)
+
+
+def lay_out(request: RepackRequest, old: Archive) -> LaidOut:
+    """Return the packages of the old archive with the new app, entry points and variables."""
+    options, layout = request.archive, Layout()
+    layout.platform = old.manifest.platform
+    app_stays = (request.keep_app or not options.app.sources) and not request.no_app
+    rows = keep(old, layout, app_stays=app_stays)
+    place_app(options, old, layout)
+    read_sources(options.commands, old, layout, rows)
+    points = resolve(request, old, layout)
+    env, keep_env = change_variables(request, old)
+    name = options.commands[0].name if options.commands else None
+    level = options.level or old.manifest.level or DEFAULT_LEVEL
+    change = Change(name, points, env, keep_env, level)
+    return LaidOut(layout, rows, change, outcome(options, points, layout, old))
 
 
 def check(request: RepackRequest) -> None:
@@ -188,31 +205,23 @@ def choose_bytecode(old: Archive, python: CarriedPython | None, named: dict[str,
 
 
 def write(
+    draft: Draft,
     old: Archive,
-    layout: Layout,
-    kept_rows: dict[str, int],
-    change: Change,
-    output: Path,
+    laid_out: LaidOut,
+    begun: Copied,
     python: CarriedPython | None,
     bytecode: Mapping[str, bytes],
 ) -> Manifest:
     """Write the archive; return its manifest."""
 
-    def describe(payload: Payload, index: IndexDraft) -> Manifest:
-        return change_manifest(old.manifest, change, payload, index)
+    def copy_kept(payload: Payload) -> None:
+        copy(old, laid_out.layout, laid_out.rows, payload, begun)
 
-    cache, library = FrameCache(None, change.level), old.members.get(LIBZSTD, b"")
-    return assemble(
-        output,
-        old.manifest.platform,
-        layout,
-        cache,
-        describe,
-        library,
-        lambda payload: copy(old, layout, kept_rows, payload),
-        python,
-        lambda: bytecode,
-    )
+    def describe(payload: Payload, index: IndexDraft) -> Manifest:
+        return change_manifest(old.manifest, laid_out.change, payload, index)
+
+    library = old.members.get(LIBZSTD, b"")
+    return assemble(draft, laid_out.layout, describe, library, copy_kept, python, lambda: bytecode)
 
 
 def outcome(options: ArchiveOptions, points: list[EntryPoint], layout: Layout, old: Archive) -> Repacked:

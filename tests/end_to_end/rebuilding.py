@@ -7,8 +7,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from coex_bootstrap.format.archive import Archive
-from coex_bootstrap.format.manifest import LIBZSTD
+from coex_bootstrap.format.index_write import dump_index
+from coex_bootstrap.format.manifest import INDEX, LIBZSTD
 
+from conda_coex.archive.new_tail import NewTail, bootstrap_members
 from conda_coex.archive.writer import finish, prelude_size
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def rebuild(
             stream.seek(manifest.prelude + frame.offset)
             stream.write(data)
         stream.truncate(manifest.prelude + manifest.payload)
-        finish(stream, manifest, index, carried)
+        with NewTail({**bootstrap_members(), INDEX: dump_index(index), LIBZSTD: carried}) as tail:
+            finish(stream, stream.seek(0, os.SEEK_END), manifest, tail)
     target.chmod(0o755)
     return target

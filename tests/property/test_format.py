@@ -23,7 +23,7 @@ from coex_bootstrap.start.host import check_host
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conda_coex.archive.writer import zip_bytes
+from conda_coex.archive.new_tail import NewTail
 
 names = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0") and name not in (b".", b".."))
 words = st.binary(min_size=1, max_size=20).map(lambda word: word.replace(b"\0", b"-"))
@@ -149,7 +149,7 @@ WHOLE.files = [
     File(0o644, 10**9, 0, 5, 5, b"t:0:", b"app/y"),
 ]
 WHOLE.links = [Link(b"prefix/l", b"../target")]
-TAIL = zip_bytes({"index": dump_index(WHOLE), "coex.json": b"{}", "other": b"x" * 20}, 0)
+TAIL = NewTail({"index": dump_index(WHOLE), "coex.json": b"{}", "other": b"x" * 20}).zip_bytes(0)
 
 
 @given(st.one_of(st.binary(), st.binary().map(b"coex-index 1\n".__add__), altered(dump_index(WHOLE))))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,8 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from coex_bootstrap.format.archive import Archive
+from coex_bootstrap.format.index_write import dump_index
+from coex_bootstrap.format.manifest import INDEX, LIBZSTD
 from coex_bootstrap.format.relocation import of_hashes
 from coex_bootstrap.tools.check_root import RootCheck
 from coex_bootstrap.unpack.expected import Expected
@@ -23,10 +24,12 @@ from unit.coex_bootstrap.building import make_manifest
 
 from conda_coex.archive import payload, writer
 from conda_coex.archive.frame_cache import FrameCache
-from conda_coex.archive.kept_part import copy, keep
+from conda_coex.archive.frame_reader import FrameReader
+from conda_coex.archive.kept_part import begin, copy, keep
 from conda_coex.archive.new_manifest import unpacked_size
+from conda_coex.archive.new_tail import NewTail, bootstrap_members
 from conda_coex.archive.payload import Payload, make_index
-from conda_coex.archive.read_back import FrameReader, read_back
+from conda_coex.archive.read_back import read_back
 from conda_coex.archive.sizes import decode
 from conda_coex.root.content import Content, Link, relocation_of, script_of
 from conda_coex.root.layout import Group, Layout
@@ -121,19 +124,20 @@ def record(moved: list[tuple[tuple[str, str], bytes]], expected: dict[bytes, tup
 
 def write(path: Path, layout: Layout, cache: FrameCache, old: Archive | None = None) -> Archive:
     """Write an archive of a layout, or with the frames of an old one, read it back, and open it as a host does."""
-    with path.open("w+b") as stream:
-        made = Payload(stream, cache, lambda _size: None, writer.prelude_size("linux-64"))
+    start = writer.prelude_size("linux-64")
+    with path.open("w+b") as stream, FrameReader(stream, start) as reader:
+        made = Payload(stream, cache, lambda _size: None, start, reader=reader)
         if old is None:
             made.add(layout.groups())
         else:
             made.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
-            copy(old, layout, keep(old, Layout(), app_stays=True), made)
+            copy(old, layout, keep(old, Layout(), app_stays=True), made, begin(old, made))
         index = make_index(made, layout)
         fields = {"payload": made.size, "unpacked": unpacked_size(index), "platform": "linux-64"}
-        manifest = make_manifest(prelude=writer.prelude_size("linux-64"), **fields)
-        writer.finish(stream, manifest, index, b"no library")
-        with ThreadPoolExecutor(1) as pool:
-            read_back(stream, path, made, FrameReader(stream, made.start, made.frames, pool))
+        manifest = make_manifest(prelude=start, **fields)
+        with NewTail({**bootstrap_members(), INDEX: dump_index(index), LIBZSTD: b"no library"}) as tail:
+            writer.finish(stream, made.end, manifest, tail)
+        read_back(stream, path, made)
     return Archive(os.fsencode(path))
 
 

@@ -8,7 +8,7 @@ import os
 import tempfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 from coex_bootstrap.format.relocation import of_hashes
@@ -33,8 +33,14 @@ def build(directory: Path, data: bytes = WORDS, identity: str = "demo-1.0-0 of t
     group = Group("demo-1.0-0", identity, of_package=True)
     group.all_files = group.files = [Content("prefix/a", 0o644, 10**9, InMemory(data), len(data))]
     with tempfile.TemporaryFile() as stream:
-        Payload(stream, FrameCache(directory, 3), lambda _size: None).add([group])
-        return stream.read()
+        return written(stream, directory, [group])
+
+
+def written(stream: IO[bytes], directory: Path, groups: list[Group]) -> bytes:
+    payload = Payload(stream, FrameCache(directory, 3), lambda _size: None)
+    payload.add(groups)
+    assert payload.reader.altered(payload.frames) is None
+    return stream.read()
 
 
 def flip(offset: int) -> Callable[[Path], object]:
@@ -163,8 +169,7 @@ def relocated(directory: Path) -> bytes:
     record = InMemory(bytes(128))
     meta.all_files = meta.files = [Content("prefix/r", 0o644, 10**9, record, 128, relocation=of_hashes(slots))]
     with tempfile.TemporaryFile() as stream:
-        Payload(stream, FrameCache(directory, 3), lambda _size: None).add([group, meta])
-        return stream.read()
+        return written(stream, directory, [group, meta])
 
 
 def places(value: object) -> Iterator[tuple[str | int, ...]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -17,7 +19,7 @@ from conda_coex.archive.new_file import NewFile, check_place, output_file
 from conda_coex.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 WRITE = """
@@ -154,3 +156,23 @@ def test_place(tmp_path: Path) -> None:
     ):
         with pytest.raises(OutputError, match=says):
             check_place(path, is_own, "a test", "-o")
+
+
+def refuse(*_: object) -> int:
+    raise OSError(errno.EXDEV, "not within a file system")
+
+
+@pytest.mark.parametrize("lacking", [(), ("copy_file_range",), ("copy_file_range", "sendfile")], ids=len)
+@pytest.mark.parametrize("end", [3_000_000, 2_000_000], ids=["whole", "short"])
+def test_copy_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: Sequence[str], end: int) -> None:
+    """Every way to copy that a system can have gives the same bytes, and fewer if the file ends early."""
+    for name in lacking:
+        monkeypatch.setattr(os, name, refuse)
+    data = random.Random(3).randbytes(end)
+    (tmp_path / "from").write_bytes(data)
+    with (tmp_path / "from").open("rb") as source, (tmp_path / "to").open("w+b") as target:
+        source.seek(7)
+        target.seek(9)
+        new_file.copy_range(source.fileno(), 1000, 2_500_000, target.fileno(), 5000)
+        assert (source.tell(), target.tell()) == (7, 9)
+    assert (tmp_path / "to").read_bytes() == bytes(5000) + data[1000:2_501_000]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import tempfile
@@ -19,6 +20,7 @@ from conda.models.enums import FileMode
 
 from conda_coex.archive import payload
 from conda_coex.archive.frame_cache import FrameCache
+from conda_coex.archive.frame_reader import FrameReader
 from conda_coex.archive.payload import Payload, make_index
 from conda_coex.errors import PackageDamaged
 from conda_coex.root.content import Content, Link, relocation_of, script_of
@@ -51,6 +53,7 @@ def made(
     with tempfile.TemporaryFile() as stream:
         found = Payload(stream, cache or FrameCache(None, 1), lambda _size: None)
         found.add(layout.groups())
+        assert found.reader.altered(found.frames) is None
         return found, make_index(found, layout), stream.read()
 
 
@@ -150,3 +153,53 @@ def test_second_build_takes_the_frames_of_the_first(tmp_path: Path, monkeypatch:
     second, other, again = made(package, cache=cache)
     assert (again, second.compressed, second.placeholders) == (data, first.compressed, first.placeholders)
     assert (other.files, other.frames) == (index.files, index.frames)
+
+
+NAMES = "one", "two", "three", "four"
+
+
+def package(name: str, time: int = 10**9) -> Group:
+    items = [file(f"{name}/{number}", f"{name} {number}".encode()) for number in (1, 2)]
+    items = [dataclasses.replace(item, mtime_ns=time) for item in items]
+    return Group(name, f"identity of {name}", of_package=True, all_files=items, files=items)
+
+
+def taken(
+    cache: FrameCache, names: Sequence[str], begun: Sequence[str], times: dict[str, int]
+) -> tuple[bytes, list[File]]:
+    """Return the payload of packages and its rows; the frames of `begun` were copied before it was known."""
+    with tempfile.TemporaryFile() as stream, FrameReader(stream, 0) as reader:
+        made = Payload(stream, cache, lambda _size: None, reader=reader)
+        groups = {name: package(name, times.get(name, 10**9)) for name in NAMES}
+        for name in begun:
+            made.begin(groups[name])
+        made.add([groups[name] for name in names])
+        assert reader.altered(made.frames) is None
+        return stream.read(), made.rows
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[1:], NAMES[:2], ("one", "three"), ("four", "one"), ("four",), ()])
+@pytest.mark.parametrize("begun", [NAMES, NAMES[:3], ("two", "one")])
+@pytest.mark.parametrize("lost", [None, "two"])
+@pytest.mark.parametrize("times", [{}, {"three": 5}], ids=["", "touched"])
+def test_frames_copied_before_the_groups_are_known(
+    tmp_path: Path, names: Sequence[str], begun: Sequence[str], lost: str | None, times: dict[str, int]
+) -> None:
+    """They give the same payload for any of the packages, and no bytes of the others are behind it."""
+    cache = FrameCache(tmp_path, 1)
+    taken(cache, NAMES, (), {})
+    if lost is not None:
+        kept = cache.path(f"identity of {lost}")
+        assert kept is not None
+        kept.unlink()
+    assert taken(cache, names, begun, times) == taken(FrameCache(None, 1), names, (), times)
+
+
+def test_frames_copied_for_a_build_that_ends(tmp_path: Path) -> None:
+    cache = FrameCache(tmp_path, 1)
+    taken(cache, NAMES, (), {})
+    with tempfile.TemporaryFile() as stream, FrameReader(stream, 0) as reader:
+        made = Payload(stream, cache, lambda _size: None, reader=reader)
+        for name in NAMES:
+            made.begin(package(name))
+    assert taken(cache, NAMES, (), {}) == taken(FrameCache(None, 1), NAMES, (), {})

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from coex_bootstrap.format.index import File, Link
+from coex_bootstrap.format.index_write import dump_index
+from coex_bootstrap.format.manifest import INDEX, LIBZSTD
 from coex_bootstrap.start.host import host_platform
 
 from conda_coex.archive import writer
 from conda_coex.archive.frame_cache import FrameCache
+from conda_coex.archive.frame_reader import FrameReader
+from conda_coex.archive.new_file import output_file
 from conda_coex.archive.new_manifest import unpacked_size
+from conda_coex.archive.new_tail import NewTail, bootstrap_members
 from conda_coex.archive.payload import Payload, make_index
-from conda_coex.archive.read_back import FrameReader, read_back
+from conda_coex.archive.read_back import read_back
 from conda_coex.errors import FramesDamaged, ReadBackFailed
 from conda_coex.root.content import Content
 from conda_coex.root.layout import Group, Layout
@@ -41,21 +46,22 @@ def write(output: Path, cache: FrameCache, change: Change = lambda *_: None, *, 
     layout = Layout()
     layout.place(Group("demo", "demo", of_package=True), [content("prefix/bin/demo", b"#!/bin/sh\n", 0o755)])
     layout.place("app", [content("app/data/x", b"x", 0o644)])
-    with writer.output_file(output) as stream:
-        payload = Payload(stream, cache, lambda _size: None, writer.prelude_size(host_platform()))
+    start = writer.prelude_size(host_platform())
+    with output_file(output, 0o777) as stream, FrameReader(stream, start) as reader:
+        payload = Payload(stream, cache, lambda _size: None, start, reader=reader)
         payload.add(layout.groups())
         index = make_index(payload, layout)
         fields: dict[str, Any] = {"payload": payload.size, "unpacked": unpacked_size(index)}
         fields["entry_points"] = [{"name": "demo", "command": FULL}]
-        manifest = make_manifest(prelude=writer.prelude_size(host_platform()), **fields)
+        manifest = make_manifest(prelude=start, **fields)
         change(index, manifest)
-        writer.finish(stream, manifest, index, b"no library")
+        with NewTail({**bootstrap_members(), INDEX: dump_index(index), LIBZSTD: b"no library"}) as tail:
+            writer.finish(stream, payload.end, manifest, tail)
         if flip:
-            stream.seek(writer.prelude_size(host_platform()) + 9)
-            stream.write(b"?")
-            stream.flush()
-        with ThreadPoolExecutor(1) as pool:
-            read_back(stream, output, payload, FrameReader(stream, payload.start, payload.frames, pool))
+            os.pwrite(stream.fileno(), b"?", start + 9)
+            payload.reader = FrameReader(stream, start)
+            payload.reader.read(payload.frames)
+        read_back(stream, output, payload)
 
 
 def change_row(number: int, **fields: Any) -> Change:

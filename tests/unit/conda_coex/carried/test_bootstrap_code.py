@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from coex_bootstrap.format.manifest import BYTECODE
 
-from conda_coex.archive.writer import bootstrap_members
+from conda_coex.archive.new_tail import bootstrap_members
 from conda_coex.carried.bootstrap_code import compile_bootstrap, first_modules
 from conda_coex.errors import InputError
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from coex_bootstrap.format.manifest import BYTECODE
 
-from conda_coex.archive.writer import bootstrap_members
+from conda_coex.archive.new_tail import bootstrap_members
 from conda_coex.root.package import Package, PackagePath
 from conda_coex.verbs import host_bytecode
 from conda_coex.verbs.host_bytecode import for_named, for_packages, notes_on_archive, of_archive

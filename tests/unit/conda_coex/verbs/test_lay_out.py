@@ -61,6 +61,7 @@ def build(cache: Path, date: int = DATE, **variables: str) -> tuple[bytes, list[
     with tempfile.TemporaryFile() as stream:
         payload = Payload(stream, frames, lambda _size: None)
         payload.add(layout.groups())
+        assert payload.reader.altered(payload.frames) is None
         stream.seek(0)
         return stream.read(), payload.rows, is_kept
 
