@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base import compat
-from coex_bootstrap.tools import cache, command_line
+from coex_bootstrap.tools import command_line
+from coex_bootstrap.tools.clean_conditions import add_conditions
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -28,7 +29,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def configure_cache(parser: ArgumentParser) -> None:
     """Add the conditions that choose roots."""
-    cache.add_conditions(parser)
+    add_conditions(parser)
 
 
 def ask(arguments: Namespace) -> Outcome:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.base import compat
 from coex_bootstrap.store.ladder import stores
 from coex_bootstrap.tools import cache as tool_cache
+from coex_bootstrap.tools.clean_conditions import choose, has_condition
 from coex_bootstrap.tools.output import Outcome, counted, human, table
 from coex_bootstrap.tools.roots import find_roots
 
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 
 def cache(arguments: Namespace) -> Outcome:
     """Run one action: `list` shows frames and roots, the others act on frames unless roots are named."""
-    if arguments.frames and tool_cache.has_condition(arguments):
+    if arguments.frames and has_condition(arguments):
         raise InputError("conditions choose roots, --frames means those of builds", remedy="leave one of them out")
-    if arguments.action != "clean" and tool_cache.has_condition(arguments):
+    if arguments.action != "clean" and has_condition(arguments):
         raise Misuse("conditions go with clean")
-    if arguments.roots or tool_cache.has_condition(arguments):
+    if arguments.roots or has_condition(arguments):
         return _roots(arguments.action, arguments)
     if arguments.action == "list":
         return list_all(with_roots=not arguments.frames)
@@ -45,12 +46,12 @@ def _roots(action: str, arguments: Namespace) -> Outcome:
     if action != "clean":
         return tool_cache.execute(None, arguments, compat.environ_bytes())
     roots = _find_roots()
-    chosen = tool_cache.choose(roots, arguments, time.time())
+    chosen, in_use = choose(roots, arguments, time.time())
     if settings.is_dry_run():
-        return tool_cache.would_remove(chosen)
+        return tool_cache.would_remove(chosen, in_use)
     if chosen:
         versions.show_and_confirm(lambda: tool_cache.list_lines(chosen))
-    return tool_cache.clean(roots, chosen)
+    return tool_cache.clean(roots, chosen, in_use)
 
 
 def _directory() -> Path:

@@ -1,27 +1,27 @@
 """List and clean the roots that archives were unpacked to on this host."""
 
-import argparse
 import errno
 import os
-import re
 import sys
 import time
-from fnmatch import fnmatchcase
 
-from ..base.compat import one_line, path_bytes, text, visible
+from ..base.compat import one_line, text, visible
 from ..base.errors import Misuse
 from ..store.carried_python import sweep
 from ..store.ladder import IN_MEMORY, passed_over, reason, stores, temporary_directories
+from .clean_conditions import add_conditions, choose, has_condition
 from .output import Outcome, counted, human, table
-from .roots import Freed, find_roots, may_be_used_elsewhere, remove_leftovers, remove_root, total_size
+from .root_sizes import freed_by, total_size
+from .roots import find_roots, remove_leftovers, remove_root
 from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Dict, Iterator, List, Optional, Tuple, TypedDict
+    from typing import Dict, Iterator, List, Optional, TypedDict, Union
 
     from ..store.store import Store
+    from .clean_conditions import Kept
     from .roots import Unpacked
 
     # Sizes are in bytes, `last_use` is in seconds since 1970.
@@ -36,7 +36,8 @@ of other archives than this one: size on the disk, how much of it other roots sh
 run from it. For roots on a network file system it adds their number of files. `path` prints the directory. `clean`
 removes the roots that fit all of the given conditions, and the leftovers of killed processes. Without a condition it
 removes only these leftovers. Files that roots share are freed with the last of these roots. A root in use is never
-removed. On a network file system, or if processes cannot be seen, a root that was started within a day stays as well.
+removed. On a network file system, or if processes cannot be seen, a root that was started within a day stays as well. A
+line says why a root stays.
 
 examples:
   CALL list
@@ -45,28 +46,6 @@ examples:
   CALL clean --name 'report*' --dry-run
   CALL clean --all
 """
-AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-
-
-def age(words):
-    # type: (str) -> int
-    """Return the seconds of an age such as 12h or 30d."""
-    match = re.match(r"(\d+)([smhdw])\Z", words)
-    if not match:
-        raise argparse.ArgumentTypeError("%r is not an age: write 12h, 30d, 8w" % words)
-    return int(match.group(1)) * AGES[match.group(2)]
-
-
-def size(words):
-    # type: (str) -> int
-    """Return the bytes of a size such as 500MB."""
-    match = re.match(r"(\d+(?:\.\d+)?) ?([kmgt]?)b?\Z", words.lower())
-    if not match:
-        raise argparse.ArgumentTypeError("%r is not a size: write 500MB, 10GB" % words)
-    return int(float(match.group(1)) * SIZES[match.group(2)])
-
-
 def configure(parser):
     # type: (ArgumentParser) -> None
     """Add the options of `cache` to a parser."""
@@ -74,21 +53,6 @@ def configure(parser):
     add_conditions(parser)
     parser.add_argument("-n", "--dry-run", action="store_true", help="show the roots that would be removed, and remove none")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
-
-
-def add_conditions(parser):
-    # type: (ArgumentParser) -> None
-    """Add the options that choose roots to a parser."""
-    parser.add_argument("--all", action="store_true", help="clean: all roots that are not in use")
-    parser.add_argument("--older-than", type=age, metavar="AGE", help="clean: those not started for so long: 12h, 30d, 8w")
-    parser.add_argument("--larger-than", type=size, metavar="SIZE", help="clean: those that take more: 500MB, 10GB")
-    parser.add_argument(
-        "--name", dest="root_name", metavar="GLOB",  # `name` is conda's, for an environment
-        help="clean: those of archives whose first entry point has such a name",
-    )
-    parser.add_argument(
-        "--max-size", type=size, metavar="SIZE", help="clean: those started longest ago, until all others fit"
-    )
 
 
 def execute(path, options, environ):
@@ -104,14 +68,14 @@ def execute(path, options, environ):
     roots = find_roots(places)
     if options.action == "list":
         return Outcome({"roots": [fields(root) for root in roots]}, list_lines(roots), 0)
-    chosen = choose(roots, options, time.time())
+    chosen, in_use = choose(roots, options, time.time())
     if chosen and not options.dry_run and not options.yes:
         _ask(chosen)
     if options.dry_run:
-        return would_remove(chosen)
+        return would_remove(chosen, in_use)
     for directory in list(temporary_directories(environ)) + [IN_MEMORY, environ.get(b"HOME", b"/")]:
         sweep(directory)  # the prelude unpacks a carried Python there if it cannot do that in a store
-    return clean(roots, chosen)
+    return clean(roots, chosen, in_use)
 
 
 def places_fields(places):
@@ -122,43 +86,15 @@ def places_fields(places):
     }
 
 
-def would_remove(chosen):
-    # type: (List[Unpacked]) -> Outcome
-    """Return the outcome of a dry run."""
+def would_remove(chosen, in_use):
+    # type: (List[Unpacked], List[Kept]) -> Outcome
+    """Return the outcome of a dry run; roots `in_use` would stay."""
     lines = ["would remove %s" % _words(root) for root in chosen]
     if not chosen:
         lines = ["would remove no root"]
-    return Outcome({"dry_run": True, "removed": [fields(root) for root in chosen], "kept": []}, lines, 0)
-
-
-def has_condition(options):
-    # type: (Namespace) -> bool
-    """Return whether an option chooses roots."""
-    conditions = (options.older_than, options.larger_than, options.root_name, options.max_size)
-    return bool(options.all or any(condition is not None for condition in conditions))
-
-
-def choose(roots, options, now):
-    # type: (List[Unpacked], Namespace, float) -> List[Unpacked]
-    """Return the roots that fit all conditions and that no process uses."""
-    if not has_condition(options):
-        return []
-    chosen = [
-        root for root in roots
-        if (options.older_than is None or now - root.used >= options.older_than)
-        and (options.larger_than is None or root.size > options.larger_than)
-        and (options.root_name is None or fnmatchcase(root.name, text(path_bytes(options.root_name))))
-        and not root.pids and not may_be_used_elsewhere(root, now)
-    ]
-    if options.max_size is None:
-        return chosen
-    total, freed, oldest = total_size(roots), Freed(), []
-    for root in sorted(chosen, key=lambda root: root.used):
-        if total - freed.size <= options.max_size:
-            break
-        oldest.append(root)
-        freed.add(root)
-    return oldest
+    lines += ["would not remove %s: %s" % (_words(root), why) for root, why in in_use]
+    document = {"dry_run": True, "removed": [fields(root) for root in chosen], "kept": _kept_fields(in_use)}
+    return Outcome(document, lines, 0)
 
 
 def _ask(chosen):
@@ -173,10 +109,10 @@ def _ask(chosen):
         raise Misuse("nothing was removed")
 
 
-def clean(roots, chosen):
-    # type: (List[Unpacked], List[Unpacked]) -> Outcome
-    """Remove the chosen roots, and leftovers in all stores; return the removed roots, and those that could not be removed."""
-    removed, kept = [], []  # type: List[Unpacked], List[Tuple[Unpacked, str]]
+def clean(roots, chosen, in_use):
+    # type: (List[Unpacked], List[Unpacked], List[Kept]) -> Outcome
+    """Remove the chosen roots, and leftovers in all stores; return the removed roots, and those that stay, also `in_use`."""
+    removed, kept = [], list(in_use)  # type: List[Unpacked], List[Kept]
     for root in chosen:
         why = _remove(root)
         if why is None:
@@ -192,19 +128,13 @@ def clean(roots, chosen):
     lines = ["removed %s" % _words(root) for root in removed]
     lines += ["not removed: %s: %s" % (_words(root), why) for root, why in kept]
     lines.append("%s removed, %s" % (counted(len(removed), "root"), human(total)))
-    document = {
-        "removed": [fields(root) for root in removed], "kept": [dict(fields(root), why=why) for root, why in kept], "size": total,
-    }
+    document = {"removed": [fields(root) for root in removed], "kept": _kept_fields(kept), "size": total}
     return Outcome(document, lines, 0)
 
 
-def freed_by(roots):
-    # type: (List[Unpacked]) -> int
-    """Return the bytes that the removal of all these roots frees."""
-    freed = Freed()
-    for root in roots:
-        freed.add(root)
-    return freed.size
+def _kept_fields(kept):
+    # type: (List[Kept]) -> List[Dict[str, object]]
+    return [dict(fields(root), why=why) for root, why in kept]
 
 
 def _remove(root):

@@ -16,10 +16,11 @@ from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from ..store.removal import remove, remove_in_place
 from ..store.store import Store
 from ..store.trust import distrust_made
+from .root_sizes import weigh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Optional, Set, Tuple
+    from typing import Dict, List, Optional, Set
 
 ROOT_NAME = re.compile(br"(?:python-)?[0-9a-f]{24}\Z")  # a carried Python that was kept is listed and cleaned as one
 MOMENT = 2  # seconds that a start needs to reach its entry point, before which no process may be visible
@@ -36,7 +37,7 @@ class Unpacked(object):
         # type: (Store, bytes) -> None
         self.store, self.path = store, path
         self.name = _name(path)
-        self.own, self.linked, self.files = _weigh(path)
+        self.own, self.linked, self.files = weigh(path)
         self.size = self.own + sum(each.size for each in self.linked.values())
         self.shared = sum(each.size for each in self.linked.values() if each.left)
         self.used = last_use(path)
@@ -111,71 +112,19 @@ def _name(path):
     return name if isinstance(name, type(u"")) else "?"
 
 
-class Linked(object):
-    """A file that has several names: `size` in bytes, `here` names in a root, and the names that are `left` elsewhere."""
-
-    def __init__(self, state):
-        # type: (os.stat_result) -> None
-        self.size, self.here, self.left = state.st_blocks * 512, 0, state.st_nlink
-
-
-def _weigh(path):
-    # type: (bytes) -> Tuple[int, Dict[Tuple[int, int], Linked], int]
-    """Return the bytes of files with one name below a path, the files with several names, and the number of all.
-
-    Files with several names are by device and inode.
-    """
-    own, count, linked = 0, 0, {}  # type: int, int, Dict[Tuple[int, int], Linked]
-    for directory, _, names in os.walk(path):
-        for name in names + [b"."]:
-            try:
-                state = os.lstat(directory + b"/" + name)
-            except EnvironmentError:
-                continue
-            count += 1
-            if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode):
-                own += state.st_blocks * 512
-                continue
-            each = linked.setdefault((state.st_dev, state.st_ino), Linked(state))
-            each.here, each.left = each.here + 1, each.left - 1
-    return own, linked, count
+def why_in_use(root, now):
+    # type: (Unpacked, float) -> Optional[str]
+    """Return how a root is in use, also by invisible processes: those of other hosts, or of a host without proc(5)."""
+    if root.pids:
+        return _by_processes(root.pids)
+    if now - root.used >= DAY or (os.path.isdir("/proc/self/fd") and not root.server):
+        return None
+    return "it was started within a day, and processes that use it may be invisible"
 
 
-def total_size(roots):
-    # type: (Iterable[Unpacked]) -> int
-    """Return the bytes that roots take together: shared files count once."""
-    total, linked = 0, {}  # type: int, Dict[Tuple[int, int], int]
-    for root in roots:
-        total += root.own
-        linked.update((key, each.size) for key, each in root.linked.items())
-    return total + sum(linked.values())
-
-
-class Freed(object):
-    """Adds up the bytes that a removal of roots frees: a shared file is gone with its last name."""
-
-    def __init__(self):
-        # type: () -> None
-        self.size = 0
-        self._names = {}  # type: Dict[Tuple[int, int], int] # that are left
-
-    def add(self, root):
-        # type: (Unpacked) -> None
-        """Add a root that is removed."""
-        self.size += root.own
-        for key, each in root.linked.items():
-            left = self._names.get(key, each.here + each.left) - each.here
-            self._names[key] = left
-            if not left:
-                self.size += each.size
-
-
-def may_be_used_elsewhere(root, now):
-    # type: (Unpacked, float) -> bool
-    """Return whether invisible processes may use a root: those of other hosts, or of a host without proc(5)."""
-    if now - root.used >= DAY:
-        return False
-    return not os.path.isdir("/proc/self/fd") or bool(root.server)
+def _by_processes(pids):
+    # type: (List[int]) -> str
+    return "it is in use by the %s %s" % ("process" if len(pids) == 1 else "processes", ", ".join(map(str, pids)))
 
 
 def sign_of(path):
@@ -216,7 +165,7 @@ def _use_of(path, used, claim):
     """Return how a root is in use that was started at a time; None if it is not."""
     pids = users_of([path])[path]
     if pids:
-        return "it is in use by the %s %s" % ("process" if len(pids) == 1 else "processes", ", ".join(map(str, pids)))
+        return _by_processes(pids)
     return "it was started just now; try again in a moment" if claim.now() - used < MOMENT else None
 
 

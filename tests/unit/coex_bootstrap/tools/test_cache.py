@@ -1,5 +1,6 @@
 """The roots of a host: listed with their processes, cleaned by age, size and name, never one in use."""
 
+import argparse
 import errno
 import os
 import subprocess
@@ -8,7 +9,7 @@ import time
 import pytest
 from coex_bootstrap.store.claim import Claim
 from coex_bootstrap.store.store import TAG, Store
-from coex_bootstrap.tools import cache
+from coex_bootstrap.tools import cache, clean_conditions
 from coex_bootstrap.tools import roots as roots_module
 
 from unit.coex_bootstrap.building import file_row, make_index, wait_until, write, write_archive
@@ -105,7 +106,7 @@ def clean_both(environ, roots):
     # type: (Dict[bytes, bytes], List[bytes]) -> List[str]
     """Try to remove both roots; return the reasons of those that stay."""
     listed = roots_module.find_roots([Store(environ[b"COEX_ROOT"], explicit=True)])
-    outcome = cache.clean(listed, listed)
+    outcome = cache.clean(listed, listed, [])
     reasons = [row["why"] for row in outcome.fields["kept"]]  # type: ignore[attr-defined]
     lines = [line for line in outcome.lines if line.startswith("not removed: ")]
     assert len(lines) == len(reasons) and all(line.endswith(": " + why) for line, why in zip(lines, reasons))
@@ -159,14 +160,35 @@ def test_root_that_may_not_be_removed_stays(archive, environ, roots, monkeypatch
 def test_root_in_use_stays(archive, environ, roots):
     # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
     process = subprocess.Popen([b"sleep", b"60"], cwd=roots[0] + b"/prefix")
+    why = "it is in use by the process %d" % process.pid
     try:
         found = ask(archive, environ, b"cache", b"list")[1]
         assert [row["pids"] for row in found["roots"]] == [[], [process.pid]]
-        assert ask(archive, environ, b"cache", b"clean", b"-y", b"--all")[0] == 0
+        for words, kept in (
+            ([b"--all", b"-n"], [why]), ([b"--name", b"oth*", b"-n"], []), ([b"--max-size", b"1GB"], []),
+            ([b"--max-size", b"0", b"-n"], [why]), ([], []), ([b"--all"], [why]),
+        ):
+            status, found, _ = ask(archive, environ, b"cache", b"clean", b"-y", *words)
+            assert (status, [row["why"] for row in found["kept"]]) == (0, kept)
         assert names(environ) == [roots[0]]
     finally:
         process.kill()
         process.wait()
+
+
+def test_lines_on_a_root_in_use(archive, environ, roots, monkeypatch):
+    # type: (bytes, Dict[bytes, bytes], List[bytes], Any) -> None
+    found = roots_module.find_roots([Store(environ[b"COEX_ROOT"], explicit=True)])
+    found[0].pids = [4, 12]
+    options = argparse.Namespace(all=True, older_than=None, larger_than=None, root_name=None, max_size=None)
+    chosen, in_use = clean_conditions.choose(found, options, time.time())
+    assert (chosen, [root for root, _ in in_use]) == (found[1:], found[:1])
+    shown = list(cache.would_remove([], in_use).lines)
+    assert shown[0] == "would remove no root"
+    assert shown[1].startswith("would not remove ") and shown[1].endswith(": it is in use by the processes 4, 12")
+    found[0].pids, found[0].server, found[0].used = [], b"nfs", time.time()
+    (_, why), = clean_conditions.choose(found, options, time.time())[1]
+    assert why == "it was started within a day, and processes that use it may be invisible"
 
 
 def test_root_that_is_put_back_by_a_server_that_fails_once(place, monkeypatch):
@@ -282,7 +304,7 @@ def test_wrong_command_lines(archive, environ, roots, words):
 @pytest.mark.parametrize(("words", "size"), [("12", 12), ("1.5k", 1500), ("10 GB", 10**10), ("3mb", 3 * 10**6)])
 def test_sizes(words, size):
     # type: (str, int) -> None
-    assert cache.size(words) == size
+    assert clean_conditions.size(words) == size
 
 
 @pytest.fixture
