@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.format.manifest import BYTECODE
 from testbed import hosts
 from testbed.layout import REPOSITORY
 from testbed.stamps import digest, is_fresh
@@ -40,12 +43,12 @@ def create_command(
     *,
     level: int = LEVEL,
     entry: str = f"./{ENTRY}",
-    app: Sequence[str] = (),
+    more: Sequence[str] = (),
     specs: Sequence[str] = (),
     directory: Path | None = None,
     channel: Path | None = None,
 ) -> Command:
-    """Return the command that builds an archive in a directory, where its app files are."""
+    """Return the command that builds an archive in a directory, where its app files are; `more` are words of it."""
     directory = directory or bench.home / "app"
     directory.mkdir(parents=True, exist_ok=True)
     if entry == f"./{ENTRY}":
@@ -53,7 +56,7 @@ def create_command(
     wanted = [word for spec in (specs or (SPECS[environment],)) for word in ("--package", spec)]
     words = [str(bench.layout.conda), "coex", "create", "--yes", "--quiet", "--override-channels"]
     words += ["-c", str(channel or bench.channel), *wanted, "--entrypoint", entry]
-    words += ["--compression-level", str(level), "-o", str(output), *app]
+    words += ["--compression-level", str(level), "-o", str(output), *more]
     return Command(f"conda coex create, level {level}", words, bench.conda_environment(), directory, outputs=(output,))
 
 
@@ -87,6 +90,14 @@ def newest_python() -> Path:
     """Return the newest Python of this machine."""
     found = [host for host in hosts.find_pythons()[0] if not host.name.startswith("pypy")]
     return max(found, key=lambda host: host.version).executable
+
+
+def has_bytecode(file: Path, python: Path) -> bool:
+    """Return whether an archive carries its code compiled for a Python."""
+    tag = "import sys; print('cpython-%d%d-' % sys.version_info[:2])"
+    prefix = f"{BYTECODE}/{subprocess.check_output([python, '-c', tag], text=True).strip()}"
+    with zipfile.ZipFile(file) as tail:
+        return any(name.startswith(prefix) for name in tail.namelist())
 
 
 def host_environment(store: Path, python: Path | None = None, **more: str) -> dict[str, str]:

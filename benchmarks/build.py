@@ -47,7 +47,7 @@ def _environment(bench: Bench, name: str) -> tuple[list[Outcome], Table]:
     def change() -> None:
         app.write_text(f"{time.time_ns()}\n", encoding="utf-8")
 
-    make = archives.create_command(bench, name, output, directory=directory, app=[app.name])
+    make = archives.create_command(bench, name, output, directory=directory, more=[app.name])
     change()
     again = replace(make, name="rebuild, app changed", prepare=change)
     first = replace(first_build(bench, make), name="first build")

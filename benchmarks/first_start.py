@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed import hosts
@@ -15,7 +16,6 @@ from benchmarks.summary import Chart, Outcome, Section, Spread, Table, ratio, ti
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from benchmarks.bench import Bench
     from benchmarks.environments import Environment
@@ -25,7 +25,9 @@ TEXT = """\
 The entry point is a C program that does nothing, so a run ends where the entry point begins. The store is
 removed and the file system synced before each run. tar, `cp -a` and the C extractor write the same tree;
 they relocate nothing. The C extractor decodes the archive's own frames with the archive's own libzstd in two
-processes: the practical floor. conda-pack's file is its own tar.zst, with all threads."""
+processes: the practical floor. conda-pack's file is its own tar.zst, with all threads. The host's Python is the newest
+of the machine, unless a name says another. It compiles the modules of the archive, unless the name ends with
+"bytecode": then the archive carries them compiled for it."""
 TARGETS: dict[str, dict[str, float]] = {
     "tar --zstd -x": {"small": 0.95, "big": 0.75},
     "C, two processes": {"big": 1.12},
@@ -98,15 +100,22 @@ def _numpy(bench: Bench) -> tuple[list[Outcome], Table]:
     """Compare the first start of an environment of Python and numpy with C, also on a Python that is not named."""
     file, store = archives.archive(bench, "numpy"), bench.place / "store"
     floor = c_floor.extractor(file, bench.place, bench.place / "out")
-    named, system = "coex", "coex, the system's python3"
-    commands = [first_start(named, file, store, archives.newest_python()), first_start(system, file, store), floor]
+    newest = archives.newest_python()
+    named = "coex" + _way(file, newest)
+    system = "coex, the system's python3" + _way(file, Path("/usr/bin/python3"))
+    commands = [first_start(named, file, store, newest), first_start(system, file, store), floor]
     runs = interleave(commands, bench.rounds)
     title = "first start of python + numpy"
     outcomes = [
-        ratio(f"{title} / {floor.name}", 1.5, runs[named], runs[floor.name]),
-        ratio(f"{title} on the system's python3 / {floor.name}", None, runs[system], runs[floor.name]),
+        ratio(f"{title}{named.removeprefix('coex')} / {floor.name}", 1.5, runs[named], runs[floor.name]),
+        ratio(f"{title}{system.removeprefix('coex')} / {floor.name}", 1.5, runs[system], runs[floor.name]),
     ]
     return outcomes, time_table("python + numpy, until the entry point begins", runs, named)
+
+
+def _way(file: Path, python: Path) -> str:
+    """Return the words that a name ends with if an archive carries bytecode for a Python."""
+    return ", bytecode" if archives.has_bytecode(file, python) else ""
 
 
 def _zipapps(bench: Bench) -> tuple[list[Outcome], Table]:

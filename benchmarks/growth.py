@@ -126,7 +126,7 @@ def _build_and_start(
     print(f"bench:   growth: {len(specs)} packages, {len(app)} app files", file=sys.stderr)
     channel = _channel(bench)
     make = archives.create_command(
-        bench, "small", output, level=level, app=app, specs=specs, directory=directory, channel=channel
+        bench, "small", output, level=level, more=app, specs=specs, directory=directory, channel=channel
     )
     measure_undisturbed(make)  # conda extracts new packages
     build = measure_undisturbed(first_build(bench, make))
