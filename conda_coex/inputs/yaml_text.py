@@ -197,6 +197,6 @@ def as_yaml_reads(text: Text) -> str:
         return str(text)
     try:
         value = YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError):
+        return str(text) if isinstance(value, (dict, list)) or value is None else str(value)
+    except (YAMLError, ValueError):  # also a number of so many digits that Python does not write it
         return str(text)
-    return str(text) if isinstance(value, (dict, list)) or value is None else str(value)

@@ -164,6 +164,10 @@ def test_more_than_conda_reads(tmp_path: Path) -> None:
     found = taken(tmp_path, '{"dependencies": ["x"], "variables": {"A": "\\ud83d\\ude00"}}', "any.name")
     assert found is not None
     assert found.variables == {"A": "\U0001f600"}
+    digits = "0x" + "f" * 50000  # Python does not write this number in decimals
+    found = taken(tmp_path, f"dependencies: [x]\nvariables: {{A: {digits}}}\n")
+    assert found is not None
+    assert found.variables == {"A": digits}
 
 
 def test_tags_of_old_exports(tmp_path: Path) -> None:
