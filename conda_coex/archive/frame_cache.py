@@ -22,7 +22,7 @@ from coex_bootstrap.format.manifest import FORMAT_VERSION
 
 from ..errors import FramesDamaged
 from .entry_description import Description, fit, parse
-from .frames import frame_size
+from .frames import recipe
 from .new_file import NewFile, copy_range
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class FrameCache:
         """Return the place of an entry; `identity` has all that its content depends on, except format and level."""
         if self.directory is None:
             return None
-        key = f"{FORMAT_VERSION} {frame_size(self.level)} {self.level} {identity}"
+        key = f"{FORMAT_VERSION} {recipe(self.level)} {identity}"
         return self.directory / (hashlib.sha256(key.encode()).hexdigest()[:40] + ".frames")
 
     def open(self, identity: str | None) -> Entry | None:

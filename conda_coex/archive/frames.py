@@ -12,7 +12,7 @@ import zstandard
 from coex_bootstrap.format.manifest import FRAME_LIMIT, FRAME_SIZE
 
 from ..errors import AppError, FileChanged, PackageDamaged
-from ..root.source import OnDisk, sha256_of
+from ..root.source import OnDisk, Staged, sha256_of
 from .placeholders import find_edits
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ HARDLY = 0.97  # of its size is left: a longer search is not worth the time
 _thread = threading.local()
 
 DENSE = 16  # the level from which zstd gains from larger frames: 4 % at 19
+# By level: zstd takes a table of 2 ** 21, which a processor's caches hold in part. 10 % less time, 0.3 % more bytes.
+HASH_LOGS = {9: 20}
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ def _key(content: Content) -> tuple[bool, str, str, str]:
 def frame_size(level: int) -> int:
     """Return the bytes of content in a frame: at high levels, frames are as large as a host takes."""
     return FRAME_LIMIT if level >= DENSE else FRAME_SIZE
+
+
+def recipe(level: int) -> str:
+    """Return the settings that frames of a level depend on, as text."""
+    return f"{frame_size(level)} {level} {HASH_LOGS.get(level, '')}".rstrip()
 
 
 def cut(contents: Iterable[Content], limit: int) -> Iterator[list[Piece]]:
@@ -135,7 +142,10 @@ def _compressor(level: int) -> zstandard.ZstdCompressor:
     """Return this thread's compressor of a level: its tables, some 40 MiB, are made once and not for each frame."""
     compressors: dict[int, zstandard.ZstdCompressor] = _thread.__dict__.setdefault("compressors", {})
     if level not in compressors:
-        compressors[level] = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
+        parameters = zstandard.ZstdCompressionParameters(
+            compression_level=level, hash_log=HASH_LOGS.get(level, 0), write_checksum=True, write_content_size=True
+        )
+        compressors[level] = zstandard.ZstdCompressor(compression_params=parameters)
     return compressors[level]
 
 
@@ -173,7 +183,7 @@ def _examine_large(content: Content) -> Edits | None:
 
 def _examine(content: Content, data: Searched) -> Edits | None:
     """Return the edits of a file, after refusing one of conda's cache that was edited there, as through a link."""
-    if content.sha256 is not None and sha256_of(data) != content.sha256:
+    if content.sha256 is not None and not isinstance(content.source, Staged) and sha256_of(data) != content.sha256:
         if content.package_path is None or not isinstance(content.source, OnDisk):
             raise _unreadable(content, "it changed while it was read")
         raise PackageDamaged("differs from the record of its package", content.source.name)

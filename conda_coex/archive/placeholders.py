@@ -22,6 +22,18 @@ def every(data: Searched, start: int, end: int, encoding: str) -> bool:  # noqa:
     return True
 
 
+def encodings_in(data: Searched, text: str) -> list[str]:
+    """Return the encodings in which `data` may hold `text`.
+
+    In both byte orders, ASCII has the same bytes in a row, so one search is enough for two of them.
+    """
+    found = [ENCODINGS[0]] if data.find(text.encode(ENCODINGS[0])) >= 0 else []
+    for orders in (ENCODINGS[1:3], ENCODINGS[3:5]):
+        if not text.isascii() or data.find(text.encode(orders[0]).rstrip(b"\0")) >= 0:
+            found += orders
+    return found
+
+
 def find_edits(data: Searched, placeholder: str, file_mode: str, accept: Accept = every) -> Edits:
     """Return the edits of a relocation: none if `data` has no placeholder that conda would replace.
 
@@ -32,8 +44,8 @@ def find_edits(data: Searched, placeholder: str, file_mode: str, accept: Accept 
     find = FINDERS[file_mode]
     spans: list[tuple[int, int]] = []  # in order, and apart from each other
     edits = []
-    for number, encoding in enumerate(ENCODINGS):
-        searched = placeholder.encode(encoding)
+    for encoding in encodings_in(data, placeholder):
+        number, searched = ENCODINGS.index(encoding), placeholder.encode(encoding)
         items = []
         for item, start, end in find(data, searched, encoding, accept):
             before = bisect_left(spans, (end, 0)) - 1  # the last that begins before this one ends

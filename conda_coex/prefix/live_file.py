@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileChanged
 from ..root.content import Content, relocation_of, script_of
-from ..root.source import InMemory, OnDisk, Patched, mapped, sha256_of
+from ..root.source import InMemory, OnDisk, Patched, Staged, mapped, sha256_of
 from .mentions import find_prefix, respelled
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ def read_live(path: Path, target: str, names: Sequence[str]) -> Reading | None:
         return None
     except OSError as error:
         raise FileChanged(f"cannot be read: {error.strerror or error}", os.fsencode(path)) from error
+
+
+def staged_file(path: str, target: str, state: os.stat_result, sha256: str) -> Content:
+    """Return a file of a staging environment, which does not name it, as the content of `target`."""
+    return Content(target, safe_mode(state), state.st_mtime_ns, Staged(path), state.st_size, sha256)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from coex_bootstrap.format.relocation import ENCODINGS
 
-from ..archive.placeholders import find_edits
+from ..archive.placeholders import encodings_in, find_edits
 from ..root.source import Span, blocks
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def respelled(data: Searched, names: Iterable[str], name: str) -> Iterator[Span]
 def _places(data: Searched, prefix: str) -> dict[int, str]:
     """Return the offsets at which the data name the prefix, and the encoding at each."""
     places: dict[int, str] = {}
-    for encoding in ENCODINGS:
+    for encoding in encodings_in(data, prefix):
         searched = prefix.encode(encoding)
         start = data.find(searched)
         while start >= 0:

@@ -15,11 +15,11 @@ from urllib.parse import quote
 from coex_bootstrap.base.cpu_count import usable_cores
 
 from ..root.content import Content, Link
-from .live_file import read_live, safe_mode
+from .live_file import read_live, safe_mode, staged_file
 from .walk import Tree, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
     from .live_file import Reading
@@ -52,21 +52,27 @@ def collect_unmanaged(
     names: Sequence[str] = (),
     tree: Tree | None = None,
     of_packages: Container[str] = (),
-    silent: Iterable[str] = (),
+    staged: Mapping[str, str] | None = None,
 ) -> Unmanaged:
     """Return the files of `prefix`, without `managed` (paths relative to it), as they will be in the root.
 
     A file that names the prefix by one of `names`, by default its given and its real path, gets that as its
-    placeholder; those of `silent` are known to name it nowhere. Only those cached .pyc files are taken that are in
-    `of_packages`. Links into the prefix become relative. Raises FileChanged for a file that cannot be read.
+    placeholder; those of `staged` are known to name it nowhere, and have these sha256. Only those cached .pyc files are
+    taken that are in `of_packages`. Links into the prefix become relative. Raises FileChanged for a file that cannot be
+    read.
     """
     tree = tree or walk(prefix)
     names = tuple(names) or names_of(prefix)
     unmanaged = Unmanaged(left_out=list(tree.left_out))
     files = [path for path in tree.files if path not in managed]
     compiled = {path for path in files if COMPILED.match(path) and path not in of_packages}
-    to_read = [(prefix / path, f"prefix/{path}") for path in files if path not in compiled]
-    unmanaged.items += read_files(to_read, names, unmanaged, {f"prefix/{path}" for path in silent})
+    staged = staged or {}
+    to_read = [(prefix / path, f"prefix/{path}") for path in files if path not in compiled and path not in staged]
+    unmanaged.items += read_files(to_read, names, unmanaged)
+    unmanaged.items += [
+        staged_file(f"{prefix}/{path}", f"prefix/{path}", tree.files[path], staged[path])
+        for path in files if path not in compiled and path in staged
+    ]  # fmt: skip
     by_path = {content.path: content for content in unmanaged.contents}
     sources = {f"prefix/{source_of(path)}" for path in compiled}
     unmanaged.sources = [by_path[path] for path in sorted(sources & by_path.keys())]
@@ -89,17 +95,14 @@ def names_of(prefix: Path, others: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*plain, *encoded, *lower, *escaped]))
 
 
-def read_files(
-    files: Sequence[tuple[Path, str]], names: Sequence[str], unmanaged: Unmanaged, silent: Container[str] = ()
-) -> list[Content]:
+def read_files(files: Sequence[tuple[Path, str]], names: Sequence[str], unmanaged: Unmanaged) -> list[Content]:
     """Read files, given with their paths of the root, on all cores; leave out those that do not exist any more.
 
-    Those of `silent`, paths of the root, name the prefix nowhere. Places that name it and cannot be changed are
-    recorded in `unmanaged`.
+    Places that name the prefix and cannot be changed are recorded in `unmanaged`.
     """
 
     def read(file: tuple[Path, str]) -> Reading | None:
-        return read_live(*file, () if file[1] in silent else names)
+        return read_live(*file, names)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         readings = list(filter(None, pool.map(read, files)))

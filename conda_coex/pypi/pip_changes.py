@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.urls import without_credentials
-from coex_bootstrap.format.relocation import ENCODINGS
 from packaging.utils import canonicalize_name
 
+from ..archive.placeholders import encodings_in
 from ..conda_api.staging import stand_in
 from ..errors import InputError
 from ..inputs.json_values import as_table, as_text
 from ..prefix.unmanaged import collect_unmanaged
 from ..prefix.walk import Tree, walk
 from ..root.content import SECOND, Content, Link
-from ..root.source import OnDisk, mapped
+from ..root.source import OnDisk, Staged, sha256_of
 from .direct_url_json import DirectUrl, parse_direct_url
 from .metadata import Distribution, describe, origin
 from .pip import Pip, Program, editable_sources
@@ -100,8 +100,10 @@ def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[D
     unchanged = {path for path, state in after.files.items() if _same(before.files.get(path), state)}
     unchanged |= {path for path, target in after.links.items() if before.links.get(path) == target}
     name = stand_in(prefix)
-    silent = {path for path in after.files.keys() - unchanged if not _rename(prefix / path, str(prefix), name)}
-    unmanaged = collect_unmanaged(prefix, unchanged, [name], after, silent=silent)
+    changed = [path for path in after.files if path not in unchanged]
+    hashes = {path: _rename(Staged(f"{prefix}/{path}"), str(prefix), name) for path in changed}
+    staged = {path: sha256 for path, sha256 in hashes.items() if sha256 is not None}
+    unmanaged = collect_unmanaged(prefix, unchanged, [name], after, staged=staged)
     items = [_dated(item, date) if isinstance(item, Content) else item for item in blank_hashes(unmanaged.items)]
     below = f"prefix/{python.site_packages}/"
     sources = [i for i in items if isinstance(i, Content) and i.path.startswith(below) and i.path.endswith(".py")]
@@ -123,17 +125,18 @@ def _dated(content: Content, date: int) -> Content:
     return replace(content, mode=0o755 if content.mode & 0o100 else 0o644, mtime_ns=date * SECOND)
 
 
-def _rename(file: Path, old: str, new: str) -> bool:
-    """Replace the prefix in a file by the stand-in, which has the same length; return whether the file names it."""
-    with file.open("rb") as stream, mapped(stream.fileno()) as searched:
-        encodings = [encoding for encoding in ENCODINGS if searched.find(old.encode(encoding)) >= 0]
-        data = searched[:] if encodings else b""
+def _rename(file: Staged, old: str, new: str) -> str | None:
+    """Replace the prefix in a file by the stand-in, which has the same length; return the sha256 of one without it."""
+    with file.opened() as searched:
+        encodings = encodings_in(searched, old)
+        if not encodings:
+            return sha256_of(searched)
+        data = searched[:]
     for encoding in encodings:
         data = data.replace(old.encode(encoding), new.encode(encoding))
-    if encodings:
-        file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
-        file.write_bytes(data)
-    return bool(encodings)
+    file.path.chmod(0o755 if file.path.stat().st_mode & 0o100 else 0o644)
+    file.path.write_bytes(data)
+    return None
 
 
 def _new_distributions(site_packages: Path, before: Tree, prefix: Path) -> Iterator[Path]:

@@ -85,13 +85,21 @@ class OnDisk(Source):
     @contextlib.contextmanager
     def opened(self) -> Iterator[Buffer]:
         """Yield all bytes; a large file is mapped, not read."""
-        with self.path.open("rb") as stream, mapped(stream.fileno()) as data:
-            yield data
+        descriptor = os.open(self.file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with mapped(descriptor) as data:
+                yield data
+        finally:
+            os.close(descriptor)
 
     @property
     def name(self) -> bytes:
         """The path of the file, for messages."""
         return os.fsencode(self.file)
+
+
+class Staged(OnDisk):
+    """A file in a staging environment of this build, which changes nothing in it any more."""
 
 
 class Span(NamedTuple):

@@ -9,6 +9,8 @@ import pytest
 import zstandard
 from coex_bootstrap.format.manifest import FRAME_LIMIT
 
+from conda_coex.archive import frames
+from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.frames import SAMPLE, Piece, cut, effort, frame_size, ordered, pack
 from conda_coex.root.content import Content
 from conda_coex.root.source import InMemory, OnDisk
@@ -52,6 +54,15 @@ def test_files_of_every_size(tmp_path: Path, in_memory: bool) -> None:
 def test_a_frame_has_the_size_that_a_reader_takes() -> None:
     assert all(frame_size(level) <= FRAME_LIMIT for level in range(1, 20))
     assert frame_size(19) > frame_size(9)
+
+
+def test_frames_made_with_other_settings_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each level has a place of its own in the cache, and another one after its settings have changed."""
+    places = {FrameCache(tmp_path, level).path("demo") for level in range(1, 20)}
+    assert len(places) == 19
+    monkeypatch.setattr(frames, "HASH_LOGS", {9: 19})
+    assert FrameCache(tmp_path, 9).path("demo") not in places
+    assert FrameCache(tmp_path, 8).path("demo") in places
 
 
 @pytest.mark.parametrize("level", [9, 19])

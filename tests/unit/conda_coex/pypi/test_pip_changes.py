@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,4 @@ def test_files_that_name_the_staging_environment(tmp_path: Path) -> None:
     assert found[NAMED].read() == f"home = {new}/share, and again {new}\n".encode()
     assert found[LARGE].read() == b"\x7fELF" + bytes(3 << 20) + new.encode("utf-16-le") + bytes(9)
     assert found[MARKED].read() == f"{new}/share\n".encode()
+    assert all(hashlib.sha256(item.read() or b"").hexdigest() == item.sha256 for item in found.values())
