@@ -73,10 +73,13 @@ def configure(parser: ArgumentParser, verb: str) -> None:
 
 
 def _configure_cache(parser: ArgumentParser) -> None:
+    from coex_bootstrap.tools.cache import ACTIONS
+
     from .archive_verbs import configure_cache
 
     describe(parser, "cache", CACHE_ABOUT, CACHE_MORE)
-    parser.add_argument("action", choices=("list", "clean", "path"), help="Show it, remove it, or print its directory.")
+    about = "Show it, remove it, or print its directory."
+    parser.add_argument("action", choices=ACTIONS, metavar=f"{{{','.join(ACTIONS)}}}", help=about)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--frames", action="store_true", help="Only the frames of packages, which builds keep.")
     which.add_argument("--roots", action="store_true", help="Only the roots of archives.")

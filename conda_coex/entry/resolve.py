@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,11 @@ from ..errors import EntryPointNotFound
 from ..root.app import app_name, version_control
 from .arguments import Arguments
 from .command import EXTRAS
-from .function import check_function, directory_of, find_module
+from .function import check_function, directory_of, find_module, module_of
 from .missing_imports import missing_modules
 from .names import Names, is_program, notes_on_variables, program_name, similar
 from .own_files import check_script, own_files
-from .script import faulty_programs, nearest_command, run_app_file
+from .script import INTERPRETERS, faulty_programs, nearest_command, run_app_file
 from .words import SHELLS
 
 if TYPE_CHECKING:
@@ -169,4 +170,9 @@ def _remedy(word: str, layout: Layout) -> str:
         return MEANT[word]
     if re.fullmatch(r"[\w/]+\.py:[\w.]+", word):  # as servers write an application
         return f"write {word.replace('.py:', ':').replace('/', '.')}"
-    return nearest_command(word, layout) or "add its package to the environment, or name the file"
+    if is_function(f"{word}:x") and module_of(word, layout):
+        return f"write 'python -m {word}' to run the module, or {word}:NAME to call a function of it"
+    nearest = nearest_command(word, layout)
+    if nearest is None and posixpath.splitext(word)[1] in INTERPRETERS:
+        return "name a file that is here, or that is among the paths of the app"
+    return nearest or "add its package to the environment, or name the file"

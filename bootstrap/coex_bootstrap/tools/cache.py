@@ -46,10 +46,15 @@ examples:
   CALL clean --name 'report*' --dry-run
   CALL clean --all
 """
+
+ACTIONS = ("list", "clean", "path")
+
+
 def configure(parser):
     # type: (ArgumentParser) -> None
     """Add the options of `cache` to a parser."""
-    parser.add_argument("action", choices=("list", "clean", "path"), help="show the roots, remove some, or print their directory")
+    about = "show the roots, remove some, or print their directory"
+    parser.add_argument("action", choices=ACTIONS, metavar="{%s}" % ",".join(ACTIONS), help=about)
     add_conditions(parser)
     parser.add_argument("-n", "--dry-run", action="store_true", help="show the roots that would be removed, and remove none")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")

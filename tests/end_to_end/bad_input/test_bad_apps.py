@@ -56,6 +56,11 @@ def file_and_directory(work: Path) -> None:
     (work / "b/x").touch()
 
 
+def package_shop(work: Path) -> None:
+    (work / "shop").mkdir()
+    (work / "shop/web.py").touch()
+
+
 NEITHER = (
     "is neither a command of the environment nor a file of the app; "
     "add its package to the environment, or name the file"
@@ -88,6 +93,17 @@ ENTRY_POINTS = [
         "unknown command",
         (*CPROG, "--entrypoint", "no-such-program -x"),
         f"the entry point 'no-such-program' {NEITHER}",
+    ),
+    Case(
+        "script that is nowhere",
+        (*CPROG, "--entrypoint", "app.py"),
+        "file of the app; name a file that is here, or that is among the paths of the app",
+    ),
+    Case(
+        "module without a function",
+        (*CPROG, "--entrypoint", "shop.web", "shop"),
+        "write 'python -m shop.web' to run the module, or shop.web:NAME to call a function of it",
+        package_shop,
     ),
     Case(
         "mistyped command",

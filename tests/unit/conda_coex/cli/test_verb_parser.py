@@ -94,8 +94,9 @@ assert "coex_bootstrap.tools.command_line" not in sys.modules
         (["create", "--entry-point", "x"], "--entry-point (did you mean --entrypoint?); see `conda coex create -"),
         (["create", "--fiel=x"], "--fiel=x (did you mean --file?)"),
         (["verify", "x.coex", "--rot"], "--rot (did you mean --root?); see `conda coex verify --help`"),
+        (["cache"], "the following arguments are required: {list,clean,path}; see `conda coex cache --help`"),
         (["inspect"], "the following arguments are required: ARCHIVE; see `conda coex inspect --help`"),
-        (["cache", "lst"], "argument action: invalid choice: 'lst'"),
+        (["cache", "lst"], "argument {list,clean,path}: invalid choice: 'lst'"),
         (["--jsn", "create"], "unrecognized arguments: --jsn; see `conda coex --help`"),
     ],
 )
