@@ -57,7 +57,7 @@ def create(request: CreateRequest) -> Created | DryRun:
 def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | DryRun:
     options, prefix = request.archive, request.prefix
     new_archive.check(options, prefix)
-    bytecode = host_bytecode.for_named(options.bytecode_for)
+    named = host_bytecode.for_named(options.bytecode_for)
     prepare_caches()
     # 1. Read the inputs. 2. Solve, or take pinned packages
     choice = Choice(request.platform, request.lock_environment, request.lock_categories)
@@ -68,6 +68,8 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
         return carry.planned(environment) if options.carry_python else environment
     packages = fetch(environment.records, environment.specs)
     carried = new_archive.choose_carried(options, environment, packages)
+    compiling = host_bytecode.compiling(named, packages, carried, environment.platform)
+    bytecode = staging.enter_context(compiling)
     date = new_archive.build_date(packages)
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
     # 3. Install packages of pip

@@ -10,6 +10,7 @@ from coex_bootstrap.format.manifest import BYTECODE
 
 from ..archive.new_tail import bootstrap_members
 from ..carried.bootstrap_code import compile_bootstrap
+from ..conda_api import settings
 from ..conda_api.interpreters import interpreters
 from ..errors import InputError
 from ..root.bytecode import find_interpreter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from coex_bootstrap.format.archive import Archive
 
+    from ..archive.carried_python import CarriedPython
     from ..root.link_rules import Python
     from ..root.package import Package
 
@@ -31,10 +33,18 @@ def for_named(programs: Iterable[str]) -> dict[str, bytes]:
 
 
 @contextlib.contextmanager
-def compiling(packages: Iterable[Package], *, native: bool) -> Iterator[Callable[[], dict[str, bytes]]]:
-    """Yield a function that returns the members of `for_packages`, which another thread makes meanwhile."""
+def compiling(
+    named: dict[str, bytes], packages: Iterable[Package], python: CarriedPython | None, platform: str
+) -> Iterator[Callable[[], dict[str, bytes]]]:
+    """Yield a function that returns all members for an archive; another thread makes them meanwhile.
+
+    `named` are those of Pythons that the user named, `python` is the one to carry.
+    """
+    carried = [python.package] if python and python.package else []
+    native = platform == settings.builder_platform()
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(for_packages, packages, native=native).result
+        made = pool.submit(for_packages, [*packages, *carried], native=native)
+        yield lambda: {**named, **made.result()}
 
 
 def for_packages(packages: Iterable[Package], *, native: bool) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..archive import writer
@@ -20,7 +20,6 @@ from ..root import libzstd
 from ..root.app import notes_on_app_links
 from ..root.layout import Layout
 from ..root.link_rules import find_python
-from . import host_bytecode
 from .assemble import assemble
 from .carry import choose_python
 from .host_notes import ending_scripts, same_names
@@ -79,7 +78,7 @@ class Build:
     pip: Sequence[Mapping[str, object]]  # rows of the manifest's field of that name
     runs_post_link: bool = True
     python: CarriedPython | None = None  # for hosts without one
-    bytecode: Mapping[str, bytes] = field(default_factory=dict)  # for hosts with Pythons that the user named
+    bytecode: Callable[[], Mapping[str, bytes]] = dict  # for hosts with certain Pythons
 
 
 def choose_carried(
@@ -132,12 +131,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build, draft: Draf
     def describe(payload: Payload, index: IndexDraft) -> Manifest:
         return make_manifest(description, layout, payload, index)
 
-    carried = [build.python.package] if build.python and build.python.package else []
-    native = platform == settings.builder_platform()
-    with host_bytecode.compiling([*packages, *carried], native=native) as compiled:
-        return assemble(
-            draft, layout, describe, library, python=build.python, bytecode=lambda: {**build.bytecode, **compiled()}
-        )
+    return assemble(draft, layout, describe, library, python=build.python, bytecode=build.bytecode)
 
 
 def created(output: Path, manifest: Manifest, environment: Environment, notes: Iterable[str]) -> Created:

@@ -81,7 +81,7 @@ def pack(request: PackRequest) -> Created | DryRun:
 def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryRun:
     options, selection = request.archive, request.selection
     new_archive.check(options, request.prefix)
-    bytecode = host_bytecode.for_named(options.bytecode_for)
+    named = host_bytecode.for_named(options.bytecode_for)
     live = _find_environment(request.prefix)
     if isinstance(live, DryRun):
         return carry.planned(live) if options.carry_python else live
@@ -99,6 +99,8 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     planned = plan_packages(live.records, packages, live.path, unmanaged, restoring, names)
     missing = _missing(request, live.path, planned)
     carried = new_archive.choose_carried(options, live.environment, [plan.package for plan in planned.plans], names)
+    compiling = host_bytecode.compiling(named, packages, carried, live.environment.platform)
+    host_code = scratch.enter_context(compiling)
     # The records of pip, and the run paths of compiled files
     pip = distributions(unmanaged.items)
     unreplaced = compiled.UnreplacedPaths(unmanaged.fixed)
@@ -117,7 +119,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
             on_host = list(_notes_on_host(live, find_python(packages), unmanaged, layout))
             build = Build(
                 live.environment, plans, layout, date, left_to_host, pip, runs_post_link=False, python=carried,
-                bytecode=bytecode,
+                bytecode=host_code,
             )  # fmt: skip
             manifest = new_archive.write(options, request.prefix, build, draft)
             return manifest, [*on_host, *limits, *layout.notes]

@@ -199,9 +199,8 @@ def choose_python(options: ArchiveOptions, old: Archive) -> CarriedPython | None
 
 def choose_bytecode(old: Archive, python: CarriedPython | None, named: dict[str, bytes]) -> dict[str, bytes]:
     """Return the bytecode of the new archive: that of the old one, of a new carried Python, and of Pythons named."""
-    carried = [python.package] if python and python.package else []
-    native = old.manifest.platform == settings.builder_platform()
-    return {**named, **host_bytecode.of_archive(old), **host_bytecode.for_packages(carried, native=native)}
+    with host_bytecode.compiling(named, (), python, old.manifest.platform) as made:
+        return {**made(), **host_bytecode.of_archive(old)}
 
 
 def write(
