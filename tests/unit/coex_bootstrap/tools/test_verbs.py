@@ -599,7 +599,7 @@ def test_tables_without_rows():
     # type: () -> None
     assert list(output.table(("a", "b"), [])) == []
     assert cache.list_lines([]) == ["no roots: no archive is unpacked"]
-    assert cache.would_remove([]).lines == ["would remove no root"]
+    assert cache.would_remove([], []).lines == ["would remove no root"]
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o777, 0o1777])
