@@ -70,11 +70,12 @@ SECOND = 1000000000  # nanoseconds
 
 
 class Columns(object):
-    """The columns of an index by name: `texts`, and `numbers` of all other kinds."""
+    """The columns of an index by name: `texts`, also as they are in the index (`raw`), and `numbers` of all other kinds."""
 
     def __init__(self):
         # type: () -> None
         self.texts = {}  # type: Dict[str, List[bytes]]
+        self.raw = {}  # type: Dict[str, bytes]
         self.numbers = {}  # type: Dict[str, Sequence[int]]
 
     def check_lengths(self, kind):
@@ -94,6 +95,7 @@ class Files(object):
         numbers, texts = columns.numbers, columns.texts
         self.paths = [directory.path for directory in directories]
         self.directories, self.names = numbers["file_directory"], texts["file_name"]
+        self.raw_names = columns.raw["file_name"]
         self.modes = numbers["file_mode"]
         self.seconds, self.nanoseconds = numbers["file_seconds"], numbers["file_nanoseconds"]
         self.frames, self.offsets, self.sizes = numbers["file_frame"], numbers["file_offset"], numbers["file_size"]
@@ -206,6 +208,7 @@ def _read_columns(data):
             raise ArchiveDamaged("its index ends too early")
         if kind == TEXT:
             columns.texts[name] = _read_texts(column)
+            columns.raw[name] = column
         else:
             columns.numbers[name] = _read_numbers(column, kind)
     if end + 1 != len(data):

@@ -47,22 +47,24 @@ def check_placeholders(index):
 def check_names(index):
     # type: (Index) -> None
     """Raise ArchiveDamaged for a name that leaves its directory, a path that appears twice, and a link without a target."""
-    paths = dict((directory.path, row) for row, directory in enumerate(index.directories))
-    entries = list(zip(index.files.directories, index.files.names))
+    files, rows = index.files, dict((directory.path, row) for row, directory in enumerate(index.directories))
+    parents, names = [], []  # type: List[int], List[bytes] # of links
     for link in index.links:
         parent, _, name = link.path.rpartition(b"/")
-        entries.append((paths.get(parent, len(paths)), name))
+        parents.append(rows.get(parent, len(rows)))
+        names.append(name)
         if not link.target:
             raise ArchiveDamaged("its index has a link without a target")
-    names = b"\0" + b"\0".join([name for _, name in entries]) + b"\0" if entries else b""
-    if b"/" in names or b"\0\0" in names or b"\0.\0" in names or b"\0..\0" in names:
+    text = b"\0" + files.raw_names + b"".join([name + b"\0" for name in names])
+    if b"/" in text or b"\0\0" in text or b"\0.\0" in text or b"\0..\0" in text:
         raise ArchiveDamaged("its index names a path outside its root")
-    if entries and max(entries)[0] >= len(paths):
+    if any(column and max(column) >= len(rows) for column in (files.directories, parents)):
         raise ArchiveDamaged("its index names a path outside its root")
+    entries = list(zip(files.directories, files.names)) + list(zip(parents, names))
     for directory in index.directories:
         parent, _, name = directory.path.rpartition(b"/")
         if parent:
-            entries.append((paths[parent], name))
+            entries.append((rows[parent], name))
     if len(set(entries)) != len(entries):
         raise ArchiveDamaged("its index names a path twice")
 
@@ -77,19 +79,21 @@ def check_places(index):
     count = len(files)
     if count and (
         max(files.modes) > 0o7777 or max(files.nanoseconds) >= 1000000000
-        or max(max(files.seconds), -min(files.seconds)) > LATEST
+        or max(map(abs, set(files.seconds))) > LATEST
     ):
         raise ArchiveDamaged("its index has an impossible file")
     if any(row >= count for row in files.large) or any(row >= count for row in files.relocations):
         raise ArchiveDamaged("its index names a file that it does not have")
-    if list(files.frames) != sorted(files.frames) or (count and files.frames[-1] >= len(frames)):
+    numbers = list(files.frames)
+    if numbers != sorted(numbers) or (count and numbers[-1] >= len(frames)):
         raise ArchiveDamaged("its index has a file that is not in its frames")
     large = set(files.large)
     check_large(contents, files, large)
     for number, content in enumerate(contents):
         first, last = files.rows_of(number)
-        ends = map(operator.add, files.offsets[first:last], files.sizes[first:last])
-        if any(end > content and row not in large for row, end in enumerate(ends, first)):
+        ends = list(map(operator.add, files.offsets[first:last], files.sizes[first:last]))
+        is_beyond = ends and max(ends) > content
+        if is_beyond and any(end > content and row not in large for row, end in enumerate(ends, first)):
             raise ArchiveDamaged("its index has a file that is not in its frames")
 
 

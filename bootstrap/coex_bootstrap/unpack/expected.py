@@ -67,12 +67,12 @@ class Expected(object):
         # type: (int, Union[bytes, memoryview]) -> bytes
         """Return the content of a small file from that of its frame; hashes in it are not filled in."""
         start = self.files.offsets[row]
-        content = memoryview(frame)[start : start + self.files.sizes[row]].tobytes()
+        content = memoryview(frame)[start : start + self.files.sizes[row]]
         if row in self.relocations and row not in self.hashed:
             from .relocate import apply
 
             return apply(self.index.relocation(row), content, self.prefix, self.signer, self.files.path(row))
-        return content
+        return content.tobytes()
 
     def contents(self, rows):
         # type: (Iterable[int]) -> Iterator[Tuple[int, bytes]]

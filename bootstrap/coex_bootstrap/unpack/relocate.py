@@ -1,6 +1,7 @@
 """Replace the placeholder by the prefix at the index's offsets, with the result of conda's `core/portability.py`."""
 
 import codecs
+import sys
 from bisect import bisect_right
 
 from ..base.errors import HostUnfit
@@ -8,32 +9,40 @@ from ..format.relocation import BINARY, ENCODINGS, SCRIPT, TEXT, invalid_relocat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Tuple
+    from typing import List, Optional, Tuple, Union
 
     from ..format.relocation import Relocation
     from .codesign import Signer
 
+    Content = Union[bytes, memoryview]
     Splice = Tuple[int, int, bytes, bytes]
 
+JOINS_VIEWS = sys.version_info >= (3, 4)
 SHORT = 127  # bytes of a #! line that every system takes
 
 
 def apply(relocation, data, prefix, signer=None, path=b""):
-    # type: (Relocation, bytes, bytes, Optional[Signer], bytes) -> bytes
+    # type: (Relocation, Content, bytes, Optional[Signer], bytes) -> bytes
     """Return the content of a file as it is in `prefix`; raises as `splices` does.
 
     `signer` signs a binary; if it needs the system for that, it needs the `path` in the root. Raises SigningFailed.
     """
-    pieces, done = [], 0
-    for start, stop, old, new in splices(relocation, len(data), prefix):
-        if data[start:stop] != old:
+    view, parts, done = memoryview(data), [], 0  # type: memoryview, List[Content], int
+    for start, stop, old, new in splices(relocation, len(view), prefix):
+        if view[start:stop].tobytes() != old:
             raise invalid_relocation()
-        pieces += [data[done:start], new]
+        parts += [view[done:start], new]
         done = stop
-    relocated = b"".join(pieces) + data[done:]
+    relocated = joined(parts + [view[done:]])
     if relocation.kind == TEXT:
         return _with_short_line(relocated)
     return signer.sign(relocated, path) if signer and relocation.kind == BINARY else relocated
+
+
+def joined(parts):
+    # type: (List[Content]) -> bytes
+    """Return the bytes of all parts."""
+    return b"".join(parts if JOINS_VIEWS else [memoryview(part).tobytes() for part in parts])
 
 
 def splices(relocation, size, prefix):

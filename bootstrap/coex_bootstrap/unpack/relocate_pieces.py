@@ -2,7 +2,7 @@
 
 from ..base import compat
 from ..format.relocation import BINARY, NOTHING, TEXT, invalid_relocation, parse
-from .relocate import apply, splices
+from .relocate import apply, joined, splices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Relocating(object):
             self._next += 1
         parts.append(data[done:keep])
         self._offset, self._rest = self._offset + keep, data[keep:].tobytes()
-        return parts if self._shebang is None else [self._shebang.feed(_joined(parts))]
+        return parts if self._shebang is None else [self._shebang.feed(joined(parts))]
 
     def finish(self):
         # type: () -> List[Frame]
@@ -57,11 +57,6 @@ class Relocating(object):
         if self._next < len(self._splices):
             raise invalid_relocation()
         return parts if self._shebang is None else parts + [self._shebang.finish()]
-
-
-def _joined(parts):
-    # type: (List[Frame]) -> bytes
-    return b"".join([memoryview(part).tobytes() for part in parts])
 
 
 def hash_content(source, frames, placeholders, prefix, signer=None):

@@ -154,6 +154,7 @@ class Writer(object):
             files.directories, files.names, files.modes, files.seconds, files.nanoseconds, files.offsets, files.sizes,
         )]
         is_linked, at, above = number in self.linked, -1, b""
+        open_file, write, set_times, close = os.open, os.write, compat.set_times, os.close
         for row, directory, name, mode, seconds, nanoseconds, offset, size in zip(range(first, last), *columns):
             if row in special:
                 self._write_special(row, content)
@@ -163,14 +164,16 @@ class Writer(object):
             if directory != at:
                 at, above = directory, self.start + files.paths[directory] + b"/"
             path = above + name
-            stream = os.open(path, EXCLUSIVE, mode)
+            stream = open_file(path, EXCLUSIVE, mode)
             try:
-                write_all(stream, content[offset : offset + size])
-                compat.set_times(path, stream, seconds, nanoseconds)
+                written = write(stream, content[offset : offset + size]) if size else 0
+                if written < size:
+                    write_all(stream, content[offset + written : offset + size])
+                set_times(path, stream, seconds, nanoseconds)
                 if mode & 0o7000:  # a write takes these away
                     os.fchmod(stream, mode)
             finally:
-                os.close(stream)
+                close(stream)
         return content
 
     def _path(self, row):

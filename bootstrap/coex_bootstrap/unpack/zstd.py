@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HOST_LIBRARIES = ("libzstd.so.1", "libzstd.1.dylib", "/opt/homebrew/lib/libzstd.1.dylib", "/usr/local/lib/libzstd.1.dylib")
 PROGRAMS = ("zstd", "unzstd", "pzstd")
+STEP = 1 << 20  # bytes: the buffer for content has a multiple of these
 
 
 def open_decoder(carried=None):
@@ -92,12 +93,12 @@ def _library(name):
     decompress.restype = ctypes.c_size_t
     decompress.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
     context = ctypes.c_void_p(library.ZSTD_createDCtx())
-    buffers = [ctypes.create_string_buffer(1 << 20)]  # type: List[ctypes.Array[ctypes.c_char]]
+    buffers = [ctypes.create_string_buffer(0)]  # type: List[ctypes.Array[ctypes.c_char]]
 
     def decode(frame, size):
         # type: (bytes, int) -> memoryview
         if len(buffers[0]) < size:
-            buffers[0] = ctypes.create_string_buffer(size)
+            buffers[0] = ctypes.create_string_buffer(-(-size // STEP) * STEP)
         result = decompress(context, buffers[0], len(buffers[0]), frame, len(frame))
         if library.ZSTD_isError(result):
             why = library.ZSTD_getErrorName(result).decode("ascii", "replace")

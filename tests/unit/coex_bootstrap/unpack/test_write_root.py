@@ -146,6 +146,19 @@ def test_relative_paths(place, monkeypatch):
     assert os.path.samefile(b".", place)
 
 
+def test_short_writes(place, monkeypatch):
+    # type: (bytes, Any) -> None
+    monkeypatch.setattr(workers, "usable_cores", lambda: 1)
+    rows = [file_row(b"app/a", 0, 0, 10), file_row(b"app/b", 0, 10, 4), file_row(b"app/c", 0, 14, 7, b"t:0:")]
+    write_archive(place + b"/a.coex", make_index(rows), [b"0123456789abcdrelated"])
+    os.mkdir(place + b"/work")
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda stream, content: whole(stream, content[:3]))
+    with closing(Archive(place + b"/a.coex")) as archive:
+        unpack(archive, place + b"/work", ROOT, decode_raw)
+    assert [read(place + b"/work/app/" + name) for name in (b"a", b"b", b"c")] == [b"0123456789", b"abcd", b"related"]
+
+
 @pytest.mark.parametrize("cores", [1, 3])
 def test_a_file_of_another_process(place, monkeypatch, cores):
     # type: (bytes, Any, int) -> None
