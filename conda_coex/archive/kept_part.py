@@ -6,7 +6,8 @@ import hashlib
 import os
 from dataclasses import replace
 from functools import partial
-from itertools import count, repeat, starmap
+from itertools import compress, count, repeat, starmap
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.errors import ArchiveDamaged
@@ -21,7 +22,7 @@ from .sizes import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from coex_bootstrap.format.archive import Archive
     from coex_bootstrap.format.index import Files, Frame
@@ -55,7 +56,7 @@ def keep(old: Archive, layout: Layout, *, app_stays: bool) -> dict[str, int]:
         for path in [path for path in items if path.startswith("app/")]:
             del items[path]
             rows.pop(path, None)
-    layout.place_whole(KEPT, items)
+    layout.place_whole(items)
     return rows
 
 
@@ -109,7 +110,8 @@ def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Paylo
     entries = ((n, layout.entries.get(path)) for path, n in kept_rows.items())
     kept = [(n, entry) for n, entry in entries if isinstance(entry, Content) and is_kept(entry)]
     row_numbers = [n for n, _ in kept]
-    frame_numbers = {*old.index.package_frames, *(files.frames[n] for n in row_numbers if files.sizes[n])}
+    sizes, firsts = _picked(row_numbers, files.sizes, files.frames)
+    frame_numbers = {*old.index.package_frames, *compress(firsts, sizes)}
     for n in {*files.large}.intersection(row_numbers):
         frame_numbers.update(old.index.frames_of(n))
     for n in files.hashed.intersection(row_numbers):
@@ -129,13 +131,19 @@ def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Paylo
     for n in files.hashed.intersection(row_numbers):
         slots = parse_slots(relocations[n])
         relocations[n] = write_slots((_renumbered(source, new_rows, frames), offset) for source, offset in slots)
+    offsets, kept_paths = _picked(row_numbers, files.offsets, paths)
     columns = (
-        [entry.mode for _, entry in kept], [entry.mtime_ns for _, entry in kept],
-        [frames.get(files.frames[n], 0) for n in row_numbers], [files.offsets[n] for n in row_numbers],
-        [files.sizes[n] for n in row_numbers], [relocations.get(n, NOTHING) for n in row_numbers],
-        [paths[n] for n in row_numbers],
+        [entry.mode for _, entry in kept], [entry.mtime_ns for _, entry in kept], map(frames.get, firsts, repeat(0)),
+        offsets, sizes, map(relocations.get, row_numbers, repeat(NOTHING)), kept_paths,
     )  # fmt: skip
     payload.rows += map(partial(tuple.__new__, File), zip(*columns, strict=True))  # File itself takes longer
+
+
+def _picked(numbers: Sequence[int], *columns: Sequence[Any]) -> list[Sequence[Any]]:  # type: ignore[explicit-any]
+    """Return some rows of columns, without a loop of Python."""
+    if len(numbers) > 1:
+        return [itemgetter(*numbers)(column) for column in columns]
+    return [[column[number] for number in numbers] for column in columns]
 
 
 def _copy_frames(old: Archive, numbers: Sequence[int], end: int, payload: Payload) -> Copied:

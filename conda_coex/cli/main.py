@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.urls import without_credentials
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..errors import CoexError
     from ..verbs.outcome import Outcome
 
+SWITCH = 0.0005  # seconds after which a thread of Python lets others run
 OBJECTS = 2_000_000  # new ones, after which Python looks for some that it can free: more than most builds make
 # The verbs that every archive answers (`coex_bootstrap.tools`), listed here so that conda need not load that.
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile", "kernelspec")
@@ -199,6 +201,8 @@ def _run(arguments: Namespace) -> Outcome:
     check_libraries()
     # A build keeps some objects for each file, until its end: Python would look through all of them again and again.
     gc.set_threshold(OBJECTS)
+    # Threads that copy and hash frames need Python for a moment in between, and would wait for ten times as long.
+    sys.setswitchinterval(SWITCH)
     if arguments.coex_verb in BUILDERS:
         from .config import fill
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.urls import without_credentials
@@ -18,9 +18,10 @@ from ..errors import InputError
 from ..inputs.json_values import as_table, as_text
 from ..prefix.unmanaged import collect_unmanaged
 from ..prefix.walk import Tree, walk
-from ..root.content import SECOND, Content, Link
+from ..root.content import SECOND, Content
 from ..root.source import OnDisk, Staged, sha256_of
 from .direct_url_json import DirectUrl, parse_direct_url
+from .installed import Installed
 from .metadata import Distribution, describe, origin
 from .pip import Pip, Program, editable_sources
 from .record import blank_hashes
@@ -34,19 +35,7 @@ if TYPE_CHECKING:
     from ..root.link_rules import Python
     from ..root.package import Package
 
-OWNER = "pip packages"
 CARRIED = re.compile(r"lib/python[^/]+/ensurepip/_bundled/pip-(?P<version>[^-/]+)-[^/]+\.whl")
-
-
-@dataclass
-class Installed:
-    """The changes of pip in an environment; paths are those of the root."""
-
-    items: list[Content | Link] = field(default_factory=list)
-    sources: list[Content] = field(default_factory=list)  # to be compiled
-    removed: frozenset[str] = frozenset()  # files of conda packages that pip took away
-    lock: list[Distribution] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def find_pip(packages: Sequence[Package]) -> Program:

@@ -56,12 +56,12 @@ class Layout:
                 self._place_one(item, group)
         group.all_files += [item for item in items if isinstance(item, Content)]
 
-    def place_whole(self, owner: str, items: Mapping[str, Content | Link]) -> None:
-        """Put the files and links of a root that was laid out before, whose directories are known, at their paths."""
-        group = self._groups.setdefault(owner, Group(owner))
+    def place_whole(self, items: Mapping[str, Content | Link]) -> None:
+        """Put the files and links of a root that was laid out before, whose directories are known, at their paths.
+
+        They are of no group.
+        """
         self.entries.update(items)
-        self._owners.update(dict.fromkeys(items, group))
-        group.all_files += [item for item in items.values() if isinstance(item, Content)]
 
     def _place_alone(self, items: Sequence[Content | Link], group: Group) -> bool:
         """Put items of directories at their paths, all at once: there are some ten thousand.
@@ -125,8 +125,9 @@ class Layout:
         except TooManyLinks:
             return None
         if not is_below(target, "prefix"):
-            name, owner = link.path.removeprefix("prefix/"), self._owners[link.path].owner
-            raise PackageRefused(f"the link {name} of {owner} leads out of the environment, and a file lies behind it")
+            name, group = link.path.removeprefix("prefix/"), self._owners.get(link.path)
+            of_owner = f" of {group.owner}" if group is not None else ""
+            raise PackageRefused(f"the link {name}{of_owner} leads out of the environment, and a file lies behind it")
         return target if target in self.directories else None
 
     def _target_at(self, path: str) -> str | None:
@@ -150,8 +151,8 @@ class Layout:
         for group in self._groups.values():
             group.files = []
         for path, entry in self.entries.items():
-            if isinstance(entry, Content):
-                self._owners[path].files.append(entry)
+            if isinstance(entry, Content) and (owner := self._owners.get(path)) is not None:
+                owner.files.append(entry)
         groups = self._groups.values()
         return [group for group in groups if group.files or any(item.placeholder for item in group.all_files)]
 

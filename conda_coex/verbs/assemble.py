@@ -11,7 +11,6 @@ from coex_bootstrap.format.manifest import INDEX, LIBZSTD
 
 from ..archive import writer
 from ..archive.frame_reader import FrameReader
-from ..archive.kept_part import KEPT
 from ..archive.new_file import writing
 from ..archive.new_tail import NewTail, bootstrap_members
 from ..archive.payload import Payload, make_index
@@ -75,7 +74,7 @@ def assemble(
             payload.progress = fraction_of(total, update)
             if copy_kept is not None:
                 copy_kept(payload)
-            payload.add(group for group in layout.groups() if group.owner != KEPT)
+            payload.add(layout.groups())
         payload.cache.sweep()
         index = make_index(payload, layout)
         tail.add(INDEX, dump_index(index))

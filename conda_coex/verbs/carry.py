@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..carried.python import carry, find_interpreter
-from ..conda_api.python_package import fetch_python
 from ..errors import PythonNotCarried
 from ..inputs.environment import DryRun
 
@@ -38,6 +36,9 @@ def choose_python(
     `names` are the paths of a live prefix, which have no place in an archive. The
     package of the spec `pinned` is preferred to others of the channels.
     """
+    from ..carried.python import carry, find_interpreter
+    from ..conda_api.python_package import fetch_python
+
     check(platform)
     interpreter = find_interpreter(packages, platform)
     if interpreter is None:

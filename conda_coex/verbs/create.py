@@ -14,10 +14,10 @@ from ..conda_api.package_cache import frame_directory, own_directory
 from ..conda_api.staging import DIRECTORY as STAGING
 from ..inputs.environment import DryRun, Environment
 from ..inputs.lock_file import Choice
-from ..pypi.pip_changes import OWNER
+from ..pypi.installed import OWNER, Installed
 from ..root.layout import Group, Layout
 from ..root.link_rules import broken_commands, find_python, notes_on_prefix_links, plan_package
-from . import carry, host_bytecode, new_archive, pip_stage, requested
+from . import carry, host_bytecode, new_archive, requested
 from .assemble import drafted
 from .host_notes import fetching_scripts
 from .lay_out import place_compiled, place_conda_meta, place_packages
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.payload import Payload
-    from ..pypi.pip_changes import Installed
     from ..root.link_rules import PackagePlan
     from .archive_options import ArchiveOptions
     from .outcome import Created
@@ -73,7 +72,11 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     date = new_archive.build_date(packages)
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
     # 3. Install packages of pip
-    installed = pip_stage.install(environment, packages, date, own_directory(STAGING), staging)
+    installed = Installed()
+    if environment.pip:
+        from . import pip_stage
+
+        installed = pip_stage.install(environment, packages, date, own_directory(STAGING), staging)
     # 4. Apply conda's link rules. 5. Add .pyc files and conda-meta
     python = find_python(packages)
     plans = [plan_package(package, python, date) for package in packages]

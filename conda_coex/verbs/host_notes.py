@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.store.refused import alike, folded
@@ -83,10 +82,9 @@ def _suspects(layout: Layout) -> tuple[list[str], list[str]]:
         keys = joined.lower().split("\0")
     else:
         keys = [path.lower() if path.isascii() else folded(os.fsencode(path)) for path in paths]
-    if len({*keys}) == len(keys):
-        return [], []
-    several = Counter(keys)
-    suspects = [path for path, key in zip(paths, keys, strict=True) if several[key] > 1]
+    once: set[str] = set()
+    several = {key for key in keys if key in once or once.add(key)}  # type: ignore[func-returns-value]
+    suspects = [path for path, key in zip(paths, keys, strict=True) if key in several] if several else []
     directories = [path for path in suspects if path in layout.directories]
     return directories, [path for path in suspects if path in layout.entries]
 

@@ -13,7 +13,6 @@ from ..conda_api.staging import staged
 from ..errors import InputError
 from ..pypi import pip_changes
 from ..pypi.pip import Pip
-from ..pypi.pip_changes import Installed
 from ..pypi.target import Target
 from ..pypi.target_pip import TargetPip
 from ..pypi.target_prefix import TargetPrefix
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..inputs.environment import Environment
+    from ..pypi.installed import Installed
     from ..root.link_rules import Python
     from ..root.package import Package
 
@@ -35,13 +35,11 @@ FREE_THREADED = re.compile(r"_cp\d+t\Z")  # in the build string of conda-forge's
 def install(
     environment: Environment, packages: Sequence[Package], date: int, parent: Path | None, staging: ExitStack
 ) -> Installed:
-    """Return the changes that the pip sections of the environment make; none if it has no such section.
+    """Return the changes that the pip sections of the environment make.
 
     The files lie in a staging environment, below `parent` if there is one, until `staging` is closed. For another
     platform than the builder's, this has no packages of conda but their metadata. Raises InputError and PipFailed.
     """
-    if not environment.pip:
-        return Installed()
     program = pip_changes.find_pip(packages)
     python = find_python(packages)
     assert python is not None  # without Python there is no pip
