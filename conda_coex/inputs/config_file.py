@@ -31,7 +31,8 @@ PARTS = 100  # of a key
 QUOTED, WORDS, DOTTED = map(re.compile, (r""""[^"\n]*"|'[^'\n]*'""", r"[\w. \t-]+", r"[\w-][ \t]*\."))
 OWN, SHARED = "coex.toml", "pyproject.toml"
 TEXT, TEXTS, FLAG, NUMBER = "a string", "a string or a list of strings", "true or false", "a number"
-# Keys are the long options. Options for downloads and for confirmation are not here: only the user may give these.
+# Keys are the long options. Options for downloads, for confirmation, and for a program to run (--bytecode-for) are not
+# here: only the user may give these.
 KEYS = {
     "app": TEXTS, "entrypoint": TEXTS, "env": TEXTS, "output": TEXT, "compression-level": NUMBER, "fast": FLAG,
     "file": TEXTS, "package": TEXTS, "lock-environment": TEXT, "lock-category": TEXTS, "name": TEXT, "prefix": TEXT,

@@ -106,11 +106,13 @@ def test_repack_changes_only_the_named_parts() -> None:
 def test_file_elsewhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.parent)
     words = ("-o", "mine.coex", "-c", "./mine", "-c", "bioconda", "-f", "mine.yml")
-    found = filled("create", "--config", "project/coex.toml", *words)
+    pythons = ("--bytecode-for", "bin/python", "--bytecode-for", "python3")
+    found = filled("create", "--config", "project/coex.toml", *words, *pythons)
     assert Path.cwd() == project
     here = str(project.parent)
     assert (found.output, found.file) == (f"{here}/mine.coex", [f"{here}/mine.yml"])
     assert found.channel == [f"{here}/mine", "bioconda"]
+    assert found.bytecode_for == [f"{here}/bin/python", "python3"]
     assert found.sources == ["data", "*.csv"]
 
 
