@@ -25,10 +25,12 @@ TEXT = """\
 The build of PyTorch that runs on processors alone, with numpy and all that they need. Both ways ship the same wheels:
 pex ships them as they are; ours ships conda packages that are made of them, as for the other environments, and Python.
 In "`pip:`" the wheels are in the `pip:` section of an environment file: our build runs pip, and compiles all modules.
-pex runs on the Python of this machine, and its file has no compiled module. The program is `{code}`.
+pex runs on the Python of this machine with its own defaults, by which its file has no compiled module. The program is
+`{code}`.
 A first start begins with one file and an empty cache; a later start finds unpacked files, and compiled modules. At a
 first build, ours has nothing compressed, and pex has an empty cache; a download is part of neither. At a second build,
 both have all that the first one kept."""
+LEFT_OUT = "Nothing was measured. The end of this page has the reason."
 CODE = "import torch; torch.ones(512, 512) @ torch.ones(512, 512)"
 NAME = "torch"
 ROOM = 5 << 30  # bytes of all archives and unpacked files that are there at one time
@@ -40,11 +42,11 @@ def measure_torch(bench: Bench) -> Section:
     """Measure builds and starts, if the wheels can be had."""
     if shutil.disk_usage(bench.place).free < ROOM:
         bench.note(f"{NAME} is left out: the measured file system has less than {ROOM >> 30} GiB")
-        return Section(TITLE, TEXT.format(code=CODE))
+        return Section(TITLE, LEFT_OUT)
     channel = peers.available(bench, NAME, lambda: _channel(bench))
     if not channel:
         bench.note(f"{NAME} needs an index of pip with builds of PyTorch for processors alone (`PIP_EXTRA_INDEX_URL`)")
-        return Section(TITLE, TEXT.format(code=CODE))
+        return Section(TITLE, LEFT_OUT)
     wheels = _home(bench) / "wheels" / NAME
     builds, build_table = _builds(bench, channel[0], wheels)
     starts, start_tables = _starts(bench)
