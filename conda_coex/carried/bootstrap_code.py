@@ -16,7 +16,7 @@ from coex_bootstrap.format.manifest import BYTECODE, MAIN, PACKAGE
 
 from ..archive.new_tail import bootstrap_members
 from ..errors import InputError
-from ..root.bytecode import OPTIONS, quiet_environment
+from ..root.compiling_python import OPTIONS, quiet_environment
 from .imports import imports_of
 
 if TYPE_CHECKING:

@@ -1,94 +1,31 @@
-"""Compile the sources of noarch packages: by the environment's Python, or by one with the same bytecode."""
+"""Make the .pyc files of noarch packages and of sources without a package; frames of earlier builds have many."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import posixpath
-import struct
-import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.cpu_count import usable_cores
 
+from .compiling_python import Interpreters, find_interpreter, runs
 from .content import Content
 from .cores import Cores
 from .layout import Group
 from .source import InMemory, OnDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from ..archive.frame_cache import FrameCache
     from .link_rules import PackagePlan, Python
-    from .package import Package
 
 DEPTH = 5  # parts of prefix/lib/pythonX.Y/site-packages/NAME
 MODE = 0o644  # of compileall under an umask of 022, for a source of any mode
-SOURCES, MADE = "sources", "made"
-LENGTHS = struct.Struct("<QQ")
-OPTIONS = ("-s", "-S", "-B", "-Wi")
-
-# Makes the .pyc files of `compileall`, by which conda compiles (`compile_multiple_pyc`), but reads and writes no file
-# for each. In a directory, SOURCES has the path of each source and its name in the prefix. MADE gets, for each that
-# compiles, the lengths of two things, and these: the name of its .pyc, and the content.
-#
-# Each package has a new process, which has only loaded compileall: a .pyc depends on the strings that its process has
-# seen before, and on the references to its code, and the same package has to give the same bytes in every build. The
-# process is forked, which takes less than to start one.
-COMPILE = f"""
-import compileall, os, py_compile, struct, sys
-if sys.version_info >= (3, 4):
-    import marshal
-    from importlib.machinery import SourceFileLoader
-    from importlib.util import MAGIC_NUMBER, cache_from_source
-    loader = SourceFileLoader("<py_compile>", "")
-    flags = b"\\0\\0\\0\\0" if sys.version_info >= (3, 7) else b""
-    def compiled(path, name):
-        name = name.decode("utf-8", "surrogateescape")
-        with open(path, "rb") as stream:
-            state, source = os.fstat(stream.fileno()), stream.read()
-        code = loader.source_to_code(source, name)
-        times = struct.pack("<LL", int(state.st_mtime) & 0xFFFFFFFF, state.st_size & 0xFFFFFFFF)
-        data = MAGIC_NUMBER + flags + times + marshal.dumps(code)
-        return cache_from_source(name).encode("utf-8", "surrogateescape"), data
-else:
-    import imp
-    text, raw = getattr(os, "fsdecode", str), getattr(os, "fsencode", str)
-    def compiled(path, name):
-        py_compile.compile(text(path), "one.pyc", text(name), True)
-        with open("one.pyc", "rb") as stream:
-            return raw(getattr(imp, "cache_from_source", lambda name: name + "c")(text(name))), stream.read()
-def compile_all():
-    with open({SOURCES!r}, "rb") as stream:
-        fields = stream.read().split(b"\\0")
-    with open({MADE!r}, "wb", 0) as stream:
-        for path, name in zip(fields[::2], fields[1::2]):
-            try:
-                target, data = compiled(path, name)
-            except Exception:
-                continue
-            stream.write(struct.pack("<QQ", len(target), len(data)) + target + data)
-for directory in iter(sys.stdin.readline, ""):
-    child = os.fork()
-    if not child:
-        try:
-            os.chdir(directory[:-1])
-            compile_all()
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    sys.stdout.write(directory)
-    sys.stdout.flush()
-"""
-
-DESCRIBE = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex() + ' ' + sys.version)"
 
 
 @dataclass(frozen=True)
@@ -198,88 +135,6 @@ def _relative(item: Content) -> str:
     return item.path.removeprefix("prefix/")
 
 
-def find_interpreter(python: Python, candidates: Iterable[Path]) -> tuple[Path | None, str | None]:
-    """Return the first interpreter that has the bytecode of a Python of another platform, and its version."""
-    magic = magic_number(python.package)
-    for program in candidates if magic else ():
-        description = _describe(program)
-        if description is not None and description[0] == magic:
-            return program, description[1]
-    return None, None
-
-
-def magic_number(package: Package) -> bytes | None:
-    """Return the first bytes of the .pyc files in a package of Python; None if it has none."""
-    for path in package.paths:
-        if path.path.endswith(".pyc"):
-            with (package.directory / path.path).open("rb") as stream:
-                return stream.read(4)
-    return None
-
-
-def _describe(program: Path) -> tuple[bytes, str] | None:
-    """Return the magic number and the version of an interpreter; None if it does not start."""
-    try:
-        command = [str(program), *OPTIONS, "-c", DESCRIBE]
-        process = subprocess.run(command, env=quiet_environment(), capture_output=True, text=True)
-        magic, _, version = process.stdout.partition(" ")
-        return (bytes.fromhex(magic), version) if version else None
-    except (OSError, ValueError):
-        return None
-
-
-def runs(program: Path) -> bool:
-    """Return whether the interpreter starts where it is: in conda's cache, or in a prefix that lacks files."""
-    command = [str(program), *OPTIONS, "-c", "import compileall"]
-    try:
-        return not subprocess.run(command, env=quiet_environment(), capture_output=True).returncode
-    except OSError:
-        return False
-
-
-def quiet_environment() -> dict[str, str]:
-    """Return the variables of an interpreter that compiles: none of the caller's for Python, and one order of sets."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return {**variables, "PYTHONHASHSEED": "0"}
-
-
-class Interpreters:
-    """Running interpreters of the environment's Python, one for each thread that compiles at a time."""
-
-    def __init__(self, program: Path, cores: Cores) -> None:
-        self.command, self.cores = [str(program), *OPTIONS, "-c", COMPILE], cores
-        self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
-        self._all: list[subprocess.Popen[str]] = []
-
-    def __enter__(self) -> Interpreters:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        for process in self._all:
-            process.communicate()
-
-    def compile(self, directory: str) -> None:
-        """Compile the sources that SOURCES of a directory lists, into its MADE; one that fails has no .pyc."""
-        process = self._take()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with self.cores.to_compile(), contextlib.suppress(BrokenPipeError):
-            process.stdin.write(directory + "\n")
-            process.stdin.flush()
-            if process.stdout.readline():
-                self._idle.put(process)
-
-    def _take(self) -> subprocess.Popen[str]:
-        with contextlib.suppress(Empty):
-            return self._idle.get_nowait()
-        process = subprocess.Popen(
-            self.command, env=quiet_environment(), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        self._all.append(process)
-        return process
-
-
 def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
     """Compile sources that belong to no package, on all cores, by `compile_with`.
 
@@ -301,30 +156,15 @@ def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list
     A .pyc has the time of its source, so that it is the same in every archive.
     """
     times = times_of(sources)
-    fields = [field for item in sources for field in (_name_of_file(item), os.fsencode(_relative(item)))]
-    with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
-        Path(scratch, SOURCES).write_bytes(b"\0".join(fields))
-        interpreters.compile(scratch)
-        made = list(_read_made(Path(scratch, MADE)))
-    files = [Content(path, MODE, times[source_of(path)], InMemory(data), len(data)) for path, data in made]
+    made = interpreters.compile((_name_of_file(item), os.fsencode(_relative(item))) for item in sources)
+    paths = [(f"prefix/{os.fsdecode(name)}", data) for name, data in made]
+    files = [Content(path, MODE, times[source_of(path)], InMemory(data), len(data)) for path, data in paths]
     return sorted(files, key=lambda item: item.path.split("/"))
 
 
 def _name_of_file(item: Content) -> bytes:
     assert isinstance(item.source, OnDisk)
     return item.source.name
-
-
-def _read_made(made: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the path in the root and the content of each .pyc in MADE, up to one that is not whole."""
-    if not made.exists():
-        return
-    with made.open("rb") as stream:
-        while len(head := stream.read(LENGTHS.size)) == LENGTHS.size:
-            length, size = LENGTHS.unpack(head)
-            name, data = stream.read(length), stream.read(size)
-            if len(data) == size:
-                yield f"prefix/{os.fsdecode(name)}", data
 
 
 def times_of(sources: Sequence[Content]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from ..carried.bootstrap_code import compile_bootstrap
 from ..conda_api import settings
 from ..conda_api.interpreters import interpreters
 from ..errors import InputError
-from ..root.bytecode import find_interpreter
+from ..root.compiling_python import find_interpreter
 from ..root.link_rules import find_python
 
 if TYPE_CHECKING:

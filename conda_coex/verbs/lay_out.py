@@ -13,7 +13,8 @@ from ..archive.frame_reader import FrameReader
 from ..archive.payload import Payload
 from ..conda_api import versions
 from ..conda_api.interpreters import interpreters
-from ..root import bytecode, conda_meta
+from ..root import conda_meta
+from ..root.bytecode import Compiler
 from ..root.content import Content
 from ..root.cores import Cores
 from ..root.layout import Group
@@ -57,7 +58,7 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
     python = find_python([plan.package for plan in plans])
     others = interpreters(python.version) if python and not native else ()
     cores = Cores(usable_cores())
-    compiler = bytecode.Compiler(python, native, cache, others, cores)
+    compiler = Compiler(python, native, cache, others, cores)
     compiled, left_to_host = compiler.compile_plans(plans, lambda: compress_ahead(plans, cache, cores))
     if left_to_host and python and not (native or compiler.program):
         layout.notes.append(_note_on_compiling(layout, left_to_host, python))

@@ -21,7 +21,8 @@ from ..prefix.unmanaged import names_of
 from ..pypi import direct_url, editable, import_paths
 from ..pypi.live_distribution import distributions
 from ..pypi.record import blank_hashes
-from ..root import bytecode
+from ..root.bytecode import compile_sources
+from ..root.compiling_python import runs
 from ..root.layout import Layout
 from ..root.link_rules import find_python
 from ..root.source import OnDisk
@@ -209,10 +210,10 @@ def _compile_unmanaged(python: Python | None, unmanaged: Unmanaged, layout: Layo
     sources = [
         source for source in unmanaged.sources if native and not source.edits and isinstance(source.source, OnDisk)
     ]
-    if sources and not bytecode.runs(program):
+    if sources and not runs(program):
         sources = []
     if sources:
-        layout.place(f"{OWNER}, compiled", bytecode.compile_sources(program, sources))
+        layout.place(f"{OWNER}, compiled", compile_sources(program, sources))
     compiled_here = {source.path for source in sources}
     others = [source.path for source in unmanaged.sources if source.path not in compiled_here]
     return [path.removeprefix("prefix/") for path in others]

@@ -16,7 +16,8 @@ from ..pypi.pip import Pip
 from ..pypi.target import Target
 from ..pypi.target_pip import TargetPip
 from ..pypi.target_prefix import TargetPrefix
-from ..root import bytecode
+from ..root.bytecode import compile_sources
+from ..root.compiling_python import find_interpreter
 from ..root.link_rules import find_python
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def _target(platform: str, python: Python) -> Target:
 def _compile(installed: Installed, python: Python, program: Path | None) -> Installed:
     """Compile the installed sources, by `program` or by a Python of this machine that has the same bytecode."""
     if program is None:
-        program, _ = bytecode.find_interpreter(python, interpreters(python.version))
+        program, _ = find_interpreter(python, interpreters(python.version))
     plain = [item for item in installed.sources if item.edits is None] if program else []
-    compiled = bytecode.compile_sources(program, plain) if program and plain else []
+    compiled = compile_sources(program, plain) if program and plain else []
     done = {item.path for item in plain}
     sources = [item for item in installed.sources if item.path not in done]
     return replace(installed, items=[*installed.items, *compiled], sources=sources)

@@ -1,4 +1,4 @@
-"""Sources are compiled as conda compiles them; those of another platform only by a Python with the same bytecode."""
+"""Noarch packages have .pyc files if a Python with their bytecode is here, and earlier builds may have made them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import hashlib
 import importlib.util
 import marshal
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,9 +15,8 @@ import pytest
 
 from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.payload import Payload
-from conda_coex.root.bytecode import LENGTHS, MADE, Compiled, Compiler, Interpreters, compile_sources, compile_with
+from conda_coex.root.bytecode import Compiled, Compiler, compile_sources
 from conda_coex.root.content import Content
-from conda_coex.root.cores import Cores
 from conda_coex.root.layout import Group
 from conda_coex.root.link_rules import PackagePlan, Python, plan_package
 from conda_coex.root.package import Package, PackagePath
@@ -28,43 +25,11 @@ from conda_coex.root.source import OnDisk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testbed.hosts import HostPython
-
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 HERE = Path(sys.executable)
 MAGIC = importlib.util.MAGIC_NUMBER
 SECONDS = 1_000_000_000
 SOURCE = b"def answer():\n    return 42\n"
-SOURCES = {
-    "lib/demo/__init__.py": b"",
-    "lib/demo/answer.py": SOURCE,
-    "lib/demo/breaks.py": b'"""Lines of Windows."""\r\nif 1:\r\n\tnames = ("answer", "answer")\r\n',
-    "lib/demo/coded.py": b"# coding: latin-1\nname = u'caf\xe9'\n",
-    "lib/demo/deep/er.py": b"class Deep(object):\n    def deep(self):\n        return lambda: (1, 2.5, b'x', {1, 2})\n",
-    "lib/demo/new.py": b"name: str = f'{1}'\n",  # not in Python 2
-    "lib/demo/old.py": b"print 'old'\n",  # not in Python 3
-    "lib/demo/wrong/letters.py": b"name = u'caf\xe9'\n",
-    "lib/demo/wrong/zero.py": b"name = '\0'\n",
-    "lib/demo/wrong/words.py": b"def def\n",
-    "lib/single.py": b"import demo.answer\n",
-}
-# Compares two directories of .pyc files: their names, their headers, and the code in them.
-SAME = """
-import marshal, os, sys
-def read(top):
-    head = 16 if sys.version_info >= (3, 7) else 12 if sys.version_info >= (3, 3) else 8
-    for parent, _, names in os.walk(top):
-        for name in names:
-            if name.endswith(".pyc"):
-                path = os.path.join(parent, name)
-                with open(path, "rb") as stream:
-                    data = stream.read()
-                code = marshal.loads(data[head:])
-                yield os.path.relpath(path, top), data[:head], code, code.co_filename
-ours, theirs = (sorted(read(top), key=lambda row: row[0]) for top in sys.argv[1:])
-assert ours == theirs, (ours, theirs)
-print(len(ours))
-"""
 
 
 def make_package(directory: Path, name: str, noarch: str | None, **files: bytes) -> Package:
@@ -166,50 +131,19 @@ def test_failure_of_the_other_work(tmp_path: Path) -> None:
         compile_for(MAGIC, [HERE], tmp_path, meanwhile=fail)
 
 
-def test_same_as_conda(host_pythons: list[HostPython], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python gives the .pyc files of conda, also under SOURCE_DATE_EPOCH, which makes Python write hashes."""
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    for name, data in SOURCES.items():
-        (tmp_path / "conda" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "conda" / name).write_bytes(data)
-        os.utime(tmp_path / "conda" / name, (SECONDS, SECONDS))
-    (tmp_path / "list").write_text("".join(f"{name}\n" for name in SOURCES), encoding="utf-8")
-    shutil.copytree(tmp_path / "conda", tmp_path / "package")
-    sources = [
-        Content(f"prefix/{name}", 0o644, SECONDS * 10**9, OnDisk(tmp_path / "package" / name), len(data))
-        for name, data in SOURCES.items()
-    ]
-    for host in host_pythons:
-        as_conda = [str(host.executable), "-Wi", "-m", "compileall", "-q", "-l", "-i", str(tmp_path / "list")]
-        subprocess.run(as_conda, cwd=tmp_path / "conda", check=False, stdout=subprocess.DEVNULL)
-        monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
-        made = compile_sources(host.executable, sources)
-        monkeypatch.delenv("SOURCE_DATE_EPOCH")
-        for item in made:
-            target = tmp_path / "ours" / item.path.removeprefix("prefix/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(item.read() or b"")
-            assert item.mtime_ns == SECONDS * 10**9
-        words = [str(host.executable), "-c", SAME, str(tmp_path / "ours"), str(tmp_path / "conda")]
-        found = subprocess.run(words, check=False, capture_output=True, text=True)
-        assert (found.stderr, found.stdout) == ("", f"{len(made)}\n")
-        assert len(made) > 5
-        for pyc in [*(tmp_path / "ours").rglob("*.pyc"), *(tmp_path / "conda").rglob("*.pyc")]:
-            pyc.unlink()
-
-
-class Dying(Interpreters):
-    """Interpreters that end while they write the second .pyc."""
-
-    def compile(self, directory: str) -> None:
-        """Write one that is whole, and the beginning of another."""
-        name = b"lib/__pycache__/single.cpython-311.pyc"
-        whole = LENGTHS.pack(len(name), 4) + name + b"code"
-        (Path(directory) / MADE).write_bytes(whole + whole[:-1])
-
-
-def test_interpreter_that_dies(tmp_path: Path) -> None:
-    """The .pyc files that were whole by then are taken."""
-    sources = [Content("prefix/lib/single.py", 0o644, 1, OnDisk(tmp_path / "single.py"), 0)]
-    (made,) = compile_with(Dying(HERE, Cores(1)), sources)
-    assert (made.path, made.read()) == ("prefix/lib/__pycache__/single.cpython-311.pyc", b"code")
+def test_sources_of_no_package(tmp_path: Path) -> None:
+    """Each .pyc has the time of its source, in the metadata and in itself; a text that is not Python has none."""
+    texts = {"lib/one.py": SOURCE, "lib/words.py": b"def def\n", "lib/demo/two.py": SOURCE}
+    times = {name: (SECONDS + number) * 10**9 for number, name in enumerate(texts)}
+    sources = []
+    for name, text in texts.items():
+        path = tmp_path / Path(name).name
+        path.write_bytes(text)
+        os.utime(path, ns=(times[name], times[name]))
+        sources.append(Content(f"prefix/{name}", 0o644, times[name], OnDisk(path), len(text)))
+    made = compile_sources(HERE, sources)
+    there = {name: f"prefix/{importlib.util.cache_from_source(name)}" for name in ("lib/one.py", "lib/demo/two.py")}
+    assert [(item.path, item.mtime_ns) for item in made] == [(path, times[name]) for name, path in there.items()]
+    for item in made:
+        data = item.read() or b""
+        assert (data[:4], int.from_bytes(data[8:12], "little")) == (MAGIC, item.mtime_ns // 10**9)
