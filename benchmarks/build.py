@@ -12,7 +12,8 @@ from benchmarks.bench import LEVEL
 from benchmarks.environments import SPECS, make_environment
 from benchmarks.runner import Command, interleave, run_quietly
 from benchmarks.summary import Outcome, Section, Table, excess, ratio, time_table
-from conda_coex.archive.frame_cache import DIRECTORY, open_entry
+from conda_coex.archive.cache_entry import open_entry
+from conda_coex.archive.frame_cache import DIRECTORY
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench

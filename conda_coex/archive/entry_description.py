@@ -1,10 +1,15 @@
-"""Parse the description of an entry of the cache of frames: one of another shape counts as damaged."""
+"""Write and read the description of an entry of the cache of frames: one of another shape counts as damaged.
+
+An entry has its frames first, then this description as JSON, the size and checksum of that, and a mark.
+"""
 
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from array import array
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import IO, TYPE_CHECKING, NamedTuple, TypedDict
 
 from coex_bootstrap.format.index_check import SHA256
 from coex_bootstrap.format.relocation import ENCODINGS, TEXT
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
 
     Rows = TypeVar("Rows")
 
+END = struct.Struct("<QL8s")  # length and crc32 of the description, mark
+MARK = b"coexfrm6"
 NUMBER, SIZE, TIME = "I", "Q", "q"  # kinds of array that hold the numbers of an index
 PAIR = 2  # of an offset in a text, and whether blanks are escaped
 
@@ -52,11 +59,31 @@ class Described(NamedTuple):
     slots: dict[str, Slots]  # by origin
 
 
-def parse(text: bytes) -> Described:
-    """Return the values of a description.
+def dump(fields: Description) -> bytes:
+    """Return the bytes that an entry has after its frames."""
+    text = json.dumps(fields, separators=(",", ":")).encode()
+    return text + END.pack(len(text), zlib.crc32(text), MARK)
+
+
+def read_description(stream: IO[bytes]) -> Described:
+    """Return the description of an entry.
 
     Raises ValueError, or an error that Python raises for a value of another type, such as TypeError and KeyError.
     """
+    size = stream.seek(0, 2)
+    stream.seek(size - END.size)
+    length, checksum, mark = END.unpack(stream.read())
+    stream.seek(size - END.size - length)
+    text = stream.read(length)
+    if mark != MARK or zlib.crc32(text) != checksum:
+        raise ValueError("an entry that is not whole")
+    described = _parse(text)
+    if sum(row[0] for row in described.frames) + length + END.size != size:
+        raise ValueError("an entry of another size")
+    return described
+
+
+def _parse(text: bytes) -> Described:
     described: Description = json.loads(text)
     frames = [(size, content, sha256) for size, content, sha256 in described["frames"]]
     for size, content, sha256 in frames:

@@ -20,8 +20,8 @@ from coex_bootstrap.format.relocation_write import write, write_slots
 from ..errors import FramesDamaged
 from ..root.cores import Cores
 from ..root.source import OnDisk
+from .cache_entry import changed_since
 from .filling import Filling
-from .frame_cache import changed_since
 from .frame_reader import FrameReader
 from .frames import Packed, Piece, Place, check_source, cut, frame_size, pack
 from .new_file import write_at
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from ..root.content import Content
     from ..root.layout import Group, Layout
-    from .frame_cache import Entry, FrameCache
+    from .cache_entry import Entry
+    from .frame_cache import FrameCache
     from .frame_reader import Whole
 
 OPEN = 64  # entries of the cache to copy, at a time: each is an open file

@@ -12,7 +12,7 @@ from .link_target import TooManyLinks, is_below, resolve_links
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..archive.frame_cache import Entry
+    from ..archive.cache_entry import Entry
 
 
 @dataclass

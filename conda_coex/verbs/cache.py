@@ -12,7 +12,8 @@ from coex_bootstrap.tools.clean_conditions import choose, has_condition
 from coex_bootstrap.tools.output import Outcome, counted, human, table
 from coex_bootstrap.tools.roots import find_roots
 
-from ..archive.frame_cache import entries, open_entry, size_of, unfinished
+from ..archive.cache_entry import open_entry
+from ..archive.frame_cache import entries, size_of, unfinished
 from ..conda_api import settings, versions
 from ..conda_api.package_cache import frame_directory, shared_cache_notes
 from ..errors import InputError, Misuse, OutputError

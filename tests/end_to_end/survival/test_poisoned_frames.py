@@ -14,7 +14,8 @@ import zstandard
 from coex_bootstrap.format.archive import Archive
 from end_to_end.own_channel import put, workshop
 
-from conda_coex.archive.frame_cache import END, MARK, open_entry
+from conda_coex.archive.cache_entry import open_entry
+from conda_coex.archive.entry_description import END, MARK
 
 if TYPE_CHECKING:
     from pathlib import Path

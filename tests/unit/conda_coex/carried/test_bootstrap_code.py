@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,6 @@ from conda_coex.carried.bootstrap_code import compile_bootstrap, first_modules
 from conda_coex.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from testbed.hosts import HostPython
 
 # Loads the modules of a member by the code that looks for it on a host, and compares them with the sources.
@@ -63,7 +62,7 @@ def test_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither variables nor the directory nor the name of the program are in them."""
     first = compile_bootstrap(sys.executable)
     link = tmp_path / "another python"
-    link.symlink_to(os.path.realpath(sys.executable))  # noqa: PTH - of a virtual environment
+    link.symlink_to(Path(sys.executable).resolve())
     variables = {"PYTHONHASHSEED": "7", "PYTHONOPTIMIZE": "", "LC_ALL": "C", "HOME": str(tmp_path), "path": "name"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from coex_bootstrap.base.cpu_count import usable_cores
 
-from conda_coex.archive.frame_cache import END, MARK, FrameCache
+from conda_coex.archive.entry_description import END, MARK
+from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.frames import pack
 from conda_coex.archive.payload import Payload
 from conda_coex.inputs.environment import Environment
