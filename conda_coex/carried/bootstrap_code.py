@@ -8,30 +8,36 @@ from __future__ import annotations
 
 import marshal
 import os
+import re
 import subprocess
+import tempfile
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.manifest import BYTECODE, MAIN, PACKAGE
 
 from ..archive.new_tail import bootstrap_members
 from ..errors import InputError
-from ..root.compiling_python import OPTIONS, quiet_environment
+from ..root.compiling_python import OPTIONS, PATIENCE, quiet_environment
 from .imports import imports_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # These and the modules that they import at their beginning. The last is for starts on a terminal.
 ROOTS = ("start.run", "start.new_root", "unpack.relocate_pieces", "unpack.progress_line")
 LEVEL = 6  # 9 takes 60 ms more, for 2 kB less
+LARGEST = 1 << 24  # bytes of code: those of the known Pythons take 0.3 MB
+NAMES = re.compile(rf"{BYTECODE}/cpython-[0-9]+[a-z]*-[0-9]+\n".encode())
 REMEDY = "name a CPython of this machine, 2.7 or newer, such as python3.12"
 
 # Reads the text of `__main__`, and (name, member, source) of each module. Writes the name of the member, by which the
-# text looks for it on a host, a line feed, and the code by names. No code of the bootstrap needs its own docstrings.
+# text looks for it on a host, a line feed, and the code by names, into a file: a program that starts Python may print
+# other things. No code of the bootstrap needs its own docstrings.
 COMPILE = """
 import marshal, sys
-given, made = getattr(sys.stdin, "buffer", sys.stdin), getattr(sys.stdout, "buffer", sys.stdout)
+given = getattr(sys.stdin, "buffer", sys.stdin)
 text = str if str is bytes else bytes.decode
 main, modules = marshal.loads(given.read())
 names = {"__name__": "coex"}
@@ -39,7 +45,8 @@ exec(compile(main, "__main__.py", "exec", 0, True), names)
 codes = {}
 for name, member, source in modules:
     codes[text(name)] = compile(source, text(member), "exec", 0, True)
-made.write(names["bytecode_member"]().encode("ascii") + b"\\n" + marshal.dumps(codes))
+with open(sys.argv[1], "wb") as made:
+    made.write(names["bytecode_member"]().encode("ascii") + b"\\n" + marshal.dumps(codes))
 """
 
 
@@ -47,17 +54,33 @@ def compile_bootstrap(program: str | os.PathLike[str]) -> tuple[str, bytes]:
     """Return name and content of the member with the bytecode that a CPython makes; raises InputError."""
     members = bootstrap_members()
     modules = [(name.encode(), member.encode(), members[member]) for name, member in first_modules(members)]
-    command = [program, *OPTIONS, "-OO", "-c", COMPILE]
-    environment = {**quiet_environment(), "PYTHONNODEBUGRANGES": "1"}  # columns take a third of the size
     given = marshal.dumps((members[MAIN], modules), 2)  # which all Pythons read
+    with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
+        made = Path(scratch, "made")
+        _run([program, *OPTIONS, "-OO", "-c", COMPILE, made], given)
+        data = made.read_bytes() if made.is_file() and made.stat().st_size < LARGEST else b""
+    name = NAMES.match(data)
+    if name is None:
+        raise _useless(program)
+    return name[0].decode().rstrip(), zlib.compress(data, LEVEL)
+
+
+def _run(command: Sequence[str | os.PathLike[str]], given: bytes) -> None:
+    """Have a Python compile `given`; raises InputError. It may leave processes behind, for which nothing waits."""
+    environment = {**quiet_environment(), "PYTHONNODEBUGRANGES": "1"}  # columns take a third of the size
+    program, nowhere = command[0], subprocess.DEVNULL
     try:
-        done = subprocess.run(command, env=environment, input=given, capture_output=True)
+        done = subprocess.run(command, env=environment, input=given, stdout=nowhere, stderr=nowhere, timeout=PATIENCE)
     except OSError as error:
         raise InputError(f"cannot be started: {error.strerror}", os.fsencode(program), REMEDY) from error
-    name = done.stdout.partition(b"\n")[0]
-    if done.returncode or not name.startswith(f"{BYTECODE}/cpython-".encode()):
-        raise InputError("cannot compile for the Pythons of hosts", os.fsencode(program), REMEDY)
-    return name.decode(), zlib.compress(done.stdout, LEVEL)
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"did not end within {PATIENCE} seconds", os.fsencode(program), REMEDY) from error
+    if done.returncode:
+        raise _useless(program)
+
+
+def _useless(program: str | os.PathLike[str]) -> InputError:
+    return InputError("cannot compile for the Pythons of hosts", os.fsencode(program), REMEDY)
 
 
 def first_modules(members: Mapping[str, bytes]) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SOURCES, MADE = "sources", "made"
 LENGTHS = struct.Struct("<QQ")
+PATIENCE = 60  # seconds for an interpreter to answer one question; one that hangs counts as one that does not start
 OPTIONS = ("-s", "-S", "-B", "-Wi")
 
 # Makes the .pyc files of `compileall`, by which conda compiles (`compile_multiple_pyc`), but reads and writes no file
@@ -101,10 +102,12 @@ def _describe(program: Path) -> tuple[bytes, str] | None:
     """Return the magic number and the version of an interpreter; None if it does not start."""
     try:
         command = [str(program), *OPTIONS, "-c", DESCRIBE]
-        process = subprocess.run(command, env=quiet_environment(), capture_output=True, text=True)
+        process = subprocess.run(
+            command, env=quiet_environment(), capture_output=True, text=True, timeout=PATIENCE
+        )
         magic, _, version = process.stdout.partition(" ")
         return (bytes.fromhex(magic), version) if version else None
-    except (OSError, ValueError):
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
 
 
@@ -112,8 +115,12 @@ def runs(program: Path) -> bool:
     """Return whether the interpreter starts where it is: in conda's cache, or in a prefix that lacks files."""
     command = [str(program), *OPTIONS, "-c", "import compileall"]
     try:
-        return not subprocess.run(command, env=quiet_environment(), capture_output=True).returncode
-    except OSError:
+        nowhere = subprocess.DEVNULL
+        done = subprocess.run(
+            command, env=quiet_environment(), stdin=nowhere, stdout=nowhere, stderr=nowhere, timeout=PATIENCE
+        )
+        return not done.returncode
+    except (OSError, subprocess.TimeoutExpired):
         return False
 
 

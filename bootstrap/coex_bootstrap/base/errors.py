@@ -112,7 +112,7 @@ def unforeseen(error, path=None):
         return CoexError("there is not enough memory", path)
     if isinstance(error, EnvironmentError):
         name = getattr(error, "filename", None)
-        what = error.strerror or str(error)
+        what = str(error.strerror or error)  # a worker reports only plain text
         return CoexError(what, path_bytes(name) if isinstance(name, (bytes, type(u""))) else path)
     return Unreadable(("%s: %s" % (type(error).__name__, _said(error)))[:LONGEST], path)
 

@@ -1,5 +1,7 @@
-"""Read JSON that anyone may have written, with limits of its size, its items and its depth."""
+"""Read files and JSON that anyone may have written, with limits of their size, their items and their depth."""
 
+import os
+import stat
 import sys
 
 TYPE_CHECKING = False
@@ -12,6 +14,22 @@ DEEPEST = 50  # CycloneDX nests licenses in components; nothing else comes near
 DIGITS = 1000  # of a number: some Pythons take hours to read more, and newer ones refuse it
 BOUNDED = hasattr(sys, "set_int_max_str_digits")
 KINDS = (dict, list)
+
+
+def read_regular(path):
+    # type: (bytes) -> Optional[bytes]
+    """Return the beginning of a file, too large for `parse_json` if all of it is; raises EnvironmentError.
+
+    None for another kind of file: a device has no end, and a pipe may have no writer.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with os.fdopen(os.dup(descriptor), "rb") as stream:
+            return stream.read(LARGEST + 1)
+    finally:
+        os.close(descriptor)
 
 
 def parse_json(data, pairs=None):

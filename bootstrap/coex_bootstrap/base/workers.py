@@ -155,8 +155,8 @@ def _report(report, outcome):
     # type: (int, bytes) -> int
     """Write the outcome for the parent; return the exit status of this worker."""
     try:
-        with os.fdopen(report, "wb") as stream:
-            stream.write(outcome)
+        while outcome:
+            outcome = outcome[os.write(report, outcome) :]
     except EnvironmentError as error:
         if error.errno != errno.EPIPE:  # the parent has ended
             raise

@@ -10,7 +10,7 @@ import os
 from ..base import compat
 from ..base.errors import CoexError
 from ..base.shell import fill, find_bash, quote
-from ..base.untrusted import parse_json
+from ..base.untrusted import parse_json, read_regular
 from ..store.directory import write_file
 
 TYPE_CHECKING = False
@@ -206,12 +206,13 @@ def _text(value):
 
 def load_json(path):
     # type: (bytes) -> Dict[str, object]
-    """Return the variables in one of conda's files, in its order; raises CoexError."""
+    """Return the variables in one of conda's files, in its order; raises CoexError. A package may make it a device."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read()
+        data = read_regular(path)
     except EnvironmentError as error:
         raise CoexError("cannot be read as variables of the environment: %s" % error.strerror, path)
+    if data is None:
+        raise CoexError("cannot be read as variables of the environment: it is not a regular file", path)
     return parse_variables(data, path)
 
 

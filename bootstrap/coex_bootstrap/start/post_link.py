@@ -10,6 +10,7 @@ from ..base import compat
 from ..base.errors import ScriptFailed
 from ..base.pipes import nothing, read_all
 from ..base.shell import find_program, quote
+from ..base.untrusted import read_regular
 from ..store.directory import write_file
 
 TYPE_CHECKING = False
@@ -125,12 +126,11 @@ def _take_messages(prefix):
     """Return and remove `.messages.txt`, the messages of post-link scripts to the user."""
     path = prefix + b"/.messages.txt"
     try:
-        with open(path, "rb") as stream:
-            text = stream.read()
+        text = read_regular(path)
         os.unlink(path)
     except EnvironmentError:
         return b""
-    return text
+    return text or b""
 
 
 def compile_sources(manifest, root, environ, beat=nothing, prefix=None, write=write_file):

@@ -4,12 +4,11 @@ import errno
 import json
 import os
 import re
-import stat
 import sys
 
 from ..base.compat import path_bytes, text, utf8
 from ..base.errors import CoexError
-from ..base.untrusted import LARGEST, parse_json
+from ..base.untrusted import parse_json, read_regular
 from ..base.working_directory import absolute
 from ..store.directory import beside, write_file
 from ..store.trust import distrust
@@ -90,11 +89,7 @@ def started_by(directory):
     # type: (bytes) -> Optional[Text]
     """Return the program that the kernel in a directory starts, empty if it cannot be read; None if there is no kernel."""
     try:
-        descriptor = os.open(directory + b"/" + SPEC, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return u""
-            spec = parse_json(stream.read(LARGEST + 1))
+        spec = parse_json(read_regular(directory + b"/" + SPEC) or b"")
     except EnvironmentError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return None

@@ -6,7 +6,7 @@ import re
 import stat
 import time
 
-from ..base.untrusted import LARGEST, parse_json
+from ..base.untrusted import parse_json, read_regular
 from ..format.manifest import ID_LENGTH
 from ..store.carried_python import PREFIX, USED
 from ..store.claim import Claim
@@ -104,8 +104,7 @@ def last_use(path):
 def _name(path):
     # type: (bytes) -> str
     try:
-        with open(path + b"/coex.json", "rb") as stream:
-            manifest = parse_json(stream.read(LARGEST + 1))
+        manifest = parse_json(read_regular(path + b"/coex.json") or b"")
     except (EnvironmentError, ValueError):
         return "?"
     name = manifest.get("name") if isinstance(manifest, dict) else None

@@ -108,6 +108,22 @@ def test_bug_of_a_worker_is_shown(capfd, monkeypatch):
         assert ("Traceback" in capfd.readouterr().err) == bool(trace)
 
 
+def test_a_system_that_refuses_to_describe_descriptors(monkeypatch, capfd):
+    # type: (Any, Any) -> None
+    """The fdopen of Python 2.7 asks fcntl(2), which a sandbox may refuse; an error may hold any text."""
+    class Words(str):
+        pass
+
+    def refuse(*_):
+        # type: (*object) -> None
+        raise EnvironmentError(errno.EIO, Words("refused"))
+
+    monkeypatch.setattr(os, "fdopen", refuse)
+    with pytest.raises(CoexError, match="^refused$"):
+        workers.share(1000, end(refuse))
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.fixture
 def untraced():
     # type: () -> Iterator[None]

@@ -136,6 +136,28 @@ def test_variables_that_cannot_be_read(root, text):
     assert str(caught.value).startswith(path.decode("utf-8") + ": cannot be read as variables")
 
 
+@pytest.mark.parametrize("inside", [b"etc/conda/env_vars.d/a.json", b"conda-meta/state"])
+@pytest.mark.parametrize(("kind", "reason"), [
+    ("pipe", "it is not a regular file"), ("/dev/zero", "it is not a regular file"), ("/", "it is not a regular file"),
+    ("large", "it is too large"),
+])
+def test_variables_in_a_file_without_end(root, inside, kind, reason):
+    # type: (bytes, bytes, str, str) -> None
+    path = write(root + b"/prefix/" + inside, b"")
+    if kind == "large":
+        with open(path, "r+b") as stream:
+            stream.truncate(1 << 34)
+    else:
+        os.unlink(path)
+        if kind == "pipe":
+            os.mkfifo(path)
+        else:
+            os.symlink(kind.encode("ascii"), path)
+    with pytest.raises(CoexError) as caught:
+        environment_variables(root + b"/prefix")
+    assert str(caught.value) == "%s: cannot be read as variables of the environment: %s" % (path.decode("utf-8"), reason)
+
+
 def test_scripts_in_order(shell, root, environ):
     # type: (List[str], bytes, Dict[bytes, bytes]) -> None
     folder = root + b"/prefix/etc/conda/activate.d/"

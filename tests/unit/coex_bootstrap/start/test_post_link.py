@@ -83,6 +83,15 @@ def test_messages_go_to_stderr_and_output_nowhere(root, environ, capfd):
     assert not os.path.exists(root + b"/prefix/.messages.txt")
 
 
+@pytest.mark.parametrize("make", [b"ln -s /dev/zero", b"mkfifo"])
+def test_messages_that_have_no_end(root, environ, capfd, make):
+    # type: (bytes, Dict[bytes, bytes], pytest.CaptureFixture[str], bytes) -> None
+    """A package, or its script, may put another kind of file there."""
+    run(root, environ, make + b' "$PREFIX/.messages.txt"\n')
+    assert capfd.readouterr() == ("", "")
+    assert not os.path.lexists(root + b"/prefix/.messages.txt")
+
+
 def test_no_script(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     run(root, environ, b"exit 1\n", name="other")

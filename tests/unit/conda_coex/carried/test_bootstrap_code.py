@@ -15,6 +15,7 @@ import pytest
 from coex_bootstrap.format.manifest import BYTECODE
 
 from conda_coex.archive.new_tail import bootstrap_members
+from conda_coex.carried import bootstrap_code
 from conda_coex.carried.bootstrap_code import compile_bootstrap, first_modules
 from conda_coex.errors import InputError
 
@@ -92,3 +93,31 @@ def test_refused(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(InputError, match=r"name a CPython of this machine, 2.7 or newer") as raised:
         compile_bootstrap(program)
     assert raised.value.path == program.encode()
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_program_that_prints_and_leaves_processes(tmp_path: Path) -> None:
+    """A launcher of Python may print messages, and start a server that keeps its streams: neither is waited for."""
+    command = f"""echo before; sleep 1000 & echo $! > {tmp_path}/pid; '{sys.executable}' "$@"; echo after"""
+    try:
+        assert compile_bootstrap(program(tmp_path / "launcher", command)) == compile_bootstrap(sys.executable)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+@pytest.mark.parametrize("title", ["..", "py", "-1", "/../../index", "313-\\377", "313-3571.py"])
+def test_a_program_that_is_not_a_python(tmp_path: Path, title: str) -> None:
+    command = f"""for last; do :; done; printf 'coex_bytecode/cpython-{title}\n{{0' > "$last" """
+    with pytest.raises(InputError, match=r"cannot compile for the Pythons of hosts"):
+        compile_bootstrap(program(tmp_path / "false python", command))
+
+
+def test_a_program_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap_code, "PATIENCE", 0.1)
+    with pytest.raises(InputError, match=r"did not end within 0.1 seconds"):
+        compile_bootstrap(program(tmp_path / "slow", "exec sleep 1000"))

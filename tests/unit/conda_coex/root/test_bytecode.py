@@ -15,6 +15,7 @@ import pytest
 
 from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.payload import Payload
+from conda_coex.root import compiling_python
 from conda_coex.root.bytecode import Compiled, Compiler, compile_sources
 from conda_coex.root.content import Content
 from conda_coex.root.layout import Group
@@ -73,6 +74,15 @@ def test_same_magic_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("magic", [b"\x00\x01\r\n", None], ids=["another magic number", "a Python without bytecode"])
 def test_left_to_the_host(magic: bytes | None, tmp_path: Path) -> None:
     assert compile_for(magic, [HERE], tmp_path) == ([], [f"lib/python{VERSION}/site-packages/module.py"])
+
+
+def test_another_interpreter_than_one_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "slow"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(compiling_python, "PATIENCE", 2)
+    (made,), _ = compile_for(MAGIC, [program, HERE], tmp_path)
+    assert len(made.files) == 1
 
 
 def test_no_interpreter(tmp_path: Path) -> None:

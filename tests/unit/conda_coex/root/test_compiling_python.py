@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conda_coex.root import compiling_python
 from conda_coex.root.compiling_python import LENGTHS, MADE, Interpreters, runs
 from conda_coex.root.cores import Cores
 
@@ -100,3 +101,11 @@ def test_interpreter_that_does_not_start(tmp_path: Path) -> None:
     with Interpreters(Path("/bin/true"), Cores(1)) as interpreters:
         assert [interpreters.compile([(os.fsencode(tmp_path / "one.py"), b"one.py")]) for _ in range(2)] == [[], []]
     assert (runs(HERE), runs(tmp_path / "missing"), runs(Path("/bin/false"))) == (True, False, False)
+
+
+def test_interpreter_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(compiling_python, "PATIENCE", 0.1)
+    assert not runs(program)
