@@ -32,7 +32,7 @@ LARGE = 10  # functions: unit tests of a larger module import it
 TESTED_THROUGH = {
     "conda_coex": {
         "entry.arguments": "entry.resolve", "inputs.yaml_text": "inputs.document", "root.shell_words": "root.portable",
-        "image.root_layers": "verbs.image", "image.layout": "verbs.image",
+        "image.layout": "verbs.image",
     },
     "coex_bootstrap": {
         "format.manifest_check": "format.manifest", "tools.check_archive": "tools.command_line",

@@ -14,7 +14,6 @@ from coex_bootstrap.base.errors import ArchiveDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
     from typing import TypeAlias
 
     from coex_bootstrap.format.index import Frame
@@ -36,9 +35,7 @@ class FrameReader:
     def __enter__(self) -> FrameReader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def copy(self, frames: Sequence[Frame], write: Write) -> Whole:

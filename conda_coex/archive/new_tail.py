@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
     from importlib.abc import Traversable
-    from types import TracebackType
 
 PACKED = (INDEX, LIBZSTD, MANIFEST, SBOM)  # the code is stored: it starts faster, and can be read
 LEVEL = 6  # of zlib
@@ -51,9 +50,7 @@ class NewTail:
     def __enter__(self) -> NewTail:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def add(self, name: str, data: bytes) -> None:

@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import tempfile
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.base.compat import visible
-from coex_bootstrap.base.untrusted import parse_json
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.manifest import SBOM
-from coex_bootstrap.start.activate import any_shell_serves
-from coex_bootstrap.start.placed import RUN, placed_files, placed_links
+from coex_bootstrap.start.placed import placed_links
 from coex_bootstrap.tools.dockerfile import PLATFORMS, ROOT
 from coex_bootstrap.tools.output import counted
 
 from ..conda_api import versions
-from ..errors import BaseRefused, ImageError, OutputError
+from ..errors import BaseRefused, ImageError
 from ..image import base as bases
 from ..image import layout
 from ..image.base import Base, Platform
 from ..image.base_docker import read_docker
 from ..image.base_oci import read_oci
 from ..image.base_rootfs import read_rootfs
+from ..image.beside_output import new_files
 from ..image.blobs import open_files
 from ..image.documents import labels_of, make_config, make_documents
 from ..image.layer import LayerWriter
 from ..image.reference import parse_reference, reference_of
 from ..image.root_layers import RootLayers
+from ..image.start_layer import SBOM_FILE, add_start
 from ..image.tree import DIRECTORY
 from .outcome import ImageMade
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from coex_bootstrap.format.manifest import Manifest
 
     from ..image.layer import Layer
 
-SBOM_FILE = b"sbom.cdx.json"  # a name by which scanners of images find it
 LABEL = "io.github.conda-coex."
-BASHES = ("bin/bash", "usr/bin/bash", "usr/local/bin/bash")
 NO_BASE = (
     "the image has its environment and its app alone: no /bin/sh, which starts them, and no C library; name a base "
     "with --base, or copy {root} of this image into another"
@@ -122,42 +118,6 @@ def check(manifest: Manifest, path: str) -> None:
         raise ImageError(f"the environment's path has {size} bytes, the packages allow {manifest.prefix_limit}", name)
 
 
-def new_files(output: Path, stack: ExitStack) -> Callable[[], IO[bytes]]:
-    """Return a function that makes files without a name, beside the output, until the stack is closed."""
-
-    def make() -> IO[bytes]:
-        stream = tempfile.TemporaryFile(dir=output.resolve().parent, prefix=".coex-", buffering=0)  # noqa: SIM115
-        return stack.enter_context(BesideOutput(stream, output))
-
-    return make
-
-
-class BesideOutput(io.BufferedRandom):
-    """A file beside the output, which raises OutputError if it cannot be written: the disk may be full."""
-
-    def __init__(self, stream: io.FileIO, output: Path) -> None:
-        super().__init__(stream)
-        self._output = output
-
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]  # of Python 3.12: Buffer
-        """Write bytes."""
-        with self._naming():
-            return super().write(data)
-
-    def flush(self) -> None:
-        """Write the bytes that are in memory."""
-        with self._naming():
-            super().flush()
-
-    @contextmanager
-    def _naming(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            what = f"a layer cannot be written beside it: {error.strerror}"
-            raise OutputError(what, os.fsencode(self._output)) from error
-
-
 def read_base(
     request: ImageRequest, platform: Platform, new_file: Callable[[], IO[bytes]], stack: ExitStack
 ) -> Base:  # fmt: skip
@@ -199,47 +159,6 @@ def make_layers(
         layers.append(writer.close("app"))
         update(1)
     return layers, notes
-
-
-def add_start(
-    root: RootLayers, manifest: Manifest, base: Base | None, sbom: bytes | None, writer: LayerWriter
-) -> list[str]:
-    """Add the files that start the entry points, and the bill of materials; return notes."""
-    place, notes = ROOT.strip(b"/") + b"/", []
-    with root.activated_by() as prefix:
-        shell = None
-        if not any_shell_serves(manifest.portable, prefix):
-            shell = find_bash(root, base)
-            if shell is None:
-                notes.append("the image has no bash, which activation scripts of the packages are for; sh runs them")
-        files = placed_files(manifest, ROOT, shell, prefix)
-    if sbom is not None:
-        files[SBOM_FILE] = 0o644, of_packages(sbom)
-    writer.add_directory(place + RUN, 0o755, root.date)
-    for name, (mode, content) in sorted(files.items()):
-        writer.add_file(place + name, mode, root.date, len(content), [content])
-    for path, target in sorted(set(placed_links(manifest))):
-        writer.add_link(place + path, target, root.date)
-    return notes
-
-
-def find_bash(root: RootLayers, base: Base | None) -> bytes | None:
-    """Return the path of bash in the image, None if it has none."""
-    bash = next((path for path in BASHES if base is not None and base.tree.has(path)), None)
-    if bash is not None:
-        return f"/{bash}".encode()
-    return ROOT + b"/prefix/bin/bash" if root.has(b"prefix/bin/bash") else None
-
-
-def of_packages(sbom: bytes) -> bytes:
-    """Return a bill of materials without the number of this archive, which changes with the app; raises ImageError."""
-    try:
-        document = parse_json(sbom)
-    except ValueError as error:
-        raise ImageError(f"the bill of materials of the archive cannot be read: {error}") from error
-    if isinstance(document, dict):
-        document.pop("serialNumber", None)
-    return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
 
 
 def labels_of_archive(manifest: Manifest, sbom: bytes | None) -> dict[str, str]:

@@ -20,7 +20,9 @@ from conda_coex.cli.image import parse_label
 from conda_coex.errors import BaseRefused, ImageError, InputError, OutputError
 from conda_coex.image import compress, documents
 from conda_coex.image.base_rootfs import read_rootfs
-from conda_coex.verbs.image import BesideOutput, ImageRequest, RootLayers, image
+from conda_coex.image.beside_output import BesideOutput
+from conda_coex.image.root_layers import RootLayers
+from conda_coex.verbs.image import ImageRequest, image
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, write_archive
 from unit.conda_coex.image.bases import NAMES, Layout, digest, tar_of
 
