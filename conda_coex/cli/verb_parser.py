@@ -71,6 +71,9 @@ class VerbParser(argparse.ArgumentParser):
         if left:
             options = [option for option in self._option_string_actions if option.startswith("--")]
             self.error(f"unrecognized arguments: {' '.join(left)}{did_you_mean(left[0].partition('=')[0], options)}")
+        empty = empty_argument(self, arguments)
+        if empty is not None:
+            self.error(f"{empty} is empty")
         return arguments, []
 
     def error(self, message: str) -> NoReturn:
@@ -116,6 +119,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     from coex_bootstrap.tools.output import did_you_mean
 
     return did_you_mean(word, known)
+
+
+def empty_argument(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> str | None:
+    """Return the name of an argument that is there and empty, as a shell leaves it for a variable that is not set."""
+    from coex_bootstrap.tools.output import empty_argument
+
+    return empty_argument(parser, arguments)
 
 
 def _refuse(text: str) -> NoReturn:

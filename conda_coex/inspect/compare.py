@@ -174,11 +174,11 @@ def _files(differences: Mapping[str, list[str]]) -> Iterator[str]:
 
 def _value(subject: str, value: str | list[str]) -> str:
     """Return a value as a line shows it; the sha256 of an app file is not shown."""
-    if subject in ("app", "compile"):
+    if subject in ("app", "compile") or not value:
         return ""
     if isinstance(value, list) and value[0] == value[1]:
         return f"  {value[0]}, other content"
-    text = " -> ".join(value) if isinstance(value, list) else value
+    text = " -> ".join(each or "any" for each in value) if isinstance(value, list) else value
     return text if text.startswith(("=", "?=")) else f"  {text}"
 
 

@@ -23,6 +23,7 @@ from ..entry.function import check_function, module_of
 from ..entry.names import files_of
 from ..entry.resolve import own_sources, resolve_all
 from ..errors import AppError, EntryPointNotFound, InputError
+from ..root.activation import STATE
 from ..root.app import app_name, notes_on_app_links
 from ..root.content import Content
 from ..root.layout import Layout
@@ -174,8 +175,11 @@ def change_variables(request: RepackRequest, old: Archive) -> tuple[list[Variabl
     old_kept = set() if request.no_env else set(old.manifest.kept_variables)
     for name in request.unset:
         if name not in old_env and name not in old_kept:
-            names = ", ".join(sorted({*old_env, *old_kept})) or "none"
-            raise InputError(f"the archive sets no variable {name!r}", os.fsencode(request.path), f"it has: {names}")
+            remedy = "they name: " + (", ".join(sorted({*old_env, *old_kept})) or "none")
+            if has_path(old, STATE):
+                remedy += "; variables of the environment stay, and --env gives them other values"
+            what = f"no --env and no --keep-env of the archive names {name!r}"
+            raise InputError(what, os.fsencode(request.path), remedy)
     env = {name: each for name, each in old_env.items() if name not in request.unset}
     env.update((variable.name, variable.row) for variable in request.archive.variables)
     keep_env = {*old_kept.difference(request.unset), *request.archive.kept_variables}

@@ -102,8 +102,8 @@ def test_app_is_replaced_kept_or_left_out(conda: Conda, work: Path, store: Path)
         (("data",), "the entry point 'main' needs main.py, which is not in the new app"),
         (("--no-app",), "the entry point 'main' needs main.py, which is not in the new app"),
         (("--no-app", "data"), "--no-app leaves the app out"),
-        (("--unset", "B"), "the archive sets no variable 'B'; it has: A"),
-        (("--no-env", "--unset", "A"), "the archive sets no variable 'A'; it has: none"),
+        (("--unset", "B"), "no --env and no --keep-env of the archive names 'B'; they name: A"),
+        (("--no-env", "--unset", "A"), "no --env and no --keep-env of the archive names 'A'; they name: none"),
         (("--entrypoint", "nothing"), "is neither a command of the environment nor a file of the app"),
         (("no-such-file",), "no such file or directory for the app"),
         (("--env", "x"), "is not an assignment"),
@@ -163,3 +163,14 @@ def test_damaged_archives_are_refused(conda: Conda, work: Path) -> None:
         assert done.returncode == 1
         assert says in done.stderr
         assert not (work / "new.coex").exists()
+
+
+def test_variables_of_the_environment_stay(coex: Coex, conda: Conda, tmp_path: Path) -> None:
+    (tmp_path / "e.yml").write_text(json.dumps({"dependencies": ["zstd"], "variables": {"A": "1"}}))  # JSON is YAML
+    coex(tmp_path, "-q", "-f", "e.yml", "--entrypoint", "sh -c 'echo $A'", "-o", "a.coex")
+    done = conda("coex", "repack", "a.coex", "--unset", "A", cwd=tmp_path, check=False)
+    assert "they name: none; variables of the environment stay" in " ".join(done.stderr.split())
+    conda("coex", "repack", "a.coex", "--no-env", "-o", "same.coex", cwd=tmp_path)
+    conda("coex", "repack", "a.coex", "--env", "A=2", "-o", "other.coex", cwd=tmp_path)
+    said = [Archive(tmp_path / name).start(store=tmp_path / "store") for name in ("same.coex", "other.coex")]
+    assert said == ["1\n", "2\n"]

@@ -15,7 +15,7 @@ from ..base import compat
 from ..base.errors import CoexError, Misuse, unforeseen
 from ..base.process import Interrupted, Process
 from . import cache, dockerfile, env, files, info, kernelspec, lock, repair, sbom, unpack, verify
-from .output import did_you_mean, quoted, show, show_json
+from .output import did_you_mean, empty_argument, quoted, show, show_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,6 +113,9 @@ def _run(path, arguments, environ):
         words = " ".join(quoted(compat.one_line(compat.path_bytes(word))) for word in unknown)
         guess = did_you_mean(unknown[0].partition("=")[0], long_options(parser, options.verb))
         raise Misuse("unrecognized arguments: %s%s" % (words, guess), remedy="see %s %s -h" % (call, options.verb))
+    empty = empty_argument(parser_of(parser, options.verb), options)
+    if empty is not None:
+        raise Misuse(empty + " is empty", remedy="see %s %s -h" % (call, options.verb))
     return show(VERBS[options.verb].execute(path, options, environ), options.json)
 
 
@@ -133,8 +136,16 @@ def make_parser(call):
 def long_options(parser, verb):
     # type: (Parser, str) -> List[str]
     """Return the options of a verb, without those of one letter."""
-    verbs = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return [option for option in verbs.choices[verb]._option_string_actions if option.startswith("--")]
+    return [option for option in parser_of(parser, verb)._option_string_actions if option.startswith("--")]
+
+
+def parser_of(parser, verb):
+    # type: (Parser, str) -> argparse.ArgumentParser
+    """Return the parser of one verb, of that of all verbs."""
+    verbs = next(
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )  # type: argparse._SubParsersAction[argparse.ArgumentParser]
+    return verbs._name_parser_map[verb]
 
 
 def fold(paragraph):

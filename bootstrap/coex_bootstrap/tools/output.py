@@ -12,7 +12,8 @@ from ..base.errors import CoexError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO, Iterable, Iterator, List, Mapping, NamedTuple, Sequence
+    from argparse import ArgumentParser, Namespace
+    from typing import BinaryIO, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
     Outcome = NamedTuple("Outcome", [("fields", Mapping[str, object]), ("lines", Iterable[str]), ("status", int)])
 else:
@@ -51,6 +52,16 @@ def did_you_mean(word, known):
 
     matches = get_close_matches(word, list(known), n=1)
     return " (did you mean %s?)" % matches[0] if matches else ""
+
+
+def empty_argument(parser, options):
+    # type: (ArgumentParser, Namespace) -> Optional[str]
+    """Return the name of an argument that is there and empty, as a shell leaves it for a variable that is not set."""
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        if "" in (value if isinstance(value, list) else [value]) and action.const != "":
+            return action.option_strings[-1] if action.option_strings else str(action.metavar)
+    return None
 
 
 def table(head, rows):

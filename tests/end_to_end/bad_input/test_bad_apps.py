@@ -68,8 +68,8 @@ NEITHER = (
 
 ENTRY_POINTS = [
     Case("no entry point", CPROG, "no entry point; name the command to run, such as --entrypoint python", status=2),
-    Case("empty", (*CPROG, "--entrypoint", ""), "the entry point is empty; name a command, as in --entrypoint python"),
-    Case("blank", (*CPROG, "--entrypoint", " '' "), "the entry point is empty"),
+    Case("empty", (*CPROG, "--entrypoint", ""), "--entrypoint is empty; see `conda coex create --help`", status=2),
+    Case("blank", (*CPROG, "--entrypoint", " '' "), "the entry point is empty; name a command, as in"),
     Case(
         "unbalanced quotes",
         (*CPROG, "--entrypoint", "cprog 'a"),
@@ -176,7 +176,11 @@ ENTRY_POINTS = [
 
 SOURCES = [
     Case("missing source", (*CPROG, *RUN, "data"), "data: no such file or directory for the app"),
-    Case("empty name", (*CPROG, *RUN, ""), "an app file has an empty name"),
+    Case("empty name", (*CPROG, *RUN, ""), "PATH[=TARGET] is empty; see `conda coex create --help`", status=2),
+    Case(
+        "empty name in a file", (*CPROG, *RUN), "an app file has an empty name",
+        lambda work: (work / "coex.toml").write_text('app = [""]\n'),
+    ),
     Case(
         "dangling link",
         (*CPROG, *RUN, "odd"),

@@ -191,6 +191,7 @@ def test_verify_names_the_package(archive, environ, place):
 @pytest.mark.parametrize("words", [
     [], [b"nonsense"], [b"verify", b"--nonsense"], [b"info", b"more"], [b"verify", b"--archive", b"--root"],
     [b"verify", b"--root", b"-p", b"x"], [b"verify", b"--archive", b"-p", b"x"],
+    [b"verify", b"-p", b""], [b"unpack", b"-p", b"x", b"--app="], [b"dockerfile", b"--base", b""],
 ], ids=repr)
 def test_wrong_command_lines(archive, environ, words):
     # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None

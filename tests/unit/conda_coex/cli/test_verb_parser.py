@@ -97,6 +97,11 @@ assert "coex_bootstrap.tools.command_line" not in sys.modules
         (["cache"], "the following arguments are required: {list,clean,path}; see `conda coex cache --help`"),
         (["inspect"], "the following arguments are required: ARCHIVE; see `conda coex inspect --help`"),
         (["cache", "lst"], "argument {list,clean,path}: invalid choice: 'lst'"),
+        (["repack", "x.coex", "--env", "A=1", "-o", ""], "--output is empty; see `conda coex repack --help`"),
+        (["repack", ""], "ARCHIVE is empty; see `conda coex repack --help`"),
+        (["create", "-f", "e.yml", "--file="], "--file is empty; see `conda coex create --help`"),
+        (["create", "a", ""], "PATH[=TARGET] is empty; see `conda coex create --help`"),
+        (["verify", "x.coex", "-p", ""], "--prefix is empty; see `conda coex verify --help`"),
         (["--jsn", "create"], "unrecognized arguments: --jsn; see `conda coex --help`"),
     ],
 )
@@ -105,6 +110,10 @@ def test_wrong_command_line(parser: ArgumentParser, words: list[str], says: str)
         parser.parse_args(words)
     assert says in str(error.value)
     assert error.value.return_code == 2
+
+
+def test_an_option_that_needs_no_value_has_none(parser: ArgumentParser) -> None:
+    assert parser.parse_args(["pack", "--from-prefix"]).from_prefix == ""
 
 
 def test_version(parser: ArgumentParser, capsys: pytest.CaptureFixture[str]) -> None:

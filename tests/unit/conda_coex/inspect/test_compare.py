@@ -57,7 +57,7 @@ def test_every_subject() -> None:
         "  ~ kept  1 0, other content  (+0 B)", "      ~ prefix/lib/k.so", "  ~ newer  1 0 -> 2 0  (+0 B)",
         "pip packages: 1 added, 1 removed, 1 changed", "  ~ a  1 abababababab -> 1 cdcdcdcdcdcd",
         "  + c  2 eeeeeeeeeeee", "  - b  1", "app files: 1 added, 2 changed", "  ~ link", "  ~ x", "  + new",
-        "  + y  prefix/bin/y 'a b'", "  ~ V=1 -> ?=1", "  - lib/m.py", "  ~ __glibc  >=2.17 -> >=2.28",
+        "  + y  prefix/bin/y 'a b'", "  ~ V=1 -> ?=1", "  - lib/m.py", "  ~ __glibc  >=2.17 -> >=2.28", "  + __cuda",
         "  ~ platform  linux-64 -> osx-64", "files of no package", "      + 2 more files",
         "      - 1 compiled Python file",
     ):  # fmt: skip
