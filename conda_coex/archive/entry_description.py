@@ -59,8 +59,24 @@ class Described(NamedTuple):
     slots: dict[str, Slots]  # by origin
 
 
-def dump(fields: Description) -> bytes:
+def dump(described: Described) -> bytes:
     """Return the bytes that an entry has after its frames."""
+    rows = described.places.values()
+    fields = Description(
+        name=described.name,
+        owner=described.owner,
+        level=described.level,
+        frames=described.frames,
+        origins=list(described.places),
+        places=(
+            [row.frame for row in rows],
+            [row.offset for row in rows],
+            [row.size for row in rows],
+            [row.mtime_ns for row in rows],
+        ),
+        edits={origin: row.edits for origin, row in described.places.items() if row.edits is not None},
+        slots=described.slots,
+    )
     text = json.dumps(fields, separators=(",", ":")).encode()
     return text + END.pack(len(text), zlib.crc32(text), MARK)
 

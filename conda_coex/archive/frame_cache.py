@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from coex_bootstrap.format.manifest import FORMAT_VERSION
 
 from .cache_entry import open_entry
-from .entry_description import Description, dump
+from .entry_description import Described, dump
 from .frames import recipe
 from .new_file import NewFile
 
@@ -54,28 +54,14 @@ class EntryWriter:
         """Append the description of the frames, which hold the contents, and give the entry its place."""
         if self.file is None:
             return
-        rows = places.values()
-        fields = Description(
-            name=self.name,
-            owner=self.owner,
-            level=self.cache.level,
-            frames=frames,
-            origins=list(places),
-            places=(
-                [row.frame for row in rows],
-                [row.offset for row in rows],
-                [row.size for row in rows],
-                [row.mtime_ns for row in rows],
-            ),
-            edits={origin: row.edits for origin, row in places.items() if row.edits is not None},
-            slots={
-                item.name_in_group: cast("Slots", item.relocation.slots)
-                for item in contents
-                if item.relocation is not None and item.relocation.slots
-            },
-        )
+        slots = {
+            item.name_in_group: cast("Slots", item.relocation.slots)
+            for item in contents
+            if item.relocation is not None and item.relocation.slots
+        }
+        described = Described(self.name, self.owner, self.cache.level, frames, places, slots)
         try:
-            self.file.stream.write(dump(fields))
+            self.file.stream.write(dump(described))
             self.file.commit(0o644, durable=False)  # readers compare checksums
         except OSError:
             self._give_up()

@@ -65,7 +65,7 @@ class Payload:
 
     @property
     def end(self) -> int:
-        """Where the payload ends in its file."""
+        """Return the offset in the file at which the payload ends."""
         return self.start + self.size
 
     def begin(self, group: Group) -> None:
@@ -172,21 +172,17 @@ class Payload:
         packed = future.result()
         filling.take(packed)
         frame = Frame(self.size, len(packed.data), packed.content, packed.sha256.encode())
-        self.append(filling.group.owner, packed.data, frame)
+        write_at(self.stream.fileno(), packed.data, self.start + frame.offset)
+        self.reader.read([frame])
+        self.count(filling.group.owner, frame)
 
     def _finish(self, filling: Filling) -> None:
         filling.finish()
         self._fillings.remove(filling)
         self._add_rows(filling.group, len(self.frames) - len(filling.frames), filling.places)
 
-    def append(self, owner: str, data: bytes, frame: Frame) -> None:
-        """Append a frame, whose offset is the size of the payload."""
-        write_at(self.stream.fileno(), data, self.start + frame.offset)
-        self.reader.read([frame])
-        self.count(owner, frame)
-
     def count(self, owner: str, frame: Frame) -> None:
-        """Append a frame whose bytes are copied by others."""
+        """Append a frame, whose bytes are in the file, or will be: its offset is the size of the payload."""
         self.frames.append(frame)
         self.size += frame.size
         self.compressed[owner] = self.compressed.get(owner, 0) + frame.size

@@ -111,10 +111,14 @@ def _go_to(directory: str, arguments: Namespace, given: set[str]) -> None:
             setattr(arguments, name, os.path.abspath(getattr(arguments, name)))  # noqa: PTH100
     for name in given & set(LISTS_OF_PATHS):
         values = getattr(arguments, name)
-        is_path = [name == "file" or value.startswith((".", "/")) for value in values]
-        if name == "bytecode_for":
-            is_path = ["/" in value for value in values]
-        setattr(arguments, name, [os.path.abspath(v) if path else v for v, path in zip(values, is_path, strict=True)])  # noqa: PTH100
+        setattr(arguments, name, [os.path.abspath(value) if _is_path(name, value) else value for value in values])  # noqa: PTH100
     if getattr(arguments, "archive", None):
         arguments.archive = os.path.abspath(arguments.archive)  # noqa: PTH100
     os.chdir(directory)
+
+
+def _is_path(name: str, value: str) -> bool:
+    """Return whether a value of an option is a path: channels and Pythons may have names."""
+    if name == "bytecode_for":  # as shells decide it for a command
+        return "/" in value
+    return name == "file" or value.startswith((".", "/"))

@@ -228,7 +228,7 @@ def write(
 
 
 def outcome(options: ArchiveOptions, points: list[EntryPoint], layout: Layout, old: Archive) -> Repacked:
-    """Return the outcome of a dry run."""
+    """Return the outcome, as far as it is known before the archive is written."""
     platform, carried = old.manifest.platform, old.manifest.python
     notes = [*notes_on_app_links(layout.links()), *host_notes.same_names(layout, platform), *layout.notes]
     notes += host_bytecode.notes_on_archive(old)

@@ -4,7 +4,6 @@ The archive may be moved or removed while it is unpacked: its modules are in mem
 one takes a start a millisecond, so that functions import the modules that few starts need, or only first ones.
 """
 
-import os
 import sys
 
 from ..base import compat

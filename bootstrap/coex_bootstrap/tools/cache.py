@@ -18,7 +18,7 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Dict, Iterator, List, Optional, TypedDict, Union
+    from typing import Dict, Iterator, List, Optional, TypedDict
 
     from ..store.store import Store
     from .clean_conditions import Kept

@@ -27,7 +27,7 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Any, Dict, Iterator, List, Optional, Union
+    from typing import Dict, Iterator, List, Optional, Union
 
     from ..format.manifest import Manifest
     from .conda_state import Pairs

@@ -10,7 +10,7 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Tuple
+    from typing import Callable, Iterator, List, Tuple
 
     Read = Callable[[int, int], bytes]  # the bytes of the file from one offset up to another
     Patch = Tuple[int, bytes]
