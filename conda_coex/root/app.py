@@ -74,6 +74,11 @@ class App:
             self._places = {str(parents[item.parent] / item.name) for item in items}
         return canonical_path(file) in self._places
 
+    def find(self) -> None:
+        """Walk all sources: files that come later are not in the app, such as an unfinished output among them."""
+        for source in self.sources:
+            self._walk(source)
+
     def _walk(self, source: str) -> list[FoundFile]:
         if source not in self._walked:
             self._walked[source] = [entry for given, name in expand([source]) for entry in _walk(given, name)]

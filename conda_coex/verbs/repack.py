@@ -77,6 +77,7 @@ def repack(request: RepackRequest) -> Repacked:
         check_relocations(old.index)
         if settings.is_dry_run():
             return lay_out(request, old).outcome
+        options.app.find()
         cache = FrameCache(None, options.level or old.manifest.level or DEFAULT_LEVEL)
         with drafted(options.output, old.manifest.platform, cache) as draft:
             begun = begin(old, draft.payload)

@@ -6,11 +6,17 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from coex_bootstrap.format.archive import Archive as Reader
 from end_to_end.archives import Archive, Coex, only_root
+
+from conda_coex.archive import new_file
+from conda_coex.root.app import App
+from conda_coex.verbs.archive_options import ArchiveOptions
+from conda_coex.verbs.repack import RepackRequest, repack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +65,19 @@ def package_frames(path: Path) -> list[bytes]:
     frames = [archive.frame(number) for number in numbers]
     archive.close()
     return frames
+
+
+def test_output_within_the_app(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems give an unfinished archive a name: it is not in the app."""
+    monkeypatch.setattr(new_file, "_open_unnamed", lambda _directory: None)
+    monkeypatch.chdir(work)
+    output = work / "data/new.coex"
+    options = ArchiveOptions(App(["data"], output), (), [], [], None, (), None)
+    repack(RepackRequest(str(work / "first.coex"), options, keep_app=True))
+    with closing(Reader(os.fsencode(output))) as archive:
+        paths = [row.path for row in archive.index.files if row.path.startswith(b"app/data/")]
+    assert sorted(paths) == [b"app/data/a.txt", b"app/data/b.txt"]
+    assert sorted(path.name for path in output.parent.iterdir()) == ["a.txt", "b.txt", "new.coex"]
 
 
 def test_equals_the_result_of_create(conda: Conda, work: Path) -> None:
