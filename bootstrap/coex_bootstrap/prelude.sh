@@ -277,7 +277,7 @@ _coex_unpack() {
     _coex_take && return
     [ -z "$_coex_made" ] || rm -rf "$_coex_made"
     _coex_made= _coex_why=$_coex_why${_coex_fault:+${_coex_why:+, }$_coex_place: $_coex_fault}
-    case $_coex_fault in "it does not run"*) break ;; esac
+    case $_coex_fault in "it does not run"*) _coex_why="$_coex_why; install python3"; return 1 ;; esac
   done
   _coex_why="${_coex_why:-no directory is there for it}; name a directory of yours in TMPDIR, or install python3"
   return 1
@@ -307,6 +307,7 @@ _coex_take() {
     case $_coex_fault in *"$_coex_found") return 0 ;; esac  # a loader may warn before that
   fi
   _coex_fault="it does not run: $(set -f; echo $_coex_fault)" _coex_found=
+  [ -e /proc/self ] || _coex_fault="$_coex_fault; this host has no /proc, by which it finds its libraries"
   return 1
 }
 # Succeeds if nobody but this user and root may write to the directory $1, or replace it. A sticky directory protects the

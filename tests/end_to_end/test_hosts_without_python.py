@@ -147,6 +147,11 @@ def test_full_place(busybox: BareSystem) -> None:
     assert lines(done) == ["1", "argument 1=one"]
 
 
+def test_no_proc(busybox: BareSystem) -> None:
+    done = busybox("umount proc; in_system USER '/app.coex one; echo $?; ls -A /tmp'")
+    assert lines(done, "this host has no /proc, by which it finds its libraries; install python3") == ["127"]
+
+
 @pytest.mark.parametrize("share", [3, 20, 60, 99])
 def test_truncated(busybox: BareSystem, share: int) -> None:
     """No part of it runs, and nothing is left."""

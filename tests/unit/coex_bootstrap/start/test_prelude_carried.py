@@ -188,7 +188,9 @@ def test_truncated(start, cut):
 def test_python_that_does_not_run(start):
     # type: (Start) -> None
     start.write(packed(b"#!/bin/sh\necho no such library >&2; exit 1\n"))
-    assert start.refused().count("it does not run: no such library") == 1  # other places would not help
+    said = start.refused()
+    assert said.count("it does not run: no such library") == 1  # other places would not help
+    assert "TMPDIR" not in said
     assert start.left() == []
 
 
