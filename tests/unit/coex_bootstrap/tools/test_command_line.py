@@ -377,15 +377,16 @@ def test_json_without_a_bottom(archive, environ):
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), RuntimeError("a\nb"), ValueError(u"\xe9"), ValueError("long" * 1000)], ids=repr)
-def test_an_unexpected_error_is_one_line(archive, monkeypatch, capfd, error):
-    # type: (bytes, Any, Any, Exception) -> None
+def test_an_unexpected_error_is_one_line(archive, environ, monkeypatch, error):
+    # type: (bytes, Dict[bytes, bytes], Any, Exception) -> None
     def execute(*words):
         # type: (*Any) -> None
         raise error
 
     monkeypatch.setitem(command_line.VERBS, "info", command_line.VERBS["info"]._replace(execute=execute))
-    assert command_line.main(archive, [b"info"]) == 1
-    said = capfd.readouterr()[1]
+    status, _, output = run_copy(environ, lambda: command_line.main(archive, [b"info"]))
+    said = output.decode("utf-8")
+    assert status == 1
     assert "demo.coex: not a coex archive that can be read (%s" % type(error).__name__ in said
     assert said.count("\n") == 1
     assert len(said) < 1000
