@@ -5,9 +5,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Tuple
-
-    from .roots import Unpacked
+    from typing import Dict, Iterable, Tuple
 
 
 class Linked(object):
@@ -18,30 +16,37 @@ class Linked(object):
         self.size, self.here, self.left = state.st_blocks * 512, 0, state.st_nlink
 
 
-def weigh(path):
-    # type: (bytes) -> Tuple[int, Dict[Tuple[int, int], Linked], int]
-    """Return the bytes of files with one name below a path, the files with several names, and the number of all.
+class Weighed(object):
+    """A root and the room of its files on the disk in bytes, `size`; other roots share the part `shared` by hard links.
 
-    Files with several names are by device and inode.
+    `own` is the part of files with one name, `linked` has the others by device and inode. `files` is how many files and
+    directories it has.
     """
-    own, count, linked = 0, 0, {}  # type: int, int, Dict[Tuple[int, int], Linked]
-    for directory, _, names in os.walk(path):
-        for name in names + [b"."]:
-            try:
-                state = os.lstat(directory + b"/" + name)
-            except EnvironmentError:
-                continue
-            count += 1
-            if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode):
-                own += state.st_blocks * 512
-                continue
-            each = linked.setdefault((state.st_dev, state.st_ino), Linked(state))
-            each.here, each.left = each.here + 1, each.left - 1
-    return own, linked, count
+
+    def __init__(self, path):
+        # type: (bytes) -> None
+        self.own, self.files, self.linked = 0, 0, {}  # type: int, int, Dict[Tuple[int, int], Linked]
+        for directory, _, names in os.walk(path):
+            for name in names + [b"."]:
+                try:
+                    self._add(os.lstat(directory + b"/" + name))
+                except EnvironmentError:
+                    continue
+        self.size = self.own + sum(each.size for each in self.linked.values())
+        self.shared = sum(each.size for each in self.linked.values() if each.left)
+
+    def _add(self, state):
+        # type: (os.stat_result) -> None
+        self.files += 1
+        if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode):
+            self.own += state.st_blocks * 512
+            return
+        each = self.linked.setdefault((state.st_dev, state.st_ino), Linked(state))
+        each.here, each.left = each.here + 1, each.left - 1
 
 
 def total_size(roots):
-    # type: (Iterable[Unpacked]) -> int
+    # type: (Iterable[Weighed]) -> int
     """Return the bytes that roots take together: shared files count once."""
     total, linked = 0, {}  # type: int, Dict[Tuple[int, int], int]
     for root in roots:
@@ -59,7 +64,7 @@ class Freed(object):
         self._names = {}  # type: Dict[Tuple[int, int], int] # that are left
 
     def add(self, root):
-        # type: (Unpacked) -> None
+        # type: (Weighed) -> None
         """Add a root that is removed."""
         self.size += root.own
         for key, each in root.linked.items():
@@ -70,7 +75,7 @@ class Freed(object):
 
 
 def freed_by(roots):
-    # type: (List[Unpacked]) -> int
+    # type: (Iterable[Weighed]) -> int
     """Return the bytes that the removal of all these roots frees."""
     freed = Freed()
     for root in roots:

@@ -16,7 +16,7 @@ from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from ..store.removal import remove, remove_in_place
 from ..store.store import Store
 from ..store.trust import distrust_made
-from .root_sizes import weigh
+from .root_sizes import Weighed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,20 +26,17 @@ ROOT_NAME = re.compile(br"(?:python-)?[0-9a-f]{24}\Z")  # a carried Python that 
 MOMENT = 2  # seconds that a start needs to reach its entry point, before which no process may be visible
 
 
-class Unpacked(object):
+class Unpacked(Weighed):
     """One root as `cache` shows it: name of its archive, time of the last start, pids that use it, and its bytes.
 
-    `size` is the room of its files on the disk; `shared` is the part that other roots share by hard links. `files` is how
-    many files and directories it has, `server` the type of its file system if that is one of a server.
+    `server` is the type of its file system if that is one of a server.
     """
 
     def __init__(self, store, path):
         # type: (Store, bytes) -> None
+        Weighed.__init__(self, path)
         self.store, self.path = store, path
         self.name = _name(path)
-        self.own, self.linked, self.files = weigh(path)
-        self.size = self.own + sum(each.size for each in self.linked.values())
-        self.shared = sum(each.size for each in self.linked.values() if each.left)
         self.used = last_use(path)
         self.ready = os.path.lexists(path + sign_of(path))
         self.pids = []  # type: List[int]
