@@ -121,6 +121,7 @@ def test_a_system_that_refuses_to_describe_descriptors(monkeypatch, capfd):
     monkeypatch.setattr(os, "fdopen", refuse)
     with pytest.raises(CoexError, match="^refused$"):
         workers.share(1000, end(refuse))
+    monkeypatch.undo()  # capfd needs it at its end
     assert capfd.readouterr() == ("", "")
 
 
