@@ -70,7 +70,7 @@ class FrameReader:
         self.take(frames, written)
 
     def altered(self, frames: Sequence[Frame]) -> int | None:
-        """Return the first frame whose bytes differ from their sha256, None if there is no such frame.
+        """Return the number of the first frame whose bytes differ from their sha256; None if all are whole.
 
         Raises ArchiveDamaged if the index of the archive, `frames`, has others than those that were read, and OSError.
         """

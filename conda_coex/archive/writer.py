@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -24,7 +25,6 @@ from coex_bootstrap.format.manifest import (
 from . import new_file
 from .new_file import DESCRIPTORS, NewFile, check_place
 from .new_sbom import make_sbom
-from .new_tail import bootstrap_members
 
 if TYPE_CHECKING:
     import contextlib
@@ -58,7 +58,7 @@ def _is_archive(path: Path) -> bool:
 
 def prelude_size(platform: str) -> int:
     """Return the size of the prelude, which does not depend on the digest in it."""
-    text = bootstrap_members()[f"{PACKAGE}/{PRELUDE}"]
+    text = files(PACKAGE).joinpath(PRELUDE).read_bytes()
     return len(fill_prelude(text, b"0" * ID_LENGTH, platform))
 
 

@@ -112,7 +112,7 @@ def _describe(program: Path) -> tuple[bytes, str] | None:
 
 
 def runs(program: Path) -> bool:
-    """Return whether the interpreter starts where it is: in conda's cache, or in a prefix that lacks files."""
+    """Return whether the interpreter starts in its own place: in conda's cache, or in a prefix that lacks files."""
     command = [str(program), *OPTIONS, "-c", "import compileall"]
     try:
         nowhere = subprocess.DEVNULL

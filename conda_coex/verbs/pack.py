@@ -100,8 +100,8 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     planned = plan_packages(live.records, packages, live.path, unmanaged, restoring, names)
     missing = _missing(request, live.path, planned)
     carried = new_archive.choose_carried(options, live.environment, [plan.package for plan in planned.plans], names)
-    compiling = host_bytecode.compiling(named, packages, carried, live.environment.platform)
-    host_code = scratch.enter_context(compiling)
+    platform = live.environment.platform
+    bytecode = scratch.enter_context(host_bytecode.compiling(named, packages, carried, platform))
     # The records of pip, and the run paths of compiled files
     pip = distributions(unmanaged.items)
     unreplaced = compiled.UnreplacedPaths(unmanaged.fixed)
@@ -115,12 +115,12 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
 
     def make() -> tuple[Manifest, list[str]]:
-        with drafted(options.output, live.environment.platform, cache) as draft:
+        with drafted(options.output, platform, cache) as draft:
             layout, left_to_host = _lay_out(live.environment, plans, unmanaged, draft.payload, date)
             on_host = list(_notes_on_host(live, find_python(packages), unmanaged, layout))
             build = Build(
                 live.environment, plans, layout, date, left_to_host, pip, runs_post_link=False, python=carried,
-                bytecode=host_code,
+                bytecode=bytecode,
             )  # fmt: skip
             manifest = new_archive.write(options, request.prefix, build, draft)
             return manifest, [*on_host, *limits, *layout.notes]
