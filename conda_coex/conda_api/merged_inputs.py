@@ -97,6 +97,9 @@ def _check_spec(spec: str, path: str | None = None) -> None:
     """Raise InputError for a text that is not a spec, naming the file and its line."""
     where = None if path is None else os.fsencode(path)
     line = f", in line {spec.line}" if isinstance(spec, Text) and spec.line else ""
+    no_package = f"the specification {str(spec)!r} names no package{line}"
+    if not spec.strip():
+        raise InputError(no_package, where, remedy="name one, as in --package python")
     if spec.endswith("=pypi_0"):  # as `conda list --export` writes it
         what = f"{str(spec)!r} was installed by pip{line}"
         raise InputError(what, where, "list it below `- pip:` in an environment file")
@@ -117,8 +120,7 @@ def _check_spec(spec: str, path: str | None = None) -> None:
     except (ValueError, IndexError) as error:  # conda 26's parser, for a text that begins like a spec
         raise InputError(f"Invalid spec {str(spec)!r}: {error}{line}", where) from error
     if name is None or not NAME.fullmatch(name):
-        what = f"the specification {str(spec)!r} names no package{line}"
-        raise InputError(what, where, remedy="name one, as in --package python")
+        raise InputError(no_package, where, remedy="name one, as in --package python")
 
 
 def _channels(of_files: Sequence[str]) -> tuple[str, ...]:

@@ -87,7 +87,10 @@ SPECS = [
         "not available from current channels: - python",
     ),
     spec_case("invalid spec", "cprog ===", "Invalid spec 'cprog ==='"),
-    spec_case("empty spec", "", "the specification '' names no package; name one, as in --package python"),
+    Case(
+        "empty spec", (*GOOD, *RUN, "--package", ""), "--package is empty; see `conda coex create --help`", status=2
+    ),
+    spec_case("blank spec", " ", "the specification ' ' names no package; name one, as in --package python"),
     spec_case("pattern", "cpr*", "the specification 'cpr*' names no package"),
     Case("missing environment by path", (*GOOD, *RUN, "-p", "{work}/env"), "Not a conda environment: "),
     Case("missing environment by name", (*GOOD, *RUN, "-n", "no-such-env"), "no-such-env"),
