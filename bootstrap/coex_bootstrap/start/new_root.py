@@ -9,7 +9,7 @@ from ..format.manifest import MANIFEST
 from ..store.claim import REFUSALS, Claim
 from ..store.directory import Directory, make_new
 from ..unpack.decoder import load_decoder
-from ..unpack.link import FRAME_LIST, Neighbours
+from ..unpack.neighbours import FRAME_LIST, Neighbours
 from ..unpack.progress import show_progress
 from ..unpack.write_root import unpack
 from .finish import Finish
@@ -75,7 +75,11 @@ def prepare(archive, root, claim, environ, trace):
 
         def link(path):
             # type: (bytes) -> Set[int]
-            linked = neighbours.link(path, claim.beat)
+            linked = set()  # type: Set[int]
+            if neighbours.held:
+                from ..unpack.link_frames import FrameLinker
+
+                linked = FrameLinker(neighbours, path).link(claim.beat)
             progress.leave_out(linked)
             trace.done("link %d of %d frames" % (len(linked), len(archive.index.frames)))
             return linked

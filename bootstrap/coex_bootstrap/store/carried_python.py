@@ -13,8 +13,8 @@ import sys
 
 from ..base.compat import UNPACKED_TO, native, path_bytes
 from ..format.manifest import ID_LENGTH, MANIFEST
-from .claim import HELD, Claim, gone, this_host
-from .directory import move, write_file
+from .claim import Claim, gone, this_host
+from .directory import NAME_TAKEN, move, write_file
 from .leftovers import clear_away
 from .removal import remove
 from .trust import distrust_made, is_own
@@ -73,7 +73,7 @@ class CarriedPython(object):
             try:
                 move(path, place)
             except EnvironmentError as error:
-                if error.errno not in HELD + (errno.ENOTDIR,) and not os.path.lexists(place):
+                if error.errno not in NAME_TAKEN + (errno.ENOTDIR,) and not os.path.lexists(place):
                     raise
                 if not is_same(path, place, store):
                     clear_away(place, Claim(store.path + b"/" + name))

@@ -16,7 +16,7 @@ import sys
 import time
 from binascii import hexlify
 
-from .directory import ask_server, make_new
+from .directory import NAME_TAKEN, ask_server, make_new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ LONGEST_SLEEP = 0.2
 NOTICE = 1  # seconds of waiting before the user is told
 EVERY = 5  # tries between two looks at the owner
 
-HELD = (errno.EEXIST, errno.ENOTEMPTY)
 REFUSALS = 3  # tries in a row that fail for no reason that can be seen, before the error is raised
 RELEASED = set()  # type: Set[bytes] # claims that this process gave up: their files stay if they cannot be removed
 
@@ -176,7 +175,7 @@ class Claim(object):
                 if self.held():
                     return True
                 self._prepare()
-            if error.errno in HELD and not look:
+            if error.errno in NAME_TAKEN and not look:
                 return False
             has_it = self._take_from(self._owner(), look)
             if has_it is None:

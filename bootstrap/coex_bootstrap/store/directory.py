@@ -11,6 +11,10 @@ KNOWS_DESCRIPTORS = (
     all(getattr(os, name) in getattr(os, "supports_dir_fd", ()) for name in TAKING)
     and os.listdir in getattr(os, "supports_fd", ())
 )
+# Errors of a rename if another directory has the name.
+NAME_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+# Errors after which the same step may succeed: a server begins again, or another process removes files.
+PASSING = (errno.EIO, errno.ENOENT, errno.ESTALE, errno.ETIMEDOUT)
 NOWHERE = {}  # type: Dict[str, int]
 EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)

@@ -4,7 +4,7 @@ import errno
 
 from ..base import compat
 from ..base.errors import StoreDisturbed, StoreUnusable
-from .claim import HELD
+from .directory import NAME_TAKEN, PASSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from ..format.index import Index
     from .store import Store
 
-
-# A server that begins again, or another process that removes files: the same step may succeed the next time.
-PASSING = (errno.EIO, errno.ENOENT, errno.ESTALE, errno.ETIMEDOUT)
 LAYERED = "no directory in it can be renamed, as in a lower layer of an overlay; use a new directory"
 TAKEN = "its file system says that a new name is taken, again and again"
 
@@ -24,7 +21,7 @@ def unusable(error, place):
     # type: (EnvironmentError, bytes) -> StoreUnusable
     """Return the error for a failed step below `place`."""
     causes = {errno.ENOSPC: "no space is left to unpack", errno.EDQUOT: "the disk quota is used up", errno.EXDEV: LAYERED}
-    causes.update((number, TAKEN) for number in HELD)
+    causes.update((number, TAKEN) for number in NAME_TAKEN)
     what = causes.get(error.errno or 0, "cannot unpack: %s" % (error.strerror or error))
     kind = StoreDisturbed if error.errno in PASSING else StoreUnusable
     return kind(what, place, "name another directory in COEX_ROOT")

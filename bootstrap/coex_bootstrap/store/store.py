@@ -9,7 +9,7 @@ from ..base.errors import StoreDisturbed
 from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
 from .claim import REFUSALS
-from .directory import Directory, ask_server, move
+from .directory import PASSING, Directory, ask_server, move
 from .file_system import NOEXEC as NOEXEC_OPTION
 from .file_system import file_system
 from .trust import distrust, distrust_made
@@ -69,8 +69,6 @@ class Store(object):
                 why = self.distrust() or self._unusable(manifest)
             return why
         except EnvironmentError as error:
-            from .refused import PASSING
-
             why = error.strerror or str(error)
             if error.errno in PASSING:
                 raise StoreDisturbed(why, self.path)

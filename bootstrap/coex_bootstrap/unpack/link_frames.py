@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Iterable, List, Sequence, Set
 
-    from .link import Neighbours
+    from .neighbours import Neighbours
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 PRECISION = 2e-6  # seconds: the precision of times in 2.7
@@ -23,7 +23,7 @@ RECENTLY = 24 * 60 * 60  # seconds
 
 
 class FrameLinker(object):
-    """Links the frames that neighbours hold into `work`."""
+    """Links the frames that neighbours hold into `work`, whose directories are there."""
 
     def __init__(self, neighbours, work):
         # type: (Neighbours, bytes) -> None
@@ -33,7 +33,10 @@ class FrameLinker(object):
 
     def link(self, beat):
         # type: (Callable[[], None]) -> Set[int]
-        """Link all frames that can be linked, and return them; raises StoreUnusable."""
+        """Link all frames that can be linked, and return them: of these, only relocated files have still to be written.
+
+        Raises StoreUnusable.
+        """
         held = self.neighbours.held
 
         def link_some(numbers):

@@ -11,8 +11,8 @@ from coex_bootstrap.base import compat
 from coex_bootstrap.base.errors import CoexError, StoreUnusable
 from coex_bootstrap.base.shell import check_line, quote
 from coex_bootstrap.store import leftovers
-from coex_bootstrap.store.claim import HELD, Claim
-from coex_bootstrap.store.directory import Directory, write_file
+from coex_bootstrap.store.claim import Claim
+from coex_bootstrap.store.directory import NAME_TAKEN, Directory, write_file
 from coex_bootstrap.store.ladder import find_ready
 from coex_bootstrap.store.refused import no_place
 from coex_bootstrap.store.removal import remove
@@ -377,7 +377,7 @@ def refuse(monkeypatch, odd):
         try:
             real(old, new)
         except OSError as error:
-            if error.errno not in HELD:
+            if error.errno not in NAME_TAKEN:
                 raise
             raise OSError(odd, os.strerror(odd))
 

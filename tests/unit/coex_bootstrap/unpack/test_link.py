@@ -14,7 +14,8 @@ from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.start.new_root import obtain
 from coex_bootstrap.store.store import Store
 from coex_bootstrap.unpack import clone, link_frames
-from coex_bootstrap.unpack.link import FRAME_LIST, MARK_SIZE, Neighbours
+from coex_bootstrap.unpack.link_frames import FrameLinker
+from coex_bootstrap.unpack.neighbours import FRAME_LIST, MARK_SIZE, Neighbours
 
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
 
@@ -292,14 +293,14 @@ def test_clones(started, monkeypatch, scripts):
         index.files.append(file_row(b"prefix/bin/.demo-post-link.sh", 3, 0, 7))
         contents = contents + [b"exit 0\n"]
         fields = {"post_link": [{"name": "demo", "version": "1", "build_number": 0}]}
-    taken, real = [], Neighbours.link
+    taken, real = [], FrameLinker.link
 
     def keep(*words):
         # type: (*Any) -> Any
         taken.append(real(*words))
         return taken[-1]
 
-    monkeypatch.setattr(Neighbours, "link", keep)
+    monkeypatch.setattr(FrameLinker, "link", keep)
     second = started(index, contents, **fields)
     assert taken == [set([0, 1])]
     assert (shared(first, second), states(second)) == ([], states(first))
@@ -326,8 +327,8 @@ def test_clones_on_this_file_system(started, place, monkeypatch):
             pytest.skip("this file system cannot clone: %s" % error.strerror)
     monkeypatch.setattr(clone, "REQUEST", CLONE)
     first = started(*package())
-    taken, real = [], Neighbours.link
-    monkeypatch.setattr(Neighbours, "link", lambda *words: taken.append(real(*words)) or taken[-1])
+    taken, real = [], FrameLinker.link
+    monkeypatch.setattr(FrameLinker, "link", lambda *words: taken.append(real(*words)) or taken[-1])
     second = started(*package(b"other"))
     assert taken == [set([0, 1])]
     assert (shared(first, second), states(second)) == ([], states(first))

@@ -1,9 +1,9 @@
-"""Link files that other roots of the store hold already: files of packages that are the same at every place.
+"""Find the frames that other roots of the store hold already: their files are the same at every place.
 
 Every root has a list, `frames`: a mark for each frame of packages in its archive, the sha256 of the frame's own sha256
 and of path, mode, time and place of the files in it that are not relocated. A root with the same mark holds the same
 files at the same paths; a user who could write a wrong list into it could write its files as well. `link_frames` takes
-them.
+the files.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from ..store.trust import is_of_user_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Sequence, Set, Tuple, TypeVar
+    from typing import Dict, Iterator, List, Sequence, Set, Tuple, TypeVar
 
     Item = TypeVar("Item")
 
@@ -55,18 +55,6 @@ class Neighbours(object):
         """Return (files, bytes) that need no room of their own, if all can be linked."""
         rows = [row for frame in self.held for row in self.files.plain_rows(frame)]
         return len(rows), sum(self.files.sizes[row] for row in rows)
-
-    def link(self, work, beat):
-        # type: (bytes, Callable[[], None]) -> Set[int]
-        """Link into `work`, whose directories are there; return the frames that are done.
-
-        In a frame with relocated files, these have still to be written.
-        """
-        if not self.held:
-            return set()
-        from .link_frames import FrameLinker  # only a start that finds a neighbour needs it
-
-        return FrameLinker(self, work).link(beat)
 
 
 def make_marks(index):
