@@ -101,7 +101,10 @@ def create_request(arguments: Namespace) -> CreateRequest:
     archive = options.built_archive_options(arguments)
     is_existing = bool(arguments.name or arguments.prefix)
     if is_existing and (arguments.file or arguments.package_specs):
-        raise InputError("-n and -p take an environment as it is", remedy="leave out -f and --package, or -n and -p")
+        remedy = "leave out -f and --package, or -n and -p; -o names the archive"
+        raise InputError("-n and -p take an environment as it is", remedy=remedy)
+    if not (is_existing or arguments.file or arguments.package_specs):
+        _refuse_environment_files(arguments.sources)
     return CreateRequest(
         archive=archive,
         platform=settings.target_platform(),
@@ -111,6 +114,14 @@ def create_request(arguments: Namespace) -> CreateRequest:
         lock_environment=arguments.lock_environment,
         lock_categories=tuple(arguments.lock_categories),
     )
+
+
+def _refuse_environment_files(words: Sequence[str]) -> None:
+    """Raise InputError for a file that looks like an environment, and that is named like one of the app."""
+    for word in words:
+        if word.endswith((".yml", ".yaml", ".lock", ".txt")) and os.path.isfile(word):  # noqa: PTH113
+            remedy = f"if {word} is the environment: -f {word}"
+            raise InputError("no package is requested", remedy=remedy)
 
 
 def _paths(word: str) -> tuple[str, str]:

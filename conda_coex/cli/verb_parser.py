@@ -69,12 +69,23 @@ class VerbParser(argparse.ArgumentParser):
             arguments.coex_words = tuple(given)
             left = [word for word in left if word.startswith("-")]
         if left:
-            options = [option for option in self._option_string_actions if option.startswith("--")]
-            self.error(f"unrecognized arguments: {' '.join(left)}{did_you_mean(left[0].partition('=')[0], options)}")
+            self.error(f"unrecognized arguments: {' '.join(left)}{self._guess(left[0].partition('=')[0])}")
         empty = empty_argument(self, arguments)
         if empty is not None:
             self.error(f"{empty} is empty")
         return arguments, []
+
+    def _guess(self, word: str) -> str:
+        """Return a hint for an unknown option: the words for the same option of another tool, or the closest option."""
+        from .other_tools import meaning
+
+        here = meaning(self.prog.split()[-1], word)
+        options = [
+            option
+            for option, action in self._option_string_actions.items()
+            if option.startswith("--") and action.help != argparse.SUPPRESS
+        ]
+        return f" (here: {here})" if here else did_you_mean(word, options)
 
     def error(self, message: str) -> NoReturn:
         """Raise conda's error for a command line that is wrong: one line, or its document with --json."""
@@ -98,7 +109,8 @@ class CoexParser(argparse.ArgumentParser):
         """Parse; words that are left over are an error."""
         arguments, left = super().parse_known_args(args, namespace)
         if left:
-            _refuse(f"unrecognized arguments: {' '.join(left)}; see `conda coex --help`")
+            hint = "options come after the verb; " if left[0].startswith("-") and arguments.coex_verb else ""
+            _refuse(f"unrecognized arguments: {' '.join(left)}; {hint}see `conda coex --help`")
         return arguments, left
 
 

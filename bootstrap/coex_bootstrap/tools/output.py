@@ -47,11 +47,15 @@ def counted(number, thing):
 
 def did_you_mean(word, known):
     # type: (str, Iterable[str]) -> str
-    """Return a question with the known word that is closest to a mistyped one, or nothing."""
+    """Return a question with the known word that is closest to a mistyped one, or nothing.
+
+    The dashes of options say nothing about how close they are.
+    """
     from difflib import get_close_matches
 
-    matches = get_close_matches(word, list(known), n=1)
-    return " (did you mean %s?)" % matches[0] if matches else ""
+    names = dict((name.strip("-"), name) for name in known)
+    matches = get_close_matches(word.strip("-"), list(names), n=1, cutoff=0.7)
+    return " (did you mean %s?)" % names[matches[0]] if matches else ""
 
 
 def empty_argument(parser, options):

@@ -74,6 +74,12 @@ SPECS = [
     Case(
         "nothing asked for", (*GOOD, *RUN), "no package is requested; use -f FILE, --package SPEC, -n NAME or -p PATH"
     ),
+    Case(
+        "file without its option",
+        (*GOOD, *RUN, "environment.yml"),
+        "no package is requested; if environment.yml is the environment: -f environment.yml",
+        text("dependencies: [cprog]\n"),
+    ),
     spec_case("unknown package", "no-such-package", "not available from current channels: - no-such-package"),
     spec_case("unsatisfiable version", "cprog >=99", "not available from current channels: - cprog"),
     Case(
@@ -99,7 +105,7 @@ SPECS = [
     Case(
         "environment and file",
         (*GOOD, *RUN, "-n", "x", "-f", "environment.yml"),
-        "-n and -p take an environment as it is; leave out -f and --package, or -n and -p",
+        "-n and -p take an environment as it is; leave out -f and --package, or -n and -p; -o names the archive",
     ),
     Case("environment and spec", (*CPROG, *RUN, "-p", "{work}"), "-n and -p take an environment as it is"),
     Case(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from argparse import ArgumentParser, _SubParsersAction
@@ -13,6 +14,7 @@ from conda.cli.conda_argparse import generate_parser
 from conda.exceptions import ArgumentError
 
 from conda_coex import __version__
+from conda_coex.cli.other_tools import MEANINGS, meaning
 from conda_coex.cli.verb_parser import VERBS
 from conda_coex.plugin import configure_parser
 
@@ -102,7 +104,13 @@ assert "coex_bootstrap.tools.command_line" not in sys.modules
         (["create", "-f", "e.yml", "--file="], "--file is empty; see `conda coex create --help`"),
         (["create", "a", ""], "PATH[=TARGET] is empty; see `conda coex create --help`"),
         (["verify", "x.coex", "-p", ""], "--prefix is empty; see `conda coex verify --help`"),
-        (["--jsn", "create"], "unrecognized arguments: --jsn; see `conda coex --help`"),
+        (["create", "--nothing-alike"], "unrecognized arguments: --nothing-alike; see `conda coex create --help`"),
+        (["create", "--inject", "x"], "--inject (here: --package SPEC, or files of the app at the end); see"),
+        (["pack", "--ignore-missing-files"], "(here: --missing ignore, which is the default); see"),
+        (["pack", "-j4"], "unrecognized arguments: -j4 (here: a build uses all cores); see"),
+        (["pack", "--trce"], "unrecognized arguments: --trce; see `conda coex pack --help`"),  # no help shows --trace
+        (["--jsn", "create"], "unrecognized arguments: --jsn; options come after the verb; see `conda coex --help`"),
+        (["-v"], "unrecognized arguments: -v; see `conda coex --help`"),
     ],
 )
 def test_wrong_command_line(parser: ArgumentParser, words: list[str], says: str) -> None:
@@ -110,6 +118,16 @@ def test_wrong_command_line(parser: ArgumentParser, words: list[str], says: str)
         parser.parse_args(words)
     assert says in str(error.value)
     assert error.value.return_code == 2
+
+
+@pytest.mark.parametrize(("verb", "option"), [(verb, option) for verb in MEANINGS for option in MEANINGS[verb]])
+def test_options_of_other_tools(parser: ArgumentParser, verb: str, option: str) -> None:
+    with pytest.raises(ArgumentError, match=rf"unrecognized arguments: {option} \(here: "):
+        parser.parse_args([verb, option])
+    said = str(meaning(verb, option))
+    offered = verbs_of(parser)[verb].format_help()
+    named = re.findall(r"(?<![\w`-])--?[a-z-]+", said.replace("python -m MODULE", ""))
+    assert [name for name in named if name not in offered] == []
 
 
 def test_an_option_that_needs_no_value_has_none(parser: ArgumentParser) -> None:

@@ -1,0 +1,45 @@
+"""Options that users know from other tools, each with the words for the same thing here."""
+
+from __future__ import annotations
+
+LEVEL = "--compression-level"
+MODULE = "--entrypoint 'python -m MODULE'"
+SCRIPT = "--entrypoint ./SCRIPT or --entrypoint COMMAND"
+# By verb, as conda-pack, pixi-pack, PEX, shiv and constructor call them.
+MEANINGS = {
+    "create": {
+        "--compress-level": LEVEL,
+        "--console-script": SCRIPT,
+        "--create-executable": "every archive is executable",
+        "--environment": "--lock-environment",
+        "--force": "an older archive is replaced without it",
+        "--inject": "--package SPEC, or files of the app at the end",
+        "--module": MODULE,
+        "--output-file": "-o FILE",
+        "--requirement": "an environment file with a pip section that has `-r FILE`",
+        "--scie": "--carry-python",
+        "--script": SCRIPT,
+        "--sources-directory": "the directory, at the end",
+        "-e": "--entrypoint COMMAND, or --lock-environment NAME",
+        "-m": MODULE,
+        "-r": "an environment file with a pip section that has `-r FILE`",
+    },
+    "pack": {
+        "--compress-level": LEVEL,
+        "--dest-prefix": "the archive replaces its own prefix as it unpacks",
+        "--filter": "--exclude and --include",
+        "--force": "an older archive is replaced without it",
+        "--format": "an archive has one format; its verb `unpack` makes a directory",
+        "--ignore-editable-packages": "--editable bring, or --exclude",
+        "--ignore-missing-files": "--missing ignore, which is the default",
+        "--zip-symlinks": "links stay links",
+        "-j": "a build uses all cores",
+        "--n-threads": "a build uses all cores",
+    },
+}
+
+
+def meaning(verb: str, option: str) -> str | None:
+    """Return the words that do here the same as an option of another tool, None for an unknown option."""
+    name = option if option.startswith("--") else option[:2]  # a value may stand behind a short one, as in -j4
+    return MEANINGS.get(verb, {}).get(name)
