@@ -80,7 +80,12 @@ def test_roots_of_this_machine_are_left_alone(page: str) -> None:
 @pytest.mark.parametrize(
     ("expected", "printed", "same"),
     [
-        ("a 1.2 MB", "a    17 kB", True),
+        ("a 1.2 MB", "a    1.9 MB", True),
+        ("a 1.2 kB (-3 B)", "a    17 kB (+13 B)", True),
+        ("a 1.2 MB", "a 17 kB", False),
+        ("...\na 40.0 MB ... 0 B, 1.2 GB", "b 7.0 MB\na 39.9 MB of 2 MB 1 B, 400.0 MB", False),
+        ("...\na 40.0 MB ... 0 B, 1.2 GB", "b 7.0 MB\na 39.9 MB of 2 MB 1 B, 0.90 GB", True),
+        ("v1.2 MB", "v1.3 MB", False),
         ("a ... c", "a b c", True),
         ("a ... c", "a b d", False),
         ("a\n...\nd", "a\nb\nc\nd", True),
