@@ -163,7 +163,7 @@ class _Reader:
         """Yield a note on each part that is not taken as it is written."""
         unknown = [key for key in self.mapping if key not in KEYS]
         if unknown:
-            yield f"{self.path}: not read, as conda does not: {', '.join(unknown)}"
+            yield f"{self.path}: keys that neither conda nor conda-coex reads: {', '.join(unknown)}"
         if self.pip_sections > 1:
             yield f"{self.path}: `pip:` is there {self.pip_sections} times; all are taken (conda takes the last)"
         for name, value in variables.items():

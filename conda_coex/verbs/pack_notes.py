@@ -33,15 +33,15 @@ def notes(
     if modified:
         yield f"modified since conda installed them, and kept as they are now: {shown(modified)}"
     if unmanaged.cached:
-        yield f"are links to files outside of the environment, whose content is taken: {shown(unmanaged.cached)}"
+        yield f"links to files outside of the environment, which become these files: {shown(unmanaged.cached)}"
     if unmanaged.privileged:
-        yield f"lose their set-user-ID bits and capabilities: {shown(unmanaged.privileged)}"
+        yield f"files that lose their set-user-ID bits and capabilities: {shown(unmanaged.privileged)}"
     if restored:
         yield f"missing from packages, and taken from conda's package cache: {shown(restored)}"
     if missing:
         yield f"missing from packages, and so from the archive: {shown(missing)}"
     if unmanaged.fixed:
-        yield f"names the environment's path in a form that cannot be changed: {shown(list(unmanaged.fixed))}"
+        yield f"files that name the environment's path in a form that cannot be changed: {shown(list(unmanaged.fixed))}"
     for kind, (files, size) in selection.saved.items():
         yield f"left out: {kind}, {files} files, {human(size)}"
 
@@ -49,12 +49,12 @@ def notes(
 def of_names(others: Aliases) -> Iterator[str]:
     """Yield notes on former paths of the environment, and on commands that run programs of another one."""
     if others.former:
-        yield f"was at another path before, and still names it, which is replaced as well: {shown(others.former)}"
+        yield f"former paths of the environment that its files still name are replaced, too: {shown(others.former)}"
     by_place: dict[str, list[str]] = {}
     for path, place in others.foreign.items():
         by_place.setdefault(place, []).append(path)
     for place, paths in by_place.items():
-        yield f"run the programs of another environment, {place}, and will not work without it: {shown(paths)}"
+        yield f"commands that run programs of another environment, {place}, and do not work without it: {shown(paths)}"
 
 
 def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: Sequence[str]) -> Iterator[str]:
@@ -67,14 +67,14 @@ def of_builder(outside: Mapping[str, str], libraries: Mapping[str, str], users: 
     if outside:
         pairs = [f"{path} ({place})" for path, place in outside.items()]
         yield (
-            f"name files of this machine that a host does not have: {shown(pairs)}; add these to the app, or say with "
-            "--env where they are"
+            f"files that name others of this machine, which a host does not have: {shown(pairs)}; add those to the "
+            "app, or say with --env where they are"
         )
     if libraries:
         pairs = [f"{name} (of {path})" for name, path in libraries.items()]
         yield (
-            f"needs libraries that the environment does not have, and a host may not: {shown(pairs)}; install the "
-            "packages that have them"
+            f"libraries that files need and that the environment does not have, as a host may not: {shown(pairs)}; "
+            "install the packages that have them"
         )
 
 
@@ -82,11 +82,11 @@ def kept_paths(unreplaced: UnreplacedPaths) -> Iterator[str]:
     """Yield notes on compiled files that keep the builder's path."""
     if unreplaced.pieces:
         yield (
-            "puts the environment's path together from constants, and so keeps the builder's: "
-            f"{shown(unreplaced.pieces)}; compile it without optimization, or let it find its place when it runs"
+            "files that put the environment's path together from constants, and so keep the builder's: "
+            f"{shown(unreplaced.pieces)}; compile them without optimization, or let them find their place when they run"
         )
     if unreplaced.sources:
-        yield f"keeps the builder's path, for which it has no room, as that of its sources: {shown(unreplaced.sources)}"
+        yield f"files that keep the builder's path as the one of their sources: {shown(unreplaced.sources)}"
 
 
 def limits(items: Iterable[Content | Link]) -> Iterator[str]:
@@ -115,7 +115,7 @@ def outside_links(links: Iterable[Link]) -> Iterator[str]:
     """Yield notes on links that lead out of the environment."""
     pairs = [f"{link.path.removeprefix('prefix/')} -> {link.target}" for link in leaving_links(links, "prefix")]
     if pairs:
-        yield f"is a link that leads out of the environment, and its target is not in the archive: {shown(pairs)}"
+        yield f"links that lead out of the environment, to files that are not in the archive: {shown(pairs)}"
 
 
 def shown(paths: Sequence[str]) -> str:

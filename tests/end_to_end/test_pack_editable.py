@@ -69,7 +69,7 @@ def test_sources_that_cannot_be_brought(
 def test_reports_brought_sources(packed: Archive, live: Live) -> None:
     assert f"brought along: {live.projects}/exact/exact, 2 files, " in packed.said
     tree = f"share/coex/editable/laid/src/laid/tree -> {live.projects}/shared/tree"
-    assert f"its target is not in the archive: mine/hosts -> /etc/hosts, {tree}\n" in packed.said
+    assert f"to files that are not in the archive: mine/hosts -> /etc/hosts, {tree}\n" in packed.said
 
 
 def test_brings_sources_alone(root: Path) -> None:

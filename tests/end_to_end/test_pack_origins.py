@@ -68,7 +68,7 @@ def test_moved_since_it_was_made(conda: Conda, linked: Path, tmp_path: Path) -> 
     finally:
         (moved / "mine.txt").unlink()
         moved.rename(linked)
-    assert f"was at another path before, and still names it, which is replaced as well: {former}\n" in said
+    assert f"former paths of the environment that its files still name are replaced, too: {former}\n" in said
     assert (root / "mine.txt").read_text() == f"{root}/x {root}\n"
 
 
@@ -85,7 +85,7 @@ def test_a_command_of_another_environment(conda: Conda, linked: Path, tmp_path: 
     finally:
         command.unlink()
         (linked / "bin/system").unlink()
-    assert f"run the programs of another environment, {other}, and will not work without it: bin/not-mine\n" in said
+    assert f"programs of another environment, {other}, and do not work without it: bin/not-mine\n" in said
 
 
 def test_records_as_others_leave_them(conda: Conda, linked: Path, tmp_path: Path) -> None:
@@ -205,8 +205,8 @@ def test_links_into_caches(conda: Conda, channel: tuple[str, ...], tmp_path: Pat
         (site / name).symlink_to(cache / name)
     (site / "deep/data").symlink_to(cache)
     said, root = start(conda, prefix, tmp_path)
-    assert "are links to files outside of the environment, whose content is taken: " in said
-    assert "its target is not in the archive: lib/python3.11/site-packages/deep/data" in said
+    assert "links to files outside of the environment, which become these files: " in said
+    assert "to files that are not in the archive: lib/python3.11/site-packages/deep/data" in said
     assert "modified" not in said
     assert "missing" not in said
     links = [path for path in root.rglob("*") if path.is_symlink() and not path.resolve().is_relative_to(root)]

@@ -157,7 +157,7 @@ def test_more_than_conda_reads(tmp_path: Path) -> None:
     assert (found.channels, found.specs, found.pip) == ((), ("pip",), ("a", "b"))
     file = tmp_path / "environment.yml"
     assert found.notes == (
-        f"{file}: not read, as conda does not: platforms",
+        f"{file}: keys that neither conda nor conda-coex reads: platforms",
         f"{file}: `pip:` is there 2 times; all are taken (conda takes the last)",
         f"{file}: the variable V is '1.1', as conda reads '1.10' without quotes",
     )
