@@ -37,6 +37,9 @@ def main(path, arguments):
         return run.main(compat.path_bytes(path), words)
     except Exception:
         error = sys.exc_info()[1]
+        if isinstance(error, MemoryError):  # all that follows takes more
+            sys.stderr.write("coex: %s: there is not enough memory\n" % path)
+            return 125
         lacking = find_lack()
         if lacking:
             sys.stderr.write("coex: %s: %s has not all of its standard library: %s; " % (path, sys.executable, lacking))
@@ -56,7 +59,7 @@ def main(path, arguments):
 
 
 class Incomplete(Exception):
-    """The file does not end with the tail of an archive."""
+    """The file does not end with the tail of an archive, or with an altered one."""
 
 
 class Modules(object):
@@ -70,8 +73,8 @@ class Modules(object):
         # type: (str) -> None
         wanted = bytecode_member()
         members = read_members(path, wanted)
-        self.path, self.codes = path, load_codes(wanted, members.pop(wanted, b""))
-        self.sources = dict((name_of(member), (member, source)) for member, source in members.items())
+        self.path, self.codes = path, load_codes(wanted, members.pop(wanted, (b"", 0))[0])
+        self.sources = dict((name_of(member), (member, source, crc)) for member, (source, crc) in members.items())
 
     def find_spec(self, name, path=None, target=None):  # noqa: ARG002
         # type: (str, object, object) -> Optional[ModuleSpec]
@@ -126,8 +129,15 @@ class Modules(object):
 
     def get_code(self, name):
         # type: (str) -> CodeType
-        """Return the compiled code of a module."""
-        return self.codes.get(name) or compile(self.sources[name][1], self.file_of(name), "exec", 0, True)
+        """Return the compiled code of a module; raises Incomplete if its source was altered."""
+        if name in self.codes:
+            return self.codes[name]
+        from binascii import crc32
+
+        _, source, crc = self.sources[name]
+        if crc32(source) & 0xFFFFFFFF != crc:
+            raise Incomplete()
+        return compile(source, self.file_of(name), "exec", 0, True)
 
     def get_source(self, name):
         # type: (str) -> str
@@ -169,8 +179,10 @@ def load_codes(name, packed):
 
 
 def read_members(path, wanted):
-    # type: (str, str) -> Dict[str, bytes]
-    """Return the modules in the tail of an archive, and the member `wanted` if it is there; raises Incomplete.
+    # type: (str, str) -> Dict[str, Tuple[bytes, int]]
+    """Return the modules in the tail of an archive, and the member `wanted` if it is there, with their checksums.
+
+    Raises Incomplete.
 
     These members are stored, one after another, and have no extra field. Only they are read here: the whole tail is
     read, and compared with its digest, when the archive is opened.
@@ -191,26 +203,26 @@ def read_members(path, wanted):
         members = find_members(stream.read(size), wanted)
         if not members:
             raise Incomplete()
-        first, last = members[0][0], sum(members[-1][:2])
+        first, last = members[0][0], members[-1][0] + members[-1][1]
         stream.seek(start + first)
         code = stream.read(last - first)
     finally:
         stream.close()
-    return dict((member, code[offset - first : offset - first + size]) for offset, size, member in members)
+    return dict((member, (code[offset - first :][:size], crc)) for offset, size, crc, member in members)
 
 
 def find_members(directory, wanted):
-    # type: (bytes, str) -> List[Tuple[int, int, str]]
-    """Return offset in the tail, size and name of those members in the directory of a zip, by offset (APPNOTE 4.3.12)."""
+    # type: (bytes, str) -> List[Tuple[int, int, int, str]]
+    """Return those members in the directory of a zip, by offset in the tail: that, size, crc32, name (APPNOTE 4.3.12)."""
     import struct
 
     place, members = 0, []
     while place < len(directory):
-        size, _, length, more, comment = struct.unpack("<2L3H", directory[place + 20 : place + 34])
+        crc, size, _, length, more, comment = struct.unpack("<3L3H", directory[place + 16 : place + 34])
         (offset,) = struct.unpack("<L", directory[place + 42 : place + 46])
         member = str(directory[place + 46 : place + 46 + length].decode("ascii"))
         if member.endswith(".py") and "/" in member or member == wanted:
-            members.append((offset + 30 + length, size, member))
+            members.append((offset + 30 + length, size, crc, member))
         place += 46 + length + more + comment
     return sorted(members)
 

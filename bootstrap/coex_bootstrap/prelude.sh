@@ -113,7 +113,7 @@ _coex_expand() {
 }
 # Builtins do not show whether a file belongs to root. A name with a newline only adds lines, which have to be right, too.
 _coex_of_root() {
-  _coex_left=$(unset TIME_STYLE; LC_ALL=C ls -ldn "$@" 2>/dev/null)$_coex_line
+  _coex_left=$(unset TIME_STYLE; LC_ALL=C command ls -ldn "$@" 2>/dev/null)$_coex_line
   while [ -n "$_coex_left" ]; do
     set -- ${_coex_left%%"$_coex_line"*}
     case ${1-}:${3-} in [d-]????-??-?*:0) ;; *) return 1 ;; esac
@@ -187,19 +187,23 @@ except ImportError:
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler: signal.signal(signal.SIGINT, signal.SIG_DFL)
 try:
     import struct
+    from binascii import crc32
     file = open(sys.argv[1], "rb")
     file.seek(-22, 2)
     file.seek(-22 - sum(struct.unpack("<2L", file.read(22)[12:20])), 2)
     head = file.read(41)
     if head[30:] != b"__main__.py": raise ValueError
-    code = file.read(*struct.unpack("<L", head[18:22]))
+    checksum, size = struct.unpack("<2L", head[14:22])
+    code = file.read(size)
     file.close()
+    if crc32(code) & 0xFFFFFFFF != checksum: raise ValueError
     names = {"__name__": "coex"}
     exec(compile(code, sys.argv[1] + "/__main__.py", "exec"), names)
 except Exception:
     why = "not a complete coex archive; get a fresh copy of the file"
     try:
         file = open(sys.argv[1], "rb")
+        if file.read(18) != b"#!/bin/sh\n{ : coex": why = "not the archive; start the archive by its path, not through a pipe"
         while file.read(1 << 20): pass
     except EnvironmentError: why = "the archive cannot be read: %s" % sys.exc_info()[1].strerror
     sys.stderr.write("coex: %s: %s\n" % (sys.argv[1], why))
@@ -226,9 +230,11 @@ unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__  # some Pythons read their own path f
 _coex_carried='@PYTHON@' _coex_found= _coex_made= _coex_why=
 _coex_id=${_coex_carried%% *}
 _coex_carry='
-# Finds the Python that an earlier start has kept, or unpacks it. The latter may be interrupted.
+# Finds the Python that an earlier start has kept, or unpacks it. The latter may be interrupted. The caller may have
+# exported functions that have the names of programs: `command` passes over them, in zsh only with an option.
 _coex_find() {
-  _coex_user=$(id -u 2>/dev/null) _coex_own=$_coex_first _coex_base=$_coex_above _coex_lacks=
+  [ -z "${ZSH_VERSION-}" ] || setopt posixbuiltins
+  _coex_user=$(command id -u 2>/dev/null) _coex_own=$_coex_first _coex_base=$_coex_above _coex_lacks=
   _coex_kept_python "$_coex_own" && return
   for _coex_dir in "${SLURM_TMPDIR-}" "${TMPDIR-}" /tmp /var/tmp /dev/shm; do
     case ${COEX_ROOT:+set}$_coex_dir in /*) _coex_base=$_coex_dir/coex-$_coex_user; _coex_kept_python "$_coex_base" && return ;; esac
@@ -237,10 +243,14 @@ _coex_find() {
     command -v "$_coex_dir" >/dev/null 2>&1 || _coex_lacks="$_coex_lacks $_coex_dir"
   done
   if [ -n "$_coex_lacks" ]; then _coex_why="this host lacks$_coex_lacks; install that, or python3"; return 1; fi
-  { _coex_dir=$(tail -c 22 "$_coex_file" | head -c 4); } 2>/dev/null
+  { _coex_dir=$(command tail -c 22 "$_coex_file" | command head -c 4); } 2>/dev/null
   case $_coex_dir in
     PK??) ;;
-    *) _coex_why="the archive is not complete; get a fresh copy of the file"; return 1 ;;
+    *)
+      _coex_why="the archive is not complete; get a fresh copy of the file"
+      { read -r _coex_dir && read -r _coex_dir; } <"$_coex_file"
+      case $_coex_dir in "{ : coex"*) ;; *) _coex_why="no archive is there; start the archive by its path, not through a pipe" ;; esac
+      return 1 ;;
   esac
   trap "_coex_end INT" INT
   trap "_coex_end TERM" TERM
@@ -251,7 +261,7 @@ _coex_find() {
   return "$_coex_dir"
 }
 _coex_end() {
-  [ -z "$_coex_made" ] || rm -rf "$_coex_made"
+  [ -z "$_coex_made" ] || command rm -rf "$_coex_made"
   trap - "$1"
   kill -s "$1" $$
 }
@@ -267,7 +277,7 @@ _coex_kept_python() {
 # Unpacks into the first place that can serve, and says why the others cannot.
 _coex_unpack() {
   { read -r _coex_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || _coex_boot=
-  _coex_host=$({ printf "%s\n%s\n%s" "$(uname -n)" "$_coex_boot" "$(readlink /proc/self/ns/pid)" | sha256sum; } 2>/dev/null)
+  _coex_host=$({ command printf "%s\n%s\n%s" "$(command uname -n)" "$_coex_boot" "$(command readlink /proc/self/ns/pid)" | command sha256sum; } 2>/dev/null)
   _coex_host=${_coex_host%"${_coex_host#????????????????}"}
   _coex_at=${_coex_carried#* } _coex_size=${_coex_carried#* * }
   _coex_at=${_coex_at%% *} _coex_size=${_coex_size%% *}
@@ -275,7 +285,7 @@ _coex_unpack() {
     case $_coex_place in /*) ;; *) continue ;; esac
     _coex_fault=
     _coex_take && return
-    [ -z "$_coex_made" ] || rm -rf "$_coex_made"
+    [ -z "$_coex_made" ] || command rm -rf "$_coex_made"
     _coex_made= _coex_why=$_coex_why${_coex_fault:+${_coex_why:+, }$_coex_place: $_coex_fault}
     case $_coex_fault in "it does not run"*) _coex_why="$_coex_why; install python3"; return 1 ;; esac
   done
@@ -284,29 +294,31 @@ _coex_unpack() {
 }
 # Unpacks into a new directory of $_coex_place, and tries it. Its name is that of a leftover of this process.
 _coex_take() {
-  _coex_up=$(cd -P -- "$_coex_place" 2>/dev/null && pwd -P) && [ -w "$_coex_up" ] || return 1
+  _coex_up=$(command cd -P -- "$_coex_place" >/dev/null 2>&1 && command pwd -P) && [ -w "$_coex_up" ] || return 1
   _coex_alone "$_coex_up" || { _coex_fault="others may write to it, or replace it"; return 1; }
   for _coex_dir in 0 1 2 3 4 5 6 7 8 9; do
     _coex_dir=${_coex_up%/}/$_coex_id.python-${_coex_host:-0}-$$-0-$_coex_dir
-    mkdir -m 700 "$_coex_dir" 2>/dev/null && _coex_made=$_coex_dir && break
+    command mkdir -m 700 "$_coex_dir" 2>/dev/null && _coex_made=$_coex_dir && break
   done
   [ -n "$_coex_made" ] || { _coex_fault="no directory can be made in it"; return 1; }
-  { echo "#!/bin/sh" >"$_coex_made/try" && chmod 700 "$_coex_made/try" && "$_coex_made/try"; } 2>/dev/null ||
+  { command echo "#!/bin/sh" >"$_coex_made/try" && command chmod 700 "$_coex_made/try" && "$_coex_made/try"; } 2>/dev/null ||
     { _coex_fault="no program can be started from it"; return 1; }
   _coex_fault=$(
     exec 3>&1
     unset TAR_OPTIONS GZIP
-    { dd if="$_coex_file" bs=65536 skip=$((_coex_at / 65536)) | tail -c +$((_coex_at % 65536 + 1)) | head -c "$_coex_size"; } \
-      2>/dev/null | { gzip -dc 2>&3 || echo "gzip failed" >&3; } |
-      { (umask 022 && cd "$_coex_made" && tar -xf -) 2>&3 || echo "tar failed" >&3; }
+    {
+      command dd if="$_coex_file" bs=65536 skip=$((_coex_at / 65536)) |
+        command tail -c +$((_coex_at % 65536 + 1)) | command head -c "$_coex_size"
+    } 2>/dev/null | { command gzip -dc 2>&3 || command echo "gzip failed" >&3; } |
+      { (umask 022 && command cd "$_coex_made" && command tar -xf -) >&3 2>&3 || command echo "tar failed" >&3; }
   )
-  _coex_fault=$(set -f; echo $_coex_fault)
+  _coex_fault=$(set -f; command echo $_coex_fault)
   case $_coex_fault in *"gzip failed"* | *"tar failed"*) return 1 ;; esac
   _coex_found=$_coex_made/bin/python
   if _coex_fault=$("$_coex_found" -E -s -S -X utf8 -c "$_coex_probe" </dev/null 2>&1); then
     case $_coex_fault in *"$_coex_found") return 0 ;; esac  # a loader may warn before that
   fi
-  _coex_fault="it does not run: $(set -f; echo $_coex_fault)" _coex_found=
+  _coex_fault="it does not run: $(set -f; command echo $_coex_fault)" _coex_found=
   [ -e /proc/self ] || _coex_fault="$_coex_fault; this host has no /proc, by which it finds its libraries"
   return 1
 }
@@ -315,9 +327,9 @@ _coex_take() {
 _coex_alone() {
   _coex_dir=$1 _coex_unknown= _coex_odd=
   { read -r _coex_ids _coex_ids _coex_ids </proc/self/uid_map && [ "$_coex_ids" = 4294967295 ]; } 2>/dev/null ||
-    _coex_unknown=$(cat /proc/sys/kernel/overflowuid 2>/dev/null)
+    _coex_unknown=$(command cat /proc/sys/kernel/overflowuid 2>/dev/null)
   while :; do
-    set -- $(unset TIME_STYLE; LC_ALL=C ls -ldn "${_coex_dir:-/}" 2>/dev/null)
+    set -- $(unset TIME_STYLE; LC_ALL=C command ls -ldn "${_coex_dir:-/}" 2>/dev/null)
     case ${1-} in
       d????-??-?*) ;;
       d????????[tT]*) [ -z "$_coex_odd" ] || return 1 ;;
@@ -396,11 +408,11 @@ do
   esac
   _coex_whole && exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@"
   # The interpreter itself is started, not a shim on PATH that changes the environment.
-  if [ -c /dev/null ]; then _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
-  else _coex_found=$("$_coex_python" -E -s -S -c "$_coex_probe" <&- 2>&-) || continue; fi
+  if [ -c /dev/null ]; then _coex_found=$(command "$_coex_python" -E -s -S -c "$_coex_probe" </dev/null 2>/dev/null) || continue
+  else _coex_found=$(command "$_coex_python" -E -s -S -c "$_coex_probe" <&- 2>&-) || continue; fi
   case $_coex_found in
     '?'*) [ -n "$_coex_last" ] || _coex_last=${_coex_found#?} ;;
-    ?*) exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@" ;;
+    ?*) [ ! -x "$_coex_found" ] || exec "$_coex_found" -E -s -S -c "$_coex_code" "$_coex_file" "$@" ;;
   esac
 done
 if [ -n "$_coex_id" ]; then

@@ -116,9 +116,9 @@ def entries(directory: Path) -> list[Path]:
 
 
 def size_of(path: Path) -> int:
-    """Return the size of a file of the cache, 0 if a build has renamed or removed it meanwhile."""
+    """Return the size of a file of the cache, 0 if a build has renamed or removed it meanwhile; of a link, its own."""
     try:
-        return path.stat().st_size
+        return path.lstat().st_size
     except FileNotFoundError:
         return 0
 

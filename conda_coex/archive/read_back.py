@@ -53,7 +53,7 @@ def read_back(stream: IO[bytes], output: Path, payload: Payload) -> None:
     were damaged there, the error that names it.
     """
     try:
-        with closing(open_written(stream)) as written:
+        with closing(open_written(stream, output)) as written:
             altered = payload.reader.altered(written.index.frames)
             check_relocations(written.index)
             for entry in written.manifest.entry_points:

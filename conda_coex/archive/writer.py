@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from importlib.resources import files
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from coex_bootstrap.format.archive import OLD_START, Archive, is_start
@@ -23,11 +22,12 @@ from coex_bootstrap.format.manifest import (
 )
 
 from . import new_file
-from .new_file import DESCRIPTORS, NewFile, check_place
+from .new_file import NewFile, check_place
 from .new_sbom import make_sbom
 
 if TYPE_CHECKING:
     import contextlib
+    from pathlib import Path
 
     from .carried_python import CarriedPython
     from .new_tail import NewTail
@@ -87,8 +87,7 @@ def finish(
     return manifest
 
 
-def open_written(stream: IO[bytes]) -> Archive:
-    """Return a finished archive as a host reads it, through its descriptor; raises ArchiveDamaged."""
+def open_written(stream: IO[bytes], output: Path) -> Archive:
+    """Return a finished archive, which will be at `output`, as a host reads it; raises ArchiveDamaged."""
     stream.flush()
-    descriptor = f"{DESCRIPTORS if Path(DESCRIPTORS).is_dir() else '/dev/fd'}/{stream.fileno()}"
-    return Archive(os.fsencode(descriptor))
+    return Archive(os.fsencode(output), os.fdopen(os.dup(stream.fileno()), "rb"))

@@ -34,19 +34,14 @@ def is_start(data):
 class Archive(object):
     """An open archive: `manifest`, `index`, the tail's members, and `frame(n)`.
 
+    It is read from `stream`, if that is given: it may not have its path yet.
     Raises ArchiveDamaged if the file is truncated, altered in its tail, or not an archive, and ArchiveUnreadable.
     """
 
-    def __init__(self, path):
-        # type: (bytes) -> None
+    def __init__(self, path, stream=None):
+        # type: (bytes, Optional[BinaryIO]) -> None
         self.path = path
-        try:
-            mode = os.stat(path).st_mode
-            if not (S_ISREG(mode) or S_ISDIR(mode)):  # a pipe would block this process
-                raise ArchiveUnreadable("it is not a file", path)
-            self.stream = open(path, "rb")  # type: BinaryIO
-        except EnvironmentError as error:
-            raise unreadable(error, path)
+        self.stream = stream or opened(path)
         try:
             self._opened = self._state()
             self._read_tail()
@@ -183,6 +178,18 @@ class Archive(object):
         # type: () -> None
         """Close the file."""
         self.stream.close()
+
+
+def opened(path):
+    # type: (bytes) -> BinaryIO
+    """Return the file at a path, open for reading; raises ArchiveUnreadable."""
+    try:
+        mode = os.stat(path).st_mode
+        if not (S_ISREG(mode) or S_ISDIR(mode)):  # a pipe would block this process
+            raise ArchiveUnreadable("it is not a file", path)
+        return open(path, "rb")
+    except EnvironmentError as error:
+        raise unreadable(error, path)
 
 
 def unreadable(error, path):

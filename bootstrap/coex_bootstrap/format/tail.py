@@ -20,6 +20,7 @@ END = struct.Struct("<4s4H2LH")
 ENTRY = struct.Struct("<4s6H3L5H2L")
 LOCAL = struct.Struct("<4s5H3L2H")
 STORED, DEFLATED = 0, 8
+NO_MEMORY = "Error -4 "  # of zlib, Z_MEM_ERROR
 LIMIT = 1 << 28  # bytes of all members: an index takes some 60 for each file
 
 
@@ -29,6 +30,8 @@ def read_tail(stream):
     try:
         return _read(stream)
     except (struct.error, zlib.error, UnicodeError) as error:
+        if str(error).startswith(NO_MEMORY):
+            raise MemoryError()
         raise ArchiveDamaged("its last bytes are not a zip: %s" % error)
 
 

@@ -28,6 +28,7 @@ class Line(object):
         self.archive, self.doing = archive, doing
         self.done = self.width = self.left_out = 0
         self.thread = None  # type: Optional[threading.Thread]
+        self.is_begun = False
         self.reading = self.writing = -1
         self.began = time.time()
 
@@ -62,17 +63,27 @@ class Line(object):
 
         def start():
             # type: () -> None
-            if self.thread is None:
-                import threading
-
-                self.total, self.factor = self._measure()
-                self.ended = threading.Event()
-                self.thread = threading.Thread(target=self._show)
-                self.thread.daemon = True
-                self.thread.start()
+            if not self.is_begun:
+                self.is_begun = True
+                self._begin()
             beat()
 
         return start
+
+    def _begin(self):
+        # type: () -> None
+        """Start the thread; without it, no line is shown."""
+        import threading
+
+        self.total, self.factor = self._measure()
+        self.ended = threading.Event()
+        thread = threading.Thread(target=self._show)
+        thread.daemon = True
+        try:
+            thread.start()
+        except Exception:  # a limit of this user or process; its error depends on the version of Python
+            return
+        self.thread = thread
 
     def _measure(self):
         # type: () -> Tuple[float, float]

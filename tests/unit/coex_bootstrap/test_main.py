@@ -99,7 +99,7 @@ def test_modules_are_there_when_the_archive_is_gone(archive, monkeypatch):
 def test_module_that_fails_is_not_left(archive, monkeypatch):
     # type: (str, Any) -> None
     modules = gate.Modules(archive)
-    modules.sources["coex_failing"] = "coex_failing.py", b"1 / 0"
+    modules.sources["coex_failing"] = "coex_failing.py", b"1 / 0", zlib.crc32(b"1 / 0") & 0xFFFFFFFF
     monkeypatch.setattr(sys, "meta_path", [modules] + sys.meta_path)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
@@ -112,7 +112,7 @@ def test_whole_bootstrap(archive):
     sources = gate.Modules(archive).sources
     assert sorted(sources) == module_names()
     members = bootstrap_members()
-    assert all(members[member] == source for member, source in sources.values())
+    assert all(members[member] == source for member, source, _ in sources.values())
 
 
 def compiled(members, name=""):
@@ -198,6 +198,49 @@ def test_start_with_damaged_bytecode(place, monkeypatch, capsys):
     process = subprocess.Popen(words, stderr=subprocess.PIPE, env={"HOME": place.decode("ascii")})
     err = process.communicate()[1].decode("utf-8")
     assert (process.returncode, "its member %s was altered" % gate.bytecode_member() in err) == (125, True), err
+
+
+@pytest.mark.parametrize("member", ["__main__.py", "coex_bootstrap/base/compat.py", "coex_bootstrap/start/run.py"])
+def test_altered_code_does_not_run(place, archive, member, tmp_path):
+    # type: (bytes, str, str, Any) -> None
+    """Its checksum is compared first: an altered line could do anything before the archive is read."""
+    with open(archive, "rb") as stream:
+        data = stream.read()
+    source = bootstrap_members()[member]
+    at = data.index(source) + source.index(b"\nimport ") + 1
+    effect = b"import os; os.mkdir('%s')\n" % str(tmp_path / "ran").encode("ascii")
+    with open(archive, "wb") as stream:
+        stream.write(data[:at] + effect + data[at + len(effect) :])
+    environ = {"HOME": str(tmp_path), "COEX_PYTHON": sys.executable}
+    process = subprocess.Popen(["/bin/sh", archive], stderr=subprocess.PIPE, env=environ)
+    err = process.communicate()[1].decode("utf-8")
+    assert (process.returncode, err) == (125, "coex: %s: not a complete coex archive; get a fresh copy of the file\n" % archive)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_from_a_pipe(place, archive):
+    # type: (bytes, str) -> None
+    """As `curl URL | sh` does: no fresh copy of the shell would help."""
+    environ = {"HOME": place.decode("ascii"), "COEX_PYTHON": sys.executable}
+    with open(archive, "rb") as stream:
+        process = subprocess.Popen(["/bin/sh"], stdin=stream, stderr=subprocess.PIPE, env=environ)
+        err = process.communicate()[1].decode("utf-8")
+    assert process.returncode == 125
+    assert err.endswith(": not the archive; start the archive by its path, not through a pipe\n")
+
+
+def test_no_memory(archive, monkeypatch, capsys):
+    # type: (str, Any, Any) -> None
+    """There is not enough for a look at the file either."""
+
+    def fail(*_):
+        # type: (object) -> None
+        raise MemoryError()
+
+    for name in ("Modules", "find_lack", "read_failure", "is_whole"):
+        monkeypatch.setattr(gate, name, fail)
+    assert gate.main(archive, []) == 125
+    assert capsys.readouterr().err == "coex: %s: there is not enough memory\n" % archive
 
 
 @pytest.mark.parametrize("size", [0, 10, 22, 500])

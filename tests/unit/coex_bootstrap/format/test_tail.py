@@ -11,7 +11,7 @@ from coex_bootstrap.format.tail import read_tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Tuple
+    from typing import Any, List, Tuple
 
 MEMBERS = [("one", b"1" * 100), ("two/deep", b""), ("three", b"abc" * 1000)]
 
@@ -34,6 +34,24 @@ def test_reads(method, before):
     # type: (int, bytes) -> None
     data = make_zip(MEMBERS, method)
     assert read_tail(io.BytesIO(before + data)) == (dict(MEMBERS), len(data))
+
+
+def test_no_memory(monkeypatch):
+    # type: (Any) -> None
+    """zlib says so by a number; the zip is whole."""
+
+    class Decompressor(object):
+        def __init__(self, bits):
+            # type: (int) -> None
+            pass
+
+        def decompress(self, data, size):
+            # type: (bytes, int) -> bytes
+            raise zlib.error("Error -4 while decompressing data")
+
+    monkeypatch.setattr(zlib, "decompressobj", Decompressor)
+    with pytest.raises(MemoryError):
+        read_tail(io.BytesIO(make_zip(MEMBERS, zipfile.ZIP_DEFLATED)))
 
 
 def altered(old, new, count=1):

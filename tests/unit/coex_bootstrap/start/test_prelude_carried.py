@@ -138,6 +138,25 @@ def test_variables_of_its_programs(start, variable):
     assert start.ran().startswith(start.place + b"/tmp/")
 
 
+@pytest.mark.parametrize("body", [b"builtin echo nothing", b'command "$FUNCNAME" "$@"; command ls'])
+def test_functions_of_the_caller(start, body):
+    # type: (Start, bytes) -> None
+    """bash takes exported functions from the environment, such as a `cd` that shows files."""
+    write(start.place + b"/tmp/file", b"")
+    for name in NEEDED + ("cd", "echo", "pwd", "printf", "python3", "python"):
+        start.environ[b"BASH_FUNC_" + name.encode("ascii") + b"%%"] = b"() { " + body + b"\n}"
+    assert start.ran().startswith(start.place + b"/tmp/")
+
+
+def test_from_a_pipe(start):
+    # type: (Start) -> None
+    """As `curl URL | sh` does: a fresh copy of the shell would not help."""
+    process = subprocess.Popen(start.shell, env=start.environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    error = process.communicate(read(start.archive))[1]
+    assert process.returncode == 127
+    assert error.rstrip().endswith(b"start the archive by its path, not through a pipe"), error
+
+
 def test_zsh_under_its_own_name(start):
     # type: (Start) -> None
     """It does not split words then."""

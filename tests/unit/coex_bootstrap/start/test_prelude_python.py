@@ -194,6 +194,14 @@ def test_python_of_the_system_that_is_for_others(start, up):
     assert start(up + b"/bin/python3", system=up) == b"other"
 
 
+@pytest.mark.parametrize("text", [b"echo welcome", b"echo /nowhere/python3", b"echo; echo /"])
+def test_python_that_answers_nonsense(start, place, text):
+    # type: (Callable[..., bytes], bytes, bytes) -> None
+    """As a wrapper that greets: the next one is asked."""
+    write(place + b"/other/python3", b"#!/bin/sh\n" + text + b"\n", 0o755)
+    assert start(b"") == b"other"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 @pytest.mark.parametrize("name", LIBRARY)
 def test_library_that_cannot_be_read(start, up, name):

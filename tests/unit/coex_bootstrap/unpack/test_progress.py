@@ -1,6 +1,7 @@
 """The line of a first start: on a terminal alone, it counts the work of other processes, and is erased."""
 
 import os
+import threading
 import time
 
 import pytest
@@ -99,6 +100,27 @@ def test_nothing_to_decode(written):
     shown.stop()
     assert written == []
     assert progress_line.fitting("unpacking", 0, 0, 0, 20) == "coex: 0 %"
+
+
+def test_no_more_threads(written, monkeypatch):
+    # type: (List[str], Any) -> None
+    """A limit of the user (RLIMIT_NPROC) counts them as processes: the work goes on, without a line."""
+    tries = []  # type: List[object]
+
+    def fail(thread):
+        # type: (threading.Thread) -> None
+        tries.append(thread)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    shown = Line(Frames(), "unpacking")  # type: ignore[arg-type]
+    decode = shown.counted(lambda frame, size: frame)
+    beats = []  # type: List[int]
+    for _ in range(3):
+        shown.beating(lambda: beats.append(1))()
+        assert decode(b"frame", 5) == b"frame"
+    shown.stop()
+    assert (len(beats), len(tries), written) == (3, 1, [])
 
 
 @pytest.mark.parametrize("environ", [{b"COEX_QUIET": b"1"}, {b"COEX_TRACE": b"1"}])

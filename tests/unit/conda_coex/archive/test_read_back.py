@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -152,3 +153,14 @@ def test_altered_frames(tmp_path: Path) -> None:
     assert (output.read_bytes(), list((tmp_path / "frames").iterdir())) == (before, [])
     write(output, cache)
     assert output.read_bytes() == before
+
+
+def test_read_before_it_has_its_place(tmp_path: Path) -> None:
+    """Errors name that place; no /proc is needed, which a chroot may lack."""
+    write(tmp_path / "one.coex", FrameCache(None, 1))
+    output = tmp_path / "nowhere/two.coex"
+    with (tmp_path / "one.coex").open("rb") as stream:
+        with closing(writer.open_written(stream, output)) as written:
+            assert written.path == os.fsencode(output)
+            assert written.frame(0)
+        assert not stream.closed
