@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+PRINTED = "the verb prints it: > FILE"
 LEVEL = "--compression-level"
 MODULE = "--entrypoint 'python -m MODULE'"
 SCRIPT = "--entrypoint ./SCRIPT or --entrypoint COMMAND"
@@ -36,6 +37,8 @@ MEANINGS = {
         "-j": "a build uses all cores",
         "--n-threads": "a build uses all cores",
     },
+    "unpack": {"-o": "-p PREFIX", "--output": "-p PREFIX", "--output-directory": "-p PREFIX", "-n": "-p PREFIX"},
+    **{verb: {"-o": PRINTED, "--output": PRINTED} for verb in ("dockerfile", "env", "lock", "sbom")},
 }
 
 

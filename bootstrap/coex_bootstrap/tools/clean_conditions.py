@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     Kept = Tuple[Unpacked, str]  # a root that stays, and the reason
 
-AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+AGES = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 def age(words):
     # type: (str) -> int
     """Return the seconds of an age such as 12h or 30d."""
-    match = re.match(r"(\d+)([smhdw])\Z", words)
+    match = re.match(r"(\d+)(s|min|h|d|w)\Z", words)
     if not match:
         raise argparse.ArgumentTypeError("%r is not an age: write 12h, 30d, 8w" % words)
     return int(match.group(1)) * AGES[match.group(2)]

@@ -292,7 +292,7 @@ def test_python_that_is_about_to_start_stays(archive, environ, roots, python):
 
 @pytest.mark.parametrize("words", [
     [b"clean", b"--all"], [b"clean", b"--older-than", b"soon"], [b"clean", b"--max-size", b"big"], [b"list", b"--all"],
-    [b"burn"], [],
+    [b"burn"], [], [b"clean", b"--all", b"--older-than", b"6m"],  # months or minutes
 ], ids=repr)
 def test_wrong_command_lines(archive, environ, roots, words):
     # type: (bytes, Dict[bytes, bytes], List[bytes], List[bytes]) -> None

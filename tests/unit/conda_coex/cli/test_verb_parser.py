@@ -123,7 +123,7 @@ def test_wrong_command_line(parser: ArgumentParser, words: list[str], says: str)
 @pytest.mark.parametrize(("verb", "option"), [(verb, option) for verb in MEANINGS for option in MEANINGS[verb]])
 def test_options_of_other_tools(parser: ArgumentParser, verb: str, option: str) -> None:
     with pytest.raises(ArgumentError, match=rf"unrecognized arguments: {option} \(here: "):
-        parser.parse_args([verb, option])
+        parser.parse_args([verb, "x.coex", option])
     said = str(meaning(verb, option))
     offered = verbs_of(parser)[verb].format_help()
     named = re.findall(r"(?<![\w`-])--?[a-z-]+", said.replace("python -m MODULE", ""))
