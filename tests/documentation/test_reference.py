@@ -11,6 +11,7 @@ from coex_bootstrap.unpack.relocate import ENCODINGS
 from testbed.layout import REPOSITORY
 
 from conda_coex import errors
+from conda_coex.cli.verb_parser import VERBS
 from conda_coex.inputs.config_file import KEYS
 
 REFERENCE = REPOSITORY / "docs" / "reference"
@@ -40,3 +41,10 @@ def literals(name: str) -> set[str]:
 def test_names(page: str, names: set[str]) -> None:
     assert names
     assert names - literals(page) == set()
+
+
+def test_the_readme_names_all_verbs() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    literals_outside = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    named = {*re.findall(r"\bcoex (\w+)", text), *(word for code in literals_outside for word in code.split())}
+    assert VERBS.keys() - named == set()

@@ -10,10 +10,12 @@ from typing import Any
 
 import argcomplete
 import pytest
+from coex_bootstrap.tools import command_line
 from conda.cli.conda_argparse import generate_parser
 from conda.exceptions import ArgumentError
 
 from conda_coex import __version__
+from conda_coex.cli.main import BUILDERS, TOOLS
 from conda_coex.cli.other_tools import MEANINGS, meaning
 from conda_coex.cli.verb_parser import VERBS
 from conda_coex.plugin import configure_parser
@@ -69,6 +71,13 @@ def test_no_option_takes_the_name_of_another(parser: ArgumentParser) -> None:
         options = {action.dest for action in below._actions if action.option_strings}
         assert options.isdisjoint(names), verb
     assert all(below.description for below in verbs_of(parser).values())
+
+
+def test_conda_offers_the_verbs_of_archives() -> None:
+    of_archives = {name: verb.summary for name, verb in command_line.VERBS.items() if name != "cache"}
+    assert set(of_archives) == set(TOOLS)  # `cache` of conda coex knows the frames of builds, too
+    assert {name: VERBS[name] for name in of_archives} == of_archives
+    assert VERBS.keys() == {*of_archives, *BUILDERS, "cache", "image", "inspect"}
 
 
 def test_only_the_verb_that_is_asked_for_is_filled() -> None:
