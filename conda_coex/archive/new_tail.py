@@ -21,6 +21,7 @@ LEVEL = 6  # of zlib
 VERSION, UNIX = 20, 3  # of the format, and the system that made it (APPNOTE 4.4.2 and 4.4.3)
 PERMISSIONS = 0o100644 << 16
 ZIP_EPOCH = 315532800  # 1980-01-01, the first date that a zip can hold
+ZIP_END = 4354819198  # 2107-12-31, the last
 
 
 def bootstrap_members() -> dict[str, bytes]:
@@ -66,7 +67,7 @@ class NewTail:
 
     def zip_bytes(self, date: int) -> bytes:
         """Return a zip with its own offsets, without comment: every Python from 2.7 on starts it behind other bytes."""
-        year, month, day, hour, minute, second = time.gmtime(max(date, ZIP_EPOCH))[:6]
+        year, month, day, hour, minute, second = time.gmtime(min(max(date, ZIP_EPOCH), ZIP_END))[:6]
         when = hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
         members, entries, offset = [], [], 0
         for name in sorted(self.members):

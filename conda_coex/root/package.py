@@ -97,7 +97,10 @@ class Package:
     @property
     def timestamp(self) -> int:
         """When it was built, in milliseconds since 1970, by old packages in seconds; 0 if it does not say."""
-        return int(float(str(self.record.get("timestamp") or 0)))
+        try:
+            return int(float(str(self.record.get("timestamp") or 0)))
+        except (ValueError, OverflowError):  # anyone may have written it
+            return 0
 
     @property
     def linked(self) -> tuple[PackagePath, ...]:

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.format.manifest_check import LAST_DATE
+
 from ..archive import writer
 from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.new_manifest import Description, make_manifest
@@ -15,7 +17,7 @@ from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
 from ..conda_api.zstd_package import fetch_zstd
 from ..entry.resolve import check_here, own_sources, resolve_all
-from ..errors import FramesDamaged
+from ..errors import FramesDamaged, InputError
 from ..root import libzstd
 from ..root.app import notes_on_app_links
 from ..root.layout import Layout
@@ -44,12 +46,15 @@ if TYPE_CHECKING:
 
     Made = TypeVar("Made")
 
+DIGITS = 20  # of a date: Python takes long to read a very long number
+
 
 def check(options: ArchiveOptions, prefix: str | None) -> None:
     """Find the files of the app and the programs of entry points; raises a CoexError for faults that show now.
 
     `prefix` is that of the existing environment to archive, if there is one.
     """
+    chosen_date()
     writer.check_output(options.output)
     layout = Layout()
     _place_app(options, prefix, layout, 0)
@@ -58,12 +63,26 @@ def check(options: ArchiveOptions, prefix: str | None) -> None:
 
 def build_date(packages: Iterable[Package]) -> int:
     """Return SOURCE_DATE_EPOCH, else the date of the newest package, in seconds: the date of all files without one."""
+    chosen = chosen_date()
+    return max([ZIP_EPOCH, *(_seconds(package.timestamp) for package in packages)]) if chosen is None else chosen
+
+
+def chosen_date() -> int | None:
+    """Return SOURCE_DATE_EPOCH, None if it is not set or empty; raises InputError."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if epoch.isdigit():
-        return int(epoch)
-    stamps = [package.timestamp for package in packages]
-    # conda writes milliseconds, and long ago wrote seconds
-    return max([ZIP_EPOCH, *(stamp // 1000 if stamp > 253402300799 else stamp for stamp in stamps)])
+    if not epoch:
+        return None
+    if not (epoch.isascii() and epoch.isdigit() and len(epoch) < DIGITS and int(epoch) <= LAST_DATE):
+        what = f"SOURCE_DATE_EPOCH is {epoch[:DIGITS]!r}, and not a number of seconds from 1970 up to the year 9999"
+        raise InputError(what, remedy="correct it, or unset it")
+    return int(epoch)
+
+
+def _seconds(stamp: int) -> int:
+    """Return a timestamp in seconds: conda writes milliseconds, long ago wrote seconds, and others write smaller parts."""
+    while stamp > LAST_DATE:
+        stamp //= 1000
+    return stamp
 
 
 @dataclass(frozen=True)
