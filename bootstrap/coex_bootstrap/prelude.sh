@@ -286,7 +286,13 @@ _coex_unpack() {
     _coex_fault=
     _coex_take && return
     [ -z "$_coex_made" ] || command rm -rf "$_coex_made"
-    _coex_made= _coex_why=$_coex_why${_coex_fault:+${_coex_why:+, }$_coex_place: $_coex_fault}
+    _coex_made=
+    case $_coex_fault in
+      "damaged "*)
+        _coex_why="the archive is not complete (${_coex_fault#damaged }); get a fresh copy of the file"
+        return 1 ;;
+    esac
+    _coex_why=$_coex_why${_coex_fault:+${_coex_why:+, }$_coex_place: $_coex_fault}
     case $_coex_fault in "it does not run"*) _coex_why="$_coex_why; install python3"; return 1 ;; esac
   done
   _coex_why="${_coex_why:-no directory is there for it}; name a directory of yours in TMPDIR, or install python3"
@@ -313,7 +319,11 @@ _coex_take() {
       { (umask 022 && command cd "$_coex_made" && command tar -xf -) >&3 2>&3 || command echo "tar failed" >&3; }
   )
   _coex_fault=$(set -f; command echo $_coex_fault)
-  case $_coex_fault in *"gzip failed"* | *"tar failed"*) return 1 ;; esac
+  case $_coex_fault in
+    *"roken pipe"*) return 1 ;;  # of gzip, because tar has ended
+    *"gzip: "*) _coex_fault="damaged $_coex_fault"; return 1 ;;
+    *"gzip failed"* | *"tar failed"*) return 1 ;;
+  esac
   _coex_found=$_coex_made/bin/python
   if _coex_fault=$("$_coex_found" -E -s -S -X utf8 -c "$_coex_probe" </dev/null 2>&1); then
     case $_coex_fault in *"$_coex_found") return 0 ;; esac  # a loader may warn before that

@@ -79,7 +79,7 @@ def chosen_date() -> int | None:
 
 
 def _seconds(stamp: int) -> int:
-    """Return a timestamp in seconds: conda writes milliseconds, long ago wrote seconds, and others write smaller parts."""
+    """Return a timestamp in seconds: conda writes milliseconds, and long ago wrote seconds; others write less."""
     while stamp > LAST_DATE:
         stamp //= 1000
     return stamp

@@ -191,7 +191,23 @@ def test_damaged(start):
     data = bytearray(read(start.archive))
     data[data.index(python) + len(python) // 2] ^= 0x55
     write(start.archive, bytes(data))
-    assert "gzip failed" in start.refused()
+    said = start.refused()
+    assert said.count("gzip failed") == 1  # other places would not help
+    assert "the archive is not complete (gzip: " in said
+    assert said.endswith("; get a fresh copy of the file\n")
+    assert start.left() == []
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_full_place(start, ignored):
+    # type: (Start, bool) -> None
+    """gzip fails too then, because nobody reads it: by a signal, or with an error if the caller ignores that."""
+    start.replace(b"tar", b"#!/bin/sh\necho no space >&2; exit 1\n")
+    if ignored:
+        start.shell = [b"sh", b"-c", b"trap '' PIPE; exec \"$@\"", b"sh"] + start.shell
+    said = start.refused()
+    assert "the archive is not complete" not in said
+    assert said.count("no space") > 1
     assert start.left() == []
 
 

@@ -1,4 +1,4 @@
-"""The date of a build is the one that the user chose, or that of the newest package, whatever a package says."""
+"""The date of a build is that of the user, or of the newest package; odd dates of packages do no harm."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_chosen_date(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("factor", [1, 10**3, 10**6, 10**9])
 def test_date_of_the_newest_package(factor: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In seconds, in milliseconds as conda has them, and smaller."""
+    """In seconds, in milliseconds as in conda, and smaller."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "")
     others = (None, 0, "", DAY - 1, -DAY, float("nan"), float("inf"), "soon", [], str(DAY - 2))
     assert build_date(packages(*others, DAY * factor)) == DAY
