@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 from coex_bootstrap.format.index import Frame
 
 from ..errors import FramesDamaged
+from ..root.source import Staged
 from .entry_description import fit, read_description
 from .new_file import copy_range
 
@@ -116,6 +117,6 @@ def changed_since(entry: Entry, contents: Iterable[Content]) -> list[Content] | 
             place = entry.places.get(content.name_in_group)
             if place is None or (place.edits and content.relocation and not fit(place.edits, content.relocation.kind)):
                 return None
-            if place.mtime_ns != content.mtime_ns:
+            if place.mtime_ns != content.mtime_ns and not isinstance(content.source, Staged):
                 changed.append(content)
     return changed

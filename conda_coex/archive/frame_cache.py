@@ -1,12 +1,14 @@
 """Keep the frames of packages under conda's package cache, so that each package is compressed once.
 
 One file for each package, level and format. It is written beside its place and renamed, so it is whole or not there.
+Only its user reads it: packages of pip and files of live environments may be private.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from .frames import Packed, Place
 
 DIRECTORY = ".coex-frames"
-ABANDONED = 24 * 3600  # seconds after which the leftovers of a killed build are removed
+LONG, SLOT, MARK = 40, 16, "-"  # digits of a name, and of a slot before it
+DAY = 24 * 3600  # seconds; leftovers of a killed build are removed after one
+UNUSED = 60 * DAY  # after which an entry is removed, if no build has used it
 
 
 class EntryWriter:
@@ -62,7 +66,8 @@ class EntryWriter:
         described = Described(self.name, self.owner, self.cache.level, frames, places, slots)
         try:
             self.file.stream.write(dump(described))
-            self.file.commit(0o644, durable=False)  # readers compare checksums
+            self.file.commit(0o600, durable=False)  # readers compare checksums
+            self.cache.keep_alone(self.name)
         except OSError:
             self._give_up()
 
@@ -84,29 +89,56 @@ class FrameCache:
         self.directory, self.level = directory, level
         self.takes_more = True  # until an entry cannot be written, as on a full disk
 
-    def path(self, identity: str) -> Path | None:
+    def path(self, identity: str, slot: str | None = None) -> Path | None:
         """Return the place of an entry; `identity` has all that its content depends on, except format and level."""
         if self.directory is None:
             return None
-        key = f"{FORMAT_VERSION} {recipe(self.level)} {identity}"
-        return self.directory / (hashlib.sha256(key.encode()).hexdigest()[:40] + ".frames")
+        name = self._hashed(identity)[:LONG]
+        if slot is not None:
+            name = f"{self._hashed(slot)[:SLOT]}{MARK}{name}"
+        return self.directory / f"{name}.frames"
 
-    def open(self, identity: str | None) -> Entry | None:
+    def _hashed(self, text: str) -> str:
+        return hashlib.sha256(f"{FORMAT_VERSION} {recipe(self.level)} {text}".encode()).hexdigest()
+
+    def open(self, identity: str | None, slot: str | None = None) -> Entry | None:
         """Return the entry of an identity, or None if there is no complete one."""
-        path = self.path(identity) if identity is not None else None
-        return open_entry(path) if path is not None else None
+        path = self.path(identity, slot) if identity is not None else None
+        entry = open_entry(path) if path is not None else None
+        if entry is not None:
+            _note_use(entry)
+        return entry
 
-    def writer(self, identity: str | None, owner: str) -> EntryWriter | None:
+    def writer(self, identity: str | None, owner: str, slot: str | None = None) -> EntryWriter | None:
         """Return a writer for the frames of an identity, None if they are not kept; messages show `owner`."""
-        path = self.path(identity) if identity is not None else None
+        path = self.path(identity, slot) if identity is not None else None
         return EntryWriter(path, owner, self) if path is not None else None
 
-    def sweep(self) -> None:
-        """Remove the leftovers of killed builds."""
-        for path in unfinished(self.directory) if self.directory else ():
-            with contextlib.suppress(OSError):  # the build that writes it has given it its name, or it has to stay
-                if path.stat().st_mtime < time.time() - ABANDONED:
+    def keep_alone(self, name: str) -> None:
+        """Remove the entries that had the slot of an entry before it."""
+        slot, mark, _ = name.partition(MARK)
+        for path in self.directory.glob(f"{slot}{MARK}*.frames") if self.directory and mark else ():
+            if path.name != name:
+                with contextlib.suppress(OSError):
                     path.unlink()
+
+    def sweep(self) -> None:
+        """Remove the leftovers of killed builds, and entries that no build has used for long."""
+        if self.directory is None:
+            return
+        for paths, seconds in ((unfinished(self.directory), DAY), (entries(self.directory), UNUSED)):
+            for path in paths:
+                with contextlib.suppress(OSError):  # a build has given it its name or removed it, or it has to stay
+                    if path.stat().st_mtime < time.time() - seconds:
+                        path.unlink()
+
+
+def _note_use(entry: Entry) -> None:
+    """Give an entry the present time, at most once a day: `sweep` removes those that were not used for long."""
+    descriptor = entry.stream.fileno()
+    if abs(time.time() - os.fstat(descriptor).st_mtime) > DAY:
+        with contextlib.suppress(OSError):  # a disk that is read-only now
+            os.utime(descriptor)
 
 
 def entries(directory: Path) -> list[Path]:

@@ -75,7 +75,7 @@ class Payload:
         """
         if not self._can_begin or not any(content.size for content in group.all_files):
             return
-        entry = self.cache.open(group.identity)
+        entry = self.cache.open(group.identity, group.slot)
         self._can_begin = entry is not None and changed_since(entry, group.all_files) == []
         if entry is None:
             return
@@ -131,7 +131,7 @@ class Payload:
     def _plan_group(self, group: Group, pool: ThreadPoolExecutor, steps: deque[Callable[[], None]], ahead: int) -> None:
         """Start the work on a group and queue its last step, in order; finish groups that are queued too far ahead."""
         copying = self._copying(group)
-        entry = group.entry or self.cache.open(group.identity)
+        entry = group.entry or self.cache.open(group.identity, group.slot)
         changed = changed_since(entry, group.files) if entry is not None else None
         if entry is not None and changed is not None:
             checks = [pool.submit(check_source, content) for content in changed if content.source is not None]
@@ -141,7 +141,7 @@ class Payload:
             return
         if entry is not None:
             entry.close()
-        filling = Filling(self.cache.writer(group.identity, group.owner), group)
+        filling = Filling(self.cache.writer(group.identity, group.owner, group.slot), group)
         self._fillings.append(filling)
         for pieces in cut(filling.contents, frame_size(self.cache.level)):
             future = pool.submit(self._pack, pieces)

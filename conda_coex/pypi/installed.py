@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..root.content import Content, Link
     from .metadata import Distribution
 
@@ -21,3 +23,4 @@ class Installed:
     removed: frozenset[str] = frozenset()  # files of conda packages that pip took away
     lock: list[Distribution] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    program: Path | None = None  # the Python that pip ran by, in the staging environment

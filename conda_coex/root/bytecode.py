@@ -6,7 +6,7 @@ import hashlib
 import os
 import posixpath
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.cpu_count import usable_cores
@@ -18,7 +18,7 @@ from .layout import Group
 from .source import InMemory, OnDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
     from pathlib import Path
 
     from ..archive.frame_cache import FrameCache
@@ -41,6 +41,32 @@ class Compiled:
             self.group.entry.close()
 
 
+@dataclass(frozen=True)
+class Sources:
+    """Sources whose .pyc files are a group of their own. Each of the parts is compiled by a new process."""
+
+    owner: str  # of the .pyc files
+    identity: str | None  # a name for their content; None: their .pyc files are not kept
+    parts: Sequence[list[Content]]
+    of_package: bool = True
+    joined: bool = False  # the sources are in the group too: near each other, both get smaller
+
+    @property
+    def items(self) -> list[Content]:
+        """The sources, in the order of the parts."""
+        return [item for part in self.parts for item in part]
+
+    @property
+    def placed(self) -> list[Content]:
+        """The sources that are placed with their .pyc files."""
+        return self.items if self.joined else []
+
+    def without(self, left_out: Container[str]) -> Sources:
+        """Return the sources without those at some paths."""
+        parts = [[item for item in part if item.path not in left_out] for part in self.parts]
+        return replace(self, parts=[part for part in parts if part])
+
+
 class Compiler:
     """Compiles for one Python; `native`: its platform is the builder's.
 
@@ -50,30 +76,50 @@ class Compiler:
 
     def __init__(
         self, python: Python | None, native: bool, cache: FrameCache, others: Iterable[Path] = (),
-        cores: Cores | None = None,
+        cores: Cores | None = None, program: Path | None = None,
     ) -> None:  # fmt: skip
+        """Compile by `program`, or find one."""
         self.python, self.native, self.cache, self.others = python, native, cache, others
         self.cores = cores or Cores(usable_cores())
-        self.program: Path | None = None  # the interpreter that compiles, if one can
+        self.program = program  # the interpreter that compiles, if one can
         self.interpreter: str | None = None  # its identity
 
     def compile_plans(
         self, plans: Sequence[PackagePlan], meanwhile: Callable[[], None] = lambda: None
     ) -> tuple[list[Compiled], list[str]]:
-        """Return the .pyc files of all noarch sources, and the sources that only the host can compile.
+        """Return the .pyc files of all noarch packages, and the sources that only the host can compile."""
+        jobs = []
+        for plan in plans:
+            sources = [item for item in plan.files if isinstance(item, Content) and item.path in plan.compiled]
+            if sources:
+                jobs.append(Sources(f"{plan.package.dist} compiled", plan.identity, [sources]))
+        if self.python is None or not jobs:
+            return [], []
+        self.find_program(plans)
+        return self.compile(jobs, meanwhile)
+
+    def find_program(self, plans: Sequence[PackagePlan]) -> None:
+        """Find the interpreter that compiles, and its identity; one of this platform is not started for that."""
+        assert self.python is not None
+        if self.native:
+            self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
+            self.program = self.program or self.python.package.directory / self.python.program
+        else:
+            self.program, self.interpreter = find_interpreter(self.python, self.others)
+
+    def compile(
+        self, jobs: Sequence[Sources], meanwhile: Callable[[], None] = lambda: None
+    ) -> tuple[list[Compiled], list[str]]:
+        """Return the .pyc files of sources, and the sources that only the host can compile.
 
         A source with a placeholder is compiled on the host: its text, and so its code, differ there. `meanwhile` is
         called if anything has to be compiled: a large package that is compiled last keeps only one core busy.
         """
-        jobs = [(plan, [c for c in plan.files if isinstance(c, Content) and c.path in plan.compiled]) for plan in plans]
-        sources = [item for _, group in jobs for item in group]
-        if self.python is None or not sources:
-            return [], []
-        self.program = self._find_program(plans)
+        sources = [item for job in jobs for item in job.items]
         if self.program is None:
             return [], sorted(map(_relative, sources))
-        jobs = [(plan, [item for item in group if not item.placeholder]) for plan, group in jobs]
-        compiled, missing = self._take_kept([job for job in jobs if job[1]])
+        left = {item.path for item in sources if item.placeholder or not isinstance(item.source, OnDisk)}
+        compiled, missing = self._take_kept([job for job in (job.without(left) for job in jobs) if job.parts])
         if missing and self.native and not runs(self.program):
             for each in compiled:
                 each.close()
@@ -81,73 +127,61 @@ class Compiler:
         if missing:
             compiled += self._compile_groups(self.program, missing, meanwhile)
         compiled.sort(key=lambda each: each.group.owner)
-        return compiled, sorted(_relative(item) for item in sources if item.placeholder)
+        return compiled, sorted(path.removeprefix("prefix/") for path in left)
 
-    def _take_kept(
-        self, jobs: Iterable[tuple[PackagePlan, list[Content]]]
-    ) -> tuple[list[Compiled], list[tuple[Group, list[Content]]]]:
+    def _take_kept(self, jobs: Iterable[Sources]) -> tuple[list[Compiled], list[tuple[Group, Sources]]]:
         """Return the .pyc files that the cache has, and the groups that it lacks, with their sources."""
         compiled, missing = [], []
-        for plan, sources in jobs:
-            group = Group(f"{plan.package.dist} compiled", self._identity(plan, sources), of_package=True)
+        for job in jobs:
+            group = Group(job.owner, self._identity(job), of_package=job.of_package)
             group.entry = self.cache.open(group.identity)
             if group.entry is None:
-                missing.append((group, sources))
+                missing.append((group, job))
                 continue
-            times = times_of(sources)
-            places = group.entry.places.items()
+            times = times_of(job.items)
+            own = times if job.joined else ()
+            places = [each for each in group.entry.places.items() if each[0] not in own]
             files = [Content(path, MODE, times[source_of(path)], None, place.size) for path, place in places]
-            compiled.append(Compiled(group, files))
+            compiled.append(Compiled(group, [*job.placed, *files]))
         return compiled, missing
 
     def _compile_groups(
-        self, program: Path, jobs: list[tuple[Group, list[Content]]], meanwhile: Callable[[], None]
+        self, program: Path, jobs: list[tuple[Group, Sources]], meanwhile: Callable[[], None]
     ) -> list[Compiled]:
-        jobs.sort(key=lambda job: -sum(item.size for item in job[1]))  # the longest first
+        parts = [(number, part) for number, (_, job) in enumerate(jobs) for part in job.parts]
+        parts.sort(key=lambda each: -sum(item.size for item in each[1]))  # the longest first
+        files = [job.placed for _, job in jobs]
         with Interpreters(program, self.cores) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
-            compiling = [(group, pool.submit(compile_with, interpreters, sources)) for group, sources in jobs]
+            compiling = [(number, pool.submit(compile_with, interpreters, part)) for number, part in parts]
             try:
                 meanwhile()
-                return [Compiled(group, files.result()) for group, files in compiling]
+                for number, future in compiling:
+                    files[number] += future.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+        return [Compiled(group, own) for (group, _), own in zip(jobs, files, strict=True)]
 
-    def _find_program(self, plans: Sequence[PackagePlan]) -> Path | None:
-        """Return the interpreter that compiles, and keep its identity; one of this platform is not started for that."""
-        assert self.python is not None
-        if self.native:
-            self.interpreter = next((plan.identity for plan in plans if plan.package.name == "python"), None)
-            return self.python.package.directory / self.python.program
-        path, self.interpreter = find_interpreter(self.python, self.others)
-        return path
-
-    def _identity(self, plan: PackagePlan, sources: list[Content]) -> str | None:
+    def _identity(self, job: Sources) -> str | None:
         """Return a name for the content of the .pyc files, which have the times of their sources in them."""
         assert self.python is not None
-        if plan.identity is None or self.interpreter is None:
+        if job.identity is None or self.interpreter is None:
             return None
-        times = hashlib.sha256("\0".join(str(item.mtime_ns) for item in sources).encode()).hexdigest()
-        return f"compiled {plan.identity} of {times} by {self.interpreter} in {self.python.site_packages}"
+        times = hashlib.sha256("\0".join(str(item.mtime_ns) for item in job.items).encode()).hexdigest()
+        what = "compiled with" if job.joined else "compiled"
+        return f"{what} {job.identity} of {times} by {self.interpreter} in {self.python.site_packages}"
 
 
 def _relative(item: Content) -> str:
     return item.path.removeprefix("prefix/")
 
 
-def compile_sources(program: Path, sources: Sequence[Content]) -> list[Content]:
-    """Compile sources that belong to no package, on all cores, by `compile_with`.
-
-    Those of a directory of site-packages are compiled like those of a package.
-    """
-    jobs: dict[str, list[Content]] = {}
+def parts_of(sources: Iterable[Content]) -> list[list[Content]]:
+    """Return the parts of sources that belong to no package: those of a directory of site-packages are one."""
+    parts: dict[str, list[Content]] = {}
     for item in sources:
-        jobs.setdefault("/".join(posixpath.dirname(item.path).split("/")[:DEPTH]), []).append(item)
-    ordered = sorted(jobs.values(), key=lambda job: -sum(item.size for item in job))
-    cores = usable_cores()
-    with Interpreters(program, Cores(cores)) as interpreters, ThreadPoolExecutor(cores) as pool:
-        files = [item for each in pool.map(lambda job: compile_with(interpreters, job), ordered) for item in each]
-    return sorted(files, key=lambda item: item.path)
+        parts.setdefault("/".join(posixpath.dirname(item.path).split("/")[:DEPTH]), []).append(item)
+    return [*parts.values()]
 
 
 def compile_with(interpreters: Interpreters, sources: Sequence[Content]) -> list[Content]:

@@ -21,6 +21,7 @@ class Group:
 
     owner: str
     identity: str | None = None  # the key of its frames in the cache; None: they are not cached
+    slot: str | None = None  # the cache keeps the frames of one group of that name: they often change, and may be many
     of_package: bool = False  # a package or its compiled sources: other archives may have the same frames
     entry: Entry | None = None  # of the cache of frames, if it is open already
     all_files: list[Content] = field(default_factory=list)
@@ -46,6 +47,8 @@ class Layout:
         """
         given = Group(owner) if isinstance(owner, str) else owner
         group = self._groups.setdefault(given.owner, given)
+        if group is not given:
+            group.identity = None  # which names the files of the first call alone
         items = list(items)
         above = {item.path[: item.path.rfind("/")] for item in items}
         for directory in sorted(above, key=lambda path: path.split("/")):

@@ -5,7 +5,6 @@ The rules are those of conda's `core/path_actions.py`; each function names its o
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PackageRefused
 from .content import SECOND, Content, Link, relocation_of, script_of
+from .content_digest import content_digest
 from .link_target import leaving_links
 from .source import InMemory, OnDisk
 
@@ -51,16 +51,8 @@ class PackagePlan:
 
         The hash of the package is not included: conda takes that from a channel and does not always compare it.
         """
-        files = [item for item in self.files if isinstance(item, Content)]
-        if self.package.altered or not all(item.sha256 for item in files):
-            return None
-        words: list[str] = []
-        for item in files:
-            words += (item.name_in_group, str(item.sha256))
-            placeholder = item.placeholder if item.relocation is not None else None
-            words += (f"{item.size} {item.file_mode}", placeholder) if placeholder else (str(item.size),)
-        digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
-        return f"{self.package.dist} {digest}"
+        digest = content_digest(item for item in self.files if isinstance(item, Content))
+        return f"{self.package.dist} {digest}" if digest and not self.package.altered else None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..conda_api.staging import DIRECTORY as STAGING
 from ..inputs.environment import DryRun, Environment
 from ..inputs.lock_file import Choice
 from ..pypi.installed import OWNER, Installed
-from ..root.layout import Group, Layout
+from ..root.layout import Layout
 from ..root.link_rules import broken_commands, find_python, notes_on_prefix_links, plan_package
 from . import carry, host_bytecode, new_archive, requested
 from .assemble import drafted
@@ -105,7 +105,17 @@ def _lay_out(
     native = environment.platform == settings.builder_platform()
     left_to_host = place_compiled(layout, plans, cache, native=native)
     layout.remove(installed.removed)
-    layout.place(Group(OWNER, of_package=True), installed.items)
-    left_to_host += [item.path.removeprefix("prefix/") for item in installed.sources]
+    if installed.items:
+        left_to_host += _place_pip(layout, plans, installed, cache, native=native)
     place_conda_meta(layout, plans, environment, date, cache, installed.removed)
     return layout, sorted(left_to_host)
+
+
+def _place_pip(
+    layout: Layout, plans: Sequence[PackagePlan], installed: Installed, cache: FrameCache, *, native: bool
+) -> list[str]:
+    from .lay_out_installed import NotOfConda, place_installed
+
+    items, sources, program, removed = installed.items, installed.sources, installed.program, installed.removed
+    of_pip = NotOfConda(items, sources, OWNER, of_packages=True, program=program, removed=removed)
+    return place_installed(layout, plans, of_pip, cache, native=native)

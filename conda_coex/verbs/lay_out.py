@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from ..root.link_rules import find_python
 from .assemble import fraction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from ..archive.frame_cache import FrameCache
     from ..inputs.environment import Environment
@@ -59,7 +60,7 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
     others = interpreters(python.version) if python and not native else ()
     cores = Cores(usable_cores())
     compiler = Compiler(python, native, cache, others, cores)
-    compiled, left_to_host = compiler.compile_plans(plans, lambda: compress_ahead(plans, cache, cores))
+    compiled, left_to_host = compiler.compile_plans(plans, lambda: compress_ahead(_with_files(plans), cache, cores))
     if left_to_host and python and not (native or compiler.program):
         layout.notes.append(_note_on_compiling(layout, left_to_host, python))
     for made in compiled:
@@ -67,19 +68,20 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
     return left_to_host
 
 
-def compress_ahead(plans: Sequence[PackagePlan], cache: FrameCache, cores: Cores) -> None:
-    """Compress the packages that the cache of frames lacks into it: the archive, which takes them, does not begin yet.
+def _with_files(plans: Sequence[PackagePlan]) -> Iterator[Group]:
+    for plan in plans:
+        files = [item for item in plan.files if isinstance(item, Content)]
+        yield replace(_group(plan), all_files=files, files=files)
+
+
+def compress_ahead(groups: Iterable[Group], cache: FrameCache, cores: Cores) -> None:
+    """Compress groups that the cache of frames lacks into it: the archive, which takes them, does not begin yet.
 
     A cache without room ends this: frames that it does not keep would be compressed twice. Raises the errors of a
     damaged package.
     """
-    groups = []
-    for plan in plans:
-        group = _group(plan)
-        path = cache.path(group.identity) if group.identity is not None else None
-        if path is not None and not path.exists():
-            group.all_files = group.files = [item for item in plan.files if isinstance(item, Content)]
-            groups.append(group)
+    paths = ((group, cache.path(group.identity, group.slot) if group.identity else None) for group in groups)
+    groups = [group for group, path in paths if path is not None and not path.exists()]
     total = sum(item.size for group in groups for item in group.files)
     if total:
         with (

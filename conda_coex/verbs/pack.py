@@ -21,14 +21,12 @@ from ..prefix.unmanaged import names_of
 from ..pypi import direct_url, editable, import_paths
 from ..pypi.live_distribution import distributions
 from ..pypi.record import blank_hashes
-from ..root.bytecode import compile_sources
-from ..root.compiling_python import runs
 from ..root.layout import Layout
 from ..root.link_rules import find_python
-from ..root.source import OnDisk
 from . import carry, host_bytecode, new_archive, pack_notes
 from .assemble import drafted
 from .lay_out import place_compiled, place_conda_meta, place_packages
+from .lay_out_installed import NotOfConda, place_installed
 from .new_archive import Build
 
 if TYPE_CHECKING:
@@ -116,7 +114,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
 
     def make() -> tuple[Manifest, list[str]]:
         with drafted(options.output, platform, cache) as draft:
-            layout, left_to_host = _lay_out(live.environment, plans, unmanaged, draft.payload, date)
+            layout, left_to_host = _lay_out(live, plans, unmanaged, draft.payload, date)
             on_host = list(_notes_on_host(live, find_python(packages), unmanaged, layout))
             build = Build(
                 live.environment, plans, layout, date, left_to_host, pip, runs_post_link=False, python=carried,
@@ -182,38 +180,17 @@ def _notes_on_host(live: LivePrefix, python: Python | None, unmanaged: Unmanaged
 
 
 def _lay_out(
-    environment: Environment, plans: Sequence[PackagePlan], unmanaged: Unmanaged, payload: Payload, date: int
+    live: LivePrefix, plans: Sequence[PackagePlan], unmanaged: Unmanaged, payload: Payload, date: int
 ) -> tuple[Layout, list[str]]:
     """Return the root without the app, and the sources that the host has to compile."""
-    layout, cache = Layout(), payload.cache
+    layout, cache, environment = Layout(), payload.cache, live.environment
     place_packages(layout, plans, payload.begin)
-    layout.place(OWNER, unmanaged.items)
     native = environment.platform == settings.builder_platform()
-    left_to_host = place_compiled(layout, plans, cache, native=native)
-    python = find_python([plan.package for plan in plans])
-    left_to_host += _compile_unmanaged(python, unmanaged, layout, native=native)
+    others = NotOfConda(unmanaged.items, unmanaged.sources, OWNER, slot=f"{OWNER}, in {live.path}")
+    left_to_host = place_installed(layout, plans, others, cache, native=native)
+    left_to_host += place_compiled(layout, plans, cache, native=native)
     for path, mode in unmanaged.directories.items():
         layout.make_directory(path)
         layout.modes[path] = mode
     place_conda_meta(layout, plans, environment, date, cache)
     return layout, sorted(set(left_to_host))
-
-
-def _compile_unmanaged(python: Python | None, unmanaged: Unmanaged, layout: Layout, *, native: bool) -> list[str]:
-    """Compile the sources that had a .pyc file, and return those that only the host can compile.
-
-    Those name the prefix, or belong to another platform; or all, if the prefix lacks its Python.
-    """
-    if python is None:
-        return []
-    program = python.package.directory / python.program
-    sources = [
-        source for source in unmanaged.sources if native and not source.edits and isinstance(source.source, OnDisk)
-    ]
-    if sources and not runs(program):
-        sources = []
-    if sources:
-        layout.place(f"{OWNER}, compiled", compile_sources(program, sources))
-    compiled_here = {source.path for source in sources}
-    others = [source.path for source in unmanaged.sources if source.path not in compiled_here]
-    return [path.removeprefix("prefix/") for path in others]

@@ -1,4 +1,4 @@
-"""The stage of a build in which pip installs: make a staging environment, run pip, take the changes, compile them."""
+"""The stage of a build in which pip installs: make a staging environment, run pip, take the changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..conda_api import settings, versions
-from ..conda_api.interpreters import interpreters
 from ..conda_api.solve import virtual_version
 from ..conda_api.staging import staged
 from ..errors import InputError
@@ -16,8 +15,6 @@ from ..pypi.pip import Pip
 from ..pypi.target import Target
 from ..pypi.target_pip import TargetPip
 from ..pypi.target_prefix import TargetPrefix
-from ..root.bytecode import compile_sources
-from ..root.compiling_python import find_interpreter
 from ..root.link_rules import find_python
 
 if TYPE_CHECKING:
@@ -56,7 +53,7 @@ def install(
             target_prefix.lay_out_metadata(packages)
             pip = TargetPip(target_prefix, packages, program, target, date, settings.is_offline())
         installed = pip_changes.install(prefix, environment, python, pip, date)
-        return _compile(installed, python, prefix / python.program if native else None)
+        return replace(installed, program=prefix / python.program if native else None)
 
 
 def _target(platform: str, python: Python) -> Target:
@@ -68,14 +65,3 @@ def _target(platform: str, python: Python) -> Target:
         raise InputError(what, remedy=f"build on a machine of {platform}")
     system = virtual_version(platform, "osx" if platform.startswith("osx") else "glibc")
     return Target(platform, python.package.version, system, free_threaded=bool(FREE_THREADED.search(build)))
-
-
-def _compile(installed: Installed, python: Python, program: Path | None) -> Installed:
-    """Compile the installed sources, by `program` or by a Python of this machine that has the same bytecode."""
-    if program is None:
-        program, _ = find_interpreter(python, interpreters(python.version))
-    plain = [item for item in installed.sources if item.edits is None] if program else []
-    compiled = compile_sources(program, plain) if program and plain else []
-    done = {item.path for item in plain}
-    sources = [item for item in installed.sources if item.path not in done]
-    return replace(installed, items=[*installed.items, *compiled], sources=sources)

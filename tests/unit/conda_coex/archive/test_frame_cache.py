@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import pytest
 
 from conda_coex.archive.cache_entry import open_entry
 from conda_coex.archive.entry_description import END, MARK
-from conda_coex.archive.frame_cache import FrameCache
+from conda_coex.archive.frame_cache import DAY, UNUSED, FrameCache
 from conda_coex.archive.payload import Payload
 from conda_coex.errors import FramesDamaged
 from conda_coex.root.content import Content
@@ -27,12 +29,15 @@ NOTHING = b'"name": "NAME", "owner": "", "frames": [], "origins": [], "places": 
 WORDS = b"the text of a file " * 100
 
 
-def build(directory: Path, data: bytes = WORDS, identity: str = "demo-1.0-0 of these files") -> bytes:
+def build(
+    directory: Path, data: bytes = WORDS, identity: str = "demo-1.0-0 of these files", slot: str | None = None,
+    level: int = 3,
+) -> bytes:  # fmt: skip
     """Return the payload of a package of one file."""
-    group = Group("demo-1.0-0", identity, of_package=True)
+    group = Group("demo-1.0-0", identity, slot, of_package=True)
     group.all_files = group.files = [Content("prefix/a", 0o644, 10**9, InMemory(data), len(data))]
     with tempfile.TemporaryFile() as stream:
-        payload = Payload(stream, FrameCache(directory, 3), lambda _size: None)
+        payload = Payload(stream, FrameCache(directory, level), lambda _size: None)
         payload.add([group])
         assert payload.reader.altered(payload.frames) is None
         return stream.read()
@@ -115,7 +120,7 @@ def test_made_again(tmp_path: Path, what: str) -> None:
     assert open_entry(entry) is None
     assert build(tmp_path) == payload
     state = entry.lstat()
-    assert (entry.read_bytes(), state.st_uid, state.st_mode & 0o7777) == (kept, os.geteuid(), 0o644)
+    assert (entry.read_bytes(), state.st_uid, state.st_mode & 0o7777) == (kept, os.geteuid(), 0o600)
     again = open_entry(entry)
     assert again is not None
     again.close()
@@ -156,3 +161,44 @@ def test_leftover_that_cannot_be_removed(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (0, 0))
     FrameCache(tmp_path, 3).sweep()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".a.frames.1", ".c.frames.1"]
+
+
+def test_one_entry_of_a_slot(tmp_path: Path) -> None:
+    """The last one, for each level; others stay, and the same content makes nothing."""
+    build(tmp_path)
+    build(tmp_path, slot="other place")
+    others, inodes = set(tmp_path.iterdir()), []
+    for number in (1, 2, 2, 1):
+        build(tmp_path, b"%d" % number, f"content {number}", slot="place")
+        (last,) = set(tmp_path.iterdir()) - others
+        inodes.append(last.stat().st_ino)
+    assert others < set(tmp_path.iterdir())
+    assert [first == second for first, second in pairwise(inodes)] == [False, True, False]
+    build(tmp_path, b"1", "content 1", slot="place", level=4)
+    assert last.exists()
+    assert len(set(tmp_path.iterdir()) - others) == 2
+
+
+def test_unused_for_long(tmp_path: Path) -> None:
+    """An entry that no build has used for long is removed; a use of it counts, and so does its making."""
+    for name in ("used", "unused", "new"):
+        build(tmp_path, name.encode(), name)
+    paths = {name: FrameCache(tmp_path, 3).path(name) for name in ("used", "unused", "new")}
+    for name in ("used", "unused"):
+        path = paths[name]
+        assert path is not None
+        os.utime(path, (time.time() - UNUSED - 60,) * 2)
+    build(tmp_path, b"used", "used")
+    FrameCache(tmp_path, 3).sweep()
+    assert set(tmp_path.iterdir()) == {paths["used"], paths["new"]}
+
+
+def test_use_is_noted_once_a_day(tmp_path: Path) -> None:
+    """A clock that was wrong is corrected."""
+    build(tmp_path)
+    (path,) = tmp_path.iterdir()
+    now = time.time()
+    for age, is_kept in ((3600, True), (2 * DAY, False), (-2 * DAY, False)):
+        os.utime(path, (now - age, now - age))
+        build(tmp_path)
+        assert (abs(path.stat().st_mtime - now + age) < 1) == is_kept

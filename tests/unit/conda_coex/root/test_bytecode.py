@@ -8,6 +8,7 @@ import marshal
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import pytest
 from conda_coex.archive.frame_cache import FrameCache
 from conda_coex.archive.payload import Payload
 from conda_coex.root import compiling_python
-from conda_coex.root.bytecode import Compiled, Compiler, compile_sources
+from conda_coex.root.bytecode import Compiled, Compiler, Sources, parts_of
 from conda_coex.root.content import Content
 from conda_coex.root.layout import Group
 from conda_coex.root.link_rules import PackagePlan, Python, plan_package
@@ -141,19 +142,52 @@ def test_failure_of_the_other_work(tmp_path: Path) -> None:
         compile_for(MAGIC, [HERE], tmp_path, meanwhile=fail)
 
 
-def test_sources_of_no_package(tmp_path: Path) -> None:
-    """Each .pyc has the time of its source, in the metadata and in itself; a text that is not Python has none."""
+def loose_sources(directory: Path) -> list[Content]:
+    """Return sources that are of no package, each of another time; one is not Python."""
     texts = {"lib/one.py": SOURCE, "lib/words.py": b"def def\n", "lib/demo/two.py": SOURCE}
-    times = {name: (SECONDS + number) * 10**9 for number, name in enumerate(texts)}
     sources = []
-    for name, text in texts.items():
-        path = tmp_path / Path(name).name
+    for number, (name, text) in enumerate(texts.items()):
+        path, time = directory / Path(name).name, (SECONDS + number) * 10**9
         path.write_bytes(text)
-        os.utime(path, ns=(times[name], times[name]))
-        sources.append(Content(f"prefix/{name}", 0o644, times[name], OnDisk(path), len(text)))
-    made = compile_sources(HERE, sources)
-    there = {name: f"prefix/{importlib.util.cache_from_source(name)}" for name in ("lib/one.py", "lib/demo/two.py")}
-    assert [(item.path, item.mtime_ns) for item in made] == [(path, times[name]) for name, path in there.items()]
-    for item in made:
+        os.utime(path, ns=(time, time))
+        sources.append(Content(f"prefix/{name}", 0o644, time, OnDisk(path), len(text)))
+    return sources
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_sources_of_no_package(joined: bool, tmp_path: Path) -> None:
+    """Each .pyc has the time of its source, in the metadata and in itself; a text that is not Python has none.
+
+    The cache has the same, beside the sources or without them, but not for another interpreter, or if a time changed.
+    """
+    sources, cache = loose_sources(tmp_path), FrameCache(tmp_path / "frames", 1)
+    python = Python(VERSION, f"lib/python{VERSION}/site-packages", make_package(tmp_path / "python", "python", None))
+
+    def compile_all(items: list[Content], interpreter: str = "one") -> Compiled:
+        compiler = Compiler(python, True, cache, program=HERE)
+        compiler.interpreter = interpreter
+        (made,), left = compiler.compile([Sources("demo", "content", parts_of(items), joined=joined)])
+        assert left == []
+        return made
+
+    made = compile_all(sources)
+    there = {item.path: f"prefix/{importlib.util.cache_from_source(item.path[7:])}" for item in sources[::2]}
+    times = {there[item.path]: item.mtime_ns for item in sources[::2]}
+    if joined:
+        times |= {item.path: item.mtime_ns for item in sources}
+    assert {item.path: item.mtime_ns for item in made.files} == times
+    for item in made.files:
         data = item.read() or b""
-        assert (data[:4], int.from_bytes(data[8:12], "little")) == (MAGIC, item.mtime_ns // 10**9)
+        if item.path.endswith(".pyc"):
+            assert (data[:4], int.from_bytes(data[8:12], "little")) == (MAGIC, item.mtime_ns // 10**9)
+    with tempfile.TemporaryFile() as stream:
+        group = Group(made.group.owner, made.group.identity, all_files=made.files, files=made.files)
+        Payload(stream, cache, lambda _size: None).add([group])
+    kept = compile_all(sources)
+    assert kept.group.entry is not None
+    kept.close()
+    facts = [sorted((item.path, item.mode, item.mtime_ns, item.size) for item in each.files) for each in (made, kept)]
+    assert facts[0] == facts[1]
+    assert [item.path for item in kept.files if item.source is not None] == [x.path for x in sources if joined]
+    assert compile_all(sources, "another").group.entry is None
+    assert compile_all([sources[0], *(replace(item, mtime_ns=0) for item in sources[1:])]).group.entry is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -163,3 +163,14 @@ def test_removed_and_empty() -> None:
     assert list(layout.entries) == ["prefix/a/x", "prefix/l", "app/main"]
     assert layout.links() == [Link("prefix/l", "b")]
     assert layout.directories == {"prefix", "prefix/a", "app", "app/empty", "app/empty/deep"}
+
+
+def test_files_that_a_group_gets_later() -> None:
+    """The key of its frames named the first ones alone, so the group has none any more."""
+    layout = Layout()
+    group = Group("demo", "content of a")
+    for path in ("prefix/a", "prefix/b"):
+        layout.place(replace(group), [Content(path, 0o644, 0, InMemory(b"x"), 1)])
+    (placed,) = layout.groups()
+    assert (placed.identity, len(placed.all_files)) == (None, 2)
+    assert group.identity == "content of a"

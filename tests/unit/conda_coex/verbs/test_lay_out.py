@@ -151,7 +151,7 @@ def test_nothing_is_compressed_ahead_into_a_cache_without_room(
     directory = tmp_path / "frames"
     if not room:
         directory.write_bytes(b"")  # no directory can be made there
-    count, packages, packed = 8 * usable_cores(), [], []
+    count, groups, packed = 8 * usable_cores(), [], []
 
     def pack_and_note(pieces: Sequence[Piece], level: int) -> Packed:
         packed.append(pieces)
@@ -161,7 +161,6 @@ def test_nothing_is_compressed_ahead_into_a_cache_without_room(
     for number in range(count):
         data = DATA + str(number).encode()
         item = Content(f"prefix/{number}", 0o644, 0, InMemory(data), len(data), hashlib.sha256(data).hexdigest())
-        package = Package({**RECORD, "name": f"demo{number}"}, tmp_path, None, (), (), None, None)
-        packages.append(PackagePlan(package, (item,), (), {}))
-    compress_ahead(packages, FrameCache(directory, 3), Cores(2))
+        groups.append(Group(f"demo{number}", f"demo {number}", of_package=True, all_files=[item], files=[item]))
+    compress_ahead(groups, FrameCache(directory, 3), Cores(2))
     assert len(packed) == count if room else 0 < len(packed) < count
