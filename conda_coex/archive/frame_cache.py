@@ -155,6 +155,14 @@ def size_of(path: Path) -> int:
         return 0
 
 
+def last_use(path: Path) -> float:
+    """Return when a build has used an entry, in seconds since 1970, by a day or less; now for one that is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
 def unfinished(directory: Path) -> list[Path]:
     """Return the files that builds are writing now, or left when they were killed."""
     return list(directory.glob(".*.frames.*")) if directory.is_dir() else []

@@ -31,17 +31,19 @@ OBJECTS = 2_000_000  # new ones, after which Python looks for some that it can f
 TOOLS = ("info", "files", "verify", "repair", "unpack", "env", "lock", "sbom", "dockerfile", "kernelspec")
 BUILDERS = {"create": configure_create, "pack": configure_pack, "repack": configure_repack}
 CACHE_ABOUT = """\
-Builds keep the frames of compressed packages under conda's package cache.
-Archives unpack to roots below COEX_ROOT or the user's caches. `list` shows
-both. `path` and `clean` mean the frames, or with --roots or a condition the
-roots. `clean` removes the roots that fit all conditions and that nobody uses;
-without a condition it removes leftovers alone.
+Builds keep the frames of compressed packages under conda's package cache,
+until none has used them for 60 days. Archives unpack to roots below COEX_ROOT
+or the user's caches. `list` shows both. `path` and `clean` mean the frames, or
+with --roots or a condition the roots. `clean` removes the roots that fit all
+conditions and that nobody uses; without a condition it removes leftovers
+alone. With --frames, --older-than means frames that no build used for so long.
 """
 CACHE_MORE = """\
 examples:
   conda coex cache list
   conda coex cache clean                   # all frames
   conda coex cache clean --older-than 30d  # roots not started for a month
+  conda coex cache clean --frames --older-than 30d
   conda coex cache clean --roots --all
 
 exit status:

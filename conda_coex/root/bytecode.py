@@ -49,6 +49,7 @@ class Sources:
     identity: str | None  # a name for their content; None: their .pyc files are not kept
     parts: Sequence[list[Content]]
     of_package: bool = True
+    slot: str | None = None
     joined: bool = False  # the sources are in the group too: near each other, both get smaller
 
     @property
@@ -133,8 +134,8 @@ class Compiler:
         """Return the .pyc files that the cache has, and the groups that it lacks, with their sources."""
         compiled, missing = [], []
         for job in jobs:
-            group = Group(job.owner, self._identity(job), of_package=job.of_package)
-            group.entry = self.cache.open(group.identity)
+            group = Group(job.owner, self._identity(job), job.slot, of_package=job.of_package)
+            group.entry = self.cache.open(group.identity, group.slot)
             if group.entry is None:
                 missing.append((group, job))
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base import compat
@@ -13,13 +14,12 @@ from coex_bootstrap.tools.output import Outcome, counted, human, table
 from coex_bootstrap.tools.roots import find_roots
 
 from ..archive.cache_entry import open_entry
-from ..archive.frame_cache import entries, size_of, unfinished
+from ..archive.frame_cache import entries, last_use, size_of, unfinished
 from ..conda_api import settings, versions
 from ..conda_api.package_cache import frame_directory, shared_cache_notes
 from ..errors import InputError, Misuse, OutputError
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from pathlib import Path
 
     from coex_bootstrap.tools.roots import Unpacked
@@ -27,15 +27,20 @@ if TYPE_CHECKING:
 
 def cache(arguments: Namespace) -> Outcome:
     """Run one action: `list` shows frames and roots, the others act on frames unless roots are named."""
-    if arguments.frames and has_condition(arguments):
-        raise InputError("conditions choose roots, --frames means those of builds", remedy="leave one of them out")
+    if arguments.frames and has_condition(_without_age(arguments)):
+        remedy = "leave the others out, or --frames"
+        raise InputError("of the conditions, only --older-than chooses frames", remedy=remedy)
     if arguments.action != "clean" and has_condition(arguments):
         raise Misuse("conditions go with clean")
-    if arguments.roots or has_condition(arguments):
+    if arguments.roots or (has_condition(arguments) and not arguments.frames):
         return _roots(arguments.action, arguments)
     if arguments.action == "list":
         return list_all(with_roots=not arguments.frames)
-    return {"clean": clean, "path": path_of_frames}[arguments.action]()
+    return clean(arguments.older_than) if arguments.action == "clean" else path_of_frames()
+
+
+def _without_age(arguments: Namespace) -> Namespace:
+    return Namespace(**{**vars(arguments), "older_than": None})
 
 
 def _find_roots() -> list[Unpacked]:
@@ -71,12 +76,12 @@ def path_of_frames() -> Outcome:
 
 def list_all(*, with_roots: bool) -> Outcome:
     """Return the frames that are kept, largest first, and the roots."""
-    rows = [(*_describe(path), size_of(path), path.name) for path in entries(_directory())]
-    names = ("owner", "level", "size", "file")
+    rows = [(*_describe(path), size_of(path), path.name, int(last_use(path))) for path in entries(_directory())]
+    names = ("owner", "level", "size", "file", "used")
     fields = {"path": str(_directory()), "entries": [dict(zip(names, row, strict=True)) for row in rows]}
-    cells = [(owner, str(level or ""), human(size)) for owner, level, size, _ in rows]
-    lines = [*table(("frames of", "level", "size"), cells)]
-    total = human(sum(size for _, _, size, _ in rows))
+    cells = [(owner, str(level or ""), human(size), _day(used)) for owner, level, size, _, used in rows]
+    lines = [*table(("frames of", "level", "size", "last use"), cells)]
+    total = human(sum(row[2] for row in rows))
     noun = "entry" if len(rows) == 1 else "entries"
     lines.append(f"{len(rows)} {noun}, {total}, in {_directory()}" if rows else "no frames are kept")
     if with_roots:
@@ -84,6 +89,11 @@ def list_all(*, with_roots: bool) -> Outcome:
         fields["roots"] = [tool_cache.fields(root) for root in roots]
         lines += ["", *tool_cache.list_lines(roots)]
     return Outcome(fields, lines, 0)
+
+
+def _day(seconds: int) -> str:
+    """Return a day: a use is noted once a day."""
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))
 
 
 def _describe(path: Path) -> tuple[str, int]:
@@ -95,12 +105,15 @@ def _describe(path: Path) -> tuple[str, int]:
     return entry.owner, entry.level
 
 
-def clean() -> Outcome:
-    """Remove everything that is kept, after asking; builds under way go on."""
+def clean(older_than: int | None = None) -> Outcome:
+    """Remove what is kept, or entries that no build used for some seconds, after asking; builds under way go on."""
     paths = [*entries(_directory()), *unfinished(_directory())]
+    if older_than is not None:
+        paths = [path for path in paths if time.time() - last_use(path) >= older_than]
     size = sum(map(size_of, paths))
     files = f"{counted(len(paths), 'file')} of frames, {human(size)}, in {_directory()}"
-    nothing = "no frames are kept: nothing to remove"
+    which = "no frames are kept" if older_than is None else "no frames are kept that were not used for so long"
+    nothing = f"{which}: nothing to remove"
     if settings.is_dry_run():
         planned = {"dry_run": True, "files": len(paths), "size": size}
         return Outcome(planned, [f"would remove {files}" if paths else nothing], 0)

@@ -57,8 +57,8 @@ def place_installed(
     if compiler is None:
         return []
     jobs = [
-        Sources(f"{owner} compiled", _identity(own), parts_of(own), of_package=given.of_packages, joined=True)
-        for owner, own in _by_owner(sources.values(), owners, given.owner).items()
+        Sources(group.owner, group.identity, parts_of(group.files), group.of_package, group.slot, joined=True)
+        for group, _ in _groups(sources.values(), owners, given, " compiled")
     ]
     compiled, left_to_host = compiler.compile(jobs, lambda: compress_ahead([group for group, _ in plain], cache, cores))
     if not compiled:
@@ -85,7 +85,7 @@ def _groups(
     groups = []
     for owner, own in _by_owner(items, owners, given.owner).items():
         files = [item for item in own if isinstance(item, Content)]
-        slot = given.slot if owner == given.owner else None
+        slot = given.slot + kind if given.slot and owner == given.owner else None
         group = Group(owner + kind, _identity(files), slot, given.of_packages, all_files=files, files=files)
         groups.append((group, own))
     return groups

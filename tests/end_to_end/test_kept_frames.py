@@ -52,9 +52,10 @@ class Builder:
         return made
 
     def kept(self) -> dict[str, tuple[str, int]]:
-        """Return (owner, inode) of each entry; one that is made again has another inode."""
+        """Return (owner, time) of each entry; one that is made again has another time."""
         listed = json.loads(self.conda("coex", "cache", "list", "--frames", "--json", env=self.env).stdout)
-        return {row["file"]: (row["owner"], (self.frames / row["file"]).stat().st_ino) for row in listed["entries"]}
+        times = {path.name: path.stat().st_mtime_ns for path in self.frames.iterdir()}
+        return {row["file"]: (row["owner"], times[row["file"]]) for row in listed["entries"]}
 
 
 @pytest.fixture(scope="module")

@@ -247,7 +247,7 @@ def test_cache_of_conda_lists_frames_that_it_cannot_use(conda: Conda, tmp_path: 
     env = {"CONDA_PKGS_DIRS": str(tmp_path)}
     lines = conda("coex", "cache", "list", "--frames", env=env).stdout.splitlines()
     assert lines[2].split("  ")[0] == "another version, or damaged"
-    assert lines[2].split()[4:] == ["17", "B"]  # and not a level
+    assert lines[2].split()[4:] == ["17", "B", time.strftime("%Y-%m-%d")]  # and not a level
     assert lines[3].startswith("1 entry, 17 B, ")
     conda("coex", "cache", "clean", "-y", env=env)
     assert list(frames.iterdir()) == []
