@@ -106,7 +106,7 @@ def _describe(path: Path) -> tuple[str, int]:
 
 
 def clean(older_than: int | None = None) -> Outcome:
-    """Remove what is kept, or entries that no build used for some seconds, after asking; builds under way go on."""
+    """Remove all frames, or entries that no build used for some seconds, after asking; builds under way go on."""
     paths = [*entries(_directory()), *unfinished(_directory())]
     if older_than is not None:
         paths = [path for path in paths if time.time() - last_use(path) >= older_than]
