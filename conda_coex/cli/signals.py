@@ -9,41 +9,54 @@ import select
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..errors import Interrupted
+from .stopper import Stopper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted if one of SIGNALS ends the block, also if conda turned the signal into an error.
+    """Raise Interrupted if one of SIGNALS ends the block, also if conda turned the signal into another error.
 
     A signal that the caller has ignored, as nohup does, stays ignored.
     """
-    from conda.exceptions import CondaSignalInterrupt
-
+    stopper = Stopper()
     usual = (signal.SIG_DFL, signal.default_int_handler)
-    replaced = {number: signal.signal(number, _stop) for number in SIGNALS if signal.getsignal(number) in usual}
+    replaced: dict[signal.Signals, object] = {}
+    try:
+        with _without_handlers_of_conda():
+            for number in SIGNALS:
+                if signal.getsignal(number) in usual:
+                    replaced[number] = signal.signal(number, stopper.handle)
+            yield
+    except BaseException as error:
+        if stopper.has_raised or isinstance(error, KeyboardInterrupt):
+            raise Interrupted(stopper.number or signal.SIGINT) from error
+        raise
+    finally:
+        stopper.end()
+        for number, handler in replaced.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+    if stopper.number is not None and not stopper.has_raised:
+        raise Interrupted(stopper.number)
+
+
+@contextlib.contextmanager
+def _without_handlers_of_conda() -> Iterator[None]:
+    """Keep conda from its own handlers, which raise anywhere."""
+    from conda.common import signals
+
+    names, signals.INTERRUPT_SIGNALS = signals.INTERRUPT_SIGNALS, ()
     try:
         yield
-    except KeyboardInterrupt as error:
-        raise Interrupted(next(iter(error.args), signal.SIGINT)) from error
-    except CondaSignalInterrupt as error:
-        raise Interrupted(error.dump_map()["signum"]) from error
     finally:
-        for number, handler in replaced.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    # no Exception and no SystemExit: conda goes on after some of those
-    raise KeyboardInterrupt(number)
+        signals.INTERRUPT_SIGNALS = names
 
 
 def open_closed_streams() -> None:

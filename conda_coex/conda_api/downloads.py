@@ -134,13 +134,9 @@ def _public_url(record: MatchSpec | CondaRecord) -> str:
 
 
 def _raise_interrupt(errors: CondaMultiError) -> None:
-    from conda.exceptions import CondaSignalInterrupt
-
     for error in errors.errors:
         if isinstance(error, KeyboardInterrupt):
             raise error from errors
-        if isinstance(error, CondaSignalInterrupt):
-            raise KeyboardInterrupt(error.dump_map()["signum"]) from errors
 
 
 def _raise_as_one(errors: CondaMultiError) -> None:

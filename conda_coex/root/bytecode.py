@@ -153,8 +153,8 @@ class Compiler:
         parts.sort(key=lambda each: -sum(item.size for item in each[1]))  # the longest first
         files = [job.placed for _, job in jobs]
         with Interpreters(program, self.cores) as interpreters, ThreadPoolExecutor(usable_cores()) as pool:
-            compiling = [(number, pool.submit(compile_with, interpreters, part)) for number, part in parts]
             try:
+                compiling = [(number, pool.submit(compile_with, interpreters, part)) for number, part in parts]
                 meanwhile()
                 for number, future in compiling:
                     files[number] += future.result()
