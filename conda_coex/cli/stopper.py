@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PAUSE = 0.01  # seconds until the next look at the place
 GRACE = 5  # seconds in which further signals change nothing, as a terminal sends several when it closes
-# Modules that hold locks, or own what they have just made, wherever they are; and those that do at their own steps.
+# Modules that hold locks, or have made things that nobody owns yet: with all that they call, or at their own steps.
 WITH_LOCKS = {"concurrent.futures._base", "concurrent.futures.thread", "queue", "tempfile", "threading"}
 WITH_LOCKS |= {"_weakrefset", "weakref"}
 BETWEEN_STEPS = {"contextlib", "importlib._bootstrap", "importlib._bootstrap_external", "_frozen_importlib"}

@@ -160,6 +160,7 @@ class Compiler:
                     files[number] += future.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
+                interpreters.end()
                 raise
         return [Compiled(group, own) for (group, _), own in zip(jobs, files, strict=True)]
 

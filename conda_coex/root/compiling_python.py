@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import signal
 import struct
 import subprocess
 import tempfile
+from concurrent.futures import CancelledError
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING
+
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,11 +27,13 @@ if TYPE_CHECKING:
 SOURCES, MADE = "sources", "made"
 LENGTHS = struct.Struct("<QQ")
 PATIENCE = 60  # seconds for an interpreter to answer one question; one that hangs counts as one that does not start
+SILENCE = 300  # seconds for it to compile one source: the largest known ones take some 10
 OPTIONS = ("-s", "-S", "-B", "-Wi")
 
 # Makes the .pyc files of `compileall`, by which conda compiles (`compile_multiple_pyc`), but reads and writes no file
 # for each. In a directory, SOURCES has the path of each source and its name in the prefix. MADE gets, for each that
-# compiles, the lengths of two things, and these: the name of its .pyc, and the content.
+# compiles, the lengths of two things, and these: the name of its .pyc, and the content. The output has a dot for each
+# source that is done, and the end of a line for a directory.
 #
 # Each package has a new process, which has only loaded compileall: a .pyc depends on the strings that its process has
 # seen before, and on the references to its code, and the same package has to give the same bytes in every build. The
@@ -61,8 +69,10 @@ def compile_all():
             try:
                 target, data = compiled(path, name)
             except Exception:
-                continue
-            stream.write(struct.pack("<QQ", len(target), len(data)) + target + data)
+                pass
+            else:
+                stream.write(struct.pack("<QQ", len(target), len(data)) + target + data)
+            os.write(1, b".")
 for directory in iter(sys.stdin.readline, ""):
     child = os.fork()
     if not child:
@@ -72,8 +82,7 @@ for directory in iter(sys.stdin.readline, ""):
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    sys.stdout.write(directory)
-    sys.stdout.flush()
+    os.write(1, b"\\n")
 """
 
 DESCRIBE = "import importlib.util, sys; sys.stdout.write(importlib.util.MAGIC_NUMBER.hex() + ' ' + sys.version)"
@@ -135,8 +144,9 @@ class Interpreters:
 
     def __init__(self, program: Path, cores: Cores) -> None:
         self.command, self.cores = [str(program), *OPTIONS, "-c", COMPILE], cores
-        self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
-        self._all: list[subprocess.Popen[str]] = []
+        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        self._all: list[subprocess.Popen[bytes]] = []
+        self._starting, self._ended = Lock(), False
 
     def __enter__(self) -> Interpreters:
         return self
@@ -145,32 +155,74 @@ class Interpreters:
         for process in self._all:
             process.communicate()
 
+    def end(self) -> None:
+        """End all work at once, because the build has failed."""
+        with self._starting:
+            self._ended = True
+            for process in self._all:
+                _kill(process)
+
     def compile(self, sources: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """Return name in the prefix and content of the .pyc files of (file, name in the prefix); some may have none."""
+        """Return name in the prefix and content of the .pyc files of (file, name in the prefix); some may have none.
+
+        Raises InputError for a source that takes too long.
+        """
+        sources = list(sources)
         with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
             Path(scratch, SOURCES).write_bytes(b"\0".join(field for source in sources for field in source))
-            self._compile_in(scratch)
+            number = self._compile_in(scratch)
+            if number is not None:
+                what = f"is not compiled within {SILENCE} seconds by {self.command[0]}"
+                remedy = "run the command again; if that does not help, use another build of Python or of the package"
+                raise InputError(what, sources[min(number, len(sources) - 1)][0], remedy)
             return list(_read_made(Path(scratch, MADE)))
 
-    def _compile_in(self, directory: str) -> None:
+    def _compile_in(self, directory: str) -> int | None:
+        """Compile the sources of a directory; return the number of one that takes too long, None if none does."""
         process = self._take()
         assert process.stdin is not None
-        assert process.stdout is not None
         with self.cores.to_compile(), contextlib.suppress(BrokenPipeError):
-            process.stdin.write(directory + "\n")
+            process.stdin.write(os.fsencode(directory) + b"\n")
             process.stdin.flush()
-            if process.stdout.readline():
+            done, ended = _follow(process)
+            if ended is None:
+                _kill(process)
+                return done
+            if ended:
                 self._idle.put(process)
+        return None
 
-    def _take(self) -> subprocess.Popen[str]:
+    def _take(self) -> subprocess.Popen[bytes]:
         with contextlib.suppress(Empty):
             return self._idle.get_nowait()
-        process = subprocess.Popen(
-            self.command, env=quiet_environment(), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        self._all.append(process)
+        with self._starting:
+            if self._ended:
+                raise CancelledError
+            process = subprocess.Popen(
+                self.command, env=quiet_environment(), start_new_session=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            self._all.append(process)
         return process
+
+
+def _follow(process: subprocess.Popen[bytes]) -> tuple[int, bool | None]:
+    """Return the number of sources that are done, and if all are; None if the next one takes too long."""
+    assert process.stdout is not None
+    poll, done = select.poll(), 0
+    poll.register(process.stdout)
+    while poll.poll(SILENCE * 1000):
+        data = os.read(process.stdout.fileno(), 1 << 16)
+        done += data.count(b".")
+        if not data or data.endswith(b"\n"):
+            return done, bool(data)
+    return done, None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill an interpreter, with its child that compiles."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _read_made(made: Path) -> Iterator[tuple[bytes, bytes]]:

@@ -91,7 +91,7 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
             return new_archive.write(options, prefix, build, draft), layout
 
     manifest, layout = new_archive.renewing(make)
-    notes = [*notes_on_prefix_links(plans), *environment.notes, *installed.notes, *layout.notes]
+    notes = [*notes_on_prefix_links(plans), *environment.notes, *installed.notes, *layout.notes, *bytecode.notes()]
     return new_archive.created(options.output, manifest, environment, notes)
 
 

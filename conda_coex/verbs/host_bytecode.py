@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from coex_bootstrap.format.manifest import BYTECODE
 
@@ -17,7 +17,8 @@ from ..root.compiling_python import find_interpreter
 from ..root.link_rules import find_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     from coex_bootstrap.format.archive import Archive
@@ -27,39 +28,66 @@ if TYPE_CHECKING:
     from ..root.package import Package
 
 
+WITHOUT = "a first start with such a Python compiles it, which takes longer"
+
+
+class Made(NamedTuple):
+    """Members, and notes on Pythons that have none."""
+
+    members: dict[str, bytes]
+    notes: list[str]
+
+
 def for_named(programs: Iterable[str]) -> dict[str, bytes]:
     """Return the members for Pythons of this machine that the user names; raises InputError."""
     return dict(map(compile_bootstrap, programs))
 
 
+class Making:
+    """Members that another thread makes."""
+
+    def __init__(self, named: Mapping[str, bytes], made: Future[Made]) -> None:
+        self._named, self._made = named, made
+
+    def __call__(self) -> dict[str, bytes]:
+        """Return the members, when all are made."""
+        return {**self._named, **self._made.result().members}
+
+    def notes(self) -> list[str]:
+        """Return a note for each Python that cannot compile."""
+        return self._made.result().notes
+
+
 @contextlib.contextmanager
 def compiling(
     named: dict[str, bytes], packages: Iterable[Package], python: CarriedPython | None, platform: str
-) -> Iterator[Callable[[], dict[str, bytes]]]:
-    """Yield a function that returns all members for an archive; another thread makes them meanwhile.
+) -> Iterator[Making]:
+    """Yield all members for an archive, which another thread makes meanwhile.
 
     `named` are those of Pythons that the user named, `python` is the one to carry.
     """
     carried = [python.package] if python and python.package else []
     native = platform == settings.builder_platform()
     with ThreadPoolExecutor(1) as pool:
-        made = pool.submit(for_packages, [*packages, *carried], native=native)
-        yield lambda: {**named, **made.result()}
+        yield Making(named, pool.submit(for_packages, [*packages, *carried], native=native))
 
 
-def for_packages(packages: Iterable[Package], *, native: bool) -> dict[str, bytes]:
+def for_packages(packages: Iterable[Package], *, native: bool) -> Made:
     """Return the members for the Pythons among packages; for one of another platform, by a Python of this machine.
 
-    A Python that does not run here, or is too old, has none: hosts compile the source.
+    A Python that does not run here, or is too old, has none, but a note: hosts compile the source.
     """
-    members: dict[str, bytes] = {}
+    made = Made({}, [])
     for package in packages:
         python = find_python([package])
         program = _program(python, native=native) if python is not None else None
-        if program is not None:
-            with contextlib.suppress(InputError):
-                members.update([compile_bootstrap(program)])
-    return members
+        if program is None:
+            continue
+        try:
+            made.members.update([compile_bootstrap(program)])
+        except InputError as error:
+            made.notes.append(f"no bytecode of the bootstrap for {package.dist}: {program} {error.what}; {WITHOUT}")
+    return made
 
 
 def _program(python: Python, *, native: bool) -> Path | None:

@@ -131,6 +131,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
         *pack_notes.of_names(live.aliases),
         *pack_notes.kept_paths(unreplaced),
         *last_notes,
+        *bytecode.notes(),
     ]
     return new_archive.created(options.output, manifest, live.environment, notes)
 

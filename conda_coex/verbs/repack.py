@@ -83,11 +83,12 @@ def repack(request: RepackRequest) -> Repacked:
             begun = begin(old, draft.payload)
             laid_out = lay_out(request, old)
             python = choose_python(options, old)
-            bytecode = choose_bytecode(old, python, named)
+            bytecode, more = choose_bytecode(old, python, named)
             manifest = write(draft, old, laid_out, begun, python, bytecode)
     version = python.version if python else None
     size = options.output.stat().st_size
-    return replace(laid_out.outcome, python=version, digest=manifest.digest, size=size)
+    notes = (*laid_out.outcome.notes, *more)
+    return replace(laid_out.outcome, python=version, digest=manifest.digest, size=size, notes=notes)
 
 
 def lay_out(request: RepackRequest, old: Archive) -> LaidOut:
@@ -202,10 +203,12 @@ def choose_python(options: ArchiveOptions, old: Archive) -> CarriedPython | None
     return carry.choose_python(old.manifest.platform, (), (*channels, *configured_channels()), pinned=own)
 
 
-def choose_bytecode(old: Archive, python: CarriedPython | None, named: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the bytecode of the new archive: that of the old one, of a new carried Python, and of Pythons named."""
-    with host_bytecode.compiling(named, (), python, old.manifest.platform) as made:
-        return {**made(), **host_bytecode.of_archive(old)}
+def choose_bytecode(
+    old: Archive, python: CarriedPython | None, named: dict[str, bytes]
+) -> tuple[dict[str, bytes], list[str]]:
+    """Return the bytecode of the new archive and notes: the old one's, a new carried Python's, and of Pythons named."""
+    with host_bytecode.compiling(named, (), python, old.manifest.platform) as making:
+        return {**making(), **host_bytecode.of_archive(old)}, making.notes()
 
 
 def write(

@@ -6,15 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from conda_coex.errors import InputError
 from conda_coex.root import compiling_python
 from conda_coex.root.compiling_python import LENGTHS, MADE, Interpreters, runs
 from conda_coex.root.cores import Cores
 
 if TYPE_CHECKING:
-    import pytest
     from testbed.hosts import HostPython
 
 HERE = Path(sys.executable)
@@ -109,3 +114,44 @@ def test_interpreter_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     program.chmod(0o755)
     monkeypatch.setattr(compiling_python, "PATIENCE", 0.1)
     assert not runs(program)
+
+
+def test_source_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is for one source: each that is done begins it again. The interpreter and its child are killed."""
+    for name in ("one.py", "two.py", "hangs.py"):
+        (tmp_path / name).write_bytes(b"")
+    sources = [(os.fsencode(tmp_path / name), name.encode()) for name in ("one.py", "two.py", "hangs.py")]
+    slow = compiling_python.COMPILE.replace(
+        "def compile_all():", "import time\nmake = compiled\ndef compiled(path, name):\n"
+        "    time.sleep(1000 if b'hangs' in path else 0.6)\n    return make(path, name)\ndef compile_all():",
+    )  # fmt: skip
+    monkeypatch.setattr(compiling_python, "COMPILE", slow)
+    monkeypatch.setattr(compiling_python, "SILENCE", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    with Interpreters(HERE, Cores(1)) as interpreters:
+        assert [name for name, _ in interpreters.compile(sources[:2])] == made_of("one", "two")
+        with pytest.raises(InputError, match=r"hangs.py: is not compiled within 1 seconds by .*; run"):
+            interpreters.compile(sources)
+        assert len(interpreters.compile(sources[:1])) == 1
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def made_of(*stems: str) -> list[bytes]:
+    return [f"__pycache__/{stem}.{sys.implementation.cache_tag}.pyc".encode() for stem in stems]
+
+
+def test_build_that_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its interpreters end in the middle of their work, and no new one starts."""
+    (tmp_path / "one.py").write_bytes(b"")
+    source = (os.fsencode(tmp_path / "one.py"), b"one.py")
+    begin = f"import time; open({str(tmp_path / 'begun')!r}, 'w'); time.sleep(1000)"
+    monkeypatch.setattr(compiling_python, "COMPILE", begin)
+    with ThreadPoolExecutor(1) as pool, Interpreters(HERE, Cores(1)) as interpreters:
+        compiling = pool.submit(interpreters.compile, [source])
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        interpreters.end()
+        assert compiling.result() == []
+        with pytest.raises(CancelledError):
+            interpreters.compile([source])

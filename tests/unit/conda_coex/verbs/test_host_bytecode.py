@@ -14,7 +14,7 @@ from coex_bootstrap.format.manifest import BYTECODE
 from conda_coex.archive.new_tail import bootstrap_members
 from conda_coex.root.package import Package, PackagePath
 from conda_coex.verbs import host_bytecode
-from conda_coex.verbs.host_bytecode import for_named, for_packages, notes_on_archive, of_archive
+from conda_coex.verbs.host_bytecode import WITHOUT, for_named, for_packages, notes_on_archive, of_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,18 +53,23 @@ def test_python_of_the_environment(tmp_path: Path, own: dict[str, bytes]) -> Non
     (tmp_path / "python/bin").mkdir()
     (tmp_path / "python/bin" / f"python{VERSION}").symlink_to(sys.executable)
     other = package(tmp_path / "other", name="numpy")
-    assert for_packages([other, python], native=True) == own
-    assert for_packages([other], native=True) == {}
+    assert for_packages([other, python], native=True) == (own, [])
+    assert for_packages([other], native=True) == ({}, [])
 
 
 def test_python_that_does_not_run(tmp_path: Path) -> None:
     python = package(tmp_path / "python")
-    assert for_packages([python], native=True) == {}
+    members, (note,) = for_packages([python], native=True)
+    assert members == {}
+    assert note.endswith(f"python{VERSION} cannot be started: No such file or directory; {WITHOUT}")
     (tmp_path / "python/bin").mkdir()
     program = tmp_path / "python/bin" / f"python{VERSION}"
     program.write_text("#!/bin/sh\nexit 127\n")
     program.chmod(0o755)
-    assert for_packages([python], native=True) == {}
+    members, (note,) = for_packages([python], native=True)
+    assert members == {}
+    why = f"{program} cannot compile for the Pythons of hosts"
+    assert note == f"no bytecode of the bootstrap for {python.dist}: {why}; {WITHOUT}"
 
 
 @pytest.mark.parametrize(("magic", "count"), [(importlib.util.MAGIC_NUMBER, 1), (b"\x01\x00\r\n", 0)])
@@ -74,7 +79,8 @@ def test_another_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, magic
         yield from [tmp_path / "missing", Path(sys.executable)]
 
     monkeypatch.setattr(host_bytecode, "interpreters", known)
-    assert len(for_packages([package(tmp_path / "python", magic)], native=False)) == count
+    made = for_packages([package(tmp_path / "python", magic)], native=False)
+    assert (len(made.members), made.notes) == (count, [])
 
 
 def test_of_an_archive(own: dict[str, bytes]) -> None:
