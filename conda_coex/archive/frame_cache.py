@@ -129,7 +129,7 @@ class FrameCache:
         for paths, seconds in ((unfinished(self.directory), DAY), (entries(self.directory), UNUSED)):
             for path in paths:
                 with contextlib.suppress(OSError):  # a build has given it its name or removed it, or it has to stay
-                    if path.stat().st_mtime < time.time() - seconds:
+                    if abs(time.time() - path.lstat().st_mtime) > seconds:  # the clock may have been set back
                         path.unlink()
 
 
@@ -158,7 +158,7 @@ def size_of(path: Path) -> int:
 def last_use(path: Path) -> float:
     """Return when a build has used an entry, in seconds since 1970, by a day or less; now for one that is gone."""
     try:
-        return path.stat().st_mtime
+        return path.lstat().st_mtime
     except FileNotFoundError:
         return time.time()
 

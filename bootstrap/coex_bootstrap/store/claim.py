@@ -20,7 +20,7 @@ from .directory import NAME_TAKEN, ask_server, make_new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional, Set
+    from typing import Callable, Dict, Optional, Set, Tuple
 
 BEAT = 5  # seconds between two refreshes of a claim
 STALE = 60  # seconds without one after which an owner counts as dead, wherever it is
@@ -97,6 +97,7 @@ class Claim(object):
         self.mark = self.path + b"/" + self.identity
         self._beaten = 0.0
         self._refusals = 0
+        self._seen = {}  # type: Dict[Tuple[bytes, float], float] # when an owner's time was first seen
 
     def new_name(self, kind):
         # type: (bytes) -> bytes
@@ -218,7 +219,11 @@ class Claim(object):
         touch(self.own + b"/" + self.identity)  # the clock of the file system, not of a host
         now = last_change(self.own + b"/" + self.identity)
         last = last_change(self.path + b"/" + owner)
-        return now is not None and last is not None and now - last >= STALE
+        if now is None or last is None:
+            return False
+        if last > now:  # the clock was set back; an owner that works will have another time soon
+            last = self._seen.setdefault((owner, last), now)
+        return now - last >= STALE
 
     def _take_over(self, owner):
         # type: (bytes) -> bool

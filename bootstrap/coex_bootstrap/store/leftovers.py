@@ -41,7 +41,7 @@ def sweep(claim):
         dead = gone(identity, claim.host)
         if dead is None and kind == b"work" and entry.startswith(name + b"."):
             dead = True  # its owner no longer has the claim
-        age = now - (last_change(path) or now)
+        age = abs(now - (last_change(path) or now))  # the clock may have been set back
         if (dead or (dead is None and age >= DAY)) and (kind != b"gone" or _is_free(path, age)):
             discard(path, claim)
 

@@ -272,6 +272,21 @@ def test_of_another_host(root, owner):
     assert taken(root).held()
 
 
+def test_of_a_time_that_is_yet_to_come(root, monkeypatch):
+    # type: (bytes, Any) -> None
+    """A host without a battery for its clock was switched off while it unpacked. Its boot makes it another host."""
+    path = write(root + b".claim/0123456789abcdef-1-5-00", b"")
+    os.utime(path, (4000000000, 4000000000))
+    claim = Claim(root)
+    assert waits(claim)
+    os.utime(path, None)  # its owner works
+    assert waits(claim)
+    os.utime(path, (4000000000, 4000000000))
+    claim._seen = dict((seen, now - STALE) for seen, now in claim._seen.items())
+    assert not waits(claim)
+    assert claim.held()
+
+
 def test_of_this_host_that_is_silent(root):
     # type: (bytes) -> None
     first = taken(root)

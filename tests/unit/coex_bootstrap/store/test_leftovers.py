@@ -70,9 +70,13 @@ def test_of_other_hosts(place, claim):
     assert kept(place, names, claim) == [name for name in names if name != mine]
 
 
-def test_of_other_hosts_long_ago(place, claim):
-    # type: (bytes, Claim) -> None
-    assert kept(place, left_by(FOREIGN, place, old=True), claim) == []
+@pytest.mark.parametrize("time", [LONG_AGO, 4000000000], ids=["long ago", "the clock was set back"])
+def test_of_other_hosts_long_ago(place, claim, time):
+    # type: (bytes, Claim, int) -> None
+    names = left_by(FOREIGN, place, old=True)
+    for name in names:
+        os.utime(place + b"/" + name, (time, time))
+    assert kept(place, names, claim) == []
 
 
 def test_claims_of_other_roots(place, claim):
