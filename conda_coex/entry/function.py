@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EntryPointNotFound
@@ -66,7 +67,7 @@ def find_runnable(module: str, layout: Layout) -> str:
     if package is not None and "/__init__." in package:
         path = module_of(f"{module}.__main__", layout)
     if path is None:
-        what, remedy = "is neither in the environment nor in the app", "add its package, or name its directory"
+        what, remedy = "is neither in the environment nor in the app", _remedy(module)
         if package is not None:
             what, remedy = f"has no __main__.py beside {package.split('/', 1)[1]}", "write one, or name another module"
         raise EntryPointNotFound(f"the entry point runs the module {module}, which {what}", remedy=remedy)
@@ -96,7 +97,11 @@ def _remedy(word: str) -> str:
     module, _, function = word.partition(":")
     if module.endswith(".py"):
         return f"write {module.removesuffix('.py')}:{function}"
-    return "add its package to the environment, or its directory to the app"
+    top = module.split(".")[0]
+    for name in (top, f"{top}.py"):
+        if Path(name).exists():
+            return f"add {name} to the app: name it at the end of the command"
+    return "add its package to the environment, or its file or directory to the app"
 
 
 def check_function(word: str, layout: Layout) -> None:

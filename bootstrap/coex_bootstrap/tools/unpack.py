@@ -159,8 +159,9 @@ def _check_targets(archive, target, prefix, app):
     for place in [target] + ([app] if app else []):
         if not Destination(place).is_free():
             raise CoexError("is there already, and not an empty directory", place, "name another place")
-        if not os.path.isdir(os.path.dirname(place)):
-            raise CoexError("the directory that it is to be in does not exist", place)
+        above = os.path.dirname(place)
+        if not os.path.isdir(above):
+            raise CoexError("the directory above it does not exist", place, "make it: mkdir -p %s" % quoted(visible(above)))
     if app and (app + b"/").startswith(prefix + b"/") or app and (prefix + b"/").startswith(app + b"/"):
         raise CoexError("the application and the environment cannot be in each other", app)
     why = Store(Destination(target).space()).lack(archive.manifest)

@@ -26,7 +26,7 @@ def place(tmp_path):
 def environ():
     # type: () -> Dict[bytes, bytes]
     """Return an environment of a caller who has set nothing."""
-    return {b"PATH": b"/usr/local/bin:/usr/bin:/bin", b"HOME": b"/nonexistent", b"LC_ALL": b"C"}
+    return {b"PATH": b"/usr/local/bin:/usr/bin:/bin", b"HOME": b"/dev/null/home", b"LC_ALL": b"C"}
 
 
 def pytest_addoption(parser):

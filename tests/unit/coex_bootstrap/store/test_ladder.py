@@ -82,7 +82,7 @@ def put_on_servers(monkeypatch, **kinds):
         return [(kinds.get(compat.native(path.split(b"/")[1]), b"ext4"), []) for path in paths]
 
     monkeypatch.setattr(ladder, "file_systems", types)
-    monkeypatch.setattr(ladder, "IN_MEMORY", b"/nonexistent")
+    monkeypatch.setattr(ladder, "IN_MEMORY", b"/dev/null/memory")  # which nobody can make
 
 
 def test_places_of_a_server_come_last(monkeypatch):

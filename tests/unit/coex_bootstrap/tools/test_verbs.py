@@ -446,6 +446,14 @@ def test_unpack_to_where_it_cannot(archive, environ, place, words):
     assert sorted(os.listdir(place)) == before
 
 
+def test_unpack_below_a_directory_that_is_missing(archive, environ, place):
+    # type: (bytes, Dict[bytes, bytes], bytes) -> None
+    found = ask(archive, environ, b"unpack", b"-p", place + b"/no/where")[1]
+    remedy = found["error"].rpartition("; make it: ")[2]
+    subprocess.check_call(["sh", "-c", remedy])
+    assert ask(archive, environ, b"unpack", b"-p", place + b"/no/where")[0] == 0
+
+
 def test_unpack_to_a_path_that_a_package_does_not_take(archive, environ, place):
     # type: (bytes, Dict[bytes, bytes], bytes) -> None
     """The remedy is another PREFIX, and no variable."""

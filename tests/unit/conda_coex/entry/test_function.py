@@ -160,3 +160,23 @@ def test_modules_that_python_runs() -> None:
         find_runnable("b", packages)
     with pytest.raises(EntryPointNotFound, match=r"module e, which is neither in the environment nor in the app"):
         find_runnable("e", packages)
+
+
+@pytest.mark.parametrize(
+    ("module", "remedy"),
+    [
+        ("report", "add report.py to the app: name it at the end of the command"),
+        ("shop.web", "add shop to the app: name it at the end of the command"),
+        ("nowhere", "add its package to the environment, or its file or directory to the app"),
+    ],
+)
+def test_a_module_that_is_here_can_be_added(
+    module: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "report.py").touch()
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EntryPointNotFound, match=f"; {remedy}$"):
+        find_module(f"{module}:main", layout_of())
+    with pytest.raises(EntryPointNotFound, match=f"; {remedy}$"):
+        find_runnable(module, layout_of())
