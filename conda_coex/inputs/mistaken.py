@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,12 @@ NAMES = {
     r"package(-lock)?\.json": ("a file of npm", EXPORT),
     r"Dockerfile": ("the recipe of a container image", EXPORT),
 }
+ALIKE = 0.9  # from 0 to 1: `depndencies` is a slip, `dev-dependencies` is not
 ARCHIVES = (*PACKAGE_SUFFIXES, *PIP_SUFFIXES, ".coex")
 
 
 def check_kind(document: Document) -> None:
-    """Raise InputError if a file is of a kind that is not an environment."""
+    """Raise InputError if a file is of a kind that is not an environment, or misspells its key."""
     if "dependencies" in document.keys:
         return
     name = Path(document.path).name
@@ -48,6 +50,8 @@ def check_kind(document: Document) -> None:
             raise _wrong(document.path, kind, remedy)
     if name.endswith(ARCHIVES) or document.data[:4] in (b"PK\3\4", b"BZh9", b"\x1f\x8b\x08\0"):
         raise _wrong(document.path, "an archive", "name packages with --package, or files of the app after the options")
+    for key in get_close_matches("dependencies", document.keys, n=1, cutoff=ALIKE):
+        raise InputError(f"the environment file has `{key}`", os.fsencode(document.path), "write `dependencies`")
 
 
 def _wrong(path: str, kind: str, remedy: str) -> InputError:
