@@ -8,9 +8,12 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
-    from types import CodeType, ModuleType
-    from typing import Dict, List, Optional, Tuple, Type
+    from types import CodeType
+    from typing import Dict, List, Tuple
+
+    from coex_bootstrap.base.modules import Modules
+
+IMPORTER = "coex_bootstrap/base/modules.py"
 
 
 def main(path, arguments):
@@ -22,7 +25,7 @@ def main(path, arguments):
     try:
         import os
 
-        sys.meta_path.insert(0, Modules(path))  # type: ignore[arg-type,unused-ignore]
+        sys.meta_path.insert(0, open_modules(path))  # type: ignore[arg-type,unused-ignore]
         sys.path[:] = [entry for entry in sys.path if entry != path]  # nothing else is in it
 
         from coex_bootstrap.base import compat
@@ -32,6 +35,7 @@ def main(path, arguments):
             from coex_bootstrap.tools import command_line
 
             return command_line.main(compat.path_bytes(path), words)
+        compat.leave_garbage()  # each object that modules make, and each row of an index, would be looked at several times
         from coex_bootstrap.start import run
 
         return run.main(compat.path_bytes(path), words)
@@ -62,88 +66,28 @@ class Incomplete(Exception):
     """The file does not end with the tail of an archive, or with an altered one."""
 
 
-class Modules(object):
-    """Imports the modules of the bootstrap out of the tail, which is read once (PEP 302 for Python 2.7, else PEP 451).
+def open_modules(path):
+    # type: (str) -> Modules
+    """Return the importer of the modules in the tail; raises Incomplete. It is one of them, because this file has no bytecode."""
+    wanted = bytecode_member()
+    members = read_members(path, wanted)
+    codes = load_codes(wanted, members.pop(wanted, (b"", 0))[0])
+    if IMPORTER not in members:
+        raise Incomplete()
+    code = codes.get(IMPORTER[:-3].replace("/", ".")) or compiled(path, IMPORTER, *members[IMPORTER])
+    names = {"__name__": "coex"}  # type: Dict[str, object] # 2.7 would look for the package of another name
+    exec(code, names)
+    return names["Modules"](path, members, codes, compiled)  # type: ignore[operator, no-any-return]
 
-    The zipimport of Python 3 is written in Python: it takes longer than the rest of a small archive's start. `codes` are
-    the modules that the builder has compiled for this Python.
-    """
 
-    def __init__(self, path):
-        # type: (str) -> None
-        wanted = bytecode_member()
-        members = read_members(path, wanted)
-        self.path, self.codes = path, load_codes(wanted, members.pop(wanted, (b"", 0))[0])
-        self.sources = dict((name_of(member), (member, source, crc)) for member, (source, crc) in members.items())
+def compiled(path, member, source, crc):
+    # type: (str, str, bytes, int) -> CodeType
+    """Return the code of a module; raises Incomplete if its source was altered."""
+    from binascii import crc32
 
-    def find_spec(self, name, path=None, target=None):  # noqa: ARG002
-        # type: (str, object, object) -> Optional[ModuleSpec]
-        """Return the spec of a module of the bootstrap, None for others (PEP 451)."""
-        if name not in self.sources:
-            return None
-        member = self.sources[name][0]
-        kind = type(sys.__spec__)  # type: Type[ModuleSpec] # which is loaded already
-        spec = kind(name, self, is_package=is_package(member))  # type: ignore[arg-type]
-        spec.origin, spec.has_location = self.file_of(name), True
-        if is_package(member):
-            spec.submodule_search_locations = [self.directory_of(name)]
-        return spec
-
-    def create_module(self, spec):  # noqa: ARG002
-        # type: (ModuleSpec) -> None
-        """Leave the making of a module to Python (PEP 451)."""
-
-    def exec_module(self, module):
-        # type: (ModuleType) -> None
-        """Run the code of a module in it (PEP 451)."""
-        exec(self.get_code(module.__name__), module.__dict__)
-
-    def find_module(self, name, path=None):  # noqa: ARG002
-        # type: (str, object) -> Optional[Modules]
-        """Return this loader for a module of the bootstrap, None for others (PEP 302)."""
-        return self if name in self.sources else None
-
-    def load_module(self, name):
-        # type: (str) -> ModuleType
-        """Return a module that was just imported (PEP 302)."""
-        module = sys.modules[name] = type(sys)(name)
-        module.__file__, module.__loader__, module.__package__ = self.file_of(name), self, None
-        if is_package(self.sources[name][0]):
-            module.__path__ = [self.directory_of(name)]
-        try:
-            self.exec_module(module)
-        except Exception:
-            del sys.modules[name]
-            raise
-        return module
-
-    def file_of(self, name):
-        # type: (str) -> str
-        """Return the path of a module that tracebacks show: PATH of the archive, and the member."""
-        return self.path + "/" + self.sources[name][0]
-
-    def directory_of(self, name):
-        # type: (str) -> str
-        """Return the directory of a package's modules, in the form of `file_of`."""
-        return self.file_of(name)[: -len("/__init__.py")]
-
-    def get_code(self, name):
-        # type: (str) -> CodeType
-        """Return the compiled code of a module; raises Incomplete if its source was altered."""
-        if name in self.codes:
-            return self.codes[name]
-        from binascii import crc32
-
-        _, source, crc = self.sources[name]
-        if crc32(source) & 0xFFFFFFFF != crc:
-            raise Incomplete()
-        return compile(source, self.file_of(name), "exec", 0, True)
-
-    def get_source(self, name):
-        # type: (str) -> str
-        """Return the text of a module, of which tracebacks show lines."""
-        source = self.sources[name][1]
-        return source if isinstance(source, str) else source.decode("utf-8")
+    if crc32(source) & 0xFFFFFFFF != crc:
+        raise Incomplete()
+    return compile(source, path + "/" + member, "exec", 0, True)
 
 
 def bytecode_member():
@@ -225,19 +169,6 @@ def find_members(directory, wanted):
             members.append((offset + 30 + length, size, crc, member))
         place += 46 + length + more + comment
     return sorted(members)
-
-
-def name_of(member):
-    # type: (str) -> str
-    """Return the name of the module that is in a member."""
-    name = member[:-3].replace("/", ".")
-    return name[: -len(".__init__")] if is_package(member) else name
-
-
-def is_package(member):
-    # type: (str) -> bool
-    """Return whether a member of the tail is the code of a package."""
-    return member.endswith("/__init__.py")
 
 
 def find_lack():

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 # These and the modules that they import at their beginning. The last is for starts on a terminal.
-ROOTS = ("start.run", "start.new_root", "unpack.relocate_pieces", "unpack.progress_line")
+ROOTS = ("base.modules", "start.run", "start.new_root", "unpack.relocate_pieces", "unpack.progress_line")
 LEVEL = 6  # 9 takes 60 ms more, for 2 kB less
 LARGEST = 1 << 24  # bytes of code: those of the known Pythons take 0.3 MB
 NAMES = re.compile(rf"{BYTECODE}/cpython-[0-9]+[a-z]*-[0-9]+\n".encode())

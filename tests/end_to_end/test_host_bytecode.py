@@ -32,7 +32,7 @@ CODES = """
 import json, sys
 names = {"__name__": "coex"}
 exec(compile(sys.stdin.read(), "main", "exec"), names)
-print(json.dumps(sorted(names["Modules"](sys.argv[1]).codes)))
+print(json.dumps(sorted(names["open_modules"](sys.argv[1]).codes)))
 """
 
 

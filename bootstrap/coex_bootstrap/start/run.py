@@ -53,7 +53,6 @@ def ignore(store):
 def run(path, arguments, environ, process, python=None):
     # type: (bytes, List[bytes], Dict[bytes, bytes], Process, Optional[CarriedPython]) -> None
     """Find or make the root of an archive, then become its entry point; `python` is of the archive, if it runs this."""
-    compat.leave_garbage()  # each row of a large index would be looked at several times, for nothing
     trace = Trace(environ)
     archive = Archive(path)
     trace.done("open the archive")

@@ -123,8 +123,8 @@ def test_verbs(survivor: Survivor, host: HostPython, library: Path, tmp_path: Pa
 CHANGE = """if True:
     import os, sys
     sys.path.insert(0, sys.argv[1])
-    from coex_bootstrap.__main__ import Modules
-    sys.meta_path.insert(0, Modules(sys.argv[1]))
+    from coex_bootstrap.__main__ import open_modules
+    sys.meta_path.insert(0, open_modules(sys.argv[1]))
     from coex_bootstrap.base import compat
     from coex_bootstrap.start import run
     from coex_bootstrap.unpack import write_root

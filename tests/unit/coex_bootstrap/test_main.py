@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 from coex_bootstrap import __main__ as gate
+from coex_bootstrap.base.modules import name_of
 from coex_bootstrap.format.manifest import BYTECODE
 
 from .building import bootstrap_members, make_index, read, write, write_archive
@@ -22,7 +23,7 @@ TAIL = """
 gate = {"__name__": "coex"}
 with open(main, "rb") as stream:
     exec(compile(stream.read(), main, "exec"), gate)
-sys.meta_path.insert(0, gate["Modules"](archive))
+sys.meta_path.insert(0, gate["open_modules"](archive))
 """
 SHOW = """
 import json, sys, traceback
@@ -73,7 +74,7 @@ def test_modules_are_those_of_zipimport(archive):
 
 def test_nothing_else_is_imported_from_the_archive(archive):
     # type: (str) -> None
-    modules = gate.Modules(archive)
+    modules = gate.open_modules(archive)
     for name in ("json", "coex", "coex_bootstrap.unknown", "__main__"):
         assert modules.find_module(name) is None
         assert modules.find_spec(name) is None
@@ -82,7 +83,7 @@ def test_nothing_else_is_imported_from_the_archive(archive):
 def test_modules_are_there_when_the_archive_is_gone(archive, monkeypatch):
     # type: (str, Any) -> None
     """A start imports rare ones late: the file may be moved or removed meanwhile."""
-    modules = gate.Modules(archive)
+    modules = gate.open_modules(archive)
     os.unlink(archive)
     kept = dict((name, sys.modules.pop(name)) for name in list(sys.modules) if name.startswith("coex_bootstrap"))
     monkeypatch.setattr(sys, "meta_path", [modules] + sys.meta_path)
@@ -98,7 +99,7 @@ def test_modules_are_there_when_the_archive_is_gone(archive, monkeypatch):
 
 def test_module_that_fails_is_not_left(archive, monkeypatch):
     # type: (str, Any) -> None
-    modules = gate.Modules(archive)
+    modules = gate.open_modules(archive)
     modules.sources["coex_failing"] = "coex_failing.py", b"1 / 0", zlib.crc32(b"1 / 0") & 0xFFFFFFFF
     monkeypatch.setattr(sys, "meta_path", [modules] + sys.meta_path)
     for _ in range(2):
@@ -109,7 +110,7 @@ def test_module_that_fails_is_not_left(archive, monkeypatch):
 
 def test_whole_bootstrap(archive):
     # type: (str) -> None
-    sources = gate.Modules(archive).sources
+    sources = gate.open_modules(archive).sources
     assert sorted(sources) == module_names()
     members = bootstrap_members()
     assert all(members[member] == source for member, source, _ in sources.values())
@@ -120,7 +121,7 @@ def compiled(members, name=""):
     """Return the member with the code of modules, as the builder makes it, for this Python or the member `name`."""
     codes = {}
     for member, source in members.items():
-        codes[gate.name_of(member)] = compile(source, member, "exec", 0, True)
+        codes[name_of(member)] = compile(source, member, "exec", 0, True)
     head = (name or gate.bytecode_member()).encode("ascii") + b"\n"
     return zlib.compress(head + marshal.dumps(codes))
 
@@ -148,14 +149,14 @@ def test_bytecode_of_this_python(place):
     seen = "".join(expected.pop("traceback")).replace(archive + "/", "")
     assert "".join(found.pop("traceback")) == seen
     assert found == expected
-    assert sorted(gate.Modules(archive).codes) == module_names()
+    assert sorted(gate.open_modules(archive).codes) == module_names()
 
 
 def test_bytecode_of_this_python_is_not_compiled_again(place):
     # type: (bytes) -> None
     name = "coex_bootstrap.base.record"
     packed = compiled({"coex_bootstrap/base/record.py": b"COMPILED = 1"})
-    modules = gate.Modules(with_bytecode(place, gate.bytecode_member(), packed))
+    modules = gate.open_modules(with_bytecode(place, gate.bytecode_member(), packed))
     assert modules.get_code(name).co_names == ("COMPILED",) != modules.get_code("coex_bootstrap.base").co_names
     assert "COMPILED" not in modules.get_source(name)
 
@@ -165,8 +166,8 @@ def test_bytecode_of_other_pythons(place, name):
     # type: (bytes, str) -> None
     other = "%s/%s" % (BYTECODE, name)
     packed = compiled({"coex_bootstrap/base/record.py": b"1 / 0"}, other)
-    assert gate.Modules(with_bytecode(place, other, packed)).codes == {}
-    assert gate.Modules(with_bytecode(place, gate.bytecode_member(), packed)).codes == {}  # a name that was altered
+    assert gate.open_modules(with_bytecode(place, other, packed)).codes == {}
+    assert gate.open_modules(with_bytecode(place, gate.bytecode_member(), packed)).codes == {}  # a name that was altered
 
 
 def test_damaged_bytecode():
@@ -200,7 +201,10 @@ def test_start_with_damaged_bytecode(place, monkeypatch, capsys):
     assert (process.returncode, "its member %s was altered" % gate.bytecode_member() in err) == (125, True), err
 
 
-@pytest.mark.parametrize("member", ["__main__.py", "coex_bootstrap/base/compat.py", "coex_bootstrap/start/run.py"])
+ALTERED = ("__main__", "coex_bootstrap/base/modules", "coex_bootstrap/base/compat", "coex_bootstrap/start/run")
+
+
+@pytest.mark.parametrize("member", [name + ".py" for name in ALTERED])
 def test_altered_code_does_not_run(place, archive, member, tmp_path):
     # type: (bytes, str, str, Any) -> None
     """Its checksum is compared first: an altered line could do anything before the archive is read."""
@@ -237,7 +241,7 @@ def test_no_memory(archive, monkeypatch, capsys):
         # type: (object) -> None
         raise MemoryError()
 
-    for name in ("Modules", "find_lack", "read_failure", "is_whole"):
+    for name in ("open_modules", "find_lack", "read_failure", "is_whole"):
         monkeypatch.setattr(gate, name, fail)
     assert gate.main(archive, []) == 125
     assert capsys.readouterr().err == "coex: %s: there is not enough memory\n" % archive
