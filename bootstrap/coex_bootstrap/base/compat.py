@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import hashlib
     import re
     import signal as signal
+    from hashlib import sha256 as sha256
     from typing import BinaryIO, Dict, Optional, Union
 
     from .libcrypto import LibraryHash
@@ -17,6 +18,10 @@ else:
         import _signal as signal
     except ImportError:
         import signal
+    try:  # that of OpenSSL, as hashlib would choose it: hashlib loads the other algorithms, too
+        from _hashlib import openssl_sha256 as sha256
+    except ImportError:
+        from hashlib import sha256
 
 PY2 = sys.version_info[0] == 2
 UNPACKED_TO = getattr(sys, "_xoptions", {}).get("coex")  # the directory of this Python, if the prelude unpacked it
@@ -155,13 +160,22 @@ def leave_garbage():
         gc.disable()
 
 
+def close_on_exec(descriptor):
+    # type: (int) -> None
+    """Let no program that is started get a descriptor."""
+    if hasattr(os, "set_inheritable"):  # not 2.7
+        os.set_inheritable(descriptor, False)
+        return
+    import fcntl
+
+    fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.fcntl(descriptor, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
+
+
 def new_sha256():
     # type: () -> Union[hashlib._Hash, LibraryHash]
     """Return a sha256 with the `update` and `hexdigest` of hashlib, fast enough for large content."""
-    import hashlib
-
-    if "_hashlib" in sys.modules:  # that of OpenSSL, if Python was built with it
-        return hashlib.sha256()
+    if "_hashlib" in sys.modules:  # Python was built with OpenSSL
+        return sha256()
     from . import libcrypto
 
     return libcrypto.new_sha256()

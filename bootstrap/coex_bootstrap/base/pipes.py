@@ -2,7 +2,6 @@
 
 import errno
 import os
-import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def read_all(stream, beat):
 
 def _is_readable(stream):
     # type: (int) -> bool
+    import select  # a small archive is unpacked without a pipe
+
     try:
         if not hasattr(select, "poll"):
             return bool(select.select([stream], [], [], PAUSE)[0])

@@ -1,10 +1,9 @@
 """Set up this process for a start in any state that the caller left it in, and restore that for the entry point."""
 
-import fcntl
 import os
 import sys
 
-from .compat import signal
+from .compat import close_on_exec, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Process(object):
                 os.fstat(number)
             except OSError:
                 descriptor = os.open(os.devnull, os.O_RDWR)
-                fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.fcntl(descriptor, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
+                close_on_exec(descriptor)
         if sys.stderr is None:
             sys.stderr = open(os.devnull, "w")  # Python 3, if it was closed
 

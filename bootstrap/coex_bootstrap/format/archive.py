@@ -1,7 +1,6 @@
 """Read an archive: its tail, checked against its digest, and its frames."""
 
 import errno
-import hashlib
 import os
 from stat import S_ISDIR, S_ISREG
 
@@ -147,7 +146,7 @@ class Archive(object):
     def _is_whole(self, number):
         # type: (int) -> bool
         try:
-            sha256 = hashlib.sha256(self.frame(number)).hexdigest().encode("ascii")
+            sha256 = compat.sha256(self.frame(number)).hexdigest().encode("ascii")
             return bool(sha256 == self.index.frames[number].sha256)
         except ArchiveDamaged:
             return False

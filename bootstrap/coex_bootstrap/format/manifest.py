@@ -8,9 +8,7 @@
 `index` documents the member that lists the files.
 """
 
-import hashlib
-
-from ..base.compat import utf8
+from ..base.compat import sha256, utf8
 from ..base.errors import ArchiveDamaged, FormatUnknown
 from ..base.untrusted import parse_json
 from .manifest_check import check_manifest
@@ -190,9 +188,9 @@ def found_digest(manifest, members):
 def digest_of(content):
     # type: (Dict[str, bytes]) -> str
     """Return the sha256 of members of a tail, which `digest` describes."""
-    total = hashlib.sha256()
+    total = sha256()
     for name in sorted(content):
-        line = "%s %d %s\n" % (name, len(content[name]), hashlib.sha256(content[name]).hexdigest())
+        line = "%s %d %s\n" % (name, len(content[name]), sha256(content[name]).hexdigest())
         total.update(line.encode("utf-8"))
     return total.hexdigest()
 
@@ -200,13 +198,13 @@ def digest_of(content):
 def seal(prelude, tail):
     # type: (bytes, bytes) -> bytes
     """Return the checksum of prelude and tail, byte for byte: deflate streams may differ and have the same digest."""
-    return hashlib.sha256(prelude + tail).digest()
+    return sha256(prelude + tail).digest()
 
 
 def python_id(data):
     # type: (bytes) -> str
     """Return the name of a carried Python: hexadecimal digits of the sha256 of its member."""
-    return hashlib.sha256(data).hexdigest()[:ID_LENGTH]
+    return sha256(data).hexdigest()[:ID_LENGTH]
 
 
 def python_offset(manifest, members):

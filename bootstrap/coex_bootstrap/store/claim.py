@@ -10,12 +10,12 @@ because of a claim that was lost: work directories are unique and a root is publ
 """
 
 import errno
-import hashlib
 import os
 import sys
 import time
 from binascii import hexlify
 
+from ..base.compat import sha256
 from .directory import NAME_TAKEN, ask_server, make_new
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def this_host():
         words.append(os.readlink(b"/proc/self/ns/pid"))
     except EnvironmentError:
         pass
-    return hashlib.sha256(b"\n".join(words)).hexdigest()[:16].encode("ascii")
+    return sha256(b"\n".join(words)).hexdigest()[:16].encode("ascii")
 
 
 def started(pid):

@@ -1,10 +1,11 @@
 """Write files under another name and rename them, also into an open directory that was moved meanwhile."""
 
 import errno
-import fcntl
 import os
 import stat
 from binascii import hexlify
+
+from ..base.compat import close_on_exec
 
 TAKING = ("open", "rename", "unlink", "rmdir", "stat", "chmod")  # functions of os that may take a descriptor
 KNOWS_DESCRIPTORS = (
@@ -30,8 +31,7 @@ def open_directory(path, at=NOWHERE):
     # type: (Union[str, bytes], At) -> int
     """Return a descriptor of a directory, which no program that is started gets; a link to one is refused."""
     descriptor = os.open(path, DIRECTORY, **at)  # type: ignore[arg-type,unused-ignore]
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
-    fcntl.fcntl(descriptor, fcntl.F_SETFD, flags | fcntl.FD_CLOEXEC)
+    close_on_exec(descriptor)
     return descriptor
 
 

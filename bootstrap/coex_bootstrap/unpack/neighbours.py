@@ -6,10 +6,10 @@ files at the same paths; a user who could write a wrong list into it could write
 the files.
 """
 
-import hashlib
 import os
 import struct
 
+from ..base.compat import sha256
 from ..store.trust import is_of_user_alone
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ def make_marks(index):
         numbers = []  # type: List[int]
         for column in (files.modes, files.seconds, files.nanoseconds, files.offsets, files.sizes):
             numbers += _at(column, rows)
-        yield frame, hashlib.sha256(b"\0".join(words) + struct.pack("<%dq" % len(numbers), *numbers)).digest()
+        yield frame, sha256(b"\0".join(words) + struct.pack("<%dq" % len(numbers), *numbers)).digest()
 
 
 def _at(column, rows):

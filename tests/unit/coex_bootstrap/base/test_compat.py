@@ -61,6 +61,14 @@ def test_pypy_keeps_its_garbage_collection(environ):
     assert output(code, environ) == str("__pypy__" in sys.builtin_module_names).encode("ascii")
 
 
+@pytest.mark.parametrize(("line", "expected"), [("pass", b"open"), ("compat.close_on_exec(9)", b"closed")])
+def test_programs_do_not_get_a_descriptor(environ, line, expected):
+    # type: (Dict[bytes, bytes], str, bytes) -> None
+    look = "(: >&9) 2>/dev/null && echo open || echo closed"
+    code = "import os; os.dup2(1, 9); %s; os.execvp('sh', ['sh', '-c', %r])" % (line, look)
+    assert output(code, environ).strip() == expected
+
+
 def test_environ_bytes_has_no_variable_of_the_interpreter(environ):
     # type: (Dict[bytes, bytes]) -> None
     del environ[b"LC_ALL"]
