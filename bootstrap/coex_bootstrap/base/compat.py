@@ -160,6 +160,16 @@ def leave_garbage():
         gc.disable()
 
 
+def keep_memory(size):
+    # type: (int) -> None
+    """Have this process keep the memory of freed objects of up to `size` bytes for others.
+
+    glibc gives that of large ones back to the system, which clears it for the next one, until one of that size was freed
+    (mallopt(3), M_MMAP_THRESHOLD).
+    """
+    bytes(size)  # zeros that nobody reads take no memory; 2.7 makes a short text, which changes nothing
+
+
 def close_on_exec(descriptor):
     # type: (int) -> None
     """Let no program that is started get a descriptor."""

@@ -126,6 +126,7 @@ class Writer(object):
         # type: (Iterable[int]) -> Dict[int, bytes]
         """Decode the frames of the units of these numbers, write the files in them, return the hashes that are known."""
         self.archive.reopen()
+        compat.keep_memory(max([0] + [frame.size for frame in self.index.frames]))
         try:
             if os.getpid() != self.parent:  # short paths: the system looks up each directory in them for every file
                 os.chdir(self.work)

@@ -61,6 +61,26 @@ def test_pypy_keeps_its_garbage_collection(environ):
     assert output(code, environ) == str("__pypy__" in sys.builtin_module_names).encode("ascii")
 
 
+GROWING = """
+import resource
+%s
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for size in range(200000, 1000000, 8000):
+    b"x" * size
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+GIVES_BACK = "CS_GNU_LIBC_VERSION" in os.confstr_names and "__pypy__" not in sys.builtin_module_names and not compat.PY2
+
+
+@pytest.mark.skipif(not GIVES_BACK, reason="another memory than that of glibc, or 2.7, which lets it be")
+def test_memory_of_large_objects_is_kept(environ):
+    # type: (Dict[bytes, bytes]) -> None
+    """A page that was given back to the system costs a fault when it is used again."""
+    lines = ("", "compat.keep_memory(1000000)")
+    given_back, kept = (int(output("exec(%r)" % (GROWING % line), environ)) for line in lines)
+    assert kept * 10 < given_back
+
+
 @pytest.mark.parametrize(("line", "expected"), [("pass", b"open"), ("compat.close_on_exec(9)", b"closed")])
 def test_programs_do_not_get_a_descriptor(environ, line, expected):
     # type: (Dict[bytes, bytes], str, bytes) -> None
