@@ -402,7 +402,7 @@ class Hostile(object):
         made = make_index(rows, links=self.links, directories=[b"app/lib"], placeholders=[HOLDER])
         frames, offset = [raw_frame(content) for content in contents], 0
         for content, frame in zip(contents, frames):
-            sha256 = format_manifest.hashlib.sha256(frame).hexdigest().encode("ascii")
+            sha256 = format_manifest.sha256(frame).hexdigest().encode("ascii")
             made.frames.append(Frame(offset, len(frame), len(content), sha256))
             offset += len(frame)
         if self.manifest.get("unpacked") == {"files": 0, "bytes": 0}:
