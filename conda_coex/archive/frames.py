@@ -84,8 +84,9 @@ def frame_size(level: int) -> int:
 
 
 def recipe(level: int) -> str:
-    """Return the settings that frames of a level depend on, as text."""
-    return f"{frame_size(level)} {level} {HASH_LOGS.get(level, '')}".rstrip()
+    """Return the settings that frames of a level depend on, and the zstd that compresses, as text."""
+    version = ".".join(map(str, zstandard.ZSTD_VERSION))
+    return f"{frame_size(level)} {level} {HASH_LOGS.get(level, '')} {version}"
 
 
 def cut(contents: Iterable[Content], limit: int) -> Iterator[list[Piece]]:

@@ -57,12 +57,14 @@ def test_a_frame_has_the_size_that_a_reader_takes() -> None:
 
 
 def test_frames_made_with_other_settings_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each level has a place of its own in the cache, and another one after its settings have changed."""
+    """Each level has a place of its own in the cache, and another one after its settings or zstd have changed."""
     places = {FrameCache(tmp_path, level).path("demo") for level in range(1, 20)}
     assert len(places) == 19
     monkeypatch.setattr(frames, "HASH_LOGS", {9: 19})
     assert FrameCache(tmp_path, 9).path("demo") not in places
     assert FrameCache(tmp_path, 8).path("demo") in places
+    monkeypatch.setattr("zstandard.ZSTD_VERSION", (1, 4, 9))
+    assert FrameCache(tmp_path, 8).path("demo") not in places
 
 
 @pytest.mark.parametrize("level", [9, 19])
