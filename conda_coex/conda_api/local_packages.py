@@ -1,10 +1,12 @@
-"""Find the packages of a lock file whose channel was a directory of another machine."""
+"""Find the packages of a lock file, or of an environment, whose channel was a directory that is not here."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.urls import LOCAL_CHANNEL
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from conda.models.match_spec import MatchSpec
 
     from ..inputs.conda_record import CondaRecord
+    from ..inputs.environment import Environment
     from ..inputs.lock_file import Lock, LockedPackage
 
 
@@ -30,6 +33,38 @@ def find_local(lock: Lock) -> Lock:
         return lock
     packages = (replace(each, url=_url(lock, each)) if is_local(each) else each for each in lock.packages)
     return replace(lock, packages=tuple(packages))
+
+
+def find_installed(environment: Environment, prefix: str) -> Environment:
+    """Return an environment with the URL of a file that is there for each package that came from a directory.
+
+    A package that neither the directory nor conda's cache has is searched as those of a lock. Raises InputError.
+    """
+    records = tuple(_with_file(record, prefix) for record in environment.records)
+    known = {name: None for name in environment.channels if not name.startswith(LOCAL_CHANNEL)}
+    moved = [str(new.channel.base_url) for old, new in zip(environment.records, records, strict=True) if new is not old]
+    return replace(environment, records=records, channels=tuple({**known, **dict.fromkeys(moved)}))
+
+
+def _with_file(record: CondaRecord, prefix: str) -> CondaRecord:
+    from conda.common.path import url_to_path
+    from conda.core.package_cache_data import PackageCacheData
+    from conda.models.channel import Channel
+    from conda.models.match_spec import MatchSpec
+    from conda.models.records import PackageRecord
+
+    url = str(record.url or "")
+    if not url.startswith("file:/") or Path(url_to_path(url)).is_file() or any(PackageCacheData.query_all(record)):
+        return record
+    name, kind = record.get("fn"), next((kind for kind in ("sha256", "md5") if record.get(kind)), None)
+    spec = None if kind is None else MatchSpec(fn=name, **{kind: record.get(kind)})
+    found = None if spec is None else next(_candidates(spec, record.subdir), None)
+    if found is None:
+        what = f"{name} came from {url}, which is not there, and neither conda's cache nor a channel has that file"
+        remedy = f"take the files of the environment itself: conda coex pack --from-prefix {shlex.quote(prefix)}"
+        raise InputError(what, os.fsencode(prefix), f"{remedy}, or name a channel that has the file with -c")
+    changed: CondaRecord = PackageRecord.from_objects(record, url=found.url, channel=Channel(found.url))
+    return changed
 
 
 def is_local(package: LockedPackage) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..conda_api import installed_environment, locked, merged_inputs, solve
+from ..conda_api.local_packages import find_installed
 from ..errors import InputError, PlanHidden
 from ..inputs import lock_recognize
 from ..inputs.document import read_document
@@ -28,7 +29,8 @@ def read(
     `prefix` is an existing environment's.
     """
     if prefix is not None:
-        return installed_environment.read_installed(prefix)
+        environment = installed_environment.read_installed(prefix)
+        return environment if isinstance(environment, DryRun) else find_installed(environment, prefix)
     _check_platform(choice.platform)
     documents = [read_document(path) for path in files]
     lock = lock_recognize.find_lock(documents, specs, choice, locked.explicit_rules())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +80,48 @@ def test_existing_environment(
     prefix = only_root(store) / "prefix"
     script = subprocess.run([prefix / "bin/legacy-script"], capture_output=True, text=True, check=True)
     assert script.stdout == f"{prefix}\n"
+
+
+@pytest.fixture(scope="module")
+def unpacked(coex: Coex, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an environment from an archive, whose records name no directory of the builder."""
+    work = tmp_path_factory.mktemp("unpacked")
+    coex(work, "-q", "--package", "legacy-pkg", "--package", "zstd", "--entrypoint", "legacy-script", "-o", "a.coex")
+    ask = {**os.environ, "COEX_TOOLS": "1"}
+    subprocess.run([work / "a.coex", "unpack", "-p", work / "env"], env=ask, check=True, capture_output=True)
+    records = [json.loads(path.read_text()) for path in work.glob("env/conda-meta/*.json")]
+    assert {record["url"].rpartition("/")[0].rpartition("/")[0] for record in records} == {LOCAL_CHANNEL}
+    return work / "env"
+
+
+@pytest.mark.parametrize("source", ["cache", "channel"])
+def test_unpacked_environment(
+    source: str, conda: Conda, coex: Coex, channel: tuple[str, ...], nothing: tuple[str, ...], unpacked: Path,
+    work: Path, packages_of: Any, store: Path,
+) -> None:  # fmt: skip
+    """Its packages are searched by their checksums."""
+    where = nothing if source == "cache" else channel
+    conda("coex", "create", "-q", "-y", *where, "-p", unpacked, *SH, "-o", "app.coex", cwd=work)
+    assert packages_of(work / "app.coex") == packages_of(unpacked.parent / "a.coex")
+    assert Archive(work / "app.coex").start(store=store) == "it runs\n"
+
+
+@pytest.mark.parametrize("sums", [{"sha256": "0" * 64}, {"sha256": None, "md5": None}])
+def test_unpacked_environment_without_the_files(
+    sums: dict[str, str | None], conda: Conda, channel: tuple[str, ...], unpacked: Path, work: Path
+) -> None:
+    prefix = work / "its env"
+    shutil.copytree(unpacked, prefix, symlinks=True)
+    (path,) = prefix.glob("conda-meta/legacy-pkg-*.json")
+    record = {**json.loads(path.read_text()), **sums}
+    path.write_text(json.dumps({name: value for name, value in record.items() if value is not None}))
+    done = conda("coex", "create", "-q", "-y", *channel, "-p", prefix, *SH, "-o", "app.coex", cwd=work, check=False)
+    assert done.returncode == 1
+    said = " ".join((done.stdout + done.stderr).split())
+    assert f"InputError: {prefix}: {record['fn']} came from {record['url']}, which is not there, and neither" in said
+    remedy = f"conda coex pack --from-prefix '{prefix}', or name a channel that has the file with -c"
+    assert said.endswith(remedy)
+    conda("coex", "pack", "-q", "-y", "--from-prefix", prefix, *SH, "-o", "app.coex", cwd=work)
 
 
 def test_packages_of_other_installers_are_named(
