@@ -240,9 +240,9 @@ _coex_find() {
     case ${COEX_ROOT:+set}$_coex_dir in /*) _coex_base=$_coex_dir/coex-$_coex_user; _coex_kept_python "$_coex_base" && return ;; esac
   done
   for _coex_dir in cat chmod dd gzip head id ls mkdir rm tail tar; do
-    command -v "$_coex_dir" >/dev/null 2>&1 || _coex_lacks="$_coex_lacks $_coex_dir"
+    command -v "$_coex_dir" >/dev/null 2>&1 || _coex_lacks="${_coex_lacks:+$_coex_lacks, }$_coex_dir"
   done
-  if [ -n "$_coex_lacks" ]; then _coex_why="this host lacks$_coex_lacks; install that, or python3"; return 1; fi
+  if [ -n "$_coex_lacks" ]; then _coex_why="missing on this host: $_coex_lacks; install them, or install python3"; return 1; fi
   { _coex_dir=$(command tail -c 22 "$_coex_file" | command head -c 4); } 2>/dev/null
   case $_coex_dir in
     PK??) ;;

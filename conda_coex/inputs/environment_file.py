@@ -96,7 +96,7 @@ class _Reader:
             raise self.wrong("asks for no package", "list some under `dependencies:`")
         channels = tuple(os.path.expandvars(self.text(item, "channels")) for item in self.listed("channels"))
         written = self.variables()
-        variables = {name: value and as_yaml_reads(value) for name, value in written.items()}
+        variables = {name: value and as_yaml_reads(value, self.mapping.version) for name, value in written.items()}
         notes = tuple(self.notes(written, variables))
         return EnvironmentFile(
             channels, tuple(specs), tuple(pip), variables, notes=notes, has_pip_section=self.has_pip_section

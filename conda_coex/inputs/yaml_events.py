@@ -42,6 +42,7 @@ class Event(Protocol):
     anchor: str | None  # of values and aliases
     value: str  # of scalars
     implicit: tuple[bool, bool]  # of scalars: whether it is plain, whether it is quoted
+    version: tuple[int, int] | None  # of the start of a document
 
 
 def events_of(text: str) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
+import warnings
 from typing import TYPE_CHECKING
 
 from .yaml_events import Refused, events_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 NULLS = ("", "~", "null", "Null", "NULL")
 MERGE = "<<"
+OLD = (1, 1)  # the version whose values differ from those of the present one
 PYTHON = ("tuple", "list", "dict", "str", "unicode")  # which `conda env export` wrote in 2017
 KINDS = ("str", "seq", "map", *(f"python/{kind}" for kind in PYTHON))
 TAGS = ("!", *(f"tag:yaml.org,2002:{kind}" for kind in KINDS))  # that change no value
@@ -29,11 +31,15 @@ class Text(str):
 
 
 class Mapping(dict[str, object]):
-    """A mapping, with the keys that it has more than once and the line of the second one; the last value counts."""
+    """A mapping, with the keys that it has more than once and the line of the second one; the last value counts.
 
-    __slots__ = ("line", "repeated")
+    `version` is that of a `%YAML` line before it, if it is the whole document.
+    """
+
+    __slots__ = ("line", "repeated", "version")
     line: int
     repeated: dict[str, int]
+    version: tuple[int, int] | None
 
 
 class _Short(reprlib.Repr):
@@ -105,7 +111,7 @@ def text(value: str, line: int, *, plain: bool) -> Text:
 
 def _mapping(pairs: Iterable[tuple[str, int, object]], line: int) -> Mapping:
     mapping = Mapping()
-    mapping.line, mapping.repeated = line, {}
+    mapping.line, mapping.repeated, mapping.version = line, {}, None
     for key, place, value in pairs:
         if key in mapping:
             mapping.repeated.setdefault(key, place)
@@ -116,9 +122,12 @@ def _mapping(pairs: Iterable[tuple[str, int, object]], line: int) -> Mapping:
 def _composed(text: str) -> object:
     events = events_of(text)
     next(event for event in events if type(event).__name__ == "StreamStartEvent")
-    if type(next(events)).__name__ == "StreamEndEvent":
+    start = next(events)
+    if type(start).__name__ == "StreamEndEvent":
         return None
     value = _Composer(events).node(next(events))
+    if isinstance(value, Mapping):
+        value.version = start.version
     next(events)  # the end of the document
     after = next(events)
     if type(after).__name__ != "StreamEndEvent":
@@ -188,15 +197,21 @@ class _Composer:
         return mapping
 
 
-def as_yaml_reads(text: Text) -> str:
-    """Return the value that conda's own reader makes of a scalar, as text: without quotes, 1.10 is 1.1."""
+def as_yaml_reads(text: Text, version: tuple[int, int] | None = None) -> str:
+    """Return the value that conda's own reader makes of a scalar, as text: without quotes, 1.10 is 1.1.
+
+    In a document of version 1.1 of YAML, `yes` is True and 010 is 8.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    if not text.plain or (text.isidentifier() and text.lower() not in ("true", "false")):
+    old = version == OLD
+    if not text.plain or (not old and text.isidentifier() and text.lower() not in ("true", "false")):
         return str(text)
     try:
-        value = YAML(typ="safe", pure=True).load(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on numbers that the versions read in two ways
+            value = YAML(typ="safe", pure=True).load(f"%YAML 1.1\n--- {text}" if old else text)
         return str(text) if isinstance(value, (dict, list)) or value is None else str(value)
     except (YAMLError, ValueError):  # also a number of so many digits that Python does not write it
         return str(text)

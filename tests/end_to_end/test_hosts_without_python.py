@@ -74,7 +74,7 @@ def test_without_tar(archive: Path, testbed: Layout) -> None:
     """The message names the program; the shell of busybox has its own."""
     debian = make_system(bare_systems.DEBIAN, archive, testbed)
     done = debian("rm -f bin/tar usr/bin/tar; in_system USER '/app.coex one'; echo $?")
-    assert lines(done, "this host lacks tar; install that, or python3") == ["127"]
+    assert lines(done, "missing on this host: tar; install them, or install python3") == ["127"]
     assert done.stderr.count("\n") == 1
 
 

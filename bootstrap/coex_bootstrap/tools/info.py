@@ -1,6 +1,7 @@
 """Describe an archive: its contents, and its needs of a host."""
 
 import os
+import re
 import time
 from contextlib import closing
 
@@ -13,7 +14,7 @@ from .verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Dict, Iterator, List, Optional, Tuple, TypedDict
+    from typing import Dict, Iterable, Iterator, List, Optional, Tuple, TypedDict
 
     from ..format.manifest import EntryPoint, Package, PipPackage, PostLink, Sources, Variable
 
@@ -63,13 +64,26 @@ def describe(archive):
         size=os.stat(archive.path).st_size,
         app=list(_app_files(archive)),
         libzstd={"from": fields["libzstd"], "size": len(library)},
-        bytecode=sorted(name[len(BYTECODE) + 1 :] for name in archive.members if name.startswith(BYTECODE + "/")),
+        bytecode=_bytecode(archive.members),
         setuid=list(_setuid_files(archive)),
         unpacked=dict(manifest.unpacked, content=sum(archive.index.files.sizes)),  # older manifests do not have it
     )
     if manifest.python is not None:
         fields["python"] = dict(manifest.python, packed=len(archive.members[PYTHON]))
     return fields  # type: ignore[return-value] # those of the manifest are checked
+
+
+def _bytecode(members):
+    # type: (Iterable[str]) -> List[str]
+    """Return the Pythons whose bytecode an archive has, in the order of their versions."""
+    return sorted((name[len(BYTECODE) + 1 :] for name in members if name.startswith(BYTECODE + "/")), key=_version_of)
+
+
+def _version_of(name):
+    # type: (str) -> Tuple[str, int, int, str]
+    """Return a key for a name such as cpython-310-3439: the first digit is the whole major version."""
+    match = re.match(r"(\D*)(\d)(\d*)", name)
+    return (match.group(1), int(match.group(2)), int(match.group(3) or 0), name) if match else (name, 0, 0, name)
 
 
 def _app_files(archive):

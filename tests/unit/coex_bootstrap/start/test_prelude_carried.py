@@ -179,7 +179,7 @@ def test_loader_that_warns(start):
 def test_without_a_program(start, name):
     # type: (Start, str) -> None
     start.replace(name.encode("ascii"))
-    assert "this host lacks %s; install that, or python3" % name in start.refused()
+    assert "missing on this host: %s; install them, or install python3" % name in start.refused()
     assert start.left() == []
 
 

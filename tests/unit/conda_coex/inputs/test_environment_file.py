@@ -103,6 +103,13 @@ def test_wrong_files(tmp_path: Path, content: bytes, says: str) -> None:
     assert str(error.value).startswith(f"{tmp_path / 'environment.yml'}: the environment file {says}")
 
 
+# Values of variables that versions of YAML read in two ways, and some that they do not.
+DIFFER = """\
+dependencies: [x]
+variables:
+  {A: yes, B: 010, C: 1:30, D: y, E: 0o17, F: on, G: 1_0, H: 1e3, I: '010', J: 0b11, K: Off, L: ~, M: x, N1: 1.10,
+   O: "no", P: NO, Q: True, R: 0x1F, S: 09, T: +.INF, U: 1:2:3.5, V: name}
+"""
 ANCHORS = """\
 x: &common [python, "zlib >=1"]
 dependencies: *common
@@ -128,6 +135,8 @@ variables: &v {A: b}
             " I: 1:30, J: 1e3, K: 0o17, L: 1_0, M: '1.10', N: 0x10, O: .inf, P: 'null'}\n",
             id="values",
         ),
+        *(pytest.param(f"%YAML 1.{number}\n---\n{DIFFER}", id=f"version 1.{number}") for number in (1, 2)),
+        pytest.param(DIFFER, id="no version"),
         pytest.param(ANCHORS, id="anchors"),
         pytest.param("base: &b {A: x, C: z}\ndependencies: [x]\nvariables: {<<: *b, A: y}\n", id="merged"),
         pytest.param('{"dependencies": ["x", {"pip": ["y"]}], "channels": ["c"], "variables": {"A": true}}', id="JSON"),
@@ -136,6 +145,7 @@ variables: &v {A: b}
         pytest.param("dependencies: [c::x, 'c/linux-64::y=1']\nchannels: [$CHANNEL/a, '${CHANNEL}']\n", id="channels"),
     ],
 )
+@pytest.mark.filterwarnings("ignore::ruamel.yaml.error.MantissaNoDotYAML1_1Warning")  # of the oracle
 def test_as_conda_reads_it(tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHANNEL", "https://example.com")
     found = taken(tmp_path, content)
