@@ -37,7 +37,7 @@ TESTED_THROUGH = {
     },
     "coex_bootstrap": {
         "format.manifest_check": "format.manifest", "tools.check_archive": "tools.command_line",
-        "tools.check_root": "tools.command_line", "tools.info": "tools.command_line",
+        "tools.check_root": "tools.command_line",
         "tools.rewrite": "tools.command_line",
     },
 }  # fmt: skip
