@@ -20,7 +20,9 @@ else:
         import signal
     try:  # that of OpenSSL, as hashlib would choose it: hashlib loads the other algorithms, too
         from _hashlib import openssl_sha256 as sha256
-    except ImportError:
+
+        sha256()
+    except (ImportError, ValueError):  # the latter if a configuration of OpenSSL leaves its algorithms out
         from hashlib import sha256
 
 PY2 = sys.version_info[0] == 2

@@ -1,5 +1,6 @@
 """The differences between Python 2 and 3."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -23,6 +24,16 @@ def output(code, environ):
     clean = dict(environ)
     clean[b"PYTHONPATH"] = compat.path_bytes(os.path.dirname(os.path.dirname(os.path.dirname(compat.__file__))))
     return subprocess.check_output([sys.executable, "-c", SHOW + code], env=clean)
+
+
+def test_hash_without_the_algorithms_of_openssl(tmp_path):
+    # type: (object) -> None
+    configuration = os.path.join(str(tmp_path), "openssl.cnf")
+    with open(configuration, "w") as stream:
+        stream.write("openssl_conf = a\n[a]\nproviders = b\n[b]\nnull = c\n[c]\nactivate = 1\n")
+    code = "print(compat.sha256(b'x').hexdigest()); print(compat.new_sha256().hexdigest())"
+    said = output(code, {b"OPENSSL_CONF": compat.path_bytes(configuration)})
+    assert said.decode("ascii").split() == [hashlib.sha256(b"x").hexdigest(), hashlib.sha256().hexdigest()]
 
 
 def test_path_bytes():
