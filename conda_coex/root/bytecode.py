@@ -162,6 +162,9 @@ class Compiler:
                 pool.shutdown(wait=False, cancel_futures=True)
                 interpreters.end()
                 raise
+        for group, job in jobs:
+            if interpreters.unfinished.intersection(map(_name_of_file, job.items)):
+                group.identity = None  # another build may get further
         return [Compiled(group, own) for (group, _), own in zip(jobs, files, strict=True)]
 
     def _identity(self, job: Sources) -> str | None:

@@ -64,7 +64,7 @@ else:
 def compile_all():
     with open({SOURCES!r}, "rb") as stream:
         fields = stream.read().split(b"\\0")
-    with open({MADE!r}, "wb", 0) as stream:
+    with open({MADE!r}, "wb") as stream:
         for path, name in zip(fields[::2], fields[1::2]):
             try:
                 target, data = compiled(path, name)
@@ -72,6 +72,7 @@ def compile_all():
                 pass
             else:
                 stream.write(struct.pack("<QQ", len(target), len(data)) + target + data)
+                stream.flush()
             os.write(1, b".")
 for directory in iter(sys.stdin.readline, ""):
     child = os.fork()
@@ -147,6 +148,7 @@ class Interpreters:
         self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
         self._all: list[subprocess.Popen[bytes]] = []
         self._starting, self._ended = Lock(), False
+        self.unfinished: set[bytes] = set()  # files that no interpreter got to: one was killed, or the disk is full
 
     def __enter__(self) -> Interpreters:
         return self
@@ -170,15 +172,16 @@ class Interpreters:
         sources = list(sources)
         with tempfile.TemporaryDirectory(prefix="coex-compile-") as scratch:
             Path(scratch, SOURCES).write_bytes(b"\0".join(field for source in sources for field in source))
-            number = self._compile_in(scratch)
-            if number is not None:
+            done, is_slow = self._compile_in(scratch)
+            if is_slow:
                 what = f"is not compiled within {SILENCE} seconds by {self.command[0]}"
                 remedy = "run the command again; if that does not help, use another build of Python or of the package"
-                raise InputError(what, sources[min(number, len(sources) - 1)][0], remedy)
+                raise InputError(what, sources[min(done, len(sources) - 1)][0], remedy)
+            self.unfinished.update(file for file, _ in sources[done:])
             return list(_read_made(Path(scratch, MADE)))
 
-    def _compile_in(self, directory: str) -> int | None:
-        """Compile the sources of a directory; return the number of one that takes too long, None if none does."""
+    def _compile_in(self, directory: str) -> tuple[int, bool]:
+        """Compile the sources of a directory; return the number of those that are done, and if the next is too slow."""
         process = self._take()
         assert process.stdin is not None
         with self.cores.to_compile(), contextlib.suppress(BrokenPipeError):
@@ -187,10 +190,11 @@ class Interpreters:
             done, ended = _follow(process)
             if ended is None:
                 _kill(process)
-                return done
+                return done, True
             if ended:
                 self._idle.put(process)
-        return None
+            return done, False
+        return 0, False
 
     def _take(self) -> subprocess.Popen[bytes]:
         with contextlib.suppress(Empty):

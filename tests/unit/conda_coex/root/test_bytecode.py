@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import marshal
 import os
+import shlex
 import sys
 import tempfile
 from dataclasses import replace
@@ -140,6 +141,25 @@ def test_failure_of_the_other_work(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="no room"):
         compile_for(MAGIC, [HERE], tmp_path, meanwhile=fail)
+
+
+def test_interpreter_that_was_killed(tmp_path: Path) -> None:
+    """Its .pyc files are not kept: the next build makes all of them."""
+    cache = FrameCache(tmp_path / "frames", 1)
+    package = make_package(tmp_path / "python", "python", None)
+    python = Python(VERSION, f"lib/python{VERSION}/site-packages", package)
+    sources = loose_sources(tmp_path)
+    killed = "import os\nwrite = os.write\n"
+    killed += "os.write = lambda to, data: os._exit(9) if data == b'.' else write(to, data)\n"
+    for start, is_kept in ((killed, False), ("", True)):
+        program = tmp_path / "program"
+        program.write_text(f"#!/bin/sh\nfor last; do :; done\nexec {HERE} -c {shlex.quote(start)}\"$last\"\n")
+        program.chmod(0o755)
+        compiler = Compiler(python, True, cache, program=program)
+        compiler.interpreter = "one"
+        (made,), _ = compiler.compile([Sources("demo", "content", [sources])])
+        assert (made.group.identity is not None) == is_kept
+        assert len(made.files) == (2 if is_kept else 1)
 
 
 def loose_sources(directory: Path) -> list[Content]:

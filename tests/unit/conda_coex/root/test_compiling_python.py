@@ -88,15 +88,18 @@ def test_same_as_conda(host_pythons: list[HostPython], tmp_path: Path, monkeypat
 class Dying(Interpreters):
     """Interpreters that end while they write the second .pyc."""
 
-    def _compile_in(self, directory: str) -> None:
+    def _compile_in(self, directory: str) -> tuple[int, bool]:
         name = b"lib/__pycache__/single.cpython-311.pyc"
         whole = LENGTHS.pack(len(name), 4) + name + b"code"
         (Path(directory) / MADE).write_bytes(whole + whole[:-1])
+        return 1, False
 
 
 def test_interpreter_that_dies(tmp_path: Path) -> None:
-    """The .pyc files that were whole by then are taken."""
-    made = Dying(HERE, Cores(1)).compile([(os.fsencode(tmp_path / "single.py"), b"lib/single.py")])
+    """The .pyc files that were whole by then are taken, and the sources that it did not get to are named."""
+    interpreters, sources = Dying(HERE, Cores(1)), [os.fsencode(tmp_path / name) for name in ("single.py", "next.py")]
+    made = interpreters.compile((file, b"lib/single.py") for file in sources)
+    assert interpreters.unfinished == {sources[1]}
     assert made == [(b"lib/__pycache__/single.cpython-311.pyc", b"code")]
 
 
