@@ -104,6 +104,8 @@ def check_place(path: Path, is_own: Callable[[Path], bool], kind: str, option: s
 
     `is_own` returns whether a file may be replaced, `kind` names such files; `option` is a remedy.
     """
+    if os.path.exists(path) and not (path.is_file() or path.is_dir()):  # noqa: PTH110 # which does not raise
+        raise OutputError("the output is a pipe or a device", os.fsencode(path), f"name a file with {option}")
     path = behind_links(path)
     if not path.parent.is_dir():
         raise OutputError("the directory of the output does not exist", os.fsencode(path.parent))

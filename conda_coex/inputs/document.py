@@ -10,6 +10,8 @@ from pathlib import Path
 from ..errors import InputError
 from .yaml_text import Mapping, load
 
+LARGEST = 1 << 26  # bytes: lock files of large environments have a tenth
+
 
 @dataclass(frozen=True)
 class Document:
@@ -29,7 +31,7 @@ class Document:
 def read_document(path: str) -> Document:
     """Read a file; raises InputError if it cannot be read."""
     try:
-        data = as_utf8(Path(path).read_bytes())
+        data = as_utf8(read_limited(Path(path)))
     except OSError as error:
         kinds = {"FileNotFoundError": "does not exist", "IsADirectoryError": "is a directory"}
         what = kinds.get(type(error).__name__, f"cannot be read: {error.strerror}")
@@ -38,6 +40,16 @@ def read_document(path: str) -> Document:
         return Document(path, data, load(data, _NotYaml))
     except _NotYaml as error:
         return Document(path, data, problem=str(error))
+
+
+def read_limited(path: Path) -> bytes:
+    """Return the content of a file of text; raises OSError, and InputError if it is too large: a device has no end."""
+    with path.open("rb") as stream:
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        what = f"the file has more than {LARGEST >> 20} MiB, and is not a list of packages"
+        raise InputError(what, os.fsencode(path), "name an environment file or a lock file")
+    return data
 
 
 def as_utf8(data: bytes) -> bytes:

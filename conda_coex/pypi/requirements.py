@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..inputs.document import as_utf8, lines_of
+from ..inputs.document import as_utf8, lines_of, read_limited
 from ..inputs.suffixes import PIP_SUFFIXES
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _included(path: Path, place: _Place) -> Iterator[str]:
 
 def _read(path: Path, place: _Place) -> str:
     try:
-        return "\n".join(lines_of(as_utf8(path.read_bytes()).decode("utf-8-sig")))
+        return "\n".join(lines_of(as_utf8(read_limited(path)).decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         raise InputError("the requirements file is not UTF-8 text", os.fsencode(path), "save it as UTF-8") from error
     except OSError as error:

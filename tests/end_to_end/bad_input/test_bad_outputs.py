@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cases import Bench, Outcome
 
 NO_ARCHIVE = "is not a coex archive, and would be replaced; remove it, or name another file with -o"
+A_PIPE = "the output is a pipe or a device; name a file with -o"
 A_DIRECTORY = "the output is a directory; name a file with -o"
 
 
@@ -55,7 +56,7 @@ CASES = [
         lambda work: (work / "x").touch(mode=0),
         powerless=True,
     ),
-    Case("pipe", output("pipe"), f"pipe: {NO_ARCHIVE}", lambda work: os.mkfifo(work / "pipe")),
+    Case("pipe", output("pipe"), f"pipe: {A_PIPE}", lambda work: os.mkfifo(work / "pipe")),
     Case("long name", output("x" * 250), f"{'x' * 250}: cannot be written: File name too long"),
 ]
 

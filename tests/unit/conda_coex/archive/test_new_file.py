@@ -142,6 +142,8 @@ def test_place(tmp_path: Path) -> None:
     own.write_bytes(b"own")
     other.write_bytes(b"other")
     os.mkfifo(pipe)
+    (tmp_path / "to a pipe").symlink_to(pipe)
+    descriptor, other_end = os.pipe()
 
     def is_own(path: Path) -> bool:
         return path.read_bytes() == b"own"
@@ -150,12 +152,17 @@ def test_place(tmp_path: Path) -> None:
     check_place(tmp_path / "new", is_own, "a test", "-o")
     for path, says in (
         (other, "is not a test, and would be replaced"),
-        (pipe, "is not a test, and would be replaced"),
+        (pipe, "the output is a pipe or a device; name a file with -o"),
+        (tmp_path / "to a pipe", "to a pipe: the output is a pipe or a device"),
+        (type(tmp_path)(f"/dev/fd/{descriptor}"), f"/dev/fd/{descriptor}: the output is a pipe"),
+        (type(tmp_path)(os.devnull), "/dev/null: the output is a pipe or a device"),
         (tmp_path, "is a directory"),
         (tmp_path / "d/x", "does not exist"),
     ):
         with pytest.raises(OutputError, match=says):
             check_place(path, is_own, "a test", "-o")
+    os.close(descriptor)
+    os.close(other_end)
 
 
 def refuse(*_: object) -> int:
