@@ -179,6 +179,7 @@ def _take(numbers, parent):
 def _feed(feed, count, beat):
     # type: (int, int, Callable[[], None]) -> None
     """Write every number for the workers; stop early if all of them have ended."""
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # verbs let it end them, for readers that stop early
     try:
         for number in range(count):
             beat()
@@ -186,6 +187,8 @@ def _feed(feed, count, beat):
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise
+    finally:
+        signal.signal(signal.SIGPIPE, before)
 
 
 def _collect(pipe, beat, results):

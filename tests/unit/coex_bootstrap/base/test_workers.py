@@ -91,6 +91,26 @@ def end(how):
     return work
 
 
+def test_workers_that_end_early_end_no_verb():
+    # type: () -> None
+    """A pipe holds fewer numbers than these, and a verb lets SIGPIPE end it when it prints."""
+
+    def fail(numbers):
+        # type: (Iterable[int]) -> None
+        raise HostUnfit("why")
+
+    child = os.fork()
+    if not child:
+        try:
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            workers.share(1 << 17, fail)
+        except HostUnfit:
+            os._exit(6 + (signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL))
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 7 << 8
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_worker_that_is_killed(number):
     # type: (int) -> None
