@@ -66,10 +66,17 @@ class Entry:
     def copy(self, descriptor: int, offset: int) -> None:
         """Write the bytes of all frames to a place in another file, in any thread, and close the entry.
 
-        Reading the archive back will show frames that end too early.
+        Reading the archive back will show frames that end too early. Raises FramesDamaged, and removes the entry, if
+        it cannot be read.
         """
+        size = sum(size for size, _, _ in self.frames)
         with self.stream:
-            copy_range(self.stream.fileno(), 0, sum(size for size, _, _ in self.frames), descriptor, offset)
+            copy_range(self.stream.fileno(), 0, size, descriptor, offset, self._unread)
+
+    def _unread(self, error: OSError) -> FramesDamaged:
+        self.discard()
+        what = f"the frames kept of {self.owner} cannot be read: {error.strerror}"
+        return FramesDamaged(what, os.fsencode(self.path))
 
     def discard(self) -> None:
         """Close and remove the entry: it is about other contents than its name."""

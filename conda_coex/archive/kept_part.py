@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.base.errors import ArchiveDamaged
+from coex_bootstrap.format.archive import unreadable
 from coex_bootstrap.format.index import File
 from coex_bootstrap.format.relocation import NOTHING, TEXT, kind_of, parse, parse_slots
 from coex_bootstrap.format.relocation_write import write_slots
@@ -165,7 +166,8 @@ def _copy_frames(old: Archive, numbers: Sequence[int], end: int, payload: Payloa
 
 def _copy_bytes(old: Archive, start: int, stop: int, frames: Sequence[Frame], payload: Payload) -> Whole:
     source, first = old.stream.fileno(), old.manifest.prelude + start
-    return payload.reader.copy(frames, partial(copy_range, source, first, stop - start))
+    copying = partial(copy_range, source, first, stop - start, unread=partial(unreadable, path=old.path))
+    return payload.reader.copy(frames, copying)
 
 
 def _sources(old: Archive, relocation: bytes) -> Iterator[int]:

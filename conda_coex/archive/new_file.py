@@ -137,13 +137,24 @@ def write_at(descriptor: int, data: bytes, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
-def copy_range(source: int, start: int, size: int, descriptor: int, offset: int) -> None:
-    """Copy bytes of one file to a place in another, in any thread; fewer, if the first ends early. Raises OSError."""
+def copy_range(
+    source: int, start: int, size: int, descriptor: int, offset: int, unread: Callable[[OSError], Exception]
+) -> None:
+    """Copy bytes of one file to a place in another, in any thread; fewer, if the first ends early.
+
+    Raises OSError if they cannot be written, and the error that `unread` returns if they cannot be read.
+    """
     done, copied = 0, 1
     while done < size and copied:
         copied = _copied(source, start + done, min(AT_ONCE, size - done), descriptor, offset + done)
         done += copied
-    while done < size and (data := os.pread(source, min(BLOCK, size - done), start + done)):
+    while done < size:
+        try:
+            data = os.pread(source, min(BLOCK, size - done), start + done)
+        except OSError as error:
+            raise unread(error) from error
+        if not data:
+            break
         write_at(descriptor, data, offset + done)
         done += len(data)
 

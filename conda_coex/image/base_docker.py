@@ -52,7 +52,7 @@ def read_docker(files: Files, platform: Platform, reference: str | None) -> Base
             digest, size = digest_of(opened)
         except DAMAGED as error:
             raise BaseRefused(f"its {name} cannot be read: {error}", files.path) from error
-        add_layer(base, Layer(of_layer(kind), digest, size, diff_id, opened), files.path)
+        add_layer(base, Layer(of_layer(kind), digest, size, diff_id, opened, base=files.path), files.path)
     return base
 
 

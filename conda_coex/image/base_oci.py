@@ -85,7 +85,8 @@ def _layer(files: Files, descriptor: dict[str, object], diff_id: str) -> Layer:
         raise BaseRefused(f"its layer {digest} has the media type {kind!r}, which is not read", files.path)
     if not isinstance(size, int):
         raise BaseRefused(f"its layer {digest} has no size", files.path)
-    return Layer(of_layer(LAYERS[kind]), digest, size, diff_id, partial(files.open, blob_path(digest)))
+    opened = partial(files.open, blob_path(digest))
+    return Layer(of_layer(LAYERS[kind]), digest, size, diff_id, opened, base=files.path)
 
 
 def _manifests_in(files: Files, index: dict[str, object]) -> list[dict[str, object]]:

@@ -31,6 +31,7 @@ class Layer:
     diff_id: str
     open: Callable[[], IO[bytes]]
     about: str = ""  # for the history; a base has its own
+    base: bytes | None = None  # the file or directory of the base that the blob is in
 
 
 class LayerWriter:

@@ -79,11 +79,28 @@ def _fill(made: _Tar | _Directory, documents: Documents, layers: Sequence[Layer]
             continue
         layer = of_layers[digest]
         with layer.open() as stream:
-            reading = Hashing(stream)
+            reading = Hashing(_LayerReader(stream, layer))
             made.add(blob_path(digest), layer.size, reading)
         if reading.digest != digest:
-            raise BaseRefused(f"its layer {digest} was changed meanwhile")
+            raise BaseRefused(f"its layer {digest} was changed meanwhile", layer.base)
     made.add_bytes("index.json", documents.index)
+
+
+class _LayerReader:
+    """Reads the blob of a layer; raises BaseRefused for one of a base that cannot be read."""
+
+    def __init__(self, stream: IO[bytes], layer: Layer) -> None:
+        self._stream, self._layer = stream, layer
+
+    def read(self, size: int = -1) -> bytes:
+        """Return that many bytes, fewer at the end."""
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            if self._layer.base is None:  # a file beside the output
+                raise
+            what = f"its layer {self._layer.digest} cannot be read: {error.strerror}"
+            raise BaseRefused(what, self._layer.base) from error
 
 
 class _Directory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import time
@@ -141,6 +142,23 @@ def test_changed_after_it_was_opened(tmp_path: Path, change: Callable[[Path], ob
         entry.check()
     entry.close()
     assert not os.path.lexists(path)
+
+
+def test_frames_on_a_failing_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are removed, and the build that would take them is made again."""
+    payload = build(tmp_path)
+    (path,) = tmp_path.glob("*.frames")
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as failing:
+        for name in ("copy_file_range", "sendfile", "pread"):
+            failing.setattr(os, name, fail)
+        with pytest.raises(FramesDamaged, match=r"kept of demo-1.0-0 cannot be read: Input/output error; it is"):
+            build(tmp_path)
+    assert not path.exists()
+    assert build(tmp_path) == payload
 
 
 def test_other_content_of_the_same_name(tmp_path: Path) -> None:

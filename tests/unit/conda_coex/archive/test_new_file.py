@@ -180,6 +180,21 @@ def test_copy_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: Se
     with (tmp_path / "from").open("rb") as source, (tmp_path / "to").open("w+b") as target:
         source.seek(7)
         target.seek(9)
-        new_file.copy_range(source.fileno(), 1000, 2_500_000, target.fileno(), 5000)
+        new_file.copy_range(source.fileno(), 1000, 2_500_000, target.fileno(), 5000, lambda error: error)
         assert (source.tell(), target.tell()) == (7, 9)
     assert (tmp_path / "to").read_bytes() == bytes(5000) + data[1000:2_501_000]
+
+
+@pytest.mark.parametrize("fails", ["source", "target"])
+def test_copy_range_of_a_failing_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    """The error is about the file that cannot be read, or written: they may be on two disks."""
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for name in ("copy_file_range", "sendfile", "pread" if fails == "source" else "pwrite"):
+        monkeypatch.setattr(os, name, fail)
+    (tmp_path / "from").write_bytes(b"data")
+    expected = pytest.raises(LookupError if fails == "source" else OSError, match="Input/output error")
+    with (tmp_path / "from").open("rb") as source, (tmp_path / "to").open("w+b") as target, expected:
+        new_file.copy_range(source.fileno(), 0, 4, target.fileno(), 0, lambda error: LookupError(str(error)))
