@@ -33,7 +33,6 @@ LARGE = 10  # functions: unit tests of a larger module import it
 TESTED_THROUGH = {
     "conda_coex": {
         "entry.arguments": "entry.resolve", "inputs.yaml_text": "inputs.document", "root.shell_words": "root.portable",
-        "image.layout": "verbs.image",
     },
     "coex_bootstrap": {
         "format.manifest_check": "format.manifest", "tools.check_archive": "tools.command_line",
