@@ -114,13 +114,13 @@ def _compiler(
     others = () if native else interpreters(python.version)
     compiler = Compiler(python, native, cache, others, cores, given.program)
     compiler.find_program(plans)
-    if given.program is not None and _changes(python, plans, given):
+    if native and _changes(python, plans, given):
         compiler.interpreter = None  # it is not that of the package any more
     return compiler
 
 
 def _changes(python: Python, plans: Sequence[PackagePlan], given: NotOfConda) -> bool:
-    """Return whether pip has changed files of Python itself, or has put others where Python looks for its own."""
+    """Return whether files of Python itself were changed, or others are in the place in which it looks for its own."""
     own = {item.path for plan in plans if plan.package is python.package for item in plan.files}
     below, library = f"prefix/{python.site_packages}/", "prefix/lib/python"
     paths = {*given.removed, *(item.path for item in given.items)}

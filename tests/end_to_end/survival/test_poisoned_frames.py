@@ -143,7 +143,7 @@ def test_an_entry_of_others(build: Build, change: str) -> None:
         pytest.skip("only root can give a file to another user")
     assert GOOD in build.payload()
     state = entry.stat()
-    assert (state.st_uid, state.st_mode & 0o777) == (os.geteuid(), 0o644)
+    assert (state.st_uid, state.st_mode & 0o777) == (os.geteuid(), 0o600)
 
 
 def test_umask_that_leaves_all_open(build: Build) -> None:
@@ -156,5 +156,5 @@ def test_umask_that_leaves_all_open(build: Build) -> None:
         build.payload()
     finally:
         os.umask(before)
-    assert entry.stat().st_mode & 0o777 == 0o644
+    assert entry.stat().st_mode & 0o777 == 0o600
     assert entry.parent.stat().st_mode & 0o777 == 0o755
