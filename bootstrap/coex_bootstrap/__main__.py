@@ -152,7 +152,7 @@ def read_members(path, wanted):
         code = stream.read(last - first)
     finally:
         stream.close()
-    return dict((member, (code[offset - first :][:size], crc)) for offset, size, crc, member in members)
+    return dict((member, (code[at - first : at - first + size], crc)) for at, size, crc, member in members)
 
 
 def find_members(directory, wanted):
