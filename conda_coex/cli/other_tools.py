@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 PRINTED = "the verb prints it: > FILE"
 LEVEL = "--compression-level"
 MODULE = "--entrypoint 'python -m MODULE'"
@@ -43,6 +45,8 @@ MEANINGS = {
 
 
 def meaning(verb: str, option: str) -> str | None:
-    """Return the words that do here the same as an option of another tool, None for an unknown option."""
+    """Return the words for an option of another tool, or for a place without an option; None if unknown."""
+    if not option.startswith("-"):
+        return f"-p {shlex.quote(option)}" if verb == "unpack" else None
     name = option if option.startswith("--") else option[:2]  # a value may stand behind a short one, as in -j4
     return MEANINGS.get(verb, {}).get(name)
