@@ -173,12 +173,14 @@ def test_dry_run_writes_nothing(options: tuple[str, ...], coex: Coex, work: Path
 
 
 def test_reports_its_work_unless_quiet(coex: Coex, work: Path, existing: Path) -> None:
-    """A build from packages in the cache, as after the first of these tests."""
-    loud = coex(work, "-p", existing, *SH)
+    """A build from packages in a cache, which is not the test bed's: another test fetches these packages."""
+    env = {"CONDA_PKGS_DIRS": str(work.parent / "cache")}
+    coex(work, "-p", existing, "-q", *SH, env=env)
+    loud = coex(work, "-p", existing, *SH, env=env)
     line = loud.stdout.splitlines()[-1]
     assert line.startswith("run.coex: ")
     assert line.endswith("unpacked")
-    quiet = coex(work, "-p", existing, "-q", *SH)
+    quiet = coex(work, "-p", existing, "-q", *SH, env=env)
     assert (quiet.stdout, quiet.stderr, loud.stderr) == (f"{line}\n", "", "")
     assert names(work) == {"run.sh", "run.coex"}
 
