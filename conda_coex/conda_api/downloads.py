@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ..root.package import Package
 
 
+MOST = 3  # packages that an error names
+
+
 def fetch(records: Iterable[CondaRecord], specs: Iterable[str]) -> tuple[Package, ...]:
     """Return the packages of these records, in their order; raises FetchFailed, PackageDamaged and PackageRefused.
 
@@ -83,7 +86,7 @@ def _execute(records: Sequence[CondaRecord] | Sequence[MatchSpec]) -> None:
         if any(f"[Errno {errno.ENOSPC}]" in str(error) for error in errors.errors):
             raise _no_room() from errors
         _refuse_bad(fetcher)
-        _raise_as_one(errors)
+        _raise_as_one(errors, fetcher)
     except SystemExit:  # conda 26 does this for a package without metadata
         _refuse_bad(fetcher)
         raise
@@ -139,13 +142,23 @@ def _raise_interrupt(errors: CondaMultiError) -> None:
             raise error from errors
 
 
-def _raise_as_one(errors: CondaMultiError) -> None:
-    """Raise one of several equal errors, and otherwise all of them; those that are not conda's as FetchFailed."""
+def _raise_as_one(errors: CondaMultiError, fetcher: ProgressiveFetchExtract) -> None:
+    """Raise one of several equal errors, and otherwise all of them.
+
+    Those that are not conda's are raised as FetchFailed, with the packages that conda did not get: an error of the
+    system may name no file.
+    """
     from conda import CondaError
 
     distinct = {" ".join(str(error).split()): error for error in errors.errors}
     if not all(isinstance(error, CondaError) for error in errors.errors):
-        raise FetchFailed("; ".join(distinct)) from errors
+        missing = [
+            _public_url(extraction.record_or_spec)
+            for _, extraction in fetcher.paired_actions.values()
+            if extraction is not None and not Path(extraction.target_full_path, RECORD).is_file()
+        ]
+        what = f"{'; '.join(distinct)}; conda did not get {', '.join(missing[:MOST])}"
+        raise FetchFailed(what + f" and {len(missing) - MOST} more" * (len(missing) > MOST)) from errors
     raise errors if len(distinct) > 1 else errors.errors[0] from errors
 
 
