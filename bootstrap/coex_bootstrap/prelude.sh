@@ -248,7 +248,8 @@ _coex_find() {
     PK??) ;;
     *)
       _coex_why="the archive is not complete; get a fresh copy of the file"
-      { read -r _coex_dir && read -r _coex_dir; } <"$_coex_file"
+      _coex_dir=
+      { { read -r _coex_dir && read -r _coex_dir; } <"$_coex_file"; } 2>/dev/null
       case $_coex_dir in "{ : coex"*) ;; *) _coex_why="no archive is there; start the archive by its path, not through a pipe" ;; esac
       return 1 ;;
   esac

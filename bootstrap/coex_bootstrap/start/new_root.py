@@ -4,7 +4,7 @@ import os
 import sys
 
 from ..base import compat
-from ..base.errors import CoexError, StoreUnusable
+from ..base.errors import CoexError, HostUnfit, StoreUnusable
 from ..format.manifest import MANIFEST
 from ..store.claim import REFUSALS, Claim
 from ..store.directory import Directory, make_new
@@ -86,6 +86,8 @@ def prepare(archive, root, claim, environ, trace):
 
         try:
             unpack(archive, work, root.path, progress.counted(decoder), progress.beating(claim.beat), link=link)
+        except HostUnfit as error:  # a package does not take this path
+            raise StoreUnusable(error.what)
         finally:
             progress.stop()
         directory.write(MANIFEST.encode("ascii"), archive.members[MANIFEST])  # `cache` reads it

@@ -193,6 +193,18 @@ def test_path_that_is_too_long(survivor: Survivor, with_placeholders: Path, home
     works(survivor, temporary()[0], XDG_CACHE_HOME=long)
 
 
+def test_path_that_a_package_does_not_take(survivor: Survivor, with_placeholders: Path, home: Path) -> None:
+    """It holds its prefix in UTF-16, in which a path that is not UTF-8 cannot be written."""
+    survivor.archive, survivor.expected = with_placeholders, "good day\n"
+    odd = Path(os.fsdecode(os.fsencode(home) + b"/\xff"))
+    odd.mkdir()
+    os.chown(odd, USER, USER)
+    said = refused(survivor, COEX_ROOT=odd)
+    assert "\\xff: a package needs a place whose path is UTF-8; name another directory in COEX_ROOT" in said
+    works(survivor, temporary()[0], HOME=odd)
+    assert [*odd.glob(".cache/coex/*")] == [odd / ".cache/coex/CACHEDIR.TAG"]
+
+
 def test_store_that_is_a_link(survivor: Survivor, home: Path, store: Path) -> None:
     (home / ".cache").mkdir()
     (home / ".cache/coex").symlink_to(store)

@@ -157,6 +157,17 @@ def test_from_a_pipe(start):
     assert error.rstrip().endswith(b"start the archive by its path, not through a pipe"), error
 
 
+def test_text_that_a_shell_is_given(start):
+    # type: (Start) -> None
+    """No file is there at all: one line says it, and the shell nothing more."""
+    text = read(start.archive)
+    text = text[: text.index(b"\nexit 127\n}\n") + len(b"\nexit 127\n}\n")]
+    process = subprocess.Popen(start.shell + [b"-c", text, b"nothing"], env=start.environ, stderr=subprocess.PIPE)
+    error = process.communicate()[1]
+    assert (process.returncode, error.count(b"\n")) == (127, 1), error
+    assert error.rstrip().endswith(b"start the archive by its path, not through a pipe"), error
+
+
 def test_zsh_under_its_own_name(start):
     # type: (Start) -> None
     """It does not split words then."""
