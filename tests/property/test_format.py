@@ -14,7 +14,8 @@ from typing import Any
 
 from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown, HostUnfit
 from coex_bootstrap.format.archive import PRELUDE_START, Archive
-from coex_bootstrap.format.index import Directory, File, Frame, Link, load_index
+from coex_bootstrap.format.index import Directory, File, Frame, Link
+from coex_bootstrap.format.index_read import load_index
 from coex_bootstrap.format.index_write import IndexDraft, dump_index
 from coex_bootstrap.format.manifest import FRAME_LIMIT, NEEDED, Manifest, entry_files, load_manifest
 from coex_bootstrap.format.tail import read_tail

@@ -10,8 +10,8 @@ from .manifest import (
     INDEX, MAIN, MANIFEST, PACKAGE, PRELUDE, PYTHON, SEAL_SIZE, digest, fill_prelude, found_digest, load_manifest, python_id,
     python_mark,
 )
-from .index import load_index
 from .index_check import check_sizes
+from .index_read import load_index
 from .tail import read_tail
 
 TYPE_CHECKING = False

@@ -13,8 +13,9 @@ import sys
 
 from ..base.compat import UNPACKED_TO, native, path_bytes
 from ..format.manifest import ID_LENGTH, MANIFEST
-from .claim import Claim, gone, this_host
+from .claim import Claim
 from .directory import NAME_TAKEN, move, write_file
+from .identity import gone, this_host
 from .leftovers import clear_away
 from .removal import remove
 from .trust import distrust_made, is_own

@@ -8,8 +8,8 @@ file `unfinished`, the directories named in the file are not whole: the next pro
 import os
 from binascii import hexlify
 
-from .claim import gone, this_host, this_process
 from .directory import at, move, open_directory, within, write_file
+from .identity import gone, this_host, this_process
 from .removal import empty, remove
 from .trust import is_of_user_alone, is_own
 

@@ -1,4 +1,4 @@
-"""Find the types of the file systems that paths are on, and recognise those of servers."""
+"""Find the types of the file systems that paths are on, and recognise those of servers and those that start no program."""
 
 import os
 import struct
@@ -20,8 +20,8 @@ LOCAL_PROGRAMS = frozenset((
     b"fuse.bindfs", b"fuse.ext4", b"fuse.fuse-overlayfs", b"fuse.fuse2fs", b"fuse.mergerfs", b"fuse.ntfs-3g",
 ))
 FLAGS, TYPE, TYPE_SIZE = 64, 72, 16  # offsets of f_flags and f_fstypename, and the size of the latter
-NOEXEC = b"noexec"
-OPTIONS = {1: b"ro", 4: NOEXEC, 8: b"nosuid"}  # MNT_RDONLY, MNT_NOEXEC, MNT_NOSUID
+OPTIONS = {1: b"ro", 4: b"noexec", 8: b"nosuid"}  # MNT_RDONLY, MNT_NOEXEC, MNT_NOSUID
+NOEXEC = 8  # ST_NOEXEC of statvfs(3)
 
 
 def file_system(path):
@@ -44,6 +44,14 @@ def is_of_server(kind):
     # type: (bytes) -> bool
     """Return whether a type is one of a server, or of a program that may have its files from one (FUSE)."""
     return kind in OF_SERVERS or kind.startswith(b"fuse.") and kind not in LOCAL_PROGRAMS
+
+
+def is_noexec(path):
+    # type: (bytes) -> bool
+    """Return whether no program can be started from a directory; Python shows that flag of statvfs(3) on Linux only."""
+    if sys.platform == "darwin":
+        return b"noexec" in file_system(path)[1]
+    return sys.platform.startswith("linux") and bool(os.statvfs(path).f_flag & NOEXEC)
 
 
 def _mounts():

@@ -9,8 +9,9 @@ import os
 
 from ..base.errors import StoreUnusable
 from ..format.manifest import ID_LENGTH
-from .claim import gone, last_change, touch
+from .claim import last_change, touch
 from .directory import move
+from .identity import gone
 from .removal import remove, remove_in_place
 from .trust import is_own
 

@@ -3,15 +3,13 @@
 import errno
 import os
 import stat
-import sys
 
 from ..base.errors import StoreDisturbed
 from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
 from .claim import REFUSALS
 from .directory import PASSING, Directory, ask_server, move
-from .file_system import NOEXEC as NOEXEC_OPTION
-from .file_system import file_system
+from .file_system import is_noexec
 from .trust import distrust, distrust_made
 
 TYPE_CHECKING = False
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from .claim import Claim
 
 START = b"start"  # a root is ready when it has this file, which is written last
-NOEXEC = 8  # ST_NOEXEC of statvfs(3)
 TAG = b"CACHEDIR.TAG"  # https://bford.info/cachedir/
 TAG_TEXT = b"""\
 Signature: 8a477f597d28d172789f06886806bc55
@@ -95,7 +92,7 @@ class Store(object):
             if os.statvfs(self.path).f_flag & 1:  # ST_RDONLY
                 return "on a read-only file system"
             return "not writable" + (", and " + self.root(manifest).lack() if self.explicit or self.of_site else "")
-        if _is_noexec(self.path):
+        if is_noexec(self.path):
             return "mounted noexec"
         return None
 
@@ -217,14 +214,6 @@ class Root(object):
         if directory is not None and directory.is_at(self.path) and not os.path.lexists(self.start):
             discard(self.path, claim)
         remove(work)
-
-
-def _is_noexec(path):
-    # type: (bytes) -> bool
-    """Return whether no program can be started from a directory; Python shows that flag of statvfs(3) on Linux only."""
-    if sys.platform == "darwin":
-        return NOEXEC_OPTION in file_system(path)[1]
-    return sys.platform.startswith("linux") and bool(os.statvfs(path).f_flag & NOEXEC)
 
 
 def make_store(path):

@@ -4,6 +4,8 @@ import hashlib
 import io
 import os
 import struct
+import subprocess
+import sys
 import time
 import zipfile
 
@@ -181,6 +183,14 @@ def write(path, content, mode=0o644):
         stream.write(content)
     os.chmod(path, mode)
     return path
+
+
+def dead_process():
+    # type: () -> bytes
+    """Return the words that named a process of this host which has ended."""
+    code = "from coex_bootstrap.store.identity import this_process; print(this_process().decode())"
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(coex_bootstrap.__file__)))
+    return subprocess.check_output([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=folder)).strip()
 
 
 def wait_until(condition, what, seconds=60):

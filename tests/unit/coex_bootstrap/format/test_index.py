@@ -4,7 +4,8 @@ import struct
 
 import pytest
 from coex_bootstrap.base.errors import ArchiveDamaged, FormatUnknown
-from coex_bootstrap.format.index import COLUMNS, TEXT, Link, load_index
+from coex_bootstrap.format.index import COLUMNS, TEXT, Link
+from coex_bootstrap.format.index_read import load_index
 from coex_bootstrap.format.index_write import IndexDraft, dump_index
 
 from unit.coex_bootstrap.building import add_frames, file_row, make_index

@@ -13,7 +13,7 @@ from coex_bootstrap.base.trace import Trace
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.index import Link
 from coex_bootstrap.start.run import make_ready, ready_root
-from coex_bootstrap.store.claim import this_host
+from coex_bootstrap.store.identity import this_host
 from coex_bootstrap.store.directory import Directory
 from coex_bootstrap.store.store import TAG, Store
 

@@ -9,11 +9,10 @@ import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.store import carried_python
 from coex_bootstrap.store.carried_python import CarriedPython, follow, sweep, unpacked_python
-from coex_bootstrap.store.claim import this_host
+from coex_bootstrap.store.identity import this_host
 from coex_bootstrap.store.store import Store
 
-from unit.coex_bootstrap.building import read, write
-from unit.coex_bootstrap.store.test_claim import dead_process
+from unit.coex_bootstrap.building import dead_process, read, write
 from unit.coex_bootstrap.store.test_leftovers import give_away
 
 TYPE_CHECKING = False

@@ -6,8 +6,7 @@ import pytest
 from coex_bootstrap.store import destination
 from coex_bootstrap.store.destination import Destination, mark_unfinished, remove_unfinished
 
-from unit.coex_bootstrap.building import read, write
-from unit.coex_bootstrap.store.test_claim import dead_process
+from unit.coex_bootstrap.building import dead_process, read, write
 from unit.coex_bootstrap.store.test_leftovers import give_away
 
 TYPE_CHECKING = False

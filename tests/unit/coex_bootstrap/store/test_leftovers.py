@@ -5,12 +5,12 @@ import subprocess
 import sys
 
 import pytest
-from coex_bootstrap.store.claim import Claim, this_process
+from coex_bootstrap.store.claim import Claim
+from coex_bootstrap.store.identity import this_process
 from coex_bootstrap.store.leftovers import discard, in_use, set_aside, sweep
 from coex_bootstrap.store.removal import remove
 
-from unit.coex_bootstrap.building import write
-from unit.coex_bootstrap.store.test_claim import dead_process
+from unit.coex_bootstrap.building import dead_process, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from coex_bootstrap.base.shell import check_line, quote
 from coex_bootstrap.store import leftovers
 from coex_bootstrap.store.claim import Claim
 from coex_bootstrap.store.directory import NAME_TAKEN, Directory, write_file
+from coex_bootstrap.store.file_system import NOEXEC
 from coex_bootstrap.store.ladder import find_ready
 from coex_bootstrap.store.refused import no_place
 from coex_bootstrap.store.removal import remove
-from coex_bootstrap.store.store import NOEXEC, Store, make_store
+from coex_bootstrap.store.store import Store, make_store
 
 from unit.coex_bootstrap.building import make_manifest, read, write
 
@@ -132,7 +133,7 @@ def test_noexec_on_macos(place, monkeypatch, options, why):
     # type: (bytes, Any, List[bytes], Optional[str]) -> None
     """statvfs(3) does not show it there."""
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr("coex_bootstrap.store.store.file_system", lambda path: (b"apfs", options))
+    monkeypatch.setattr("coex_bootstrap.store.file_system.file_system", lambda path: (b"apfs", options))
     assert Store(place, explicit=True).refusal(make_manifest()) == why
 
 

@@ -227,7 +227,7 @@ def test_root_whose_server_does_not_tell_its_last_use(archive, environ, roots, m
 
 def test_leftovers_go(archive, environ, roots):
     # type: (bytes, Dict[bytes, bytes], List[bytes]) -> None
-    from coex_bootstrap.store.claim import this_host
+    from coex_bootstrap.store.identity import this_host
 
     write(roots[0] + b".work-" + this_host() + b"-4194303-1-" + b"0" * 16 + b"/x", b"")
     assert ask(archive, environ, b"cache", b"clean")[0] == 0
@@ -237,7 +237,7 @@ def test_leftovers_go(archive, environ, roots):
 def test_pythons_of_killed_starts_go(archive, environ, roots, place):
     # type: (bytes, Dict[bytes, bytes], List[bytes], bytes) -> None
     """The prelude had unpacked them into a temporary directory; one of a living process stays."""
-    from coex_bootstrap.store.claim import this_host
+    from coex_bootstrap.store.identity import this_host
 
     start = place + b"/tmp/" + b"a" * 24 + b".python-" + this_host()
     killed, living = start + b"-4194303-0-0", start + b"-%d-0-0" % os.getpid()

@@ -17,9 +17,8 @@ from coex_bootstrap.start.finish import Finish
 from coex_bootstrap.tools import cache, command_line, output, placed_root, unpack
 from coex_bootstrap.unpack import decoder
 
-from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
+from unit.coex_bootstrap.building import PLACEHOLDER, dead_process, file_row, make_index, read, write, write_archive
 from unit.coex_bootstrap.copies import run_copy
-from unit.coex_bootstrap.store.test_claim import dead_process
 from unit.coex_bootstrap.store.test_leftovers import give_away
 from unit.coex_bootstrap.tools.test_command_line import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
 

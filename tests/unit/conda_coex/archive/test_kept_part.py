@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from coex_bootstrap.base.errors import ArchiveUnreadable
-from coex_bootstrap.format.index import Directory, File, Frame, load_index
+from coex_bootstrap.format.index import Directory, File, Frame
+from coex_bootstrap.format.index_read import load_index
 from coex_bootstrap.format.index_write import IndexDraft, dump_index
 
 from conda_coex.archive.frame_cache import FrameCache

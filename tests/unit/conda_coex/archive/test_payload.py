@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from coex_bootstrap.format.index import Directory, load_index
+from coex_bootstrap.format.index import Directory
 from coex_bootstrap.format.index import Link as IndexLink
+from coex_bootstrap.format.index_read import load_index
 from coex_bootstrap.format.index_write import IndexDraft, dump_index
 from coex_bootstrap.format.relocation import parse
 from coex_bootstrap.unpack import relocate
