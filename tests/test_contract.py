@@ -35,9 +35,9 @@ TESTED_THROUGH = {
         "entry.arguments": "entry.resolve", "inputs.yaml_text": "inputs.document", "root.shell_words": "root.portable",
     },
     "coex_bootstrap": {
-        "format.manifest_check": "format.manifest", "tools.check_archive": "tools.command_line",
-        "tools.check_root": "tools.command_line",
-        "tools.rewrite": "tools.command_line",
+        "format.manifest_check": "format.manifest", "format.values": "format.manifest",
+        "tools.check_archive": "tools.command_line", "tools.check_root": "tools.command_line",
+        "tools.rewrite": "tools.command_line", "unpack.writer": "unpack.write_root",
     },
 }  # fmt: skip
 

@@ -1,5 +1,4 @@
-"""The levels of zstd at which archives are compressed."""
+"""The levels of zstd at which archives are compressed, unless the user names one."""
 
-LEVELS = range(1, 20)
 DEFAULT_LEVEL = 9
 FAST_LEVEL = 3  # for builds while developing

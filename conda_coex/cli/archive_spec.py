@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from coex_bootstrap.tools.lock import Locked
     from conda.models.environment import Environment
 
-STATE = b"prefix/conda-meta/state"
-
 
 class Content(NamedTuple):
     """An archive, as far as conda can make it again."""
@@ -117,15 +115,17 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
 
 def _variables(archive: Archive) -> dict[str, str]:
     """Return the environment's variables, which conda keeps in `conda-meta/state`."""
-    from coex_bootstrap.start.activate import UNSET, parse_variables, state_variables
+    from coex_bootstrap.format.manifest import PREFIX
+    from coex_bootstrap.start.activation_files import STATE, UNSET, parse_variables, state_variables
 
     from ..archive.kept_part import checked_frame
     from ..archive.sizes import decode
 
-    row = next((row for row in archive.index.files if row.path == STATE), None)
+    path = PREFIX + b"/" + STATE
+    row = next((row for row in archive.index.files if row.path == path), None)
     if row is None or not row.size:
         return {}
     frame = decode(checked_frame(archive, row.frame), archive.index.frames[row.frame].content)
     data = frame[row.offset :][: row.size]
-    variables = state_variables(parse_variables(data, STATE), STATE)
+    variables = state_variables(parse_variables(data, path), path)
     return {str(name): str(value) for name, value in variables.items() if value not in (None, UNSET)}

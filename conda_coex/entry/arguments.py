@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest_check import is_module
+from coex_bootstrap.format.values import is_module
 
 from ..errors import EntryPointNotFound
 from .function import directory_of, find_runnable, module_of

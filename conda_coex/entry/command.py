@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest_check import is_function, is_module
+from coex_bootstrap.format.values import is_function, is_module
 
 from ..errors import EntryPointNotFound
 from .script import INTERPRETERS

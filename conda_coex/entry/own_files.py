@@ -7,13 +7,14 @@ import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest_check import is_module
+from coex_bootstrap.format.manifest_check import HOST_SHELLS
+from coex_bootstrap.format.values import is_module
 
 from ..errors import EntryPointNotFound
 from .function import module_of
 from .names import PLACES, is_program, is_source, similar
 from .script import INTERPRETERS
-from .words import SHELLS, family, words_of
+from .words import family, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +53,7 @@ def refuse_missing(program: str, word: str) -> None:
     """Raise EntryPointNotFound for a script that an interpreter cannot find: neither here nor, as a path, on a host."""
     kind = family(program)
     of_suffix = INTERPRETERS.get(posixpath.splitext(word)[1])
-    strict = kind == "python" or posixpath.basename(program) in SHELLS or (kind is not None and of_suffix == kind)
+    strict = kind == "python" or posixpath.basename(program) in HOST_SHELLS or (kind is not None and of_suffix == kind)
     if not strict or word.startswith("/") or any(mark in word for mark in PLACES):
         return
     if os.path.isdir(word):  # noqa: PTH112

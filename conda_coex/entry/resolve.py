@@ -7,7 +7,8 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.format.manifest_check import is_function
+from coex_bootstrap.format.manifest_check import HOST_SHELLS
+from coex_bootstrap.format.values import is_function
 
 from ..errors import EntryPointNotFound
 from ..root.app import app_name, version_control
@@ -18,7 +19,6 @@ from .missing_imports import missing_modules
 from .names import Names, is_program, notes_on_variables, program_name, similar
 from .own_files import check_script, own_files
 from .script import INTERPRETERS, faulty_programs, nearest_command, run_app_file
-from .words import SHELLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,7 +97,7 @@ def _command(word: str, layout: Layout) -> str | None:
 
 def _host_shell(word: str) -> str | None:
     name = program_name(word)
-    return name if name in SHELLS else None
+    return name if name in HOST_SHELLS else None
 
 
 def resolve(command: EntryCommand, names: Names) -> EntryPoint:

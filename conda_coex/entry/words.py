@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.format.manifest_check import HOST_SHELLS
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
 PYTHON = re.compile(r"(python|pypy)[0-9.]*w?")
-SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 # Options of each interpreter: those with a value in the next word, and those with code in the next word.
 VALUES = {
     "python": {"-W", "-X", "-Q", "--check-hash-based-pycs"},
@@ -67,7 +68,7 @@ def family(program: str) -> str | None:
     name = posixpath.basename(program)
     if PYTHON.fullmatch(name):
         return "python"
-    if name in SHELLS:
+    if name in HOST_SHELLS:
         return "shell"
     return name if name in VALUES and name != "shell" else None
 

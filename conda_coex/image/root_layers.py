@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.manifest import APP, PREFIX
 from coex_bootstrap.format.relocation import NOTHING, SCRIPT, TEXT, kind_of
-from coex_bootstrap.start.activate import LANGUAGES
+from coex_bootstrap.start.activation_files import LANGUAGES, SCRIPTS, STATE, VARIABLES
 from coex_bootstrap.unpack.expected import Expected
 
 from ..archive.read_back import altered_frame
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from .layer import LayerWriter
 
-READ = (b"prefix/etc/conda/activate.d/", b"prefix/etc/conda/env_vars.d/")  # directories that decide about an activation
+# Directories, and a file, that decide about an activation.
+READ = tuple(PREFIX + b"/" + path + b"/" for path in (SCRIPTS, VARIABLES))
+OF_ENVIRONMENT = PREFIX + b"/" + STATE
 OF_ANOTHER_SIZE = (TEXT, SCRIPT)  # kinds of relocations
-STATE = b"prefix/conda-meta/state"
 
 
 class RootLayers:
@@ -128,9 +129,9 @@ class RootLayers:
         """Yield a directory with those files of the prefix that decide about its activation, and no link."""
         all_rows = {self.files.path(row): row for row in range(len(self.files))}
         links = {os.fsdecode(link.path): os.fsdecode(link.target) for link in self.index.links}
-        rows = {path: row for path, row in all_rows.items() if path.startswith(READ) or path == STATE}
+        rows = {path: row for path, row in all_rows.items() if path.startswith(READ) or path == OF_ENVIRONMENT}
         for path in map(os.fsencode, links):
-            if path.startswith(READ) or any(place.startswith(path + b"/") for place in READ) or path == STATE:
+            if path.startswith(READ) or any(place.startswith(path + b"/") for place in READ) or path == OF_ENVIRONMENT:
                 rows[path] = all_rows[_behind(path, links, all_rows)]
         data = dict(self.expected.contents(set(rows.values())))
         programs = {b"prefix/bin/" + program.encode() for program, _ in LANGUAGES}

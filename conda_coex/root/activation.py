@@ -6,7 +6,8 @@ import os
 import posixpath
 from typing import TYPE_CHECKING
 
-from coex_bootstrap.start.activate import parse_variables, state_variables
+from coex_bootstrap.start import activation_files
+from coex_bootstrap.start.activation_files import parse_variables, state_variables
 
 from ..errors import CoexError, PackageRefused
 from .content import Content
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from .layout import Layout
 
-SCRIPTS, VARIABLES = "prefix/etc/conda/activate.d", "prefix/etc/conda/env_vars.d"
-STATE = "prefix/conda-meta/state"
+# Paths in the root.
+SCRIPTS = f"prefix/{activation_files.SCRIPTS.decode()}"
+VARIABLES = f"prefix/{activation_files.VARIABLES.decode()}"
+STATE = f"prefix/{activation_files.STATE.decode()}"
 
 
 def portable_scripts(layout: Layout) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.format.relocation import of_hashes
 
 from .. import __version__
+from .activation import STATE
 from .content import SECOND, Content, Link
 from .package import without_nulls
 from .source import InMemory
@@ -203,4 +204,4 @@ def plan_state(variables: dict[str, str | None], date: int) -> list[Content]:
     if not variables:
         return []
     text = json.dumps({"version": 1, "env_vars": variables}, ensure_ascii=False, sort_keys=True).encode()
-    return [Content("prefix/conda-meta/state", 0o644, date * SECOND, InMemory(text), len(text))]
+    return [Content(STATE, 0o644, date * SECOND, InMemory(text), len(text))]

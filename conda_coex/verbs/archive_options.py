@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..archive.compression_level import LEVELS
+from coex_bootstrap.format.manifest_check import LEVELS
+
 from ..entry.command import parse_commands
 from ..errors import InputError, OutputError
 from ..inputs.variables import parse_env, parse_keep_env
@@ -54,7 +55,7 @@ def parse_options(
     Raises InputError, EntryPointNotFound or OutputError.
     """
     if level is not None and level not in LEVELS:
-        raise InputError(f"the compression level {level} is not between 1 and 19")
+        raise InputError(f"the compression level {level} is not between {LEVELS[0]} and {LEVELS[-1]}")
     env, keep_env = parse_env(variables), parse_keep_env(kept_variables)
     commands = parse_commands(entry_points)
     name = output or f"{commands[0].name}.coex"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.store.refused import alike, folded
 
+from ..root.activation import SCRIPTS
 from ..root.content import Content
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ ENDS = re.compile(
     |set\s+(?:-\w*n\w*|-o\s+noexec)(?![\w-]))""",
     re.VERBOSE | re.MULTILINE,
 )
-ACTIVATION = "prefix/etc/conda/activate.d"
 NAMED = 3  # pairs of paths
 TERMINALS = "prefix/share/terminfo/"
 
@@ -104,7 +104,7 @@ def fetching_scripts(plans: Iterable[PackagePlan]) -> Iterator[str]:
 
 def ending_scripts(layout: Layout) -> Iterator[str]:
     """Yield a note on each activation script that may end a start before its entry point runs, some without a word."""
-    for path, item in layout.files_in(ACTIVATION):
+    for path, item in layout.files_in(SCRIPTS):
         name = posixpath.basename(path)
         is_script = name.endswith(".sh") and not name.startswith(".")
         data = item.read() if is_script else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.manifest import LIBZSTD
-from coex_bootstrap.format.manifest_check import is_function
+from coex_bootstrap.format.values import is_function
 
 from ..archive import writer
 from ..archive.carried_python import python_of

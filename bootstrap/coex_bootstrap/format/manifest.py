@@ -12,6 +12,7 @@ from ..base.compat import sha256, utf8
 from ..base.errors import ArchiveDamaged, FormatUnknown
 from ..base.untrusted import parse_json
 from .manifest_check import check_manifest
+from .values import TEXT, WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Manifest(object):
 
 
 # Fields that a reader needs, and their types in JSON; 2.7 has two types of text and of whole numbers.
-TEXT, WHOLE, NOTHING = type(u""), (int, type(1 << 64)), type(None)
+NOTHING = type(None)
 NEEDED = {
     "digest": TEXT, "name": TEXT, "platform": TEXT, "date": WHOLE, "entry_points": list, "env": list, "packages": list,
     "requires": dict, "prefix_limit": WHOLE + (NOTHING,), "libzstd": object, "post_link": list,

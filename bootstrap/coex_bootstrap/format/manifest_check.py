@@ -1,26 +1,23 @@
 """Refuse a manifest that names paths outside its root, or has values that no builder writes: anyone may have written it."""
 
-from ..base.compat import utf8
 from ..base.errors import ArchiveDamaged
+from .values import (
+    DIGITS, LOWER, TEXT, WHOLE, is_file_name, is_function, is_hexadecimal, is_line, is_line_or_null, is_list_of, is_module,
+    is_name, is_path, is_size, is_text,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, List, TypeGuard
+    from typing import Dict, List, TypeGuard
 
-TEXT, WHOLE = type(u""), (int, type(1 << 64))
-# Sets of characters, which a start has at once: regular expressions take it several milliseconds to load.
-DIGITS, LOWER = frozenset(u"0123456789"), frozenset(u"abcdefghijklmnopqrstuvwxyz")
-HEXADECIMAL = frozenset(u"0123456789abcdef")
-LETTERS = frozenset(u"ABCDEFGHIJKLMNOPQRSTUVWXYZ_") | LOWER
-CONTROL = frozenset(bytes(bytearray(list(range(0x20)) + list(range(0x7F, 0xA0)))).decode("latin-1"))
 LAST_DATE = 253402300799  # 9999-12-31, the last that time.gmtime(3) of every Python knows
-LONGEST = 1 << 16  # characters of one text
 NUMBERS = WHOLE + (bool, float)
 # The fields of a package, also of one of pip's, that are text if it has them.
 TEXTS = frozenset([
     u"channel", u"subdir", u"url", u"md5", u"sha256", u"license", u"file", u"commit", u"vcs", u"subdirectory",
 ])
 MOST = 200  # constraints of a virtual package, and characters of one
+LEVELS = range(1, 20)  # of zstd
 HOST_SHELLS = (u"sh", u"bash", u"dash", u"zsh", u"ksh")
 
 
@@ -32,51 +29,24 @@ def check_manifest(fields):
             raise ArchiveDamaged("its manifest has an impossible %s" % title)
 
 
-def _is_text(value):
-    # type: (object) -> TypeGuard[str]
-    """Return whether a value is text that a process can be given: it has bytes, and no NUL."""
-    if not isinstance(value, TEXT) or u"\0" in value or len(value) > LONGEST:
-        return False
-    try:
-        return bool(utf8(value)) or not value
-    except UnicodeError:  # half of a surrogate pair
-        return False
-
-
-def _is_line(value):
-    # type: (object) -> TypeGuard[str]
-    """Return whether a value is text that can be shown: without control characters."""
-    return _is_text(value) and bool(value) and CONTROL.isdisjoint(value)
-
-
-def _is_line_or_null(value):
-    # type: (object) -> bool
-    return value is None or _is_line(value)
-
-
 def _is_digest(value):
     # type: (object) -> bool
-    return _is_text(value) and _is_hexadecimal(value, 64)
+    return is_hexadecimal(value, 64)
 
 
 def _is_python(value):
     # type: (object) -> bool
     """Return whether a value is {id, version, size, packages} of a carried Python."""
-    if not isinstance(value, dict) or not _is_line(value.get("version")) or not _is_size(value.get("size")):
+    if not isinstance(value, dict) or not is_line(value.get("version")) or not is_size(value.get("size")):
         return False
-    if not _is_list_of(_is_named_package)(value.get("packages", [])):
+    if not is_list_of(_is_named_package)(value.get("packages", [])):
         return False
-    return _is_text(value.get("id")) and _is_hexadecimal(value["id"], 24)
-
-
-def _is_hexadecimal(text, length):
-    # type: (str, int) -> bool
-    return len(text) == length and HEXADECIMAL.issuperset(text)
+    return is_hexadecimal(value.get("id"), 24)
 
 
 def _is_subdir(value):
     # type: (object) -> bool
-    if not _is_text(value):
+    if not is_text(value):
         return False
     system, _, machine = value.partition(u"-")
     return bool(system and machine) and (LOWER | DIGITS).issuperset(system) and (LOWER | DIGITS | {u"_"}).issuperset(machine)
@@ -87,43 +57,20 @@ def _is_date(value):
     return isinstance(value, WHOLE) and 0 <= value <= LAST_DATE
 
 
-def _is_size(value):
-    # type: (object) -> TypeGuard[int]
-    return isinstance(value, WHOLE) and 0 <= value < 1 << 63
-
-
 def _is_prefix_limit(value):
     # type: (object) -> bool
-    return value is None or _is_size(value)
+    return value is None or is_size(value)
 
 
 def _is_level(value):
     # type: (object) -> bool
-    return value is None or (_is_size(value) and 1 <= value <= 19)
+    return value is None or (is_size(value) and value in LEVELS)
 
 
 def _is_unpacked(value):
     # type: (object) -> bool
     """Return whether a value is {files, bytes}."""
-    return isinstance(value, dict) and _is_size(value.get("files")) and _is_size(value.get("bytes"))
-
-
-def _is_file_name(value):
-    # type: (object) -> bool
-    """Return whether a value is the name of one file."""
-    return _is_line(value) and u"/" not in value and value not in (u".", u"..")
-
-
-def _is_path(value):
-    # type: (object) -> TypeGuard[str]
-    """Return whether a value is a path that stays below its beginning."""
-    return _is_text(value) and not set(value.split(u"/")) & set([u"", u".", u".."])
-
-
-def _is_list_of(is_item):
-    # type: (Callable[[object], bool]) -> Callable[[object], bool]
-    """Return the check of a list, all of whose items pass a check."""
-    return lambda value: isinstance(value, list) and all(map(is_item, value))
+    return isinstance(value, dict) and is_size(value.get("files")) and is_size(value.get("bytes"))
 
 
 def _are_requirements(value):
@@ -134,9 +81,9 @@ def _are_requirements(value):
 
 def _is_requirement(name, constraints):
     # type: (object, object) -> bool
-    if not _is_line(name) or len(name) > MOST or not isinstance(constraints, list) or len(constraints) > MOST:
+    if not is_line(name) or len(name) > MOST or not isinstance(constraints, list) or len(constraints) > MOST:
         return False
-    return all(constraint == u"" or _is_line(constraint) and len(constraint) <= MOST for constraint in constraints)
+    return all(constraint == u"" or is_line(constraint) and len(constraint) <= MOST for constraint in constraints)
 
 
 def _is_described(row):
@@ -144,7 +91,7 @@ def _is_described(row):
     """Return whether the other fields of a package are texts that can be shown, or numbers."""
     for name, value in row.items():
         if isinstance(value, TEXT):
-            if value and not _is_line(value):
+            if value and not is_line(value):
                 return False
         elif value is not None and (name in TEXTS or not isinstance(value, NUMBERS)):
             return False
@@ -153,20 +100,20 @@ def _is_described(row):
 
 def _is_named_package(row):
     # type: (object) -> TypeGuard[Dict[object, object]]
-    if not isinstance(row, dict) or not all(_is_line(row.get(name)) for name in ("name", "version", "build")):
+    if not isinstance(row, dict) or not all(is_line(row.get(name)) for name in ("name", "version", "build")):
         return False
     return _is_described(row)
 
 
 def _is_package(row):
     # type: (object) -> bool
-    return _is_named_package(row) and all(_is_size(row.get(name)) for name in ("compressed", "unpacked", "files"))
+    return _is_named_package(row) and all(is_size(row.get(name)) for name in ("compressed", "unpacked", "files"))
 
 
 def _is_pip_package(row):
     # type: (object) -> bool
     """Return whether a value is a package that pip installed, in texts that can be shown."""
-    if not isinstance(row, dict) or not (_is_line(row.get("name")) and _is_line(row.get("version"))):
+    if not isinstance(row, dict) or not (is_line(row.get("name")) and is_line(row.get("version"))):
         return False
     return _is_described(row)
 
@@ -179,12 +126,12 @@ def _are_entry_points(value):
 def _is_entry_point(entry):
     # type: (object) -> bool
     """Return whether a value is {name, command, imports}: a command begins with a program."""
-    if not isinstance(entry, dict) or not _is_file_name(entry.get("name")):
+    if not isinstance(entry, dict) or not is_file_name(entry.get("name")):
         return False
     command, imports = entry.get("command"), entry.get("imports", [])
     if not isinstance(command, list) or not all(map(_is_word, command)) or not _is_program([word[0] for word in command]):
         return False
-    return isinstance(imports, list) and all(_is_path(path) and path.split(u"/")[0] == u"app" for path in imports)
+    return isinstance(imports, list) and all(is_path(path) and path.split(u"/")[0] == u"app" for path in imports)
 
 
 def _is_program(kinds):
@@ -199,46 +146,27 @@ def _is_word(word):
     if not isinstance(word, list) or len(word) != 2:
         return False
     kind, text = word
-    if not _is_text(text):
+    if not is_text(text):
         return False
     if kind in ("text", "expanded"):
         return True
     if kind in ("prefix", "app"):
-        return _is_path(text)
+        return is_path(text)
     if kind == "module":
         place, colon, module = text.rpartition(u":")
-        return is_module(module) and (_is_path(place) or not colon)
+        return is_module(module) and (is_path(place) or not colon)
     return kind == "function" and is_function(text) or kind == "host" and text in HOST_SHELLS
-
-
-def _is_name(text):
-    # type: (str) -> bool
-    """Return whether a text is a name for a shell, and for Python."""
-    return bool(text) and text[0] in LETTERS and (LETTERS | DIGITS).issuperset(text)
-
-
-def is_module(text):
-    # type: (str) -> bool
-    """Return whether a text is the dotted name of a module."""
-    return all(map(_is_name, text.split(u".")))
-
-
-def is_function(text):
-    # type: (str) -> bool
-    """Return whether a text is MODULE:FUNCTION, as packages write entry points."""
-    module, _, function = text.partition(u":")
-    return is_module(module) and is_module(function)
 
 
 def _is_variable_name(value):
     # type: (object) -> bool
-    return _is_text(value) and _is_name(value)
+    return is_text(value) and is_name(value)
 
 
 def _is_variable(variable):
     # type: (object) -> bool
     """Return whether a value is {name, value, default} that a shell can export."""
-    if not isinstance(variable, dict) or not _is_text(variable.get("value")):
+    if not isinstance(variable, dict) or not is_text(variable.get("value")):
         return False
     return _is_variable_name(variable.get("name")) and isinstance(variable.get("default"), bool)
 
@@ -246,9 +174,9 @@ def _is_variable(variable):
 def _is_post_link(script):
     # type: (object) -> bool
     """Return whether a value is {name, version, build_number} of a package."""
-    if not isinstance(script, dict) or not _is_file_name(script.get("name")) or not _is_line(script.get("version")):
+    if not isinstance(script, dict) or not is_file_name(script.get("name")) or not is_line(script.get("version")):
         return False
-    return _is_size(script.get("build_number"))
+    return is_size(script.get("build_number"))
 
 
 def _is_compile(value):
@@ -257,37 +185,37 @@ def _is_compile(value):
     if not isinstance(value, dict):
         return value is None
     sources = value.get("sources")
-    return _is_path(value.get("python")) and isinstance(sources, list) and all(
-        _is_path(source) and u"\n" not in source for source in sources
+    return is_path(value.get("python")) and isinstance(sources, list) and all(
+        is_path(source) and u"\n" not in source for source in sources
     )
 
 
 def _are_portable(value):
     # type: (object) -> bool
     """Return whether a value is {name of a script: size}."""
-    return isinstance(value, dict) and all(_is_file_name(name) and _is_size(size) for name, size in value.items())
+    return isinstance(value, dict) and all(is_file_name(name) and is_size(size) for name, size in value.items())
 
 
 # A field, the check of its value, and its name in an error.
 FIELDS = (
     ("digest", _is_digest, "digest"),
     ("platform", _is_subdir, "platform"),
-    ("name", _is_line, "name"),
+    ("name", is_line, "name"),
     ("date", _is_date, "date"),
-    ("prelude", _is_size, "size"),
-    ("payload", _is_size, "size"),
+    ("prelude", is_size, "size"),
+    ("payload", is_size, "size"),
     ("prefix_limit", _is_prefix_limit, "prefix limit"),
     ("unpacked", _is_unpacked, "unpacked size"),
     ("entry_points", _are_entry_points, "entry point"),
-    ("env", _is_list_of(_is_variable), "variable"),
-    ("packages", _is_list_of(_is_package), "package"),
+    ("env", is_list_of(_is_variable), "variable"),
+    ("packages", is_list_of(_is_package), "package"),
     ("requires", _are_requirements, "requirement"),
-    ("post_link", _is_list_of(_is_post_link), "post-link script"),
-    ("pip", _is_list_of(_is_pip_package), "pip package"),
+    ("post_link", is_list_of(_is_post_link), "post-link script"),
+    ("pip", is_list_of(_is_pip_package), "pip package"),
     ("portable", _are_portable, "shell script"),
-    ("keep_env", _is_list_of(_is_variable_name), "variable to keep"),
-    ("builder", _is_line_or_null, "builder"),
-    ("libzstd", _is_line_or_null, "libzstd"),
+    ("keep_env", is_list_of(_is_variable_name), "variable to keep"),
+    ("builder", is_line_or_null, "builder"),
+    ("libzstd", is_line_or_null, "libzstd"),
     ("level", _is_level, "level"),
     ("python", _is_python, "Python"),
     ("compile", _is_compile, "source to compile"),

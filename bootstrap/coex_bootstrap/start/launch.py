@@ -7,7 +7,7 @@ from ..base.shell import OPTIONS, check_line, fill, is_filled, quote
 from ..format.manifest import entry_files
 from ..store.boot import boot_line
 from ..store.directory import write_file
-from .activate import scripts
+from .activation_files import scripts
 from .entry_choice import choose_by_file, choose_by_variable, imports
 
 TYPE_CHECKING = False

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from ..base.compat import utf8
 from ..base.errors import CoexError
 from ..base.untrusted import parse_json
-from ..start.activate import environment_variables, load_json, put_places, state_variables
+from ..start.activate import put_places
+from ..start.activation_files import STATE, environment_variables, load_json, state_variables
 from ..store.directory import beside, write_file
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     Pairs = List[Tuple[str, str]]
 
-STATE = b"conda-meta/state"
 VARIABLES = "env_vars"
 
 

@@ -8,6 +8,7 @@ from ..base.errors import ArchiveDamaged, CoexError, DecoderMissing
 from ..base.pipes import nothing
 from ..base.working_directory import absolute
 from ..format.manifest import APP, PREFIX
+from ..start.activation_files import STATE
 from ..store.refused import looked_at
 from ..store.ladder import find_ready, stores
 from ..unpack.decoder import load_decoder
@@ -15,7 +16,7 @@ from ..unpack.expected import Expected
 from ..unpack.progress import show_progress
 from .check_archive import Examined, check_archive, damaged_part
 from .check_root import ALTERED, MODE, RootCheck
-from .conda_state import STATE, differ_only_in
+from .conda_state import differ_only_in
 from .output import Outcome, counted, human
 from .owners import Owners
 from .verb import Verb

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.start.activate import LANGUAGES
+from coex_bootstrap.start.activation_files import LANGUAGES
 from end_to_end.archives import OF_THE_SHELL, only_root
 from testbed.layout import REPOSITORY
 

@@ -127,12 +127,12 @@ CHANGE = """if True:
     sys.meta_path.insert(0, open_modules(sys.argv[1]))
     from coex_bootstrap.base import compat
     from coex_bootstrap.start import run
-    from coex_bootstrap.unpack import write_root
-    prepare = write_root.Writer.prepare
+    from coex_bootstrap.unpack.writer import Writer
+    prepare = Writer.prepare
     def and_change(self):
         prepare(self)
         exec(os.environ["THEN"])
-    write_root.Writer.prepare = and_change
+    Writer.prepare = and_change
     sys.exit(run.main(compat.path_bytes(sys.argv[1]), [b"x"]))
 """
 

@@ -7,7 +7,8 @@ import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.base.errors import CoexError
 from coex_bootstrap.base.shell import find_bash, find_program, quote
-from coex_bootstrap.start.activate import LANGUAGES, environment_variables, needed_shell, scripts, write_activation
+from coex_bootstrap.start.activate import needed_shell, write_activation
+from coex_bootstrap.start.activation_files import LANGUAGES, environment_variables, scripts
 
 from unit.coex_bootstrap.building import write
 
