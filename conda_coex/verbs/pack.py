@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..prefix.spellings import Aliases
     from ..prefix.unmanaged import Unmanaged
     from ..root.link_rules import PackagePlan, Python
+    from ..root.package import Package
     from .archive_options import ArchiveOptions
     from .outcome import Created
 
@@ -69,6 +70,7 @@ class LivePrefix:
     records: list[InstalledRecord]  # in link order
     aliases: Aliases
     names: tuple[str, ...]  # paths by which its files may name it
+    packages: list[Package]  # of the records
 
 
 def pack(request: PackRequest) -> Created | DryRun:
@@ -86,28 +88,20 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
         return carry.planned(live) if options.carry_python else live
     if options.carry_python:
         carry.check(live.environment.platform)
-    names = live.names
+    names, packages, platform = live.names, live.packages, live.environment.platform
     # Files, and the places in them that name the environment
     unmanaged = read_prefix(live.path, selection, live.records, options.output, names)
     # Files and links that lead Python outside
     brought = _bring_sources(request, unmanaged, names)
     # Modified and missing files of packages
-    packages = [installed_package(live.path, record) for record in live.records]
     date = new_archive.build_date(packages)
-    restoring = Restoring(selection, date, scratch) if request.missing == "restore" else None
-    planned = plan_packages(live.records, packages, live.path, unmanaged, restoring, names)
-    missing = _missing(request, live.path, planned)
+    planned, missing = _plan(request, live, unmanaged, date, scratch)
     carried = new_archive.choose_carried(options, live.environment, [plan.package for plan in planned.plans], names)
-    platform = live.environment.platform
     bytecode = scratch.enter_context(host_bytecode.compiling(named, packages, carried, platform))
     # The records of pip, and the run paths of compiled files
     pip = distributions(unmanaged.items)
     unreplaced = compiled.UnreplacedPaths(unmanaged.fixed)
-    items = compiled.limit_edits(unmanaged.items, names, unreplaced)
-    unmanaged.items = list(blank_hashes(*direct_url.without_builder_paths(items, names, brought.moved)))
-    plans = [replace(plan, files=tuple(compiled.limit_edits(plan.files, names, unreplaced))) for plan in planned.plans]
-    if selection.leaves_out("x.pyc") is not None:
-        plans = [replace(plan, compiled={}) for plan in plans]
+    plans = _without_builder_paths(planned.plans, unmanaged, unreplaced, brought, names)
     limits = list(pack_notes.limits([*unmanaged.items, *(item for plan in plans for item in plan.files)]))
     # From here on as `create`
     cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
@@ -146,7 +140,9 @@ def _find_environment(path: str) -> LivePrefix | DryRun:
     if isinstance(environment, DryRun):
         return environment
     dists = [record.dist_str().rpartition(":")[2] for record in environment.records]
-    return LivePrefix(prefix, environment, [records[dist] for dist in dists], aliases, names)
+    in_order = [records[dist] for dist in dists]
+    packages = [installed_package(prefix, record) for record in in_order]
+    return LivePrefix(prefix, environment, in_order, aliases, names, packages)
 
 
 def _bring_sources(request: PackRequest, unmanaged: Unmanaged, names: tuple[str, ...]) -> editable.Brought:
@@ -160,6 +156,17 @@ def _bring_sources(request: PackRequest, unmanaged: Unmanaged, names: tuple[str,
     return brought
 
 
+def _plan(
+    request: PackRequest, live: LivePrefix, unmanaged: Unmanaged, date: int, scratch: contextlib.ExitStack
+) -> tuple[Planned, list[str]]:
+    """Return the packages as they are in the prefix, and the files that they lack; raises InputError for these."""
+    restoring = Restoring(request.selection, date, scratch) if request.missing == "restore" else None
+    planned = plan_packages(live.records, live.packages, live.path, unmanaged, restoring, live.names)
+    if request.selection.leaves_out("x.pyc") is not None:
+        planned.plans = [replace(plan, compiled={}) for plan in planned.plans]
+    return planned, _missing(request, live.path, planned)
+
+
 def _missing(request: PackRequest, prefix: Path, planned: Planned) -> list[str]:
     """Return the files that packages lack and the user did not exclude; raises InputError for --missing refuse."""
     paths = [path for drift in planned.drifts for path in drift.missing]
@@ -169,6 +176,19 @@ def _missing(request: PackRequest, prefix: Path, planned: Planned) -> list[str]:
         remedy = "reinstall these, or take them from the cache: --missing restore"
         raise InputError(what, os.fsencode(prefix), remedy)
     return missing
+
+
+def _without_builder_paths(
+    plans: Sequence[PackagePlan], unmanaged: Unmanaged, unreplaced: compiled.UnreplacedPaths, brought: editable.Brought,
+    names: tuple[str, ...],
+) -> list[PackagePlan]:  # fmt: skip
+    """Return the plans, and change `unmanaged`, so that no record of pip and no run path names the builder.
+
+    Compiled files whose places cannot be changed are added to `unreplaced`.
+    """
+    items = compiled.limit_edits(unmanaged.items, names, unreplaced)
+    unmanaged.items = list(blank_hashes(*direct_url.without_builder_paths(items, names, brought.moved)))
+    return [replace(plan, files=tuple(compiled.limit_edits(plan.files, names, unreplaced))) for plan in plans]
 
 
 def _notes_on_host(live: LivePrefix, python: Python | None, unmanaged: Unmanaged, layout: Layout) -> Iterator[str]:
