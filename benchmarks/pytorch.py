@@ -83,22 +83,16 @@ def _builds(bench: Bench, channel: Path, wheels: Path) -> tuple[list[Outcome], T
     kept, empty, files = bench.place / "pex-kept", bench.place / "pex-empty", _files(bench)
     venv = _pex(bench, wheels, files[VENV], kept, "--venv")
     for make in (_own(bench, channel, files[OWN]), venv, _pex(bench, wheels, files[PLAIN], kept)):
-        run_quietly(make.words, env=dict(make.environment or {}), cwd=make.directory)
+        _run(make)
     output = bench.place / "build"
-
-    def fill() -> None:
-        """Make the build that the second one follows: another command may have removed its frames since."""
-        run_quietly(own.words, env=dict(own.environment or {}), cwd=own.directory)
-
     own, pex = _own(bench, channel, output), _pex(bench, wheels, output, empty, "--venv")
     commands = [
-        replace(own, name=f"{OWN}, first", prepare=lambda: clean_cache(bench)),
-        replace(own, name=f"{OWN}, second", prepare=fill),
+        *_first_and_second(bench, own, OWN),
         replace(pex, name=f"{VENV}, first", outputs=(output, empty)),
         replace(_pex(bench, wheels, output, kept, "--venv"), name=f"{VENV}, second"),
-        _by_pip(bench, own, wheels),
+        *_first_and_second(bench, _by_pip(bench, own, wheels), f"{OWN}, `pip:`"),
     ]
-    first, second, pex_first, pex_second, by_pip = (command.name for command in commands)
+    first, second, pex_first, pex_second, by_pip, second_by_pip = (command.name for command in commands)
     runs = interleave(commands, 1 if bench.quick else min(bench.rounds, 3))
     for path in (kept, empty):
         remove(path)
@@ -107,11 +101,22 @@ def _builds(bench: Bench, channel: Path, wheels: Path) -> tuple[list[Outcome], T
         ("build", TARGET_BUILD, first, pex_first),
         ("build with `pip:`", TARGET_BUILD, by_pip, pex_first),
         ("second build", None, second, pex_second),
+        ("second build with `pip:`", None, second_by_pip, pex_second),
     ):
         measured = f"{what} of {NAME}"
         outcomes.append(processor_ratio(f"{measured}, processor time / {VENV}", target, runs[ours], runs[other]))
         outcomes.append(ratio(f"{measured} / {VENV}", None, runs[ours], runs[other]))
     return outcomes, time_table(f"Builds of {NAME}", runs, pex_first)
+
+
+def _first_and_second(bench: Bench, build: Command, name: str) -> list[Command]:
+    """Return a build without kept frames, and one that follows another: other commands may have removed frames."""
+    first = replace(build, name=f"{name}, first", prepare=lambda: clean_cache(bench))
+    return [first, replace(build, name=f"{name}, second", prepare=lambda: _run(build))]
+
+
+def _run(command: Command) -> None:
+    run_quietly(command.words, env=dict(command.environment or {}), cwd=command.directory)
 
 
 def _own(bench: Bench, channel: Path, output: Path) -> Command:
@@ -120,15 +125,14 @@ def _own(bench: Bench, channel: Path, output: Path) -> Command:
 
 
 def _by_pip(bench: Bench, own: Command, wheels: Path) -> Command:
-    """Return a first build whose environment file has the wheels in its `pip:` section."""
+    """Return a build whose environment file has the wheels in its `pip:` section."""
     file = bench.place / "environment.yml"
     lines = ["dependencies:", "- python", "- pip", "- pip:", *(f"  - {name}" for name in wheel_channel.TORCH)]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     place = own.words.index("--package")
     words = [*own.words[:place], "--file", str(file), *own.words[place + 2 :]]
     variables = {**(own.environment or {}), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
-    name = f"{OWN}, `pip:`, first"
-    return replace(own, name=name, words=words, environment=variables, prepare=lambda: clean_cache(bench))
+    return replace(own, words=words, environment=variables)
 
 
 def _pex(bench: Bench, wheels: Path, output: Path, root: Path, *options: str) -> Command:
