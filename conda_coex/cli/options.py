@@ -29,8 +29,8 @@ environment variables:
                      CONDA_PKGS_DIRS, CONDA_CHANNELS, CONDA_OVERRIDE_GLIBC
   CONDA_PREFIX       the active environment, which `pack` takes if none is
                      named
-  PIP_*, CFLAGS      settings of pip and of a compiler, if a pip section is
-                     installed
+  PIP_*, CFLAGS,     settings of pip and of a compiler, if a pip section is
+  LDFLAGS            installed
 """
 BUILD_MORE = (BUILD_STATUS, BUILD_VARIABLES)
 HELP_OF_BUILDS = {

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,9 +37,12 @@ REFUSED = (
     "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REPORT", "PIP_PYTHON", "__PYVENV_LAUNCHER__",
     "PIP_PLATFORM", "PIP_PYTHON_VERSION", "PIP_IMPLEMENTATION", "PIP_ABI", "COEX_KEEP",
 )  # fmt: skip
-# No debugging information by default: it names directories of the builder, whose names differ each time.
+# No debugging information by default: it names directories of the builder, whose names differ each time. A linker's
+# build ID is a hash of those that are left, such as the prefix in a run path.
 # The status of the activation is ignored: many scripts end in a test that fails.
-SCRIPT = SHELL_OPTIONS.decode() + '; . "$1"; shift; export CFLAGS="${CFLAGS--g0}" CXXFLAGS="${CXXFLAGS--g0}"; exec "$@"'
+FLAGS = {"CFLAGS": "-g0", "CXXFLAGS": "-g0", **({"LDFLAGS": "-Wl,--build-id=none"} if sys.platform == "linux" else {})}
+DEFAULTS = " ".join(f'{name}="${{{name}-{flags}}}"' for name, flags in FLAGS.items())
+SCRIPT = f'{SHELL_OPTIONS.decode()}; . "$1"; shift; export {DEFAULTS}; exec "$@"'
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,16 @@ def test_same_bytes(archive: Archive, work: Path, conda: Conda, channel: tuple[s
     assert not (testbed.pkgs / ".coex-staging").exists()
 
 
+def test_same_bytes_in_another_cache(
+    archive: Archive, work: Path, conda: Conda, channel: tuple[str, ...], tmp_path: Path
+) -> None:
+    """pip installs below the package cache, and an extension that it compiles names that place."""
+    shutil.copytree(work, tmp_path / "work", ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    words = (*CREATE, *channel, "-f", tmp_path / "work/environment.yml", "--entrypoint", "pip-tool")
+    conda(*words, cwd=tmp_path, env={**ENV, "CONDA_PKGS_DIRS": str(tmp_path / "a-longer-name-of-pkgs")})
+    assert (tmp_path / "app.coex").read_bytes() == archive.path.read_bytes()
+
+
 def test_repacked(archive: Archive, conda: Conda, tmp_path: Path, store: Path) -> None:
     """There and back gives the same bytes; pip packages go along."""
     (tmp_path / "more.txt").write_text("more")
