@@ -13,7 +13,7 @@ from coex_bootstrap.base.urls import without_credentials
 from packaging.utils import canonicalize_name
 
 from ..archive.placeholders import encodings_in
-from ..conda_api.staging import stand_in
+from ..conda_api.staging import DIRECTORY, stand_in
 from ..errors import InputError
 from ..inputs.json_values import as_table, as_text
 from ..prefix.unmanaged import collect_unmanaged
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..root.package import Package
 
 CARRIED = re.compile(r"lib/python[^/]+/ensurepip/_bundled/pip-(?P<version>[^-/]+)-[^/]+\.whl")
+STAGED = re.compile(rb"/%s/[0-9a-f]{12}/_+/prefix" % re.escape(DIRECTORY.encode()))
 
 
 def find_pip(packages: Sequence[Package]) -> Program:
@@ -115,17 +116,34 @@ def _dated(content: Content, date: int) -> Content:
 
 
 def _rename(file: Staged, old: str, new: str) -> str | None:
-    """Replace the prefix in a file by the stand-in, which has the same length; return the sha256 of one without it."""
+    """Replace the prefix in a file by the stand-in, which has the same length; return the sha256 of one without it.
+
+    Files that an earlier build left in the sources, which pip takes again, have the prefix of that build.
+    """
     with file.opened() as searched:
         encodings = encodings_in(searched, old)
-        if not encodings:
+        earlier = _earlier(searched[:], len(old)) if searched.find(f"/{DIRECTORY}/".encode()) >= 0 else set()
+        if not encodings and not earlier:
             return sha256_of(searched)
         data = searched[:]
     for encoding in encodings:
         data = data.replace(old.encode(encoding), new.encode(encoding))
+    for prefix in earlier:
+        data = data.replace(prefix, new.encode())
     file.path.chmod(0o755 if file.path.stat().st_mode & 0o100 else 0o644)
     file.path.write_bytes(data)
     return None
+
+
+def _earlier(data: bytes, length: int) -> set[bytes]:
+    """Return the prefixes of staging environments in a file that are as long as this one's, as nearly all are."""
+    found = set()
+    for match in STAGED.finditer(data):
+        start = match.end() - length
+        prefix, before = data[max(start, 0) : match.end()], data[max(start - 1, 0) : max(start, 0)]
+        if start >= 0 and prefix[:1] == b"/" and b"\0" not in prefix and not (before.isalnum() or before == b"_"):
+            found.add(prefix)
+    return found
 
 
 def _new_distributions(site_packages: Path, before: Tree, prefix: Path) -> Iterator[Path]:

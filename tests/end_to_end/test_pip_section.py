@@ -183,6 +183,24 @@ def test_same_bytes_in_another_cache(
     assert (tmp_path / "app.coex").read_bytes() == archive.path.read_bytes()
 
 
+def test_compiled_by_an_earlier_build(
+    conda: Conda, channel: tuple[str, ...], tmp_path: Path, testbed: Layout
+) -> None:
+    """setuptools takes an extension that is in `build`, and that names the place of another environment."""
+    make_extension(tmp_path / "native")
+    for more in ([], ["hello-noarch"]):
+        needed = {"dependencies": ["python", "pip", "setuptools", *more, {"pip": ["./native"]}]}
+        (tmp_path / "environment.yml").write_text(json.dumps(needed))
+        conda(*CREATE, *channel, "-f", "environment.yml", "--entrypoint", "python", cwd=tmp_path, env=ENV)
+    archive = Archive(tmp_path / "app.coex")
+    store = tmp_path / "store"
+    store.mkdir(0o700)
+    found = archive.start("-c", "import native_demo; print(native_demo.__file__)", store=store).strip()
+    assert str(testbed.pkgs).encode() in next((tmp_path / "native/build").glob("lib*/*.so")).read_bytes()
+    assert str(testbed.pkgs).encode() not in Path(found).read_bytes()
+    assert bytes(only_root(store)) in Path(found).read_bytes()
+
+
 def test_repacked(archive: Archive, conda: Conda, tmp_path: Path, store: Path) -> None:
     """There and back gives the same bytes; pip packages go along."""
     (tmp_path / "more.txt").write_text("more")
