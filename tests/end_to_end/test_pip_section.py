@@ -383,7 +383,7 @@ def test_activation_that_ends_false(
     work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...], store: Path
 ) -> None:
     """As conda takes it: the status of a script means nothing."""
-    make_package(tmp_path / "mine", "act-false", {"etc/conda/activate.d/z.sh": "[ -d /nonexistent ] && export X=1\n"})
+    make_package(tmp_path / "mine", "act-false", {"etc/conda/activate.d/z.sh": "[ -d /dev/null ] && export X=1\n"})
     wheel = str(work / "wheels/pip_lib-1.5-py3-none-any.whl")
     rows = {"dependencies": ["python", "pip", "zstd", "act-false", {"pip": ["--no-index", wheel]}]}
     (tmp_path / "environment.yml").write_text(json.dumps(rows))
@@ -397,7 +397,7 @@ def test_activation_that_ends_the_shell(
     work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...]
 ) -> None:
     """A build fails if an activation script ends the shell with status 0 before pip ran."""
-    make_package(tmp_path / "mine", "act-exit", {"etc/conda/activate.d/z.sh": "[ -d /nonexistent ] || exit 0\n"})
+    make_package(tmp_path / "mine", "act-exit", {"etc/conda/activate.d/z.sh": "[ -d /dev/null ] || exit 0\n"})
     wheel = str(work / "wheels/pip_lib-1.5-py3-none-any.whl")
     rows = {"dependencies": ["python", "pip", "zstd", "act-exit", {"pip": ["--no-index", wheel]}]}
     (tmp_path / "environment.yml").write_text(json.dumps(rows))

@@ -223,7 +223,7 @@ LAST = b"""exec /bin/sh -c 'read -r line; printf "%s|" "$line" "$#" "$1" "$PWD"'
 @pytest.mark.parametrize(
     "text",
     [
-        b"echo said", b"cat >/dev/null; read -r x", b"set -- a b c", b"false", b"return 3", b"[ -d /nonexistent ] && A=1",
+        b"echo said", b"cat >/dev/null; read -r x", b"set -- a b c", b"false", b"return 3", b"[ -d /dev/null ] && A=1",
         b"cd /", b"cd /; unset PWD", b"PATH=/nonexistent", b"unset PATH", b"IFS=0123456789/", b"unset IFS", b"set -u", b"set -f",
         b"set -C", b"set -e", b"exec <&-", b"exec >&-", b"exec >/dev/null </dev/null", b"exec 3>&1", b"f() { :; }; x=1",
         b"umask 077", b"trap 'echo trapped' EXIT INT", b"CONDA_PREFIX=/x; CONDA_SHLVL=9", b"echo said >&2", b"(exit 5)",

@@ -128,7 +128,7 @@ def test_no_arguments(root, environ):
 def test_an_activation_that_ends_false(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """conda goes on to the script."""
-    write(root + b"/prefix/etc/conda/activate.d/x.sh", b"[ -d /nonexistent ] && export X=1\n")
+    write(root + b"/prefix/etc/conda/activate.d/x.sh", b"[ -d /dev/null ] && export X=1\n")
     run(root, environ, b': > "$PREFIX/seen"\n')
     assert os.path.exists(root + b"/prefix/seen")
 

@@ -36,7 +36,7 @@ PORTABLE = [
     'A="it\'s \\$HOME \\"x\\" \\\\ \\`"\nexport A\n',
     'export A="${X:=set}" B="${Y-}" C="${Y+x}" X',
     "false\n",
-    '[ -d /nonexistent ] && export A=1',
+    '[ -d /dev/null ] && export A=1',
     'export PATH="$HOME/bin:$PATH"',
     "unset HOME NEVER_SET",
     '[ "$X" ] || export A=1',
