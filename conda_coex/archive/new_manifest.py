@@ -29,7 +29,7 @@ BLOCK = 4096  # room that a file takes on disk at least
 
 
 @dataclass(frozen=True)
-class Description:
+class ManifestValues:
     """The values of a manifest that do not follow from the root."""
 
     name: str
@@ -46,7 +46,7 @@ class Description:
     pip: Sequence[Mapping[str, object]]
 
 
-def make_manifest(of: Description, layout: Layout, payload: Payload, index: IndexDraft) -> Manifest:
+def make_manifest(of: ManifestValues, layout: Layout, payload: Payload, index: IndexDraft) -> Manifest:
     """Return the manifest of a new archive without its digest, which comes last."""
     check_variables(layout)
     return Manifest({

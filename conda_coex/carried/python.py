@@ -15,8 +15,8 @@ from ..archive.carried_python import CarriedPython
 from ..archive.new_manifest import described
 from ..errors import PythonNotCarried
 from ..prefix.elf import MAGIC
-from .libraries import with_libraries
 from .modules import library_modules, needed_modules
+from .shared_libraries import with_libraries
 from .strip import stripped
 from .tarball import tarball
 

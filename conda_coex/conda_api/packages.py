@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import PackageDamaged, PackageRefused
-from ..root.package import EntryPoint, Package, PackagePath
+from ..root.package import ConsoleScript, Package, PackagePath
 from . import versions
 from .paths_json import json_value, read_listing
 from .public_urls import public_record
@@ -43,7 +43,7 @@ def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str 
         site_packages = _site_packages(directory) if record.name == "python" else None
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # by metadata of other types
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
-    noarch, entry_points = _noarch(record, metadata, directory)
+    noarch, scripts = _noarch(record, metadata, directory)
     paths = _read_paths(directory, listing.rows)
     _check_directories(directory, paths)
     modes = _true_modes(entry.package_tarball_full_path, paths)
@@ -51,7 +51,7 @@ def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str 
         record=_record_fields(record, metadata, entry.url, requested),
         directory=directory,
         noarch=noarch,
-        entry_points=entry_points,
+        scripts=scripts,
         paths=tuple(paths if modes is None else [_with_mode(path, modes) for path in paths]),
         site_packages=site_packages,
         requested=requested,
@@ -68,7 +68,7 @@ def _site_packages(directory: Path) -> str | None:
 
 def _noarch(
     record: CondaRecord, metadata: PackageMetadata | None, directory: Path
-) -> tuple[str | None, tuple[EntryPoint, ...]]:
+) -> tuple[str | None, tuple[ConsoleScript, ...]]:
     """Return the kind of a noarch package, and its console scripts."""
     in_package = metadata.noarch if metadata is not None else None
     noarch = record.noarch or (in_package.type if in_package is not None else None)
@@ -77,10 +77,10 @@ def _noarch(
     if json_value(noarch) != "python":
         return "generic", ()
     given = (in_package.entry_points if in_package is not None else None) or ()
-    return "python", tuple(parse_entry_point(text, directory) for text in given)
+    return "python", tuple(parse_script(text, directory) for text in given)
 
 
-def parse_entry_point(text: str, directory: Path) -> EntryPoint:
+def parse_script(text: str, directory: Path) -> ConsoleScript:
     """Return the console script for `command = module:function`, as the installed conda reads it.
 
     A command is a file name, never a path (GHSA-q53q-5r4j-5729). If newer versions of conda refuse the text, it is read
@@ -90,7 +90,7 @@ def parse_entry_point(text: str, directory: Path) -> EntryPoint:
 
     try:
         text.encode()
-        command, module, function = _plain_entry_point(text)
+        command, module, function = _plain_script(text)
         if _is_file_name(command):
             with contextlib.suppress(ValueError):
                 command, module, function = parse_entry_point_def(text)
@@ -98,10 +98,10 @@ def parse_entry_point(text: str, directory: Path) -> EntryPoint:
         raise PackageRefused(f"the entry point {text!r} cannot be read", os.fsencode(directory)) from error
     if not _is_file_name(command):
         raise PackageRefused(f"the entry point {text!r} is not a file name", os.fsencode(directory))
-    return EntryPoint(command, module, function)
+    return ConsoleScript(command, module, function)
 
 
-def _plain_entry_point(text: str) -> tuple[str, str, str]:
+def _plain_script(text: str) -> tuple[str, str, str]:
     """Return command, module and function as `parse_entry_point_def` of conda 24.7 does, which checks nothing."""
     before, function = text.rsplit(":", 1)
     command, module = before.rsplit("=", 1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..conda_api.package_file import extract_to, file_sum
-from ..conda_api.packages import check_path, parse_entry_point
+from ..conda_api.packages import check_path, parse_script
 from ..conda_api.settings import package_caches
 from ..inputs.suffixes import PACKAGE_SUFFIXES
 from ..root.content import Content
@@ -116,7 +116,7 @@ def _restore_row(
         path = _read(extracted, f"python-scripts/{name.removeprefix('bin/')}", row)
     if path is None:
         return None
-    planned = replace(package, directory=extracted.directory, paths=(path,), entry_points=())
+    planned = replace(package, directory=extracted.directory, paths=(path,), scripts=())
     (item,) = plan_package(planned, python, date).files
     if isinstance(item, Content) and not row.get("sha256"):
         return replace(item, package_path=None)  # without a sha256, it cannot be checked again when it is packed
@@ -156,9 +156,9 @@ def _script(
     try:
         link = json.loads((extracted.directory / "info/link.json").read_text("utf-8"))
         texts: Sequence[object] = link["noarch"]["entry_points"]
-        points = [parse_entry_point(str(text), extracted.directory) for text in texts]
+        scripts = [parse_script(str(text), extracted.directory) for text in texts]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    own = tuple(point for point in points if f"bin/{point.command}" == target)
-    scripts = plan_package(replace(package, paths=(), entry_points=own), python, date).entry_points
-    return next(iter(scripts), None)
+    own = tuple(script for script in scripts if f"bin/{script.command}" == target)
+    planned = plan_package(replace(package, paths=(), scripts=own), python, date)
+    return next(iter(planned.scripts), None)

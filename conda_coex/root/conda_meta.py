@@ -45,7 +45,7 @@ def identity(plans: Sequence[PackagePlan], date: int, gone: Iterable[str], histo
         links = [str(number) for number, item in enumerate(plan.files) if isinstance(item, Link)]
         parts = (
             (json.dumps({**plan.package.record, **BLANK}, sort_keys=True), str(plan.package.listing)), links,
-            [item.path for item in plan.files], plan.compiled.values(), [script.path for script in plan.entry_points],
+            [item.path for item in plan.files], plan.compiled.values(), [script.path for script in plan.scripts],
         )  # fmt: skip
         for words in parts:
             total.update(f"{len(words)}\0".encode())
@@ -96,7 +96,7 @@ def plan_records(plans: Sequence[PackagePlan], date: int, gone: Container[str] =
 
 def _plan_record(plan: PackagePlan, date: int, gone: Container[str]) -> Content:
     targets = [item.path.removeprefix("prefix/") for item in plan.files]
-    scripts = [script.path.removeprefix("prefix/") for script in plan.entry_points]
+    scripts = [script.path.removeprefix("prefix/") for script in plan.scripts]
     fields = {
         **plan.package.record,
         **BLANK,

@@ -20,7 +20,7 @@ from .source import InMemory, OnDisk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .package import EntryPoint, Package, PackagePath
+    from .package import ConsoleScript, Package, PackagePath
 
 ENTRY_POINT = """\
 # -*- coding: utf-8 -*-
@@ -42,7 +42,7 @@ class PackagePlan:
 
     package: Package
     files: tuple[Content | Link, ...]
-    entry_points: tuple[Content, ...]
+    scripts: tuple[Content, ...]
     compiled: Mapping[str, str]  # of noarch sources, by path of the root: the .pyc that conda makes, in the prefix
 
     @cached_property
@@ -84,7 +84,7 @@ def plan_package(package: Package, python: Python | None, date: int) -> PackageP
         raise PackageRefused(f"{package.dist} needs a Python, and the environment has none", remedy="add python")
     base = f"{package.directory}/"
     files = tuple([_plan_path(target_path(path.path, package, python), base, path) for path in package.linked])
-    scripts = tuple(_plan_entry_point(point, python, date) for point in package.entry_points) if python else ()
+    scripts = tuple(_plan_script(script, python, date) for script in package.scripts) if python else ()
     return PackagePlan(package, files, scripts, compiled_sources(package, python, files))
 
 
@@ -131,19 +131,19 @@ def compiled_path(source: str, version: str) -> str:
 def broken_commands(plans: Sequence[PackagePlan]) -> Iterator[str]:
     """Yield a note on each console script that Python cannot read: conda writes it as well."""
     for plan in plans:
-        for point in plan.package.entry_points if plan.entry_points else ():
-            if not point.names_function:
-                what = f"'{point.module}:{point.function}' is not module:function"
-                yield f"the command {point.command} of {plan.package.dist} cannot run: {what}, as in its package"
+        for script in plan.package.scripts if plan.scripts else ():
+            if not script.names_function:
+                what = f"'{script.module}:{script.function}' is not module:function"
+                yield f"the command {script.command} of {plan.package.dist} cannot run: {what}, as in its package"
 
 
-def _plan_entry_point(point: EntryPoint, python: Python | None, date: int) -> Content:
+def _plan_script(script: ConsoleScript, python: Python | None, date: int) -> Content:
     """Plan a console script (conda's `create_python_entry_point`); its #! line is written on the host."""
     assert python is not None
-    text = ENTRY_POINT.format(module=point.module, name=point.function.split(".")[0], function=point.function)
+    text = ENTRY_POINT.format(module=script.module, name=script.function.split(".")[0], function=script.function)
     data = text.encode()
-    script = script_of(python.program)
-    return Content(f"prefix/bin/{point.command}", 0o755, date * SECOND, InMemory(data), len(data), relocation=script)
+    line = script_of(python.program)
+    return Content(f"prefix/bin/{script.command}", 0o755, date * SECOND, InMemory(data), len(data), relocation=line)
 
 
 def notes_on_prefix_links(plans: Sequence[PackagePlan]) -> Iterator[str]:

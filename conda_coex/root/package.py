@@ -51,7 +51,7 @@ class PackagePath:
 
 
 @dataclass(frozen=True)
-class EntryPoint:
+class ConsoleScript:
     """A console script of a noarch python package: `command = module:function`."""
 
     command: str
@@ -71,7 +71,7 @@ class Package:
     record: Mapping[str, object]  # JSON fields of the PackageRecord, without credentials
     directory: Path
     noarch: str | None  # python or generic
-    entry_points: tuple[EntryPoint, ...]
+    scripts: tuple[ConsoleScript, ...]
     paths: tuple[PackagePath, ...]
     site_packages: str | None  # of a python package that says so
     requested: str | None  # the spec that asked for it

@@ -18,7 +18,7 @@ from coex_bootstrap.tools.output import counted
 from ..conda_api import versions
 from ..errors import BaseRefused, ImageError
 from ..image import base as bases
-from ..image import layout
+from ..image import oci_layout
 from ..image.base import Base, Platform
 from ..image.base_docker import read_docker
 from ..image.base_oci import read_oci
@@ -63,7 +63,7 @@ class ImageRequest:
 
 def image(request: ImageRequest) -> ImageMade:
     """Write the image; raises ImageError, BaseRefused, OutputError, and errors of the archive."""
-    layout.check_output(request.output)
+    oci_layout.check_output(request.output)
     with closing(Archive(os.fsencode(request.archive))) as archive, ExitStack() as stack:
         manifest = archive.manifest
         check(manifest, request.archive)
@@ -93,7 +93,7 @@ def image(request: ImageRequest) -> ImageMade:
         annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.")}
         documents = make_documents(config, everything, annotations, platform, name, attached)
         # 4. The output
-        layout.write_layout(request.output, documents, everything)
+        oci_layout.write_layout(request.output, documents, everything)
     size = sum(layer.size for layer in everything)
     own = tuple((layer.about, layer.size, layer.digest) for layer in layers)
     digest = documents.manifest.digest

@@ -43,7 +43,7 @@ def place_packages(
         layout.place(group, plan.files)
         begin(group)
     for plan in plans:
-        layout.place(SCRIPTS, plan.entry_points)
+        layout.place(SCRIPTS, plan.scripts)
 
 
 def _group(plan: PackagePlan) -> Group:

@@ -11,7 +11,7 @@ from coex_bootstrap.format.manifest_check import LAST_DATE
 
 from ..archive import writer
 from ..archive.compression_level import DEFAULT_LEVEL
-from ..archive.new_manifest import Description, make_manifest
+from ..archive.new_manifest import ManifestValues, make_manifest
 from ..archive.new_tail import ZIP_EPOCH
 from ..conda_api import settings
 from ..conda_api.package_cache import shared_cache_notes
@@ -132,7 +132,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build, draft: Draf
     points = resolve_all(options.commands, layout, prefix, options.variables)
     packages = [plan.package for plan in build.plans]
     library, library_from = libzstd.find_libzstd(build.environment, packages, fetch_zstd, _native_base(platform))
-    description = Description(
+    values = ManifestValues(
         name=options.commands[0].name,
         entry_points=points,
         env=[variable.row for variable in options.variables],
@@ -148,7 +148,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build, draft: Draf
     )
 
     def describe(payload: Payload, index: IndexDraft) -> Manifest:
-        return make_manifest(description, layout, payload, index)
+        return make_manifest(values, layout, payload, index)
 
     return assemble(draft, layout, describe, library, python=build.python, bytecode=build.bytecode)
 

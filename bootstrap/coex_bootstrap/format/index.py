@@ -21,7 +21,7 @@ of the kinds of struct(3). The columns of one kind of row have one item for each
 from bisect import bisect_left
 
 from ..base.errors import ArchiveDamaged
-from ..base.record import record
+from ..base.row_type import row_type
 from .relocation import HASHES, NOTHING, parse, rows_of_kind
 
 TYPE_CHECKING = False
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     ])
     Link = NamedTuple("Link", [("path", bytes), ("target", bytes)])
 else:
-    Frame = record("Frame", "offset size content sha256")
-    Directory = record("Directory", "mode path")
-    File = record("File", "mode mtime_ns frame offset size relocation path")
-    Link = record("Link", "path target")
+    Frame = row_type("Frame", "offset size content sha256")
+    Directory = row_type("Directory", "mode path")
+    File = row_type("File", "mode mtime_ns frame offset size relocation path")
+    Link = row_type("Link", "path target")
 
 HEAD = b"coex-index "
 TEXT = "text"

@@ -57,8 +57,8 @@ if TYPE_CHECKING:  # rows of the manifest
         "compressed": int, "unpacked": int, "files": int,
     }, total=False)
     # `size` is that of all files, unpacked; `packages` are those that they come from, as conda's records name them.
-    CarriedPython = TypedDict(
-        "CarriedPython", {"id": str, "version": str, "size": int, "packages": List[Package]}, total=False
+    PythonFields = TypedDict(
+        "PythonFields", {"id": str, "version": str, "size": int, "packages": List[Package]}, total=False
     )
     PipPackage = TypedDict("PipPackage", {
         "name": str, "version": str, "requested": object, "url": Optional[str], "file": Optional[str],
@@ -101,7 +101,7 @@ class Manifest(object):
     # {files, bytes (on a disk), content (bytes in files; old archives do not have it)}
     unpacked = _field("unpacked")  # type: Dict[str, int]
     level = _optional("level", int)  # type: int # of compression; 0 if it is not known
-    python = _optional("python", lambda: None)  # type: Optional[CarriedPython] # for hosts that have none
+    python = _optional("python", lambda: None)  # type: Optional[PythonFields] # for hosts that have none
     portable = _optional("portable", dict)  # type: Dict[str, int] # scripts that mean the same to every shell: bytes by name
     pip = _optional("pip", list)  # type: List[PipPackage] # that pip installed
     kept_variables = _optional("keep_env", list)  # type: List[str] # names of the caller's that a start does not remove

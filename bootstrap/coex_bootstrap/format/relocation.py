@@ -15,7 +15,7 @@ offset of one path, if the length of the string or its end may be in use elsewhe
 """
 
 from ..base.errors import ArchiveDamaged
-from ..base.record import record
+from ..base.row_type import row_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ else:
     # The fields of each kind: `placeholder` and `edits` of t and b, `python` of e, `slots` of h.
     # Edits are (number of the encoding, items). An item of a text is (offset, whether blanks are escaped), an item of a
     # binary is (offset, ..., end) or (offset,).
-    Relocation = record("Relocation", "kind placeholder edits python slots")
+    Relocation = row_type("Relocation", "kind placeholder edits python slots")
 
 NOTHING = b"-"  # the relocation of a file that is the same everywhere
 TEXT, BINARY, SCRIPT, HASHES = b"t", b"b", b"e", b"h"

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Dict, List, Optional
 
-    from ..store.carried_python import CarriedPython
+    from ..store.unpacked_python import UnpackedPython
     from ..store.store import Root, Store
 
 
@@ -29,9 +29,9 @@ def main(path, arguments):
     """Start the archive at `path`; returns only if that failed, with the exit status."""
     process, python = Process(), None
     if compat.UNPACKED_TO:
-        from ..store.carried_python import CarriedPython
+        from ..store.unpacked_python import UnpackedPython
 
-        python = CarriedPython()
+        python = UnpackedPython()
     try:
         try:
             run(path, arguments, compat.environ_bytes(), process, python)
@@ -51,7 +51,7 @@ def ignore(store):
 
 
 def run(path, arguments, environ, process, python=None):
-    # type: (bytes, List[bytes], Dict[bytes, bytes], Process, Optional[CarriedPython]) -> None
+    # type: (bytes, List[bytes], Dict[bytes, bytes], Process, Optional[UnpackedPython]) -> None
     """Find or make the root of an archive, then become its entry point; `python` is of the archive, if it runs this."""
     trace = Trace(environ)
     archive = Archive(path)

@@ -7,8 +7,8 @@ import time
 
 from ..base.compat import one_line, text, visible
 from ..base.errors import Misuse
-from ..store.carried_python import sweep
 from ..store.ladder import IN_MEMORY, passed_over, reason, stores, temporary_directories
+from ..store.unpacked_python import sweep
 from .clean_conditions import add_conditions, choose, has_condition
 from .output import Outcome, counted, human, table
 from .root_sizes import freed_by, total_size

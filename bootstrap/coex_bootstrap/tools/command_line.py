@@ -69,9 +69,9 @@ def main(path, arguments):
             return _run_any(path, arguments, environ)
         finally:
             if compat.UNPACKED_TO:
-                from ..store.carried_python import CarriedPython
+                from ..store.unpacked_python import UnpackedPython
 
-                CarriedPython().end()
+                UnpackedPython().end()
     except CoexError as error:
         if b"--json" in arguments:
             show_json({"success": False, "error": str(error)})

@@ -8,7 +8,6 @@ import time
 
 from ..base.untrusted import parse_json, read_regular
 from ..format.manifest import ID_LENGTH
-from ..store.carried_python import PREFIX, USED
 from ..store.claim import Claim
 from ..store.directory import move
 from ..store.file_system import file_systems, is_of_server
@@ -16,6 +15,7 @@ from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from ..store.removal import remove, remove_in_place
 from ..store.store import Store
 from ..store.trust import distrust_made
+from ..store.unpacked_python import PREFIX, USED
 from .root_sizes import Weighed
 
 TYPE_CHECKING = False

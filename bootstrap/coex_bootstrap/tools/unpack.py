@@ -81,7 +81,7 @@ def execute(path, options, environ):
             return _as_root(archive, absolute(path_bytes(options.root)), environ)
         prefix = absolute(path_bytes(options.prefix))
         app = absolute(path_bytes(options.app)) if options.app else None
-        environment = Environment(archive, prefix, app, environ)
+        environment = NewEnvironment(archive, prefix, app, environ)
         _make(environment, prefix, app)
         files = archive.index.files
         of_prefix = sum(files.path(row).startswith(b"prefix/") for row in range(len(files)))
@@ -97,7 +97,7 @@ def execute(path, options, environ):
 
 
 def _make(made, target, app=None):
-    # type: (Union[Environment, PlacedRoot], bytes, Optional[bytes]) -> None
+    # type: (Union[NewEnvironment, PlacedRoot], bytes, Optional[bytes]) -> None
     """Make an environment or a root; raises CoexError."""
     try:
         remove_unfinished([target] + ([app] if app else []))
@@ -169,7 +169,7 @@ def _check_targets(archive, target, prefix, app):
         raise CoexError(why, prefix)
 
 
-class Environment(object):
+class NewEnvironment(object):
     """An environment that is made at `prefix`, and the app of it at `app`."""
 
     def __init__(self, archive, prefix, app, environ):

@@ -154,8 +154,8 @@ def test_bytecode_of_this_python(place):
 
 def test_bytecode_of_this_python_is_not_compiled_again(place):
     # type: (bytes) -> None
-    name = "coex_bootstrap.base.record"
-    packed = compiled({"coex_bootstrap/base/record.py": b"COMPILED = 1"})
+    name = "coex_bootstrap.base.row_type"
+    packed = compiled({"coex_bootstrap/base/row_type.py": b"COMPILED = 1"})
     modules = gate.open_modules(with_bytecode(place, gate.bytecode_member(), packed))
     assert modules.get_code(name).co_names == ("COMPILED",) != modules.get_code("coex_bootstrap.base").co_names
     assert "COMPILED" not in modules.get_source(name)
@@ -165,7 +165,7 @@ def test_bytecode_of_this_python_is_not_compiled_again(place):
 def test_bytecode_of_other_pythons(place, name):
     # type: (bytes, str) -> None
     other = "%s/%s" % (BYTECODE, name)
-    packed = compiled({"coex_bootstrap/base/record.py": b"1 / 0"}, other)
+    packed = compiled({"coex_bootstrap/base/row_type.py": b"1 / 0"}, other)
     assert gate.open_modules(with_bytecode(place, other, packed)).codes == {}
     assert gate.open_modules(with_bytecode(place, gate.bytecode_member(), packed)).codes == {}  # a name that was altered
 
@@ -174,9 +174,9 @@ def test_damaged_bytecode():
     # type: () -> None
     """No altered byte reaches marshal, which cannot stand it: the source is compiled then."""
     name = gate.bytecode_member()
-    packed = compiled({"coex_bootstrap/base/record.py": b"ONE = 1\nTWO = 2\n"})
+    packed = compiled({"coex_bootstrap/base/row_type.py": b"ONE = 1\nTWO = 2\n"})
     whole = gate.load_codes(name, packed)
-    assert list(whole) == ["coex_bootstrap.base.record"]
+    assert list(whole) == ["coex_bootstrap.base.row_type"]
     for place in range(len(packed)):
         for altered in (packed[:place], flipped(packed, place)):
             assert gate.load_codes(name, altered) == {}
@@ -187,7 +187,7 @@ def test_damaged_bytecode():
 def test_start_with_damaged_bytecode(place, monkeypatch, capsys):
     # type: (bytes, Any, Any) -> None
     """The source is compiled, and finds that the archive was altered."""
-    archive = with_bytecode(place, gate.bytecode_member(), compiled({"coex_bootstrap/base/record.py": b""}))
+    archive = with_bytecode(place, gate.bytecode_member(), compiled({"coex_bootstrap/base/row_type.py": b""}))
     with open(archive, "rb") as stream:
         data = stream.read()
     at = data.index(gate.bytecode_member().encode("ascii")) + len(gate.bytecode_member()) + 12

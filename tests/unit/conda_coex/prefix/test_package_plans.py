@@ -35,7 +35,7 @@ class Installed:
         self.rows: list[PathRow] = []
         self.live: dict[str, Content | Link] = {}
         self.package = Package(
-            {"name": name, "version": "1", "build": "0"}, prefix, noarch=None, entry_points=(), paths=(),
+            {"name": name, "version": "1", "build": "0"}, prefix, noarch=None, scripts=(), paths=(),
             site_packages=None, requested=None,
         )  # fmt: skip
 

@@ -167,7 +167,7 @@ OTHER_INPUTS = {
     "path in the prefix": ([moved(listed())], DATE, (), HISTORY),
     "kind": ([as_file(listed())], DATE, (), HISTORY),
     "name of a .pyc": ([replace(listed(), compiled={"prefix/a": "a.pyc"})], DATE, (), HISTORY),
-    "console script": ([replace(listed(), entry_points=(Content("prefix/bin/x", 0, 0, None, 1),))], DATE, (), HISTORY),
+    "console script": ([replace(listed(), scripts=(Content("prefix/bin/x", 0, 0, None, 1),))], DATE, (), HISTORY),
     "one more package": ([listed(), listed()], DATE, (), HISTORY),
     "date": ([listed()], DATE + 1, (), HISTORY),
     "removed files": ([listed()], DATE, ("prefix/b",), HISTORY),

@@ -8,7 +8,7 @@ import pytest
 from conda.common import path as conda_path
 from conda.gateways.disk.create import create_python_entry_point
 
-from conda_coex.conda_api.packages import parse_entry_point
+from conda_coex.conda_api.packages import parse_script
 from conda_coex.errors import PackageRefused
 from conda_coex.root.link_rules import Python, broken_commands, plan_package
 from conda_coex.root.package import Package
@@ -31,9 +31,9 @@ def today(text: str) -> tuple[str, str, str]:
 
 def planned(text: str, directory: Path) -> tuple[bytes, list[str]]:
     record: dict[str, Any] = {"name": "q", "version": "1.0", "build": "0"}
-    package = Package(record, directory, "python", (parse_entry_point(text, directory),), (), None, None)
+    package = Package(record, directory, "python", (parse_script(text, directory),), (), None, None)
     plan = plan_package(package, Python("3.11", "lib/python3.11/site-packages", package), 0)
-    (script,) = plan.entry_points
+    (script,) = plan.scripts
     data = script.read()
     assert data is not None
     return data, list(broken_commands([plan]))
@@ -65,10 +65,10 @@ PATHS = ["../x = m:f", "a/b = m:f", ".x = m:f", " = m:f", "x\\y = m:f", "x\0 = m
 @pytest.mark.parametrize("text", PATHS)
 def test_paths_are_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(PackageRefused, match="is not a file name"):
-        parse_entry_point(text, tmp_path)
+        parse_script(text, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "x", "x = m", "m:f", "x = m:\ud800"])
 def test_text_that_no_conda_reads_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(PackageRefused, match="cannot be read"):
-        parse_entry_point(text, tmp_path)
+        parse_script(text, tmp_path)

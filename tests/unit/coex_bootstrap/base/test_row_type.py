@@ -3,9 +3,9 @@
 from collections import namedtuple
 
 import pytest
-from coex_bootstrap.base.record import record
+from coex_bootstrap.base.row_type import row_type
 
-Own, Oracle = record("Row", "path size"), namedtuple("Oracle", "path size")
+Own, Oracle = row_type("Row", "path size"), namedtuple("Oracle", "path size")
 
 
 def test_rows():

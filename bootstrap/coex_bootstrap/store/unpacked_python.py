@@ -32,7 +32,7 @@ TRIED = b"/try"  # a program of the prelude's
 UNPACKED = re.compile(br"[0-9a-f]{24}\.python-\S+\Z")
 
 
-class CarriedPython(object):
+class UnpackedPython(object):
     """The Python of this process, if the prelude unpacked it for this start; else all methods do nothing."""
 
     def __init__(self):

@@ -7,10 +7,9 @@ import sys
 
 import pytest
 from coex_bootstrap.base import compat
-from coex_bootstrap.store import carried_python
-from coex_bootstrap.store.carried_python import CarriedPython, follow, sweep, unpacked_python
 from coex_bootstrap.store.identity import this_host
 from coex_bootstrap.store.store import Store
+from coex_bootstrap.store.unpacked_python import UnpackedPython, follow, sweep, unpacked_python
 
 from unit.coex_bootstrap.building import dead_process, read, write
 from unit.coex_bootstrap.store.test_leftovers import give_away
@@ -31,14 +30,14 @@ def store(place):
 
 
 def unpacked(place, monkeypatch, number=b"1"):
-    # type: (bytes, Any, bytes) -> CarriedPython
+    # type: (bytes, Any, bytes) -> UnpackedPython
     """Return a Python that this process seems to run on, in a directory of its own."""
     path = place + b"/" + ID + b".python-" + this_host() + b"-%d-0-" % os.getpid() + number
     for name in FILES:
         write(path + name, name)
     os.chmod(path, 0o700)
-    monkeypatch.setattr(carried_python, "unpacked_python", lambda: path)
-    return CarriedPython()
+    monkeypatch.setattr("coex_bootstrap.store.unpacked_python.unpacked_python", lambda: path)
+    return UnpackedPython()
 
 
 def test_kept(place, store, monkeypatch):
@@ -136,7 +135,7 @@ def test_another_python():
     assert unpacked_python() is None
     if sys.version_info < (3, 6):
         return
-    code = "import sys; from coex_bootstrap.store.carried_python import unpacked_python; print(unpacked_python())"
+    code = "import sys; from coex_bootstrap.store.unpacked_python import unpacked_python; print(unpacked_python())"
     for words in (["-X", "coex"], ["-X", "coex=/"], ["-X", "coex=" + sys.prefix]):
         assert subprocess.check_output([sys.executable] + words + ["-c", code]).strip() == b"None"
 

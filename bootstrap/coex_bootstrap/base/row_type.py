@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     Row = Tuple[object, ...]
 
 
-def record(name, fields):
+def row_type(name, fields):
     # type: (str, str) -> type
     """Return a type of tuples with these fields, whose names stand between blanks; `_replace` changes some of a row."""
     names = fields.split()

@@ -11,7 +11,7 @@ import pytest
 from conda_coex.errors import BaseRefused, OutputError
 from conda_coex.image.documents import Blob, Documents
 from conda_coex.image.layer import Layer
-from conda_coex.image.layout import write_layout
+from conda_coex.image.oci_layout import write_layout
 
 if TYPE_CHECKING:
     from pathlib import Path
