@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.manifest_check import LEVELS
 
+from ..archive.compression_level import DEFAULT_LEVEL
 from ..entry.command import parse_commands
 from ..errors import InputError, OutputError
 from ..inputs.variables import parse_env, parse_keep_env
@@ -31,12 +32,16 @@ class ArchiveOptions:
     kept_variables: list[str]  # variables of the caller that a start does not remove
     carry_python: bool | None  # None: nothing is said of it
     bytecode_for: tuple[str, ...]  # Pythons of this machine: paths, and names on PATH
-    level: int | None  # of zstd; None: DEFAULT_LEVEL, or the level of the archive to repack
+    level: int | None  # of zstd; None: nothing is said of it
 
     @property
     def output(self) -> Path:
         """The path of the new archive."""
         return self.app.output
+
+    def level_after(self, old: int | None = None) -> int:
+        """Return the level of zstd: the chosen one, else that of the archive to repack, else the default."""
+        return self.level or old or DEFAULT_LEVEL
 
 
 def parse_options(

@@ -6,7 +6,6 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
 from ..conda_api import settings
 from ..conda_api.downloads import fetch, prepare_caches
@@ -70,7 +69,7 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     compiling = host_bytecode.compiling(named, packages, carried, environment.platform)
     bytecode = staging.enter_context(compiling)
     date = new_archive.build_date(packages)
-    cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
+    cache = FrameCache(frame_directory(), options.level_after())
     # 3. Install packages of pip
     installed = Installed()
     if environment.pip:

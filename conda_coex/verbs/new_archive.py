@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from coex_bootstrap.format.manifest_check import LAST_DATE
 
 from ..archive import writer
-from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.new_manifest import ManifestValues, make_manifest
 from ..archive.new_tail import ZIP_EPOCH
 from ..conda_api import settings
@@ -137,7 +136,7 @@ def write(options: ArchiveOptions, prefix: str | None, build: Build, draft: Draf
         entry_points=points,
         env=[variable.row for variable in options.variables],
         keep_env=options.kept_variables,
-        level=options.level or DEFAULT_LEVEL,
+        level=options.level_after(),
         date=build.date,
         environment=build.environment,
         plans=build.plans,

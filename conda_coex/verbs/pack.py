@@ -7,7 +7,6 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
 from ..conda_api import installed_environment, settings
 from ..conda_api.installed_records import installed_package, read_records
@@ -104,7 +103,7 @@ def _pack(request: PackRequest, scratch: contextlib.ExitStack) -> Created | DryR
     plans = _without_builder_paths(planned.plans, unmanaged, unreplaced, brought, names)
     limits = list(pack_notes.limits([*unmanaged.items, *(item for plan in plans for item in plan.files)]))
     # From here on as `create`
-    cache = FrameCache(frame_directory(), options.level or DEFAULT_LEVEL)
+    cache = FrameCache(frame_directory(), options.level_after())
 
     def make() -> tuple[Manifest, list[str]]:
         with drafted(options.output, platform, cache) as draft:

@@ -13,7 +13,6 @@ from coex_bootstrap.format.values import is_function
 
 from ..archive import writer
 from ..archive.carried_python import python_of
-from ..archive.compression_level import DEFAULT_LEVEL
 from ..archive.frame_cache import FrameCache
 from ..archive.kept_part import begin, copy, give_sources, keep
 from ..archive.new_manifest import Change, change_manifest
@@ -78,7 +77,7 @@ def repack(request: RepackRequest) -> Repacked:
         if settings.is_dry_run():
             return lay_out(request, old).outcome
         options.app.find()
-        cache = FrameCache(None, options.level or old.manifest.level or DEFAULT_LEVEL)
+        cache = FrameCache(None, options.level_after(old.manifest.level))
         with drafted(options.output, old.manifest.platform, cache) as draft:
             begun = begin(old, draft.payload)
             laid_out = lay_out(request, old)
@@ -102,7 +101,7 @@ def lay_out(request: RepackRequest, old: Archive) -> LaidOut:
     points = resolve(request, old, layout)
     env, keep_env = change_variables(request, old)
     name = options.commands[0].name if options.commands else None
-    level = options.level or old.manifest.level or DEFAULT_LEVEL
+    level = options.level_after(old.manifest.level)
     change = Change(name, points, env, keep_env, level)
     return LaidOut(layout, rows, change, outcome(options, points, layout, old))
 
