@@ -12,7 +12,7 @@ from coex_bootstrap.base.compat import visible
 from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.manifest import PYTHON
 from coex_bootstrap.tools.output import human
-from coex_bootstrap.tools.owners import Owners
+from coex_bootstrap.tools.owners import Owners, dist_of
 from coex_bootstrap.unpack.expected import Expected
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def decode(frame: bytes, size: int) -> bytes:
 def measure(archive: Archive) -> list[Owned]:
     """Return the sizes of each owner, largest in the archive first; the owner is the name of a package."""
     owners = Owners(Expected(archive, b"/", decode))
-    names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
+    names = {dist_of(p): p["name"] for p in archive.manifest.packages}
     frames = archive.index.frames
     files: dict[str, list[Sized]] = {}
     for row in archive.index.files:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import HASHES, NOTHING, kind_of, parse
-from coex_bootstrap.tools.owners import APP, META, Owners
+from coex_bootstrap.tools.owners import APP, META, Owners, dist_of
 from coex_bootstrap.unpack.expected import Expected, sha256_of
 
 from ..archive.sizes import decode
@@ -34,7 +34,7 @@ class Side:
         self.numbers = {path: number for number, path in enumerate(self.rows)}
         self.expected = Expected(archive, ANYWHERE, decode)
         self.owners = Owners(self.expected)
-        self.names = {f"{p['name']}-{p['version']}-{p['build']}": p["name"] for p in archive.manifest.packages}
+        self.names = {dist_of(p): p["name"] for p in archive.manifest.packages}
 
     def owner(self, path: bytes) -> str:
         """Return the package that a path belongs to, or the group if it is not of a package."""

@@ -9,6 +9,7 @@ from ..base.errors import CoexError
 from ..base.urls import LOCAL_CHANNEL, without_credentials
 from ..format.archive import Archive
 from .output import Outcome
+from .owners import dist_of
 from .verb import Verb
 
 TYPE_CHECKING = False
@@ -107,8 +108,7 @@ def _locked(package, path, wants_sha256):
     # type: (Package, bytes, bool) -> Row
     url = without_credentials(package.get("url") or "")
     if not PACKAGE_URL.match(url):
-        dist = "%s-%s-%s" % (package["name"], package["version"], package["build"])
-        raise CoexError("its package %s has no URL to fetch it from again" % dist, path)
+        raise CoexError("its package %s has no URL to fetch it from again" % dist_of(package), path)
     line, md5, sha256 = url, _hex(package.get("md5"), 32), _hex(package.get("sha256"), 64)
     if sha256 and (wants_sha256 or not md5):
         line += "#sha256:" + sha256

@@ -7,6 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Tuple
 
+    from ..format.manifest import Package
     from ..unpack.expected import Expected
 
 META = b"prefix/conda-meta/"
@@ -21,10 +22,7 @@ class Owners(object):
         """Read the records; raises ArchiveDamaged if their frames are damaged."""
         self.files = expected.files
         self.index = expected.archive.index
-        order = dict(
-            ("%s-%s-%s" % (p.get("name"), p.get("version"), p.get("build")), number)
-            for number, p in enumerate(expected.archive.manifest.packages)
-        )
+        order = dict((dist_of(p), number) for number, p in enumerate(expected.archive.manifest.packages))
         records = sorted(_records(expected), key=lambda record: order.get(record[0], len(order)))
         self.by_path = {}  # type: Dict[bytes, str]
         for dist, paths in records:
@@ -44,6 +42,12 @@ class Owners(object):
         rows = range(first, last) or [row for row in self.files.large if number in self.index.frames_of(row)]
         owners = sorted(set(self.of_path(self.files.path(row)) for row in rows))
         return ", ".join(owners)
+
+
+def dist_of(package):
+    # type: (Package) -> str
+    """Return the name of a package's record, without its suffix."""
+    return "%s-%s-%s" % (package["name"], package["version"], package["build"])
 
 
 def _records(expected):
