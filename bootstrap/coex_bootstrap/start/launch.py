@@ -5,7 +5,7 @@ import os
 from ..base import compat
 from ..base.shell import OPTIONS, check_line, fill, is_filled, quote
 from ..format.manifest import entry_files
-from ..store.boot import boot_line
+from ..store.boot import START, USED, boot_line
 from ..store.directory import write_file
 from .activation_files import scripts
 from .entry_choice import choose_by_file, choose_by_variable, imports
@@ -63,15 +63,14 @@ def write_start(manifest, root, activation, shell, write=write_file):
     """
     needs = [activation] + scripts(root + b"/prefix") + [root + b"/" + name for name in entry_files(manifest)]
     checks = boot_line(root, write) + b"".join(check_line(path) for path in needs if is_filled(path))
-    # The time of `used` is that of the last start.
-    used = b"[ ! -c /dev/null ] || { true >|" + quote(root + b"/used") + b"; } 2>/dev/null\n"
-    write(root + b"/start", start_text(manifest, root, activation, shell, checks, used))
+    used = b"[ ! -c /dev/null ] || { true >|" + quote(root + USED) + b"; } 2>/dev/null\n"
+    write(root + START, start_text(manifest, root, activation, shell, checks, used))
 
 
 def start_text(manifest, root, activation, shell, checks=b"", used=b""):
     # type: (Manifest, bytes, bytes, Optional[bytes], bytes, bytes) -> bytes
     """Return the content of `start`, with lines that look whether all is there, and one that notes the time."""
-    start = root + b"/start"
+    start = root + START
     again = AGAIN + quote(start) + LOST
     shell_fields = {b"shell": quote(shell), b"again": quote(again), b"quiet": quote(QUIET + again)} if shell else None
     fields = {
@@ -104,5 +103,5 @@ def start(root, path, arguments, environ):
     for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # Python ignores these; a program expects the default
         if hasattr(compat.signal, name):
             compat.signal.signal(getattr(compat.signal, name), compat.signal.SIG_DFL)
-    words = [b"sh", b"-c", HAND_OVER, b"sh", from_root(path), root + b"/start"]
+    words = [b"sh", b"-c", HAND_OVER, b"sh", from_root(path), root + START]
     os.execve(b"/bin/sh", words + arguments, environ)

@@ -4,6 +4,7 @@ import os
 
 from ..base.compat import utf8
 from ..base.shell import OPTIONS, fill, quote
+from ..store.boot import START
 from ..store.directory import write_file
 from .activate import activation_text
 from .launch import BEGIN, start_text
@@ -33,7 +34,7 @@ def placed_files(manifest, root, shell, seen=None):
     `shell` is the bash that sources the activation, None if any sh may. The files of the prefix are `seen` elsewhere now.
     """
     activation = activation_text(root, manifest.env, keep=manifest.kept_variables, seen=seen)
-    fields = {b"root": quote(root), b"options": OPTIONS, b"start": quote(root + b"/start"), b"begin": BEGIN}
+    fields = {b"root": quote(root), b"options": OPTIONS, b"start": quote(root + START), b"begin": BEGIN}
     return {
         b"activate.sh": (0o644, activation),
         b"start": (0o644, start_text(manifest, root, root + b"/activate.sh", shell)),

@@ -9,7 +9,7 @@ import os
 import stat
 
 from ..format.relocation import parse
-from ..store.boot import UNORDERED, in_doubt, mark_kept
+from ..store.boot import START, UNORDERED, in_doubt, mark_kept
 from ..store.file_system import file_system
 from ..unpack.relocate import size_at
 from .finish import Finish
@@ -33,7 +33,7 @@ def is_lost(archive, root):
     except EnvironmentError:  # another process removes it, or a server fails
         pass
     try:
-        os.unlink(root + b"/start")
+        os.unlink(root + START)
     except EnvironmentError:  # another process found that, too
         pass
     return True

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Callable
 
 BOOT = "/proc/sys/kernel/random/boot_id"
+# Files of a root.
+START = b"/start"  # written last: a root that has it is ready
+USED = b"/used"  # its time is that of the last start
 ON_DISK = b"/kept"
 FLUSHED = 15 * 60  # seconds after which the system has written its memory to the disk: 30 by default
 LOCAL = (b"bcachefs", b"btrfs", b"exfat", b"ext2", b"ext3", b"ext4", b"f2fs", b"jfs", b"reiserfs", b"vfat", b"xfs", b"zfs")
@@ -40,7 +43,7 @@ def boot_line(root, write):
         return b""
     write(root + ON_DISK, b"")
     _set_time(root, time.time() + FLUSHED)
-    names = {b"kept": ON_DISK, b"root": b"", b"start": b"/start", b"used": b"/used"}
+    names = {b"kept": ON_DISK, b"root": b"", b"start": START, b"used": USED}
     fields = dict((name, quote(root + path)) for name, path in names.items())
     fields.update({b"boot": path_bytes(BOOT), b"is_this": _is_boot(boot)})
     return fill(LINE, fields)
@@ -50,7 +53,7 @@ def in_doubt(root):
     # type: (bytes) -> bool
     """Return the result of that line: whether a root of another boot may not be on the disk."""
     try:
-        with open(root + b"/start", "rb") as stream:
+        with open(root + START, "rb") as stream:
             text = stream.read()
     except EnvironmentError:
         return False
@@ -58,7 +61,7 @@ def in_doubt(root):
     if not has_line or made_now or not os.access(root, os.W_OK):
         return False
     kept_time = _time_of(root + ON_DISK)
-    return not (_time_of(root + b"/start") > kept_time or _time_of(root + b"/used") > kept_time)
+    return not (_time_of(root + START) > kept_time or _time_of(root + USED) > kept_time)
 
 
 def _is_boot(boot):

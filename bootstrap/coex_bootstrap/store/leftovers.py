@@ -9,6 +9,7 @@ import os
 
 from ..base.errors import StoreUnusable
 from ..format.manifest import ID_LENGTH
+from .boot import START, USED
 from .claim import last_change, touch
 from .directory import move
 from .identity import gone
@@ -68,7 +69,7 @@ def _is_free(path, age):
 def was_ready(path):
     # type: (bytes) -> bool
     """Return whether something may run from a root: it has its start, or lost it after it was used."""
-    return os.path.lexists(path + b"/start") or os.path.lexists(path + b"/used")
+    return os.path.lexists(path + START) or os.path.lexists(path + USED)
 
 
 def in_use(path):

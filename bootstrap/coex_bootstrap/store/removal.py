@@ -6,6 +6,7 @@ import stat
 
 from ..base.compat import path_bytes
 from . import directory
+from .boot import START, USED
 from .directory import at, open_directory, within
 from .trust import is_of_user_alone
 
@@ -32,7 +33,7 @@ def remove_in_place(path):
         # type: (int) -> None
         root = _open(holder, os.path.basename(path))
         try:
-            for name in (b"start", b"used"):
+            for name in (START[1:], USED[1:]):
                 try:
                     os.unlink(name, **at(root))  # type: ignore[arg-type,unused-ignore]
                 except EnvironmentError as error:

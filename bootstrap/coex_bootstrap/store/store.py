@@ -7,6 +7,7 @@ import stat
 from ..base.errors import StoreDisturbed
 from ..base.shell import check_line, is_filled, quote
 from ..format.manifest import entry_files
+from .boot import START
 from .claim import REFUSALS
 from .directory import PASSING, Directory, ask_server, move
 from .file_system import is_noexec
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ..format.manifest import Manifest
     from .claim import Claim
 
-START = b"start"  # a root is ready when it has this file, which is written last
 TAG = b"CACHEDIR.TAG"  # https://bford.info/cachedir/
 TAG_TEXT = b"""\
 Signature: 8a477f597d28d172789f06886806bc55
@@ -120,7 +120,7 @@ class Root(object):
         # type: (Store, Manifest) -> None
         self.store = store
         self.path = store.path + b"/" + manifest.root_name
-        self.start = self.path + b"/" + START
+        self.start = self.path + START
         self.needs = [self.path + b"/activate.sh"] + [self.path + b"/" + name for name in entry_files(manifest)]
 
     def ready(self):

@@ -13,6 +13,7 @@ import sys
 
 from ..base.compat import UNPACKED_TO, native, path_bytes
 from ..format.manifest import ID_LENGTH, MANIFEST
+from .boot import USED
 from .claim import Claim
 from .directory import NAME_TAKEN, move, write_file
 from .identity import gone, this_host
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .store import Store
 
 PREFIX = b"python-"  # of its name in a store
-USED = b"/used"  # its time is that of the last start; the prelude takes no Python without it
 TRIED = b"/try"  # a program of the prelude's
 UNPACKED = re.compile(br"[0-9a-f]{24}\.python-\S+\Z")
 
@@ -123,7 +123,7 @@ def prepare(path):
     version = ".".join(str(number) for number in sys.version_info[:3])
     manifest = {"name": "Python %s" % version}  # as `cache` shows it
     write_file(path + b"/" + MANIFEST.encode("ascii"), json.dumps(manifest).encode("ascii") + b"\n")
-    write_file(path + USED, b"")
+    write_file(path + USED, b"")  # without it the prelude takes no Python
     os.chmod(path, 0o755)
 
 

@@ -8,6 +8,7 @@ import time
 
 from ..base.untrusted import parse_json, read_regular
 from ..format.manifest import ID_LENGTH
+from ..store.boot import START, USED
 from ..store.claim import Claim
 from ..store.directory import move
 from ..store.file_system import file_systems, is_of_server
@@ -15,7 +16,7 @@ from ..store.leftovers import DAY, cannot_be_moved, set_aside, sweep, used_paths
 from ..store.removal import remove, remove_in_place
 from ..store.store import Store
 from ..store.trust import distrust_made
-from ..store.unpacked_python import PREFIX, USED
+from ..store.unpacked_python import PREFIX
 from .root_sizes import Weighed
 
 TYPE_CHECKING = False
@@ -89,7 +90,7 @@ def last_use(path):
     If a server does not tell it, that is now: a root in use must not be removed.
     """
     times = [0.0]
-    for sign in (path + b"/used", path + b"/start"):
+    for sign in (path + USED, path + START):
         try:
             times.append(os.lstat(sign).st_mtime)
         except EnvironmentError as error:
@@ -126,7 +127,7 @@ def _by_processes(pids):
 def sign_of(path):
     # type: (bytes) -> bytes
     """Return the name below a root without which no start takes it."""
-    return USED if os.path.basename(path).startswith(PREFIX) else b"/start"
+    return USED if os.path.basename(path).startswith(PREFIX) else START
 
 
 def remove_root(root):

@@ -9,6 +9,7 @@ from ..base.pipes import nothing
 from ..base.working_directory import absolute
 from ..format.manifest import APP, PREFIX
 from ..start.activation_files import STATE
+from ..store.boot import START
 from ..store.refused import looked_at
 from ..store.ladder import find_ready, stores
 from ..unpack.decoder import load_decoder
@@ -167,7 +168,7 @@ def by_cause(expected, path, places, differences):
     """Return the damages at `places`, and the files that post-link scripts changed there before the root was ready."""
     pairs = [pair for pair in differences if not _is_set_by_unpack(expected, pair, places)]
     try:
-        ready = os.stat(path + b"/start").st_mtime if expected.archive.manifest.post_link else 0.0
+        ready = os.stat(path + START).st_mtime if expected.archive.manifest.post_link else 0.0
     except EnvironmentError:
         ready = 0.0
     scripts = [pair for pair in pairs if pair[0] in (ALTERED, MODE) and _changed(pair[1], places) <= ready]

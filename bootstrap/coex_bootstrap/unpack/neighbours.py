@@ -10,6 +10,7 @@ import os
 import struct
 
 from ..base.compat import sha256
+from ..store.boot import START
 from ..store.trust import is_of_user_alone
 
 TYPE_CHECKING = False
@@ -93,7 +94,7 @@ def _ready_roots(path):
             continue
         try:
             state = os.lstat(root)
-            if is_of_user_alone(state) and os.path.lexists(root + b"/start"):
+            if is_of_user_alone(state) and os.path.lexists(root + START):
                 yield root
         except EnvironmentError:
             continue
