@@ -21,7 +21,7 @@ from coex_bootstrap.unpack.relocate import apply
 
 from unit.coex_bootstrap import hostile
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, sign, write_archive
-from unit.coex_bootstrap.siege import Siege, is_plain
+from unit.coex_bootstrap.siege import LATER, VERBS, Siege, is_plain
 from unit.coex_bootstrap.tools.test_command_line import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
 
 TYPE_CHECKING = False
@@ -46,6 +46,11 @@ def test_hostile_archives(place):
     assert siege.wrong == []
     for ended in ("start 0", "start 125", "info 0", "info 1", "verify 0", "verify 1", "unpack 0", "unpack 1"):
         assert siege.counts[ended]
+
+
+def test_every_verb_is_asked():
+    # type: () -> None
+    assert set(words[0] for words in VERBS + LATER) == set(command_line.VERBS)
 
 
 def test_siege_sees_faults(place, monkeypatch):
