@@ -51,7 +51,7 @@ def parse_json(data, pairs=None):
 class _Settings(object):
     """The settings of a scanner, by the names of `json.JSONDecoder`."""
 
-    strict, encoding, object_hook, parse_float = True, None, None, float
+    strict, encoding, object_hook, array_hook, parse_float = True, None, None, None, float
     parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
 
     def __init__(self, pairs):

@@ -1,9 +1,14 @@
 """JSON documents have the values, and the errors, that Python's json has for them."""
 
 import json
+import sys
 
 import pytest
 from coex_bootstrap.base.untrusted import parse_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TEXTS = (
     u'{"a": [1, -2, 1.5e3, true, false, null, "\\u00e9\\n\\ud83d\\ude00"], "a": 2}', u"[]", u" \n[1]\t\r\n", u"NaN",
@@ -26,3 +31,11 @@ def test_as_json(text, pairs):
         assert str(caught.value) == str(error)
     else:
         assert repr(parse_json(text.encode("utf-8"), pairs)) == expected
+
+
+def test_without_loading_json(monkeypatch):
+    # type: (Any) -> None
+    """A first start reads the manifest so; newer Pythons may ask their scanner for more settings."""
+    pytest.importorskip("_json")
+    monkeypatch.setitem(sys.modules, "json", None)
+    assert parse_json(b'{"a": [1, 2.5, "b", {}], "c": NaN}', list)
