@@ -155,11 +155,12 @@ def _pristine(item: Content, package: Package, target: str, row: PathRow, names:
     known, placeholder = row.get("sha256"), row.get("prefix_placeholder")
     if not known:
         return _with_room(item, package.directory / target)
-    if item.sha256 == known:
-        return replace(item, relocation=None, package_path=row["_path"])
+    mode = row.get("file_mode") or "text"
+    moved = relocation_of(placeholder, mode) if placeholder else None
+    if item.sha256 == known:  # with the placeholder, if conda-pack copied it and nobody ran conda-unpack
+        return replace(item, relocation=moved, package_path=row["_path"])
     if not placeholder:
         return item
-    mode = row.get("file_mode") or "text"
     path = package.directory / target
     with opened(OnDisk(path)) as data:
         own = next(_originals(path, data, names, placeholder, mode, known), None)
@@ -170,7 +171,6 @@ def _pristine(item: Content, package: Package, target: str, row: PathRow, names:
     if own is None:
         return item
     source, size, _ = own
-    moved = relocation_of(placeholder, mode)
     return replace(item, source=source, size=size, sha256=known, relocation=moved, package_path=row["_path"])
 
 

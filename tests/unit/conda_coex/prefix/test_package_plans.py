@@ -92,6 +92,19 @@ def test_own_files_are_planned_as_they_were_packed(installed: Installed, mode: s
     assert (modified, missing) == ((), ())
 
 
+@pytest.mark.parametrize("mode", ["text", "binary"])
+def test_a_file_that_still_has_the_placeholder(installed: Installed, mode: str) -> None:
+    """conda-pack copies files so; its conda-unpack was not run."""
+    packed = f"{PLACEHOLDER}/lib\0end".encode()
+    installed.add("lib/file", packed, mode, live=packed)
+    files, modified, missing = installed.plan()
+    (item,) = files.values()
+    assert isinstance(item, Content)
+    assert (item.read(), item.package_path, item.file_mode) == (packed, "lib/file", mode)
+    assert item.placeholder == PLACEHOLDER
+    assert (modified, missing) == ((), ())
+
+
 def test_modified_and_missing_files(installed: Installed) -> None:
     installed.add("kept", b"kept")
     installed.add("edited", b"before", live=b"after")

@@ -43,6 +43,15 @@ def test_a_text_with_its_sum_proves_a_name(prefix: Path) -> None:
     assert find_aliases(prefix, [record_of({"paths_data": {"paths": rows}})]).former == ["/gone/env"]
 
 
+def test_the_placeholder_of_a_package(prefix: Path) -> None:
+    """It is in files that conda-pack copied if nobody ran conda-unpack; old records have no sums to prove it."""
+    (prefix / "bin/a").write_text("#!/bin/sh\necho /placeholder\n")
+    rows = [{"_path": "bin/a", "prefix_placeholder": "/placeholder", "file_mode": "text"}]
+    assert find_aliases(prefix, [record_of({"paths_data": {"paths": rows}})]).former == ["/placeholder"]
+    (prefix / "bin/a").write_text("#!/bin/sh\necho /env\n")
+    assert find_aliases(prefix, [record_of({"paths_data": {"paths": rows}})]).former == []
+
+
 @pytest.mark.parametrize("line", ["-p {} python", "--prefix={}", "--prefix {} a b", "-y -p {}"])
 def test_command_lines_with_blanks(prefix: Path, tmp_path: Path, line: str) -> None:
     (tmp_path / "a link").symlink_to(prefix)
