@@ -82,7 +82,7 @@ class FramesDamaged(CoexError):
 class FileChanged(CoexError):
     """A file of a live environment vanished, changed, or cannot be read."""
 
-    advice = "pack while nothing changes the environment, or leave the file out with --exclude"
+    advice = "make it readable, or leave it out with --exclude"
 
 
 class PackageRefused(CoexError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import re
 import stat
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ LAUNCH = re.compile(
     rb"#!/bin/sh\n'''exec' (?P<quote>[\"']?)(?P<long>/[^\"'\n]*?)(?P=quote) \"\$0\" \"\$@\"(?: #'''\n|\n' '''\n)"
     rb"|#!(?P<short>/[^\n]*)\n"
 )
-PYTHON = re.compile(r"bin/python[\d.]*\Z")
+PYTHON = re.compile(r"(.*/)?bin/python[\d.]*\Z")  # also of a virtual environment in the prefix
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def with_data(path: Path, data: bytes, target: str, names: Sequence[str]) -> Con
 
 
 def _is_command(content: Content) -> bool:
-    return content.path.startswith("prefix/bin/") and content.size < SCRIPT
+    return posixpath.dirname(content.path).endswith("/bin") and content.size < SCRIPT
 
 
 def safe_mode(state: os.stat_result) -> int:

@@ -39,6 +39,20 @@ def test_console_script(tmp_path: Path, start: str, name: str) -> None:
     assert (reading.content.python, reading.content.edits) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("place", "python"),
+    [("venv/bin/tool", "venv/bin/python"), ("a b/bin/tool", "a b/bin/python3"), ("lib/tool", None)],
+)
+def test_console_script_of_a_virtual_environment(tmp_path: Path, place: str, python: str | None) -> None:
+    """Its own Python runs it also if its place on the host has blanks, or is too long for a #! line."""
+    file = tmp_path / place
+    file.parent.mkdir(parents=True)
+    file.write_text(f"#!/bin/sh\n'''exec' \"{tmp_path}/{python or 'bin/python'}\" \"$0\" \"$@\" #'''\n{REST}")
+    reading = read_live(file, f"prefix/{place}", (str(tmp_path),))
+    assert reading is not None
+    assert reading.content.python == python
+
+
 def test_every_spelling_becomes_the_first(tmp_path: Path) -> None:
     prefix, link = tmp_path / "my énv", tmp_path / "link"
     prefix.mkdir()
