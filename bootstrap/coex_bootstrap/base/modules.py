@@ -22,7 +22,7 @@ class Modules(object):
         self.path, self.codes, self.compiled = path, codes, compiled
         self.sources = dict((name_of(member), (member, source, crc)) for member, (source, crc) in members.items())
 
-    def find_spec(self, name, path=None, target=None):  # noqa: ARG002
+    def find_spec(self, name, path=None, target=None):
         # type: (str, object, object) -> Optional[ModuleSpec]
         """Return the spec of a module of the bootstrap, None for others (PEP 451)."""
         if name not in self.sources:
@@ -35,7 +35,7 @@ class Modules(object):
             spec.submodule_search_locations = [self.directory_of(name)]
         return spec
 
-    def create_module(self, spec):  # noqa: ARG002
+    def create_module(self, spec):
         # type: (ModuleSpec) -> None
         """Leave the making of a module to Python (PEP 451)."""
 
@@ -44,7 +44,7 @@ class Modules(object):
         """Run the code of a module in it (PEP 451)."""
         exec(self.get_code(module.__name__), module.__dict__)
 
-    def find_module(self, name, path=None):  # noqa: ARG002
+    def find_module(self, name, path=None):
         # type: (str, object) -> Optional[Modules]
         """Return this loader for a module of the bootstrap, None for others (PEP 302)."""
         return self if name in self.sources else None

@@ -7,7 +7,7 @@ at in copies of this process, which may take 10 seconds and 300 MB each; a few a
 from __future__ import print_function
 
 import argparse
-import ctypes  # noqa: F401 # loaded once, not in every copy
+import ctypes  # loaded once, not in every copy
 import json
 import os
 import re

@@ -128,7 +128,7 @@ def archives(place, monkeypatch):
         index.package_frames = (0, 1)
         write_archive(place + b"/" + name, index, [SCRIPT, b"plain", name])
         opened.append(Archive(place + b"/" + name))
-    opened[0].index, opened[1].index  # noqa: B018 # read at the first use
+    opened[0].index, opened[1].index  # read at the first use
     with closing(opened[0]), closing(opened[1]):
         yield opened[0], opened[1]
 

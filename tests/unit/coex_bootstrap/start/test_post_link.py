@@ -217,6 +217,6 @@ def begin_in_the_open(root, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     """Run the script in this process with all descriptors left open, and end."""
     popen = subprocess.Popen
-    subprocess.Popen = lambda *words, **named: popen(*words, **dict(named, close_fds=False))  # type: ignore
+    subprocess.Popen = lambda *words, **named: popen(*words, **dict(named, close_fds=False))  # type: ignore[assignment,misc]
     run_post_link(make_manifest(post_link=[DEMO]), root, environ, write_activation)
     os._exit(0)
