@@ -173,6 +173,9 @@ BROKEN = {
     "a blob in another": (changed(DATA, (SIGNED + 24, big(12 + 8 * 4 + 4))), "in another", False),
     "no CodeDirectory": (changed(DATA, (SIGNED + 12, b"\0\0\0\6")), "no CodeDirectory", False),
     "scattered": (changed(DATA, (DIRECTORY + 44, big(88))), "scattered", False),
+    "scattered, of the first version with that": (
+        changed(DATA, (DIRECTORY + 44, big(88)), (DIRECTORY + 8, big(0x20100))), "scattered", False,
+    ),
     "more pages": (changed(DATA, (DIRECTORY + 28, big(13))), "of another size", False),
     "pages without end": (changed(DATA, (DIRECTORY + 28, big(0xFFFFFFFF))), "of another size", False),
     "code behind its end": (changed(DATA, (DIRECTORY + 32, big(SIGNED + 1))), "of another size", False),
