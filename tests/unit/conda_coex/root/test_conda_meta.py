@@ -136,6 +136,17 @@ def test_conda_reads_the_history(specs: list[str], tmp_path: Path) -> None:
     assert request["link_dists"] == ["+https://host/channel/linux-64::demo-1.0-h1_0"]
 
 
+@pytest.mark.parametrize("specs", [["demo"], []])
+def test_conda_goes_on_with_the_history(specs: list[str], tmp_path: Path) -> None:
+    """Its next transaction begins a line, which the last one has to end."""
+    write(tmp_path / "prefix", plan_history([plan()], specs, "24.7.1", DATE))
+    history = History(str(tmp_path / "prefix"))
+    history.write_changes(set(), {"channel::new-1-0"})
+    first, second = history.parse()
+    assert first[1] == {"+https://host/channel/linux-64::demo-1.0-h1_0"}
+    assert second[1] == {"+channel::new-1-0"}
+
+
 def test_conda_reads_the_state(tmp_path: Path) -> None:
     variables = {"A": "1", "\u017b": 'it\'s "\n$x', "EMPTY": ""}
     write(tmp_path / "prefix", *plan_state({**variables}, DATE))
