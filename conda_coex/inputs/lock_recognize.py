@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from .lock_explicit import ExplicitRules
 
 EXPLICIT = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*@EXPLICIT\s*$", re.MULTILINE)
-KEYS = {"pixi": {"environments", "packages", "version"}, "conda-lock": {"metadata", "package"}}
+# By kind: the outermost keys of the YAML by which a file is recognized, and the reader.
+READERS = {
+    "pixi": ({"environments", "packages", "version"}, read_pixi_lock),
+    "conda-lock": ({"metadata", "package"}, read_conda_lock),
+}
 NAMES = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock")  # as the tools write them, after a name of the user's choice
 
 
@@ -48,7 +52,7 @@ def recognize(document: Document) -> LockFile | None:
     path = document.path
     if EXPLICIT.search(document.data):
         return LockFile(path, "explicit", document.data)
-    for kind, keys in KEYS.items():
+    for kind, (keys, _) in READERS.items():
         if keys <= document.keys and isinstance(document.parsed, Mapping):
             return LockFile(path, kind, document.data, document.parsed)
     if Path(path).name.endswith(NAMES):
@@ -68,7 +72,8 @@ def read_lock(file: LockFile, choice: Choice, rules: ExplicitRules) -> Lock:
     if file.kind == "explicit":
         lock = read_explicit_lock(file, choice, rules)
     else:
-        lock = {"conda-lock": read_conda_lock, "pixi": read_pixi_lock}[file.kind](file, choice)
+        _, read = READERS[file.kind]
+        lock = read(file, choice)
     if not lock.packages:
         raise file.wrong(f"pins no conda package for {choice.platform}")
     _refuse_twins(file, lock)
