@@ -27,6 +27,7 @@ PIP_LINE = re.compile(
     |.*;\s*\(*(?:python|platform|os_name|sys_|implementation|extra)""",
     re.VERBOSE,
 )
+CHANNEL = re.compile(r"\S+.*\s(?:-c|--channel)[\s=]+(\S+)")  # of `conda install`
 NAME = re.compile(r"[\w.+-]+")
 
 
@@ -69,7 +70,8 @@ def _check_file(path: str, file: EnvironmentFile, *, is_only: bool) -> None:
         raise not_alone(path)
     if not (file.specs or file.pip or file.pinned):
         what = "the environment file asks for no package"
-        raise InputError(what, os.fsencode(path), "list some under `dependencies:`")
+        listed = "list some, one in each line" if path.endswith(".txt") else "list some under `dependencies:`"
+        raise InputError(what, os.fsencode(path), listed)
     for spec in file.specs:
         _check_spec(spec, path)
 
@@ -106,6 +108,10 @@ def _check_spec(spec: str, path: str | None = None) -> None:
     if spec.endswith(PACKAGE_SUFFIXES):
         what = f"{str(spec)!r} is one package, not the specification of packages{line}"
         raise InputError(what, where, "pin packages in an `@EXPLICIT` list, or name this one and its channel")
+    channel = CHANNEL.match(spec)
+    if channel:
+        what = f"{str(spec)!r} has an option of conda, not only the specification of a package{line}"
+        raise InputError(what, where, f"write `{channel[1]}::NAME`, or list the channel under `channels:`")
     if PIP_LINE.match(spec):  # older versions of conda read it as another package
         what = f"{str(spec)!r} is a line for pip, not the specification of a package{line}"
         raise InputError(what, where, "list it below `- pip:` in an environment file, as it is or by `-r FILE`")

@@ -66,7 +66,7 @@ def read(document: Document) -> EnvironmentFile | None:
 
 
 def _listed(document: Document) -> Iterator[Text]:
-    """Yield the lines of a list of specs, without comments, as `conda create --file` reads it."""
+    """Yield the lines of a list of specs, without comments, as `conda env create` reads it."""
     try:
         lines = lines_of(document.data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Read `pixi.lock`, formats 6 and 7 (rattler's `crates/rattler_lock/src/parse/models`)."""
+"""Read `pixi.lock`, formats 6 and 7 (rattler's `crates/rattler_lock/src/parse/models`), and conda-workspaces' lock."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 FIELDS = ("license", "license_family")
+WORKSPACES = "1"  # of conda-workspaces: its `conda.lock` is pixi's format 6 with a number of its own
 MANAGERS = ("conda", "conda_source", "pypi")
 
 
@@ -21,7 +22,8 @@ def read_pixi_lock(file: LockFile, choice: Choice) -> Lock:
     """Return the packages of the chosen platform in the chosen environment, else in `default`."""
     if file.version in ("4", "5"):
         raise file.wrong(f"is of pixi's format {file.version}, which is too old", "run `pixi lock` of a newer pixi")
-    file.check_version(("6", "7"), "pixi's")
+    if file.version != WORKSPACES:
+        file.check_version(("6", "7"), "pixi's")
     environments = file.mapping("environments")
     name = choice.environment or DEFAULT
     if name not in environments:

@@ -36,6 +36,11 @@ NAMES = {
     r"package(-lock)?\.json": ("a file of npm", EXPORT),
     r"Dockerfile": ("the recipe of a container image", EXPORT),
 }
+# How a file begins (an expression) → the kind of file, and the remedy.
+BEGINNINGS = {
+    rb"# packages in environment at ": ("the output of `conda list`", "`conda list --explicit --md5` pins packages"),
+    rb"Package +Version( .*)?\r?\n-{3}": ("the output of `pip list`", EXPORTED.replace("{tool}", "pip freeze")),
+}
 ALIKE = 0.9  # from 0 to 1: `depndencies` is a slip, `dev-dependencies` is not
 ARCHIVES = (*PACKAGE_SUFFIXES, *PIP_SUFFIXES, ".coex")
 
@@ -47,6 +52,9 @@ def check_kind(document: Document) -> None:
     name = Path(document.path).name
     for pattern, (kind, remedy) in NAMES.items():
         if re.fullmatch(pattern, name):
+            raise _wrong(document.path, kind, remedy)
+    for beginning, (kind, remedy) in BEGINNINGS.items():
+        if re.match(beginning, document.data):
             raise _wrong(document.path, kind, remedy)
     if name.endswith(ARCHIVES) or document.data[:4] in (b"PK\3\4", b"BZh9", b"\x1f\x8b\x08\0"):
         raise _wrong(document.path, "an archive", "name packages with --package, or files of the app after the options")

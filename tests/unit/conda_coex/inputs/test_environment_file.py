@@ -207,6 +207,8 @@ def test_other_formats(tmp_path: Path, name: str, content: bytes) -> None:
         pytest.param("x==", r"environment.yml: .*x==.*, in line 3", id="no version"),
         pytest.param("*", r"environment.yml: the specification '\*' names no package, in line 3", id="no name"),
         pytest.param("x,y", r"environment.yml: the specification 'x,y' names no package, in line 3", id="two names"),
+        pytest.param("p=1 -c there", "'p=1 -c there' has an option of conda.*, in line 3; write `there", id="channel"),
+        pytest.param("p q --channel=there", "has an option of conda.*, in line 3; write `there::NAME`", id="long"),
         pytest.param("https://h/c/noarch/x-1-0.conda", r"'https.*conda' is one package, .*`@EXPLICIT`", id="package"),
     ],
 )
@@ -215,6 +217,12 @@ def test_specs_that_are_none(tmp_path: Path, spec: str, says: str) -> None:
     file.write_text(f"dependencies:\n- python\n- '{spec}'\n")
     with pytest.raises(InputError, match=says):
         merge_inputs([read_document(str(file))], [])
+
+
+def test_list_without_specs(tmp_path: Path) -> None:
+    (tmp_path / "specs.txt").write_text("# nothing\n")
+    with pytest.raises(InputError, match=r"specs.txt: .* asks for no package; list some, one in each line$"):
+        merge_inputs([read_document(str(tmp_path / "specs.txt"))], [])
 
 
 @pytest.mark.parametrize(

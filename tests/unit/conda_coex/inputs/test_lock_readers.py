@@ -97,7 +97,9 @@ def lines(lock: Lock | None, directory: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("lock", [conda_lock(locked("tool")), pixi(TOOL), pixi(TOOL, version=7)])
+@pytest.mark.parametrize(
+    "lock", [conda_lock(locked("tool")), pixi(TOOL), pixi(TOOL, version=7), pixi(TOOL, version=1)]
+)
 def test_style(tmp_path: Path, lock: dict[str, Any], style: str) -> None:
     """A lock is recognised by content: its name, the style of its YAML and the order of keys do not count."""
     found = read(tmp_path, STYLES[style](lock))

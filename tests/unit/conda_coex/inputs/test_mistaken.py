@@ -1,7 +1,9 @@
-"""A slip in the one key that an environment file needs is named; keys of other formats are left to their readers."""
+"""A slip in the key `dependencies`, and files of other kinds, are named; keys of other formats are left alone."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,3 +31,16 @@ def test_other_keys(key: str, tmp_path: Path) -> None:
     check_kind(read_document(str(path)))
     path.write_text(f"{key}: [python]\ndependencies: [python]\n", encoding="utf-8")
     check_kind(read_document(str(path)))
+
+
+@pytest.mark.parametrize("name", ["some.txt", "environment.yml", "conda.lock"])
+@pytest.mark.parametrize(("tool", "remedy"), [("conda", "`conda list --explicit --md5`"), ("pip", "run `pip freeze")])
+def test_tables_of_installed_packages(tool: str, remedy: str, name: str, tmp_path: Path) -> None:
+    """conda and pip write the tables."""
+    (tmp_path / "prefix/conda-meta").mkdir(parents=True)
+    (tmp_path / "prefix/conda-meta/history").touch()
+    where = ["--prefix", str(tmp_path / "prefix")] if tool == "conda" else []
+    listed = subprocess.run([sys.executable, "-m", tool, "list", *where], check=True, stdout=subprocess.PIPE).stdout
+    (tmp_path / name).write_bytes(listed)
+    with pytest.raises(InputError, match=f"{name}: this is the output of `{tool} list`, .*; {remedy}"):
+        check_kind(read_document(str(tmp_path / name)))
