@@ -164,6 +164,13 @@ def test_folders_of_tests() -> None:
     assert {parts[1] for parts in places if parts[0] == "unit" and len(parts) > 2} == UNIT_FOLDERS
 
 
+def test_tests_import_no_other_test() -> None:
+    """Their shared set-up is in modules of its own, and its fixtures are in a conftest."""
+    for source in sources(REPOSITORY / "tests"):
+        names = {part for module, name in imported(source) for part in (*module.split("."), name or "")}
+        assert not any(name.startswith("test_") for name in names), source
+
+
 def test_bootstrap_does_not_import_the_builder() -> None:
     for source in sources(BOOTSTRAP):
         names = {name.split(".")[0] for name, _ in imported(source)}
@@ -185,8 +192,8 @@ for module, name in json.loads(sys.argv[1]):
 
 
 def test_bootstrap_uses_its_imports() -> None:
-    """Its linter cannot tell: many names are in type comments alone."""
-    for source in sources(BOOTSTRAP):
+    """Its linter cannot tell: many names are in type comments alone. Its tests are written in the same way."""
+    for source in [*sources(BOOTSTRAP), *sources(REPOSITORY / "tests/unit/coex_bootstrap")]:
         text = source.read_text(encoding="utf-8")
         lines = text.splitlines()
         for node in ast.walk(ast.parse(text)):

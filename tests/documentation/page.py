@@ -16,11 +16,16 @@ import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coex_bootstrap.base.urls import LOCAL_CHANNEL
+from testbed.layout import native_subdir
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
+
+    from testbed.layout import Layout
 
 PARTS = re.compile(
     r"^(?P<fence>```+|~~~+) *(?P<language>[^\n]*)\n(?P<block>.*?)^(?P=fence) *$|^<!-- setup\n(?P<setup>.*?)^-->",
@@ -134,3 +139,31 @@ def near(one: float, other: float) -> bool:
     """Return whether a size on a page may stand for the one that is printed: they depend on the machine's Python."""
     low, high = sorted(map(abs, (one, other)))
     return high < NOTED or high <= 2 * low
+
+
+def as_on_the_page(printed: str, user: dict[str, str], testbed: Layout, served: str = LOCAL_CHANNEL) -> str:
+    """Return output with the names that the pages have for places of the test."""
+    places = {
+        served: "https://conda.anaconda.org/conda-forge",
+        testbed.channel.as_uri(): "https://conda.anaconda.org/conda-forge",
+        str(testbed.pkgs): "/home/me/pkgs",
+        user["HOME"]: "/home/me",
+        user["TMPDIR"]: "/tmp",
+        native_subdir(): "linux-64",
+    }
+    for place, name in places.items():
+        printed = printed.replace(place, name)
+    return printed
+
+
+def check_page(page: Path, user: dict[str, str], rename: Callable[[str], str]) -> None:
+    """Run the blocks of a page and compare their output, in which `rename` puts the names of the page."""
+    steps = read_page(page)
+    results = run_steps(steps, Path(user["HOME"]), user)
+    wrong = []
+    for step, result in zip(steps, results, strict=False):
+        printed = rename(result.printed)
+        if (step.expected and not fits(step.expected, printed)) or (result.status and not step.expected):
+            wrong.append(f"{page}:{step.line}: {step.script}status {result.status}, printed:\n{printed}\n")
+    assert not wrong, "\n".join(wrong)
+    assert len(results) == len(steps), f"{page}: the shell ended in line {steps[len(results)].line}"

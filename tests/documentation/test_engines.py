@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from documentation.conftest import make_user
-from documentation.test_pages import DOCS, as_on_the_page, check_page
+from documentation.page import as_on_the_page, check_page
 from testbed import cluster
 from testbed.engines import ENGINES, Engine, missing, prepare
+from testbed.layout import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def test_page_of_engine(name: str, testbed: Layout, tmp_path: Path) -> None:
     user = make_user(testbed, tmp_path, *channels, programs=[places.programs])
     rename = partial(as_on_the_page, user=user, testbed=testbed)
     with engine.service() if engine.service else nullcontext({}) as variables:
-        check_page(DOCS / f"how-to/{name}.md", {**user, **variables}, rename)
+        check_page(REPOSITORY / f"docs/how-to/{name}.md", {**user, **variables}, rename)
 
 
 def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from coex_bootstrap.base.urls import LOCAL_CHANNEL
 from documentation.conftest import make_user
-from documentation.page import fits, read_page, run_steps
+from documentation.page import as_on_the_page, check_page, fits, read_page, run_steps
 from testbed.engines import ENGINES
-from testbed.layout import REPOSITORY, native_subdir
+from testbed.layout import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from testbed.layout import Layout
 
@@ -30,21 +28,6 @@ PAGES = {
 MADE_AGAIN = "docs/how-to/lock-and-sbom.md"  # whose packages are fetched again from where archives say they are
 
 
-def as_on_the_page(printed: str, user: dict[str, str], testbed: Layout, served: str = LOCAL_CHANNEL) -> str:
-    """Return output with the names that the pages have for places of the test."""
-    places = {
-        served: "https://conda.anaconda.org/conda-forge",
-        testbed.channel.as_uri(): "https://conda.anaconda.org/conda-forge",
-        str(testbed.pkgs): "/home/me/pkgs",
-        user["HOME"]: "/home/me",
-        user["TMPDIR"]: "/tmp",
-        native_subdir(): "linux-64",
-    }
-    for place, name in places.items():
-        printed = printed.replace(place, name)
-    return printed
-
-
 @pytest.mark.parametrize("page", [name for name in PAGES if name != MADE_AGAIN])
 def test_page(page: str, user: dict[str, str], testbed: Layout) -> None:
     check_page(PAGES[page], user, partial(as_on_the_page, user=user, testbed=testbed))
@@ -54,19 +37,6 @@ def test_page_of_locks(testbed: Layout, served_channel: str, tmp_path: Path) -> 
     user = make_user(testbed, tmp_path, served_channel)
     user |= {"CONDA_PKGS_DIRS": f"{user['HOME']}/pkgs", "CONDA_OFFLINE": "false"}
     check_page(PAGES[MADE_AGAIN], user, partial(as_on_the_page, user=user, testbed=testbed, served=served_channel))
-
-
-def check_page(page: Path, user: dict[str, str], rename: Callable[[str], str]) -> None:
-    """Run the blocks of a page and compare their output, in which `rename` puts the names of the page."""
-    steps = read_page(page)
-    results = run_steps(steps, Path(user["HOME"]), user)
-    wrong = []
-    for step, result in zip(steps, results, strict=False):
-        printed = rename(result.printed)
-        if (step.expected and not fits(step.expected, printed)) or (result.status and not step.expected):
-            wrong.append(f"{page}:{step.line}: {step.script}status {result.status}, printed:\n{printed}\n")
-    assert not wrong, "\n".join(wrong)
-    assert len(results) == len(steps), f"{page}: the shell ended in line {steps[len(results)].line}"
 
 
 @pytest.mark.parametrize("page", PAGES)

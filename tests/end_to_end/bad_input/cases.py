@@ -45,6 +45,12 @@ class Case:
         return f"{self.id}, as JSON" if self.in_json else self.id
 
 
+def written(content: str | bytes, name: str = "environment.yml") -> Callable[[Path], object]:
+    """Return a function that prepares a directory: it writes one file."""
+    data = content if isinstance(content, bytes) else content.encode()
+    return lambda work: (work / name).write_bytes(data)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The output of a command, and the files before and after."""

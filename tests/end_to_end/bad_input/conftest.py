@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, OUTPUT, RUN, Bench
+from end_to_end.bad_input.cases import CPROG, OUTPUT, RUN, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
-    from cases import Case, Outcome
+    from end_to_end.bad_input.cases import Case, Outcome
     from testbed.layout import Layout
 
 

@@ -7,14 +7,14 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, CREATE, OUTPUT, RUN, Case, assert_refused, with_json
+from end_to_end.bad_input.cases import CPROG, CREATE, OUTPUT, RUN, Case, assert_refused, with_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
     from pathlib import Path
 
-    from cases import Bench, Outcome
+    from end_to_end.bad_input.cases import Bench, Outcome
 
 
 def files(**contents: str) -> Callable[[Path], None]:

@@ -7,7 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, OUTPUT, RUN, Case, assert_refused, with_json
+from end_to_end.bad_input.cases import CPROG, OUTPUT, RUN, Case, assert_refused, with_json
 
 from conda_coex.cli.main import TOOLS
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from cases import Outcome
+    from end_to_end.bad_input.cases import Outcome
 
 NOT_COMPLETE = "not a complete coex archive"
 COPY = "get a fresh copy of the file"

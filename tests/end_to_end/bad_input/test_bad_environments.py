@@ -6,32 +6,26 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, CREATE, GOOD, RUN, Case, assert_refused, with_json
+from end_to_end.bad_input.cases import CPROG, CREATE, GOOD, RUN, Case, assert_refused, with_json, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from concurrent.futures import Future
     from pathlib import Path
 
-    from cases import Bench, Outcome
+    from end_to_end.bad_input.cases import Bench, Outcome
 
 UNREAD = "keys that neither conda nor conda-coex reads: "
 NOWHERE = "http://127.0.0.1:1/channel"  # nothing listens on that port
 
 
-def text(content: str | bytes, name: str = "environment.yml") -> Callable[[Path], object]:
-    data = content if isinstance(content, bytes) else content.encode()
-    return lambda work: (work / name).write_bytes(data)
-
-
 def unreadable(work: Path) -> None:
-    text("dependencies: [cprog]\n")(work)
+    written("dependencies: [cprog]\n")(work)
     (work / "environment.yml").chmod(0)
 
 
 def file_case(name: str, content: str | bytes, says: str) -> Case:
     return Case(
-        name, (*GOOD, *RUN, "-f", "environment.yml"), f"environment.yml: the environment file {says}", text(content)
+        name, (*GOOD, *RUN, "-f", "environment.yml"), f"environment.yml: the environment file {says}", written(content)
     )
 
 
@@ -58,7 +52,7 @@ FILES = [
         "unknown suffix",
         (*GOOD, *RUN, "-f", "environment.json"),
         "environment.json: the environment file is of an unknown format; name it `.yml` if it has `dependencies:`",
-        text("[]", "environment.json"),
+        written("[]", "environment.json"),
     ),
     file_case("pip text", "dependencies: [pip, {pip: requests}]\n", "has a `pip:` that is not a list of texts"),
     file_case("pip list", "dependencies: [pip, {pip: [[1.0]]}]\n", "has ['1.0'] in `pip`, which is not text"),
@@ -79,7 +73,7 @@ SPECS = [
         "file without its option",
         (*GOOD, *RUN, "environment.yml"),
         "no package is requested; if environment.yml is the environment: -f environment.yml",
-        text("dependencies: [cprog]\n"),
+        written("dependencies: [cprog]\n"),
     ),
     spec_case("unknown package", "no-such-package", "not available from current channels: - no-such-package"),
     spec_case("unsatisfiable version", "cprog >=99", "not available from current channels: - cprog"),
@@ -143,7 +137,7 @@ def test_environment_is_refused(case: Case, outcomes: dict[Case, Future[Outcome]
 
 def test_unknown_key_is_only_remarked(bench: Bench, work: Path) -> None:
     """As conda does; and the remark stays out of the JSON document."""
-    text("dependencies: [cprog]\nunheard: [of]\n")(work)
+    written("dependencies: [cprog]\nunheard: [of]\n")(work)
     before = (work / "out.coex").read_bytes()
     case = Case(
         "", (*GOOD, *RUN, "-f", "environment.yml", "../app", "--json"), "", lambda work: (work / "../app").mkdir()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import GOOD, RUN, Case, assert_refused, with_json
-from test_bad_environments import text
+from end_to_end.bad_input.cases import GOOD, RUN, Case, assert_refused, with_json, written
 from testbed.layout import native_subdir
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from cases import Outcome
+    from end_to_end.bad_input.cases import Outcome
 
 HERE = native_subdir()
 URL = f"http://127.0.0.1:1/{HERE}/cprog-1.0-0.conda"
@@ -29,7 +28,7 @@ packages:
 
 def case(name: str, file: str, content: str, says: str, *options: str, says_file: bool = True) -> Case:
     shown = f"{file}: the lock file {says}" if says_file else says
-    return Case(name, (*GOOD, *RUN, "-f", file, *options), shown, text(content, file))
+    return Case(name, (*GOOD, *RUN, "-f", file, *options), shown, written(content, file))
 
 
 def explicit(name: str, lines: str, says: str, *options: str) -> Case:

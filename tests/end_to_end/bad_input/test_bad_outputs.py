@@ -8,13 +8,13 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, OUTPUT, RUN, Case, assert_refused, with_json, words
+from end_to_end.bad_input.cases import CPROG, OUTPUT, RUN, Case, assert_refused, with_json, words
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from cases import Bench, Outcome
+    from end_to_end.bad_input.cases import Bench, Outcome
 
 NO_ARCHIVE = "is not a coex archive, and would be replaced; remove it, or name another file with -o"
 A_PIPE = "the output is a pipe or a device; name a file with -o"

@@ -10,7 +10,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, CREATE, GOOD, OUTPUT, RUN, Case, assert_refused, with_json, words
+from end_to_end.bad_input.cases import CPROG, CREATE, GOOD, OUTPUT, RUN, Case, assert_refused, with_json, words
 from testbed.package import Package
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from cases import Bench, Outcome
+    from end_to_end.bad_input.cases import Bench, Outcome
 
 ITSELF = "has it like this: get another copy of it, or use another build of the package"
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CPROG, GOOD, OUTPUT, REPORTS, RUN, words
+from end_to_end.bad_input.cases import CPROG, GOOD, OUTPUT, REPORTS, RUN, words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cases import Bench
+    from end_to_end.bad_input.cases import Bench
 
 BUILD = (*GOOD, "--package", "python", "--package", "hello-noarch", "--entrypoint", "python")
 MOMENTS = 12

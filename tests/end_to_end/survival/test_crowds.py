@@ -6,12 +6,13 @@ import os
 import pty
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 from end_to_end.archives import ready_roots
+from end_to_end.survival.crowds import assert_no_fault, claim_of, on_host, runs
 from testbed.survivor import Survivor, orphans
+from unit.coex_bootstrap.building import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,19 +29,9 @@ int lockf(int fd, int what, off_t size) { (void) fd; (void) what; (void) size; %
 LIES = {"refused": "errno = ENOLCK; return -1;", "granted to all": "return 0;"}
 
 
-def runs(path: Path) -> int:
-    """Return how often the post-link script ran: once for each root that was made."""
-    return path.read_text().count("run\n")
-
-
-def check(survivor: Survivor) -> None:
-    assert survivor.counts.wrong == []
-    assert survivor.counts.hangs == 0
-
-
 def test_64_first_starts(survivor: Survivor, tmp_path: Path) -> None:
     survivor.crowd(64, POST_LINK_COUNT=str(tmp_path / "count"), POST_LINK_SLEEP="0.3")
-    check(survivor)
+    assert_no_fault(survivor)
     assert survivor.counts.starts == 64
     assert runs(tmp_path / "count") == 1
     assert list(survivor.store.iterdir()) == ready_roots(survivor.store)
@@ -56,7 +47,7 @@ def test_two_archives_that_share_packages(survivor: Survivor, make_archive: Make
     for one, process in processes:
         one.judge(process)
     for number, one in enumerate((survivor, other)):
-        check(one)
+        assert_no_fault(one)
         assert runs(tmp_path / str(number)) == 1
     assert sorted(survivor.store.iterdir()) == ready_roots(survivor.store)
     assert len(ready_roots(survivor.store)) == 2
@@ -72,7 +63,7 @@ def test_locks_that_lie(survivor: Survivor, tmp_path: Path, lie: str) -> None:
     said = subprocess.run(["python3", "-c", probe], env={**os.environ, **preload}, capture_output=True, text=True)
     assert said.stdout == f"{lie}\n"
     survivor.crowd(12, POST_LINK_COUNT=str(tmp_path / "count"), POST_LINK_SLEEP="0.2", **preload)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(tmp_path / "count") == 1
 
 
@@ -104,35 +95,16 @@ def test_rename_that_says_something_else(survivor: Survivor, tmp_path: Path, odd
     said = subprocess.check_output(["python3", "-c", probe], env={**os.environ, **preload}, cwd=tmp_path, text=True)
     assert said == f"{odd}\n"
     survivor.crowd(12, POST_LINK_COUNT=str(tmp_path / "count"), POST_LINK_SLEEP="0.2", **preload)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(tmp_path / "count") == 1
     assert list(survivor.store.iterdir()) == ready_roots(survivor.store)
-
-
-def on_host(name: str) -> tuple[str, ...]:
-    """Return the command that runs another one as on a host of this name."""
-    return ("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name)
-
-
-def wait_until(true: object, what: str) -> None:
-    for _ in range(6000):
-        if true():  # type: ignore[operator]
-            return
-        time.sleep(0.01)
-    raise AssertionError(what)
-
-
-def claim_of(store: Path) -> Path:
-    """Return the file of the claim that is held."""
-    (found,) = store.glob("*.claim/*")
-    return found
 
 
 def test_two_hosts_at_once(survivor: Survivor, tmp_path: Path, as_root: None) -> None:
     count = {"POST_LINK_COUNT": str(tmp_path / "count"), "POST_LINK_SLEEP": "0.5"}
     for process in [survivor.popen(*on_host(name), str(survivor.archive), **count) for name in ("one", "two") * 4]:
         survivor.judge(process)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(tmp_path / "count") == 1
 
 
@@ -147,7 +119,7 @@ def test_host_that_died(survivor: Survivor, tmp_path: Path, as_root: None) -> No
     assert waiting.poll() is None
     os.utime(claim_of(survivor.store), (1, 1))  # as a minute later
     survivor.judge(waiting)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(count) == 2
     assert list(survivor.store.iterdir()) == ready_roots(survivor.store)
 
@@ -164,7 +136,7 @@ def test_owner_that_was_stopped_and_wakes_up(survivor: Survivor, tmp_path: Path)
     before = (root.stat().st_ino, (root / "start").stat().st_mtime_ns)
     stopped.send_signal(signal.SIGCONT)
     survivor.judge(stopped)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(count) == 2
     assert (root.stat().st_ino, (root / "start").stat().st_mtime_ns) == before
     assert list(survivor.store.iterdir()) == [root]
@@ -179,7 +151,7 @@ def test_dead_owner_of_this_host_does_not_block(survivor: Survivor, tmp_path: Pa
     dead.kill()
     for process in waiting:
         survivor.judge(process)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(count) == 2
     dead.communicate()
     assert orphans("OWNER", str(tmp_path)) == []

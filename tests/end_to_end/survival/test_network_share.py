@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from end_to_end.archives import ready_roots
-from end_to_end.survival.test_crowds import check, runs
+from end_to_end.survival.crowds import assert_no_fault, runs
 from testbed.survivor import Survivor
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_16_at_once_in_a_store_on_the_share(survivor: Survivor, tmp_path: Path, 
         far = Survivor(point / "app.coex", point / "store", 0)
         far.expected = survivor.expected
         far.crowd(16, POST_LINK_COUNT=str(count), POST_LINK_SLEEP="0.2")
-        check(far)
+        assert_no_fault(far)
         tools = {**far.environment, "COEX_TOOLS": "1"}
         said = subprocess.check_output([far.archive, "cache", "list"], env=tools, text=True)
         (root,) = ready_roots(directory / "store")
@@ -133,7 +133,7 @@ def test_two_hosts_at_once(survivor: Survivor, tmp_path: Path, mount: Mount) -> 
         env = {"POST_LINK_COUNT": str(count), "POST_LINK_SLEEP": "0.2"}
         for process in [far.popen(*words, **env) for words in ((), other) * 4]:
             far.judge(process)
-        check(far)
+        assert_no_fault(far)
     assert runs(count) == 1
 
 
@@ -152,5 +152,5 @@ def test_root_that_another_host_removes(make_archive: MakeArchive, tmp_path: Pat
                 far.judge(far.popen(shell, str(far.archive)))
             assert subprocess.check_output(remove, env=far.environment, text=True) == "gone\n"
             far.judge(far.popen(shell, str(far.archive)))
-        check(far)
+        assert_no_fault(far)
         assert far.counts.starts >= 6

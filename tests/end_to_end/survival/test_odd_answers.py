@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from end_to_end.archives import ready_roots
-from end_to_end.survival.test_crowds import check, claim_of, on_host, runs, wait_until
+from end_to_end.survival.crowds import assert_no_fault, claim_of, on_host, runs
+from unit.coex_bootstrap.building import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ def test_answer(survivor: Survivor, tmp_path: Path, library: str, call: str, par
     """The store is named, so there is no other place. No step is done twice."""
     environment = odd(tmp_path, library, call, part, error, done=done)
     survivor.start(POST_LINK_COUNT=str(tmp_path / "count"), **environment)
-    check(survivor)
+    assert_no_fault(survivor)
     assert (tmp_path / "left").read_text() == ""
     assert runs(tmp_path / "count") == 1 or (not done and part == "start.new")
     assert list(survivor.store.iterdir()) == ready_roots(survivor.store)
@@ -75,7 +76,7 @@ def test_crowd_over_a_server_with_errors_of_its_own(survivor: Survivor, tmp_path
     count = tmp_path / "count"
     rename = {"LD_PRELOAD": library, "ODD_RENAME": str(errno.EPERM)}
     survivor.crowd(8, POST_LINK_COUNT=str(count), POST_LINK_SLEEP="0.2", **rename)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(count) == 1
     assert list(survivor.store.iterdir()) == ready_roots(survivor.store)
 
@@ -92,7 +93,7 @@ def test_root_of_another_host_that_a_client_takes_for_missing(
     wait_until(lambda: list(survivor.store.glob("*.claim-*")), "nobody waits")
     survivor.judge(first)
     survivor.judge(second)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(count) == 1
     assert list(survivor.store.iterdir()) == ready_roots(survivor.store)
 
@@ -107,7 +108,7 @@ def test_old_attributes_of_a_claim(survivor: Survivor, tmp_path: Path, library: 
     second = survivor.popen(*on_host("two"), str(survivor.archive), POST_LINK_COUNT=str(count), **old)
     survivor.judge(first)
     survivor.judge(second)
-    check(survivor)
+    assert_no_fault(survivor)
     assert runs(count) == 1
 
 

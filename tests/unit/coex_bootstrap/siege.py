@@ -4,10 +4,10 @@
 at in copies of this process, which may take 10 seconds and 300 MB each; a few are started as users do.
 """
 
-from __future__ import print_function
+from __future__ import print_function  # noqa: F401
 
 import argparse
-import ctypes  # loaded once, not in every copy
+import ctypes  # noqa: F401 # loaded once, not in every copy
 import json
 import os
 import re

@@ -21,17 +21,22 @@ from coex_bootstrap.unpack.relocate import apply
 
 from unit.coex_bootstrap import hostile
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, sign, write_archive
+from unit.coex_bootstrap.demo_archive import CONTENT, PYTHON, ask, ask_python, asking, demo_index, write_demo
 from unit.coex_bootstrap.siege import LATER, VERBS, Siege, is_plain
-from unit.coex_bootstrap.tools.test_command_line import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict
 
-__all__ = ["archive"]  # a fixture
 COUNT = 15 if "PyPy" in sys.version else 60  # under each of ten Pythons, and everywhere another set
 PACKAGE = {"name": "demo", "version": "1", "build": "0", "compressed": 1, "unpacked": 1, "files": 3,
 "url": "https://h/d-1-0.conda"}
+
+
+@pytest.fixture
+def archive(place, environ):
+    # type: (bytes, Dict[bytes, bytes]) -> bytes
+    return write_demo(place, environ)
 
 
 def test_hostile_archives(place):

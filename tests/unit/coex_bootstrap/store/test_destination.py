@@ -7,7 +7,7 @@ from coex_bootstrap.store import destination
 from coex_bootstrap.store.destination import Destination, mark_unfinished, remove_unfinished
 
 from unit.coex_bootstrap.building import dead_process, read, write
-from unit.coex_bootstrap.store.test_leftovers import give_away
+from unit.coex_bootstrap.other_users import give_away
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from coex_bootstrap.store.leftovers import discard, in_use, set_aside, sweep
 from coex_bootstrap.store.removal import remove
 
 from unit.coex_bootstrap.building import dead_process, write
+from unit.coex_bootstrap.other_users import give_away
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,21 +158,6 @@ def test_remove(place):
     remove(place + b"/missing")
     assert os.listdir(place) == [b"kept"]
     assert os.listdir(place + b"/kept") == [b"file"]
-
-
-def give_away(path, how):
-    # type: (bytes, str) -> None
-    """Make a directory one of another user, or one that others may write to, or put a link to it in its place."""
-    if how == "owner":
-        if os.geteuid():
-            pytest.skip("only root can give a file away")
-        os.chown(path, 12345, -1)
-    elif how == "mode":
-        os.chmod(path, 0o777)
-    else:
-        above, name = os.path.split(path)
-        os.rename(path, above + b"/aside" + name)
-        os.symlink(b"aside" + name, path)
 
 
 @pytest.mark.parametrize("how", ["owner", "mode", "link"])

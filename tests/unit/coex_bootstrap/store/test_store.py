@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from coex_bootstrap.base import compat
-from coex_bootstrap.base.errors import CoexError, StoreUnusable
+from coex_bootstrap.base.errors import StoreUnusable
 from coex_bootstrap.base.shell import check_line, quote
 from coex_bootstrap.store import leftovers
 from coex_bootstrap.store.claim import Claim
@@ -23,7 +23,7 @@ from unit.coex_bootstrap.building import make_manifest, read, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, List, Optional, Tuple
 
     from coex_bootstrap.store.store import Root
 

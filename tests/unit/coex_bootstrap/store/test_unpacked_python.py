@@ -12,7 +12,7 @@ from coex_bootstrap.store.store import Store
 from coex_bootstrap.store.unpacked_python import UnpackedPython, follow, sweep, unpacked_python
 
 from unit.coex_bootstrap.building import dead_process, read, write
-from unit.coex_bootstrap.store.test_leftovers import give_away
+from unit.coex_bootstrap.other_users import give_away
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

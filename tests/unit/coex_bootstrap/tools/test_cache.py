@@ -13,14 +13,13 @@ from coex_bootstrap.tools import cache, clean_conditions
 from coex_bootstrap.tools import roots as roots_module
 
 from unit.coex_bootstrap.building import file_row, make_index, wait_until, write, write_archive
-from unit.coex_bootstrap.store.test_leftovers import give_away
-from unit.coex_bootstrap.tools.test_command_line import archive, ask, start
+from unit.coex_bootstrap.demo_archive import ask, start
+from unit.coex_bootstrap.other_users import give_away
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List
 
-__all__ = ["archive"]  # a fixture
 MONTH = 30 * 86400
 
 

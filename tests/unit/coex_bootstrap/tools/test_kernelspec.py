@@ -9,11 +9,11 @@ import string
 import pytest
 
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
-from unit.coex_bootstrap.tools.test_command_line import ask
+from unit.coex_bootstrap.demo_archive import ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, List
 
 SCRIPT = b"#!/bin/sh\necho run\n"
 BARE = [u"python", u"-m", u"ipykernel_launcher", u"-f", u"{connection_file}"]

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from unit.coex_bootstrap.building import PLACEHOLDER, file_row, make_index, read, write, write_archive
-from unit.coex_bootstrap.tools.test_command_line import PYTHON, ask, start, tree
+from unit.coex_bootstrap.demo_archive import PYTHON, ask, start, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

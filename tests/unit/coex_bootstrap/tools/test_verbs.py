@@ -19,14 +19,13 @@ from coex_bootstrap.unpack import decoder
 
 from unit.coex_bootstrap.building import PLACEHOLDER, dead_process, file_row, make_index, read, write, write_archive
 from unit.coex_bootstrap.copies import run_copy
-from unit.coex_bootstrap.store.test_leftovers import give_away
-from unit.coex_bootstrap.tools.test_command_line import CONTENT, PYTHON, archive, ask, ask_python, asking, demo_index
+from unit.coex_bootstrap.demo_archive import CONTENT, PYTHON, ask, ask_python, asking, demo_index
+from unit.coex_bootstrap.other_users import give_away
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Sequence, Tuple
 
-__all__ = ["archive"]  # a fixture
 WAYS = ("prefix", "app", "store", "root")  # to say where to unpack
 MD5, SHA256 = "d" * 32, "e" * 64
 

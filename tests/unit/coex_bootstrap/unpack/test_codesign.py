@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import sys
+from argparse import Namespace
 from collections import namedtuple
 
 import pytest
@@ -17,7 +18,6 @@ from coex_bootstrap.unpack import codesign
 
 from unit.coex_bootstrap.building import file_row, make_index, read, write, write_archive
 from unit.coex_bootstrap.mach_o_files import ARM64, ENTITLEMENTS, X86_64, blob, fat, mach_o, wrong_hashes
-from unit.coex_bootstrap.tools.test_command_line import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def unpacked(path, environ):
 
 def differences(path, environ):
     # type: (bytes, Dict[bytes, bytes]) -> Any
-    found = verify.execute(path, Options(False, False, None), environ).fields
+    found = verify.execute(path, Namespace(archive_alone=False, root=False, prefix=None), environ).fields
     assert found["damages"] == []
     return [(each["path"], each["what"]) for each in found["root"]["differences"]]
 
