@@ -1,11 +1,14 @@
-"""Find modules that a script of the app imports, and that are beside it here, but not in the app."""
+"""Make notes on modules that a script of the app imports, and that Python does not find beside it on a host."""
 
 from __future__ import annotations
 
 import ast
 import posixpath
+import re
 import warnings
 from typing import TYPE_CHECKING
+
+from coex_bootstrap.format.values import is_module
 
 from ..root.content import Content
 from ..root.source import OnDisk
@@ -13,24 +16,59 @@ from .function import module_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ..root.layout import Layout
 
+NAME_IT = "which is not in the app; name it among the paths of the app"
+OF_SITE = r"prefix/lib/(?:python|pypy)[^/]*/(?:(?:site-packages|lib-dynload)/)?%s(?:/__init__)?\.[^/]+"
 
-def missing_modules(path: str, layout: Layout) -> list[str]:
-    """Return the paths here of the modules that a source of the app at a path of the root cannot import on a host."""
+
+def import_notes(path: str, layout: Layout, *, beside_only: bool = True) -> list[str]:
+    """Return the notes on the imports of the source at a path of the root, if it is a file of this machine.
+
+    Python imports from beside a script, and from elsewhere if PYTHONPATH is set: then it is not `beside_only`.
+    """
     entry = layout.entries.get(path)
     if not isinstance(entry, Content) or not isinstance(entry.source, OnDisk):
         return []
+    script, source = path.removeprefix("app/"), entry.source.read()
     beside, here = posixpath.dirname(path), entry.source.path.parent
-    paths = []
-    for name in sorted(set(_imported(entry.source.read()))):
-        own = here / name
-        local = next((each for each in (own.with_name(f"{name}.py"), own / "__init__.py") if each.is_file()), None)
-        in_app = any(f"{beside}/{name}{end}" in layout.entries for end in (".py", "/__init__.py"))
-        if local is not None and not in_app and module_of(name, layout) is None:
-            paths.append(str(own if local.parent == own else local))
-    return paths
+    notes = []
+    for name in sorted(set(_imported(source))):
+        local = _module_here(here, name)
+        if _in_app(beside, name, layout):
+            continue
+        if local is not None:
+            notes += [f"{script} imports {local}, {NAME_IT}"] if module_of(name, layout) is None else []
+        elif beside_only and "/" in script and b"sys.path" not in source:
+            notes += _not_beside(script, name, entry.source.path.absolute(), layout)
+    return notes
+
+
+def _not_beside(script: str, name: str, source: Path, layout: Layout) -> Iterator[str]:
+    """Yield a note on a module at the top of the app, which a script below a directory of it does not find."""
+    has_place = source.as_posix().endswith(f"/{script}")
+    here = _module_here(source.parents[script.count("/")], name) if has_place else None
+    is_missing = not _in_app("app", name, layout)
+    if (is_missing and here is None) or any(map(re.compile(OF_SITE % name).fullmatch, layout.entries)):
+        return
+    module = posixpath.splitext(script)[0].replace("/", ".")
+    remedy = f"write 'python -m {module}'" if is_module(module) else "add --env 'PYTHONPATH=${COEX_APP}'"
+    more = f", and name {here.name} among the paths of the app" if is_missing and here is not None else ""
+    yield f"{script} imports {name}, which is not beside it; {remedy}{more}"
+
+
+def _module_here(directory: Path, name: str) -> Path | None:
+    """Return the source or the package of a module in a directory of this machine."""
+    package = directory / name
+    if (package / "__init__.py").is_file():
+        return package
+    return package.with_name(f"{name}.py") if package.with_name(f"{name}.py").is_file() else None
+
+
+def _in_app(directory: str, name: str, layout: Layout) -> bool:
+    return any(f"{directory}/{name}{end}" in layout.entries for end in (".py", "/__init__.py"))
 
 
 def _imported(source: bytes) -> Iterator[str]:

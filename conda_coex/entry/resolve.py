@@ -15,10 +15,11 @@ from ..root.app import app_name, version_control
 from .arguments import Arguments
 from .command import EXTRAS
 from .function import check_function, directory_of, find_module, module_of
-from .missing_imports import missing_modules
+from .missing_imports import import_notes
 from .names import Names, is_program, notes_on_variables, program_name, similar
 from .own_files import check_script, own_files
 from .script import INTERPRETERS, faulty_programs, nearest_command, run_app_file
+from .shell_script import shell_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,8 +45,11 @@ def resolve_all(
     commands: Iterable[EntryCommand], layout: Layout, prefix: str | None, variables: Iterable[Variable] = ()
 ) -> list[EntryPoint]:
     """Return the entry points for the manifest, the default one first, and add to the notes of the layout."""
-    names = Names(layout, prefix)
+    names, variables = Names(layout, prefix), list(variables)
     points = [resolve(command, names) for command in commands]
+    python_path = any(variable.name == "PYTHONPATH" for variable in variables)
+    for path in dict.fromkeys(f"app/{text}" for point in points for kind, text in point["command"] if kind == "app"):
+        layout.notes += [*import_notes(path, layout, beside_only=not python_path), *shell_notes(path, layout)]
     layout.notes += version_control(layout.entries)
     layout.notes += notes_on_variables(variables, names)
     layout.notes += faulty_programs(layout, {"/".join(point["command"][0]) for point in points})
@@ -117,10 +121,6 @@ def resolve(command: EntryCommand, names: Names) -> EntryPoint:
         raise EntryPointNotFound(error.what, remedy=f"if {given} is a variable: --env {given}={word}") from error
     arguments = Arguments(command.name, word, rest, names)
     imports = arguments.imports
-    for kind, text in [*program, *arguments.words]:
-        for missing in missing_modules(f"app/{text}", names.layout) if kind == "app" else ():
-            note = f"{text} imports {missing}, which is not in the app; name it among the paths of the app"
-            names.layout.notes.append(note)
     if program[-1][0] == "function":
         function = program[-1][1]
         directory = directory_of(function, find_module(function, names.layout)) or "app"

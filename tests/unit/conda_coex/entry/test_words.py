@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 
 from conda_coex.entry.command import parse_command
 from conda_coex.entry.names import Names, notes_on_variables
-from conda_coex.entry.resolve import own_sources
+from conda_coex.entry.resolve import own_sources, resolve_all
 from conda_coex.entry.resolve import resolve as resolve_command
 from conda_coex.entry.words import words_of
 from conda_coex.errors import EntryPointNotFound
@@ -215,6 +218,11 @@ def test_directories_that_run(layout: Layout, tmp_path: Path) -> None:
         resolve("bash run", names)
 
 
+def resolve_script(value: str, layout: Layout, *variables: str) -> list[str]:
+    resolve_all([parse_command(value)], layout, None, parse_env(variables))
+    return layout.notes
+
+
 def test_imports_of_a_script(layout: Layout, tmp_path: Path) -> None:
     """Modules beside it here, in neither the app nor the environment, are named if it always imports them."""
     layout.place("all", [Content("prefix/lib/python3.11/lone2.py", 0o644, 0, InMemory(b""), 0)])
@@ -222,12 +230,64 @@ def test_imports_of_a_script(layout: Layout, tmp_path: Path) -> None:
     (tmp_path / "here/app.py").write_text(source + "def f():\n    import other\n")
     for name in ("lone2.py", "other.py"):
         (tmp_path / "here" / name).touch()
-    resolve("python app.py", Names(layout, None))
     here = tmp_path / "here"
-    assert [note.replace(str(here), "") for note in layout.notes] == [
+    assert [note.replace(str(here), "") for note in resolve_script("python app.py", layout)] == [
         f"app.py imports /{name}, which is not in the app; name it among the paths of the app"
         for name in ("local.py", "notin")
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "script", "notes"),
+    [
+        ("import top", "jobs/run.py", ["write 'python -m jobs.run'"]),
+        ("import top", "jobs/run-it.py", ["add --env 'PYTHONPATH=${COEX_APP}'"]),
+        ("import lost.x", "jobs/run.py", ["write 'python -m jobs.run', and name lost among the paths of the app"]),
+        ("import beside, os, of_env, nowhere\ndef f():\n    import top", "jobs/run.py", []),
+        ("import sys\nsys.path.append('..')\nimport top", "jobs/run.py", []),
+    ],
+)
+def test_imports_of_a_script_below_a_directory(
+    source: str, script: str, notes: list[str], layout: Layout, tmp_path: Path
+) -> None:
+    """Python itself shows that the note is right: the script fails, and does not as the note says."""
+    here = tmp_path / "project"
+    for name in ("top.py", "lost/__init__.py", "lost/x.py", "jobs/beside.py", "of_env.py"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text("y = 1\n")
+    (here / script).write_text(source)
+    files = ["top.py", "jobs/beside.py", "of_env.py", script]
+    layout.place("app", [Content(f"app/{name}", 0o644, 0, OnDisk(here / name), 0) for name in files])
+    layout.place("all", [Content("prefix/lib/python3.11/site-packages/of_env.py", 0o644, 0, InMemory(b""), 0)])
+    found = [note.partition("beside it; ")[2] for note in resolve_script(f"python {script}", layout)]
+    assert found == notes
+    if notes:
+        run, path = [sys.executable, script], ""
+        assert subprocess.run(run, cwd=here, capture_output=True, check=False).returncode == 1
+        if "-m" in notes[0]:
+            run = [sys.executable, "-m", "jobs.run"]
+        else:
+            path = str(here)
+        subprocess.run(run, cwd=here, check=True, env={**os.environ, "PYTHONPATH": path})
+    layout.notes.clear()
+    assert resolve_script(f"python {script}", layout, "PYTHONPATH=${COEX_APP}") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "notes"),
+    [
+        ("a.sh", "set -e\nsource activate work\nconda activate other\n", ["enters an environment in line 2, source"]),
+        ("a", "#!/usr/bin/env bash\n  conda activate work # x\n", ["enters an environment in line 2, conda activate"]),
+        ("a.sh", "conda run -n work python x.py\ncd /home/me/p && ls\n", ["in line 1, conda run -n", "/home/me/p "]),
+        ("a.sh", '# conda activate work\ncd /tmp/x\ncd "$COEX_APP"\necho conda activate\ncd data\n', []),
+        ("a.py", "#!/usr/bin/env python\nconda activate work\n", []),
+    ],
+)
+def test_lines_of_a_shell_script(name: str, text: str, notes: list[str], layout: Layout) -> None:
+    layout.place("app", [Content(f"app/{name}", 0o644, 0, InMemory(text.encode()), len(text))])
+    found = resolve_script(f"./{name}", layout)
+    assert len(found) == len(notes)
+    assert all(part in note for part, note in zip(notes, found, strict=True))
 
 
 def test_variables(layout: Layout) -> None:

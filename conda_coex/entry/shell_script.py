@@ -1,0 +1,52 @@
+"""Make notes on lines of a shell script of the app that fit the builder alone: they enter an environment or a place."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from coex_bootstrap.format.manifest_check import HOST_SHELLS
+
+from ..root.content import Content
+from .names import OF_THE_HOST
+
+if TYPE_CHECKING:
+    from ..root.layout import Layout
+
+SUFFIXES = {".sh", ".bash", ".zsh", ".ksh"}
+LARGEST = 1 << 20  # bytes of a script
+ENTER = re.compile(
+    r"(?:source|\.)[ \t]+(?:\S*/)?activate\b.*|(?:conda|mamba|micromamba)[ \t]+(?:activate|run)\b.*|pixi[ \t]+run\b.*"
+)
+GO = re.compile(r"(?:cd|pushd)[ \t]+[\"']?(/[^\s;&|\"'$*]+)")
+ANYWHERE = '[ -n "$COEX_APP" ] || before it'
+
+
+def shell_notes(path: str, layout: Layout) -> list[str]:
+    """Return the notes on the first line of each kind in a script at a path of the root."""
+    entry = layout.entries.get(path)
+    if not isinstance(entry, Content) or entry.size > LARGEST:
+        return []
+    data = entry.read() or b""
+    if not _is_shells(path, data):
+        return []
+    script = path.removeprefix("app/")
+    notes: dict[str, str] = {}
+    for number, line in enumerate(data.decode("utf-8", "backslashreplace").splitlines(), 1):
+        entering, going = ENTER.match(line.lstrip()), GO.match(line.lstrip())
+        if entering:
+            remedy = f"that of the archive is active already; leave the line out, or write {ANYWHERE}"
+            note = f"{script} enters an environment in line {number}, {entering[0].strip()}: {remedy}"
+            notes.setdefault("enter", note)
+        elif going and not (going[1] + "/").startswith(tuple(f"{place}/" for place in OF_THE_HOST)):
+            remedy = 'write "$COEX_APP" if the place of the app is meant'
+            notes.setdefault("go", f"{script} goes to {going[1]} in line {number}, which a host may not have; {remedy}")
+    return list(notes.values())
+
+
+def _is_shells(path: str, data: bytes) -> bool:
+    if not data.startswith(b"#!"):
+        return posixpath.splitext(path)[1] in SUFFIXES
+    words = data[2:].split(b"\n", 1)[0].decode("utf-8", "backslashreplace").split()
+    return any(posixpath.basename(word) in HOST_SHELLS for word in words)
