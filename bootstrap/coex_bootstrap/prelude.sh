@@ -299,6 +299,13 @@ _coex_unpack() {
   _coex_why="${_coex_why:-no directory is there for it}; name a directory of yours in TMPDIR, or install python3"
   return 1
 }
+# Prints the gzipped tar.
+_coex_packed() {
+  {
+    command dd if="$_coex_file" bs=65536 skip=$((_coex_at / 65536)) |
+      command tail -c +$((_coex_at % 65536 + 1)) | command head -c "$_coex_size"
+  } 2>/dev/null
+}
 # Unpacks into a new directory of $_coex_place, and tries it. Its name is that of a leftover of this process.
 _coex_take() {
   _coex_up=$(command cd -P -- "$_coex_place" >/dev/null 2>&1 && command pwd -P) && [ -w "$_coex_up" ] || return 1
@@ -313,17 +320,16 @@ _coex_take() {
   _coex_fault=$(
     exec 3>&1
     unset TAR_OPTIONS GZIP
-    {
-      command dd if="$_coex_file" bs=65536 skip=$((_coex_at / 65536)) |
-        command tail -c +$((_coex_at % 65536 + 1)) | command head -c "$_coex_size"
-    } 2>/dev/null | { command gzip -dc 2>&3 || command echo "gzip failed" >&3; } |
+    _coex_packed | { command gzip -dc 2>&3 || command echo "gzip failed" >&3; } |
       { (umask 022 && command cd "$_coex_made" && command tar -xf -) >&3 2>&3 || command echo "tar failed" >&3; }
   )
   _coex_fault=$(set -f; command echo $_coex_fault)
   case $_coex_fault in
-    *"roken pipe"*) return 1 ;;  # of gzip, because tar has ended
-    *"gzip: "*) _coex_fault="damaged $_coex_fault"; return 1 ;;
-    *"gzip failed"* | *"tar failed"*) return 1 ;;
+    *"gzip failed"* | *"tar failed"*)
+      # If tar ends early, so does gzip. Whether the place is full or the archive is damaged, gzip alone can say.
+      _coex_dir=$(unset GZIP; _coex_packed | { command gzip -dc 2>&1 >/dev/null || command echo "gzip failed"; })
+      case $_coex_dir in *"gzip failed"*) _coex_fault="damaged $(set -f; command echo $_coex_dir)" ;; esac
+      return 1 ;;
   esac
   _coex_found=$_coex_made/bin/python
   if _coex_fault=$("$_coex_found" -E -s -S -X utf8 -c "$_coex_probe" </dev/null 2>&1); then

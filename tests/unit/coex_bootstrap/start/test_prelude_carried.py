@@ -194,9 +194,12 @@ def test_without_a_program(start, name):
     assert start.left() == []
 
 
-def test_damaged(start):
-    # type: (Start) -> None
-    """gzip compares a checksum: the damaged Python does not run."""
+@pytest.mark.parametrize("tar_ends", [False, True])
+def test_damaged(start, tar_ends):
+    # type: (Start, bool) -> None
+    """gzip compares a checksum: the damaged Python does not run. At damaged names, tar ends before gzip comes to that."""
+    if tar_ends:
+        start.replace(b"tar", b"#!/bin/sh\necho bad header >&2; exit 1\n")
     python = packed()
     start.write(python)
     data = bytearray(read(start.archive))
