@@ -131,7 +131,7 @@ def incomplete(host_pythons: list[HostPython], tmp_path: Path) -> Path:
     executable.parent.mkdir()
     shutil.copy2(host.executable.resolve(), executable)
     done = subprocess.run([executable, "-c", "import json"], capture_output=True, text=True, check=False)
-    assert "No module named 'json'" in done.stderr
+    assert "ModuleNotFoundError: " in done.stderr
     return executable
 
 
@@ -173,9 +173,10 @@ def test_whole_python_is_not_probed(archive: Path, host: HostPython, tmp_path: P
     """A Python with its library beside it is started once, unless libraries of the caller may keep it from running."""
     if host.name.startswith("pypy"):
         pytest.skip("the library of PyPy has another form")
+    python = str(host.executable.resolve())  # its library is not beside a link
     for variables, mentions in (({}, 1), ({"LD_LIBRARY_PATH": "/nowhere"}, 2)):
         store = tmp_path / f"store-{mentions}"
-        environ = {"PATH": "/usr/bin:/bin", "COEX_ROOT": str(store), "COEX_PYTHON": str(host.executable), **variables}
+        environ = {"PATH": "/usr/bin:/bin", "COEX_ROOT": str(store), "COEX_PYTHON": python, **variables}
         done = subprocess.run(["sh", "-x", archive], env=environ, capture_output=True, check=True, text=True)
         assert done.stderr.count("import posix, sys, zipimport") == mentions, done.stderr
 

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-PYTHONS = ("2.7", *(f"3.{minor}" for minor in range(6, 15)), "pypy3")
+PYTHONS = ("2.7", *(f"3.{minor}" for minor in range(6, 16)), "pypy3")
 SHELLS = {"bash": ["bash"], "busybox": ["busybox", "sh"], "dash": ["dash"], "sh": ["sh"]}
 
 _PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.executable)"
