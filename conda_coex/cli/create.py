@@ -13,7 +13,7 @@ from . import options
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ..verbs.create import CreateRequest
     from ..verbs.outcome import Outcome
@@ -148,8 +148,14 @@ def _values_of_options(words: Sequence[str]) -> set[int]:
     parser = ArgumentParser(add_help=False)
     configure_create(parser)
     known = parser._option_string_actions
-    return {
-        number
-        for number, word in enumerate(words[:-1], start=1)
-        if word.startswith("-") and "=" not in word and not (word in known and known[word].nargs == 0)
-    }
+    takes_none = {option for option, action in known.items() if action.nargs == 0}
+    return {number for number, word in enumerate(words[:-1], start=1) if _wants_value(word, takes_none)}
+
+
+def _wants_value(word: str, takes_none: Collection[str]) -> bool:
+    """Return whether the next word is the value of an option: of the last letter in `-qyo`, but not in `-ofile`."""
+    if word.startswith("--"):
+        return "=" not in word and word not in takes_none
+    letters = [f"-{letter}" for letter in word[1:]] if word.startswith("-") else []
+    first = next((number for number, letter in enumerate(letters, start=1) if letter not in takes_none), 0)
+    return first > 0 and first == len(letters)

@@ -71,8 +71,9 @@ def repack(request: RepackRequest) -> Repacked:
     """Write an archive of the same packages; in a dry run only describe it."""
     options = request.archive
     check(request)
-    named = host_bytecode.for_named(options.bytecode_for)
     with closing(Archive(os.fsencode(request.path))) as old:
+        writer.check_output(options.output)
+        named = host_bytecode.for_named(options.bytecode_for)
         check_relocations(old.index)
         if settings.is_dry_run():
             return lay_out(request, old).outcome
@@ -107,7 +108,7 @@ def lay_out(request: RepackRequest, old: Archive) -> LaidOut:
 
 
 def check(request: RepackRequest) -> None:
-    """Raise InputError or OutputError for faults that can be seen before any work."""
+    """Raise InputError for options that contradict each other."""
     options = request.archive
     if request.no_app and (request.keep_app or options.app.sources):
         raise InputError("--no-app leaves the app out", remedy="leave out --no-app, or --keep-app and the paths")
@@ -116,7 +117,6 @@ def check(request: RepackRequest) -> None:
     if not (new or renews or request.unset or request.no_app or request.no_env):
         remedy = "name app files, --entrypoint, --env, --unset, --no-app, --no-env, --carry-python or --bytecode-for"
         raise InputError("no change is requested", remedy=remedy)
-    writer.check_output(options.output)
 
 
 def place_app(options: ArchiveOptions, old: Archive, layout: Layout) -> None:

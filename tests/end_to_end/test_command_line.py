@@ -84,6 +84,7 @@ def test_no_archive(verb: str, kind: str, tmp_path: Path, capfd: pytest.CaptureF
     is_answer = (verb, kind) == ("verify", "text")
     assert (status, out == "") == (1, not is_answer)
     assert "x.coex: " in err + out
+    assert kind != "text" or "not a complete coex archive" in err + out
     assert len(err.strip().splitlines()) == (not is_answer)
     status, out, err = run(capfd, verb, "x.coex", *more, "--json")
     assert (status, err) == (1, "")
@@ -99,6 +100,25 @@ def test_packages_that_are_named_like_files(words: tuple[str, ...], capfd: pytes
     assert status == 1
     said = json.loads(out)["message"] if words else err
     assert f"no such file or directory for the app; if packages were meant: {meant}" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("-qy", "numpy"), ("-qy", "--package", "numpy")),
+        (("-q", "numpy"), ("-q", "--package", "numpy")),
+        (("-qyo", "numpy", "numpy"), ("-qyo", "numpy", "--package", "numpy")),
+        (("-onumpy", "numpy"), ("-onumpy", "--package", "numpy")),
+        (("-o=numpy", "numpy"), ("-o=numpy", "--package", "numpy")),
+        (("--output=numpy", "numpy"), ("--output=numpy", "--package", "numpy")),
+    ],
+)
+def test_packages_after_options(
+    words: tuple[str, ...], meant: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = run(capfd, "create", "--entrypoint", "python", *words)
+    assert status == 1
+    assert f"if packages were meant: conda coex create --entrypoint python {' '.join(meant)}\n" in err
 
 
 def test_version(capfd: pytest.CaptureFixture[str]) -> None:
