@@ -50,7 +50,9 @@ class VerbParser(argparse.ArgumentParser):
         if options is None or name.startswith("__"):
             raise AttributeError(name)
         verb, configure = options.pop("verb"), options.pop("configure")
-        super().__init__(add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        # Without abbreviations: each version of conda has more options that one could stand for.
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__(add_help=False, allow_abbrev=False, formatter_class=formatter, **options)
         configure(self, verb)
         return getattr(self, name)
 

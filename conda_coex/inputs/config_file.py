@@ -133,6 +133,8 @@ def _checked(path: str, table: dict[str, object]) -> dict[str, Value]:
         if key not in KEYS:
             guess = _guess(key)
             remedy = None if guess else f"known are: {', '.join(KEYS)}"
+            if key == "tool":
+                remedy = "write its keys at the top, without [tool.coex], which is a table of pyproject.toml"
             raise InputError(f"unknown key `{key}`{guess}", os.fsencode(path), remedy)
         option = _value(key, value)
         if option is None:

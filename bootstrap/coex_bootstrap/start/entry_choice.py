@@ -95,6 +95,7 @@ case $COEX_ENTRYPOINT in
     *) _coex_part=%(bin)s/$_coex_word ;;
   esac
   if [ ! -f "$_coex_part" ] || [ ! -x "$_coex_part" ]; then
+    [ "$_coex_count" -le 1 ] || _coex_word=$COEX_ENTRYPOINT
     printf '%%s\\n' "coex: $_coex_file: COEX_ENTRYPOINT: '$_coex_word' is neither an entry point ("%(list)s\\
 ") nor a command of the environment" >&2
     exit 125

@@ -47,14 +47,16 @@ def counted(number, thing):
 
 def did_you_mean(word, known):
     # type: (str, Iterable[str]) -> str
-    """Return a question with the known word that is closest to a mistyped one, or nothing.
+    """Return a question with the known word that is closest to a mistyped or shortened one, or nothing.
 
     The dashes of options say nothing about how close they are.
     """
     from difflib import get_close_matches
 
-    names = dict((name.strip("-"), name) for name in known)
-    matches = get_close_matches(word.strip("-"), list(names), n=1, cutoff=0.7)
+    names, word = dict((name.strip("-"), name) for name in known), word.strip("-")
+    matches = [name for name in names if word and name.startswith(word)]
+    if len(matches) != 1:
+        matches = get_close_matches(word, list(names), n=1, cutoff=0.7)
     return " (did you mean %s?)" % names[matches[0]] if matches else ""
 
 

@@ -204,8 +204,12 @@ def _outcome(path, damages, root, notes, checked=None):
     lines += ["  note: " + note for note in notes]
     if root is not None:
         lines += _root_lines(root)
-    failed = bool(damages or (root and root["differences"]))
-    return Outcome(fields, lines, int(failed))
+    damaged = [visible(path)] if damages else []
+    if root is not None and root["differences"]:
+        damaged.append(visible(root["path"]))
+    if damaged:
+        fields["error"] = "%s: damaged" % ", ".join(damaged)
+    return Outcome(fields, lines, int(bool(damaged)))
 
 
 def _sentence(each):

@@ -126,6 +126,7 @@ def test_verify_names_the_package(archive, environ, place):
     status, found, _ = ask(archive, environ, b"verify")
     assert status == 1
     assert [(d["part"], d["frame"], d["package"]) for d in found["damages"]] == [("payload", 0, "demo-1-0")]
+    assert found["error"] == archive.decode("ascii") + ": damaged"
 
 
 @pytest.mark.parametrize("words", [

@@ -104,6 +104,7 @@ def test_json_before_the_verb(archive, environ):
     ([b"verfy"], "there is no verb verfy (did you mean verify?): info, files, verify"),
     ([b"nothing"], "there is no verb nothing: info"),
     ([b"info", b"--jsn"], "unrecognized arguments: --jsn (did you mean --json?)"),
+    ([b"ver"], "there is no verb ver (did you mean verify?)"),
     ([b"unpack", b"--prefx=x"], "unrecognized arguments: --prefx=x (did you mean --prefix?)"),
     ([b"--version"], "unrecognized arguments: --version"),
 ], ids=repr)

@@ -118,6 +118,7 @@ assert "coex_bootstrap.tools.command_line" not in sys.modules
         (["pack", "--ignore-missing-files"], "(here: --missing ignore, which is the default); see"),
         (["unpack", "x.coex", "a b"], "unrecognized arguments: a b (here: -p 'a b'); see `conda coex unpack --help`"),
         (["verify", "x.coex", "y"], "unrecognized arguments: y; see `conda coex verify --help`"),
+        (["create", "--entry", "x"], "unrecognized arguments: --entry (did you mean --entrypoint?); see"),
         (["pack", "-j4"], "unrecognized arguments: -j4 (here: a build uses all cores); see"),
         (["pack", "--trce"], "unrecognized arguments: --trce; see `conda coex pack --help`"),  # no help shows --trace
         (["--jsn", "create"], "unrecognized arguments: --jsn; options come after the verb; see `conda coex --help`"),

@@ -75,6 +75,7 @@ def test_nothing_is_read_from_above(project: Path, monkeypatch: pytest.MonkeyPat
         ("entrypont = 'x'", "unknown key `entrypont` (did you mean entrypoint?)"),
         ("files = ['x']", "unknown key `files` (did you mean app?)"),
         ("yes = true", "unknown key `yes`"),
+        ("[tool.coex]", "unknown key `tool`; write its keys at the top, without [tool.coex]"),
         ("insecure = true", "unknown key `insecure`"),
         ("entrypoint = 3", "`entrypoint` has to be a string or a list of strings, or a table of names"),
         ("app = ['x', 3]", "`app` has to be a string or a list of strings"),
