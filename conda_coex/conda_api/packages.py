@@ -41,14 +41,15 @@ def read_package(record: CondaRecord, entry: PackageCacheRecord, requested: str 
         metadata = read_package_metadata(str(directory))
         listing = read_listing(directory)
         site_packages = _site_packages(directory) if record.name == "python" else None
+        noarch, scripts = _noarch(record, metadata, directory)
+        fields = _record_fields(record, metadata, entry.url, requested)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # by metadata of other types
         raise PackageDamaged(f"the package cannot be read: {error}", os.fsencode(directory)) from error
-    noarch, scripts = _noarch(record, metadata, directory)
     paths = _read_paths(directory, listing.rows)
     _check_directories(directory, paths)
     modes = _true_modes(entry.package_tarball_full_path, paths)
     return Package(
-        record=_record_fields(record, metadata, entry.url, requested),
+        record=fields,
         directory=directory,
         noarch=noarch,
         scripts=scripts,
