@@ -221,9 +221,10 @@ def test_a_start_loads_few_modules() -> None:
     assert {"start.launch", "unpack.write_root", "format.index"} <= loaded
     assert not loaded & {
         "format.index_write", "format.relocation_write", "start.microarchitecture", "start.post_link", "start.rosetta",
-        "start.survived", "store.leftovers", "store.memory", "store.ps", "store.refused", "store.removal", "store.site",
-        "unpack.codesign", "unpack.mach_o", "unpack.progress_line", "unpack.relocate", "unpack.relocate_pieces",
-        "unpack.shebang", "unpack.zstd_program",
+        "start.survived", "start.variable_files", "store.leftovers", "store.memory", "store.ps", "store.refused",
+        "store.removal", "store.site", "store.statfs", "unpack.codesign", "unpack.expected_contents", "unpack.mach_o",
+        "unpack.progress_line", "unpack.relocate", "unpack.relocate_pieces", "unpack.shebang", "unpack.source_hash",
+        "unpack.zstd_program",
     }  # fmt: skip
 
 

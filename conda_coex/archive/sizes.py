@@ -13,7 +13,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.manifest import PYTHON
 from coex_bootstrap.tools.output import human
 from coex_bootstrap.tools.owners import Owners, dist_of
-from coex_bootstrap.unpack.expected import Expected
+from coex_bootstrap.unpack.expected_contents import ExpectedContents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def decode(frame: bytes, size: int) -> bytes:
 
 def measure(archive: Archive) -> list[Owned]:
     """Return the sizes of each owner, largest in the archive first; the owner is the name of a package."""
-    owners = Owners(Expected(archive, b"/", decode))
+    owners = Owners(ExpectedContents(archive, b"/", decode))
     names = {dist_of(p): p["name"] for p in archive.manifest.packages}
     frames = archive.index.frames
     files: dict[str, list[Sized]] = {}

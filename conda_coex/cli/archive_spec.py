@@ -116,7 +116,8 @@ class ArchiveSpec(EnvironmentSpecBase):  # type: ignore[misc]
 def _variables(archive: Archive) -> dict[str, str]:
     """Return the environment's variables, which conda keeps in `conda-meta/state`."""
     from coex_bootstrap.format.manifest import PREFIX
-    from coex_bootstrap.start.activation_files import STATE, UNSET, parse_variables, state_variables
+    from coex_bootstrap.start.activation_files import STATE
+    from coex_bootstrap.start.variable_files import UNSET, parse_variables, state_variables
 
     from ..archive.kept_part import checked_frame
     from ..archive.sizes import decode

@@ -13,7 +13,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged
 from coex_bootstrap.format.manifest import APP, PREFIX
 from coex_bootstrap.format.relocation import NOTHING, SCRIPT, TEXT, kind_of
 from coex_bootstrap.start.activation_files import LANGUAGES, SCRIPTS, STATE, VARIABLES
-from coex_bootstrap.unpack.expected import Expected
+from coex_bootstrap.unpack.expected_contents import ExpectedContents
 
 from ..archive.read_back import altered_frame
 from ..archive.sizes import decode
@@ -41,7 +41,7 @@ class RootLayers:
             raise ArchiveDamaged("a frame of it was altered", archive.path)
         self.root, self.date = root, int(archive.manifest.date)
         self.index, self.files = archive.index, archive.index.files
-        self.expected = Expected(archive, root + b"/" + PREFIX, decode)
+        self.expected = ExpectedContents(archive, root + b"/" + PREFIX, decode)
         self._hashes: dict[int, bytes] = {}
         self._is_of_app = [_is_in(path, APP) for path in self.files.paths]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from coex_bootstrap.start.activation_files import LANGUAGES, REMOVED, UNSETTABLE
+from coex_bootstrap.start.activation_files import LANGUAGES, REMOVED
+from coex_bootstrap.start.variable_files import UNSETTABLE
 
 from ..errors import InputError
 

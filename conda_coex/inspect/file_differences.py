@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.relocation import HASHES, NOTHING, kind_of, parse
 from coex_bootstrap.tools.owners import APP, META, Owners, dist_of
-from coex_bootstrap.unpack.expected import Expected, sha256_of
+from coex_bootstrap.unpack.expected import sha256_of
+from coex_bootstrap.unpack.expected_contents import ExpectedContents
 
 from ..archive.sizes import decode
 
@@ -32,7 +33,7 @@ class Side:
         self.rows: dict[bytes, File] = {row.path: row for row in archive.index.files}
         self.links: dict[bytes, bytes] = {link.path: link.target for link in archive.index.links}
         self.numbers = {path: number for number, path in enumerate(self.rows)}
-        self.expected = Expected(archive, ANYWHERE, decode)
+        self.expected = ExpectedContents(archive, ANYWHERE, decode)
         self.owners = Owners(self.expected)
         self.names = {dist_of(p): p["name"] for p in archive.manifest.packages}
 

@@ -7,7 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.start import activation_files
-from coex_bootstrap.start.activation_files import parse_variables, state_variables
+from coex_bootstrap.start.variable_files import parse_variables, state_variables
 
 from ..errors import CoexError, PackageRefused
 from .content import Content

@@ -16,7 +16,7 @@ from coex_bootstrap.format.index_write import dump_index
 from coex_bootstrap.format.manifest import INDEX, LIBZSTD
 from coex_bootstrap.format.relocation import of_hashes
 from coex_bootstrap.tools.check_root import RootCheck
-from coex_bootstrap.unpack.expected import Expected
+from coex_bootstrap.unpack.expected_contents import ExpectedContents
 from coex_bootstrap.unpack.write_root import unpack
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -152,7 +152,7 @@ def check_root(opened: Archive, root: Path, expected: dict[bytes, tuple[int, byt
             found[os.fsencode(path.relative_to(root))] = path.stat().st_mode & 0o7777, path.read_bytes()
     assert {path: row for path, row in found.items() if b"/l" not in path} == expected
     places = {name: os.fsencode(root) + b"/" + name for name in (b"prefix", b"app")}
-    contents = Expected(opened, PREFIX, decode)
+    contents = ExpectedContents(opened, PREFIX, decode)
     with patch("coex_bootstrap.base.workers.usable_cores", lambda: 1):
         assert RootCheck(contents, places).differences() == []
         for path in sorted(expected)[::3]:

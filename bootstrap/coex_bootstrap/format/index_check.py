@@ -1,7 +1,5 @@
 """Refuse an index whose files could be outside a root, appear twice, or lie outside the frames."""
 
-import operator
-
 from ..base.errors import ArchiveDamaged
 from .manifest import APP, FRAME_LIMIT, PREFIX
 from .relocation import HASHES, invalid_relocation, kind_of, parse_slots
@@ -91,7 +89,7 @@ def check_places(index):
     check_large(contents, files, large)
     for number, content in enumerate(contents):
         first, last = files.rows_of(number)
-        ends = list(map(operator.add, files.offsets[first:last], files.sizes[first:last]))
+        ends = [offset + size for offset, size in zip(files.offsets[first:last], files.sizes[first:last])]
         is_beyond = ends and max(ends) > content
         if is_beyond and any(end > content and row not in large for row, end in enumerate(ends, first)):
             raise ArchiveDamaged("its index has a file that is not in its frames")

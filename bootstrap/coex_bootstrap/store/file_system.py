@@ -1,7 +1,6 @@
 """Find the types of the file systems that paths are on, and recognise those of servers and those that start no program."""
 
 import os
-import struct
 import sys
 
 TYPE_CHECKING = False
@@ -19,8 +18,6 @@ OF_SERVERS = frozenset((
 LOCAL_PROGRAMS = frozenset((
     b"fuse.bindfs", b"fuse.ext4", b"fuse.fuse-overlayfs", b"fuse.fuse2fs", b"fuse.mergerfs", b"fuse.ntfs-3g",
 ))
-FLAGS, TYPE, TYPE_SIZE = 64, 72, 16  # offsets of f_flags and f_fstypename, and the size of the latter
-OPTIONS = {1: b"ro", 4: b"noexec", 8: b"nosuid"}  # MNT_RDONLY, MNT_NOEXEC, MNT_NOSUID
 NOEXEC = 8  # ST_NOEXEC of statvfs(3)
 
 
@@ -35,7 +32,9 @@ def file_systems(paths):
     """Return type and options of the file system of each path."""
     real = [os.path.realpath(path) for path in paths]  # before the list is read: automounters mount a place when it is looked at
     if sys.platform == "darwin":
-        return [_of_macos(path) for path in real]
+        from .statfs import file_system_of_macos
+
+        return [file_system_of_macos(path) for path in real]
     mounts = _mounts()
     return [_mount_of(path, mounts) for path in real]
 
@@ -88,29 +87,3 @@ def _mount_of(path, mounts):
         if len(mount[0]) >= len(best[0]) and (path + b"/").startswith(mount[0]):
             best = mount
     return best[1:]
-
-
-def _of_macos(path):
-    # type: (bytes) -> Tuple[bytes, List[bytes]]
-    """Return type and options for a path, or for the nearest directory above that exists (statfs(2))."""
-    try:
-        import ctypes
-
-        library = ctypes.CDLL(None)
-        function = getattr(library, "statfs$INODE64", None) or library.statfs
-    except (ImportError, AttributeError, EnvironmentError):
-        return b"", []
-    state = ctypes.create_string_buffer(4096)
-    while function(path, state) != 0:
-        if path in (b"", b"/"):
-            return b"", []
-        path = os.path.dirname(path)
-    return parse_statfs(state.raw)
-
-
-def parse_statfs(state):
-    # type: (bytes) -> Tuple[bytes, List[bytes]]
-    """Return type and options from a `struct statfs` of macOS with inodes of 64 bits (sys/mount.h): 2168 bytes."""
-    (flags,) = struct.unpack_from("=I", state, FLAGS)
-    options = [name for bit, name in sorted(OPTIONS.items()) if flags & bit]
-    return state[TYPE : TYPE + TYPE_SIZE].partition(b"\0")[0], options

@@ -6,7 +6,7 @@ from ..base.compat import text
 from ..base.errors import CoexError
 from ..base.untrusted import parse_json
 from ..unpack.decoder import load_decoder
-from ..unpack.expected import Expected
+from ..unpack.expected_contents import ExpectedContents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class CarriedKernels(object):
     def read(self, name):
         # type: (str) -> Kernel
         """Return the kernel of this name."""
-        expected = Expected(self.archive, MARK, load_decoder(self.archive))
+        expected = ExpectedContents(self.archive, MARK, load_decoder(self.archive))
         names = dict((row, file) for file, row in self.rows[name].items() if row not in expected.large)
         files = dict((names[row], content) for row, content in expected.contents(names))
         try:

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-    from ..unpack.expected import Expected
+    from ..unpack.expected_contents import ExpectedContents
 
     Difference = Tuple[str, bytes]  # the kind of difference, and the path in the root
     Seen = Tuple[List[Difference], Dict[int, bytes]]  # of a frame: its differences, and sha256 by row
@@ -28,7 +28,7 @@ class RootCheck(object):
     """
 
     def __init__(self, expected, places):
-        # type: (Expected, Places) -> None
+        # type: (ExpectedContents, Places) -> None
         self.expected, self.places = expected, places
         self.files, self.index = expected.files, expected.index
         self.parts = expected.parts(expected.large - self.files.relocated)

@@ -8,7 +8,8 @@ from ..base.compat import utf8
 from ..base.errors import CoexError
 from ..base.untrusted import parse_json
 from ..start.activate import put_places
-from ..start.activation_files import STATE, environment_variables, load_json, state_variables
+from ..start.activation_files import STATE, environment_variables
+from ..start.variable_files import load_json, state_variables
 from ..store.directory import beside, write_file
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ from ..base.errors import DecoderMissing
 from ..format.archive import Archive
 from ..format.index import File, Link
 from ..unpack.decoder import load_decoder
-from ..unpack.expected import Expected
+from ..unpack.expected_contents import ExpectedContents
 from .output import Outcome, counted, human, table
 from .owners import Owners
 from .verb import Verb
@@ -52,7 +52,7 @@ def execute(path, options, environ):
     """Return the listing of the archive at `path`."""
     with closing(Archive(path)) as archive:
         try:
-            owner = Owners(Expected(archive, b"", load_decoder(archive))).of_path  # type: Optional[Owner]
+            owner = Owners(ExpectedContents(archive, b"", load_decoder(archive))).of_path  # type: Optional[Owner]
         except DecoderMissing:
             if options.package:
                 raise

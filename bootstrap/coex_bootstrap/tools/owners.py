@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Tuple
 
     from ..format.manifest import Package
-    from ..unpack.expected import Expected
+    from ..unpack.expected_contents import ExpectedContents
 
 META = b"prefix/conda-meta/"
 APP, ENVIRONMENT = "app", "environment"  # owners of files that are not of a package
@@ -18,7 +18,7 @@ class Owners(object):
     """The packages of an archive by path; the package that wrote a path last owns it, as in conda."""
 
     def __init__(self, expected):
-        # type: (Expected) -> None
+        # type: (ExpectedContents) -> None
         """Read the records; raises ArchiveDamaged if their frames are damaged."""
         self.files = expected.files
         self.index = expected.archive.index
@@ -51,7 +51,7 @@ def dist_of(package):
 
 
 def _records(expected):
-    # type: (Expected) -> Iterator[Tuple[str, List[bytes]]]
+    # type: (ExpectedContents) -> Iterator[Tuple[str, List[bytes]]]
     """Yield dist and files of each record of the archive that can be read."""
     files = expected.files
     rows = set(

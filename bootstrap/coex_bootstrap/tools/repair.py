@@ -17,7 +17,7 @@ from ..store.leftovers import cannot_be_moved, set_aside, was_ready
 from ..store.ladder import stores
 from ..store.refused import looked_at
 from ..unpack.decoder import load_decoder
-from ..unpack.expected import Expected
+from ..unpack.expected_contents import ExpectedContents
 from . import verify
 from .check_root import RootCheck
 from .output import Outcome, counted
@@ -60,7 +60,7 @@ def execute(path, options, environ):
     """Repair the root of the archive at `path`; raises CoexError if it has none, or if the file itself is damaged."""
     with closing(Archive(path)) as archive:
         root = _find(archive, environ)
-        expected = Expected(archive, root.path + b"/prefix", load_decoder(archive))
+        expected = ExpectedContents(archive, root.path + b"/prefix", load_decoder(archive))
         claim = Claim(root.path)
         try:
             claim.wait(lambda: False, lambda: _say(path))
@@ -110,7 +110,7 @@ def _find(archive, environ):
 
 
 def _repair(expected, root, steps, claim):
-    # type: (Expected, Root, Finish, Claim) -> Tuple[List[bytes], bool]
+    # type: (ExpectedContents, Root, Finish, Claim) -> Tuple[List[bytes], bool]
     """Return the paths that were repaired, and whether the start was written again; this process has the claim."""
     places = {PREFIX: root.path + b"/prefix", APP: root.path + b"/app"}
     differences = verify.by_cause(expected, root.path, places, RootCheck(expected, places).differences())[0]
@@ -145,7 +145,7 @@ def _is_current(steps, root):
 
 
 def _run_scripts(expected, steps, paths):
-    # type: (Expected, Finish, Set[bytes]) -> None
+    # type: (ExpectedContents, Finish, Set[bytes]) -> None
     """Run the post-link scripts of repaired packages again."""
     owners = Owners(expected)
     dists = set(owners.of_path(path) for path in paths)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from typing import Dict, Iterable, Iterator, List, Sequence, Set, Tuple
 
     from ..store.claim import Claim
-    from ..unpack.expected import Expected
+    from ..unpack.expected_contents import ExpectedContents
 
 
 def rewrite(expected, places, differences, claim):
-    # type: (Expected, Dict[bytes, bytes], Sequence[Tuple[str, bytes]], Claim) -> List[bytes]
+    # type: (ExpectedContents, Dict[bytes, bytes], Sequence[Tuple[str, bytes]], Claim) -> List[bytes]
     """Write everything that differs again; return the paths in the archive. Files in the way are set aside.
 
     `places` are the directories of `prefix` and `app`, `differences` are (difference, path in the archive).
@@ -31,7 +31,7 @@ class Rewriter(object):
     """Writes paths of an archive again, below `places`, while this process has the claim."""
 
     def __init__(self, expected, places, claim):
-        # type: (Expected, Dict[bytes, bytes], Claim) -> None
+        # type: (ExpectedContents, Dict[bytes, bytes], Claim) -> None
         self.expected, self.places, self.claim = expected, places, claim
         self.index, self.files = expected.archive.index, expected.files
 

@@ -13,7 +13,7 @@ from ..store.boot import START
 from ..store.refused import looked_at
 from ..store.ladder import find_ready, stores
 from ..unpack.decoder import load_decoder
-from ..unpack.expected import Expected
+from ..unpack.expected_contents import ExpectedContents
 from ..unpack.progress import show_progress
 from .check_archive import Examined, check_archive, damaged_part
 from .check_root import ALTERED, MODE, RootCheck
@@ -87,11 +87,11 @@ def execute(path, options, environ):
             if alone:
                 raise
             notes.append("frames were not decoded: %s" % error)
-        expected = Expected(archive, b"", decoder) if decoder else None
+        expected = ExpectedContents(archive, b"", decoder) if decoder else None
         place = None if options.archive_alone else _places(archive.manifest, options, environ)
         check = None
         if place is not None and decoder is not None:
-            check = RootCheck(Expected(archive, place[1][PREFIX], decoder), place[1])
+            check = RootCheck(ExpectedContents(archive, place[1][PREFIX], decoder), place[1])
         try:
             beat = progress.beating(nothing) if decoder is not None else nothing
             damages, differences = _check(archive, decoder, check, not alone, beat)
@@ -116,7 +116,7 @@ def _check(archive, decoder, check, whole, beat):
 
 
 def _name_packages(damages, expected):
-    # type: (List[Damage], Optional[Expected]) -> Iterator[Damage]
+    # type: (List[Damage], Optional[ExpectedContents]) -> Iterator[Damage]
     """Yield damages, each with its package if that is known."""
     owners = None
     if any(each["frame"] is not None for each in damages) and expected is not None:
@@ -164,7 +164,7 @@ def check_root(check, path, all_differences):
 
 
 def by_cause(expected, path, places, differences):
-    # type: (Expected, bytes, Dict[bytes, bytes], List[Difference]) -> Tuple[List[Difference], List[Difference]]
+    # type: (ExpectedContents, bytes, Dict[bytes, bytes], List[Difference]) -> Tuple[List[Difference], List[Difference]]
     """Return the damages at `places`, and the files that post-link scripts changed there before the root was ready."""
     pairs = [pair for pair in differences if not _is_set_by_unpack(expected, pair, places)]
     try:
@@ -176,7 +176,7 @@ def by_cause(expected, path, places, differences):
 
 
 def _is_set_by_unpack(expected, difference, places):
-    # type: (Expected, Difference, Dict[bytes, bytes]) -> bool
+    # type: (ExpectedContents, Difference, Dict[bytes, bytes]) -> bool
     """Return whether a file differs only in the archive's own variables, which `unpack -p` put there for conda."""
     variables = expected.archive.manifest.env
     if difference != (ALTERED, b"prefix/" + STATE) or not variables or APP in places:

@@ -1,4 +1,4 @@
-"""Compute the right content of each file of an archive in a prefix: for unpacking, verifying and repairing."""
+"""Compute the right content of each file of an archive in a prefix; `expected_contents` reads more of it, for verbs."""
 
 from ..base import compat
 from ..base.errors import ArchiveDamaged
@@ -52,17 +52,6 @@ class Expected(object):
             self.archive.check_unchanged()
             raise ArchiveDamaged(error.what, self.archive.path)
 
-    def decode(self, number):
-        # type: (int) -> bytes
-        """Return the content of a frame, for as long as it is needed; raises as `frame` does."""
-        return memoryview(self.frame(number)).tobytes()
-
-    def small_rows(self, number):
-        # type: (int) -> List[int]
-        """Return the rows of the files in a frame, without the large ones, which take whole frames."""
-        first, last = self.files.rows_of(number)
-        return [row for row in range(first, last) if row not in self.large]
-
     def content(self, row, frame):
         # type: (int, Union[bytes, memoryview]) -> bytes
         """Return the content of a small file from that of its frame; hashes in it are not filled in."""
@@ -74,35 +63,12 @@ class Expected(object):
             return apply(self.index.relocation(row), content, self.prefix, self.signer, self.files.path(row))
         return content.tobytes()
 
-    def contents(self, rows):
-        # type: (Iterable[int]) -> Iterator[Tuple[int, bytes]]
-        """Yield (row, content) of small files; each of their frames is decoded once."""
-        number, frame = -1, b""
-        for row in sorted(rows):
-            if self.files.sizes[row] and self.files.frames[row] != number:
-                number = self.files.frames[row]
-                frame = self.decode(number)
-            yield row, self.content(row, frame if self.files.sizes[row] else b"")
-
-    def content_of(self, path):
-        # type: (bytes) -> bytes
-        """Return the content of a small file by its path in the root; hashes in it are not filled in."""
-        row = next(row for row in range(len(self.files)) if self.files.path(row) == path)
-        return dict(self.contents([row]))[row]
-
     def relocating(self, row):
         # type: (int) -> Relocating
         """Return an object that relocates a large file piece by piece."""
         from .relocate_pieces import Relocating
 
         return Relocating(self.index.relocation(row), self.files.sizes[row], self.prefix)
-
-    def pieces(self, row, hashes=None):
-        # type: (int, Optional[Hashes]) -> Iterator[bytes]
-        """Yield the content of a large file, about a frame at a time; without `hashes`, those in it are not filled in."""
-        if self.is_signed(row):
-            return self._signed_pieces(row)
-        return self._relocated_pieces(row, hashes)
 
     def is_signed(self, row):
         # type: (int) -> bool
@@ -117,56 +83,19 @@ class Expected(object):
         stream.seek(0)
         return sha256_of(iter(lambda: stream.read(PIECE), b""))
 
-    def _signed_pieces(self, row):
-        # type: (int) -> Iterator[bytes]
-        """Yield the content of a signed file; to sign one, all of it has to be there."""
-        import tempfile  # a start does not need it
-
-        with tempfile.TemporaryFile() as stream:
-            for piece in self._relocated_pieces(row, None):
-                stream.write(piece)
-            self.sign(row, stream)
-            stream.seek(0)
-            for piece in iter(lambda: stream.read(PIECE), b""):
-                yield piece
-
-    def _relocated_pieces(self, row, hashes):
-        # type: (int, Optional[Hashes]) -> Iterator[bytes]
-        relocating = self.relocating(row) if row in self.relocations and row not in self.hashed else None
-        slots = list(self.filled_in(row, hashes)) if row in self.hashed and hashes is not None else []
-        start = 0
-        for number in self.index.frames_of(row):
-            piece = self.decode(number)
-            for part in relocating.feed(piece) if relocating else [_put(slots, piece, start)]:
-                yield memoryview(part).tobytes()
-            start += len(piece)
-        for part in relocating.finish() if relocating else []:
-            yield memoryview(part).tobytes()
-
-    def fill(self, row, content, hashes):
-        # type: (int, bytes, Hashes) -> bytes
-        """Return the content of a small file with the hashes in it filled in."""
-        return _put(list(self.filled_in(row, hashes)), content, 0)
-
     def filled_in(self, row, hashes):
         # type: (int, Hashes) -> Iterator[Tuple[int, bytes]]
         """Yield (offset, sha256 in hexadecimal) for each hash in a file; raises ArchiveDamaged."""
-        from .relocate_pieces import hash_content
-
         for source, offset in self.index.relocation(row).slots:
             if isinstance(source, int):
                 sha256 = hashes.get(source)
             else:
+                from .source_hash import hash_content
+
                 sha256 = hash_content(source, self.frame, self.index.placeholders, self.prefix, self.signer)
             if sha256 is None or offset + len(sha256) > self.files.sizes[row]:
                 raise invalid_relocation()
             yield offset, sha256
-
-    def hashed_by(self, rows):
-        # type: (Iterable[int]) -> List[int]
-        """Return the rows of the relocated files whose hashes these files hold."""
-        sources = [source for row in rows for source, _ in self.index.relocation(row).slots]
-        return sorted(set(source for source in sources if isinstance(source, int)))
 
     def keeps_time(self, row):
         # type: (int) -> bool
@@ -196,17 +125,6 @@ def load_signer(platform):
     from .codesign import Signer
 
     return Signer(platform)
-
-
-def _put(slots, content, start):
-    # type: (List[Tuple[int, bytes]], bytes, int) -> bytes
-    """Return content, which begins at `start` in its file, with the bytes of `slots` at their offsets in the file."""
-    data = bytearray(content)
-    for offset, new in slots:
-        first, last = max(offset, start), min(offset + len(new), start + len(content))
-        if first < last:
-            data[first - start : last - start] = new[first - offset : last - offset]
-    return bytes(data)
 
 
 def sha256_of(pieces):

@@ -14,7 +14,7 @@ from coex_bootstrap.base.untrusted import DEEPEST, parse_json
 from coex_bootstrap.format.archive import Archive
 from coex_bootstrap.format.relocation import parse
 from coex_bootstrap.format.tail import LIMIT
-from coex_bootstrap.start.activation_files import parse_variables
+from coex_bootstrap.start.variable_files import parse_variables
 from coex_bootstrap.tools import dockerfile
 from coex_bootstrap.tools import command_line
 from coex_bootstrap.unpack.relocate import apply

@@ -9,6 +9,7 @@ import pytest
 from coex_bootstrap.base import compat
 from coex_bootstrap.store import file_system as module
 from coex_bootstrap.store.file_system import file_system, file_systems, is_of_server
+from coex_bootstrap.store.statfs import parse_statfs
 
 from unit.coex_bootstrap.building import write
 from unit.coex_bootstrap.c_library import compile_library
@@ -122,7 +123,7 @@ def test_bytes_of_macos():
     names = [b"apfs".ljust(16, b"\0"), b"/".ljust(1024, b"\0"), b"/dev/disk3s1s1".ljust(1024, b"\0")]
     state = head + b"".join(names) + struct.pack("=8I", *[0] * 8)
     assert len(state) == 2168
-    assert module.parse_statfs(state) == (b"apfs", [b"ro", b"noexec"])
+    assert parse_statfs(state) == (b"apfs", [b"ro", b"noexec"])
 
 
 def test_macos_without_ctypes(monkeypatch):

@@ -7,7 +7,7 @@ from coex_bootstrap.base.errors import ArchiveDamaged, HostUnfit
 from coex_bootstrap.format.relocation import ENCODINGS, parse, parse_slots, parse_source
 from coex_bootstrap.format.relocation_write import write
 from coex_bootstrap.unpack.relocate import apply
-from coex_bootstrap.unpack.relocate_pieces import hash_content
+from coex_bootstrap.unpack.source_hash import hash_content
 from coex_bootstrap.unpack.shebang import LIMIT, console_shebang, shorten_shebang
 
 OLD = b"/opt/placehold"
