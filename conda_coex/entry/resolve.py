@@ -14,6 +14,7 @@ from ..errors import EntryPointNotFound
 from ..root.app import app_name, version_control
 from .arguments import Arguments
 from .command import EXTRAS
+from .data_files import data_notes
 from .function import check_function, directory_of, find_module, module_of
 from .missing_imports import import_notes
 from .names import Names, is_program, notes_on_variables, program_name, similar
@@ -50,6 +51,7 @@ def resolve_all(
     python_path = any(variable.name == "PYTHONPATH" for variable in variables)
     for path in dict.fromkeys(f"app/{text}" for point in points for kind, text in point["command"] if kind == "app"):
         layout.notes += [*import_notes(path, layout, beside_only=not python_path), *shell_notes(path, layout)]
+        layout.notes += data_notes(path, layout)
     layout.notes += version_control(layout.entries)
     layout.notes += notes_on_variables(variables, names)
     layout.notes += faulty_programs(layout, {"/".join(point["command"][0]) for point in points})

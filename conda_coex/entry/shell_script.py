@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".sh", ".bash", ".zsh", ".ksh"}
 LARGEST = 1 << 20  # bytes of a script
-ENTER = re.compile(
-    r"(?:source|\.)[ \t]+(?:\S*/)?activate\b.*|(?:conda|mamba|micromamba)[ \t]+(?:activate|run)\b.*|pixi[ \t]+run\b.*"
-)
+ENTER = re.compile(r"(?:(?:source|\.)[ \t]+(?:\S*/)?|(?:conda|mamba|micromamba)[ \t]+)activate\b.*")
+THROUGH = re.compile(r"(?:exec[ \t]+)?((?:conda|mamba|micromamba|pixi|poetry|pipenv|uv)[ \t]+run)[ \t].*")
 GO = re.compile(r"(?:cd|pushd)[ \t]+[\"']?(/[^\s;&|\"'$*]+)")
 ANYWHERE = '[ -n "$COEX_APP" ] || before it'
 
@@ -34,11 +33,12 @@ def shell_notes(path: str, layout: Layout) -> list[str]:
     script = path.removeprefix("app/")
     notes: dict[str, str] = {}
     for number, line in enumerate(data.decode("utf-8", "backslashreplace").splitlines(), 1):
-        entering, going = ENTER.match(line.lstrip()), GO.match(line.lstrip())
+        words = line.strip()
+        entering, going = ENTER.match(words) or THROUGH.match(words), GO.match(words)
         if entering:
-            remedy = f"that of the archive is active already; leave the line out, or write {ANYWHERE}"
-            note = f"{script} enters an environment in line {number}, {entering[0].strip()}: {remedy}"
-            notes.setdefault("enter", note)
+            what = f"the line out, or write {ANYWHERE}" if entering.re is ENTER else f"out the words of {entering[1]}"
+            remedy = f"that of the archive is active already; leave {what}"
+            notes.setdefault("enter", f"{script} enters an environment in line {number}, {entering[0]}: {remedy}")
         elif going and not (going[1] + "/").startswith(tuple(f"{place}/" for place in OF_THE_HOST)):
             remedy = 'write "$COEX_APP" if the place of the app is meant'
             notes.setdefault("go", f"{script} goes to {going[1]} in line {number}, which a host may not have; {remedy}")

@@ -279,6 +279,7 @@ def test_imports_of_a_script_below_a_directory(
         ("a.sh", "set -e\nsource activate work\nconda activate other\n", ["enters an environment in line 2, source"]),
         ("a", "#!/usr/bin/env bash\n  conda activate work # x\n", ["enters an environment in line 2, conda activate"]),
         ("a.sh", "conda run -n work python x.py\ncd /home/me/p && ls\n", ["in line 1, conda run -n", "/home/me/p "]),
+        ("a.sh", "exec poetry run python x.py\n", ["archive is active already; leave out the words of poetry run"]),
         ("a.sh", '# conda activate work\ncd /tmp/x\ncd "$COEX_APP"\necho conda activate\ncd data\n', []),
         ("a.py", "#!/usr/bin/env python\nconda activate work\n", []),
     ],
@@ -288,6 +289,23 @@ def test_lines_of_a_shell_script(name: str, text: str, notes: list[str], layout:
     found = resolve_script(f"./{name}", layout)
     assert len(found) == len(notes)
     assert all(part in note for part, note in zip(notes, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("f = 'data/a.csv'\nopen(f)\nopen('./data/a.csv')\nopen('out.csv')", "data/a.csv, ./data/a.csv"),
+        ("from pathlib import Path\nopen(Path(__file__).parent / 'data/a.csv')", None),
+        ("import os\nos.chdir(os.environ['COEX_APP'])\nopen('data/a.csv')", None),
+        ("print('data', 'a.csv')", None),
+    ],
+)
+def test_data_of_a_script(source: str, names: str | None, layout: Layout) -> None:
+    """By a relative path, a script finds a file of the caller, not of the app."""
+    files = {"get.py": source.encode(), "data/a.csv": b"1"}
+    layout.place("app", [Content(f"app/{name}", 0o644, 0, InMemory(data), 1) for name, data in files.items()])
+    end = "where the caller is; in it, os.environ['COEX_APP'] is the place of the app"
+    assert resolve_script("python get.py", layout) == ([f"get.py looks for {names} {end}"] if names else [])
 
 
 def test_variables(layout: Layout) -> None:

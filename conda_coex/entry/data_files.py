@@ -1,0 +1,46 @@
+"""Make notes on files of the app that a Python script looks for in the caller's directory."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import warnings
+from typing import TYPE_CHECKING
+
+from ..root.content import Content
+
+if TYPE_CHECKING:
+    from ..root.layout import Layout
+
+LARGEST = 1 << 20  # bytes of a script
+LISTED = 3
+# With one of these a script finds its place by itself.
+FINDS = (b"__file__", b"COEX_APP", b"chdir", b"importlib.resources", b"pkgutil", b"argv[0]")
+
+
+def data_notes(path: str, layout: Layout) -> list[str]:
+    """Return the note on the script at a path of the root, if strings in it are paths of the app."""
+    entry = layout.entries.get(path)
+    if not isinstance(entry, Content) or posixpath.splitext(path)[1] != ".py" or entry.size > LARGEST:
+        return []
+    source = entry.read() or b""
+    if any(word in source for word in FINDS):
+        return []
+    names = [name for name in _strings(source) if "." in name and f"app/{posixpath.normpath(name)}" in layout.entries]
+    if not names:
+        return []
+    listed = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+    remedy = "in it, os.environ['COEX_APP'] is the place of the app"
+    return [f"{path.removeprefix('app/')} looks for {listed} where the caller is; {remedy}"]
+
+
+def _strings(source: bytes) -> list[str]:
+    """Return the relative paths that stand alone as strings in a source, each once."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of others' code
+            nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):  # of another Python
+        return []
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [text for text in dict.fromkeys(texts) if text and not text.startswith("/") and "\0" not in text]
