@@ -155,8 +155,12 @@ def _record(lock: Lock, package: LockedPackage) -> CondaRecord:
     if tarball.is_file():
         _compare(lock, package, tarball)
     index = json.loads(Path(cached.extracted_package_dir, "info", "index.json").read_text("utf-8"))
+    named = has_platform(package.url, context.known_subdirs)
     record: CondaRecord = PackageRecord.from_objects(
         package.fields, index, url=package.url, fn=package.file_name, size=cached.get("size"), **sums,
-        channel=Channel(package.url if has_platform(package.url, context.known_subdirs) else None),
+        channel=Channel(package.url if named else None),
     )  # fmt: skip
+    if not named and record.subdir not in (lock.platform, "noarch"):
+        what = f"has {package.file_name}, which is for {record.subdir}, not for {lock.platform}"
+        raise wrong(lock.path, what, "list a build of it for this platform")
     return record

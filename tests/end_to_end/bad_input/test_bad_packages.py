@@ -219,6 +219,28 @@ UNREADABLE = [
 ]
 
 
+def for_windows(root: Path) -> None:
+    index = root / "info/index.json"
+    index.write_text(json.dumps({**json.loads(index.read_text("utf-8")), "subdir": "win-64"}), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("tamper", "says"), [(for_windows, "odd-1.0-0.conda, which is for win-64"), (None, None)])
+def test_platform_that_the_place_of_a_file_does_not_name(
+    bench: Bench, work: Path, tmp_path: Path, tamper: Callable[[Path], None] | None, says: str | None
+) -> None:
+    """The package names it."""
+    file = make_package(tmp_path, tamper).rename(tmp_path / "odd-1.0-0.conda")
+    zstd = next(bench.testbed.channel.glob("*/zstd-*.conda"))
+    (work / "list.txt").write_text(f"@EXPLICIT\n{file.as_uri()}\n{zstd.as_uri()}\n", encoding="utf-8")
+    arguments, env = (*GOOD, "-f", "list.txt", "--entrypoint", "sh=/bin/sh"), {"CONDA_PKGS_DIRS": str(tmp_path / "p")}
+    case = Case("", arguments, says or "", env=env)
+    outcome = bench.run(case, work)
+    if says is None:
+        assert outcome.done.returncode == 0, outcome.done.stderr
+    else:
+        assert_refused(case, outcome)
+
+
 @pytest.mark.parametrize(("make", "says"), UNREADABLE)
 def test_file_that_is_not_a_package(
     bench: Bench, work: Path, tmp_path: Path, make: Callable[[Path], Path], says: str
