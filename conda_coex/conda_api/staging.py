@@ -17,6 +17,8 @@ from ..errors import CoexError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from conda.core.link import UnlinkLinkTransaction
+
     from ..inputs.environment import Environment
     from ..root.package import Package
 
@@ -132,4 +134,17 @@ def _link(environment: Environment, prefix: Path) -> None:
         context._override("shortcuts", False),
         context._override("register_envs", False),
     ):
-        UnlinkLinkTransaction(setup).execute()
+        transaction = UnlinkLinkTransaction(setup)
+        transaction.prepare()
+        _leave_uncompiled(transaction)
+        transaction.execute()
+
+
+def _leave_uncompiled(transaction: UnlinkLinkTransaction) -> None:
+    """Have conda compile no noarch packages, for which it has no option: the archive gets .pyc files of its own.
+
+    If a version of conda keeps its actions otherwise, it compiles all.
+    """
+    with contextlib.suppress(AttributeError):
+        for actions in transaction.prefix_action_groups.values():
+            actions.compile_action_groups.clear()

@@ -65,7 +65,10 @@ class Pip:
         self.activation = write_activation(os.fsencode(prefix.parent))
         bash = needed_shell({}, os.fsencode(prefix), dict(os.environb))
         self.shell = [os.fsdecode(bash), "-p"] if bash else ["/bin/sh"]
+        # The next runs find most modules of pip compiled by the first one, which asks for the cache
+        self.environ["PYTHONDONTWRITEBYTECODE"] = ""
         self.environ["PIP_CACHE_DIR"] = str(self._cache("http-v2" if version >= DOWNLOADS_V2_SINCE else "http"))
+        self.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
     def _cache(self, downloads: str) -> Path:
         """Return a cache with the user's downloads of pip; it keeps new downloads, not the wheels that pip builds.

@@ -19,6 +19,7 @@ from ..inputs.json_values import as_table, as_text
 from ..prefix.unmanaged import collect_unmanaged
 from ..prefix.walk import Tree, walk
 from ..root.content import SECOND, Content
+from ..root.link_rules import compiled_path
 from ..root.source import OnDisk, Staged, sha256_of
 from .direct_url_json import DirectUrl, parse_direct_url
 from .installed import Installed
@@ -100,7 +101,10 @@ def _collect(prefix: Path, before: Tree, python: Python, date: int, lock: list[D
     for item in sources:
         if isinstance(item.source, OnDisk):
             os.utime(item.source.path, (date, date))  # which its .pyc repeats
-    gone = (before.files.keys() | before.links.keys()) - after.files.keys() - after.links.keys()
+    gone = before.files.keys() | before.links.keys()
+    # The .pyc of a source goes with it: here, conda has compiled no noarch packages
+    gone |= {compiled_path(path, python.version) for path in before.files.keys() - unchanged if path.endswith(".py")}
+    gone -= after.files.keys() | after.links.keys()
     notes = [f"{path} names the environment's place on the builder in {n} place{'s' * (n != 1)} that cannot be changed"
              for path, n in sorted(unmanaged.fixed.items())]  # fmt: skip
     return Installed(items, sources, frozenset(f"prefix/{path}" for path in gone), lock, notes)

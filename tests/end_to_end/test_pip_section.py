@@ -379,6 +379,24 @@ def test_nothing_that_pip_built_before(
     shutil.rmtree(cache)
 
 
+def test_compiled_where_pip_runs(tmp_path: Path, conda: Conda, channel: tuple[str, ...], store: Path) -> None:
+    """Only pip, and by its own first run; the archive has the .pyc of all packages."""
+    make_project(tmp_path / "demo", "demo")
+    setup = (tmp_path / "demo/setup.py").read_text()
+    lines = ["import os, sysconfig", "purelib = sysconfig.get_path('purelib')"]
+    names = ("hello_noarch", "pip", "setuptools")
+    lines += [f"seen = [each for each in {names} if os.path.isdir(f'{{purelib}}/{{each}}/__pycache__')]"]
+    lines += ["open('demo.py', 'w').write(f'COMPILED = {seen}')", setup]
+    (tmp_path / "demo/setup.py").write_text("\n".join(lines))
+    packages = ["python", "pip", "setuptools", "hello-noarch", "zstd", {"pip": ["--no-index", "./demo"]}]
+    (tmp_path / "environment.yml").write_text(json.dumps({"dependencies": packages}))
+    conda(*CREATE, *channel, "-f", "environment.yml", "--entrypoint", "python", cwd=tmp_path, env=ENV)
+    assert Archive(tmp_path / "app.coex").start("-c", "import demo; print(demo.COMPILED)", store=store) == "['pip']\n"
+    directory = site_packages(only_root(store) / "prefix")
+    for name in names:
+        assert list(directory.glob(f"{name}/__pycache__/__init__.*.pyc")), name
+
+
 def test_activation_that_ends_false(
     work: Path, tmp_path: Path, conda: Conda, channel: tuple[str, ...], store: Path
 ) -> None:

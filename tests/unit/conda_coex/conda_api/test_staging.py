@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,3 +38,11 @@ def test_directory_that_never_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(staging.fcntl, "flock", lambda *_: place.rmdir())
     with pytest.raises(CoexError, match="it is gone or another one each time"):
         staging._lock(place)
+
+
+def test_conda_with_other_transactions() -> None:
+    """It compiles as it does by itself: nothing is changed, and nothing is raised."""
+    actions = SimpleNamespace(compile_action_groups=("a group",))
+    for transaction in (SimpleNamespace(), SimpleNamespace(prefix_action_groups={"p": actions})):
+        staging._leave_uncompiled(transaction)  # type: ignore[arg-type]
+    assert actions.compile_action_groups == ("a group",)
