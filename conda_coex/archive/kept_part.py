@@ -109,7 +109,7 @@ def copy(old: Archive, layout: Layout, kept_rows: dict[str, int], payload: Paylo
     payload.placeholders = [placeholder.decode() for placeholder in old.index.placeholders]
     files = old.index.files
     entries = ((n, layout.entries.get(path)) for path, n in kept_rows.items())
-    kept = [(n, entry) for n, entry in entries if isinstance(entry, Content) and is_kept(entry)]
+    kept = [(n, each) for n, each in entries if isinstance(each, Content) and (each.source is None or is_kept(each))]
     row_numbers = [n for n, _ in kept]
     sizes, firsts = _picked(row_numbers, files.sizes, files.frames)
     frame_numbers = {*old.index.package_frames, *compress(firsts, sizes)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,13 @@ ZIP_END = 4354819198  # 2107-12-31, the last
 
 def bootstrap_members() -> dict[str, bytes]:
     """Return the bootstrap, byte for byte, by its names in the tail, with the root's `__main__.py`."""
-    members = dict(_sources(files(PACKAGE), PACKAGE))
-    members[MAIN] = members[f"{PACKAGE}/{MAIN}"]
-    return members
+    members = _bootstrap()
+    return {**members, MAIN: members[f"{PACKAGE}/{MAIN}"]}
+
+
+@cache
+def _bootstrap() -> dict[str, bytes]:
+    return dict(_sources(files(PACKAGE), PACKAGE))
 
 
 def _sources(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:

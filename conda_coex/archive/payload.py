@@ -28,6 +28,7 @@ from .new_file import write_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
+    from typing import TypeAlias
 
     from coex_bootstrap.format.relocation import Source
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from .cache_entry import Entry
     from .frame_cache import FrameCache
     from .frame_reader import Whole
+
+    Begun: TypeAlias = tuple[str | None, Entry, list[Frame], Whole]  # identity of a group, and its entry
 
 OPEN = 64  # entries of the cache to copy, at a time: each is an open file
 
@@ -59,7 +62,7 @@ class Payload:
         self.frame_checks: list[tuple[int, Callable[[], object]]] = []  # by number of a copied frame
         self._sources: dict[Hashable, Source] = {}  # by owner and origin: where relocated files are, for a slot
         self._fillings: list[Filling] = []  # not yet finished
-        self._begun: deque[tuple[Group, list[Frame], Whole]] = deque()  # the first groups, whose frames are copied now
+        self._begun: deque[Begun] = deque()  # the first groups, by identity: their frames are copied now
         self._begun_size, self._can_begin = 0, True
         self._copies: deque[Whole] = deque()
 
@@ -77,14 +80,13 @@ class Payload:
             return
         entry = self.cache.open(group.identity, group.slot)
         self._can_begin = entry is not None and changed_since(entry, group.all_files) == []
-        if entry is None:
-            return
-        if not self._can_begin:
+        if entry is not None and not self._can_begin:
             entry.close()
+        if entry is None or not self._can_begin:
             return
-        group.entry, frames = entry, entry.frames_at(self._begun_size)
+        frames = entry.frames_at(self._begun_size)
         self._begun_size += sum(frame.size for frame in frames)
-        self._begun.append((group, frames, self._copy(entry, frames)))
+        self._begun.append((group.identity, entry, frames, self._copy(entry, frames)))
 
     def _copy(self, entry: Entry, frames: list[Frame]) -> Whole:
         """Start to copy an entry, which is closed after that."""
@@ -95,19 +97,18 @@ class Payload:
             self._copies.popleft().exception()  # waits
         return copying
 
-    def _copying(self, group: Group) -> Whole | None:
+    def _take_begun(self, group: Group) -> Begun | None:
         """Return the copying that has begun of the next group, or end all that has begun: another group is the next."""
-        if self._begun and self._begun[0][0] is group:
-            return self._begun.popleft()[2]
+        if self._begun and self._begun[0][0] == group.identity:
+            return self._begun.popleft()
         self._forget_begun()
         return None
 
     def _forget_begun(self) -> None:
-        for group, _, copying in self._begun:
-            copying.exception()
-            group.entry = None
+        for _, _, _, copying in self._begun:
+            copying.exception()  # waits
         if self._begun:
-            os.ftruncate(self.stream.fileno(), self.start + self._begun[0][1][0].offset)
+            os.ftruncate(self.stream.fileno(), self.start + self._begun[0][2][0].offset)
             self._begun.clear()
 
     def add(self, groups: Iterable[Group]) -> None:
@@ -130,12 +131,12 @@ class Payload:
 
     def _plan_group(self, group: Group, pool: ThreadPoolExecutor, steps: deque[Callable[[], None]], ahead: int) -> None:
         """Start the work on a group and queue its last step, in order; finish groups that are queued too far ahead."""
-        copying = self._copying(group)
-        entry = group.entry or self.cache.open(group.identity, group.slot)
+        begun = self._take_begun(group)
+        entry = begun[1] if begun else group.entry or self.cache.open(group.identity, group.slot)
         changed = changed_since(entry, group.files) if entry is not None else None
         if entry is not None and changed is not None:
             checks = [pool.submit(check_source, content) for content in changed if content.source is not None]
-            steps.append(lambda: self._take_entry(group, entry, checks, copying))
+            steps.append(lambda: self._take_entry(group, entry, checks, begun[3] if begun else None))
             while len(steps) > ahead:
                 steps.popleft()()
             return
@@ -208,11 +209,13 @@ class Payload:
         nowhere = Place(-first, 0, 0, None, 0)
         places_of = [places[c.name_in_group] if c.size else nowhere for c in group.files]
         found = [(place.frame, place.offset, c.path, place, c) for place, c in zip(places_of, group.files, strict=True)]
-        for frame, offset, path, place, content in sorted(found, key=itemgetter(0, 1, 2)):
+        found.sort(key=itemgetter(0, 1, 2))
+        paths = os.fsencode("\0".join([each[2] for each in found])).split(b"\0")  # one by one takes longer
+        for (frame, offset, _, place, content), path in zip(found, paths, strict=False):
             relocation = NOTHING if content.relocation is None else self._relocation(content, place)
             if relocation != NOTHING:
                 self._sources[group.owner, content.name_in_group] = len(self.rows)
-            row = content.mode, content.mtime_ns, first + frame, offset, content.size, relocation, os.fsencode(path)
+            row = content.mode, content.mtime_ns, first + frame, offset, content.size, relocation, path
             self.rows.append(tuple.__new__(File, row))  # File itself takes longer
         for content in group.all_files:
             if content.relocation is None:

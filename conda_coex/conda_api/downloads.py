@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 MOST = 3  # packages that an error names
 
 
-def fetch(records: Iterable[CondaRecord], specs: Iterable[str]) -> tuple[Package, ...]:
-    """Return the packages of these records, in their order; raises FetchFailed, PackageDamaged and PackageRefused.
+def fetch(records: Iterable[CondaRecord], specs: Iterable[str]) -> Iterator[Package]:
+    """Yield the packages of these records, in their order; raises FetchFailed, PackageDamaged and PackageRefused.
 
     `specs` are those that the user requested: a package knows its own.
     """
@@ -44,15 +44,13 @@ def fetch(records: Iterable[CondaRecord], specs: Iterable[str]) -> tuple[Package
     records = tuple(records)
     download(records)
     requested = {spec.name: str(spec) for spec in map(MatchSpec, specs)}
-    packages = []
     for record in records:
         try:
             entry = PackageCacheData.get_entry_to_link(record)
         except Exception as error:
             what = f"conda's cache did not keep {record.dist_str()}: {error}"
             raise FetchFailed(what, remedy="run the command again") from error
-        packages.append(read_package(record, entry, requested.get(record.name)))
-    return tuple(packages)
+        yield read_package(record, entry, requested.get(record.name))
 
 
 def prepare_caches() -> None:

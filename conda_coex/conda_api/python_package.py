@@ -39,4 +39,4 @@ def configured_channels() -> tuple[str, ...]:
 
 
 def _fetch_from(spec: str, channels: Sequence[str]) -> tuple[Package, ...]:
-    return fetch(solve_records((spec,), channels), ())
+    return tuple(fetch(solve_records((spec,), channels), ()))

@@ -25,7 +25,7 @@ def fetch_zstd(channels: Sequence[str], platform: str) -> tuple[Package, ...]:
 
 def _fetch_from(channels: Sequence[str]) -> tuple[Package, ...]:
     records = solve_records(("zstd",), channels)
-    return fetch([record for record in records if record.name == "zstd"], ())
+    return tuple(fetch([record for record in records if record.name == "zstd"], ()))
 
 
 def solve_quietly(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,11 @@ class PackagePlan:
         """
         digest = content_digest(item for item in self.files if isinstance(item, Content))
         return f"{self.package.dist} {digest}" if digest and not self.package.altered else None
+
+    def dated(self, date: int) -> PackagePlan:
+        """Return the plan with a date for the console scripts, in seconds."""
+        scripts = tuple([replace(script, mtime_ns=date * SECOND) for script in self.scripts])
+        return replace(self, scripts=scripts) if scripts else self
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,19 @@ from ..root.link_rules import broken_commands, find_python, notes_on_prefix_link
 from . import carry, host_bytecode, new_archive, requested
 from .assemble import drafted
 from .host_notes import fetching_scripts
-from .lay_out import place_compiled, place_conda_meta, place_packages
+from .lay_out import place_compiled, place_conda_meta, place_packages, with_files
 from .new_archive import Build
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from coex_bootstrap.format.manifest import Manifest
 
     from ..archive.payload import Payload
     from ..root.link_rules import PackagePlan
+    from ..root.package import Package
     from .archive_options import ArchiveOptions
+    from .assemble import Draft
     from .outcome import Created
 
 
@@ -64,12 +66,13 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
         carry.check(environment.platform if isinstance(environment, Environment) else request.platform)
     if isinstance(environment, DryRun):
         return carry.planned(environment) if options.carry_python else environment
-    packages = fetch(environment.records, environment.specs)
+    cache = FrameCache(frame_directory(), options.level_after())
+    draft = staging.enter_context(drafted(options.output, environment.platform, cache))
+    packages, plans = _fetch(environment, draft.payload)
     carried = new_archive.choose_carried(options, environment, packages)
     compiling = host_bytecode.compiling(named, packages, carried, environment.platform)
     bytecode = staging.enter_context(compiling)
     date = new_archive.build_date(packages)
-    cache = FrameCache(frame_directory(), options.level_after())
     # 3. Install packages of pip
     installed = Installed()
     if environment.pip:
@@ -77,11 +80,12 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
 
         installed = pip_stage.install(environment, packages, date, own_directory(STAGING), staging)
     # 4. Apply conda's link rules. 5. Add .pyc files and conda-meta
-    python = find_python(packages)
-    plans = [plan_package(package, python, date) for package in packages]
+    plans = [plan.dated(date) for plan in plans]
+    another = drafted(options.output, environment.platform, cache)
+    drafts: Iterator[contextlib.AbstractContextManager[Draft]] = iter((contextlib.nullcontext(draft), another))
 
     def make() -> tuple[Manifest, Layout]:
-        with drafted(options.output, environment.platform, cache) as draft:
+        with next(drafts) as draft:
             layout, left_to_host = _lay_out(environment, plans, installed, draft.payload, date)
             # 5. Add the app. 6. Resolve the entry points. 7. Compress. 8. Prepare the activation. 9. Write
             build = Build(
@@ -94,12 +98,29 @@ def _create(request: CreateRequest, staging: contextlib.ExitStack) -> Created | 
     return new_archive.created(options.output, manifest, environment, notes)
 
 
+def _fetch(environment: Environment, payload: Payload) -> tuple[list[Package], list[PackagePlan]]:
+    """Return the packages and their plans, in which console scripts have no date yet.
+
+    The frames that the cache has of a package are copied while the next packages are read.
+    """
+    packages: list[Package] = []
+    plans: list[PackagePlan] = []
+    python = None
+    for package in fetch(environment.records, environment.specs):
+        packages.append(package)
+        python = python or find_python([package])
+        if len(plans) + 1 == len(packages) and (python or package.noarch != "python"):
+            plans.append(plan_package(package, python, 0))
+            payload.begin(with_files(plans[-1]))
+    return packages, plans + [plan_package(package, python, 0) for package in packages[len(plans) :]]
+
+
 def _lay_out(
     environment: Environment, plans: Sequence[PackagePlan], installed: Installed, payload: Payload, date: int
 ) -> tuple[Layout, list[str]]:
     """Return the root without the app, and the sources that the host has to compile."""
     layout, cache = Layout(), payload.cache
-    place_packages(layout, plans, payload.begin)
+    place_packages(layout, plans)
     layout.notes += [*broken_commands(plans), *fetching_scripts(plans)]
     native = environment.platform == settings.builder_platform()
     left_to_host = place_compiled(layout, plans, cache, native=native)

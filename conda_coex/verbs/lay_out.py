@@ -23,7 +23,7 @@ from ..root.link_rules import find_python
 from .assemble import fraction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ..archive.frame_cache import FrameCache
     from ..inputs.environment import Environment
@@ -60,7 +60,7 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
     others = interpreters(python.version) if python and not native else ()
     cores = Cores(usable_cores())
     compiler = Compiler(python, native, cache, others, cores)
-    compiled, left_to_host = compiler.compile_plans(plans, lambda: compress_ahead(_with_files(plans), cache, cores))
+    compiled, left_to_host = compiler.compile_plans(plans, lambda: compress_ahead(map(with_files, plans), cache, cores))
     if left_to_host and python and not (native or compiler.program):
         layout.notes.append(_note_on_compiling(layout, left_to_host, python))
     for made in compiled:
@@ -68,10 +68,10 @@ def place_compiled(layout: Layout, plans: Sequence[PackagePlan], cache: FrameCac
     return left_to_host
 
 
-def _with_files(plans: Sequence[PackagePlan]) -> Iterator[Group]:
-    for plan in plans:
-        files = [item for item in plan.files if isinstance(item, Content)]
-        yield replace(_group(plan), all_files=files, files=files)
+def with_files(plan: PackagePlan) -> Group:
+    """Return the group of a package with all of its files."""
+    files = [item for item in plan.files if isinstance(item, Content)]
+    return replace(_group(plan), all_files=files, files=files)
 
 
 def compress_ahead(groups: Iterable[Group], cache: FrameCache, cores: Cores) -> None:
