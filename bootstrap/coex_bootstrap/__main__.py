@@ -9,7 +9,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Dict, List, Tuple
+    from typing import Dict, List, Optional, Tuple
 
     from coex_bootstrap.base.modules import Modules
 
@@ -44,7 +44,7 @@ def main(path, arguments):
         if isinstance(error, MemoryError):  # all that follows takes more
             sys.stderr.write("coex: %s: there is not enough memory\n" % path)
             return 125
-        lacking = find_lack()
+        lacking = find_lack(error)
         if lacking:
             sys.stderr.write("coex: %s: %s has not all of its standard library: %s; " % (path, sys.executable, lacking))
             sys.stderr.write("install the whole of python3, or name another Python in COEX_PYTHON\n")
@@ -171,9 +171,11 @@ def find_members(directory, wanted):
     return sorted(members)
 
 
-def find_lack():
-    # type: () -> str
+def find_lack(error):
+    # type: (Optional[BaseException]) -> str
     """Return Python's error for a module of the standard library: some distributions package parts of it separately."""
+    if isinstance(error, ImportError) and "coex_bootstrap" not in str(error):
+        return str(error)
     try:
         import json  # noqa: F401
         import shutil  # noqa: F401

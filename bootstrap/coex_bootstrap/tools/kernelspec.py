@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 from collections import OrderedDict
 from contextlib import closing
 
@@ -149,6 +148,8 @@ def _carried(archive, options):
 def _asked(archive, options):
     # type: (Archive, Namespace) -> Kernel
     """Return the kernel that the options describe; raises CoexError if the archive does not have its command."""
+    import shlex  # a Python without a whole library may lack it
+
     try:
         words = [_written(word, "--command") for word in shlex.split(options.command)]
     except ValueError as error:

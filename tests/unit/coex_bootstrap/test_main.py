@@ -256,3 +256,21 @@ def test_file_without_a_tail(place, archive, size, capsys):
     assert gate.main(path.decode("ascii"), []) == 125
     assert sys.meta_path == before
     assert "cut.coex: not a complete coex archive; get a fresh copy of the file" in capsys.readouterr().err
+
+
+def test_part_of_the_standard_library(archive):
+    # type: (str) -> None
+    """As in Debian's python3.15-minimal: most verbs do not need the rest, and an error names the module."""
+    code = "import sys; sys.modules['shlex'] = None; sys.argv = sys.argv[1:]; exec(open(%r).read())"
+    code %= gate.__file__.replace(".pyc", ".py")
+    outcomes = []
+    for words in (["info"], ["kernelspec", "--command", "python"]):
+        command = [sys.executable, "-c", code, archive] + words
+        environ = dict(os.environ, COEX_TOOLS="1", PYTHONPATH="")
+        process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        outcomes.append((process.communicate()[1].decode("ascii"), process.returncode))
+    assert outcomes[0] == ("", 0)
+    said, status = outcomes[1]
+    assert "has not all of its standard library: " in said
+    assert "shlex" in said
+    assert (said.count("\n"), status) == (1, 125)
