@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..inputs.environment_file import EnvironmentFile
 
 # Lines that pip can read and conda cannot: options, paths, `NAME @ URL`, extras, hashes, repositories, URLs, markers.
+EXTRAS = re.compile(r"\[[\w.,\s-]+\]")  # of a requirement of pip; conda's own brackets have a `=`
 PIP_LINE = re.compile(
     r"""-|(?:\.{0,2}/|\w+://)(?!.*::)|\.\.?$|[\w.-]+\s*@|[\w.-]+\[[\w\s,.-]*\]|.*\s--?\w|.*\w+\+\w+://|.*\.whl$
     |.*;\s*\(*(?:python|platform|os_name|sys_|implementation|extra)""",
@@ -114,7 +115,10 @@ def _check_spec(spec: str, path: str | None = None) -> None:
         raise InputError(what, where, f"write `{channel[1]}::NAME`, or list the channel under `channels:`")
     if PIP_LINE.match(spec):  # older versions of conda read it as another package
         what = f"{str(spec)!r} is a line for pip, not the specification of a package{line}"
-        raise InputError(what, where, "list it below `- pip:` in an environment file, as it is or by `-r FILE`")
+        extras = EXTRAS.search(spec)
+        or_without = f", or leave out {extras[0]}" if extras else ""
+        remedy = f"list it below `- pip:` in an environment file, as it is or by `-r FILE`{or_without}"
+        raise InputError(what, where, remedy)
 
     from conda.exceptions import InvalidMatchSpec
     from conda.models.match_spec import MatchSpec
