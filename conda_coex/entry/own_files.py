@@ -56,11 +56,21 @@ def refuse_missing(program: str, word: str) -> None:
     strict = kind == "python" or posixpath.basename(program) in HOST_SHELLS or (kind is not None and of_suffix == kind)
     if not strict or word.startswith("/") or any(mark in word for mark in PLACES):
         return
-    if os.path.isdir(word):  # noqa: PTH112
-        raise EntryPointNotFound(NO_MAIN, os.fsencode(word), "name a file of it")
+    refuse_other(word)
     near = similar(word)
     remedy = f"did you mean {near}?" if near else f"name it as it is in the app, or {CALLERS % word}"
     raise EntryPointNotFound("no such file here or in the app, for the entry point", os.fsencode(word), remedy)
+
+
+def refuse_other(word: str) -> None:
+    """Raise EntryPointNotFound for a thing here that cannot be run, as it is not a file."""
+    name = os.fsencode(word)
+    if os.path.isdir(word):  # noqa: PTH112 - Path raises errors of directories that cannot be searched
+        raise EntryPointNotFound(NO_MAIN, name, "name a file of it")
+    if os.path.exists(word):  # noqa: PTH110
+        raise EntryPointNotFound("is not a regular file, as an entry point has to be", name)
+    if os.path.islink(word):  # noqa: PTH114
+        raise EntryPointNotFound("is a symbolic link that leads nowhere", name)
 
 
 def check_script(program: str, arguments: Sequence[str], names: Names) -> None:

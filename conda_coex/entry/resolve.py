@@ -18,7 +18,7 @@ from .data_files import data_notes
 from .function import check_function, directory_of, find_module, module_of
 from .missing_imports import import_notes
 from .names import Names, is_program, notes_on_variables, program_name, similar
-from .own_files import check_script, own_files
+from .own_files import check_script, own_files, refuse_other
 from .script import INTERPRETERS, faulty_programs, nearest_command, run_app_file
 from .shell_script import shell_notes
 
@@ -83,6 +83,7 @@ def check_here(commands: Iterable[EntryCommand], layout: Layout, prefix: str | N
         if is_path and names.in_app(word) is None and not is_program(word) and _host_shell(word) is None:
             if program_name(word) != word:
                 continue  # the environment may have it
+            refuse_other(word)
             near = similar(word)
             remedy = f"did you mean {near}?" if near else "name a file, or a command of the environment"
             raise EntryPointNotFound("no such file for the entry point", os.fsencode(word), remedy)

@@ -29,6 +29,8 @@ def read_rootfs(path: str, compression: str, new_file: Callable[[], IO[bytes]]) 
     name = os.fsencode(path)
     if Path(path).is_dir():
         raise BaseRefused("it is a directory", name, "name an OCI layout as oci:DIR, or make a tar of the root")
+    if Path(path).exists() and not Path(path).is_file():
+        raise BaseRefused("it is not a regular file, and it is read more than once", name, "write it to a file first")
     if not Path(path).is_file():
         remedy = "copy an image of a registry to an OCI layout first: skopeo copy docker://IMAGE oci:DIR"
         raise BaseRefused("there is no such file", name, remedy)

@@ -43,6 +43,7 @@ def test_conda_knows_every_verb() -> None:
     verbs = {name: verb.summary for name, verb in command_line.VERBS.items()}
     assert verbs.pop("cache")  # conda's has the frames of builds too
     assert verbs == {verb: VERBS[verb] for verb in TOOLS}
+    assert {*command_line.BUILDERS} == VERBS.keys() - command_line.VERBS.keys()
 
 
 @pytest.mark.parametrize("verb", ["info", "files", "verify", "lock", "sbom", "dockerfile"])

@@ -29,6 +29,7 @@ TOOLS = (
     info, files, verify, repair, unpack, env, lock, sbom, dockerfile, kernelspec, cache,
 )
 VERBS = OrderedDict((tool.VERB.name, tool.VERB) for tool in TOOLS)  # type: OrderedDict[str, Verb]
+BUILDERS = ("create", "pack", "repack", "inspect", "image")  # the verbs that only `conda coex` has
 ABOUT = """\
 Ask something of this archive instead of starting it. A Python of the host is all that is needed.
 `%s VERB -h` describes a verb.
@@ -104,6 +105,8 @@ def _run(path, arguments, environ):
     first = compat.one_line(arguments[0])
     if first.startswith("-") and first not in ("-h", "--help"):
         raise Misuse("unrecognized arguments: " + quoted(first), remedy="see %s -h" % call)
+    if first in BUILDERS:
+        raise Misuse("%s is a verb of conda, and not of an archive" % first, remedy="run conda coex %s" % first)
     if not first.startswith("-") and first not in VERBS:
         what = "there is no verb %s%s" % (quoted(first), did_you_mean(first, VERBS))
         raise Misuse("%s: %s" % (what, ", ".join(VERBS)), remedy="see %s -h" % call)

@@ -4,19 +4,19 @@ from contextlib import closing
 from itertools import chain
 
 from ..base.compat import path_bytes, text, visible
-from ..base.errors import DecoderMissing
+from ..base.errors import CoexError, DecoderMissing
 from ..format.archive import Archive
 from ..format.index import File, Link
 from ..unpack.decoder import load_decoder
 from ..unpack.expected_contents import ExpectedContents
-from .output import Outcome, counted, human, table
-from .owners import Owners
+from .output import Outcome, counted, did_you_mean, human, quoted, table
+from .owners import APP, ENVIRONMENT, Owners, dist_of
 from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Callable, Dict, Iterator, List, Optional, TypedDict, Union
+    from typing import Callable, Dict, Iterator, List, Optional, Set, TypedDict, Union
 
     from ..format.index import Directory
 
@@ -61,7 +61,8 @@ def execute(path, options, environ):
         entries = chain(index.directories, index.files, index.links)  # type: chain[Union[Directory, File, Link]]
         rows = [_row(entry, owner) for entry in sorted(entries, key=lambda entry: entry.path)]
     if options.package:
-        rows = _of_packages(rows, text(path_bytes(options.package)))
+        matching = _matching(archive, set(row["package"] or "" for row in rows), text(path_bytes(options.package)))
+        rows = [row for row in rows if (row["package"] or "") in matching]
     total = sum(row.get("size", 0) for row in rows)
     return Outcome({"archive": text(path), "files": rows, "size": total}, list(_lines(rows, total)), 0)
 
@@ -78,14 +79,18 @@ def _row(each, owner):
     return row
 
 
-def _of_packages(rows, pattern):
-    # type: (List[Row], str) -> List[Row]
-    """Return the rows of packages whose name, or name-version-build, matches a pattern of a shell."""
+def _matching(archive, owners, pattern):
+    # type: (Archive, Set[str], str) -> Set[str]
+    """Return the owners whose name, or name-version-build, matches a pattern of a shell; raises CoexError for none."""
     from fnmatch import fnmatchcase
 
-    packages = set(row["package"] or "" for row in rows)
-    matching = set(name for name in packages if fnmatchcase(name, pattern) or fnmatchcase(name.rsplit("-", 2)[0], pattern))
-    return [row for row in rows if (row["package"] or "") in matching]
+    packages = archive.manifest.packages
+    known = owners.union([APP, ENVIRONMENT], map(dist_of, packages))  # also those without files
+    matching = set(name for name in known if fnmatchcase(name, pattern) or fnmatchcase(name.rsplit("-", 2)[0], pattern))
+    if not matching:
+        guess = did_you_mean(pattern, [APP, ENVIRONMENT] + [package["name"] for package in packages])
+        raise CoexError("it has no package %s%s" % (quoted(visible(pattern)), guess), archive.path)
+    return matching
 
 
 def _lines(rows, total):

@@ -117,6 +117,30 @@ ENTRY_POINTS = [
         files(tool_py=""),
     ),
     Case(
+        "pipe",
+        (*CREATE, "-c", "{work}/no-channel", "--package", "cprog", "--entrypoint", "./pipe"),
+        "./pipe: is not a regular file, as an entry point has to be",
+        lambda work: os.mkfifo(work / "pipe"),
+    ),
+    Case(
+        "link that leads nowhere",
+        (*CREATE, "-c", "{work}/no-channel", "--package", "cprog", "--entrypoint", "./link"),
+        "./link: is a symbolic link that leads nowhere",
+        lambda work: (work / "link").symlink_to("nowhere"),
+    ),
+    Case(
+        "directory",
+        (*CREATE, "-c", "{work}/no-channel", "--package", "cprog", "--entrypoint", "./shop"),
+        "./shop: is a directory without a __main__.py, which nothing runs; name a file of it",
+        package_shop,
+    ),
+    Case(
+        "script that is a pipe",
+        (*CREATE, "-c", "{work}/no-channel", "--package", "cprog", "--entrypoint", "python pipe"),
+        "pipe: is not a regular file, as an entry point has to be",
+        lambda work: os.mkfifo(work / "pipe"),
+    ),
+    Case(
         "missing script",
         (*CREATE, "-c", "{work}/no-channel", "--package", "cprog", "--entrypoint", "x=python -u tol.py"),
         "tol.py: no such file here or in the app, for the entry point; did you mean tool.py?",

@@ -42,7 +42,8 @@ def test_files(archive, environ, pattern):
 def test_files_of_a_package_that_is_not_there(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     status, found, _ = ask_python(archive, environ, b"files", b"--package", b"dem")
-    assert (status, found["files"], found["size"]) == (0, [], 0)
+    assert (status, found["success"]) == (1, False)
+    assert found["error"].endswith("demo.coex: it has no package dem (did you mean demo?)")
 
 
 def test_tools_do_not_start_a_ready_root(archive, environ):

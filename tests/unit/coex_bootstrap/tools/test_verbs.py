@@ -94,10 +94,29 @@ def test_no_verb(archive, environ):
 def test_json_before_the_verb(archive, environ):
     # type: (bytes, Dict[bytes, bytes]) -> None
     said = [subprocess.check_output([PYTHON, archive] + words, env=asking(environ)) for words in (
-        [b"--json", b"files", b"--package", b"x"], [b"files", b"--package", b"x", b"--json"],
+        [b"--json", b"files", b"--package", b"app"], [b"files", b"--package", b"app", b"--json"],
     )]
     assert said[0] == said[1]
-    assert json.loads(said[0].decode("utf-8"))["files"] == []
+    assert set(row["package"] for row in json.loads(said[0].decode("utf-8"))["files"]) <= set(["app"])
+
+
+@pytest.mark.parametrize("pattern, says", [
+    (b"dmo", "it has no package dmo (did you mean demo?)"), (b"x*", "it has no package 'x*'"),
+], ids=repr)
+def test_files_of_no_package(archive, environ, pattern, says):
+    # type: (bytes, Dict[bytes, bytes], bytes, str) -> None
+    status, found, error = ask(archive, environ, b"files", b"--package", pattern)
+    assert (status, error, found["error"]) == (1, b"", "%s: %s" % (archive.decode("ascii"), says))
+    assert ask(archive, environ, b"files", b"--package", b"demo-1-*")[0] == 0
+    assert ask(archive, environ, b"files", b"--package", b"environment")[0] == 0
+
+
+@pytest.mark.parametrize("verb", command_line.BUILDERS)
+def test_verbs_of_conda(archive, environ, verb):
+    # type: (bytes, Dict[bytes, bytes], str) -> None
+    status, found, _ = ask(archive, environ, verb.encode("ascii"), b"-o", b"x")
+    what = "%s is a verb of conda, and not of an archive; run conda coex %s" % (verb, verb)
+    assert (status, found["error"]) == (2, what)
 
 
 @pytest.mark.parametrize("words, says", [

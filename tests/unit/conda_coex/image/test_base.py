@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import tarfile
 import tempfile
 from contextlib import ExitStack
@@ -62,6 +63,13 @@ def test_a_layout(tmp_path: Path, compress: bool) -> None:
     assert [each.diff_id for each in base.layers] == [digest(BELOW), digest(ABOVE)]
     assert base.digest == layout.index["manifests"][0]["digest"]
     assert base.tree.has("bin/sh")
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    """As a shell gives it for `<(...)`."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BaseRefused, match="not a regular file, and it is read more than once; write it"):
+        read(str(tmp_path / "pipe"))
 
 
 def test_a_tar_of_a_layout(tmp_path: Path) -> None:
