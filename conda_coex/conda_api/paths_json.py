@@ -68,6 +68,9 @@ def checked_row(value: object) -> PathRow:
     for name, field in value.items():  # no generator: there are some ten thousand rows
         if not isinstance(field, ROW.get(name, object)):
             raise ValueError(f"a row that conda does not write: {value!r}")
+    placeholder = value.get("prefix_placeholder") or ""
+    if not placeholder.isascii() and placeholder.encode("utf-8", "ignore").decode() != placeholder:
+        raise ValueError(f"a row with a placeholder that is not a text: {value!r}")
     return cast("PathRow", value)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import posixpath
-import warnings
 from typing import TYPE_CHECKING
 
 from ..root.content import Content
+from ..root.python_source import parse_source
 
 if TYPE_CHECKING:
     from ..root.layout import Layout
@@ -36,11 +36,7 @@ def data_notes(path: str, layout: Layout) -> list[str]:
 
 def _strings(source: bytes) -> list[str]:
     """Return the relative paths that stand alone as strings in a source, each once."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of others' code
-            nodes = list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError):  # of another Python
-        return []
+    tree = parse_source(source)
+    nodes = ast.walk(tree) if tree is not None else ()
     texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     return [text for text in dict.fromkeys(texts) if text and not text.startswith("/") and "\0" not in text]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EntryPointNotFound
 from ..root.content import Content
 from ..root.pth_file import import_directories
+from ..root.python_source import parse_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -109,12 +109,7 @@ def check_function(word: str, layout: Layout) -> None:
     path = find_module(word, layout)
     name = word.split(":")[1].split(".")[0]
     source = _content(layout.entries[path]) if path.endswith(".py") else None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of others' code
-            tree = ast.parse(source) if source is not None else None
-    except (SyntaxError, ValueError):  # of a newer Python than the builder's
-        tree = None
+    tree = parse_source(source) if source is not None else None
     if tree is not None:
         names = set(_names(tree.body))
         if name in names:

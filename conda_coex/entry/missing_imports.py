@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.values import is_module
 
 from ..root.content import Content
+from ..root.python_source import parse_source
 from ..root.source import OnDisk
 from .function import module_of
+from .shell_script import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ def import_notes(path: str, layout: Layout, *, beside_only: bool = True) -> list
     Python imports from beside a script, and from elsewhere if PYTHONPATH is set: then it is not `beside_only`.
     """
     entry = layout.entries.get(path)
-    if not isinstance(entry, Content) or not isinstance(entry.source, OnDisk):
+    if not isinstance(entry, Content) or not isinstance(entry.source, OnDisk) or entry.size > LARGEST:
         return []
     script, source = path.removeprefix("app/"), entry.source.read()
     beside, here = posixpath.dirname(path), entry.source.path.parent
@@ -61,10 +62,11 @@ def _not_beside(script: str, name: str, source: Path, layout: Layout) -> Iterato
 
 def _module_here(directory: Path, name: str) -> Path | None:
     """Return the source or the package of a module in a directory of this machine."""
-    package = directory / name
-    if (package / "__init__.py").is_file():
-        return package
-    return package.with_name(f"{name}.py") if package.with_name(f"{name}.py").is_file() else None
+    package, module = directory / name, directory / f"{name}.py"
+    try:
+        return package if (package / "__init__.py").is_file() else module if module.is_file() else None
+    except OSError:  # the name is too long, or the directory is closed to this user
+        return None
 
 
 def _in_app(directory: str, name: str, layout: Layout) -> bool:
@@ -73,13 +75,8 @@ def _in_app(directory: str, name: str, layout: Layout) -> bool:
 
 def _imported(source: bytes) -> Iterator[str]:
     """Yield the names of the modules that a source always imports: at its top level, and in blocks that always run."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of others' code
-            body = ast.parse(source).body
-    except (SyntaxError, ValueError):  # of another Python
-        return
-    for node in body:
+    tree = parse_source(source)
+    for node in tree.body if tree is not None else ():
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:

@@ -32,7 +32,7 @@ def shell_notes(path: str, layout: Layout) -> list[str]:
         return []
     script = path.removeprefix("app/")
     notes: dict[str, str] = {}
-    for number, line in enumerate(data.decode("utf-8", "backslashreplace").splitlines(), 1):
+    for number, line in enumerate(data.decode("utf-8", "backslashreplace").split("\n"), 1):
         words = line.strip()
         entering, going = ENTER.match(words) or THROUGH.match(words), GO.match(words)
         if entering:

@@ -46,8 +46,9 @@ def find_aliases(prefix: Path, records: Sequence[InstalledRecord]) -> Aliases:
     known = {os.path.abspath(prefix), os.path.realpath(prefix)}  # noqa: PTH100  # links are kept
     written = [(name, False) for name in _of_history(prefix)]
     for path, row in islice(_of_conda(records), FILES):
-        start, placeholder = _start(prefix / path), row.get("prefix_placeholder")
-        if placeholder and placeholder.encode() in start:  # conda-pack copied it, and nobody ran conda-unpack
+        start, placeholder = _start(prefix / path), row.get("prefix_placeholder") or ""
+        # conda-pack copied it, and nobody ran conda-unpack; a word that is not a path may be in other files by chance
+        if placeholder.startswith("/") and placeholder.encode() in start:
             written.append((placeholder, True))
         written_there = _heads(prefix, os.fsdecode(start))
         written += [(name, _is_proved(name, prefix / path, start, row)) for name in written_there]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..root.content import Content, Link
 from ..root.pth_file import parse
+from ..root.python_source import parse_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -114,9 +115,8 @@ def _text(item: Content) -> str:
 
 def _strings(text: str) -> list[tuple[ast.Constant, str]]:
     """Return the string constants of a source that stand alone: no parts of f-strings."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = parse_source(text)
+    if tree is None:
         return []
     parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
     constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in parts)
@@ -206,9 +206,8 @@ def refuse_rebuilding(items: Iterable[Content | Link]) -> None:
 
 def _builds(text: str) -> bool:
     """Return whether the module of an editable install of scikit-build-core builds its project."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = parse_source(text)
+    if tree is None:
         return True
     calls = [each.value for each in tree.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)]
     for function in tree.body:

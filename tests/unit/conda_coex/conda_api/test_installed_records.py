@@ -39,6 +39,7 @@ def test_other_files_are_not_records(tmp_path: Path) -> None:
         (json.dumps({**NAMES, "files": [1]}), "its files are not a list of texts"),
         (json.dumps({**NAMES, "paths_data": {"paths": ["x"]}}), "a row that conda does not write: 'x'"),
         (json.dumps({**NAMES, "paths_data": {"paths": [{"_path": "x", "sha256": 1}]}}), "a row that conda does not"),
+        (json.dumps({**NAMES, "paths_data": {"paths": [{"_path": "x", "prefix_placeholder": "\ud800"}]}}), "a text"),
     ],
 )
 def test_damaged(tmp_path: Path, text: str, reason: str) -> None:

@@ -238,6 +238,24 @@ def test_imports_of_a_script(layout: Layout, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "source",
+    [
+        b"x = " + b"1 + " * 100_000 + b"1\nimport local",
+        b"if x: pass\n" + b"elif x: pass\n" * 20_000,
+        b"import " + b"a" * 300,
+        b"import local\n" + b"#" * (1 << 20),
+    ],
+    ids=["long expression", "many branches", "long name", "large"],
+)
+def test_no_imports_are_sought(source: bytes, layout: Layout, tmp_path: Path) -> None:
+    """Python cannot read it, or its parser takes several hundred times the memory that a table of numbers has."""
+    script = tmp_path / "here/app.py"
+    script.write_bytes(source)
+    layout.place("app", [Content("app/app.py", 0o644, 0, OnDisk(script), len(source))])
+    assert resolve_script("python app.py", layout) == []
+
+
+@pytest.mark.parametrize(
     ("source", "script", "notes"),
     [
         ("import top", "jobs/run.py", ["write 'python -m jobs.run'"]),
@@ -278,6 +296,7 @@ def test_imports_of_a_script_below_a_directory(
     [
         ("a.sh", "set -e\nsource activate work\nconda activate other\n", ["enters an environment in line 2, source"]),
         ("a", "#!/usr/bin/env bash\n  conda activate work # x\n", ["enters an environment in line 2, conda activate"]),
+        ("a.sh", "echo a\fb\nsource activate work\n", ["enters an environment in line 2, source"]),
         ("a.sh", "conda run -n work python x.py\ncd /home/me/p && ls\n", ["in line 1, conda run -n", "/home/me/p "]),
         ("a.sh", "exec poetry run python x.py\n", ["archive is active already; leave out the words of poetry run"]),
         ("a.sh", '# conda activate work\ncd /tmp/x\ncd "$COEX_APP"\necho conda activate\ncd data\n', []),

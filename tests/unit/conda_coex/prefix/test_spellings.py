@@ -52,6 +52,16 @@ def test_the_placeholder_of_a_package(prefix: Path) -> None:
     assert find_aliases(prefix, [record_of({"paths_data": {"paths": rows}})]).former == []
 
 
+@pytest.mark.parametrize("word", ["echo", "."])
+def test_a_placeholder_that_is_not_a_path(word: str, prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name in other files means something else, also if it leads from here to the prefix."""
+    monkeypatch.chdir(prefix)
+    (prefix / "bin/a").write_text(f"#!/bin/sh\necho {word}\n")
+    rows = [{"_path": "bin/a", "prefix_placeholder": word, "file_mode": "text"}]
+    found = find_aliases(prefix, [record_of({"paths_data": {"paths": rows}})])
+    assert (found.names, found.former) == ([], [])
+
+
 @pytest.mark.parametrize("line", ["-p {} python", "--prefix={}", "--prefix {} a b", "-y -p {}"])
 def test_command_lines_with_blanks(prefix: Path, tmp_path: Path, line: str) -> None:
     (tmp_path / "a link").symlink_to(prefix)
