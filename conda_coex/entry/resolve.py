@@ -79,15 +79,20 @@ def check_here(commands: Iterable[EntryCommand], layout: Layout, prefix: str | N
     names = Names(layout, prefix)
     for command in commands:
         word, *arguments = command.words
-        is_path = word.startswith(("./", "../", "/")) and names.in_prefix(word) is None
-        if is_path and names.in_app(word) is None and not is_program(word) and _host_shell(word) is None:
-            if program_name(word) != word:
+        if names.in_prefix(word) is None and names.in_app(word) is None and _host_shell(word) is None:
+            if program_name(word) != word and not is_program(word):
                 continue  # the environment may have it
-            refuse_other(word)
-            near = similar(word)
-            remedy = f"did you mean {near}?" if near else "name a file, or a command of the environment"
-            raise EntryPointNotFound("no such file for the entry point", os.fsencode(word), remedy)
+            _refuse_path(word)
         check_script(word, arguments, names)
+
+
+def _refuse_path(word: str) -> None:
+    """Raise EntryPointNotFound for a path where no program is."""
+    if word.startswith(("./", "../", "/")) and program_name(word) == word and not is_program(word):
+        refuse_other(word)
+        near = similar(word)
+        remedy = f"did you mean {near}?" if near else "name a file, or a command of the environment"
+        raise EntryPointNotFound("no such file for the entry point", os.fsencode(word), remedy)
 
 
 def _is_of_environment(word: str, names: Names) -> bool:
@@ -161,6 +166,7 @@ def _program(word: str, rest: list[str], names: Names) -> list[list[str]]:
         if function == word and rest and EXTRAS.fullmatch(rest[0]):
             rest.pop(0)
         return [["prefix", "bin/python"], ["function", function]]
+    _refuse_path(word)
     raise EntryPointNotFound(
         f"the entry point {word!r} is neither a command of the environment nor a file of the app",
         remedy=_remedy(word, layout),

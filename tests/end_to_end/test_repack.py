@@ -124,6 +124,8 @@ def test_app_is_replaced_kept_or_left_out(conda: Conda, work: Path, store: Path)
         (("--unset", "B"), "no --env and no --keep-env of the archive names 'B'; they name: A"),
         (("--no-env", "--unset", "A"), "no --env and no --keep-env of the archive names 'A'; they name: none"),
         (("--entrypoint", "nothing"), "is neither a command of the environment nor a file of the app"),
+        (("--entrypoint", "./nothing"), "./nothing: no such file for the entry point"),
+        (("--entrypoint", "./data"), "./data: is a directory without a __main__.py"),
         (("no-such-file",), "no such file or directory for the app"),
         (("--env", "x"), "is not an assignment"),
         (("--env", "A=b", "-o", "nowhere/x.coex"), "the directory of the output does not exist"),
