@@ -321,14 +321,18 @@ _coex_take() {
     exec 3>&1
     unset TAR_OPTIONS GZIP
     _coex_packed | { command gzip -dc 2>&3 || command echo "gzip failed" >&3; } |
-      { (umask 022 && command cd "$_coex_made" && command tar -xf -) >&3 2>&3 || command echo "tar failed" >&3; }
+      { (umask 022 && command cd "$_coex_made" && LC_ALL=C command tar -xf -) >&3 2>&3 || command echo "tar failed" >&3; }
   )
   _coex_fault=$(set -f; command echo $_coex_fault)
   case $_coex_fault in
     *"gzip failed"* | *"tar failed"*)
       # If tar ends early, so does gzip. Whether the place is full or the archive is damaged, gzip alone can say.
       _coex_dir=$(unset GZIP; _coex_packed | { command gzip -dc 2>&1 >/dev/null || command echo "gzip failed"; })
-      case $_coex_dir in *"gzip failed"*) _coex_fault="damaged $(set -f; command echo $_coex_dir)" ;; esac
+      case $_coex_dir in
+        *"gzip failed"*) _coex_fault="damaged $(set -f; command echo $_coex_dir)" ;;
+        # GNU tar says so of each file.
+        *) case $_coex_fault in *"No space left"* | *"uota exceeded"*) _coex_fault="no space is left" ;; esac ;;
+      esac
       return 1 ;;
   esac
   _coex_found=$_coex_made/bin/python

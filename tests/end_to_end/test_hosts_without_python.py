@@ -147,6 +147,12 @@ def test_full_place(busybox: BareSystem) -> None:
     assert lines(done) == ["1", "argument 1=one"]
 
 
+def test_full_places(busybox: BareSystem) -> None:
+    full = "for place in tmp var/tmp dev/shm home/user; do mount -t tmpfs -o size=1m,mode=1777 none $place; done\n"
+    done = busybox(full + "in_system USER '/app.coex one; echo $?; ls -A /tmp'")
+    assert lines(done, "/tmp: no space is left, /var/tmp: no space is left") == ["127"]
+
+
 def test_no_proc(busybox: BareSystem) -> None:
     done = busybox("umount proc; in_system USER '/app.coex one; echo $?; ls -A /tmp'")
     assert lines(done, "this host has no /proc, by which it finds its libraries; install python3") == ["127"]
