@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".sh", ".bash", ".zsh", ".ksh"}
 LARGEST = 1 << 20  # bytes of a script
+SHOWN = 60  # characters of a line
 ENTER = re.compile(r"(?:(?:source|\.)[ \t]+(?:\S*/)?|(?:conda|mamba|micromamba)[ \t]+)activate\b.*")
 THROUGH = re.compile(r"(?:exec[ \t]+)?((?:conda|mamba|micromamba|pixi|poetry|pipenv|uv)[ \t]+run)[ \t].*")
 GO = re.compile(r"(?:cd|pushd)[ \t]+[\"']?(/[^\s;&|\"'$*]+)")
@@ -38,7 +39,8 @@ def shell_notes(path: str, layout: Layout) -> list[str]:
         if entering:
             what = f"the line out, or write {ANYWHERE}" if entering.re is ENTER else f"out the words of {entering[1]}"
             remedy = f"that of the archive is active already; leave {what}"
-            notes.setdefault("enter", f"{script} enters an environment in line {number}, {entering[0]}: {remedy}")
+            shown = entering[0] if len(entering[0]) <= SHOWN else f"{entering[0][:SHOWN]}…"
+            notes.setdefault("enter", f"{script} enters an environment in line {number}, {shown}: {remedy}")
         elif going and not (going[1] + "/").startswith(tuple(f"{place}/" for place in OF_THE_HOST)):
             remedy = 'write "$COEX_APP" if the place of the app is meant'
             notes.setdefault("go", f"{script} goes to {going[1]} in line {number}, which a host may not have; {remedy}")

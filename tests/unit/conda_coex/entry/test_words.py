@@ -298,6 +298,7 @@ def test_imports_of_a_script_below_a_directory(
         ("a", "#!/usr/bin/env bash\n  conda activate work # x\n", ["enters an environment in line 2, conda activate"]),
         ("a.sh", "echo a\fb\nsource activate work\n", ["enters an environment in line 2, source"]),
         ("a.sh", "conda run -n work python x.py\ncd /home/me/p && ls\n", ["in line 1, conda run -n", "/home/me/p "]),
+        ("a.sh", f"conda activate {'x' * 99}\n", [f"conda activate {'x' * 45}…: that of the archive"]),
         ("a.sh", "exec poetry run python x.py\n", ["archive is active already; leave out the words of poetry run"]),
         ("a.sh", '# conda activate work\ncd /tmp/x\ncd "$COEX_APP"\necho conda activate\ncd data\n', []),
         ("a.py", "#!/usr/bin/env python\nconda activate work\n", []),
