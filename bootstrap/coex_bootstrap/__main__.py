@@ -44,7 +44,7 @@ def main(path, arguments):
         if isinstance(error, MemoryError):  # all that follows takes more
             sys.stderr.write("coex: %s: there is not enough memory\n" % path)
             return 125
-        lacking = find_lack(error)
+        lacking = find_lack(path, error)
         if lacking:
             sys.stderr.write("coex: %s: %s has not all of its standard library: %s; " % (path, sys.executable, lacking))
             sys.stderr.write("install the whole of python3, or name another Python in COEX_PYTHON\n")
@@ -171,18 +171,20 @@ def find_members(directory, wanted):
     return sorted(members)
 
 
-def find_lack(error):
-    # type: (Optional[BaseException]) -> str
-    """Return Python's error for a module of the standard library: some distributions package parts of it separately."""
-    if isinstance(error, ImportError) and "coex_bootstrap" not in str(error):
-        return str(error)
+def find_lack(path, error):
+    # type: (str, Optional[BaseException]) -> str
+    """Return Python's error for a module of the standard library: some distributions package parts of it separately.
+
+    In a damaged archive, it is one of the archive's own that is not found.
+    """
     try:
         import json  # noqa: F401
         import shutil  # noqa: F401
         import zipfile  # noqa: F401
     except ImportError:
         return str(sys.exc_info()[1])
-    return ""
+    is_own = not isinstance(error, ImportError) or "coex_bootstrap" in str(error)
+    return "" if is_own or not is_whole(path) else str(error)
 
 
 def read_failure(path):
