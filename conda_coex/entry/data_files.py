@@ -6,22 +6,20 @@ import ast
 import posixpath
 from typing import TYPE_CHECKING
 
-from ..root.content import Content
 from ..root.python_source import parse_source
 
 if TYPE_CHECKING:
+    from ..root.content import Content
     from ..root.layout import Layout
 
-LARGEST = 1 << 20  # bytes of a script
 LISTED = 3
 # With one of these a script finds its place by itself.
 FINDS = (b"__file__", b"COEX_APP", b"chdir", b"importlib.resources", b"pkgutil", b"argv[0]")
 
 
-def data_notes(path: str, layout: Layout) -> list[str]:
+def data_notes(path: str, entry: Content, layout: Layout) -> list[str]:
     """Return the note on the script at a path of the root, if strings in it are paths of the app."""
-    entry = layout.entries.get(path)
-    if not isinstance(entry, Content) or posixpath.splitext(path)[1] != ".py" or entry.size > LARGEST:
+    if posixpath.splitext(path)[1] != ".py":
         return []
     source = entry.read() or b""
     if any(word in source for word in FINDS):

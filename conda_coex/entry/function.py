@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ..root.layout import Layout
 
 # The directories in which Python looks. A finder or a .pth file leads it to the sources that `pack` brings along.
+OF_PYTHON = r"prefix/lib/(?:python|pypy)[^/]*/(?:(?:site-packages|lib-dynload)/)?"
 PLACES = (
-    "app/", r"prefix/lib/(?:python|pypy)[^/]*/(?:(?:site-packages|lib-dynload)/)?",
+    "app/", OF_PYTHON,
     r"prefix/share/coex/editable/(?:[^/]+/)+",
 )  # fmt: skip
 SUFFIXES = r"(/__init__)?(\.py|\.pyc|\.so|\.[^/]*\.so)"

@@ -9,29 +9,26 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.values import is_module
 
-from ..root.content import Content
 from ..root.python_source import parse_source
 from ..root.source import OnDisk
-from .function import module_of
-from .shell_script import LARGEST
+from .function import OF_PYTHON, SUFFIXES, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ..root.content import Content
     from ..root.layout import Layout
 
 NAME_IT = "which is not in the app; name it among the paths of the app"
-OF_SITE = r"prefix/lib/(?:python|pypy)[^/]*/(?:(?:site-packages|lib-dynload)/)?%s(?:/__init__)?\.[^/]+"
 
 
-def import_notes(path: str, layout: Layout, *, beside_only: bool = True) -> list[str]:
+def import_notes(path: str, entry: Content, layout: Layout, *, beside_only: bool = True) -> list[str]:
     """Return the notes on the imports of the source at a path of the root, if it is a file of this machine.
 
     Python imports from beside a script, and from elsewhere if PYTHONPATH is set: then it is not `beside_only`.
     """
-    entry = layout.entries.get(path)
-    if not isinstance(entry, Content) or not isinstance(entry.source, OnDisk) or entry.size > LARGEST:
+    if not isinstance(entry.source, OnDisk):
         return []
     script, source = path.removeprefix("app/"), entry.source.read()
     beside, here = posixpath.dirname(path), entry.source.path.parent
@@ -52,7 +49,8 @@ def _not_beside(script: str, name: str, source: Path, layout: Layout) -> Iterato
     has_place = source.as_posix().endswith(f"/{script}")
     here = _module_here(source.parents[script.count("/")], name) if has_place else None
     is_missing = not _in_app("app", name, layout)
-    if (is_missing and here is None) or any(map(re.compile(OF_SITE % name).fullmatch, layout.entries)):
+    of_python = re.compile(f"{OF_PYTHON}{name}{SUFFIXES}")
+    if (is_missing and here is None) or any(map(of_python.fullmatch, layout.entries)):
         return
     module = posixpath.splitext(script)[0].replace("/", ".")
     remedy = f"write 'python -m {module}'" if is_module(module) else "add --env 'PYTHONPATH=${COEX_APP}'"

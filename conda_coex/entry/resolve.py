@@ -12,6 +12,7 @@ from coex_bootstrap.format.values import is_function
 
 from ..errors import EntryPointNotFound
 from ..root.app import app_name, version_control
+from ..root.content import Content
 from .arguments import Arguments
 from .command import EXTRAS
 from .data_files import data_notes
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ..root.layout import Layout
     from .command import EntryCommand
 
+LARGEST = 1 << 20  # bytes of a script to search for notes
 ACTIVE = "leave out words that enter an environment: that of the archive is active"
 # First words that are not commands, with the remedy for each.
 MEANT = {
@@ -50,8 +52,10 @@ def resolve_all(
     points = [resolve(command, names) for command in commands]
     python_path = any(variable.name == "PYTHONPATH" for variable in variables)
     for path in dict.fromkeys(f"app/{text}" for point in points for kind, text in point["command"] if kind == "app"):
-        layout.notes += [*import_notes(path, layout, beside_only=not python_path), *shell_notes(path, layout)]
-        layout.notes += data_notes(path, layout)
+        entry = layout.entries.get(path)
+        if isinstance(entry, Content) and entry.size <= LARGEST:
+            layout.notes += import_notes(path, entry, layout, beside_only=not python_path)
+            layout.notes += [*shell_notes(path, entry), *data_notes(path, entry, layout)]
     layout.notes += version_control(layout.entries)
     layout.notes += notes_on_variables(variables, names)
     layout.notes += faulty_programs(layout, {"/".join(point["command"][0]) for point in points})
@@ -87,7 +91,7 @@ def check_here(commands: Iterable[EntryCommand], layout: Layout, prefix: str | N
 
 
 def _refuse_path(word: str) -> None:
-    """Raise EntryPointNotFound for a path where no program is."""
+    """Raise EntryPointNotFound for a path that is not a program."""
     if word.startswith(("./", "../", "/")) and program_name(word) == word and not is_program(word):
         refuse_other(word)
         near = similar(word)

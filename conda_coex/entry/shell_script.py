@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from coex_bootstrap.format.manifest_check import HOST_SHELLS
 
-from ..root.content import Content
 from .names import OF_THE_HOST
 
 if TYPE_CHECKING:
-    from ..root.layout import Layout
+    from ..root.content import Content
 
 SUFFIXES = {".sh", ".bash", ".zsh", ".ksh"}
-LARGEST = 1 << 20  # bytes of a script
 SHOWN = 60  # characters of a line
 ENTER = re.compile(r"(?:(?:source|\.)[ \t]+(?:\S*/)?|(?:conda|mamba|micromamba)[ \t]+)activate\b.*")
 THROUGH = re.compile(r"(?:exec[ \t]+)?((?:conda|mamba|micromamba|pixi|poetry|pipenv|uv)[ \t]+run)[ \t].*")
@@ -23,11 +21,8 @@ GO = re.compile(r"(?:cd|pushd)[ \t]+[\"']?(/[^\s;&|\"'$*]+)")
 ANYWHERE = '[ -n "$COEX_APP" ] || before it'
 
 
-def shell_notes(path: str, layout: Layout) -> list[str]:
+def shell_notes(path: str, entry: Content) -> list[str]:
     """Return the notes on the first line of each kind in a script at a path of the root."""
-    entry = layout.entries.get(path)
-    if not isinstance(entry, Content) or entry.size > LARGEST:
-        return []
     data = entry.read() or b""
     if not _is_shells(path, data):
         return []
